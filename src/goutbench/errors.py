@@ -1,0 +1,58 @@
+"""Every exception that a user can meet.
+
+    GoutbenchError            exit code 1
+    ├── ConfigError      2    a YAML file, an option or an argument is wrong
+    ├── SourceError      3    a repository cannot be read, or its answers would be wrong
+    ├── DatasetError     4    a dataset folder is missing, unfinished or damaged
+    ├── StorageError     5    the output cannot be written (disk full, permission)
+    └── ToolError        6    a program that is needed is missing or too old (git, go, bwrap)
+
+A message says what is wrong, where, and how to mend it. A bad model reply or a failing
+`go test` is a record, never one of these.
+"""
+
+from typing import ClassVar
+
+
+class GoutbenchError(Exception):
+    """Root of the tree; `exit_code` is what the command line ends with."""
+
+    exit_code: ClassVar[int] = 1
+
+    def __init__(self, what: str, *, where: str = "", mend: str = "") -> None:
+        super().__init__(what)
+        self.what = what
+        self.where = where
+        self.mend = mend
+
+    def __str__(self) -> str:
+        text = f"{self.where}: {self.what}" if self.where else self.what
+        return f"{text}\n  mend: {self.mend}" if self.mend else text
+
+    def __reduce__(self) -> tuple[object, ...]:
+        # keyword-only arguments do not survive pickling between worker processes by themselves
+        return (_rebuild, (type(self), self.what, self.where, self.mend))
+
+
+def _rebuild(kind: type[GoutbenchError], what: str, where: str, mend: str) -> GoutbenchError:
+    return kind(what, where=where, mend=mend)
+
+
+class ConfigError(GoutbenchError):
+    exit_code = 2
+
+
+class SourceError(GoutbenchError):
+    exit_code = 3
+
+
+class DatasetError(GoutbenchError):
+    exit_code = 4
+
+
+class StorageError(GoutbenchError):
+    exit_code = 5
+
+
+class ToolError(GoutbenchError):
+    exit_code = 6

@@ -1,0 +1,1 @@
+"""What knows Go: its syntax (tree-sitter) and its toolchain."""

@@ -1,0 +1,80 @@
+"""Every record of the pipeline, in flow order. Read this file first.
+
+A record is frozen and carries its own id and its parent's, so that any number in a report can be
+followed back to the commit it came from.
+"""
+
+import hashlib
+from dataclasses import dataclass
+from datetime import datetime
+
+
+def short_hash(*parts: str) -> str:
+    """A stable 16-digit id: the head of the SHA-256 of the parts, joined by NUL."""
+    return hashlib.sha256("\0".join(parts).encode("utf-8", "surrogateescape")).hexdigest()[:16]
+
+
+# ── curate ────────────────────────────────────────────────────────────────────────────────────────
+
+
+@dataclass(frozen=True, slots=True)
+class RepoPin:
+    """One repository at one exact version: what `repos.lock.yaml` holds.
+
+    `revision` is a full commit hash, or the version of a plain source tree; `tree` is the commit's
+    tree hash, or for a plain tree the SHA-256 over its files' hashes, so that a changed tree shows.
+    """
+
+    name: str
+    source: str
+    revision: str
+    tree: str
+    domain: str
+    kind: str  # "git" | "tree"
+    date: datetime | None = None  # committer date of the commit, UTC
+
+
+@dataclass(frozen=True, slots=True)
+class Pair:
+    """A Go source file and the test file paired with it; the first nine fields are the paper's.
+
+    `sha256` is of `code`'s bytes. A commit field is what `git log -1 --format=%H <revision> -- <path>`
+    prints; it is None, as the dates are, for a plain source tree. Dates are committer dates in UTC: the
+    last is the commit's own, the first is the oldest in `git log <revision> -- <path>`. Line counts
+    are newlines, plus one for an unterminated last line.
+    """
+
+    sha256: str
+    repository: str
+    file_name: str
+    code_path: str
+    code: str
+    code_commit: str | None
+    test_path: str
+    test: str
+    test_commit: str | None
+    id: str
+    revision: str
+    domain: str
+    licence: str
+    licence_file: str | None
+    package: str
+    code_lines: int
+    test_lines: int
+    generated: bool
+    vendored: bool
+    code_first_date: datetime | None
+    code_last_date: datetime | None
+    test_first_date: datetime | None
+    test_last_date: datetime | None
+    pairing_rule: str
+
+
+@dataclass(frozen=True, slots=True)
+class Rejection:
+    """A file that could have been in a pair and is not: the rule that said so, and its evidence."""
+
+    repository: str
+    path: str
+    rule: str
+    reason: str
