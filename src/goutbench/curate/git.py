@@ -1,0 +1,184 @@
+"""Asking git: how a repository is opened, refused, cloned, and pinned to one commit."""
+
+import os
+import subprocess
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from pathlib import Path
+
+from goutbench.errors import SourceError, ToolError
+
+# A user's own configuration and environment (grafts, replace refs, an index of a running hook, diff
+# settings, lazily fetching promisor remotes) must not change what a commit holds.
+_READ_ENVIRONMENT = {
+    "GIT_CONFIG_NOSYSTEM": "1",
+    "GIT_CONFIG_GLOBAL": os.devnull,
+    "GIT_GRAFT_FILE": os.devnull,
+    "GIT_NO_REPLACE_OBJECTS": "1",
+    "GIT_LITERAL_PATHSPECS": "1",
+    "GIT_NO_LAZY_FETCH": "1",  # git 2.45 and later; for earlier ones:
+    "GIT_ALLOW_PROTOCOL": "none",
+    "GIT_OPTIONAL_LOCKS": "0",
+    "LC_ALL": "C",
+}
+_OID_LENGTHS = {"sha1": 40, "sha256": 64}
+
+
+@dataclass(frozen=True, slots=True)
+class Repository:
+    """A git directory that was found fit to answer."""
+
+    name: str
+    git_dir: Path
+    partial: bool  # a promisor remote may owe it blobs
+
+    def command(self, *arguments: str) -> list[str]:
+        """The command line of a git call, with memory windows capped so that large packs stay on disk."""
+        settings = (
+            "core.packedGitWindowSize=32m",
+            "core.packedGitLimit=128m",
+            "core.deltaBaseCacheLimit=64m",
+        )
+        options = [part for setting in settings for part in ("-c", setting)]
+        return ["git", "--git-dir", str(self.git_dir), *options, *arguments]
+
+    def run(self, *arguments: str, stdin: bytes = b"") -> subprocess.CompletedProcess[bytes]:
+        """Run git to its end, whatever its exit status."""
+        return run_git(self.command(*arguments), stdin=stdin)
+
+    def output(self, *arguments: str, stdin: bytes = b"") -> bytes:
+        """What git prints. Raises SourceError where it fails."""
+        done = self.run(*arguments, stdin=stdin)
+        if done.returncode != 0:
+            raise SourceError(
+                f"git {arguments[0]} failed: {tail(done.stderr)}",
+                where=f"{self.name} ({self.git_dir})",
+                mend="check it with `git fsck`, or take a fresh clone",
+            )
+        return done.stdout
+
+
+def read_environment() -> dict[str, str]:
+    """The environment of a git that only reads: nothing of the caller's GIT_* and of global settings."""
+    kept = {key: value for key, value in os.environ.items() if not key.startswith("GIT_")}
+    return kept | _READ_ENVIRONMENT
+
+
+def run_git(
+    command: Sequence[str], *, stdin: bytes = b"", environment: Mapping[str, str] | None = None
+) -> subprocess.CompletedProcess[bytes]:
+    """Run a git command to its end. Raises ToolError where there is no git."""
+    try:
+        return subprocess.run(
+            command, input=stdin, capture_output=True, check=False, env=environment or read_environment()
+        )
+    except FileNotFoundError:
+        raise ToolError("git is not installed", mend="install git 2.31 or later") from None
+
+
+def tail(stderr: bytes) -> str:
+    """The last line that git complained with."""
+    lines = stderr.decode("utf-8", "replace").strip().splitlines()
+    return lines[-1] if lines else "no message"
+
+
+def find_git_dir(path: Path) -> Path | None:
+    """The git directory of a work tree (also a linked one), or a bare one; None for anything else.
+
+    Parents are not searched: a plain tree inside somebody's work tree is not that repository.
+    """
+    dot_git = path / ".git"
+    if dot_git.is_dir():
+        return dot_git
+    if dot_git.is_file():
+        pointer = dot_git.read_text(encoding="utf-8", errors="replace").removeprefix("gitdir:").strip()
+        return (path / pointer).resolve()
+    # `core.bare` may be unset and the config missing: a git directory is known by what it holds
+    is_bare = (path / "HEAD").is_file() and (path / "objects").is_dir() and (path / "refs").is_dir()
+    return path if is_bare else None
+
+
+def open_repository(name: str, git_dir: Path) -> Repository:
+    """Open a git directory. Raises SourceError where its answers would be missing or wrong."""
+    repository = Repository(name, git_dir, partial=False)
+    place = f"{name} ({git_dir})"
+    done = repository.run("rev-parse", "--is-shallow-repository")
+    if done.returncode != 0:
+        raise SourceError(f"git cannot read it: {tail(done.stderr)}", where=place, mend="take a fresh clone")
+    if done.stdout.strip() != b"false":
+        what = "the repository is shallow: its history is cut off, so commit hashes would be wrong"
+        raise SourceError(what, where=place, mend="run `git fetch --unshallow`, or clone it without --depth")
+    keys = ("--get-regexp", r"^(extensions\.partialclone|remote\..*\.(promisor|partialclonefilter))$")
+    settings = repository.run("config", "--local", *keys).stdout
+    if b"filter tree:" in settings:
+        what = "the clone lacks trees (--filter=tree:…), so history cannot be read"
+        raise SourceError(what, where=place, mend="clone it with --filter=blob:none, or in full")
+    return Repository(name, git_dir, partial=bool(settings))
+
+
+def default_tip(repository: Repository) -> str:
+    """The commit at the tip of the default branch.
+
+    That is the upstream's default branch where the clone knows one, else what HEAD names. Raises
+    SourceError for an empty repository and for a HEAD whose branch has vanished.
+    """
+    for reference in ("refs/remotes/origin/HEAD", "HEAD"):
+        commit = _commit_of(repository, reference)
+        if commit:
+            return commit
+    head = repository.run("symbolic-ref", "--quiet", "HEAD").stdout.decode("utf-8", "replace").strip()
+    place = f"{repository.name} ({repository.git_dir})"
+    if not repository.run("for-each-ref", "--count=1").stdout.strip():
+        raise SourceError("the repository is empty: it has no commit", where=place, mend="leave it out")
+    what = f"HEAD names {head or 'no commit'}, which does not exist"
+    raise SourceError(what, where=place, mend="give `revision:`, or repair HEAD with `git symbolic-ref`")
+
+
+def _commit_of(repository: Repository, revision: str) -> str | None:
+    done = repository.run("rev-parse", "--verify", "--quiet", "--end-of-options", f"{revision}^{{commit}}")
+    return done.stdout.decode("ascii").strip() if done.returncode == 0 else None
+
+
+def resolve_revision(repository: Repository, revision: str) -> str:
+    """The full hash of the commit that a commit, tag or branch names. Raises SourceError for none."""
+    commit = _commit_of(repository, revision)
+    if commit is None:
+        raise SourceError(
+            f"there is no commit {revision!r}",
+            where=f"{repository.name} ({repository.git_dir})",
+            mend="check the spelling, or fetch it into the repository",
+        )
+    return commit
+
+
+def commit_as_of(repository: Repository, instant: datetime) -> str:
+    """The newest commit of the default branch's first-parent history that is not later than `instant`.
+
+    "Newest" is by position in that history: with skewed clocks the first one met from the tip wins.
+    Raises SourceError where all of it is later.
+    """
+    tip = default_tip(repository)
+    chain = repository.output("rev-list", "--first-parent", "--timestamp", tip)
+    limit = instant.timestamp()
+    for line in chain.splitlines():
+        seconds, _, commit = line.partition(b" ")
+        if int(seconds) <= limit:
+            return commit.decode("ascii")
+    raise SourceError(
+        f"the default branch has no commit as of {instant.isoformat()}",
+        where=f"{repository.name} ({repository.git_dir})",
+        mend="give a later `as_of:`",
+    )
+
+
+def commit_facts(repository: Repository, commit: str) -> tuple[str, datetime]:
+    """The tree hash and the committer date of a commit."""
+    line = repository.output("log", "-1", "--no-show-signature", "--format=%T %ct", commit).decode("ascii")
+    tree, seconds = line.split()
+    return tree, datetime.fromtimestamp(int(seconds), UTC)
+
+
+def is_full_hash(revision: str) -> bool:
+    """Whether a revision is a full commit hash, SHA-1 or SHA-256."""
+    return len(revision) in _OID_LENGTHS.values() and all(digit in "0123456789abcdef" for digit in revision)
