@@ -78,3 +78,47 @@ class Rejection:
     path: str
     rule: str
     reason: str
+
+
+# ── assemble ──────────────────────────────────────────────────────────────────────────────────────
+
+
+@dataclass(frozen=True, slots=True)
+class Note:
+    """Something that assembling dropped, renamed, added or undid: nothing of a reply is lost without one.
+
+    `kind` is a word such as "folded", "renamed" or "truncated" (all in `golang/assemble.py`), `what` the name
+    or text it is about, `why` the reason in words, `reply` the 0-based reply it stood in (-1: all of them).
+    """
+
+    kind: str
+    what: str
+    why: str
+    reply: int = -1
+
+
+@dataclass(frozen=True, slots=True)
+class Assembly:
+    """One test file made of the replies for one focal file; `code` is empty when they held no Go.
+
+    `package` is the name in its package clause, None when it has none.
+    """
+
+    code: str
+    package: str | None
+    mode: str  # "append" | "merge" | "llm"
+    notes: tuple[Note, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class Candidate:
+    """A test file to be run against a pair's focal file; the reference test is one with model "reference"."""
+
+    id: str
+    pair_id: str
+    model: str
+    completion_ids: tuple[str, ...]
+    code: str
+    package: str | None
+    mode: str  # "append" | "merge" | "llm" | "reference"
+    notes: tuple[Note, ...]
