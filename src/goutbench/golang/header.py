@@ -27,7 +27,20 @@ KEYWORDS = frozenset(
         "func",
         "go",
     }
-    | {"goto", "if", "import", "interface", "map", "package", "range", "return", "select", "struct", "switch"}
+    | {
+        "go",
+        "goto",
+        "if",
+        "import",
+        "interface",
+        "map",
+        "package",
+        "range",
+        "return",
+        "select",
+        "struct",
+        "switch",
+    }
     | {"type", "var"}
 )
 

@@ -1,5 +1,366 @@
-"""What a Go file declares and what its declarations refer to, by tree-sitter, in process."""
+"""What a Go file declares and what its declarations refer to, by tree-sitter, in process.
 
-from goutbench.golang.header import build_constraint, is_generated, package_name
+All offsets are in bytes. Nothing here raises, whatever the bytes: broken Go gives what could be read,
+and the places that could not.
+"""
 
-__all__ = ["build_constraint", "is_generated", "package_name"]
+import re
+from collections.abc import Iterator
+from dataclasses import dataclass, field, replace
+from functools import cache
+from itertools import pairwise
+
+from tree_sitter import Language, Node, Parser, Tree
+
+from goutbench.golang.header import KEYWORDS, build_constraint, is_generated, package_name
+from goutbench.golang.imports import Import, read_imports
+from goutbench.golang.references import Span, occurrences, uses, words
+
+__all__ = [
+    "Declaration",
+    "GoFile",
+    "Import",
+    "SyntaxProblem",
+    "TestFunction",
+    "build_constraint",
+    "free_names",
+    "is_generated",
+    "package_name",
+    "parse",
+    "selectors",
+]
+
+KINDS = {
+    "function_declaration": "func",
+    "method_declaration": "method",
+    "type_declaration": "type",
+    "const_declaration": "const",
+    "var_declaration": "var",
+}
+_SPECS = {"type_spec", "type_alias", "const_spec", "var_spec"}
+_NAME = rb"[A-Za-z_\x80-\xff][\w\x80-\xff]*"
+_RECEIVER = re.compile(rb"\(\s*(?:(" + _NAME + rb")\s+)?[*(\s]*(" + _NAME + rb")")
+_TEST_NAME = re.compile(r"(Test|Benchmark|Example|Fuzz)(?P<rest>.*)", re.DOTALL)
+_TEST_PARAMETER = re.compile(
+    rb"\(\s*(?:" + _NAME + rb"\s+)?\*\s*(?:" + _NAME + rb"\s*\.\s*)?([TBF])\s*,?\s*\)"
+)
+_SELECTED = re.compile(rb"\s*\.\s*(" + _NAME + rb")")
+_KEYWORD_BYTES = frozenset(word.encode() for word in KEYWORDS)
+_PARAMETER_OF = {"Test": b"T", "Benchmark": b"B", "Fuzz": b"F"}
+
+
+@dataclass(frozen=True, slots=True)
+class Declaration:
+    """One top-level declaration; a parenthesised group of constants, variables or types is one.
+
+    `start` and `end` take in the doc comment and a comment on the last line; `node_start` and `node_end`
+    do not. `names` holds a method's own name, `receiver` the base type of its receiver, `receiver_name`
+    the receiver's variable. `body` spans the braces of a function. The rest are indices, in order:
+    `references` into the file's declarations, `maybe` the methods of the file whose name is selected on a
+    value whose type only a type checker would know, `imports` into the file's imports.
+    """
+
+    kind: str  # "func" | "method" | "type" | "const" | "var"
+    names: tuple[str, ...]
+    receiver: str | None
+    receiver_name: str | None
+    start: int
+    end: int
+    node_start: int
+    node_end: int
+    body: Span | None
+    references: tuple[int, ...] = ()
+    maybe: tuple[int, ...] = ()
+    imports: tuple[int, ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class TestFunction:
+    """A function that `go test` would run from a file named `_test.go`."""
+
+    __test__ = False  # its name is Go's word, not pytest's
+
+    name: str
+    kind: str  # "test" | "benchmark" | "example" | "fuzz"
+    declaration: int
+
+
+@dataclass(frozen=True, slots=True)
+class SyntaxProblem:
+    """A stretch that the grammar could not read ("ERROR"), or the kind of token that is missing there."""
+
+    kind: str
+    start: int
+    end: int
+
+
+@dataclass(frozen=True, slots=True)
+class GoFile:
+    """A Go file as read. It holds its syntax tree, so it does not travel between processes."""
+
+    source: bytes
+    package: str | None
+    package_span: Span | None
+    build_constraint: str | None
+    imports: tuple[Import, ...]
+    import_spans: tuple[Span, ...]
+    declarations: tuple[Declaration, ...]
+    tests: tuple[TestFunction, ...]
+    generated: bool
+    errors: tuple[SyntaxProblem, ...]
+    tree: Tree = field(repr=False, compare=False)
+
+    def text(self, declaration: Declaration) -> bytes:
+        """The declaration with its comments, byte for byte."""
+        return self.source[declaration.start : declaration.end]
+
+    def pieces(self) -> list[bytes]:
+        """The file in order, cut at every span: the package clause, imports, declarations, and the gaps."""
+        spans = [*self.import_spans, *((d.start, d.end) for d in self.declarations)]
+        if self.package_span is not None:
+            spans.append(self.package_span)
+        cuts = sorted({0, len(self.source), *(cut for span in spans for cut in span)})
+        return [self.source[a:b] for a, b in pairwise(cuts)]
+
+    def node(self, declaration: Declaration) -> Node:
+        """The declaration's syntax node."""
+        node = self.tree.root_node.descendant_for_byte_range(declaration.node_start, declaration.node_end)
+        assert node is not None  # the span came from this tree
+        return node
+
+
+def parse(source: bytes) -> GoFile:
+    """Reads a Go file; never raises, whatever the bytes."""
+    tree = _parser().parse(source)
+    elements = _elements(source, tree.root_node)
+    packages = [e for e in elements if e.node.type == "package_clause"][:1]
+    import_elements = [e for e in elements if e.node.type == "import_declaration"]
+    imports = read_imports(source, [e.node for e in import_elements])
+    declaring = [e for e in elements if e.node.type in KINDS]
+    declarations = [_declaration(source, e) for e in declaring]
+    linked = _link(source, declarations, [e.node for e in declaring], imports)
+    return GoFile(
+        source=source,
+        package=package_name(source),
+        package_span=packages[0].node.byte_range if packages else None,
+        build_constraint=build_constraint(source),
+        imports=imports,
+        import_spans=tuple((e.start, e.end) for e in import_elements),
+        declarations=linked,
+        tests=_tests(source, linked, [e.node for e in declaring]),
+        generated=is_generated(source),
+        errors=tuple(_problems(tree.root_node)),
+        tree=tree,
+    )
+
+
+def free_names(file: GoFile, declaration: Declaration) -> frozenset[str]:
+    """Names used and not bound in the declaration: of the file, its package, its imports or of Go itself."""
+    node = file.node(declaration)
+    own = {name.encode() for name in declaration.names} if declaration.kind != "method" else set()
+    plain = {w for w in words(file.source, node.byte_range) if not w.startswith(b".")} - own
+    return frozenset(
+        w.decode("utf-8", "replace")
+        for w in plain
+        if w not in _KEYWORD_BYTES and next(uses(file.source, node, w), None) is not None
+    )
+
+
+def selectors(file: GoFile, declaration: Declaration, name: str) -> Iterator[tuple[int, str]]:
+    """Each `name.Selected` in which `name` is not the declaration's own: its offset, and what is selected."""
+    for at in uses(file.source, file.node(declaration), name.encode()):
+        if selected := _SELECTED.match(file.source, at + len(name.encode())):
+            yield at, selected[1].decode("utf-8", "replace")
+
+
+@dataclass(slots=True)
+class _Element:
+    """A top-level node with the comments that belong to it."""
+
+    node: Node
+    start: int
+    end: int
+
+
+@cache
+def _parser() -> Parser:
+    import tree_sitter_go
+
+    return Parser(Language(tree_sitter_go.language()))
+
+
+def _elements(source: bytes, root: Node) -> list[_Element]:
+    """Top-level nodes with their doc comments (no blank line between) and a comment on their last line."""
+    elements: list[_Element] = []
+    doc: Span | None = None
+    for node in _top_level(root):
+        start, end = node.byte_range
+        if node.type == "comment":
+            if doc is None and elements and source.find(b"\n", elements[-1].end, start) < 0:
+                elements[-1].end = end
+            else:
+                doc = (doc[0] if doc is not None and _adjacent(source, doc[1], start) else start, end)
+        elif node.is_named:
+            documented = doc is not None and _adjacent(source, doc[1], start)
+            elements.append(_Element(node, doc[0] if doc is not None and documented else start, end))
+            doc = None
+    return elements
+
+
+def _top_level(root: Node) -> Iterator[Node]:
+    for node in root.children:
+        if node.type == "ERROR":
+            yield from _top_level(node)  # a parser that has lost its way still finds whole declarations
+        else:
+            yield node
+
+
+def _adjacent(source: bytes, end: int, start: int) -> bool:
+    return source.count(b"\n", end, start) <= 1
+
+
+def _declaration(source: bytes, element: _Element) -> Declaration:
+    node = element.node
+    kind = KINDS[node.type]
+    receiver = receiver_name = None
+    if kind == "method" and (found := _RECEIVER.match(source, _field_start(node, "receiver"))):
+        receiver_name, receiver = _text(found[1] or b"") or None, _text(found[2])
+    body = node.child_by_field_name("body") if kind in ("func", "method") else None
+    return Declaration(
+        kind=kind,
+        names=tuple(_names(source, node)),
+        receiver=receiver,
+        receiver_name=receiver_name,
+        start=element.start,
+        end=element.end,
+        node_start=node.start_byte,
+        node_end=node.end_byte,
+        body=body.byte_range if body is not None else None,
+    )
+
+
+def _names(source: bytes, node: Node) -> Iterator[str]:
+    for name in node.children_by_field_name("name"):
+        yield _text(source[name.start_byte : name.end_byte])
+    if node.type not in ("function_declaration", "method_declaration"):
+        for spec in specs(node):
+            for name in spec.children_by_field_name("name"):
+                if name.is_named:  # the grammar gives a comma between names the same field
+                    yield _text(source[name.start_byte : name.end_byte])
+
+
+def specs(node: Node) -> Iterator[Node]:
+    """The specs of a type, const or var declaration, in order."""
+    for child in node.named_children:
+        if child.type in _SPECS:
+            yield child
+        elif child.type == "var_spec_list":
+            yield from specs(child)
+
+
+def _link(
+    source: bytes, declarations: list[Declaration], nodes: list[Node], imports: tuple[Import, ...]
+) -> tuple[Declaration, ...]:
+    """Fills in what each declaration refers to."""
+    owners: dict[bytes, list[int]] = {}
+    methods: dict[bytes, list[int]] = {}
+    for index, declaration in enumerate(declarations):
+        table = methods if declaration.kind == "method" else owners
+        prefix = "." if declaration.kind == "method" else ""
+        for name in declaration.names:
+            table.setdefault((prefix + name).encode(), []).append(index)
+    owners.pop(b"_", None)
+    owners.pop(b"init", None)
+    packages: dict[bytes, list[int]] = {}
+    for index, spec in enumerate(imports):
+        if spec.known_as is not None:
+            packages.setdefault(spec.known_as.encode(), []).append(index)
+    known = owners.keys() | packages.keys()
+    linked = []
+    for index, (declaration, node) in enumerate(zip(declarations, nodes, strict=True)):
+        found = words(source, (declaration.node_start, declaration.node_end))
+        used = [w for w in known & found if _refers(source, node, w, declarations, owners)]
+        direct = {target for name in used for target in owners.get(name, ())}
+        own, maybe = _methods_selected(source, declaration, declarations, methods, found)
+        linked.append(
+            replace(
+                declaration,
+                references=tuple(sorted((direct | own) - {index})),
+                maybe=tuple(sorted(maybe - own - {index})),
+                imports=tuple(sorted({target for name in used for target in packages.get(name, ())})),
+            )
+        )
+    return tuple(linked)
+
+
+def _refers(
+    source: bytes, node: Node, name: bytes, declarations: list[Declaration], owners: dict[bytes, list[int]]
+) -> bool:
+    keys = any(declarations[owner].kind in ("const", "var") for owner in owners.get(name, ()))
+    return next(uses(source, node, name, keys=keys), None) is not None
+
+
+def _methods_selected(
+    source: bytes,
+    declaration: Declaration,
+    declarations: list[Declaration],
+    methods: dict[bytes, list[int]],
+    found: set[bytes],
+) -> tuple[set[int], set[int]]:
+    """Methods selected on the receiver, and those of whose receiver one cannot be sure."""
+    sure: set[int] = set()
+    maybe: set[int] = set()
+    span = (declaration.node_start, declaration.node_end)
+    receiver = (declaration.receiver_name or "").encode()
+    for name in methods.keys() & found:
+        on_receiver = receiver and next(occurrences(source, span, receiver + name), None) is not None
+        for index in methods[name]:
+            if on_receiver and declarations[index].receiver == declaration.receiver:
+                sure.add(index)
+            elif not on_receiver:
+                maybe.add(index)
+    return sure, maybe
+
+
+def _tests(
+    source: bytes, declarations: tuple[Declaration, ...], nodes: list[Node]
+) -> tuple[TestFunction, ...]:
+    found = []
+    for index, (declaration, node) in enumerate(zip(declarations, nodes, strict=True)):
+        kind = _test_kind(source, declaration, node)
+        if kind is not None:
+            found.append(TestFunction(declaration.names[0], kind, index))
+    return tuple(found)
+
+
+def _test_kind(source: bytes, declaration: Declaration, node: Node) -> str | None:
+    """By Go's rule: `TestXxx`, where Xxx does not begin with a lower-case letter, with its one parameter."""
+    if declaration.kind != "func" or not declaration.names:
+        return None
+    name = _TEST_NAME.fullmatch(declaration.names[0])
+    if name is None or name["rest"][:1].islower() or node.child_by_field_name("type_parameters") is not None:
+        return None
+    parameters = node.child_by_field_name("parameters")
+    text = source[parameters.start_byte : parameters.end_byte] if parameters is not None else b""
+    if name[1] == "Example":
+        plain = not text[1:-1].strip() and node.child_by_field_name("result") is None
+        return "example" if plain else None
+    parameter = _TEST_PARAMETER.fullmatch(text)
+    return name[1].lower() if parameter is not None and parameter[1] == _PARAMETER_OF[name[1]] else None
+
+
+def _problems(node: Node) -> Iterator[SyntaxProblem]:
+    if node.is_error or node.is_missing:
+        yield SyntaxProblem(node.type, node.start_byte, node.end_byte)
+    elif node.has_error:
+        for child in node.children:
+            yield from _problems(child)
+
+
+def _field_start(node: Node, name: str) -> int:
+    found = node.child_by_field_name(name)
+    return found.start_byte if found is not None else node.start_byte
+
+
+def _text(name: bytes) -> str:
+    return name.decode("utf-8", "replace")

@@ -1,0 +1,174 @@
+"""Where a declaration uses a name that is not its own: Go's scopes, on a tree-sitter tree.
+
+A walk over every node in Python costs several times what parsing costs. So a name is looked for in the
+bytes, and only where it stands is the tree asked what it means there.
+"""
+
+import re
+from collections.abc import Iterator
+
+from tree_sitter import Node, TreeCursor
+
+Span = tuple[int, int]
+
+WORD = re.compile(rb"\.?[A-Za-z_\x80-\xff][\w\x80-\xff]*")
+_VARIADIC = re.compile(rb"\.\.\.([A-Za-z_\x80-\xff][\w\x80-\xff]*)")
+_WORD_BYTES = frozenset(byte for byte in range(256) if byte >= 128 or chr(byte).isalnum() or byte == ord("_"))
+
+_FUNCTIONS = frozenset({"function_declaration", "method_declaration", "func_literal"})
+_SCOPES = _FUNCTIONS | {
+    "block",
+    "expression_case",
+    "default_case",
+    "type_case",
+    "communication_case",
+    "if_statement",
+    "for_statement",
+    "expression_switch_statement",
+    "type_switch_statement",
+}
+_INDEXED_LITERALS = frozenset({"map_type", "slice_type", "array_type", "implicit_length_array_type"})
+
+_USE = (-1, -1)
+_FIELD_OR_KEY = (-2, -2)
+_NEITHER = (0, 0)
+
+
+def words(source: bytes, span: Span) -> set[bytes]:
+    """Every word in the span, comments and strings included; one right behind a dot keeps its dot."""
+    found = set(WORD.findall(source, *span))
+    if source.find(b"...", *span) >= 0:
+        found.update(_VARIADIC.findall(source, *span))
+    return found
+
+
+def uses(source: bytes, declaration: Node, name: bytes, *, keys: bool = False) -> Iterator[int]:
+    """Byte offsets where a top-level declaration uses `name` from outside itself, in order.
+
+    Left out are occurrences in comments and strings, fields and methods selected, labels, and those that
+    a parameter, variable, constant or type of the declaration's own shadows. `{name: value}` in a literal
+    whose type does not tell a field from a key counts only with `keys`.
+    """
+    cursor = declaration.walk()
+    shadows: list[Span] = []
+    for at in occurrences(source, (declaration.start_byte, declaration.end_byte), name):
+        if any(start <= at < end for start, end in shadows):
+            continue
+        meaning = _meaning(cursor, declaration, at, len(name))
+        if meaning is _USE or (keys and meaning is _FIELD_OR_KEY):
+            yield at
+        elif meaning[1] > 0:
+            shadows.append(meaning)
+
+
+def occurrences(source: bytes, span: Span, name: bytes) -> Iterator[int]:
+    """Where `name` stands as a whole word that is not selected with a dot."""
+    at, end = span
+    while (at := source.find(name, at, end)) >= 0:
+        before, after = source[at - 1] if at else 0, at + len(name)
+        whole = before not in _WORD_BYTES and (after >= end or source[after] not in _WORD_BYTES)
+        if whole and (before != 0x2E or source.startswith(b"...", at - 3)):
+            yield at
+        at = after
+
+
+def _meaning(cursor: TreeCursor, declaration: Node, at: int, length: int) -> Span:
+    """`_USE`, `_FIELD_OR_KEY`, `_NEITHER`, or the span in which what is bound here shadows the name."""
+    cursor.reset(declaration)
+    while cursor.goto_first_child_for_byte(at) is not None:
+        pass
+    node, field = _node(cursor), cursor.field_name
+    if node.start_byte != at or node.end_byte != at + length:
+        return _NEITHER
+    match node.type:
+        case "package_identifier":
+            return _USE
+        case "type_identifier":
+            return _meaning_of_type(cursor, declaration, node, field)
+        case "identifier":
+            return _meaning_of_identifier(cursor, node, field)
+    return _NEITHER
+
+
+def _meaning_of_type(cursor: TreeCursor, declaration: Node, node: Node, field: str | None) -> Span:
+    parent = _up(cursor)
+    if field == "name":
+        if parent.type in ("type_spec", "type_alias"):
+            return _rest_of_scope(cursor, node.start_byte)
+        return _NEITHER  # the name in pkg.Name
+    if parent.type == "type_elem" and _up(cursor).type == "type_arguments":
+        receiver = declaration.child_by_field_name("receiver")
+        if receiver is not None and node.end_byte <= receiver.end_byte:
+            return declaration.byte_range  # the K of func (m Map[K]) …
+    return _USE
+
+
+def _meaning_of_identifier(cursor: TreeCursor, node: Node, field: str | None) -> Span:
+    parent = _up(cursor)
+    match parent.type:
+        case "expression_list":
+            return _meaning_in_list(cursor, parent)
+        case "literal_element" if cursor.field_name == "key":
+            return _meaning_of_key(cursor)
+        case "parameter_declaration" | "variadic_parameter_declaration" if field == "name":
+            return _function_body(cursor)
+        case "type_parameter_declaration" if field == "name":
+            return _climb(cursor, _FUNCTIONS | {"type_spec", "type_alias"}).byte_range
+        case "var_spec" | "const_spec" if field == "name":
+            return _rest_of_scope(cursor, parent.end_byte)
+        case "function_declaration":
+            return _NEITHER
+    return _USE
+
+
+def _meaning_in_list(cursor: TreeCursor, names: Node) -> Span:
+    field, owner = cursor.field_name, _up(cursor)
+    if owner.type == "type_switch_statement" and field == "alias":
+        return names.end_byte, owner.end_byte
+    if field != "left":
+        return _USE
+    if owner.type == "short_var_declaration":
+        return _rest_of_scope(cursor, owner.end_byte)
+    if owner.type in ("range_clause", "receive_statement") and any(c.type == ":=" for c in owner.children):
+        return _rest_of_scope(cursor, owner.end_byte)
+    return _USE
+
+
+def _meaning_of_key(cursor: TreeCursor) -> Span:
+    _up(cursor)  # keyed_element
+    _up(cursor)  # literal_value
+    literal = _up(cursor)
+    kind = literal.child_by_field_name("type") if literal.type == "composite_literal" else None
+    if kind is not None and kind.type in _INDEXED_LITERALS:
+        return _USE
+    return _NEITHER if kind is not None and kind.type == "struct_type" else _FIELD_OR_KEY
+
+
+def _function_body(cursor: TreeCursor) -> Span:
+    function = _climb(cursor, _FUNCTIONS | {"function_type", "method_elem"})
+    body = function.child_by_field_name("body") if function.type in _FUNCTIONS else None
+    return body.byte_range if body is not None else _NEITHER
+
+
+def _rest_of_scope(cursor: TreeCursor, start: int) -> Span:
+    """From `start` to the end of the innermost scope; nothing for what the declaration itself declares."""
+    scope = _climb(cursor, _SCOPES)
+    return (start, scope.end_byte) if scope.type in _SCOPES else _NEITHER
+
+
+def _climb(cursor: TreeCursor, kinds: frozenset[str]) -> Node:
+    node = _node(cursor)
+    while node.type not in kinds and cursor.goto_parent():
+        node = _node(cursor)
+    return node
+
+
+def _up(cursor: TreeCursor) -> Node:
+    cursor.goto_parent()
+    return _node(cursor)
+
+
+def _node(cursor: TreeCursor) -> Node:
+    node = cursor.node
+    assert node is not None  # a cursor that was set on a node always stands on one
+    return node
