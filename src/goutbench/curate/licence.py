@@ -1,0 +1,195 @@
+"""What licence a file is under, read at the commit, with the evidence.
+
+In this order: an `SPDX-License-Identifier` in the file's header; a licence notice in the header; the
+licence files of the nearest folder above; what `repos.yaml` declares; else `NOASSERTION`.
+"""
+
+import re
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass
+from functools import lru_cache
+from typing import Any
+
+from goutbench.golang.header import header_end
+
+UNKNOWN = "NOASSERTION"
+_FILE_NAME = re.compile(rb"(un)?licen[cs]es?([._-].*)?|copying([._-].*)?|mit-licen[cs]e.*", re.IGNORECASE)
+_NOT_TEXT = re.compile(rb"\.(go|py|sh|js|ts|csv|json|ya?ml|tmpl|html?)$", re.IGNORECASE)
+_SPDX_TAG = re.compile(rb"SPDX-License-Identifier:[ \t]*([^\r\n*]+)")
+_BARE_GNU = re.compile(r"((?:A|L)?GPL|GFDL)-\d\.\d")
+_CHOICE = re.compile(rb"licen[cs]e[._-](mit|apache|bsd|isc|mpl|gpl|lgpl|unlicense|0bsd|zlib)", re.IGNORECASE)
+_MOST_NOTICE_BYTES = 8192
+_LEAST_TEXT = 120  # characters: shorter matches are addresses and mentions, not texts
+_OPEN_CATEGORIES = {"Permissive", "Public Domain"}
+
+
+@dataclass(frozen=True, slots=True)
+class Licence:
+    """An SPDX expression, the file it was read from (None: declared or unknown), and why."""
+
+    expression: str
+    file: str | None
+    evidence: str
+
+
+def is_licence_file(path: bytes) -> bool:
+    """Whether a file's name says that it holds a licence."""
+    name = path.rsplit(b"/", 1)[-1]
+    return _FILE_NAME.fullmatch(name) is not None and _NOT_TEXT.search(name) is None
+
+
+def licences(
+    sources: Mapping[bytes, bytes], licence_files: Mapping[bytes, bytes], declared: str | None = None
+) -> dict[bytes, Licence]:
+    """The licence of each source file.
+
+    `sources` and `licence_files` map paths to bytes; of the latter those whose name says so. A licence
+    text alone does not tell "only" from "or later" for the GNU licences: a notice in any source does.
+    """
+    headers = {path: _from_header(path, source) for path, source in sources.items()}
+    or_later = {
+        licence.expression
+        for licence in headers.values()
+        if licence and licence.expression.endswith("-or-later")
+    }
+    folders = _by_folder(licence_files, or_later)
+    fallback = (
+        Licence(declared, None, "declared in repos.yaml")
+        if declared
+        else Licence(UNKNOWN, None, "none found")
+    )
+    return {path: headers[path] or _nearest(path, folders) or fallback for path in sources}
+
+
+def is_permissive(expression: str) -> bool:
+    """Whether an SPDX expression allows use under a permissive licence (or in the public domain).
+
+    Of alternatives (OR) one suffices; joined licences (AND) must all be. Categories are those of the
+    licence index that `license-expression` carries. What is not known is not permissive.
+    """
+    from license_expression import ExpressionError
+
+    if expression == UNKNOWN:
+        return False
+    try:
+        return _permissive(_licensing().parse(expression))
+    except (ExpressionError, AttributeError):
+        return False
+
+
+def normalised(expression: str) -> str | None:
+    """An SPDX expression in its usual spelling; None where it is not valid SPDX."""
+    from license_expression import ExpressionError
+
+    try:
+        parsed = _licensing().parse(expression.strip(), validate=True)
+    except ExpressionError:
+        return None
+    return str(parsed) if parsed is not None else None
+
+
+def _permissive(node: Any) -> bool:
+    from license_expression import LicenseWithExceptionSymbol
+
+    if isinstance(node, LicenseWithExceptionSymbol):
+        return _permissive(node.license_symbol)
+    if node.isliteral:
+        return _categories().get(node.key, "") in _OPEN_CATEGORIES
+    return (any if node.operator.strip() == "OR" else all)(_permissive(part) for part in node.args)
+
+
+def _from_header(path: bytes, source: bytes) -> Licence | None:
+    header = source[: min(header_end(source), _MOST_NOTICE_BYTES)]
+    if b"icen" not in header:  # License, license, Licence, licensed
+        return None
+    file = path.decode("utf-8", "backslashreplace")
+    tag = _SPDX_TAG.search(header)
+    if tag is not None:
+        expression = normalised(tag[1].decode("utf-8", "replace").removesuffix("-->"))
+        if expression:
+            return Licence(expression, file, "SPDX-License-Identifier in its header")
+    # years differ from file to file, notices do not
+    found = _notice(re.sub(rb"\d{4}", b"", header).decode("utf-8", "replace"))
+    return Licence(found, file, "notice in its header") if found else None
+
+
+@lru_cache(maxsize=4096)
+def _notice(header: str) -> str | None:
+    from licenseclassifier import identify_license
+
+    return _joined(_canonical(match.id, set()) for match in identify_license(header, 60.0))
+
+
+def _by_folder(files: Mapping[bytes, bytes], or_later: set[str]) -> dict[bytes, Licence]:
+    grouped: dict[bytes, list[bytes]] = {}
+    for path in sorted(files):
+        folder, _, _ = path.rpartition(b"/")
+        grouped.setdefault(folder, []).append(path)
+    found = ((folder, _of_folder(paths, files, or_later)) for folder, paths in grouped.items())
+    return {folder: licence for folder, licence in found if licence is not None}
+
+
+def _of_folder(paths: list[bytes], files: Mapping[bytes, bytes], or_later: set[str]) -> Licence | None:
+    identified = [(path, *_identify(files[path], or_later)) for path in paths]
+    known = [(path, expression, share) for path, expression, share in identified if expression]
+    if not known:
+        return None
+    lesser = [entry for entry in known if entry[1].startswith("LGPL")]
+    if lesser and all(entry[1].startswith(("LGPL", "GPL")) for entry in known):
+        known = lesser  # the LGPL is an addition to the GPL, so that both texts lie side by side
+    choice = len(known) > 1 and all(_CHOICE.fullmatch(path.rsplit(b"/", 1)[-1]) for path, _, _ in known)
+    expression = _joined((expression for _, expression, _ in known), " OR " if choice else " AND ")
+    assert expression is not None
+    names = ", ".join(path.decode("utf-8", "backslashreplace") for path, _, _ in known)
+    shares = ", ".join(f"{share:.0f}%" for _, _, share in known)
+    return Licence(expression, names, f"licence text covers {shares} of the file")
+
+
+def _identify(content: bytes, or_later: set[str]) -> tuple[str | None, float]:
+    # The file's name says that it is a licence; how much of it the text covers is evidence, not a
+    # threshold: half of a BUSL-1.1 file is its parameters.
+    from licenseclassifier import identify_license
+
+    text = content.decode("utf-8", "replace")
+    regions = [match for match in identify_license(text, 0.0) if match.end - match.start >= _LEAST_TEXT]
+    covered = sum(match.end - match.start for match in regions)
+    return _joined(_canonical(match.id, or_later) for match in regions), 100 * covered / max(len(text), 1)
+
+
+def _canonical(spdx: str, or_later: set[str]) -> str:
+    if not _BARE_GNU.fullmatch(spdx):
+        return spdx
+    return f"{spdx}-or-later" if f"{spdx}-or-later" in or_later else f"{spdx}-only"
+
+
+def _joined(expressions: Iterable[str], operator: str = " AND ") -> str | None:
+    distinct = sorted(set(expressions))
+    if len(distinct) < 2:
+        return distinct[0] if distinct else None
+    return operator.join(f"({part})" if " " in part else part for part in distinct)
+
+
+def _nearest(path: bytes, folders: Mapping[bytes, Licence]) -> Licence | None:
+    folder = path.rpartition(b"/")[0]
+    while True:
+        if folder in folders:
+            return folders[folder]
+        if not folder:
+            return None
+        folder = folder.rpartition(b"/")[0]
+
+
+@lru_cache(maxsize=1)
+def _licensing() -> Any:
+    from license_expression import get_spdx_licensing
+
+    return get_spdx_licensing()
+
+
+@lru_cache(maxsize=1)
+def _categories() -> dict[str, str]:
+    from license_expression import get_license_index
+
+    return {
+        entry["spdx_license_key"]: entry["category"] for entry in get_license_index() if "category" in entry
+    }

@@ -1,0 +1,192 @@
+"""One repository, from its source to pairs and rejections."""
+
+import hashlib
+from collections.abc import Callable, Iterable, Mapping
+from dataclasses import dataclass
+
+from goutbench.config import RepositoryConfig
+from goutbench.curate.filters import Content, content_rejection, is_vendored, printable
+from goutbench.curate.history import PathHistory
+from goutbench.curate.licence import Licence, is_licence_file, is_permissive, licences
+from goutbench.curate.pairing import Match, is_test, pairing_rule
+from goutbench.curate.source import Entry, Source
+from goutbench.golang.header import is_generated, package_name
+from goutbench.records import Pair, Rejection, short_hash
+
+# a stage's name, how much of it is done, and how much there is (None: not known)
+Progress = Callable[[str, int, int | None], None]
+_LICENCE_FILE_BYTES = 1_000_000
+
+
+@dataclass(frozen=True, slots=True)
+class Curated:
+    """What a repository gave: each of its Go files is in a pair or in a rejection.
+
+    `pairs` and `rejections` stand in path order; `go_files` counts all paths that end in `.go`.
+    """
+
+    pairs: tuple[Pair, ...]
+    rejections: tuple[Rejection, ...]
+    go_files: int
+    licences: Mapping[str, str]  # SPDX expression → where it was read and how, an example
+
+
+def curate_repository(source: Source, config: RepositoryConfig, progress: Progress) -> Curated:
+    """Pair a repository's files, read them, and say of each that is left out why."""
+    progress("listing", 0, None)
+    entries = {entry.path: entry for entry in source.entries()}
+    go = {path: entry for path, entry in entries.items() if path.endswith(b".go")}
+    regular = [path for path, entry in go.items() if entry.kind == "file"]
+    matches = sorted(pairing_rule(config.pairing)(regular))
+
+    contents = _read_paired(source, config, matches, entries, progress)
+    refused: dict[bytes, tuple[str, str]] = {}
+    for path, content in contents.items():
+        rejection = content_rejection(content, config.filters)
+        if rejection is not None:
+            refused[path] = rejection
+    found = _licences(source, config, matches, entries, contents)
+    if config.licence == "permissive":
+        refused |= _licence_rejections(found, refused)
+    kept = [match for match in matches if match.code not in refused and match.test not in refused]
+
+    paths = {path for match in kept for path in (match.code, match.test)}
+    history = source.history(paths, lambda seen: progress("reading history", seen, None))
+    progress("writing", 0, None)
+    pairs = tuple(_pair(source, config, match, contents, found[match.code], history) for match in kept)
+    rejections = _rejections(config, go.values(), matches, refused, paths)
+    used = {licence.expression: f"{licence.file or '-'} ({licence.evidence})" for licence in found.values()}
+    return Curated(pairs, rejections, len(go), dict(sorted(used.items())))
+
+
+def _read_paired(
+    source: Source,
+    config: RepositoryConfig,
+    matches: list[Match],
+    entries: Mapping[bytes, Entry],
+    progress: Progress,
+) -> dict[bytes, Content]:
+    paths = sorted({path for match in matches for path in (match.code, match.test)})
+    contents = {}
+    for done, content in enumerate(
+        source.read([entries[path] for path in paths], most=config.filters.max_bytes), start=1
+    ):
+        contents[content.path] = content
+        if done % 100 == 0 or done == len(paths):
+            progress("reading files", done, len(paths))
+    return contents
+
+
+def _licences(
+    source: Source,
+    config: RepositoryConfig,
+    matches: list[Match],
+    entries: Mapping[bytes, Entry],
+    contents: Mapping[bytes, Content],
+) -> dict[bytes, Licence]:
+    wanted = [entry for path, entry in entries.items() if is_licence_file(path) and entry.kind == "file"]
+    texts = source.read(wanted, most=_LICENCE_FILE_BYTES)
+    sources = {match.code: contents[match.code].data for match in matches}
+    known = {text.path: text.data for text in texts if text.state == "present"}
+    return licences(sources, known, config.declared_licence)
+
+
+def _licence_rejections(
+    found: Mapping[bytes, Licence], refused: Mapping[bytes, object]
+) -> dict[bytes, tuple[str, str]]:
+    allowed = {licence.expression: is_permissive(licence.expression) for licence in found.values()}
+    return {
+        path: (
+            "licence",
+            f"{licence.expression} is not permissive: {licence.file or '-'}, {licence.evidence}",
+        )
+        for path, licence in found.items()
+        if not allowed[licence.expression] and path not in refused
+    }
+
+
+def _pair(
+    source: Source,
+    config: RepositoryConfig,
+    match: Match,
+    contents: Mapping[bytes, Content],
+    licence: Licence,
+    history: Mapping[bytes, PathHistory] | None,
+) -> Pair:
+    code, test = contents[match.code].data, contents[match.test].data
+    code_path, test_path = match.code.decode(), match.test.decode()
+    code_hash, test_hash = hashlib.sha256(code).hexdigest(), hashlib.sha256(test).hexdigest()
+    code_history = history[match.code] if history is not None else None
+    test_history = history[match.test] if history is not None else None
+    package = package_name(code)
+    assert package is not None  # a file without one was rejected
+    return Pair(
+        sha256=code_hash,
+        repository=config.name,
+        file_name=code_path.rsplit("/", 1)[-1].removesuffix(".go"),
+        code_path=code_path,
+        code=code.decode(),
+        code_commit=code_history.commit if code_history else None,
+        test_path=test_path,
+        test=test.decode(),
+        test_commit=test_history.commit if test_history else None,
+        id=short_hash(config.name, code_path, test_path, code_hash, test_hash),
+        revision=source.pin.revision,
+        domain=config.domain,
+        licence=licence.expression,
+        licence_file=licence.file,
+        package=package,
+        code_lines=count_lines(code),
+        test_lines=count_lines(test),
+        generated=is_generated(code),
+        vendored=is_vendored(code_path),
+        code_first_date=code_history.first if code_history else None,
+        code_last_date=code_history.last if code_history else None,
+        test_first_date=test_history.first if test_history else None,
+        test_last_date=test_history.last if test_history else None,
+        pairing_rule=config.pairing,
+    )
+
+
+def count_lines(text: bytes) -> int:
+    """Newlines, plus one for an unterminated last line."""
+    return text.count(b"\n") + (not text.endswith(b"\n") and bool(text))
+
+
+def _rejections(
+    config: RepositoryConfig,
+    go: Iterable[Entry],
+    matches: list[Match],
+    refused: Mapping[bytes, tuple[str, str]],
+    paired: set[bytes],
+) -> tuple[Rejection, ...]:
+    """One rejection for every Go file that is in no pair."""
+    partners: dict[bytes, bytes] = {}
+    for match in matches:
+        partners |= {match.code: match.test, match.test: match.code}
+    rejections = []
+    for entry in sorted(go, key=lambda entry: entry.path):
+        if entry.path not in paired:
+            rule, reason = _why(entry, config, partners, refused)
+            rejections.append(Rejection(config.name, printable(entry.path), rule, reason))
+    return tuple(rejections)
+
+
+def _why(
+    entry: Entry,
+    config: RepositoryConfig,
+    partners: Mapping[bytes, bytes],
+    refused: Mapping[bytes, tuple[str, str]],
+) -> tuple[str, str]:
+    if entry.path in refused:
+        return refused[entry.path]
+    if entry.path in partners:
+        partner = partners[entry.path]
+        return "partner_rejected", f"{printable(partner)}: {refused[partner][0]}"
+    if entry.kind != "file":
+        rejection = content_rejection(Content(entry.path, entry.kind, 0), config.filters)
+        assert rejection is not None
+        return rejection
+    if is_test(entry.path):
+        return "no_source", f"no source file by the rule {config.pairing}"
+    return "no_test", f"no test file by the rule {config.pairing}"

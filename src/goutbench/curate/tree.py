@@ -1,0 +1,68 @@
+"""A plain source tree: files on disk with a version, and no git."""
+
+import hashlib
+import os
+from collections.abc import Iterator
+from pathlib import Path
+
+from goutbench.curate.filters import Content
+from goutbench.errors import SourceError
+
+_GO_DISTRIBUTION = "VERSION"
+
+
+def tree_version(root: Path, declared: str | None) -> str:
+    """The version of a tree: the declared one, or a Go distribution's own. Raises SourceError for none."""
+    if declared is not None:
+        return declared
+    for folder in (root, root.parent):
+        try:
+            first = (folder / _GO_DISTRIBUTION).read_text(encoding="utf-8").split("\n", 1)[0].strip()
+        except (OSError, UnicodeDecodeError):
+            continue
+        if first.startswith("go1"):
+            return first
+    raise SourceError(
+        "neither a git repository nor a plain tree with a version",
+        where=str(root),
+        mend="give `version:` for a plain source tree, or the path of a git repository",
+    )
+
+
+def tree_files(root: Path) -> list[tuple[bytes, str]]:
+    """Every file below a folder as (relative path, "file" or "symlink"), in byte order."""
+    return sorted(_scan(root, b""))
+
+
+def read_file(root: Path, path: bytes, most: int) -> Content:
+    """A file's bytes; larger ones than `most` are not read."""
+    file = root / os.fsdecode(path)
+    try:
+        size = file.stat().st_size
+        if size > most:
+            return Content(path, "too_large", size)
+        return Content(path, "present", size, file.read_bytes())
+    except OSError:
+        return Content(path, "unreadable", 0)
+
+
+def tree_digest(root: Path, paths: list[bytes]) -> str:
+    """One SHA-256 over the paths and contents of files: the plain tree's stand-in for a tree hash."""
+    whole = hashlib.sha256()
+    for path in sorted(paths):
+        with (root / os.fsdecode(path)).open("rb") as handle:
+            content = hashlib.file_digest(handle, "sha256").hexdigest()
+        whole.update(b"%s %s\0" % (content.encode("ascii"), path))
+    return whole.hexdigest()
+
+
+def _scan(folder: Path, prefix: bytes) -> Iterator[tuple[bytes, str]]:
+    with os.scandir(folder) as entries:
+        for entry in entries:
+            path = prefix + os.fsencode(entry.name)
+            if entry.is_symlink():
+                yield path, "symlink"
+            elif entry.is_dir():
+                yield from _scan(folder / entry.name, path + b"/")
+            elif entry.is_file():
+                yield path, "file"
