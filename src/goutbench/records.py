@@ -122,3 +122,68 @@ class Candidate:
     package: str | None
     mode: str  # "append" | "merge" | "llm" | "reference"
     notes: tuple[Note, ...]
+
+
+# ── execute ───────────────────────────────────────────────────────────────────────────────────────
+
+
+@dataclass(frozen=True, slots=True)
+class Mutation:
+    """What the candidate's tests did to the mutants of the focal file.
+
+    `lived` and `killed` were run; `not_covered` stand in code that the passing run never reached and were not
+    run; `not_viable` are changes that Go refuses; `timed_out` is a class of its own. When only a sample was
+    run, `total` still counts every viable mutant. `score` is killed ÷ viable of the sample (timed-out ones in
+    the denominator, never quietly kills), `low` and `high` its 95% interval (Wilson), or the score itself
+    when all mutants were judged; all three are None when there is no viable mutant.
+    """
+
+    total: int
+    killed: int
+    lived: int
+    not_covered: int
+    not_viable: int
+    timed_out: int
+    score: float | None
+    low: float | None
+    high: float | None
+    reason: str = ""  # why there is no score: the words of the mutator or the harness
+    verdicts: tuple[str, ...] = ()  # "12 killed conditional-boundary TestX", one line for each mutant
+    seconds: float = 0.0  # CPU seconds of the mutants' runs
+
+
+@dataclass(frozen=True, slots=True)
+class Execution:
+    """What a candidate did when it was run. A bad candidate is a record like any other.
+
+    `id` is the identity of the result: the SHA-256 of candidate, focal file, revision, toolchain and options.
+    `status`: NO_CODE, BUILD_FAILED, NO_TESTS_RAN, TESTS_FAILED, FLAKY, PASSED, TIMED_OUT, INFRA_FAILURE.
+    `rung` is the highest one reached of none, syntax, types, build, runs, pass, stable, covers, mutation.
+    `reason` is a short word for why it went no further, `evidence` the words of the compiler or the test.
+    Coverage counts statements of the focal file by the candidate's own tests, `covered` also where the run
+    failed. Seconds are CPU time inside the sandbox, wall time is not recorded: it says more of the machine.
+    """
+
+    id: str
+    candidate_id: str
+    pair_id: str
+    model: str
+    status: str
+    rung: str
+    reason: str
+    evidence: str
+    declared: tuple[str, ...]
+    passed: tuple[str, ...]
+    failed: tuple[str, ...]
+    skipped: tuple[str, ...]
+    flaky: tuple[str, ...]
+    statements: int
+    covered: int
+    mutation: Mutation | None
+    repeats: int
+    gate_seconds: float
+    build_seconds: float
+    run_seconds: float
+    siblings: str
+    toolchain: str
+    sandbox: str

@@ -1,0 +1,135 @@
+"""A memory and process-count cgroup per command, where this machine lets us make one.
+
+Version 1 (a hierarchy per controller) and version 2 (one hierarchy) are both in use. A cgroup bounds what
+resource limits cannot: the *sum* over many processes, and the memory behind tmpfs files.
+"""
+
+import contextlib
+import itertools
+import os
+import time
+from dataclasses import dataclass
+from functools import cache
+from pathlib import Path
+
+_ROOT = Path("/sys/fs/cgroup")
+_FILES_V1 = {"memory": "memory.limit_in_bytes", "pids": "pids.max"}
+_FILES_V2 = ("memory.max", "pids.max")
+_numbers = itertools.count()
+
+
+@dataclass(frozen=True, slots=True)
+class Cgroup:
+    """The directories of one cgroup; on version 1 one for each controller."""
+
+    version: int
+    folders: tuple[Path, ...]
+
+    def memory_exceeded(self) -> bool:
+        """Whether the kernel killed something here for memory."""
+        for folder in self.folders:
+            for name in ("memory.events", "memory.oom_control"):
+                with contextlib.suppress(OSError):
+                    words = (folder / name).read_text().split()
+                    fields = dict(zip(words[::2], words[1::2], strict=False))
+                    if int(fields.get("oom_kill", "0")) > 0:
+                        return True
+        return False
+
+    def remove(self) -> None:
+        """Kill whatever is still inside and remove the folders; give up quietly after two seconds."""
+        deadline = time.monotonic() + 2.0
+        for folder in self.folders:
+            while folder.exists() and time.monotonic() < deadline:
+                _kill_members(folder)
+                with contextlib.suppress(OSError):
+                    folder.rmdir()
+                    break
+                time.sleep(0.005)
+
+
+@cache
+def parents() -> tuple[int, tuple[Path, ...]]:
+    """The cgroup version and the folders under which this process may make children; (0, ()) for none."""
+    for version, bases in ((2, _bases_v2()), (1, _bases_v1())):
+        if bases and all(_usable(base, version) for base in bases):
+            return version, bases
+    return 0, ()
+
+
+def create(memory_bytes: int, processes: int) -> Cgroup | None:
+    """A fresh cgroup with these limits, or None where none can be made."""
+    version, bases = parents()
+    if not bases:
+        return None
+    name = f"goutbench-{os.getpid()}-{next(_numbers)}"
+    group = Cgroup(version, tuple(base / name for base in bases))
+    limits = {
+        "memory.max": memory_bytes,
+        "memory.limit_in_bytes": memory_bytes,
+        "memory.swap.max": 0,
+        "pids.max": processes,
+    }
+    try:
+        for folder in group.folders:
+            folder.mkdir()
+            for file, limit in limits.items():
+                if (folder / file).exists():
+                    (folder / file).write_text(str(limit))
+    except OSError:
+        group.remove()
+        return None
+    return group
+
+
+def _kill_members(folder: Path) -> None:
+    with contextlib.suppress(OSError):
+        if (folder / "cgroup.kill").exists():
+            (folder / "cgroup.kill").write_text("1")
+            return
+        for pid in (folder / "cgroup.procs").read_text().split():
+            with contextlib.suppress(ProcessLookupError, PermissionError):
+                os.kill(int(pid), 9)
+
+
+def _own_paths() -> dict[str, str]:
+    """Controller name → this process's path in its hierarchy; "" is version 2's."""
+    paths = {}
+    with contextlib.suppress(OSError):
+        for line in Path("/proc/self/cgroup").read_text().splitlines():
+            _, controllers, path = line.split(":", 2)
+            for controller in controllers.split(","):
+                paths[controller] = path.lstrip("/")
+    return paths
+
+
+def _bases_v1() -> tuple[Path, ...]:
+    own = _own_paths()
+    if not all((_ROOT / controller).is_dir() for controller in ("memory", "pids")):
+        return ()
+    return tuple(_ROOT / controller / own.get(controller, "") for controller in ("memory", "pids"))
+
+
+def _bases_v2() -> tuple[Path, ...]:
+    if not (_ROOT / "cgroup.controllers").exists():
+        return ()
+    own = _ROOT / _own_paths().get("", "")
+    # a cgroup that holds processes cannot hand controllers to children, so its parent is tried too
+    for base in (own, own.parent, _ROOT):
+        if _usable(base, 2):
+            return (base,)
+    return ()
+
+
+def _usable(base: Path, version: int) -> bool:
+    probe = base / f"goutbench-probe-{os.getpid()}"
+    try:
+        probe.mkdir()
+    except OSError:
+        return False
+    try:
+        wanted = _FILES_V2 if version == 2 else (_FILES_V1[base.relative_to(_ROOT).parts[0]],)
+        return all(os.access(probe / file, os.W_OK) for file in wanted)
+    finally:
+        with contextlib.suppress(OSError):
+            probe.rmdir()

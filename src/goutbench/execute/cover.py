@@ -1,0 +1,61 @@
+"""Statement coverage of the focal file, from the profile that `-test.coverprofile` writes."""
+
+import re
+from collections.abc import Iterable
+from dataclasses import dataclass
+
+_BLOCK = re.compile(r"^(?P<file>.+):(\d+)\.(\d+),(\d+)\.(\d+) (\d+) (\d+)$")
+
+Position = tuple[int, int]
+"""Line and column, from 1, columns in bytes, as `go tool cover` counts."""
+
+
+@dataclass(frozen=True, slots=True)
+class Coverage:
+    """The focal file's blocks: (start, end, number of statements) → whether any run reached it."""
+
+    blocks: dict[tuple[Position, Position, int], bool]
+
+    @property
+    def statements(self) -> int:
+        return sum(count for _, _, count in self.blocks)
+
+    @property
+    def covered(self) -> int:
+        return sum(count for (_, _, count), hit in self.blocks.items() if hit)
+
+    def reaches(self, position: Position) -> bool:
+        """Whether code at `position` was run. Outside every block (a package-level declaration, a function's
+        head) nothing is known, so it counts as reached."""
+        inside = [
+            (start, hit) for (start, end, _), hit in self.blocks.items() if start <= position < end
+        ]  # the innermost block is the one that starts last
+        return max(inside)[1] if inside else True
+
+
+EMPTY = Coverage({})
+
+
+def read_profile(text: str, file_name: str) -> Coverage:
+    """The blocks of the file with this base name; one profile holds one package, so the name is enough.
+
+    A damaged line (a crash while writing, or a forger) is left out.
+    """
+    blocks: dict[tuple[Position, Position, int], bool] = {}
+    for line in text.splitlines():
+        match = _BLOCK.match(line)
+        if match is None or match["file"].rpartition("/")[2] != file_name:
+            continue
+        first, column, last, end, count, hits = (int(word) for word in match.groups()[1:])
+        key = ((first, column), (last, end), count)
+        blocks[key] = blocks.get(key, False) or hits > 0
+    return Coverage(blocks)
+
+
+def merge(parts: Iterable[Coverage]) -> Coverage:
+    """What any of the runs reached."""
+    blocks: dict[tuple[Position, Position, int], bool] = {}
+    for part in parts:
+        for key, hit in part.blocks.items():
+            blocks[key] = blocks.get(key, False) or hit
+    return Coverage(blocks)

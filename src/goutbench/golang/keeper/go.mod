@@ -1,0 +1,3 @@
+module goutbench/keeper
+
+go 1.22

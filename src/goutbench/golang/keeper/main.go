@@ -1,0 +1,193 @@
+// Keeper is the first process inside a sandbox: it runs one command, once or many times, and reports on a pipe
+// that the command cannot reach how each run ended and what it used.
+//
+//	keeper STATUS_FD once -- COMMAND...
+//	keeper STATUS_FD many -- COMMAND...     (the runs as a JSON array on stdin, one report line for each)
+//
+// As process 1 of a process namespace it cannot be killed from inside; it drops every signal that can be
+// caught and is not dumpable, so that a process of the same user can neither trace it nor open its files.
+package main
+
+import (
+	"bytes"
+	"encoding/json"
+	"os"
+	"os/signal"
+	"strconv"
+	"syscall"
+	"time"
+	"unsafe"
+)
+
+const (
+	prSetDumpable = 4
+	pollEvery     = 5 * time.Millisecond
+	tailBytes     = 2048
+)
+
+// Run is one run of the command: what to add to its environment, and its limits in seconds (0: none).
+type Run struct {
+	Env  []string `json:"env"`
+	Wall float64  `json:"wall"`
+	CPU  float64  `json:"cpu"`
+}
+
+// Report is how a run ended: its exit code (128 + signal), seconds used, and the limit that ended it.
+type Report struct {
+	Exit    int     `json:"exit"`
+	CPU     float64 `json:"cpu"`
+	Wall    float64 `json:"wall"`
+	Stopped string  `json:"stopped"`
+	Tail    string  `json:"tail,omitempty"`
+}
+
+func main() {
+	fd, err := strconv.Atoi(os.Args[1])
+	if err != nil || len(os.Args) < 5 {
+		os.Exit(125)
+	}
+	syscall.CloseOnExec(fd)
+	status := os.NewFile(uintptr(fd), "status")
+	syscall.RawSyscall(syscall.SYS_PRCTL, prSetDumpable, 0, 0)
+	signal.Notify(make(chan os.Signal, 1)) // caught and dropped; ignoring would be inherited, and would lose children
+	reports := json.NewEncoder(status)
+	status.WriteString("\n") // the sandbox stands
+	command := os.Args[4:]
+	if os.Args[2] == "once" {
+		report := once(command)
+		reports.Encode(report)
+		os.Exit(report.Exit)
+	}
+	var runs []Run
+	if json.NewDecoder(os.Stdin).Decode(&runs) != nil {
+		os.Exit(125)
+	}
+	for _, run := range runs {
+		if reports.Encode(one(command, run)) != nil {
+			os.Exit(125) // nobody listens any more
+		}
+	}
+}
+
+// once runs the command on our own streams.
+func once(command []string) Report {
+	return start(command, os.Environ(), []uintptr{0, 1, 2}, Run{})
+}
+
+// one runs the command silently, keeps the end of its output, and clears away whatever it left running.
+func one(command []string, run Run) Report {
+	null, _ := os.Open(os.DevNull)
+	defer null.Close()
+	reader, writer, err := os.Pipe()
+	if err != nil {
+		return Report{Exit: 126, Tail: err.Error()}
+	}
+	tail := make(chan string)
+	go func() { tail <- lastOf(reader) }()
+	report := start(command, append(os.Environ(), run.Env...), []uintptr{null.Fd(), writer.Fd(), writer.Fd()}, run)
+	writer.Close()
+	if os.Getpid() == 1 {
+		syscall.Kill(-1, syscall.SIGKILL)
+	}
+	report.Tail = <-tail
+	reader.Close()
+	return report
+}
+
+func start(command, environment []string, files []uintptr, run Run) Report {
+	begin := time.Now()
+	attributes := &syscall.ProcAttr{Env: environment, Files: files, Sys: &syscall.SysProcAttr{Setpgid: true}}
+	pid, err := syscall.ForkExec(command[0], command, attributes)
+	if err != nil {
+		os.Stderr.WriteString("keeper: " + err.Error() + "\n")
+		return Report{Exit: 127}
+	}
+	stopped := make(chan string, 1)
+	done := make(chan struct{})
+	go watch(pid, run, begin, done, stopped)
+	report := wait(pid)
+	close(done)
+	report.Wall = time.Since(begin).Seconds()
+	report.Stopped = <-stopped
+	syscall.Kill(-pid, syscall.SIGKILL)
+	return report
+}
+
+// wait reaps every child, ours and the orphans that process 1 inherits, until ours has ended.
+func wait(pid int) Report {
+	var state syscall.WaitStatus
+	var usage syscall.Rusage
+	for {
+		got, err := syscall.Wait4(-1, &state, 0, &usage)
+		if err == syscall.EINTR {
+			continue
+		}
+		if err != nil {
+			return Report{Exit: 126}
+		}
+		if got == pid {
+			break
+		}
+	}
+	report := Report{Exit: state.ExitStatus(), CPU: seconds(usage.Utime) + seconds(usage.Stime)}
+	if state.Signaled() {
+		report.Exit = 128 + int(state.Signal())
+	}
+	return report
+}
+
+// watch ends a run that exceeds its wall or CPU seconds; it always sends exactly one answer.
+func watch(pid int, run Run, begin time.Time, done <-chan struct{}, stopped chan<- string) {
+	if run.Wall == 0 && run.CPU == 0 {
+		stopped <- ""
+		return
+	}
+	ticker := time.NewTicker(pollEvery)
+	defer ticker.Stop()
+	for {
+		select {
+		case <-done:
+			stopped <- ""
+			return
+		case <-ticker.C:
+		}
+		reason := ""
+		if run.CPU > 0 && cpuOf(pid) > run.CPU {
+			reason = "cpu"
+		} else if run.Wall > 0 && time.Since(begin).Seconds() > run.Wall {
+			reason = "wall"
+		}
+		if reason != "" {
+			syscall.Kill(-pid, syscall.SIGKILL)
+			stopped <- reason
+			return
+		}
+	}
+}
+
+// cpuOf is the CPU time that a living process has used, in seconds, by its own clock.
+func cpuOf(pid int) float64 {
+	var used syscall.Timespec
+	clock := uintptr(^pid<<3 | 2) // CPUCLOCK_SCHED of that process
+	syscall.RawSyscall(syscall.SYS_CLOCK_GETTIME, clock, uintptr(unsafe.Pointer(&used)), 0)
+	return float64(used.Sec) + float64(used.Nsec)/1e9
+}
+
+func seconds(value syscall.Timeval) float64 {
+	return float64(value.Sec) + float64(value.Usec)/1e6
+}
+
+func lastOf(reader *os.File) string {
+	var kept []byte
+	buffer := make([]byte, 1<<15)
+	for {
+		n, err := reader.Read(buffer)
+		kept = append(kept, buffer[:n]...)
+		if len(kept) > tailBytes {
+			kept = append([]byte(nil), kept[len(kept)-tailBytes:]...)
+		}
+		if err != nil {
+			return string(bytes.ToValidUTF8(kept, []byte("?")))
+		}
+	}
+}
