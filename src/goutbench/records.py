@@ -80,6 +80,59 @@ class Rejection:
     reason: str
 
 
+# ── chunk ─────────────────────────────────────────────────────────────────────────────────────────
+
+
+@dataclass(frozen=True, slots=True)
+class Shown:
+    """A declaration in a chunk's context: its key, and whether it stands there in full or in outline."""
+
+    key: str
+    form: str  # "full" | "outline"
+
+
+@dataclass(frozen=True, slots=True)
+class Exercise:
+    """A test function that exercises a chunk's focal function, and what says so, the strongest first.
+
+    Evidence: "call", "table" (handed on as a value, as in a table of cases), "name" (`TestX` for X),
+    "method name" (a method of that name is called, on what only a type checker would know), each after
+    "via f: " where it holds for a helper or variable `f` of the test file that the test uses.
+    """
+
+    test: str
+    kind: str  # "test" | "benchmark" | "example" | "fuzz"
+    evidence: tuple[str, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class Chunk:
+    """A piece of a focal file that stands alone, for one prompt.
+
+    A declaration's key is its name, `Type.Method`, or a group's first name, with `#2` and so on where the
+    file has more of the name. `kind` is "file" (the whole, untouched), "part", or "function" (one focal function,
+    for training). `tokens` is None where the bytes alone settled that it is within the budget. `omitted` are
+    declarations that the focal ones refer to and that are not in the text; `cut_edges` counts references
+    of focal declarations to ones that are not in the text in full.
+    """
+
+    id: str
+    pair_id: str
+    index: int
+    count: int
+    kind: str
+    text: str
+    tokens: int | None
+    budget: int
+    focal: tuple[str, ...]
+    functions: tuple[str, ...]  # the focal functions and methods
+    context: tuple[Shown, ...]
+    omitted: tuple[str, ...]
+    cut_edges: int
+    over_budget: bool
+    tests: tuple[Exercise, ...] = ()
+
+
 # ── assemble ──────────────────────────────────────────────────────────────────────────────────────
 
 
