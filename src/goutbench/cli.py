@@ -5,11 +5,20 @@ argument is wrong · 3 a repository cannot be used · 4 a dataset is missing or 
 cannot be written · 6 a needed program is missing · 130 interrupted (the same command resumes).
 """
 
+import json
+import os
 import sys
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from goutbench.errors import GoutbenchError
+from goutbench.errors import ConfigError, GoutbenchError
+
+if TYPE_CHECKING:
+    from goutbench.card import RepositorySummary
+    from goutbench.config import CurateConfig, Lock
+    from goutbench.curate import Difference, Places
 
 app = typer.Typer(
     name="goutbench",
@@ -21,21 +30,199 @@ app = typer.Typer(
 )
 
 
-@app.command()
-def version() -> None:
-    """Print the version."""
-    from goutbench import __version__
+Mirror = Annotated[
+    Path | None,
+    typer.Option(help="Folder with local git directories, tried first: ORG__REPO[.git], ORG/REPO[.git]."),
+]
+Cache = Annotated[Path | None, typer.Option(help="Where clones are kept. [~/.cache/goutbench/repos]")]
+Workers = Annotated[int, typer.Option(min=0, help="Repositories at once; 0: one a processor.")]
+AsJson = Annotated[bool, typer.Option("--json", help="Print the result as JSON on standard output.")]
 
-    typer.echo(__version__)
+
+@app.callback()
+def _root(
+    show_version: Annotated[bool, typer.Option("--version", help="Print the version and exit.")] = False,
+) -> None:
+    if show_version:
+        from goutbench import __version__
+
+        typer.echo(__version__)
+        raise typer.Exit
+
+
+@app.command()
+def curate(
+    config: Annotated[Path | None, typer.Argument(help="A repos.yaml.")] = None,
+    out: Annotated[Path, typer.Option(help="The dataset folder to write.")] = Path("dataset"),
+    builtin: Annotated[
+        str | None, typer.Option(help="Instead of a repos.yaml: `paper` (its ten repositories) or `std`.")
+    ] = None,
+    locked: Annotated[bool, typer.Option("--locked", help="Take exactly the pins of the lock file.")] = False,
+    mirror: Mirror = None,
+    cache: Cache = None,
+    workers: Workers = 0,
+    export: Annotated[
+        str | None, typer.Option(help="`paper`: also write export/paper.json in the published columns.")
+    ] = None,
+    as_json: AsJson = False,
+) -> None:
+    """Turn git repositories into a dataset of {code, unit test} pairs, pinned and verifiable."""
+    from goutbench.config import dump_yaml
+    from goutbench.console import showing
+    from goutbench.curate import curate as run
+    from goutbench.curate import make_lock
+    from goutbench.store import LOCK, write_text
+
+    settings, lock_path = _curate_settings(config, builtin, out / LOCK)
+    if export not in (None, "paper"):
+        raise ConfigError(f"there is no export {export!r}", where="--export", mend="`paper`")
+    lock = _read_lock(lock_path, out / LOCK) if locked else None
+    places = _places([config.parent] if config else [], mirror, cache)
+    with showing(len(settings.repositories)) as listen:
+        summaries = run(
+            settings,
+            out,
+            places,
+            lock=lock,
+            workers=_count(workers),
+            paper_export=export is not None,
+            listen=listen,
+        )
+    if config is not None and not locked:
+        write_text(lock_path, dump_yaml(make_lock(settings, summaries)))
+    _print_curated(out, summaries, as_json=as_json)
+
+
+@app.command()
+def verify(
+    dataset: Annotated[Path, typer.Argument(help="A dataset folder that `curate` wrote.")],
+    mirror: Mirror = None,
+    cache: Cache = None,
+    base: Annotated[
+        Path | None, typer.Option(help="Folder that relative sources start from. [the current one]")
+    ] = None,
+    workers: Workers = 0,
+    as_json: AsJson = False,
+) -> None:
+    """Rebuild a dataset from its pins and compare it row by row; exits with 1 where anything differs."""
+    from goutbench.config import load_lock
+    from goutbench.console import showing
+    from goutbench.curate import verify as run
+    from goutbench.store import LOCK, read_manifest
+
+    count = len(read_manifest(dataset).get("repositories", {}))
+    if (dataset / LOCK).is_file():
+        count = len(load_lock(dataset / LOCK).repositories)
+    places = _places([base] if base else [Path(), dataset, dataset.parent], mirror, cache)
+    with showing(count) as listen:
+        differences = run(dataset, places, workers=_count(workers), listen=listen)
+    _print_differences(dataset, differences, as_json=as_json)
+    if differences:
+        raise typer.Exit(1)
+
+
+def _curate_settings(
+    config: Path | None, builtin: str | None, dataset_lock: Path
+) -> tuple["CurateConfig", Path]:
+    """The configuration, and the lock file that goes with it."""
+    from goutbench.config import load_builtin, load_curate_config
+
+    if (config is None) == (builtin is None):
+        what = "give either a repos.yaml or --builtin"
+        raise ConfigError(what, where="curate", mend="goutbench curate repos.yaml --out dataset/")
+    if config is not None:
+        return load_curate_config(config), config.with_name(f"{config.stem}.lock.yaml")
+    assert builtin is not None
+    return load_builtin(builtin), dataset_lock
+
+
+def _read_lock(beside_config: Path, in_dataset: Path) -> "Lock":
+    from goutbench.config import load_lock
+
+    return load_lock(beside_config if beside_config.is_file() else in_dataset)
+
+
+def _places(bases: list[Path], mirror: Path | None, cache: Path | None) -> "Places":
+    from goutbench.curate import Places
+
+    home = Path(os.environ.get("XDG_CACHE_HOME") or Path.home() / ".cache")
+    if mirror is not None and not mirror.is_dir():
+        raise ConfigError(f"no folder {mirror}", where="--mirror", mend="give an existing folder")
+    resolved = tuple(base.resolve() for base in bases or [Path()])
+    return Places(resolved, cache or home / "goutbench" / "repos", mirror.resolve() if mirror else None)
+
+
+def _count(workers: int) -> int:
+    from goutbench.scale import available_cpus
+
+    return workers or available_cpus()
+
+
+def _print_curated(out: Path, summaries: list["RepositorySummary"], *, as_json: bool) -> None:
+    from goutbench.card import table_one
+
+    total = sum(each.pairs for each in summaries)
+    if as_json:
+        content = {
+            "dataset": str(out),
+            "pairs": total,
+            "repositories": [
+                {
+                    "repository": each.pin.name,
+                    "revision": each.pin.revision,
+                    "domain": each.pin.domain,
+                    "pairs": each.pairs,
+                    "go_files": each.go_files,
+                    "rejections": dict(each.rejections),
+                    "licences": {name: rows for name, (rows, _) in each.licences.items()},
+                }
+                for each in summaries
+            ],
+        }
+        typer.echo(json.dumps(content, indent=2, ensure_ascii=False))
+        return
+    from rich import box
+    from rich.console import Console
+    from rich.table import Table
+
+    table = Table(box=box.SIMPLE_HEAD, show_footer=len(summaries) > 1)
+    table.add_column("Repository", footer="total")
+    table.add_column("Pairs", justify="right", footer=f"{total:,}")
+    table.add_column("Domain")
+    for name, pairs, domain in table_one(summaries):
+        table.add_row(name, f"{pairs:,}", domain)
+    Console().print(table)
+    typer.echo(
+        f"The dataset lies in {out}: README.md is its card, rejections.parquet says what was left out."
+    )
+    typer.echo(f"Next: goutbench verify {out}")
+
+
+def _print_differences(dataset: Path, differences: list["Difference"], *, as_json: bool) -> None:
+    from dataclasses import asdict
+
+    if as_json:
+        content = {"dataset": str(dataset), "differences": [asdict(each) for each in differences]}
+        typer.echo(json.dumps(content, indent=2, ensure_ascii=False))
+        return
+    for each in differences:
+        typer.echo(str(each))
+    count = len(differences)
+    typer.echo(
+        f"{dataset}: {count} difference{'s' if count != 1 else ''}"
+        if differences
+        else f"{dataset}: every file and every row is what the pins give"
+    )
 
 
 def main() -> None:
     """Entry point of the `goutbench` command: a user's mistake prints as a message, not as a traceback."""
     try:
-        app(standalone_mode=True)
+        app()
     except GoutbenchError as error:
         typer.echo(f"error: {error}", err=True)
         sys.exit(error.exit_code)
-    except KeyboardInterrupt:
-        typer.echo("interrupted: run the same command again to resume", err=True)
-        sys.exit(130)
+    except SystemExit as leaving:
+        if leaving.code == 130:
+            typer.echo("interrupted: the same command resumes", err=True)
+        raise

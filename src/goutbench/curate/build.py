@@ -1,0 +1,169 @@
+"""The whole stage: every repository curated beside the final folder, then the dataset moved into place.
+
+Finished repositories wait in `OUT/.work`, so that the same command resumes; the dataset's own files are
+renamed into place only when all of them are whole, the manifest last.
+"""
+
+import fcntl
+import shutil
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Any
+
+from goutbench import scale
+from goutbench.card import RepositorySummary, write_card, write_croissant
+from goutbench.config import CurateConfig, Lock, LockedRepository, RepositoryConfig, dump_yaml
+from goutbench.curate.licence import normalised
+from goutbench.curate.pairing import pairing_rule
+from goutbench.curate.source import Places
+from goutbench.curate.staging import Event, Task, run_task, staged
+from goutbench.errors import ConfigError, DatasetError, StorageError
+from goutbench.records import Pair, RepoPin
+from goutbench.store import (
+    CARD,
+    CROISSANT,
+    DATA,
+    LOCK,
+    MANIFEST,
+    REJECTIONS,
+    from_table,
+    read_manifest,
+    read_table,
+    storage_error,
+    write_manifest,
+    write_paper_export,
+    write_table,
+    write_text,
+)
+
+_WORK = ".work"
+PAPER_EXPORT = "export/paper.json"
+
+
+def curate(
+    config: CurateConfig,
+    out: Path,
+    places: Places,
+    *,
+    lock: Lock | None = None,
+    workers: int = 1,
+    paper_export: bool = False,
+    listen: Callable[[Event], None] = lambda event: None,
+) -> list[RepositorySummary]:
+    """Curate every repository of a configuration into the dataset folder `out`.
+
+    With `lock`, exactly its commits are taken. Raises ConfigError, SourceError, StorageError; what was
+    finished before an error or a kill is kept, and the same call resumes.
+    """
+    _check(config)
+    work = out / _WORK
+    with _claimed(out, work):
+        tasks = [Task(each, _locked(each, lock), places, work) for each in config.repositories]
+        finished = {task.config.name: staged(task) for task in tasks}
+        for name in [name for name, summary in finished.items() if summary is not None]:
+            listen(Event(name, "done", resumed=True))
+        pending = [task for task in tasks if finished[task.config.name] is None]
+        for summary in scale.run(run_task, pending, workers=workers, listen=listen):
+            finished[summary.pin.name] = summary
+            listen(Event(summary.pin.name, "done"))
+        summaries = [summary for summary in finished.values() if summary is not None]
+        try:
+            _publish(out, tasks, summaries, paper_export=paper_export)
+        except OSError as error:
+            raise storage_error(error, out) from None
+    return summaries
+
+
+def make_lock(config: CurateConfig, summaries: Sequence[RepositorySummary]) -> Lock:
+    """The lock of a finished run."""
+    pins = {summary.pin.name: summary.pin for summary in summaries}
+    return Lock(repositories=tuple(_lock_entry(each, pins[each.name]) for each in config.repositories))
+
+
+def _lock_entry(config: RepositoryConfig, pin: RepoPin) -> LockedRepository:
+    kind: Any = pin.kind
+    return LockedRepository(settings=config, kind=kind, revision=pin.revision, tree=pin.tree, date=pin.date)
+
+
+def _check(config: CurateConfig) -> None:
+    """Find what only this stage can know to be wrong, before any work."""
+    for each in config.repositories:
+        pairing_rule(each.pairing)
+        if each.declared_licence is not None and normalised(each.declared_licence) is None:
+            what = f"declared_licence {each.declared_licence!r} is not an SPDX expression"
+            raise ConfigError(what, where=each.name, mend="see https://spdx.org/licenses")
+
+
+def _locked(config: RepositoryConfig, lock: Lock | None) -> LockedRepository | None:
+    if lock is None:
+        return None
+    found = next((each for each in lock.repositories if each.settings.name == config.name), None)
+    if found is None or _question(found.settings) != _question(config):
+        state = "is not in the lock" if found is None else "has other settings than when it was locked"
+        raise ConfigError(f"{config.name} {state}", where=LOCK, mend="run without --locked to pin anew")
+    return found
+
+
+def _question(config: RepositoryConfig) -> dict[str, Any]:
+    return config.model_dump(exclude={"source", "as_of"}) | {"as_of": config.as_of_instant()}
+
+
+@contextmanager
+def _claimed(out: Path, work: Path) -> Iterator[None]:
+    """Hold the output folder for this run alone."""
+    if out.is_dir() and any(out.iterdir()) and not work.is_dir() and not (out / MANIFEST).is_file():
+        mend = "give an empty or a new folder to --out"
+        raise StorageError("the folder holds something else than a dataset", where=str(out), mend=mend)
+    try:
+        work.mkdir(parents=True, exist_ok=True)
+        handle = (work / "lock").open("w")
+    except OSError as error:
+        raise storage_error(error, out) from None
+    with handle:
+        try:
+            fcntl.flock(handle, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except BlockingIOError:
+            mend = "wait for it, or give another --out"
+            raise StorageError("another run is writing here", where=str(out), mend=mend) from None
+        yield
+
+
+def _publish(
+    out: Path, tasks: Sequence[Task], summaries: Sequence[RepositorySummary], *, paper_export: bool
+) -> None:
+    """Write what spans repositories beside the staged files, then move all of it into place."""
+    import pyarrow as pa
+
+    work = tasks[0].work
+    write_table(pa.concat_tables([read_table(task.rejections) for task in tasks]), work / REJECTIONS)
+    config = CurateConfig(repositories=tuple(task.config for task in tasks))
+    write_text(work / LOCK, dump_yaml(make_lock(config, summaries)))
+    write_card(work, summaries)
+    write_croissant(work, summaries)
+    files = [*(f"{DATA}/{task.data.name}" for task in tasks), REJECTIONS, LOCK, CARD, CROISSANT]
+    if paper_export:
+        pairs = (pair for task in tasks for pair in from_table(read_table(task.data), Pair))
+        write_paper_export(pairs, work / PAPER_EXPORT)
+        files.append(PAPER_EXPORT)
+    facts = {
+        "pairs": sum(each.pairs for each in summaries),
+        "repositories": {each.pin.name: each.pin.revision for each in summaries},
+    }
+    write_manifest(work, [work / file for file in files], facts)
+    _move(work, out, [*files, MANIFEST])
+    shutil.rmtree(work)
+
+
+def _move(work: Path, out: Path, files: Sequence[str]) -> None:
+    """Put a dataset in the place of an older one: without a manifest nothing counts as a dataset."""
+    try:
+        old = list(read_manifest(out)["files"])
+    except DatasetError:
+        old = []
+    (out / MANIFEST).unlink(missing_ok=True)
+    for name in set(old) - set(files):
+        (out / name).unlink(missing_ok=True)
+    for name in files:
+        (out / name).parent.mkdir(parents=True, exist_ok=True)
+        (work / name).replace(out / name)

@@ -1,0 +1,118 @@
+"""The one place that knows how work is spread: a runner is a function and a line in RUNNERS."""
+
+import multiprocessing
+import os
+import signal
+import threading
+from collections.abc import Callable, Iterator, Sequence
+from concurrent.futures import FIRST_COMPLETED, Future, ProcessPoolExecutor, wait
+from concurrent.futures.process import BrokenProcessPool
+from multiprocessing.connection import wait as wait_for
+from typing import Any, Protocol, TypeVar
+
+from goutbench.errors import GoutbenchError
+
+Item = TypeVar("Item")
+Result = TypeVar("Result")
+Listener = Callable[[Any], None]
+
+_tell: Listener | None = None
+
+
+def tell(message: Any) -> None:
+    """Send a (picklable) message from inside a task to whoever started the run."""
+    if _tell is not None:
+        _tell(message)
+
+
+class Runner(Protocol):
+    """Calls `function` on every item, and yields results as they come, in any order.
+
+    Messages given to `tell` inside the function reach `listen`. The first exception of a task ends the
+    run. Function, items and results must be picklable.
+    """
+
+    def __call__(
+        self, function: Callable[[Item], Result], items: Sequence[Item], workers: int, listen: Listener
+    ) -> Iterator[Result]: ...
+
+
+def available_cpus() -> int:
+    """How many processors this process may use."""
+    return len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
+
+
+def run(
+    function: Callable[[Item], Result],
+    items: Sequence[Item],
+    *,
+    workers: int = 1,
+    listen: Listener = lambda message: None,
+    runner: str | None = None,
+) -> Iterator[Result]:
+    """Call a function on every item with so many workers; see Runner."""
+    count = min(workers, len(items))
+    name = runner or ("processes" if count > 1 else "serial")
+    return RUNNERS[name](function, items, count, listen)
+
+
+def _serial(
+    function: Callable[[Item], Result], items: Sequence[Item], workers: int, listen: Listener
+) -> Iterator[Result]:
+    global _tell
+    previous, _tell = _tell, listen
+    try:
+        yield from map(function, items)
+    finally:
+        _tell = previous
+
+
+def _processes(
+    function: Callable[[Item], Result], items: Sequence[Item], workers: int, listen: Listener
+) -> Iterator[Result]:
+    # spawn, not fork: the parent has threads (progress, pyarrow), which a fork would copy half-alive
+    context = multiprocessing.get_context("spawn")
+    messages = context.SimpleQueue()
+    listener = threading.Thread(target=_forward, args=(messages, listen), daemon=True)
+    listener.start()
+    pool = ProcessPoolExecutor(workers, mp_context=context, initializer=_start_worker, initargs=(messages,))
+    try:
+        pending: set[Future[Result]] = {pool.submit(function, item) for item in items}
+        while pending:
+            done, pending = wait(pending, return_when=FIRST_COMPLETED)
+            for future in done:
+                yield future.result()
+    except BrokenProcessPool:
+        mend = "give it more memory or fewer --workers; the same command resumes"
+        raise GoutbenchError("a worker process was killed", mend=mend) from None
+    except BaseException:
+        for child in multiprocessing.active_children():
+            child.terminate()
+        raise
+    finally:
+        pool.shutdown(wait=True, cancel_futures=True)
+        messages.put(None)
+        listener.join()
+
+
+def _forward(messages: Any, listen: Listener) -> None:
+    while (message := messages.get()) is not None:
+        listen(message)
+
+
+def _start_worker(messages: Any) -> None:
+    """Set a worker up: the parent handles Ctrl-C, and a worker never outlives its parent."""
+    global _tell
+    _tell = messages.put
+    signal.signal(signal.SIGINT, signal.SIG_IGN)
+    parent = multiprocessing.parent_process()
+    assert parent is not None
+
+    def end_with_parent() -> None:
+        wait_for([parent.sentinel])
+        os._exit(1)
+
+    threading.Thread(target=end_with_parent, daemon=True).start()
+
+
+RUNNERS: dict[str, Runner] = {"serial": _serial, "processes": _processes}
