@@ -1,0 +1,3 @@
+module goutbench/gohelper
+
+go 1.24
