@@ -1,0 +1,268 @@
+"""How much of real test files survives being taken apart and assembled again.
+
+    python benchmarks/bench_assemble.py [--source DIR --packages PATTERN]... [--mirror DIR] [--limit N]
+
+Every reference test file (X_test.go beside X.go) is split into its test functions. Each becomes a reply of its own: the
+package clause, all imports of the file, the helpers that the function needs, the function, in a fence with prose around.
+The replies are assembled by `merge` and by `append` and put in place of the reference test, and go/types checks the
+package with it. Pairs whose package does not type-check as it is are left out and counted.
+"""
+
+import argparse
+import json
+import subprocess
+import sys
+import tempfile
+from collections import Counter
+from collections.abc import Iterator
+from dataclasses import dataclass, field
+from pathlib import Path
+from resource import RUSAGE_CHILDREN, RUSAGE_SELF, getrusage
+from typing import Any
+
+from goutbench.golang.assemble import assemble
+from goutbench.golang.extract import Unit
+from goutbench.golang.package import PackageContext, package_context
+from goutbench.golang.pieces import Piece, pieces_of
+from goutbench.golang.syntax import GoFile, parse
+from goutbench.golang.toolchain import find_toolchain
+from goutbench.records import Assembly
+
+HERE = Path(__file__).resolve().parent
+FIELDS = "ImportPath,Dir,Name,ForTest,Export,GoFiles,CgoFiles,CompiledGoFiles,ImportMap"
+
+
+@dataclass(frozen=True, slots=True)
+class Reference:
+    """A reference test: its path, the listed package that holds it, its focal file, the other files of the folder."""
+
+    package: str
+    variant: str
+    test: Path
+    focal: Path
+    others: tuple[Path, ...]
+
+
+@dataclass(slots=True)
+class Tally:
+    pairs: int = 0
+    tests: int = 0
+    replies: int = 0
+    skipped: int = 0
+    good: Counter[str] = field(default_factory=Counter)
+    seconds: Counter[str] = field(default_factory=Counter)
+    failures: list[str] = field(default_factory=list)
+
+
+# ── packages ──────────────────────────────────────────────────────────────────────────────────────
+
+
+def list_packages(folder: Path, patterns: list[str], out: Path) -> None:
+    """`go list` with export data of every dependency and test variant; compiles what is not in the build cache."""
+    go = find_toolchain().go
+    command = [go, "list", "-e", "-deps", "-test", "-export", "-compiled", f"-json={FIELDS}", *patterns]
+    with out.open("wb") as file:
+        subprocess.run(command, cwd=folder, stdout=file, stderr=subprocess.DEVNULL, check=False)
+
+
+def read_listing(listing: Path) -> dict[str, dict[str, Any]]:
+    text, decoder, at = listing.read_text(), json.JSONDecoder(), 0
+    packages = {}
+    while at < len(text.rstrip()):
+        package, at = decoder.raw_decode(text, at)
+        packages[package["ImportPath"]] = package
+        at += 1  # the line break between two objects
+    return packages
+
+
+def references(packages: dict[str, dict[str, Any]], roots: set[str]) -> Iterator[Reference]:
+    """The pairs of a listing, in order; a file that is built on another system only is not in it."""
+    for path, package in packages.items():
+        if " " in path or path.endswith(".test") or path not in roots:
+            continue
+        folder = Path(package["Dir"])
+        own = set(package.get("GoFiles") or ()) | set(package.get("CgoFiles") or ())
+        variants = {f"{path} [{path}.test]", f"{path}_test [{path}.test]"} & packages.keys()
+        tests = {name: each for each in sorted(variants) for name in _test_files(packages[each])}
+        everything = sorted(own | tests.keys())
+        for name, variant in sorted(tests.items()):
+            focal = name.removesuffix("_test.go") + ".go"
+            if focal in own:
+                others = tuple(folder / other for other in everything if other not in (name, focal))
+                yield Reference(path, variant, folder / name, folder / focal, others)
+
+
+def _test_files(package: dict[str, Any]) -> list[str]:
+    names = [*(package.get("GoFiles") or ()), *(package.get("CgoFiles") or ())]
+    return [name for name in names if name.endswith("_test.go")]
+
+
+# ── taking apart ──────────────────────────────────────────────────────────────────────────────────
+
+
+def split_replies(file: GoFile) -> list[str]:
+    """One reply for each test function, and one for what no test needs."""
+    pieces = pieces_of(Unit(0, 0, file))
+    tests = {test.name for test in file.tests}
+    wanted = [
+        _closure(pieces, {at})
+        for at, piece in enumerate(pieces)
+        if piece.names[0] in tests and piece.kind == "func"
+    ]
+    rest = set(range(len(pieces))) - set().union(*wanted)
+    if rest:
+        wanted.append(_closure(pieces, rest))
+    return [_reply(file, [pieces[at] for at in sorted(chosen)]) for chosen in wanted]
+
+
+def _closure(pieces: list[Piece], start: set[int]) -> set[int]:
+    owners = {name: at for at, piece in enumerate(pieces) for name in piece.declares}
+    chosen: set[int] = set()
+    queue = list(start)
+    while queue:
+        at = queue.pop()
+        if at in chosen:
+            continue
+        chosen.add(at)
+        piece = pieces[at]
+        queue += [owners[name] for name in piece.free if name in owners]
+        queue += [
+            i for i, other in enumerate(pieces) if other.kind == "method" and other.receiver in piece.declares
+        ]
+    return chosen
+
+
+def _reply(file: GoFile, chosen: list[Piece]) -> str:
+    constraint = f"//go:build {file.build_constraint}\n\n" if file.build_constraint else ""
+    imports = b"\n".join(file.source[start:end] for start, end in file.import_spans).decode()
+    body = "\n\n".join(file.source[piece.start : piece.end].decode().strip("\n") for piece in chosen)
+    code = f"{constraint}package {file.package}\n\n{imports}\n\n{body}\n"
+    return f"Here is a test for the function you gave me:\n\n```go\n{code}```\n\nIt covers the main paths.\n"
+
+
+# ── assembling and checking ───────────────────────────────────────────────────────────────────────
+
+
+def measure(refs: list[Reference], listing: Path, checker: Path, work: Path, tally: Tally) -> None:
+    jobs: list[dict[str, Any]] = []
+    made: dict[str, tuple[Reference, bool]] = {}
+    broken_as_they_are = _failing(
+        checker, listing, [_job(f"{at} as it is", ref, None, "") for at, ref in enumerate(refs)]
+    )
+    for at, ref in enumerate(refs):
+        original = parse(ref.test.read_bytes())
+        if not original.tests or f"{at} as it is" in broken_as_they_are:
+            tally.skipped += f"{at} as it is" in broken_as_they_are
+            continue
+        replies = split_replies(original)
+        context = _context(ref)
+        tally.pairs += 1
+        tally.tests += len(original.tests)
+        tally.replies += len(replies)
+        for mode in ("merge", "append"):
+            before = _cpu()
+            assembly = assemble(replies, mode=mode, context=context)
+            tally.seconds[mode] += _cpu() - before
+            path = work / f"{at}_{mode}_test.go"
+            path.write_text(assembly.code)
+            complete = {t.name for t in original.tests} <= {
+                t.name for t in parse(assembly.code.encode()).tests
+            }
+            name = f"{at} {mode}"
+            made[name] = (ref, complete)
+            jobs.append(_job(name, ref, path, _variant(ref, original, assembly)))
+    failing = _failing(checker, listing, jobs)
+    for name, (ref, complete) in made.items():
+        mode = name.split()[1]
+        tally.good[f"{mode} type-checks"] += name not in failing
+        tally.good[f"{mode} complete"] += complete
+        tally.good[mode] += complete and name not in failing
+        if mode == "merge" and not (complete and name not in failing):
+            tally.failures.append(
+                f"{ref.test} [{name}]: {'; '.join(failing.get(name, ['a test is missing'])[:3])}"
+            )
+
+
+def _context(ref: Reference) -> PackageContext:
+    siblings = [(path.name, path.read_bytes()) for path in ref.others]
+    return package_context(ref.focal.read_bytes(), siblings, ref.package)
+
+
+def _variant(ref: Reference, original: GoFile, assembly: Assembly) -> str:
+    """Which package the new file belongs to: as before, unless its clause is another."""
+    if assembly.package in (None, original.package):
+        return ""
+    outside = assembly.package is not None and assembly.package.endswith("_test")
+    return f"{ref.package}_test [{ref.package}.test]" if outside else f"{ref.package} [{ref.package}.test]"
+
+
+def _job(name: str, ref: Reference, path: Path | None, moved: str) -> dict[str, Any]:
+    if path is None:
+        return {"id": name, "package": ref.variant}
+    if moved:
+        return {"id": name, "package": moved, "add": [str(path)]}
+    return {"id": name, "package": ref.variant, "replace": {str(ref.test): str(path)}}
+
+
+def _failing(checker: Path, listing: Path, jobs: list[dict[str, Any]]) -> dict[str, list[str]]:
+    lines = "".join(json.dumps(job) + "\n" for job in sorted(jobs, key=lambda job: str(job["package"])))
+    done = subprocess.run([checker, listing], input=lines, capture_output=True, text=True, check=True)
+    answers = [json.loads(line) for line in done.stdout.splitlines()]
+    return {answer["id"]: answer["errors"] for answer in answers if answer["errors"]}
+
+
+def _cpu() -> float:
+    own, children = getrusage(RUSAGE_SELF), getrusage(RUSAGE_CHILDREN)
+    return own.ru_utime + own.ru_stime + children.ru_utime + children.ru_stime
+
+
+def build_checker(work: Path) -> Path:
+    program = work / "typecheck"
+    subprocess.run([find_toolchain().go, "build", "-o", program, "."], cwd=HERE / "typecheck", check=True)
+    return program
+
+
+def print_table(name: str, tally: Tally) -> None:
+    print(f"\n{name}: {tally.pairs} reference tests, {tally.tests} test functions, {tally.replies} replies")
+    print(f"left out, as their package does not type-check as it is: {tally.skipped}")
+    print(f"{'mode':8} {'type-checks':>14} {'every test':>14} {'both':>14} {'CPU s':>8}")
+    for mode in ("merge", "append"):
+        shown = [tally.good[f"{mode} type-checks"], tally.good[f"{mode} complete"], tally.good[mode]]
+        cells = [f"{count} {count / max(1, tally.pairs):.1%}" for count in shown]
+        print(f"{mode:8} " + " ".join(f"{cell:>14}" for cell in cells) + f" {tally.seconds[mode]:8.1f}")
+
+
+def main() -> None:
+    options = argparse.ArgumentParser(
+        description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
+    )
+    options.add_argument("--source", type=Path, help="a module's folder; by default GOROOT/src")
+    options.add_argument("--packages", default="std", help="the go list pattern in it, by default std")
+    options.add_argument("--limit", type=int, default=0, help="only so many pairs, evenly spread")
+    options.add_argument("--only", default="", help="only test paths that contain this")
+    options.add_argument(
+        "--listing", type=Path, help="keep the output of go list here, and use it if it is there"
+    )
+    options.add_argument("--keep", type=Path, help="keep the assembled files in this folder")
+    chosen = options.parse_args()
+    folder = chosen.source or find_toolchain().goroot / "src"
+    with tempfile.TemporaryDirectory() as scratch:
+        work = chosen.keep or Path(scratch)
+        work.mkdir(parents=True, exist_ok=True)
+        listing = chosen.listing or work / "list.json"
+        if not listing.exists() or not listing.stat().st_size:
+            list_packages(folder, chosen.packages.split(), listing)
+        packages = read_listing(listing)
+        roots = {path for path, package in packages.items() if Path(package["Dir"]).is_relative_to(folder)}
+        refs = [ref for ref in references(packages, roots) if chosen.only in str(ref.test)]
+        if chosen.limit and len(refs) > chosen.limit:
+            refs = refs[:: -(-len(refs) // chosen.limit)]
+        tally = Tally()
+        measure(refs, listing, build_checker(work), work, tally)
+        print_table(f"{folder.name} ({chosen.packages})", tally)
+        for failure in tally.failures:
+            print(f"  {failure}", file=sys.stderr)
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,3 @@
+module goutbench/typecheck
+
+go 1.24

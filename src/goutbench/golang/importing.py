@@ -1,0 +1,219 @@
+"""The import declaration of a merged file: what the kept declarations use, each package under one clear name."""
+
+import re
+from collections import defaultdict
+from dataclasses import dataclass, field
+
+from goutbench.golang import stdlib
+from goutbench.golang.imports import Import, guesses
+from goutbench.golang.naming import FreshNames, Kept, words_of
+from goutbench.golang.package import PackageContext
+from goutbench.golang.placing import Place, Source
+from goutbench.golang.syntax import parse
+from goutbench.records import Note
+
+
+@dataclass(slots=True)
+class Imports:
+    """Specs of the merged file as (name, path), name empty where none is needed; and by unit the new qualifiers."""
+
+    specs: set[tuple[str, str]] = field(default_factory=set)
+    qualifiers: dict[int, dict[str, str]] = field(default_factory=dict)
+    notes: list[Note] = field(default_factory=list)
+
+
+@dataclass(frozen=True, slots=True)
+class _Wanted:
+    """A package that a unit uses under `name`; `spelled` when its import has to give that name."""
+
+    source: Source
+    name: str
+    path: str
+    spelled: bool
+
+
+def settle_imports(
+    sources: list[Source],
+    kept: list[Kept],
+    place: Place,
+    context: PackageContext | None,
+    fresh: FreshNames,
+) -> Imports:
+    """Unites the imports; drops what nothing uses, adds what is missing, renames where names clash."""
+    result = Imports()
+    used = {id(source.unit): _qualifiers(source, kept) for source in sources}
+    declared = {new for each in kept for new in (each.renamed.get(n, n) for n in each.piece.declares)}
+    originals = {name for each in kept for name in each.piece.declares}
+    package = (context.names if place.internal else context.external_names) if context else frozenset()
+    wanted: list[_Wanted] = []
+    for source in sources:
+        wanted += _given(source, used[id(source.unit)], place, context, result)
+    for source in sources:
+        bound = {each.name for each in wanted if each.source is source}
+        missing = {n: m for n, m in used[id(source.unit)].items() if n not in bound | originals | package}
+        if place.internal:
+            missing = {name: m for name, m in missing.items() if name not in source.own}
+        wanted += _missing(source, missing, list(wanted), place, context, result)
+    _allocate(wanted, frozenset(declared | package), fresh, result)
+    return result
+
+
+def _qualifiers(source: Source, kept: list[Kept]) -> dict[str, set[str]]:
+    """Free names that the kept declarations of a unit select from, with what they select."""
+    found: dict[str, set[str]] = defaultdict(set)
+    for each in kept:
+        if each.piece.unit is source.unit:
+            for use in each.piece.uses:
+                if use.binding < 0 and use.member:
+                    found[use.text].add(use.member)
+    return found
+
+
+def _given(
+    source: Source, used: dict[str, set[str]], place: Place, context: PackageContext | None, result: Imports
+) -> list[_Wanted]:
+    """The unit's own imports that are used; blank and dot imports go straight into the result."""
+    wanted: dict[str, _Wanted] = {}
+    reply = source.unit.reply
+    for spec in source.unit.file.imports:
+        is_own = _is_own(spec, source, place, context)
+        name = spec.known_as or ""
+        path = spec.path
+        if is_own and not place.internal and name in used:
+            path = _corrected(spec, context, result, reply)
+        if is_own and place.internal:
+            result.notes.append(Note("import_dropped", spec.path, "a package cannot import itself", reply))
+        elif spec.name in ("_", "."):
+            result.specs.add((spec.name, path))
+        elif name not in used:
+            result.notes.append(Note("import_dropped", spec.path, "nothing that is kept uses it", reply))
+        elif name in wanted and wanted[name].path != path:
+            result.notes.append(Note("import_dropped", path, f"the reply imports another {name}", reply))
+        else:
+            wanted[name] = _Wanted(source, name, path, spelled=spec.name is not None)
+    return list(wanted.values())
+
+
+def _is_own(spec: Import, source: Source, place: Place, context: PackageContext | None) -> bool:
+    if spec.known_as in source.own:
+        return True
+    path = context.import_path if context else None
+    return spec.path == path if path else spec.name == "." and place.base in guesses(spec.path)[:2]
+
+
+def _corrected(spec: Import, context: PackageContext | None, result: Imports, reply: int) -> str:
+    """The true path of the package under test, for one that the model made up."""
+    if context is None or context.import_path in (None, spec.path):
+        return spec.path
+    assert context.import_path is not None
+    result.notes.append(
+        Note("import_corrected", f"{spec.path} -> {context.import_path}", "the package under test", reply)
+    )
+    return context.import_path
+
+
+def _missing(
+    source: Source,
+    missing: dict[str, set[str]],
+    known: list[_Wanted],
+    place: Place,
+    context: PackageContext | None,
+    result: Imports,
+) -> list[_Wanted]:
+    found: list[_Wanted] = []
+    reply = source.unit.reply
+    for name, members in sorted(missing.items()):
+        path, why = _find(source, name, members, known, place, context)
+        if path is None:
+            result.notes.append(Note("unresolved", name, "no import or declaration of it is known", reply))
+        else:
+            result.notes.append(Note("import_added", path, why, reply))
+            found.append(_Wanted(source, name, path, spelled=name not in guesses(path)))
+    return found
+
+
+def _find(
+    source: Source,
+    name: str,
+    members: set[str],
+    known: list[_Wanted],
+    place: Place,
+    context: PackageContext | None,
+) -> tuple[str | None, str]:
+    """The path that a qualifier without an import most likely means, and why."""
+    same = sorted(
+        (each for each in known if each.name == name), key=lambda e: e.source.unit.reply != source.unit.reply
+    )
+    for each in same:
+        if _offers(each.path, members):
+            return each.path, "another part of the replies imports it"
+    if name == place.base and not place.internal and context is not None and context.import_path is not None:
+        return context.import_path, "the package under test"
+    for spec in parse(context.focal).imports if context is not None else ():
+        if name in (spec.known_as, *guesses(spec.path)[:1]) and _offers(spec.path, members):
+            return spec.path, "the focal file imports it"
+    path, others = stdlib.find_package(name, members)
+    return (
+        path,
+        f"used without an import; {', '.join(others)} would do as well"
+        if others
+        else "used without an import",
+    )
+
+
+def _offers(path: str, members: set[str]) -> bool:
+    """Whether a package can be meant by these selectors; of one outside the standard library nothing is known."""
+    names = stdlib.exports().get(path)
+    return names is None or names.issuperset(members)
+
+
+def _allocate(wanted: list[_Wanted], taken: frozenset[str], fresh: FreshNames, result: Imports) -> None:
+    """Gives every package one name in the file, the first that a reply used where that is free."""
+    by_name: dict[str, str] = {}
+    final: dict[tuple[str, str], str] = {}
+    first: dict[str, str] = {}
+    for each in wanted:
+        key = (each.path, each.name)
+        other = first.get(each.path)
+        if key not in final and other is not None and other not in words_of([each.source.unit.file.source]):
+            final[key] = other
+            result.notes.append(_aliased(each, other, "imported under this name already"))
+        elif key not in final:
+            name = each.name
+            if name in taken or by_name.get(name, each.path) != each.path:
+                name = _alias(each, fresh)
+                result.notes.append(_aliased(each, name, f"{each.name} means something else in the file"))
+            final[key] = name
+            by_name[name] = each.path
+            first.setdefault(each.path, name)
+            spelled = each.spelled and _natural(each.path) != name
+            result.specs.add((name if spelled or name != each.name else "", each.path))
+        if final[key] != each.name:
+            result.qualifiers.setdefault(id(each.source.unit), {})[each.name] = final[key]
+
+
+def _natural(path: str) -> str | None:
+    """The name a package has for certain: only the standard library's are known."""
+    return stdlib.package_name(path)
+
+
+def _alias(wanted: _Wanted, fresh: FreshNames) -> str:
+    """`cryptorand` for crypto/rand; with a number where that is taken too."""
+    parts = [re.sub(r"\W", "", part) for part in wanted.path.split("/") if not re.fullmatch(r"v\d+", part)]
+    name = "".join(parts[-2:]) if len(parts) > 1 else f"{wanted.name}pkg"
+    if name in fresh.words or not name.isidentifier():
+        return fresh.like(name if name.isidentifier() else wanted.name)
+    fresh.words.add(name)
+    return name
+
+
+def _aliased(each: _Wanted, name: str, why: str) -> Note:
+    return Note("import_renamed", f"{each.name} -> {name} ({each.path})", why, each.source.unit.reply)
+
+
+def import_block(specs: set[tuple[str, str]]) -> str:
+    """The declaration: the standard library first, then the rest, each sorted by path."""
+    lines = [(("." in path.split("/")[0]), path, f'{name} "{path}"'.strip()) for name, path in specs]
+    groups = ["\n".join(line for is_far, _, line in sorted(lines) if is_far == far) for far in (False, True)]
+    body = "\n\n".join(group for group in groups if group)
+    return f"import (\n{body}\n)\n" if body else ""
