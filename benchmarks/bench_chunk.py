@@ -1,0 +1,158 @@
+"""Chunks every Go file at several budgets and lets Go's own parser judge the chunks.
+
+    python benchmarks/bench_chunk.py --tree "$(go env GOROOT)/src" [--mirror DIR] [--tokenizer PATH] [--jobs 2]
+
+Reported: files that do not come back byte for byte; chunks that do not parse, among files that do; functions that
+are not focal exactly once; chunks over budget; and how many references between declarations the cut loses, against
+cutting by size in source order into as many chunks (within 10%).
+"""
+
+import argparse
+import sys
+import tempfile
+from collections import Counter
+from concurrent.futures import ProcessPoolExecutor
+from itertools import islice
+from pathlib import Path
+
+from gochecker import GoChecker
+from gofiles import add_source_options, go_files
+
+from goutbench.chunk import chunk_file, token_counter
+from goutbench.chunk.context import make_plan
+from goutbench.chunk.graph import Sizes
+from goutbench.chunk.render import keys
+from goutbench.golang.syntax import GoFile, parse
+from goutbench.records import Chunk
+
+_state: dict[str, object] = {}
+
+
+def start(go: str, program: str, tokenizer: str) -> None:
+    _state["go"] = GoChecker(go, Path(program))
+    _state["counter"] = token_counter(tokenizer)
+
+
+def judge(job: tuple[str, bytes, tuple[int, ...]]) -> tuple[Counter[str], list[str]]:
+    name, source, budgets = job
+    go: GoChecker = _state["go"]  # type: ignore[assignment]
+    tally: Counter[str] = Counter(files=1, bytes=len(source))
+    notes: list[str] = []
+    file = parse(source)
+    if b"".join(file.pieces()) != source:
+        tally["not byte-exact"] += 1
+        notes.append(f"not byte-exact: {name}")
+    whole = go.ask(op="parse", source=source)
+    valid = not whole["error"]
+    tally["valid files"] += valid
+    for budget in budgets:
+        chunks = chunk_file(source, budget=budget, counter=_state["counter"])  # type: ignore[arg-type]
+        for key, value in judge_chunks(
+            go, file, chunks, whole if valid else None, f"{name} at {budget}", notes
+        ):
+            tally[f"{budget} {key}"] += value
+        if len(chunks) > 1:
+            for key, value in cuts(file, chunks, budget).items():
+                tally[f"{budget} {key}"] += value
+    return tally, notes
+
+
+def judge_chunks(go, file, chunks, whole, name, notes):  # type: ignore[no-untyped-def]
+    cut = [chunk for chunk in chunks if chunk.kind == "part"]
+    over = [chunk for chunk in chunks if chunk.tokens is not None and chunk.tokens > chunk.budget]
+    yield "chunks", len(chunks)
+    yield "parts", len(cut)
+    yield "over budget", len(over)
+    yield "over budget: one declaration", sum(len(chunk.focal) == 1 for chunk in over)
+    yield "over budget: one function", sum(len(chunk.focal) == 1 == len(chunk.functions) for chunk in over)
+    yield "over budget, not flagged", sum(not chunk.over_budget for chunk in over)
+    yield "functions", sum(len(chunk.functions) for chunk in chunks)
+    yield "functions alone over budget", sum(len(chunk.functions) for chunk in over)
+    if whole is None:
+        return
+    focal = Counter(key.split("#")[0] for chunk in chunks for key in chunk.functions)
+    if focal != Counter(function.removeprefix("?.") for function in whole["functions"]):
+        notes.append(f"functions not focal exactly once: {name}")
+        yield "files with functions lost or doubled", 1
+    for chunk in cut:
+        answer = go.ask(op="parse", source=chunk.text.encode())
+        shown = Counter(answer["functions"])
+        if answer["error"]:
+            notes.append(f"does not parse: {name} chunk {chunk.index}: {answer['error']}")
+            yield "chunks that do not parse", 1
+        elif Counter(key.split("#")[0] for key in chunk.functions) - shown:
+            notes.append(f"focal function not in its chunk: {name} chunk {chunk.index}")
+            yield "chunks without their focal functions", 1
+
+
+def cuts(file: GoFile, chunks: list[Chunk], budget: int) -> Counter[str]:
+    """References whose two ends are in different chunks: ours, and by size in source order."""
+    names = keys(file)
+    home = {key: chunk.index for chunk in chunks for key in chunk.focal}
+    ours = [home[name] for name in names]
+    plan = make_plan(file, budget, _state["counter"])  # type: ignore[arg-type]
+    plain = by_size(plan.sizes, len(chunks))
+    references = [(i, target) for i, d in enumerate(file.declarations) for target in d.references]
+    counted: Counter[str] = Counter(references=len(references))
+    counted["cut: partition"] = sum(ours[a] != ours[b] for a, b in references)
+    counted["cut: not in full in the chunk"] = sum(chunk.cut_edges for chunk in chunks)
+    counted["cut: by size"] = sum(plain[a] != plain[b] for a, b in references)
+    counted["chunks of cut files"] = len(chunks)
+    counted["chunks by size"] = max(plain) + 1
+    return counted
+
+
+def by_size(sizes: Sizes, wanted: int) -> list[int]:
+    """Chunk numbers of a cut in source order that fills each chunk up; the limit that gives `wanted` chunks."""
+    low, high = 1, sum(sizes.texts) + 1
+    while low < high:
+        middle = (low + high) // 2
+        low, high = (low, middle) if fill(sizes, middle)[-1] + 1 <= wanted else (middle + 1, high)
+    return fill(sizes, low)
+
+
+def fill(sizes: Sizes, limit: int) -> list[int]:
+    numbers: list[int] = []
+    number = taken = 0
+    for size in sizes.texts:
+        if taken and taken + size > limit:
+            number, taken = number + 1, 0
+        taken += size
+        numbers.append(number)
+    return numbers
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(
+        description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
+    )
+    add_source_options(parser)
+    parser.add_argument("--tokenizer", default="estimate")
+    parser.add_argument("--budgets", default="15360,4096,1024")
+    parser.add_argument("--jobs", type=int, default=2)
+    parser.add_argument("--go", default="go", help="the toolchain whose parser judges")
+    parser.add_argument("--notes", type=int, default=20, help="how many failures to print")
+    options = parser.parse_args()
+    budgets = tuple(int(budget) for budget in options.budgets.split(","))
+    total: Counter[str] = Counter()
+    notes: list[str] = []
+    with tempfile.TemporaryDirectory() as folder:
+        program = Path(folder) / "gocheck"
+        GoChecker(options.go, program).process.kill()
+        jobs = ((name, source, budgets) for name, source in go_files(options))
+        with ProcessPoolExecutor(
+            options.jobs, initializer=start, initargs=(options.go, str(program), options.tokenizer)
+        ) as pool:
+            while batch := list(islice(jobs, 400)):
+                for tally, said in pool.map(judge, batch, chunksize=20):
+                    total += tally
+                    notes += said
+                print(f"{total['files']} files …", file=sys.stderr)
+    for key, value in total.items():
+        print(f"{key:60} {value:>12,}")
+    for note in notes[: options.notes]:
+        print(note)
+
+
+if __name__ == "__main__":
+    main()

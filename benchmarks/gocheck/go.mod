@@ -1,0 +1,3 @@
+module goutbench/gocheck
+
+go 1.26

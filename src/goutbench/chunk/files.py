@@ -1,0 +1,103 @@
+"""Cuts a file that is too long for one prompt along its dependency graph (Equation 1 of the paper)."""
+
+from goutbench.chunk.context import Draft, Plan, draft, make_plan
+from goutbench.chunk.graph import partition
+from goutbench.chunk.render import keys
+from goutbench.chunk.tokens import TokenCounter, token_counter
+from goutbench.golang.syntax import GoFile, parse
+from goutbench.records import Chunk, Shown, short_hash
+
+BUDGET = 15_360  # the paper's, in tokens
+_FOCAL_SHARE = 0.75  # of the budget, at most, for focal declarations; the rest is for what they refer to
+
+
+def chunk_file(
+    source: bytes, *, budget: int = BUDGET, counter: TokenCounter | None = None, pair_id: str = ""
+) -> list[Chunk]:
+    """The chunks of a Go file: the file itself where it is within the budget, else pieces that stand alone.
+
+    Every declaration is focal in exactly one chunk. A chunk passes the budget, and is flagged, only where a
+    single declaration does. Bytes that are not UTF-8, which Go refuses, are replaced in the texts.
+    """
+    counter = counter or token_counter()
+    bound = counter.at_most(source)
+    if bound is not None and bound <= budget:
+        return [_whole(source, None, budget, pair_id)]
+    tokens = counter.count([source.decode("utf-8", "replace")])[0]
+    file = parse(source) if tokens > budget else None
+    if file is None or not file.declarations:
+        return [_whole(source, tokens, budget, pair_id)]
+    plan = make_plan(file, budget, counter)
+    groups = partition(plan.edges, plan.sizes, int(budget * _FOCAL_SHARE))
+    drafts = [d for group in groups for d in _drafts(plan, group)]
+    return [record(plan, d, "part", pair_id, index, len(drafts)) for index, d in enumerate(drafts)]
+
+
+def function_chunks(
+    source: bytes, *, budget: int = BUDGET, counter: TokenCounter | None = None, pair_id: str = ""
+) -> list[Chunk]:
+    """One chunk for each function and method of the file, with its context: a prompt for training."""
+    file = parse(source)
+    plan = make_plan(file, budget, counter or token_counter())
+    focal = [i for i, d in enumerate(file.declarations) if d.kind in ("func", "method")]
+    return [
+        record(plan, draft(plan, [i]), "function", pair_id, index, len(focal))
+        for index, i in enumerate(focal)
+    ]
+
+
+def record(plan: Plan, made: Draft, kind: str, pair_id: str, index: int, count: int) -> Chunk:
+    """The record of a draft: the `index`-th of `count` chunks."""
+    names, declarations = keys(plan.file), plan.file.declarations
+    in_full = {*made.focal, *(part.index for part in made.context if part.form == "full")}
+    shown = in_full | {part.index for part in made.context}
+    wanted = [target for i in made.focal for target in declarations[i].references]
+    text = made.text.decode("utf-8", "replace")
+    return Chunk(
+        id=short_hash(pair_id, kind, str(plan.budget), str(index), text),
+        pair_id=pair_id,
+        index=index,
+        count=count,
+        kind=kind,
+        text=text,
+        tokens=made.tokens,
+        budget=plan.budget,
+        focal=tuple(names[i] for i in made.focal),
+        functions=tuple(names[i] for i in made.focal if declarations[i].kind in ("func", "method")),
+        context=tuple(Shown(names[p.index], p.form) for p in sorted(made.context, key=lambda p: p.index)),
+        omitted=tuple(names[i] for i in sorted(set(wanted) - shown)),
+        cut_edges=sum(target not in in_full for target in wanted),
+        over_budget=made.tokens > plan.budget,
+    )
+
+
+def _drafts(plan: Plan, group: list[int]) -> list[Draft]:
+    """One draft, or several where tokens do not add up and the group turns out too long."""
+    made = draft(plan, group)
+    if made.tokens <= plan.budget or len(group) == 1:
+        return [made]
+    middle = len(group) // 2
+    return [*_drafts(plan, group[:middle]), *_drafts(plan, group[middle:])]
+
+
+def _whole(source: bytes, tokens: int | None, budget: int, pair_id: str) -> Chunk:
+    file: GoFile = parse(source)
+    names = keys(file)
+    functions = [n for n, d in zip(names, file.declarations, strict=True) if d.kind in ("func", "method")]
+    text = source.decode("utf-8", "replace")
+    return Chunk(
+        id=short_hash(pair_id, "file", str(budget), "0", text),
+        pair_id=pair_id,
+        index=0,
+        count=1,
+        kind="file",
+        text=text,
+        tokens=tokens,
+        budget=budget,
+        focal=tuple(names),
+        functions=tuple(functions),
+        context=(),
+        omitted=(),
+        cut_edges=0,
+        over_budget=tokens is not None and tokens > budget,
+    )
