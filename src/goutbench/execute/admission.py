@@ -1,0 +1,112 @@
+"""Before anything runs: is this a file that could build here, and if not, whose fault is it?"""
+
+from collections.abc import Sequence
+from dataclasses import replace
+from pathlib import Path
+
+from goutbench.execute.bench import Bench
+from goutbench.execute.build import Build, environment_fault
+from goutbench.execute.subject import Subject
+from goutbench.golang.gate import GateRequest, GateResult, check
+from goutbench.golang.syntax import package_name, parse
+from goutbench.records import Execution
+
+MAX_BYTES = 2 << 20
+"""A longer candidate is refused: no hand-written test file of the ten repositories comes near."""
+
+
+def refuse(code: str) -> tuple[str, str] | None:
+    """The reason and evidence against a candidate that no Go tool should be bothered with, else None."""
+    try:
+        size = len(code.encode("utf-8"))
+    except UnicodeEncodeError:
+        return "not-unicode", "the candidate is not valid UTF-8"
+    if size > MAX_BYTES:
+        return "too-large", f"{size} bytes; the limit is {MAX_BYTES}"
+    if "\0" in code:
+        return "syntax", "the candidate holds a NUL byte"
+    return None
+
+
+def gate(bench: Bench, subject: Subject, code: bytes) -> tuple[tuple[str, ...], GateResult]:
+    """Type-check the candidate; returns the sibling test files to remove, and the gate's word.
+
+    The mode `needed` starts without siblings and adds those that define what is missing.
+    """
+    siblings = subject.test_files()
+    removed = () if bench.options.siblings == "all" else siblings
+    while True:
+        request = GateRequest(subject.package, subject.test, code, removed)
+        result = check(bench.helper(subject), request)
+        if bench.options.siblings != "needed" or result.ok or not removed:
+            return removed, result
+        found = _defining(subject.package, removed, _undefined(result))
+        if not found:
+            return removed, result
+        removed = tuple(name for name in removed if name not in found)
+
+
+def declared_tests(result: GateResult, code: bytes) -> tuple[str, ...]:
+    """The candidate's top-level tests; when the gate could not decide, the syntax tree says."""
+    if result.infra is None:
+        return result.tests
+    return tuple(test.name for test in parse(code).tests if test.kind in ("test", "fuzz"))
+
+
+def refused_by_gate(
+    bench: Bench, subject: Subject, result: GateResult, record: Execution, removed: tuple[str, ...]
+) -> Execution | None:
+    """The record when the gate is sure that the build would fail, else None: then the build is asked."""
+    if result.ok or result.infra or not result.errors:
+        return None
+    first = result.errors[0]
+    words = "\n".join(
+        f"{fault.file}:{fault.line}:{fault.column}: {fault.message}" for fault in result.errors[:20]
+    )
+    fault = environment_fault(words, subject.test) or _broken_without(bench, subject, removed, words)
+    if fault:
+        return replace(record, reason=fault, evidence=words)
+    rung = "none" if first.rung == "syntax" else "syntax"
+    return replace(record, status="BUILD_FAILED", rung=rung, reason=first.kind, evidence=words)
+
+
+def build_failed(
+    bench: Bench, subject: Subject, build: Build, record: Execution, removed: tuple[str, ...]
+) -> Execution:
+    """The record of a candidate without a binary."""
+    broken = "" if build.infra else _broken_without(bench, subject, removed, build.evidence)
+    if build.infra or broken:
+        return replace(record, reason=broken or build.reason, evidence=build.evidence)
+    status = "NO_TESTS_RAN" if build.reason == "no-test-files" else "BUILD_FAILED"
+    return replace(record, status=status, reason=build.reason, evidence=build.evidence)
+
+
+def _broken_without(bench: Bench, subject: Subject, removed: tuple[str, ...], words: str) -> str:
+    """Whether the package fails without any candidate too: then the failure says nothing of the candidate.
+
+    Asked only when an error stands outside the candidate's file, since that is the only hint of it.
+    """
+    lines = [line for line in words.splitlines() if line.strip() and not line.startswith("#")]
+    if all(f"{subject.test}:" in line for line in lines):
+        return ""
+    key = (subject.package / subject.test, ",".join(removed))
+    if key not in bench.baselines:
+        name = package_name((subject.package / subject.focal).read_bytes()) or "main"
+        request = GateRequest(subject.package, subject.test, f"package {name}\n".encode(), removed)
+        bench.baselines[key] = "package-broken" if check(bench.helper(subject), request).errors else ""
+    return bench.baselines[key]
+
+
+def _undefined(result: GateResult) -> set[str]:
+    """The names that "undefined: x", "undefined: pkg.X" and "v.m undefined (... method m)" speak of."""
+    messages = [fault.message for fault in result.errors if fault.kind == "undefined"]
+    return {message.rstrip(")").rpartition(" ")[2].rpartition(".")[2] for message in messages}
+
+
+def _defining(package: Path, files: Sequence[str], names: set[str]) -> set[str]:
+    """Those files that declare one of the names."""
+    return {
+        file
+        for file in files
+        if any(names & set(found.names) for found in parse((package / file).read_bytes()).declarations)
+    }

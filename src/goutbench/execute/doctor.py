@@ -1,0 +1,120 @@
+"""What this machine can contain, and why: each claim is tried, not guessed."""
+
+import os
+import shutil
+from collections.abc import Iterator
+from dataclasses import dataclass
+from pathlib import Path
+
+from goutbench.errors import GoutbenchError
+from goutbench.execute import cgroup
+from goutbench.execute.campaign import Site, install_keeper
+from goutbench.execute.sandbox import Bubblewrap, Command, Sandbox, Uncontained, why_not_bubblewrap
+from goutbench.execute.workplace import default_root, open_workplace
+from goutbench.golang.toolchain import find_toolchain
+
+
+@dataclass(frozen=True, slots=True)
+class Check:
+    """One thing looked at; `state` is "ok", "weak" (works with less) or "missing" (execution refuses)."""
+
+    what: str
+    state: str
+    found: str
+    mend: str = ""
+
+
+_PROBES = {
+    "the host's file system is read-only": "! touch /usr/goutbench-probe && ! touch /goutbench-probe",
+    "no home directory is visible": f"test ! -e {Path.home()}/. || test {Path.home()} = /",
+    "no environment of ours leaks": "test -z \"$GOUTBENCH_PROBE\"",
+    "kernel settings cannot be written": "! sh -c 'echo 1 > /proc/sys/vm/overcommit_memory'",
+    "no further user namespaces": "! unshare --user true",
+    "only the loopback network": "test $(ls /proc/sys/net/ipv4/conf | grep -cvE '^(all|default|lo)$') = 0",
+    "no capabilities": "grep -q 'CapEff:.*0000000000000000' /proc/self/status",
+    "processes of the host are not visible": "test $(ls /proc | grep -cE '^[0-9]+$') -lt 20",
+}  # fmt: skip
+
+
+def examine(work: Path | None = None) -> Iterator[Check]:
+    """Every check, in the order in which a missing thing would stop an execution."""
+    try:
+        toolchain = find_toolchain()
+    except GoutbenchError as error:
+        yield Check("Go", "missing", error.what, error.mend)
+        return
+    yield Check("Go", "ok", f"{toolchain.version} ({toolchain.go})")
+    yield _program("git", "materialising commits needs it")
+    yield _program("gcc", "needed for --race and --cgo only", weak=True)
+    root = work or default_root()
+    try:
+        keeper = install_keeper(toolchain, root)
+    except (GoutbenchError, OSError) as error:
+        yield Check("workplace", "missing", str(error), "give --work DIR")
+        return
+    weakness = why_not_bubblewrap(keeper)
+    sandbox: Sandbox = Uncontained(keeper) if weakness else Bubblewrap(keeper)
+    try:
+        site = Site(sandbox, open_workplace(root, sandbox), toolchain)
+        yield Check("workplace", "ok", str(site.place.root))
+    except GoutbenchError as error:
+        yield Check("workplace", "missing", error.what, error.mend)
+    if weakness:
+        yield Check("sandbox", "missing", weakness, _userns_mend())
+        yield Check("Docker, Podman", "missing", "not used as a step down", "install bubblewrap instead")
+        return
+    yield _identity(sandbox)
+    yield from (_probe(sandbox, what, script) for what, script in _PROBES.items())
+    yield _cgroups()
+
+
+def _program(name: str, why: str, *, weak: bool = False) -> Check:
+    found = shutil.which(name)
+    return Check(
+        name,
+        "ok" if found else "weak" if weak else "missing",
+        found or why,
+        "" if found else f"install {name}",
+    )
+
+
+def _identity(sandbox: Sandbox) -> Check:
+    if os.geteuid() == 0:
+        found = f"bubblewrap; commands run as user {sandbox.user_id(0)} and up, which owns nothing here"
+        return Check("sandbox", "ok", found)
+    return Check(
+        "sandbox", "ok", "bubblewrap; commands run as your own user id, so namespaces are the only wall"
+    )
+
+
+def _probe(sandbox: Sandbox, what: str, script: str) -> Check:
+    os.environ["GOUTBENCH_PROBE"] = "leaked"
+    outcome = sandbox.run(
+        Command(("/bin/sh", "-c", script), Path("/tmp"), {"PATH": "/usr/bin:/bin:/usr/sbin"})
+    )
+    return Check(what, "ok" if outcome.ok else "weak", "tried" if outcome.ok else f"exit {outcome.exit_code}")
+
+
+def _cgroups() -> Check:
+    version, bases = cgroup.parents()
+    if bases:
+        return Check("memory and process cgroup", "ok", f"version {version}: {', '.join(map(str, bases))}")
+    return Check(
+        "memory and process cgroup",
+        "weak",
+        "none is writable: memory and processes are limited for each process, not for all together",
+        "run as root, or under `systemd-run --user --scope -p Delegate=yes`",
+    )
+
+
+def _userns_mend() -> str:
+    switches = {
+        "/proc/sys/kernel/apparmor_restrict_unprivileged_userns": "1",
+        "/proc/sys/kernel/unprivileged_userns_clone": "0",
+        "/proc/sys/user/max_user_namespaces": "0",
+    }
+    for path, closed in switches.items():
+        if Path(path).is_file() and Path(path).read_text().strip() == closed:
+            key = path.removeprefix("/proc/sys/").replace("/", ".")
+            return f"unprivileged user namespaces are off: see sysctl {key}"
+    return "install bubblewrap (and util-linux), and allow unprivileged user namespaces"
