@@ -43,13 +43,11 @@ def extract(reply: str, number: int = 0) -> Extraction:
     if inner:
         notes.append(Note("unwrapped", "JSON", "the code stands in a string of it", number))
     units: list[Unit] = []
-    for block in _blocks(inner or [text]):
-        code = _read(block, number, notes)
-        units += (
-            Unit(number, len(units), file)
-            for part in _split_packages(code)
-            if (file := _checked(part, number, notes))
-        )
+    for index, block in enumerate(_blocks(inner or [text])):
+        for part in _split_packages(_read(block, number, notes)):
+            file = _checked(part, block, number, notes)
+            if file is not None:
+                units.append(Unit(number, index, file))
     if not units:
         notes.append(Note("no_code", "reply", "no Go declaration in it parses", number))
     return Extraction(tuple(units), tuple(notes))
@@ -149,7 +147,7 @@ def _with_comments(children: list[Node], at: int) -> int:
     return children[at].start_byte
 
 
-def _checked(code: str, number: int, notes: list[Note]) -> GoFile | None:
+def _checked(code: str, block: Block, number: int, notes: list[Note]) -> GoFile | None:
     """The part without statements at top level and functions without a body; None when nothing is left."""
     file = _parsed(code)
     refused = [node for node in file.tree.root_node.named_children if node.type not in _TOP_LEVEL]
@@ -158,7 +156,7 @@ def _checked(code: str, number: int, notes: list[Note]) -> GoFile | None:
         notes.append(Note("statement_refused", first, "it stands outside of every function", number))
     bodiless = [each for each in file.declarations if _is_bodiless(file, each)]
     for each in bodiless:
-        last = each.node_end >= len(file.source.rstrip())
+        last = not block.closed and each.node_end >= len(file.source.rstrip())
         why = "the reply ends before its body" if last else "it has no body"
         notes.append(Note("truncated" if last else "broken", each.names[0], why, number))
     spans = [node.byte_range for node in refused] + [(each.start, each.end) for each in bodiless]

@@ -6,7 +6,7 @@ from dataclasses import dataclass, field
 
 from goutbench.golang import stdlib
 from goutbench.golang.imports import Import, guesses
-from goutbench.golang.naming import FreshNames, Kept, words_of
+from goutbench.golang.naming import FreshNames, Kept
 from goutbench.golang.package import PackageContext
 from goutbench.golang.placing import Place, Source
 from goutbench.golang.syntax import parse
@@ -53,8 +53,11 @@ def settle_imports(
         missing = {n: m for n, m in used[id(source.unit)].items() if n not in bound | originals | package}
         if place.internal:
             missing = {name: m for name, m in missing.items() if name not in source.own}
-        wanted += _missing(source, missing, list(wanted), place, context, result)
+        wanted += _missing(source, missing, sources, place, context, result)
     _allocate(wanted, frozenset(declared | package), fresh, result)
+    # an import that one block has and another uses is not dropped
+    paths = {path for _, path in result.specs}
+    result.notes = [n for n in result.notes if n.kind != "import_dropped" or n.what not in paths]
     return result
 
 
@@ -115,7 +118,7 @@ def _corrected(spec: Import, context: PackageContext | None, result: Imports, re
 def _missing(
     source: Source,
     missing: dict[str, set[str]],
-    known: list[_Wanted],
+    sources: list[Source],
     place: Place,
     context: PackageContext | None,
     result: Imports,
@@ -123,11 +126,12 @@ def _missing(
     found: list[_Wanted] = []
     reply = source.unit.reply
     for name, members in sorted(missing.items()):
-        path, why = _find(source, name, members, known, place, context)
+        path, why = _find(source, name, members, sources, place, context)
         if path is None:
             result.notes.append(Note("unresolved", name, "no import or declaration of it is known", reply))
         else:
-            result.notes.append(Note("import_added", path, why, reply))
+            if why:
+                result.notes.append(Note("import_added", path, why, reply))
             found.append(_Wanted(source, name, path, spelled=name not in guesses(path)))
     return found
 
@@ -136,21 +140,21 @@ def _find(
     source: Source,
     name: str,
     members: set[str],
-    known: list[_Wanted],
+    sources: list[Source],
     place: Place,
     context: PackageContext | None,
 ) -> tuple[str | None, str]:
     """The path that a qualifier without an import most likely means, and why."""
-    same = sorted(
-        (each for each in known if each.name == name), key=lambda e: e.source.unit.reply != source.unit.reply
-    )
-    for each in same:
-        if _offers(each.path, members):
-            return each.path, "another part of the replies imports it"
+    own_reply_first = sorted(sources, key=lambda other: other.unit.reply != source.unit.reply)
+    for other in own_reply_first:
+        for spec in other.unit.file.imports:
+            if _known_as(spec, name) and _offers(spec.path, members):
+                is_own = other.unit.reply == source.unit.reply
+                return spec.path, "" if is_own else f"reply {other.unit.reply} imports it"
     if name == place.base and not place.internal and context is not None and context.import_path is not None:
         return context.import_path, "the package under test"
     for spec in parse(context.focal).imports if context is not None else ():
-        if name in (spec.known_as, *guesses(spec.path)[:1]) and _offers(spec.path, members):
+        if _known_as(spec, name) and _offers(spec.path, members):
             return spec.path, "the focal file imports it"
     path, others = stdlib.find_package(name, members)
     return (
@@ -161,6 +165,10 @@ def _find(
     )
 
 
+def _known_as(spec: Import, name: str) -> bool:
+    return name == spec.name if spec.name else name in (spec.known_as, *guesses(spec.path)[:1])
+
+
 def _offers(path: str, members: set[str]) -> bool:
     """Whether a package can be meant by these selectors; of one outside the standard library nothing is known."""
     names = stdlib.exports().get(path)
@@ -168,33 +176,28 @@ def _offers(path: str, members: set[str]) -> bool:
 
 
 def _allocate(wanted: list[_Wanted], taken: frozenset[str], fresh: FreshNames, result: Imports) -> None:
-    """Gives every package one name in the file, the first that a reply used where that is free."""
+    """Gives every package one name in the file: its own before a reply's alias, another where that means two things."""
     by_name: dict[str, str] = {}
-    final: dict[tuple[str, str], str] = {}
-    first: dict[str, str] = {}
-    for each in wanted:
-        key = (each.path, each.name)
-        other = first.get(each.path)
-        if key not in final and other is not None and other not in words_of([each.source.unit.file.source]):
-            final[key] = other
-            result.notes.append(_aliased(each, other, "imported under this name already"))
-        elif key not in final:
-            name = each.name
-            if name in taken or by_name.get(name, each.path) != each.path:
-                name = _alias(each, fresh)
-                result.notes.append(_aliased(each, name, f"{each.name} means something else in the file"))
-            final[key] = name
-            by_name[name] = each.path
-            first.setdefault(each.path, name)
-            spelled = each.spelled and _natural(each.path) != name
-            result.specs.add((name if spelled or name != each.name else "", each.path))
-        if final[key] != each.name:
-            result.qualifiers.setdefault(id(each.source.unit), {})[each.name] = final[key]
-
-
-def _natural(path: str) -> str | None:
-    """The name a package has for certain: only the standard library's are known."""
-    return stdlib.package_name(path)
+    by_path: dict[str, str] = {}
+    users: dict[tuple[str, str], list[_Wanted]] = defaultdict(list)
+    for each in sorted(wanted, key=lambda each: each.spelled):
+        users[each.path, each.name].append(each)
+    for (path, name), units in users.items():
+        final, why = name, ""
+        if path in by_path and not any(by_path[path] in each.source.identifiers for each in units):
+            final, why = by_path[path], "imported under this name already"
+        elif name in taken or by_name.get(name, path) != path:
+            final, why = _alias(units[0], fresh), f"{name} means something else in the file"
+        by_name[final] = path
+        by_path.setdefault(path, final)
+        spelled = final != name or (units[0].spelled and stdlib.package_name(path) != final)
+        if by_path[path] != final or not why.startswith("imported"):
+            result.specs.add((final if spelled else "", path))
+        if final != name:
+            for each in units:
+                result.qualifiers.setdefault(id(each.source.unit), {})[name] = final
+                note = Note("import_renamed", f"{name} -> {final} ({path})", why, each.source.unit.reply)
+                result.notes.append(note)
 
 
 def _alias(wanted: _Wanted, fresh: FreshNames) -> str:
@@ -207,13 +210,11 @@ def _alias(wanted: _Wanted, fresh: FreshNames) -> str:
     return name
 
 
-def _aliased(each: _Wanted, name: str, why: str) -> Note:
-    return Note("import_renamed", f"{each.name} -> {name} ({each.path})", why, each.source.unit.reply)
-
-
 def import_block(specs: set[tuple[str, str]]) -> str:
     """The declaration: the standard library first, then the rest, each sorted by path."""
     lines = [(("." in path.split("/")[0]), path, f'{name} "{path}"'.strip()) for name, path in specs]
     groups = ["\n".join(line for is_far, _, line in sorted(lines) if is_far == far) for far in (False, True)]
     body = "\n\n".join(group for group in groups if group)
+    if len(specs) == 1:
+        return f"import {body}\n"
     return f"import (\n{body}\n)\n" if body else ""

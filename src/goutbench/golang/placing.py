@@ -26,6 +26,11 @@ class Source:
     def clause(self) -> str | None:
         return self.unit.file.package
 
+    @property
+    def identifiers(self) -> frozenset[str]:
+        """Every name that is looked up by scope somewhere in the unit."""
+        return frozenset(use.text for use in self.names.uses)
+
 
 @dataclass(frozen=True, slots=True)
 class Place:

@@ -1,0 +1,143 @@
+"""The corpus of messy replies: replies/*.txt, in the style of tree-sitter's corpus.
+
+A case is a title between two lines of `=`, the replies (a line `- - - - -` between two), a line `---`, and what
+comes of them: the file, a line `- - - - -`, the notes. Below the title stand attributes:
+
+  :focal NAME      the package under test is replies/focal/NAME.go
+  :sibling F TEXT  its folder has a file F as well; `; ` stands for a line break
+  :mode MODE       append or llm instead of merge; for llm the last reply is the combining model's
+  :escaped         the replies are written with the escapes of a Python string
+  :loose           the result is not expected to compile
+
+`python tests/golang/test_golang_replies.py` writes the expectations anew: read the difference before you commit it.
+"""
+
+import os
+import re
+import subprocess
+from collections.abc import Iterator
+from dataclasses import dataclass, field
+from pathlib import Path
+
+import pytest
+
+from goutbench.golang.assemble import ScriptedModel, assemble
+from goutbench.golang.gofmt import gofmt
+from goutbench.golang.package import PackageContext, package_context
+from goutbench.golang.toolchain import find_toolchain
+from goutbench.records import Assembly
+
+CORPUS = Path(__file__).parent / "replies"
+RULE = "=" * 16
+BETWEEN = "- - - - -\n"
+_HEAD = re.compile(rf"^{RULE}\n(.*?)^{RULE}\n", re.MULTILINE | re.DOTALL)
+
+
+@dataclass(slots=True)
+class Case:
+    file: Path
+    title: str
+    head: str
+    replies: list[str]
+    body: str
+    expected: str
+    attributes: dict[str, list[str]] = field(default_factory=dict)
+
+    def first(self, name: str) -> str | None:
+        return next(iter(self.attributes.get(name, [])), None)
+
+
+def read_cases() -> Iterator[Case]:
+    for path in sorted(CORPUS.glob("*.txt")):
+        heads = list(_HEAD.finditer(path.read_text()))
+        text = path.read_text()
+        for head, following in zip(heads, [*heads[1:], None], strict=True):
+            content = text[head.end() : following.start() if following else len(text)]
+            body, _, expected = content.partition("---\n") if content.startswith("---\n") else _cut(content)
+            title, *lines = head[1].splitlines()
+            attributes: dict[str, list[str]] = {}
+            for line in lines:
+                name, _, value = line.removeprefix(":").partition(" ")
+                attributes.setdefault(name, []).append(value)
+            source = body.encode().decode("unicode_escape") if "escaped" in attributes else body
+            yield Case(path, title, head[0], source.split(BETWEEN), body, expected, attributes)
+
+
+def _cut(content: str) -> tuple[str, str, str]:
+    body, mark, expected = content.partition("\n---\n")
+    return body + "\n", mark, expected
+
+
+CASES = list(read_cases())
+
+
+def context_of(case: Case) -> PackageContext | None:
+    name = case.first("focal")
+    if name is None:
+        return None
+    siblings = [sibling_of(line) for line in case.attributes.get("sibling", [])]
+    return package_context((CORPUS / "focal" / f"{name}.go").read_bytes(), siblings, f"example.com/corpus/{name}")
+
+
+def sibling_of(line: str) -> tuple[str, bytes]:
+    name, _, text = line.partition(" ")
+    return name, text.replace("; ", "\n").encode() + b"\n"
+
+
+def assembled(case: Case) -> Assembly:
+    mode = case.first("mode") or "merge"
+    replies, model = case.replies, None
+    if mode == "llm":
+        replies, model = case.replies[:-1], ScriptedModel(case.replies[-1:])
+    return assemble(replies, mode=mode, context=context_of(case), complete=model)
+
+
+def shown(assembly: Assembly) -> str:
+    notes = [
+        f"{'all' if n.reply < 0 else n.reply} {n.kind}: {n.what} ({n.why})" if n.why else f"{n.reply} {n.kind}: {n.what}"
+        for n in assembly.notes
+    ]
+    return assembly.code + BETWEEN + "".join(f"{note}\n" for note in notes) + "\n"
+
+
+@pytest.mark.parametrize("case", CASES, ids=[case.title for case in CASES])
+def test_reply_of_the_corpus(case: Case) -> None:
+    assert shown(assembled(case)) == case.expected
+
+
+def test_the_corpus_has_forty_different_replies() -> None:
+    assert len({case.title for case in CASES}) == len(CASES)
+    assert len({case.body for case in CASES}) >= 40
+
+
+def test_what_is_assembled_is_formatted_and_passes_vet_in_its_package(tmp_path: Path) -> None:
+    """Every result with a focal file, put beside it: one module, one run of `go vet`."""
+    (tmp_path / "go.mod").write_text("module example.com/corpus\n\ngo 1.24\n")
+    for number, case in enumerate(CASES):
+        name, code = case.first("focal"), case.expected.partition(BETWEEN)[0]
+        if name is None or "loose" in case.attributes:
+            continue
+        assert not code or gofmt([code.encode()])[0].code == code.encode()
+        folder = tmp_path / f"case{number}" / name
+        folder.mkdir(parents=True)
+        own_path = f"example.com/corpus/case{number}/{name}"
+        (folder / f"{name}.go").write_bytes((CORPUS / "focal" / f"{name}.go").read_bytes())
+        for sibling, content in map(sibling_of, case.attributes.get("sibling", [])):
+            (folder / sibling).write_bytes(content)
+        if code:
+            (folder / f"{name}_assembled_test.go").write_text(code.replace(f'"example.com/corpus/{name}"', f'"{own_path}"'))
+    env = {**os.environ, "GOFLAGS": "-mod=mod", "GOWORK": "off", "GOPROXY": "off", "GOTOOLCHAIN": "local"}
+    done = subprocess.run(
+        [find_toolchain().go, "vet", "-unusedresult=false", "./..."], cwd=tmp_path, env=env, capture_output=True, text=True
+    )
+    assert done.returncode == 0, done.stderr
+
+
+def update() -> None:
+    for path in sorted(CORPUS.glob("*.txt")):
+        own = [case for case in CASES if case.file == path]
+        path.write_text("".join(f"{case.head}{case.body}---\n{shown(assembled(case))}" for case in own))
+
+
+if __name__ == "__main__":
+    update()
