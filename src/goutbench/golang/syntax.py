@@ -6,7 +6,7 @@ and the places that could not.
 
 import re
 from collections.abc import Iterator
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, field
 from functools import cache
 from itertools import pairwise
 
@@ -14,7 +14,9 @@ from tree_sitter import Language, Node, Parser, Tree
 
 from goutbench.golang.header import KEYWORDS, build_constraint, is_generated, package_name
 from goutbench.golang.imports import Import, read_imports
-from goutbench.golang.references import Span, occurrences, uses, words
+from goutbench.golang.links import link
+from goutbench.golang.references import Span, uses, words
+from goutbench.golang.testnames import test_kind
 
 __all__ = [
     "Declaration",
@@ -27,7 +29,7 @@ __all__ = [
     "is_generated",
     "package_name",
     "parse",
-    "selectors",
+    "specs",
 ]
 
 KINDS = {
@@ -40,16 +42,10 @@ KINDS = {
 _SPECS = {"type_spec", "type_alias", "const_spec", "var_spec"}
 _NAME = rb"[A-Za-z_\x80-\xff][\w\x80-\xff]*"
 _RECEIVER = re.compile(rb"\(\s*(?:(" + _NAME + rb")(?:\s|/\*.*?\*/)+)?[*(\s]*(" + _NAME + rb")")
-_TEST_NAME = re.compile(r"(Test|Benchmark|Example|Fuzz)(?P<rest>.*)", re.DOTALL)
-_TEST_PARAMETER = re.compile(
-    rb"\(\s*(?:" + _NAME + rb"\s+)?\*\s*(?:" + _NAME + rb"\s*\.\s*)?([TBF])\s*,?\s*\)"
-)
-_SELECTED = re.compile(rb"\s*\.\s*(" + _NAME + rb")")
 _KEYWORD_BYTES = frozenset(word.encode() for word in KEYWORDS)
 _METHOD_TYPE_PARAMETERS = re.compile(
     rb"^(func\s*\([^()\n]*\)\s*" + _NAME + rb")(\[.*?\])(?=\()", re.MULTILINE
 )
-_PARAMETER_OF = {"Test": b"T", "Benchmark": b"B", "Fuzz": b"F"}
 
 
 @dataclass(frozen=True, slots=True)
@@ -141,7 +137,7 @@ def parse(source: bytes) -> GoFile:
     imports = read_imports(source, [e.node for e in import_elements])
     declaring = [e for e in elements if e.node.type in KINDS]
     declarations = [_declaration(source, e) for e in declaring]
-    linked = _link(source, declarations, [e.node for e in declaring], imports)
+    linked = link(source, declarations, [e.node for e in declaring], imports)
     return GoFile(
         source=source,
         package=package_name(source),
@@ -150,7 +146,7 @@ def parse(source: bytes) -> GoFile:
         imports=imports,
         import_spans=tuple((e.start, e.end) for e in import_elements),
         declarations=linked,
-        tests=_tests(source, linked, [e.node for e in declaring]),
+        tests=tuple(_tests(source, linked, [e.node for e in declaring])),
         generated=is_generated(source),
         errors=tuple(_problems(tree.root_node)),
         tree=tree,
@@ -167,13 +163,6 @@ def free_names(file: GoFile, declaration: Declaration) -> frozenset[str]:
         for w in plain
         if w not in _KEYWORD_BYTES and next(uses(file.source, node, w), None) is not None
     )
-
-
-def selectors(file: GoFile, declaration: Declaration, name: str) -> Iterator[tuple[int, str]]:
-    """Each `name.Selected` in which `name` is not the declaration's own: its offset, and what is selected."""
-    for at in uses(file.source, file.node(declaration), name.encode()):
-        if selected := _SELECTED.match(file.source, at + len(name.encode())):
-            yield at, selected[1].decode("utf-8", "replace")
 
 
 def _tree(source: bytes) -> Tree:
@@ -271,95 +260,11 @@ def specs(node: Node) -> Iterator[Node]:
             yield from specs(child)
 
 
-def _link(
-    source: bytes, declarations: list[Declaration], nodes: list[Node], imports: tuple[Import, ...]
-) -> tuple[Declaration, ...]:
-    """Fills in what each declaration refers to."""
-    owners: dict[bytes, list[int]] = {}
-    methods: dict[bytes, list[int]] = {}
-    for index, declaration in enumerate(declarations):
-        table = methods if declaration.kind == "method" else owners
-        prefix = "." if declaration.kind == "method" else ""
-        for name in declaration.names:
-            table.setdefault((prefix + name).encode(), []).append(index)
-    owners.pop(b"_", None)
-    owners.pop(b"init", None)
-    packages: dict[bytes, list[int]] = {}
-    for index, spec in enumerate(imports):
-        if spec.known_as is not None:
-            packages.setdefault(spec.known_as.encode(), []).append(index)
-    known = owners.keys() | packages.keys()
-    linked = []
+def _tests(source: bytes, declarations: tuple[Declaration, ...], nodes: list[Node]) -> Iterator[TestFunction]:
     for index, (declaration, node) in enumerate(zip(declarations, nodes, strict=True)):
-        found = words(source, (declaration.node_start, declaration.node_end))
-        used = [w for w in known & found if _refers(source, node, w, declarations, owners)]
-        direct = {target for name in used for target in owners.get(name, ())}
-        own, maybe = _methods_selected(source, declaration, declarations, methods, found)
-        linked.append(
-            replace(
-                declaration,
-                references=tuple(sorted((direct | own) - {index})),
-                maybe=tuple(sorted(maybe - own - {index})),
-                imports=tuple(sorted({target for name in used for target in packages.get(name, ())})),
-            )
-        )
-    return tuple(linked)
-
-
-def _refers(
-    source: bytes, node: Node, name: bytes, declarations: list[Declaration], owners: dict[bytes, list[int]]
-) -> bool:
-    keys = any(declarations[owner].kind in ("const", "var") for owner in owners.get(name, ()))
-    return next(uses(source, node, name, keys=keys), None) is not None
-
-
-def _methods_selected(
-    source: bytes,
-    declaration: Declaration,
-    declarations: list[Declaration],
-    methods: dict[bytes, list[int]],
-    found: set[bytes],
-) -> tuple[set[int], set[int]]:
-    """Methods selected on the receiver, and those of whose receiver one cannot be sure."""
-    sure: set[int] = set()
-    maybe: set[int] = set()
-    span = (declaration.node_start, declaration.node_end)
-    receiver = (declaration.receiver_name or "").encode()
-    for name in methods.keys() & found:
-        on_receiver = receiver and next(occurrences(source, span, receiver + name), None) is not None
-        for index in methods[name]:
-            if on_receiver and declarations[index].receiver == declaration.receiver:
-                sure.add(index)
-            elif not on_receiver:
-                maybe.add(index)
-    return sure, maybe
-
-
-def _tests(
-    source: bytes, declarations: tuple[Declaration, ...], nodes: list[Node]
-) -> tuple[TestFunction, ...]:
-    found = []
-    for index, (declaration, node) in enumerate(zip(declarations, nodes, strict=True)):
-        kind = _test_kind(source, declaration, node)
+        kind = test_kind(source, declaration.names[0], node) if declaration.kind == "func" else None
         if kind is not None:
-            found.append(TestFunction(declaration.names[0], kind, index))
-    return tuple(found)
-
-
-def _test_kind(source: bytes, declaration: Declaration, node: Node) -> str | None:
-    """By Go's rule: `TestXxx`, where Xxx does not begin with a lower-case letter, with its one parameter."""
-    if declaration.kind != "func" or not declaration.names:
-        return None
-    name = _TEST_NAME.fullmatch(declaration.names[0])
-    if name is None or name["rest"][:1].islower() or node.child_by_field_name("type_parameters") is not None:
-        return None
-    parameters = node.child_by_field_name("parameters")
-    text = source[parameters.start_byte : parameters.end_byte] if parameters is not None else b""
-    if name[1] == "Example":
-        plain = not text[1:-1].strip() and node.child_by_field_name("result") is None
-        return "example" if plain else None
-    parameter = _TEST_PARAMETER.fullmatch(text)
-    return name[1].lower() if parameter is not None and parameter[1] == _PARAMETER_OF[name[1]] else None
+            yield TestFunction(declaration.names[0], kind, index)
 
 
 def _problems(node: Node) -> Iterator[SyntaxProblem]:
