@@ -159,7 +159,7 @@ def _format(
     single = gofmt([f"package {clause}\n".encode() + text for _, text in texts])
     fine = [text for (_, text), done in zip(texts, single, strict=True) if done.code is not None]
     notes = [
-        Note("broken", piece.label, f"gofmt refuses it: {done.error}", piece.reply)
+        Note("broken", piece.label, f"gofmt refuses it: {done.error.split(': ', 1)[-1]}", piece.reply)
         for (piece, _), done in zip(texts, single, strict=True)
         if done.code is None
     ]

@@ -1,12 +1,13 @@
 """What a test file meets in the package it will be put into."""
 
 import re
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
+from functools import lru_cache
 from pathlib import Path
 
 from goutbench.errors import SourceError
-from goutbench.golang.scope import resolve
+from goutbench.golang.header import package_name
 from goutbench.golang.syntax import GoFile, parse
 
 
@@ -40,44 +41,66 @@ def package_context(
     focal: bytes, siblings: Iterable[tuple[str, bytes]] = (), import_path: str | None = None
 ) -> PackageContext:
     """Reads the focal file and the other files of its folder, given by name and content."""
-    file = parse(focal)
-    package = file.package or "main"
-    source, test, external = _Seen(), _Seen(), _Seen()
-    source.add(file)
+    own = _facts(focal)
+    package = own.package or "main"
+    source, test, external = [own], [], []
     for name, content in siblings:
-        sibling = parse(content)
+        facts = _facts(content)
         if not name.endswith("_test.go"):
-            source.add(sibling)
-        elif sibling.package == package:
-            test.add(sibling)
+            source.append(facts)
         else:
-            external.add(sibling)
+            (test if facts.package == package else external).append(facts)
     return PackageContext(
         package,
         focal,
         import_path,
-        frozenset(source.names),
-        frozenset(test.names),
-        frozenset(external.names),
-        frozenset(source.methods | test.methods),
-        frozenset(name for name in source.members | test.members if not name[:1].isupper()),
-        frozenset(external.members),
+        _union(facts.names for facts in source),
+        _union(facts.names for facts in test),
+        _union(facts.names for facts in external),
+        _union(facts.methods for facts in source + test),
+        frozenset(
+            name for name in _union(facts.members for facts in source + test) if not name[:1].isupper()
+        ),
+        _union(facts.members for facts in external),
     )
 
 
-class _Seen:
-    def __init__(self) -> None:
-        self.names: set[str] = set()
-        self.methods: set[str] = set()
-        self.members: set[str] = set()
+def _union(sets: Iterable[frozenset[str]]) -> frozenset[str]:
+    return frozenset().union(*sets)
 
-    def add(self, file: GoFile) -> None:
-        for each in file.declarations:
-            if each.kind == "method":
-                self.methods.add(f"{each.receiver}.{each.names[0]}")
-            else:
-                self.names.update(set(each.names) - {"_", "init"})
-        self.members |= resolve(file.tree.root_node).members
+
+@dataclass(frozen=True, slots=True)
+class _Facts:
+    package: str | None
+    names: frozenset[str]
+    methods: frozenset[str]
+    members: frozenset[str]
+
+
+@lru_cache(maxsize=2048)
+def _facts(content: bytes) -> _Facts:
+    """What one file declares; kept, since every test of a package meets the same files."""
+    file = parse(content)
+    plain = [each for each in file.declarations if each.kind != "method"]
+    methods = [each for each in file.declarations if each.kind == "method"]
+    return _Facts(
+        file.package,
+        frozenset(name for each in plain for name in each.names) - {"_", "init"},
+        frozenset(f"{each.receiver}.{each.names[0]}" for each in methods if each.names),
+        frozenset(each.names[0] for each in methods if each.names) | frozenset(_members(file)),
+    )
+
+
+def _members(file: GoFile) -> Iterator[str]:
+    """Fields and interface methods of what is declared at top level; a function's own types stay its own."""
+    stack = [file.node(each) for each in file.declarations if each.kind in ("type", "var")]
+    while stack:
+        node = stack.pop()
+        if node.type in ("field_declaration", "method_elem"):
+            yield from (
+                (name.text or b"").decode() for name in node.children_by_field_name("name") if name.is_named
+            )
+        stack.extend(child for child in node.named_children if child.type != "block")
 
 
 def read_context(focal: Path) -> PackageContext:
@@ -98,14 +121,9 @@ def read_context(focal: Path) -> PackageContext:
 
 
 def _same_package(focal: bytes, siblings: list[tuple[str, bytes]]) -> list[tuple[str, bytes]]:
-    package = parse(focal).package
-    return [(name, content) for name, content in siblings if _clause(content) in (package, f"{package}_test")]
-
-
-def _clause(content: bytes) -> str | None:
-    from goutbench.golang.header import package_name
-
-    return package_name(content)
+    """Without files of other packages, which a folder may hold behind a build constraint."""
+    package = package_name(focal)
+    return [each for each in siblings if package_name(each[1]) in (package, f"{package}_test")]
 
 
 def import_path_of(folder: Path) -> str | None:

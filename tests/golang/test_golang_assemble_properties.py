@@ -1,0 +1,196 @@
+"""What holds for all replies: nothing raises, nothing is lost silently, what comes out is Go and stays as it is."""
+
+import re
+from functools import cache
+from pathlib import Path
+
+from hypothesis import HealthCheck, given, settings
+from hypothesis import strategies as st
+
+from goutbench.golang.assemble import assemble
+from goutbench.golang.extract import extract, is_go
+from goutbench.golang.package import PackageContext, package_context
+from goutbench.golang.recover import segments
+from goutbench.golang.syntax import parse
+
+REPLIES = Path(__file__).parent / "replies"
+CALC = (REPLIES / "focal" / "calc.go").read_bytes()
+
+texts = st.text(st.sampled_from(list("`~{}()\"'\\/*\n \tabt.:=+-<>&;#0\r\ufeff")), max_size=80)
+fragments = st.sampled_from(
+    [
+        "```go\n",
+        "```\n",
+        "~~~\n",
+        "<think>",
+        "</think>\n",
+        "package calc\n",
+        "package calc_test\n",
+        'import "testing"\n',
+        'import "x/calc"\n',
+        "func TestA(t *testing.T) {\n",
+        "func helper() {}\n",
+        "}\n",
+        't.Run("x", func(t *testing.T) {\n',
+        "})\n",
+        "type T struct{\n",
+        "// comment\n",
+        "/*\n",
+        "`",
+        "prose here\n",
+        "\tx := 1\n",
+        '{"code": "',
+        '\\n"}',
+        "&lt;",
+        "+",
+        "> ",
+        "func (T) m()",
+        "var (\n",
+        ")\n",
+    ]
+)
+
+
+@cache
+def context() -> PackageContext:
+    return package_context(CALC, (), "example.com/corpus/calc")
+
+
+@settings(max_examples=400, deadline=None)
+@given(st.lists(st.one_of(texts, fragments), max_size=25).map("".join))
+def test_any_text_extracts_to_error_free_go(reply: str) -> None:
+    found = extract(reply)
+    assert all(not unit.file.errors for unit in found.units)
+    assert found.units or any(note.kind == "no_code" for note in found.notes)
+
+
+@settings(max_examples=200, deadline=None)
+@given(st.lists(st.one_of(texts, fragments), max_size=25).map("".join))
+def test_segments_give_the_text_back(text: str) -> None:
+    assert "".join(segment.text for segment in segments(text, is_go)) == text
+
+
+SAMPLE = """Here you are:
+
+```go
+package calc
+
+import (
+	"errors"
+	"testing"
+)
+
+type pair struct{ a, b int }
+
+func (p pair) sum() int { return Add(p.a, p.b) }
+
+// TestPair adds.
+func TestPair(t *testing.T) {
+	if (pair{1, 2}).sum() != 3 {
+		t.Error(`func TestNot(t *testing.T) {}`)
+	}
+}
+
+func TestDiv(t *testing.T) {
+	_, err := Div(1, 0)
+	if !errors.Is(err, ErrZero) {
+		t.Errorf("%v }", err)
+	}
+}
+
+func ExampleAdd() {
+	// Output:
+}
+
+func BenchmarkAdd(b *testing.B) {
+	for i := 0; i < b.N; i++ {
+		_ = Add(i, i)
+	}
+}
+```
+"""
+
+
+@settings(max_examples=120, deadline=None)
+@given(st.integers(0, len(SAMPLE)))
+def test_a_reply_cut_anywhere_loses_only_its_last_function_and_says_so(length: int) -> None:
+    assembly = assemble([SAMPLE[:length]], context=context())
+    file = parse(assembly.code.encode())
+    assert not file.errors
+    kept = {test.name for test in file.tests}
+    begun = re.findall(r"^func (\w+)\(", SAMPLE[:length], re.MULTILINE)
+    noted = {note.what for note in assembly.notes if note.kind in ("truncated", "broken")}
+    assert set(begun) <= kept | noted
+    assert noted <= {*begun[-1:], "import ("} | {"pair", "sum"}
+
+
+# ── merging generated replies ─────────────────────────────────────────────────────────────────────
+
+helpers = st.sampled_from(
+    [
+        "func help(t *testing.T) int { return base }\n",
+        "func help(t *testing.T) int { return base + 1 }\n",
+        "func help(t *testing.T) int {\n\t// again\n\treturn base\n}\n",
+    ]
+)
+bases = st.sampled_from(["const base = 1\n", "const base = 2\n", "var (\n\tbase = 1\n\tother = 2\n)\n"])
+kinds = st.sampled_from(["type kind struct{ help int }\n", "type kind map[string]int\n"])
+methods = st.sampled_from(["", "func (k kind) get() int { return help(nil) }\n", "func (kind) get() int { return 0 }\n"])
+bodies = st.sampled_from(
+    [
+        "_ = help(t)",
+        "help := help(t)\n\t_ = help",
+        "var k kind\n\t_ = k\n\t_ = base",
+        'for _, c := range []struct{ help, base int }{{help: base}} {\n\t\t_ = c.help\n\t}',
+        "_ = strings.ToUpper(fmt.Sprint(help(t)))",
+        "base := func(help int) int { return help }(base)\n\t_ = base",
+    ]
+)
+tests = st.lists(st.tuples(st.sampled_from(["TestA", "TestB", "TestC"]), bodies), min_size=1, max_size=3)
+
+
+@st.composite
+def replies(draw: st.DrawFn) -> str:
+    """A reply that compiles in the package calc, if its imports are mended."""
+    named = dict(draw(tests))
+    functions = "".join(f"func {name}(t *testing.T) {{\n\t{body}\n}}\n\n" for name, body in named.items())
+    parts = [draw(bases), draw(helpers), draw(kinds) + draw(methods)]
+    body = "\n".join([*draw(st.permutations(parts)), functions])
+    return f'Sure:\n\n```go\npackage calc\n\nimport "testing"\n\n{body}```\n'
+
+
+@settings(max_examples=80, deadline=None, suppress_health_check=[HealthCheck.too_slow])
+@given(st.lists(replies(), min_size=1, max_size=4))
+def test_merging_keeps_every_test_once_and_declares_every_name_once(given_replies: list[str]) -> None:
+    assembly = assemble(given_replies, context=context())
+    file = parse(assembly.code.encode())
+    assert not file.errors
+    declared = [name for each in file.declarations if each.kind != "method" for name in each.names]
+    assert len(declared) == len(set(declared))
+    methods_found = [(each.receiver, each.names[0]) for each in file.declarations if each.kind == "method"]
+    assert len(methods_found) == len(set(methods_found))
+    # every test of every reply stands in the file, under its own or its new name, or was equal to one that does
+    for number, reply in enumerate(given_replies):
+        for test in parse(reply.split("```go\n")[1].removesuffix("```\n").encode()).tests:
+            told = {
+                (note.kind, note.what.split(" -> ")[0]) for note in assembly.notes if note.reply == number
+            }
+            new = {n.what.split(" -> ")[1] for n in assembly.notes if n.reply == number and n.what.startswith(f"{test.name} ->")}
+            assert ("folded", test.name) in told or (new or {test.name}) <= set(declared)
+
+
+@settings(max_examples=60, deadline=None, suppress_health_check=[HealthCheck.too_slow])
+@given(st.lists(replies(), min_size=1, max_size=3))
+def test_merging_again_changes_nothing(given_replies: list[str]) -> None:
+    once = assemble(given_replies, context=context())
+    again = assemble([once.code], context=context())
+    assert again.code == once.code
+    assert again.notes == ()
+
+
+@settings(max_examples=60, deadline=None, suppress_health_check=[HealthCheck.too_slow])
+@given(replies())
+def test_a_reply_given_twice_is_folded_whole(reply: str) -> None:
+    once = assemble([reply], context=context())
+    twice = assemble([reply, reply], context=context())
+    assert twice.code == once.code
