@@ -13,6 +13,7 @@ from goutbench.records import Pair, RepoPin
 from goutbench.store import CARD, CROISSANT, DATA, REJECTIONS, file_hash, schema_of, write_json, write_text
 
 _CATEGORIES = ((1_000, "n<1K"), (10_000, "1K<n<10K"), (100_000, "10K<n<100K"), (1_000_000, "100K<n<1M"))
+_PAPER = "https://arxiv.org/abs/2511.10868"
 _COLUMNS = {
     "sha256": "SHA-256 of `code`",
     "repository": "`organization/repository`",
@@ -163,7 +164,8 @@ def write_croissant(dataset: Path, summaries: Sequence[RepositorySummary]) -> No
         "description": "Go source files with their unit test files.",
         "version": "1.0.0",
         "license": sorted({expression for each in summaries for expression in each.licences}),
-        "url": "https://arxiv.org/abs/2511.10868",
+        "url": _PAPER,
+        "citeAs": f"The pairing follows Go-UT-Bench, {_PAPER}; each row names its repository and commit.",
         "creator": {"@type": "sc:Organization", "name": "the authors of the repositories named in the rows"},
         **({"datePublished": newest.date().isoformat()} if newest else {}),
         "distribution": [_file_object(dataset, file) for file in files],
@@ -220,6 +222,7 @@ _CONTEXT = {
     "data": {"@id": "cr:data", "@type": "@json"},
     "dataType": {"@id": "cr:dataType", "@type": "@vocab"},
     "dct": "http://purl.org/dc/terms/",
+    "equivalentProperty": "cr:equivalentProperty",
     "examples": {"@id": "cr:examples", "@type": "@json"},
     "extract": "cr:extract",
     "field": "cr:field",
@@ -239,6 +242,7 @@ _CONTEXT = {
     "regex": "cr:regex",
     "repeated": "cr:repeated",
     "replace": "cr:replace",
+    "samplingRate": "cr:samplingRate",
     "sc": "https://schema.org/",
     "separator": "cr:separator",
     "source": "cr:source",

@@ -39,15 +39,22 @@ Workers = Annotated[int, typer.Option(min=0, help="Repositories at once; 0: one 
 AsJson = Annotated[bool, typer.Option("--json", help="Print the result as JSON on standard output.")]
 
 
-@app.callback()
-def _root(
-    show_version: Annotated[bool, typer.Option("--version", help="Print the version and exit.")] = False,
-) -> None:
-    if show_version:
+def _print_version(asked: bool) -> None:
+    if asked:
         from goutbench import __version__
 
         typer.echo(__version__)
         raise typer.Exit
+
+
+@app.callback()
+def _root(
+    version: Annotated[
+        bool,
+        typer.Option("--version", callback=_print_version, is_eager=True, help="Print the version and exit."),
+    ] = False,
+) -> None:
+    pass
 
 
 @app.command()
@@ -220,13 +227,19 @@ def doctor(
 
 @app.command()
 def assemble(
-    replies: Annotated[list[Path], typer.Argument(help="Files with a model's replies, or one .jsonl of completions.")],
+    replies: Annotated[
+        list[Path], typer.Argument(help="Files with a model's replies, or one .jsonl of completions.")
+    ],
     mode: Annotated[str, typer.Option(help="merge, append or llm.")] = "merge",
-    focal: Annotated[Path | None, typer.Option(help="The file under test: its folder is the package.")] = None,
+    focal: Annotated[
+        Path | None, typer.Option(help="The file under test: its folder is the package.")
+    ] = None,
     model: Annotated[
         str | None, typer.Option(help="For llm: a callable `package.module:name` that completes messages.")
     ] = None,
-    out: Annotated[Path | None, typer.Option("--out", "-o", help="Write here, not to standard output.")] = None,
+    out: Annotated[
+        Path | None, typer.Option("--out", "-o", help="Write here, not to standard output.")
+    ] = None,
     as_json: AsJson = False,
 ) -> None:
     """Make one Go test file of a model's replies; what was dropped or renamed goes to standard error."""

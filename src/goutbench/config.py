@@ -111,7 +111,7 @@ class LockedRepository(Strict):
 class Lock(Strict):
     """A `repos.lock.yaml`."""
 
-    lock_version: Literal[1] = 1
+    lock_version: Literal[1]  # no default: a lock always says which form it has
     repositories: tuple[LockedRepository, ...]
 
 

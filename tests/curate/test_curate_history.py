@@ -1,7 +1,6 @@
 """The history walk gives what `git log` gives, path by path."""
 
 import random
-import subprocess
 from collections.abc import Callable
 from pathlib import Path
 
@@ -127,18 +126,7 @@ def test_a_corrupt_tree_is_named(make_repo: Make) -> None:
     one = maker.commit({"d/a.go": "1"}, date=1000)
     two = maker.commit({"d/a.go": "1", "b.go": "1"}, [one], date=2000)
     hashes = maker.finish()
-    maker.git("unpack-objects", check=False)
-    packs = list((maker.path / "objects" / "pack").glob("*.pack"))
-    for pack in packs:  # loose objects, so that one of them can be damaged
-        content = pack.read_bytes()
-        for file in pack.parent.glob(pack.stem + ".*"):
-            file.unlink()
-        subprocess.run(
-            ["git", "--git-dir", str(maker.path), "unpack-objects", "-q"], input=content, check=True
-        )
-    tree = maker.git("rev-parse", f"{hashes[one]}^{{tree}}").strip().decode()
-    damaged = maker.path / "objects" / tree[:2] / tree[2:]
-    damaged.chmod(0o644)
-    damaged.write_bytes(b"damaged")
+    maker.loosen()
+    maker.damage(maker.git("rev-parse", f"{hashes[one]}^{{tree}}").decode().strip(), b"damaged")
     with pytest.raises(SourceError, match="git cannot read the history"):
         walk(open_repository("o/r", maker.path), hashes[two], [b"d/a.go"])

@@ -75,9 +75,25 @@ class GitMaker:
         self._hashes = {int(mark[1:]): oid for mark, oid in zip(lines[::2], lines[1::2], strict=True)}
         return self._hashes
 
-    def git(self, *arguments: str | bytes, check: bool = True) -> bytes:
+    def git(self, *arguments: str | bytes, stdin: bytes = b"") -> bytes:
         command = ["git", "--git-dir", str(self.path), *arguments]
-        return subprocess.run(command, check=check, capture_output=True).stdout
+        return subprocess.run(command, check=True, input=stdin, capture_output=True).stdout
+
+    def loosen(self) -> None:
+        """Unpack every object into a file of its own, so that one of them can be damaged."""
+        packs = self.path / "objects" / "pack"
+        contents = [pack.read_bytes() for pack in packs.glob("*.pack")]
+        for file in packs.iterdir():
+            file.unlink()
+        for content in contents:
+            self.git("unpack-objects", "-q", stdin=content)
+
+    def damage(self, oid: str, content: bytes | None) -> None:
+        """Overwrite a loose object's file, or remove it."""
+        file = self.path / "objects" / oid[:2] / oid[2:]
+        file.unlink()
+        if content is not None:
+            file.write_bytes(content)
 
 
 def _bytes(path: bytes | str) -> bytes:

@@ -78,7 +78,9 @@ def curate(
 def make_lock(config: CurateConfig, summaries: Sequence[RepositorySummary]) -> Lock:
     """The lock of a finished run."""
     pins = {summary.pin.name: summary.pin for summary in summaries}
-    return Lock(repositories=tuple(_lock_entry(each, pins[each.name]) for each in config.repositories))
+    return Lock(
+        lock_version=1, repositories=tuple(_lock_entry(each, pins[each.name]) for each in config.repositories)
+    )
 
 
 def _lock_entry(config: RepositoryConfig, pin: RepoPin) -> LockedRepository:

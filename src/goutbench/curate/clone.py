@@ -92,7 +92,7 @@ def _clone(config: RepositoryConfig, git_dir: Path) -> None:
     """Clone beside the final name, then rename: a clone that was cut off is never taken for a whole one."""
     partial = git_dir.with_name(f".{git_dir.name}.partial")
     shutil.rmtree(partial, ignore_errors=True)
-    options = ("--bare", "--filter=blob:none", "--quiet", "--config", "remote.origin.fetch=" + _BRANCHES)
+    options = ("--bare", "--filter=blob:none", "--quiet")
     done = run_git(
         ["git", "clone", *options, "--", config.source, str(partial)], environment=_network_environment()
     )

@@ -25,7 +25,7 @@ class Content:
 
 
 _STATES = {
-    "missing": "the clone does not hold the file's blob",
+    "missing": "git finds no readable blob for it in this clone",
     "corrupt": "the stored bytes do not give the blob's hash",
     "unreadable": "the file cannot be read",
     "symlink": "a symbolic link, not a file",

@@ -1,0 +1,286 @@
+"""A dataset appears whole or not at all, is the same every time, and a killed run resumes."""
+
+import hashlib
+import json
+import os
+import signal
+import subprocess
+import sys
+import time
+from collections.abc import Callable
+from pathlib import Path
+
+import pyarrow.parquet as pq
+import pytest
+from gitmaker import GitMaker
+
+from goutbench.config import CurateConfig, load_lock
+from goutbench.curate import Event, Places, curate
+from goutbench.errors import ConfigError, SourceError, StorageError
+from goutbench.records import Pair
+from goutbench.store import PAPER_COLUMNS, read_pairs, read_rejections, schema_of
+
+Make = Callable[..., GitMaker]
+
+
+@pytest.fixture
+def config(make_repo: Make) -> CurateConfig:
+    """Three repositories with some pairs and history each."""
+    entries = []
+    for name in ("one", "two", "three"):
+        maker = make_repo(name)
+        mark: list[int] = []
+        for round_ in range(3):
+            text = f"package p\n\n// {name} {round_}\n"
+            files = {f"d{i}/f{end}": text for i in range(round_ + 2) for end in (".go", "_test.go")}
+            mark = [maker.commit({**files, "x.go": text}, mark, date=1_700_000_000 + round_)]
+        maker.finish()
+        entries.append({"name": f"o/{name}", "source": str(maker.path), "domain": f"domain of {name}"})
+    return CurateConfig.model_validate({"repositories": entries})
+
+
+def places(tmp_path: Path) -> Places:
+    return Places((tmp_path,), tmp_path / "cache")
+
+
+def hashes(folder: Path) -> dict[str, str]:
+    files = (path for path in folder.rglob("*") if path.is_file())
+    return {str(path.relative_to(folder)): hashlib.sha256(path.read_bytes()).hexdigest() for path in files}
+
+
+def test_two_runs_give_identical_bytes_with_any_number_of_workers(
+    config: CurateConfig, tmp_path: Path
+) -> None:
+    found = []
+    for number, workers in enumerate((1, 1, 2, 5)):
+        out = tmp_path / f"out{number}"
+        curate(config, out, places(tmp_path), workers=workers, paper_export=True)
+        found.append(hashes(out))
+    assert found[0] == found[1] == found[2] == found[3]
+    assert sorted(found[0]) == [
+        "README.md",
+        "croissant.json",
+        "data/o__one.parquet",
+        "data/o__three.parquet",
+        "data/o__two.parquet",
+        "export/paper.json",
+        "manifest.json",
+        "rejections.parquet",
+        "repos.lock.yaml",
+    ]
+
+
+def test_what_lies_in_the_folder(config: CurateConfig, tmp_path: Path) -> None:
+    out = tmp_path / "out"
+    summaries = curate(config, out, places(tmp_path), paper_export=True)
+    assert [each.pairs for each in summaries] == [4, 4, 4]
+    file = pq.ParquetFile(out / "data" / "o__one.parquet")
+    assert file.num_row_groups == 1
+    assert file.metadata.row_group(0).column(0).compression == "ZSTD"
+    assert file.schema_arrow.equals(schema_of(Pair))
+    pairs = list(read_pairs(out))
+    assert len(pairs) == 12
+    assert [pair.code_path for pair in pairs[:4]] == [f"d{i}/f.go" for i in range(4)]
+    assert {each.path for each in read_rejections(out)} == {"x.go"}
+    manifest = json.loads((out / "manifest.json").read_text())
+    assert {name: facts["sha256"] for name, facts in manifest["files"].items()} == {
+        name: value for name, value in hashes(out).items() if name != "manifest.json"
+    }
+    exported = json.loads((out / "export" / "paper.json").read_text())
+    assert [list(row) for row in exported] == [list(PAPER_COLUMNS.values())] * 12
+    assert exported[0]["SHA256"] == hashlib.sha256(exported[0]["Code"].encode()).hexdigest()
+    assert "| o/one | 4 | domain of one |" in (out / "README.md").read_text()
+    assert not (out / ".work").exists()
+
+
+def test_a_locked_run_takes_the_pins_and_notices_a_change(config: CurateConfig, tmp_path: Path) -> None:
+    out = tmp_path / "out"
+    curate(config, out, places(tmp_path))
+    lock = load_lock(out / "repos.lock.yaml")
+    maker = GitMaker(Path(config.repositories[0].source))
+    tip = maker.git("rev-parse", "main").decode().strip()
+    tree = maker.git("rev-parse", "main^{tree}").decode().strip()
+    who = ("-c", "user.name=T", "-c", "user.email=t@example.com")
+    new = maker.git(*who, "commit-tree", tree, "-p", tip, "-m", "later").decode().strip()
+    maker.git("update-ref", "refs/heads/main", new)
+    curate(config, tmp_path / "locked", places(tmp_path), lock=lock)
+    assert hashes(tmp_path / "locked") == hashes(out)
+    curate(config, tmp_path / "free", places(tmp_path))
+    assert load_lock(tmp_path / "free" / "repos.lock.yaml").repositories[0].revision == new
+    changed = config.model_copy(
+        update={"repositories": (config.repositories[0].model_copy(update={"licence": "permissive"}),)}
+    )
+    with pytest.raises(ConfigError, match="o/one has other settings"):
+        curate(changed, tmp_path / "changed", places(tmp_path), lock=lock)
+    moved = lock.model_copy(
+        update={"repositories": (lock.repositories[0].model_copy(update={"tree": "0" * 40}),)}
+    )
+    only = CurateConfig(repositories=config.repositories[:1])
+    with pytest.raises(SourceError, match=r"tree is .*, but the lock says 0000"):
+        curate(only, tmp_path / "moved", places(tmp_path), lock=moved)
+
+
+def test_a_failing_repository_keeps_the_others_work(config: CurateConfig, tmp_path: Path) -> None:
+    """The error names the repository; when it is mended, finished ones are not curated again."""
+    out = tmp_path / "out"
+    source = Path(config.repositories[2].source)
+    source.rename(tmp_path / "away")
+    with pytest.raises(SourceError, match="o/three: source: no folder"):
+        curate(config, out, places(tmp_path))
+    assert [path.name for path in out.iterdir()] == [".work"]
+    (tmp_path / "away").rename(source)
+    events: list[Event] = []
+    curate(config, out, places(tmp_path), listen=events.append)
+    assert [event.repository for event in events if event.resumed] == ["o/one", "o/two"]
+    curate(config, tmp_path / "again", places(tmp_path))
+    assert hashes(out) == hashes(tmp_path / "again")
+
+
+def test_staged_work_for_another_question_is_not_reused(config: CurateConfig, tmp_path: Path) -> None:
+    out = tmp_path / "out"
+    source = Path(config.repositories[2].source)
+    source.rename(tmp_path / "away")
+    with pytest.raises(SourceError):
+        curate(config, out, places(tmp_path))
+    (tmp_path / "away").rename(source)
+    asked = [each.model_copy(update={"domain": "other"}) for each in config.repositories]
+    events: list[Event] = []
+    curate(CurateConfig(repositories=tuple(asked)), out, places(tmp_path), listen=events.append)
+    assert not [event for event in events if event.resumed]
+    assert {pair.domain for pair in read_pairs(out)} == {"other"}
+
+
+def test_a_rerun_replaces_and_removes_what_no_longer_belongs(config: CurateConfig, tmp_path: Path) -> None:
+    out = tmp_path / "out"
+    curate(config, out, places(tmp_path), paper_export=True)
+    (out / "notes.txt").write_text("mine")
+    curate(CurateConfig(repositories=config.repositories[:1]), out, places(tmp_path))
+    assert sorted(path.name for path in (out / "data").iterdir()) == ["o__one.parquet"]
+    assert not (out / "export" / "paper.json").exists()
+    assert (out / "notes.txt").read_text() == "mine"
+
+
+def test_a_folder_with_other_things_is_refused(config: CurateConfig, tmp_path: Path) -> None:
+    out = tmp_path / "out"
+    out.mkdir()
+    (out / "thesis.tex").write_text("mine")
+    with pytest.raises(StorageError, match="something else than a dataset"):
+        curate(config, out, places(tmp_path))
+
+
+def test_a_manifest_cannot_remove_files_elsewhere(config: CurateConfig, tmp_path: Path) -> None:
+    out = tmp_path / "out"
+    curate(config, out, places(tmp_path))
+    victim = tmp_path / "victim"
+    victim.write_text("mine")
+    manifest = json.loads((out / "manifest.json").read_text())
+    manifest["files"]["../victim"] = manifest["files"]["README.md"]
+    (out / "manifest.json").write_text(json.dumps(manifest))
+    curate(config, out, places(tmp_path))
+    assert victim.exists()
+
+
+COMMAND = [sys.executable, "-m", "goutbench", "curate"]
+
+
+def command_line(config: CurateConfig, tmp_path: Path, out: Path, *more: str) -> list[str]:
+    from goutbench.config import dump_yaml
+
+    (tmp_path / "repos.yaml").write_text(dump_yaml(config))
+    return [*COMMAND, str(tmp_path / "repos.yaml"), "--out", str(out), *more]
+
+
+@pytest.mark.parametrize("sent", [signal.SIGKILL, signal.SIGINT, signal.SIGTERM])
+@pytest.mark.parametrize("workers", ["1", "2"])
+def test_a_killed_run_resumes(
+    config: CurateConfig, tmp_path: Path, sent: signal.Signals, workers: str
+) -> None:
+    """Killed at several moments: no final file is visible, and the same command ends as an unkilled one."""
+    curate(config, tmp_path / "unkilled", places(tmp_path))
+    out = tmp_path / "out"
+    command = command_line(config, tmp_path, out, "--workers", workers)
+    for _ in range(3):
+        process = subprocess.Popen(
+            command, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL, start_new_session=True
+        )
+        before = len(list((out / ".work").glob("*.json"))) if out.exists() else 0
+        deadline = time.monotonic() + 60
+        while process.poll() is None and time.monotonic() < deadline:
+            if (out / ".work").exists() and len(list((out / ".work").glob("*.json"))) > before:
+                break
+            time.sleep(0.002)
+        if process.poll() is None and not (out / "manifest.json").exists():
+            os.killpg(process.pid, sent)
+        process.wait(timeout=60)
+        if not (out / "manifest.json").exists():
+            assert [path.name for path in out.iterdir()] == [".work"]
+    subprocess.run(command, check=True, capture_output=True)
+    assert hashes(out) == hashes(tmp_path / "unkilled")
+
+
+def test_no_worker_outlives_a_killed_parent(config: CurateConfig, tmp_path: Path) -> None:
+    """Only the parent is killed: its workers notice and leave, so that the folder is free again."""
+    out = tmp_path / "out"
+    command = command_line(config, tmp_path, out, "--workers", "2")
+    process = subprocess.Popen(
+        command, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL, start_new_session=True
+    )
+    while not (out / ".work" / "lock").exists():
+        assert process.poll() is None
+        time.sleep(0.002)
+    process.kill()
+    process.wait()
+    deadline = time.monotonic() + 30
+    while members(process.pid) and time.monotonic() < deadline:
+        time.sleep(0.05)
+    assert members(process.pid) == []
+
+
+def members(session: int) -> list[int]:
+    """The living processes of a session."""
+    found = []
+    for stat in Path("/proc").glob("[0-9]*/stat"):
+        try:
+            fields = stat.read_text().rpartition(")")[2].split()
+        except OSError:
+            continue
+        if int(fields[3]) == session and fields[0] != "Z":
+            found.append(int(stat.parent.name))
+    return found
+
+
+def test_two_runs_do_not_share_a_folder(config: CurateConfig, tmp_path: Path) -> None:
+    import fcntl
+
+    out = tmp_path / "out"
+    (out / ".work").mkdir(parents=True)
+    with (out / ".work" / "lock").open("w") as handle:
+        fcntl.flock(handle, fcntl.LOCK_EX)
+        with pytest.raises(StorageError, match="another run is writing here"):
+            curate(config, out, places(tmp_path))
+
+
+def test_a_file_that_cannot_be_written_is_a_clear_error(config: CurateConfig, tmp_path: Path) -> None:
+    """The system refuses to let any file grow past 2 kB: as a full disk does, in the middle of a write."""
+    out = tmp_path / "out"
+    command = command_line(config, tmp_path, out, "--workers", "1")
+    done = subprocess.run(["prlimit", "--fsize=2048", *command], capture_output=True, text=True, check=False)
+    assert done.returncode == 5, done.stderr
+    assert "File too large" in done.stderr
+    assert "the same command resumes" in done.stderr
+    assert [path.name for path in out.iterdir()] == [".work"]
+    assert not list(out.rglob("*.partial"))
+    subprocess.run(command, check=True, capture_output=True)
+    assert (out / "manifest.json").exists()
+
+
+@pytest.mark.skipif(os.geteuid() != 0, reason="only root may mount a small disk")
+def test_a_full_disk(config: CurateConfig, tmp_path: Path) -> None:
+    disk = tmp_path / "disk"
+    disk.mkdir()
+    command = command_line(config, tmp_path, disk / "out", "--workers", "1")
+    script = 'mount -t tmpfs -o size=40k tmpfs "$0" && shift && exec "$@"'
+    run = ["unshare", "--mount", "sh", "-c", script, str(disk), "--", *command]
+    done = subprocess.run(run, capture_output=True, text=True, check=False)
+    assert done.returncode == 5, done.stderr
+    assert "No space left on device" in done.stderr

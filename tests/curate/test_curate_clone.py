@@ -1,0 +1,137 @@
+"""Remote repositories, over git's own protocol on this machine."""
+
+import socket
+import subprocess
+import time
+from collections.abc import Callable, Iterator
+from pathlib import Path
+
+import pytest
+from gitmaker import GitMaker
+
+from goutbench.config import RepositoryConfig
+from goutbench.curate.clone import is_url, present_objects
+from goutbench.curate.git import open_repository
+from goutbench.curate.repository import Curated, curate_repository
+from goutbench.curate.source import Places, open_source
+from goutbench.errors import SourceError
+
+Make = Callable[..., GitMaker]
+GO = "package p\n"
+
+
+@pytest.fixture
+def server(make_repo: Make, tmp_path: Path) -> Iterator[tuple[GitMaker, str]]:
+    """A repository, and its URL at a git daemon on the loopback interface."""
+    maker = make_repo("served")
+    maker.git("config", "uploadpack.allowFilter", "true")
+    one = maker.commit({"a.go": GO + "// old", "a_test.go": GO, "big.bin": "x" * 5000}, date=1000)
+    maker.commit(
+        {"a.go": GO, "a_test.go": GO, "unpaired.go": GO + "// u", "big.bin": "y" * 5000}, [one], date=2000
+    )
+    maker.finish()
+    with socket.socket() as probe:
+        probe.bind(("127.0.0.1", 0))
+        port = probe.getsockname()[1]
+    command = ["git", "daemon", "--listen=127.0.0.1", f"--port={port}", "--reuseaddr", "--export-all"]
+    daemon = subprocess.Popen(
+        [*command, f"--base-path={tmp_path}", str(tmp_path)],
+        stderr=subprocess.DEVNULL,
+        start_new_session=True,
+    )
+    for _ in range(500):
+        with socket.socket() as probe:
+            if probe.connect_ex(("127.0.0.1", port)) == 0:
+                break
+        time.sleep(0.01)
+    yield maker, f"git://127.0.0.1:{port}/served"
+    daemon.terminate()
+    daemon.wait()
+
+
+def run(url: str, tmp_path: Path, said: list[str] | None = None, **settings: object) -> Curated:
+    config = RepositoryConfig.model_validate({"name": "o/r", "source": url, **settings})
+    places = Places((tmp_path,), tmp_path / "cache")
+    source = open_source(config, places, None, said.append if said is not None else lambda what: None)
+    return curate_repository(source, config, lambda *step: None)
+
+
+def test_a_clone_brings_only_the_blobs_that_are_needed(server: tuple[GitMaker, str], tmp_path: Path) -> None:
+    maker, url = server
+    curated = run(url, tmp_path)
+    (pair,) = curated.pairs
+    assert (pair.code, pair.test) == (GO, GO)
+    clone = open_repository("o/r", tmp_path / "cache" / "o__r.git")
+    assert clone.partial
+    held = present_objects(clone)
+    blob = {
+        name: maker.git("rev-parse", f"main:{name}").decode().strip()
+        for name in ("a.go", "big.bin", "unpaired.go")
+    }
+    assert blob["a.go"] in held
+    assert blob["big.bin"] not in held
+    assert blob["unpaired.go"] not in held
+
+
+def test_the_network_is_used_only_where_the_cache_cannot_answer(
+    server: tuple[GitMaker, str], tmp_path: Path
+) -> None:
+    maker, url = server
+    first = run(url, tmp_path).pairs[0].revision
+    said: list[str] = []
+    run(url, tmp_path, said, revision=first)
+    run(url, tmp_path, said, as_of="1970-01-01T00:20:00Z")
+    assert said == []
+    mark = maker.commit({"a.go": GO + "// new", "a_test.go": GO}, [2], date=3000)
+    new = maker.finish()[mark]
+    assert run(url, tmp_path, said, revision=new).pairs[0].code.endswith("// new")
+    assert said == ["fetching"]
+    assert run(url, tmp_path).pairs[0].revision == new  # no pin asked for: the remote's own tip
+
+
+def test_no_network(tmp_path: Path) -> None:
+    with socket.socket() as free:
+        free.bind(("127.0.0.1", 0))
+        port = free.getsockname()[1]
+    with pytest.raises(SourceError, match="git clone failed") as caught:
+        run(f"git://127.0.0.1:{port}/gone", tmp_path)
+    assert "--mirror" in caught.value.mend
+    assert not list((tmp_path / "cache").glob("*.git*"))
+    assert not list((tmp_path / "cache").glob(".*.partial"))
+
+
+def test_a_clone_that_was_cut_off_is_begun_again(server: tuple[GitMaker, str], tmp_path: Path) -> None:
+    left = tmp_path / "cache" / ".o__r.git.partial"
+    left.mkdir(parents=True)
+    (left / "HEAD").write_text("half")
+    assert len(run(server[1], tmp_path).pairs) == 1
+    assert not left.exists()
+
+
+def test_a_mirror_needs_no_network(make_repo: Make, tmp_path: Path) -> None:
+    maker = make_repo("mirror/o__r.git")
+    maker.commit({"a.go": GO, "a_test.go": GO})
+    maker.finish()
+    config = RepositoryConfig(name="o/r", source="https://127.0.0.1:1/o/r")
+    places = Places((tmp_path,), tmp_path / "cache", tmp_path / "mirror")
+    assert (
+        len(curate_repository(open_source(config, places, None, print), config, lambda *step: None).pairs)
+        == 1
+    )
+    assert not (tmp_path / "cache").exists()
+
+
+@pytest.mark.parametrize(
+    ("source", "expected"),
+    [
+        ("https://example.com/o/r", True),
+        ("git@example.com:o/r.git", True),
+        ("file:///srv/r", True),
+        ("/srv/r", False),
+        ("../r", False),
+        ("package:go/src", False),
+        ("C:\\r", False),
+    ],
+)
+def test_what_counts_as_remote(source: str, expected: bool) -> None:
+    assert is_url(source) is expected

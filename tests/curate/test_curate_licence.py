@@ -1,0 +1,151 @@
+"""Licences are read at the commit, with evidence."""
+
+from collections.abc import Callable
+from pathlib import Path
+
+import pytest
+from gitmaker import GitMaker
+from test_curate_inputs import MIT, run
+
+from goutbench.curate.licence import Licence, is_licence_file, is_permissive, licences
+
+BSD_NOTICE = (
+    b"// Use of this source code is governed by a BSD-style\n// license in the LICENSE file.\npackage p\n"
+)
+LGPL_NOTICE = b"""// Copyright 2014 Somebody
+// This file is part of Something.
+//
+// This library is free software: you can redistribute it and/or modify
+// it under the terms of the GNU Lesser General Public License as published by
+// the Free Software Foundation, either version 3 of the License, or
+// (at your option) any later version.
+//
+// This library is distributed in the hope that it will be useful,
+// but WITHOUT ANY WARRANTY; without even the implied warranty of
+// MERCHANTABILITY or FITNESS FOR A PARTICULAR PURPOSE. See the
+// GNU Lesser General Public License for more details.
+//
+// You should have received a copy of the GNU Lesser General Public License
+// along with this library. If not, see <http://www.gnu.org/licenses/>.
+
+package p
+"""
+
+TEXTS = Path(__file__).parent.parent / "data" / "licences"
+GPL, LGPL = (TEXTS / "GPL-3.0.txt").read_bytes(), (TEXTS / "LGPL-3.0.txt").read_bytes()
+APACHE = (Path(__file__).parents[2] / "LICENSE").read_bytes()
+PLAIN = b"package p\n"
+
+
+def of(
+    source: bytes, files: dict[bytes, bytes], path: bytes = b"d/a.go", declared: str | None = None
+) -> Licence:
+    return licences({path: source}, files, declared)[path]
+
+
+def test_an_spdx_tag_wins_over_the_licence_file() -> None:
+    """terraform's way: its LICENSE is BUSL-1.1, and each file says so."""
+    tagged = b"// Copyright (c) HashiCorp, Inc.\n// SPDX-License-Identifier: BUSL-1.1\n\npackage p\n"
+    found = of(tagged, {b"LICENSE": MIT.encode()})
+    assert found == Licence("BUSL-1.1", "d/a.go", "SPDX-License-Identifier in its header")
+    assert not is_permissive(found.expression)
+
+
+def test_a_tag_in_code_or_of_nonsense_does_not_count() -> None:
+    below = b'package p\n\nvar s = "SPDX-License-Identifier: GPL-2.0-only"\n'
+    assert of(below, {b"LICENSE": MIT.encode()}).expression == "MIT"
+    nonsense = b"// SPDX-License-Identifier: my own licence\npackage p\n"
+    assert of(nonsense, {b"LICENSE": MIT.encode()}).expression == "MIT"
+
+
+def test_lesser_beside_gpl_is_the_lesser_one() -> None:
+    """go-ethereum's way: COPYING and COPYING.LESSER side by side; notices tell "or later"."""
+    files = {b"COPYING": GPL, b"COPYING.LESSER": LGPL}
+    assert of(PLAIN, files).expression == "LGPL-3.0-only"
+    assert of(PLAIN, files).file == "COPYING.LESSER"
+    both = licences({b"a.go": LGPL_NOTICE, b"b.go": PLAIN}, files)
+    assert both[b"a.go"] == Licence("LGPL-3.0-or-later", "a.go", "notice in its header")
+    assert both[b"b.go"].expression == "LGPL-3.0-or-later"
+    assert of(PLAIN, {b"COPYING": GPL}).expression == "GPL-3.0-only"
+
+
+def test_the_nearest_folder_decides() -> None:
+    files = {b"LICENSE": APACHE, b"d/LICENSE.txt": MIT.encode()}
+    assert of(PLAIN, files, b"d/e/a.go").expression == "MIT"
+    assert of(PLAIN, files, b"dd/a.go").expression == "Apache-2.0"
+    assert of(BSD_NOTICE, files, b"a.go").file == "LICENSE"
+
+
+def test_several_texts_in_a_folder() -> None:
+    choice = {b"LICENSE-MIT": MIT.encode(), b"LICENSE-APACHE": APACHE}
+    assert of(PLAIN, choice).expression == "Apache-2.0 OR MIT"
+    joined = {b"LICENSE": MIT.encode() + b"\n\n---\n\n" + APACHE}
+    assert of(PLAIN, joined).expression == "Apache-2.0 AND MIT"
+
+
+def test_a_licence_file_with_much_else_in_it() -> None:
+    """Of a BUSL-1.1 file half is parameters: the share is evidence, and no threshold."""
+    mixed = b"Parameters: something else altogether.\n" * 40 + MIT.encode()
+    found = of(PLAIN, {b"LICENSE": mixed})
+    assert found.expression == "MIT"
+    assert "covers 4" in found.evidence
+
+
+def test_nothing_found() -> None:
+    assert of(PLAIN, {}) == Licence("NOASSERTION", None, "none found")
+    assert of(PLAIN, {b"LICENSE": b"All rights reserved. Ask Bob."}).expression == "NOASSERTION"
+    assert of(PLAIN, {}, declared="BSD-3-Clause") == Licence("BSD-3-Clause", None, "declared in repos.yaml")
+
+
+@pytest.mark.parametrize(
+    ("expression", "open_to_all"),
+    [
+        ("MIT", True),
+        ("BSD-3-Clause AND MIT", True),
+        ("GPL-2.0-only OR MIT", True),
+        ("GPL-2.0-only AND MIT", False),
+        ("Apache-2.0 WITH LLVM-exception", True),
+        ("MPL-2.0", False),
+        ("LGPL-3.0-or-later", False),
+        ("BUSL-1.1", False),
+        ("NOASSERTION", False),
+        ("No-Such-Licence", False),
+    ],
+)
+def test_what_counts_as_permissive(expression: str, open_to_all: bool) -> None:
+    assert is_permissive(expression) is open_to_all
+
+
+@pytest.mark.parametrize(
+    ("name", "expected"),
+    [
+        ("LICENSE", True),
+        ("licence.md", True),
+        ("COPYING.LESSER", True),
+        ("d/LICENSE-MIT", True),
+        ("UNLICENSE", True),
+        ("license.go", False),
+        ("license_test.go", False),
+        ("license_info.csv", False),
+        ("generate-licenses.sh", False),
+        ("NOTICE", False),
+    ],
+)
+def test_names_of_licence_files(name: str, expected: bool) -> None:
+    assert is_licence_file(name.encode()) is expected
+
+
+def test_the_policy_rejects_with_its_evidence(make_repo: Callable[..., GitMaker]) -> None:
+    maker = make_repo()
+    tagged = "// SPDX-License-Identifier: BUSL-1.1\n\npackage p\n"
+    files = {"a.go": tagged, "b.go": "package p\n", "LICENSE": MIT}
+    maker.commit({**files, "a_test.go": "package p\n", "b_test.go": "package p\n"})
+    maker.finish()
+    assert [pair.licence for pair in run(maker.path).pairs] == ["BUSL-1.1", "MIT"]
+    curated = run(maker.path, licence="permissive")
+    assert [pair.code_path for pair in curated.pairs] == ["b.go"]
+    assert [(each.path, each.rule) for each in curated.rejections] == [
+        ("a.go", "licence"),
+        ("a_test.go", "partner_rejected"),
+    ]
+    assert "BUSL-1.1 is not permissive: a.go, SPDX-License-Identifier" in curated.rejections[0].reason

@@ -1,0 +1,214 @@
+"""Verify names exactly what differs from the pins."""
+
+import json
+import random
+from collections.abc import Callable
+from pathlib import Path
+
+import pyarrow as pa
+import pytest
+from gitmaker import GitMaker
+
+from goutbench.config import CurateConfig, load_lock
+from goutbench.curate import Places, curate, verify
+from goutbench.errors import DatasetError
+from goutbench.store import file_hash, read_table, write_table
+
+Make = Callable[..., GitMaker]
+GIN = "data/o__gin.parquet"
+
+
+@pytest.fixture
+def dataset(make_repo: Make, tmp_path: Path) -> Path:
+    """A finished dataset of two repositories; its sources are at hand."""
+    entries = []
+    for name in ("gin", "hugo"):
+        maker = make_repo(name)
+        rng = random.Random(name)
+        mark: list[int] = []
+        for round_ in range(3):
+            noise = "".join(f"// {rng.random()}\n" for _ in range(200))
+            files = {
+                f"{letter}{end}": f"package p\n{noise}" for letter in "abc" for end in (".go", "_test.go")
+            }
+            mark = [maker.commit({**files, "alone.go": "package p\n"}, mark, date=1_700_000_000 + round_)]
+        maker.finish()
+        entries.append({"name": f"o/{name}", "source": str(maker.path)})
+    config = CurateConfig.model_validate({"repositories": entries})
+    curate(config, tmp_path / "dataset", places(tmp_path))
+    return tmp_path / "dataset"
+
+
+def places(tmp_path: Path) -> Places:
+    return Places((tmp_path,), tmp_path / "cache")
+
+
+def found(dataset: Path) -> list[tuple[str, str, str]]:
+    return [(each.file, each.row, each.column) for each in verify(dataset, places(dataset.parent))]
+
+
+def amend_manifest(dataset: Path, *names: str) -> None:
+    """Make the manifest agree with changed files: as somebody would who wants to hide a change."""
+    path = dataset / "manifest.json"
+    manifest = json.loads(path.read_text())
+    for name in names:
+        manifest["files"][name]["sha256"] = file_hash(dataset / name)
+    path.write_text(json.dumps(manifest))
+
+
+def rewrite(dataset: Path, change: Callable[[list[dict[str, object]]], object], file: str = GIN) -> None:
+    """Change rows, and hide it in the manifest."""
+    table = read_table(dataset / file)
+    rows = table.to_pylist()
+    change(rows)
+    write_table(pa.Table.from_pylist(rows, schema=table.schema), dataset / file)
+    amend_manifest(dataset, file)
+
+
+def test_an_untouched_dataset_has_no_difference(dataset: Path) -> None:
+    assert verify(dataset, places(dataset.parent)) == []
+    assert verify(dataset, places(dataset.parent), workers=2) == []
+
+
+def test_any_flipped_byte_is_named(dataset: Path) -> None:
+    """In every file, at many places: the file always, and whether its rows can still be read."""
+    rng = random.Random(1)
+    files = [path for path in dataset.rglob("*") if path.is_file() and path.name != "manifest.json"]
+    for path in files:
+        original = path.read_bytes()
+        for at in rng.sample(range(len(original)), k=3):
+            damaged = bytearray(original)
+            damaged[at] ^= 1 << rng.randrange(8)
+            path.write_bytes(damaged)
+            assert path.relative_to(dataset).as_posix() in {file for file, _, _ in found(dataset)}, at
+        path.write_bytes(original)
+
+
+def test_a_flipped_byte_in_a_column_names_the_column(dataset: Path) -> None:
+    import pyarrow.parquet as pq
+
+    metadata = pq.ParquetFile(dataset / GIN).metadata.row_group(0)
+    index = metadata.to_dict()["columns"]
+    chunk = next(column for column in index if column["path_in_schema"] == "test")
+    content = bytearray((dataset / GIN).read_bytes())
+    content[chunk["data_page_offset"] + chunk["total_compressed_size"] - 20] ^= 4
+    (dataset / GIN).write_bytes(content)
+    amend_manifest(dataset, GIN)
+    assert found(dataset) == [(GIN, "", "test")]
+
+
+def test_a_removed_row(dataset: Path) -> None:
+    rewrite(dataset, lambda rows: rows.pop(1))
+    assert found(dataset) == [(GIN, "o/gin b.go", "")]
+
+
+def test_an_added_and_a_doubled_row(dataset: Path) -> None:
+    rewrite(dataset, lambda rows: rows.append({**rows[0], "code_path": "z.go"}))
+    assert found(dataset) == [(GIN, "o/gin z.go", "")]
+    rewrite(dataset, lambda rows: rows.append(dict(rows[0])))
+    differences = [str(each) for each in verify(dataset, places(dataset.parent))]
+    assert f"{GIN} · o/gin a.go: the row stands more than once" in differences
+
+
+def test_swapped_rows(dataset: Path) -> None:
+    rewrite(dataset, lambda rows: rows.reverse())
+    assert found(dataset) == [(GIN, "o/gin", "")]
+
+
+@pytest.mark.parametrize(
+    ("column", "value"),
+    [("code", "package other\n"), ("code_commit", "0" * 40), ("licence", "MIT"), ("code_lines", 7)],
+)
+def test_a_changed_cell(dataset: Path, column: str, value: object) -> None:
+    rewrite(dataset, lambda rows: rows[2].update({column: value}))
+    assert found(dataset) == [(GIN, "o/gin c.go", column)]
+
+
+def test_a_changed_text_is_shown_where_it_parts(dataset: Path) -> None:
+    def change(rows: list[dict[str, object]]) -> None:
+        rows[0]["code"] = str(rows[0]["code"])[:50] + "!" + str(rows[0]["code"])[51:]
+
+    rewrite(dataset, change)
+    (difference,) = verify(dataset, places(dataset.parent))
+    assert difference.what.startswith("differs from character 50 on: is '!")
+
+
+def test_a_removed_rejection(dataset: Path) -> None:
+    rewrite(dataset, lambda rows: rows.pop(0), "rejections.parquet")
+    assert found(dataset) == [("rejections.parquet", "o/gin alone.go", "")]
+
+
+def test_a_changed_pin(dataset: Path) -> None:
+    """Named by the manifest's record; and the rows are compared with what the new pin gives."""
+    lock = dataset / "repos.lock.yaml"
+    old = load_lock(lock).repositories[1]
+    maker = GitMaker(Path(old.settings.source))
+    parent = maker.git("rev-parse", "main~1").decode().strip()
+    tree = maker.git("rev-parse", "main~1^{tree}").decode().strip()
+    lock.write_text(lock.read_text().replace(old.revision, parent))
+    amend_manifest(dataset, "repos.lock.yaml")
+    differences = [str(each) for each in verify(dataset, places(dataset.parent))]
+    assert differences == [
+        f"repos.lock.yaml · o/hugo · revision: pinned to {parent}, the manifest says {old.revision}",
+        f"repos.lock.yaml · o/hugo: cannot be rebuilt: tree is {tree}, but the lock says {old.tree}",
+    ]
+    lock.write_text(lock.read_text().replace(old.tree, tree))
+    amend_manifest(dataset, "repos.lock.yaml")
+    assert ("data/o__hugo.parquet", "o/hugo a.go", "revision") in found(dataset)
+    assert not [file for file, row, _ in found(dataset) if "gin" in file + row]
+
+
+def test_a_removed_and_an_unknown_file(dataset: Path) -> None:
+    (dataset / GIN).rename(dataset / "data" / "other.parquet")
+    names = {file for file, _, _ in found(dataset)}
+    assert {GIN, "data/other.parquet"} <= names
+
+
+def test_a_missing_column(dataset: Path) -> None:
+    table = read_table(dataset / GIN).drop_columns(["licence"])
+    write_table(table, dataset / GIN)
+    amend_manifest(dataset, GIN)
+    assert found(dataset) == [(GIN, "", "licence")]
+
+
+def test_a_source_that_is_gone(dataset: Path, tmp_path: Path) -> None:
+    (tmp_path / "hugo").rename(tmp_path / "away")
+    (difference,) = verify(dataset, places(tmp_path))
+    assert (difference.file, difference.row) == ("repos.lock.yaml", "o/hugo")
+    assert difference.what.startswith("cannot be rebuilt: no folder")
+    mirror = tmp_path / "mirror"
+    mirror.mkdir()
+    (tmp_path / "away").rename(mirror / "o__hugo.git")
+    assert verify(dataset, Places((tmp_path,), tmp_path / "cache", mirror)) == []
+
+
+def test_no_dataset(tmp_path: Path, dataset: Path) -> None:
+    with pytest.raises(DatasetError, match=r"there is no manifest\.json"):
+        verify(tmp_path, places(tmp_path))
+    (dataset / "manifest.json").write_text("{")
+    with pytest.raises(DatasetError, match="unreadable"):
+        verify(dataset, places(tmp_path))
+
+
+# mlcroissant's own dependencies warn of themselves
+@pytest.mark.filterwarnings("ignore::DeprecationWarning:rdflib")
+@pytest.mark.filterwarnings("ignore::DeprecationWarning:mlcroissant")
+def test_the_hub_libraries_read_the_folder_as_it_lies(dataset: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """`datasets`, the hub's card parser and mlcroissant, the readers that users have."""
+    import datasets
+    import mlcroissant
+    from huggingface_hub import DatasetCard
+
+    datasets.disable_progress_bars()
+    cache = str(dataset.parent / "hf")
+    rows = datasets.load_dataset(str(dataset), split="train", cache_dir=cache)
+    assert [row["code_path"] for row in rows] == ["a.go", "b.go", "c.go"] * 2
+    rejections = datasets.load_dataset(str(dataset), "rejections", split="train", cache_dir=cache)
+    assert len(rejections) == 2
+    card = DatasetCard.load(dataset / "README.md")
+    assert card.data.configs[0]["config_name"] == "default"
+    croissant = mlcroissant.Dataset(str(dataset / "croissant.json"))
+    assert not croissant.metadata.issues.errors
+    assert not croissant.metadata.issues.warnings
+    first = next(iter(croissant.records("o__gin")))
+    assert first["o__gin/code_path"] == b"a.go"
