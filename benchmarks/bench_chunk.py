@@ -46,6 +46,13 @@ def judge(job: tuple[str, bytes, tuple[int, ...]]) -> tuple[Counter[str], list[s
     valid = not whole["error"]
     tally["valid files"] += valid
     for budget in budgets:
+        for chunk in chunk_file(source, budget=budget, counter=_state["counter"], shorten=True):  # type: ignore[arg-type]
+            tally[f"{budget} shortened: over budget"] += chunk.over_budget
+            if chunk.shortened:
+                tally[f"{budget} shortened"] += 1
+                if valid and (error := go.ask(op="parse", source=chunk.text.encode())["error"]):
+                    tally[f"{budget} shortened: do not parse"] += 1
+                    notes.append(f"shortened, does not parse: {name} at {budget}: {error}")
         chunks = chunk_file(source, budget=budget, counter=_state["counter"])  # type: ignore[arg-type]
         for key, value in judge_chunks(
             go, file, chunks, whole if valid else None, f"{name} at {budget}", notes

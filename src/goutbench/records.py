@@ -110,10 +110,10 @@ class Chunk:
     """A piece of a focal file that stands alone, for one prompt.
 
     A declaration's key is its name, `Type.Method`, or a group's first name, with `#2` and so on where the
-    file has more of the name. `kind` is "file" (the whole, untouched), "part", or "function" (one focal function,
-    for training). `tokens` is None where the bytes alone settled that it is within the budget. `omitted` are
-    declarations that the focal ones refer to and that are not in the text; `cut_edges` counts references
-    of focal declarations to ones that are not in the text in full.
+    file has more of the name. `kind` is "file" (the whole, untouched), "part", or "function" (one focal
+    function, for training). `tokens` is None where the bytes alone settled that it is within the budget.
+    `omitted` are declarations that the focal ones refer to and that are not in the text; `cut_edges`
+    counts references of focal declarations to ones that are not in the text in full.
     """
 
     id: str
@@ -130,6 +130,7 @@ class Chunk:
     omitted: tuple[str, ...]
     cut_edges: int
     over_budget: bool
+    shortened: bool = False  # the one focal declaration was cut to fit, as the user asked
     tests: tuple[Exercise, ...] = ()
 
 

@@ -5,9 +5,11 @@ from dataclasses import dataclass
 
 from goutbench.chunk.graph import Edges, Sizes, edges
 from goutbench.chunk.render import Part, compose, full, header, outline, wanted_words
+from goutbench.chunk.shorten import shorten
 from goutbench.chunk.tokens import TokenCounter
 from goutbench.golang.syntax import GoFile
 
+_MARGIN = 4  # tokens, for the seams between texts that were counted apart
 _DEPTH = 2  # how many references away from a focal declaration context still helps
 
 
@@ -32,6 +34,7 @@ class Draft:
     context: list[Part]
     text: bytes
     tokens: int
+    shortened: bool = False
 
 
 def make_plan(file: GoFile, budget: int, counter: TokenCounter) -> Plan:
@@ -69,6 +72,16 @@ def draft(plan: Plan, focal: list[int]) -> Draft:
             break
         shown |= context.keys()
     return _settle(plan, focal, list(context.values()))
+
+
+def shortened(plan: Plan, made: Draft) -> Draft:
+    """The draft of one declaration that is over the budget, with that declaration cut down to it."""
+    (index,) = made.focal
+    declaration = plan.file.declarations[index]
+    room = plan.budget - plan.sizes.tokens((0, plan.sizes.imports[index])) - _MARGIN
+    text = shorten(plan.file, declaration, room, lambda text: count(plan.counter, [text])[0])
+    whole = compose(plan.file, [Part(index, "outline", text)])
+    return Draft(made.focal, [], whole, count(plan.counter, [whole])[0], shortened=True)
 
 
 def _nearest(plan: Plan, shown: Iterable[int]) -> list[int]:

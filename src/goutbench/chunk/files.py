@@ -1,6 +1,9 @@
 """Cuts a file that is too long for one prompt along its dependency graph (Equation 1 of the paper)."""
 
-from goutbench.chunk.context import Draft, Plan, draft, make_plan
+from dataclasses import replace
+
+from goutbench.chunk.context import Draft, Plan, draft, make_plan, shortened
+from goutbench.chunk.evidence import exercises
 from goutbench.chunk.graph import partition
 from goutbench.chunk.render import keys
 from goutbench.chunk.tokens import TokenCounter, token_counter
@@ -12,12 +15,18 @@ _FOCAL_SHARE = 0.75  # of the budget, at most, for focal declarations; the rest 
 
 
 def chunk_file(
-    source: bytes, *, budget: int = BUDGET, counter: TokenCounter | None = None, pair_id: str = ""
+    source: bytes,
+    *,
+    budget: int = BUDGET,
+    counter: TokenCounter | None = None,
+    pair_id: str = "",
+    shorten: bool = False,
 ) -> list[Chunk]:
     """The chunks of a Go file: the file itself where it is within the budget, else pieces that stand alone.
 
     Every declaration is focal in exactly one chunk. A chunk passes the budget, and is flagged, only where a
-    single declaration does. Bytes that are not UTF-8, which Go refuses, are replaced in the texts.
+    single declaration does; with `shorten` such a declaration is cut down, with "elided" where something
+    went. Bytes that are not UTF-8, which Go refuses, are replaced in the texts.
     """
     counter = counter or token_counter()
     bound = counter.at_most(source)
@@ -27,23 +36,37 @@ def chunk_file(
     file = parse(source) if tokens > budget else None
     if file is None or not file.declarations:
         return [_whole(source, tokens, budget, pair_id)]
-    plan = make_plan(file, budget, counter)
-    groups = partition(plan.edges, plan.sizes, int(budget * _FOCAL_SHARE))
-    drafts = [d for group in groups for d in _drafts(plan, group)]
+    plan, drafts = cut(file, budget, counter)
+    if shorten:
+        drafts = [shortened(plan, made) if made.tokens > budget else made for made in drafts]
     return [record(plan, d, "part", pair_id, index, len(drafts)) for index, d in enumerate(drafts)]
 
 
+def cut(file: GoFile, budget: int, counter: TokenCounter) -> tuple[Plan, list[Draft]]:
+    """Cuts a file even if it is within the budget; the drafts come with the plan they were made from."""
+    plan = make_plan(file, budget, counter)
+    groups = partition(plan.edges, plan.sizes, int(budget * _FOCAL_SHARE))
+    return plan, [made for group in groups for made in _drafts(plan, group)]
+
+
 def function_chunks(
-    source: bytes, *, budget: int = BUDGET, counter: TokenCounter | None = None, pair_id: str = ""
+    source: bytes,
+    *,
+    tests: bytes | None = None,
+    budget: int = BUDGET,
+    counter: TokenCounter | None = None,
+    pair_id: str = "",
 ) -> list[Chunk]:
-    """One chunk for each function and method of the file, with its context: a prompt for training."""
+    """One chunk for each function and method of the file, with its context: a prompt for training.
+
+    With the content of a test file, each chunk names the test functions that exercise its function.
+    """
     file = parse(source)
     plan = make_plan(file, budget, counter or token_counter())
     focal = [i for i, d in enumerate(file.declarations) if d.kind in ("func", "method")]
-    return [
-        record(plan, draft(plan, [i]), "function", pair_id, index, len(focal))
-        for index, i in enumerate(focal)
-    ]
+    found = exercises(file, parse(tests)) if tests is not None else {}
+    chunks = [record(plan, draft(plan, [i]), "function", pair_id, n, len(focal)) for n, i in enumerate(focal)]
+    return [replace(chunk, tests=found.get(i, ())) for chunk, i in zip(chunks, focal, strict=True)]
 
 
 def record(plan: Plan, made: Draft, kind: str, pair_id: str, index: int, count: int) -> Chunk:
@@ -68,6 +91,7 @@ def record(plan: Plan, made: Draft, kind: str, pair_id: str, index: int, count: 
         omitted=tuple(names[i] for i in sorted(set(wanted) - shown)),
         cut_edges=sum(target not in in_full for target in wanted),
         over_budget=made.tokens > plan.budget,
+        shortened=made.shortened,
     )
 
 

@@ -13,6 +13,7 @@ _WORD = re.compile(rb"[A-Za-z_\x80-\xff][\w\x80-\xff]*")
 _POSITIONAL = re.compile(
     rb"([A-Za-z_\x80-\xff][\w\x80-\xff]*)(?:\[[^\]{}\n]*\])?\{\s*(?!\}|[\w\x80-\xff]+\s*:)"
 )
+_COMMENT = re.compile(rb"//[^\n]*|/\*.*?\*/", re.DOTALL)
 _LINKNAME = re.compile(rb"^//go:linkname[ \t]+([^\s]+).*$", re.MULTILINE)
 _LITERALS = frozenset({"composite_literal", "func_literal"})
 
@@ -90,11 +91,11 @@ def used_imports(file: GoFile, parts: Collection[Part]) -> set[int]:
     """Imports that the parts need; those without a name to look for, by what they are there for."""
     used: set[int] = set()
     for part in parts:
+        code = _COMMENT.sub(b" ", part.text) if part.form == "outline" else b""
         for index in file.declarations[part.index].imports:
             name = (file.imports[index].known_as or "").encode()
-            if part.form == "full" or re.search(
-                rb"(?<![\w\x80-\xff.])" + re.escape(name) + rb"\s*\.", part.text
-            ):
+            qualifier = rb"(?<![\w\x80-\xff.])" + re.escape(name) + rb"\s*\."
+            if part.form == "full" or re.search(qualifier, code):
                 used.add(index)
     for index, spec in enumerate(file.imports):
         if spec.name == ".":

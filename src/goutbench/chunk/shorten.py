@@ -1,0 +1,88 @@
+"""Makes one declaration that is over the budget shorter, where the user asks for it: it stays Go that parses."""
+
+from bisect import bisect_left
+from collections.abc import Callable, Iterator
+
+from tree_sitter import Node
+
+from goutbench.golang.references import Span
+from goutbench.golang.syntax import Declaration, GoFile, specs
+
+_BLOCK = b'{ panic("elided") }'
+_TAIL = b'\n\tpanic("elided")'
+
+Cuts = list[tuple[Span, bytes]]
+Count = Callable[[bytes], int]
+
+
+def shorten(file: GoFile, declaration: Declaration, limit: int, count: Count) -> bytes:
+    """The declaration in at most `limit` tokens, or as near as it gets; what is left out says "elided".
+
+    Nested blocks and the elements of literals go first, each time the smallest that is enough, else the
+    largest. Then the tail of the outermost list of statements, fields or specs goes.
+    """
+    node, source = file.node(declaration), file.source
+    cuts: Cuts = []
+    elidable = dict(_elidable(node, declaration.body))
+    text = file.text(declaration)
+    while elidable and (tokens := count(text)) > limit:
+        excess = (tokens - limit) * len(text) // max(tokens, 1)  # in bytes, about
+        start, end = min(elidable, key=lambda s: (s[1] - s[0] < excess, abs(s[1] - s[0] - excess), s))
+        cuts = [cut for cut in cuts if not start <= cut[0][0] < end]
+        cuts.append(((start, end), elidable[start, end]))
+        elidable = {s: stub for s, stub in elidable.items() if s[1] <= start or s[0] >= end or s[0] < start}
+        text = _without(source, declaration.start, declaration.end, cuts)
+    return text if count(text) <= limit else _headed(file, declaration, node, cuts, limit, count)
+
+
+def _headed(
+    file: GoFile, declaration: Declaration, node: Node, cuts: Cuts, limit: int, count: Count
+) -> bytes:
+    """As many of the outermost list's items as fit."""
+    items = _items(node)
+    end = items[-1].end_byte if items else declaration.end
+    stub = _TAIL if declaration.body is not None else b""
+
+    def head(kept: int) -> bytes:
+        if kept == len(items):
+            return _without(file.source, declaration.start, declaration.end, cuts)
+        start = items[kept].start_byte
+        text = _without(file.source, declaration.start, start, cuts).rstrip()
+        return text + stub + b"\n" + file.source[end : declaration.end].lstrip(b"\n")
+
+    kept = bisect_left(range(len(items) + 1), True, key=lambda k: count(head(k)) > limit)
+    return head(max(kept - 1, 0))
+
+
+def _elidable(node: Node, body: Span | None) -> Iterator[tuple[Span, bytes]]:
+    """Spans within the declaration that a stub may stand for."""
+    for child in node.named_children:
+        span = child.byte_range
+        if child.type == "literal_value" and child.named_child_count:
+            yield span, b"{}"
+        elif child.type == "block" and span != body:
+            yield span, _BLOCK
+        yield from _elidable(child, body)
+
+
+def _items(node: Node) -> list[Node]:
+    """The outermost list of the declaration: statements, fields, methods or specs."""
+    body = node.child_by_field_name("body")
+    listed = list(specs(node))
+    if body is None and len(listed) == 1 and (kind := listed[0].child_by_field_name("type")) is not None:
+        body = kind
+    if body is None:
+        return listed if len(listed) > 1 else []
+    inner = [child for child in body.named_children if child.type != "comment"]
+    if len(inner) == 1 and inner[0].type in ("statement_list", "field_declaration_list"):
+        inner = [child for child in inner[0].named_children if child.type != "comment"]
+    return inner
+
+
+def _without(source: bytes, start: int, end: int, cuts: Cuts) -> bytes:
+    text, at = b"", start
+    for (a, b), stub in sorted(cuts):
+        if start <= a and b <= end:
+            text += source[at:a] + stub
+            at = b
+    return text + source[at:end]
