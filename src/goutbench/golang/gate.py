@@ -1,4 +1,4 @@
-"""The type-check gate: would `go test -c` accept this candidate? Answered in milliseconds, with typed errors."""
+"""The type-check gate: would `go test -c` accept this candidate? Milliseconds, and typed errors."""
 
 from __future__ import annotations
 
@@ -15,9 +15,9 @@ from goutbench.golang.helper import LOAD_SECONDS, GoHelper, HelperFault
 class GateRequest:
     """A candidate test file laid over one package of a materialised commit (or of GOROOT/src).
 
-    `package_dir` is the real, absolute path of the package's folder. `name` is the candidate's base name there
-    ("sort_test.go"); an existing file of that name is replaced. `removed` are base names of test files that the
-    overlay deletes. `flags` are build flags that the build will use too ("-mod=vendor", "-tags=x").
+    `package_dir` is the package's folder. `name` is the candidate's base name there ("sort_test.go"); an
+    existing file of that name is replaced. `removed` are base names of test files that the overlay deletes.
+    `flags` are build flags that the build will use too ("-mod=vendor", "-tags=x").
     """
 
     package_dir: Path
@@ -29,7 +29,7 @@ class GateRequest:
 
 @dataclass(frozen=True, slots=True)
 class TypeFault:
-    """One error. `kind` is a word of `KINDS`; `rung` is "syntax" or "types"; line and column count from 1 (bytes)."""
+    """One error. `kind` is a word of `KINDS`, `rung` "syntax" or "types"; line and column from 1, in bytes."""
 
     kind: str
     rung: str
@@ -41,9 +41,10 @@ class TypeFault:
 
 @dataclass(frozen=True, slots=True)
 class GateResult:
-    """`ok`: the build would succeed. `excluded`: build constraints or its name keep the candidate out of the build
-    (then `ok` speaks of the rest). `external`: it is in package foo_test. `infra`: the gate could not decide (its
-    words); `ok` is then False without errors, and the build itself should be asked.
+    """`ok`: the build would succeed. `excluded`: build constraints or its name keep the candidate out of the
+    build (then `ok` speaks of the rest). `external`: it is in package foo_test. `tests`: the names of its test
+    functions. `infra`: the gate could not decide, and why; `ok` is then False without errors, and the build
+    itself should be asked. `seconds` is wall time.
     """
 
     ok: bool

@@ -23,7 +23,7 @@ LOAD_SECONDS = 900.0
 
 
 class HelperFault(Exception):
-    """The helper crashed, or ran out of memory or time, on one request; the next request gets a new process."""
+    """The helper crashed, or ran out of memory or time, on one request; the next one gets a new process."""
 
 
 class GoHelper:

@@ -2,16 +2,20 @@
 
 from __future__ import annotations
 
+import base64
+import hashlib
+import time
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
-from goutbench.golang.helper import GoHelper
+from goutbench.golang.helper import LOAD_SECONDS, GoHelper, HelperFault
 
 
 @dataclass(frozen=True, slots=True)
 class Mutant:
-    """One change: bytes `start:end` of the focal file become `replacement`. Lines and columns from 1, in bytes,
-    as `go tool cover` counts them. `function` is the enclosing function ("(*T).Name"), "" at package level.
+    """One change: bytes `start:end` of the focal file become `replacement`. Lines and columns count from 1, in
+    bytes, as `go tool cover` counts them. `function` is the enclosing one ("(*T).Name"), "" at package level.
     """
 
     id: int
@@ -44,7 +48,7 @@ class MutationPlan:
     """Overlay `schemata` at the focal file and `support` at `support_name` in its folder, build once without
     -cover (golang/go#73802), then run the binary once per mutant with `environment(id)` added.
     Run `environment(0)` first: it is the unmutated program and must pass.
-    `reason` says why there is nothing to run (excluded by build constraints, cgo, does not compile...), else None.
+    `reason` says why there is nothing to run (build constraints, cgo, does not compile...), else None.
     `infra` says that the helper failed, else None.
     """
 
@@ -61,9 +65,10 @@ class MutationPlan:
     infra: str | None
 
     def environment(self, mutant: int) -> dict[str, str]:
-        """What to add to the test binary's environment. The value is masked by `key`, so that a test cannot tell a
-        mutated run from the plain one by looking at its environment."""
-        raise NotImplementedError
+        """What to add to the test binary's environment for this mutant; 0 is the unmutated program. The value is
+        masked by `key`, so that a test cannot tell a mutated run from the plain one by its environment.
+        """
+        return {self.switch: f"{mutant ^ self.key:016x}"}
 
 
 def mutants(
@@ -78,8 +83,56 @@ def mutants(
     """Every mutant of `focal` (a file of `package_dir`), in source order, ids from 1: the same on every call.
 
     `salt` enters the switch's name and mask: give a secret of the run, so that a candidate cannot compute them.
+    `timeout` is in seconds. Never raises for a focal file that cannot be mutated: see `reason` and `infra`.
     """
-    raise NotImplementedError
+    started = time.perf_counter()
+    directory = package_dir.resolve()
+    source = (directory / focal.name).read_bytes()
+    digest = hashlib.sha256(salt + b"\0" + focal.name.encode() + b"\0" + source).hexdigest()
+    key = int(digest[:15], 16)
+    body = {
+        "dir": str(directory),
+        "name": focal.name,
+        "flags": list(flags),
+        "switch": f"Goutbench{digest[15:23]}",
+        "env": f"GOUTBENCH_{digest[23:31].upper()}",
+        "key": f"{key:016x}",
+    }
+    try:
+        answer = helper.ask("mutate", body, timeout=timeout)
+        if answer.get("need"):
+            loaded = helper.ask("load", body, timeout=LOAD_SECONDS)
+            answer = loaded if loaded.get("infra") else helper.ask("mutate", body, timeout=timeout)
+    except HelperFault as fault:
+        answer = {"infra": str(fault)}
+    return MutationPlan(
+        focal=directory / focal.name,
+        schemata=base64.b64decode(answer.get("schemata") or ""),
+        support_name=answer.get("support_name") or "",
+        support=base64.b64decode(answer.get("support") or ""),
+        switch=str(body["env"]),
+        key=key,
+        mutants=tuple(_mutant(row, source) for row in answer.get("mutants") or ()),
+        not_viable=tuple(_not_viable(row, source) for row in answer.get("not_viable") or ()),
+        seconds=time.perf_counter() - started,
+        reason=answer.get("reason") or None,
+        infra=answer.get("infra") or None,
+    )
+
+
+def _mutant(row: dict[str, Any], source: bytes) -> Mutant:
+    return Mutant(**row, original=source[row["start"] : row["end"]].decode(errors="replace"))
+
+
+def _not_viable(row: dict[str, Any], source: bytes) -> NotViable:
+    return NotViable(
+        operator=row["operator"],
+        line=row["line"],
+        column=row["column"],
+        original=source[row["start"] : row["end"]].decode(errors="replace"),
+        replacement=row["replacement"],
+        reason=row["reason"],
+    )
 
 
 def single(source: bytes, mutant: Mutant) -> bytes:

@@ -19,7 +19,7 @@ type fault struct {
 	Column  int    `json:"column"`
 	Message string `json:"message"`
 
-	code    int
+	code int
 }
 
 const keptFaults = 50
@@ -41,16 +41,17 @@ var kinds = map[int]string{
 	12: "type-cycle",
 }
 
-const (
-	codeUnusedImport = 8
-	codeUnusedVar    = 101
-)
+const codeUnusedImport = 8
+
+func errorCode(err types.Error) int {
+	if field := reflect.ValueOf(err).FieldByName("go116code"); field.IsValid() {
+		return int(field.Int())
+	}
+	return 0
+}
 
 func typeFault(w *world, err types.Error) fault {
-	code := 0
-	if field := reflect.ValueOf(err).FieldByName("go116code"); field.IsValid() {
-		code = int(field.Int())
-	}
+	code := errorCode(err)
 	kind := kinds[code]
 	if kind == "" {
 		kind = "other"

@@ -73,8 +73,8 @@ func answer(worlds *worlds, req *request) (reply any) {
 		return world.load(req)
 	case "check":
 		return world.check(req)
-	case "mutate_":
-		return nil
+	case "mutate":
+		return world.mutate(req)
 	}
 	return map[string]string{"infra": "unknown request: " + req.Op}
 }

@@ -1,0 +1,218 @@
+package main
+
+import (
+	"fmt"
+	"go/types"
+	"sort"
+	"strings"
+)
+
+// A site is a stretch of the focal file that stands behind the switch, with all mutations that share it.
+type site struct {
+	form     form
+	from, to int
+	mutants  []*mutation
+	children []*site
+}
+
+// A stretch remembers who wrote bytes from:to of the schemata: where the type checker finds an error, that is to blame.
+type stretch struct {
+	from, to int
+	mutant   *mutation // nil: the site's own
+	site     *site
+}
+
+type writer struct {
+	m         *mutator
+	out       strings.Builder
+	stretches []stretch
+}
+
+// tree arranges the viable mutations as sites within sites.
+func (m *mutator) tree(all []*mutation) []*site {
+	type key struct {
+		from, to int
+		form     form
+	}
+	byKey := map[key]*site{}
+	var sites []*site
+	for _, mut := range all {
+		if mut.reason != "" {
+			continue
+		}
+		k := key{mut.from, mut.to, mut.form}
+		if byKey[k] == nil {
+			byKey[k] = &site{form: mut.form, from: mut.from, to: mut.to}
+			sites = append(sites, byKey[k])
+		}
+		byKey[k].mutants = append(byKey[k].mutants, mut)
+	}
+	// of sites with the same bytes the statement stands outside of the expression
+	sort.SliceStable(sites, func(a, b int) bool {
+		x, y := sites[a], sites[b]
+		if x.from != y.from {
+			return x.from < y.from
+		}
+		if x.to != y.to {
+			return x.to > y.to
+		}
+		return x.form > y.form
+	})
+	root := &site{from: 0, to: len(m.focal.src)}
+	open := []*site{root}
+	for _, s := range sites {
+		for open[len(open)-1].to < s.to || open[len(open)-1].to <= s.from {
+			open = open[:len(open)-1]
+		}
+		parent := open[len(open)-1]
+		parent.children = append(parent.children, s)
+		open = append(open, s)
+	}
+	return root.children
+}
+
+// schemata writes the focal file with all viable mutations behind the switch.
+func (m *mutator) schemata(all []*mutation) *writer {
+	w := &writer{m: m}
+	w.plain(0, len(m.focal.src), m.tree(all))
+	return w
+}
+
+// plain writes the source from:to with the given sites in it.
+func (w *writer) plain(from, to int, sites []*site) {
+	for _, s := range sites {
+		w.source(from, s.from)
+		w.site(s)
+		from = s.to
+	}
+	w.source(from, to)
+}
+
+func (w *writer) source(from, to int) {
+	if at := w.m.importsAt; from <= at && at < to {
+		w.out.Write(w.m.focal.src[from:at])
+		w.out.WriteString(w.m.extraImports())
+		from = at
+	}
+	w.out.Write(w.m.focal.src[from:to])
+}
+
+func (w *writer) site(s *site) {
+	begun := w.out.Len()
+	switch s.form {
+	case asCondition:
+		w.condition(s)
+	case asValue:
+		w.value(s)
+	case asStatement, asBody:
+		w.statement(s)
+	case asClosure:
+		w.out.WriteString("func() { ")
+		w.statement(s)
+		w.out.WriteString(" }()")
+	}
+	w.stretches = append(w.stretches, stretch{begun, w.out.Len(), nil, s})
+	w.line(s.to)
+}
+
+// line tells the compiler where the source goes on, so that positions in messages and stack traces stay true.
+func (w *writer) line(offset int) {
+	at := w.m.position(offset)
+	fmt.Fprintf(&w.out, "/*line :%d:%d*/", at.Line, at.Column)
+}
+
+func (w *writer) mutant(mut *mutation) {
+	w.line(mut.from)
+	begun := w.out.Len()
+	w.out.WriteString(w.m.mutated(mut))
+	w.stretches = append(w.stretches, stretch{begun, w.out.Len(), mut, nil})
+}
+
+func (w *writer) original(s *site) {
+	w.line(s.from)
+	w.plain(s.from, s.to, s.children)
+}
+
+func (w *writer) condition(s *site) {
+	w.out.WriteString("(")
+	for _, mut := range s.mutants {
+		fmt.Fprintf(&w.out, "%s != %d && ", w.m.variable, mut.id)
+	}
+	w.out.WriteString("(")
+	w.original(s)
+	w.out.WriteString(")")
+	for _, mut := range s.mutants {
+		fmt.Fprintf(&w.out, " || %s == %d && (", w.m.variable, mut.id)
+		w.mutant(mut)
+		w.out.WriteString(")")
+	}
+	w.out.WriteString(")")
+}
+
+func (w *writer) value(s *site) {
+	fmt.Fprintf(&w.out, "func() %s { ", w.m.spell(s.mutants[0]))
+	for _, mut := range s.mutants {
+		fmt.Fprintf(&w.out, "if %s == %d { return ", w.m.variable, mut.id)
+		w.mutant(mut)
+		w.out.WriteString(" }; ")
+	}
+	w.out.WriteString("return ")
+	w.original(s)
+	w.out.WriteString(" }()")
+}
+
+func (w *writer) statement(s *site) {
+	for _, mut := range s.mutants {
+		fmt.Fprintf(&w.out, "if %s == %d { ", w.m.variable, mut.id)
+		w.mutant(mut)
+		w.out.WriteString(" } else ")
+	}
+	w.out.WriteString("{ ")
+	w.original(s)
+	w.out.WriteString(" }")
+}
+
+// spell writes a type as it can be written at the mutation's place; packages that the file does not import, or whose
+// names mean something else there, get an import of their own.
+func (m *mutator) spell(mut *mutation) string {
+	return types.TypeString(types.Default(mut.typ), func(pkg *types.Package) string {
+		if pkg == m.pkg {
+			return ""
+		}
+		scope := m.pkg.Scope().Innermost(mut.pos)
+		for _, object := range m.imported {
+			if object.Imported() != pkg {
+				continue
+			}
+			if scope == nil {
+				return object.Name()
+			}
+			if _, found := scope.LookupParent(object.Name(), mut.pos); found == object {
+				return object.Name()
+			}
+		}
+		alias := m.aliases[pkg.Path()]
+		if alias == "" {
+			alias = fmt.Sprintf("%sImport%d", m.variable, len(m.aliases)+1)
+			m.aliases[pkg.Path()] = alias
+		}
+		return alias
+	})
+}
+
+func (m *mutator) extraImports() string {
+	var paths []string
+	for path := range m.aliases {
+		paths = append(paths, path)
+	}
+	sort.Strings(paths)
+	var text strings.Builder
+	for _, path := range paths {
+		plain := path
+		if _, rest, found := strings.Cut("/"+path, "/vendor/"); found {
+			plain = rest
+		}
+		fmt.Fprintf(&text, "; import %s %q", m.aliases[path], plain)
+	}
+	return text.String()
+}
