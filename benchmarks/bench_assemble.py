@@ -2,10 +2,11 @@
 
     python benchmarks/bench_assemble.py [--source DIR --packages PATTERN]... [--mirror DIR] [--limit N]
 
-Every reference test file (X_test.go beside X.go) is split into its test functions. Each becomes a reply of its own: the
-package clause, all imports of the file, the helpers that the function needs, the function, in a fence with prose around.
-The replies are assembled by `merge` and by `append` and put in place of the reference test, and go/types checks the
-package with it. Pairs whose package does not type-check as it is are left out and counted.
+Every reference test file (X_test.go beside X.go) is split into its test functions. Each becomes a reply of
+its own: the package clause, all imports of the file, the helpers that the function needs, the function, in a
+fence with prose around. The replies are assembled by `merge` and by `append` and put in place of the
+reference test, and go/types checks the package with it. Pairs whose package does not type-check as it is are
+left out and counted.
 """
 
 import argparse
@@ -34,7 +35,7 @@ FIELDS = "ImportPath,Dir,Name,ForTest,Export,GoFiles,CgoFiles,CompiledGoFiles,Im
 
 @dataclass(frozen=True, slots=True)
 class Reference:
-    """A reference test: its path, the listed package that holds it, its focal file, the other files of the folder."""
+    """A reference test: the listed package it is in, its path, its focal file, the folder's other files."""
 
     package: str
     variant: str
@@ -58,7 +59,7 @@ class Tally:
 
 
 def list_packages(folder: Path, patterns: list[str], out: Path) -> None:
-    """`go list` with export data of every dependency and test variant; compiles what is not in the build cache."""
+    """`go list` with export data of every dependency and test variant; compiles what no cache holds."""
     go = find_toolchain().go
     command = [go, "list", "-e", "-deps", "-test", "-export", "-compiled", f"-json={FIELDS}", *patterns]
     with out.open("wb") as file:

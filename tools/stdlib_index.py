@@ -1,8 +1,8 @@
-"""Writes src/goutbench/golang/data/stdlib.txt: every public package of Go's standard library and what it exports.
+"""Writes src/goutbench/golang/data/stdlib.txt: the packages of Go's standard library and what they export.
 
     python tools/stdlib_index.py [--go PATH] > src/goutbench/golang/data/stdlib.txt
 
-Read from the toolchain's own source for linux/amd64. One line each: import path, package name, exported names.
+Read from the toolchain's own source for linux/amd64. A line: import path, package name, exported names.
 """
 
 import argparse

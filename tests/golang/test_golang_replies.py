@@ -1,7 +1,7 @@
 """The corpus of messy replies: replies/*.txt, in the style of tree-sitter's corpus.
 
-A case is a title between two lines of `=`, the replies (a line `- - - - -` between two), a line `---`, and what
-comes of them: the file, a line `- - - - -`, the notes. Below the title stand attributes:
+A case is a title between two lines of `=`, the replies (a line `- - - - -` between two), a line `---`, and
+what comes of them: the file, a line `- - - - -`, the notes. Below the title stand attributes:
 
   :focal NAME      the package under test is replies/focal/NAME.go
   :sibling F TEXT  its folder has a file F as well; `; ` stands for a line break
@@ -9,7 +9,8 @@ comes of them: the file, a line `- - - - -`, the notes. Below the title stand at
   :escaped         the replies are written with the escapes of a Python string
   :loose           the result is not expected to compile
 
-`python tests/golang/test_golang_replies.py` writes the expectations anew: read the difference before you commit it.
+`python tests/golang/test_golang_replies.py` writes the expectations anew: read the difference before you
+commit it.
 """
 
 import os
@@ -76,7 +77,8 @@ def context_of(case: Case) -> PackageContext | None:
     if name is None:
         return None
     siblings = [sibling_of(line) for line in case.attributes.get("sibling", [])]
-    return package_context((CORPUS / "focal" / f"{name}.go").read_bytes(), siblings, f"example.com/corpus/{name}")
+    focal = (CORPUS / "focal" / f"{name}.go").read_bytes()
+    return package_context(focal, siblings, f"example.com/corpus/{name}")
 
 
 def sibling_of(line: str) -> tuple[str, bytes]:
@@ -94,10 +96,10 @@ def assembled(case: Case) -> Assembly:
 
 def shown(assembly: Assembly) -> str:
     notes = [
-        f"{'all' if n.reply < 0 else n.reply} {n.kind}: {n.what} ({n.why})" if n.why else f"{n.reply} {n.kind}: {n.what}"
-        for n in assembly.notes
+        f"{'all' if note.reply < 0 else note.reply} {note.kind}: {note.what} ({note.why})\n"
+        for note in assembly.notes
     ]
-    return assembly.code + BETWEEN + "".join(f"{note}\n" for note in notes) + "\n"
+    return assembly.code + BETWEEN + "".join(notes) + "\n"
 
 
 @pytest.mark.parametrize("case", CASES, ids=[case.title for case in CASES])
@@ -125,11 +127,11 @@ def test_what_is_assembled_is_formatted_and_passes_vet_in_its_package(tmp_path: 
         for sibling, content in map(sibling_of, case.attributes.get("sibling", [])):
             (folder / sibling).write_bytes(content)
         if code:
-            (folder / f"{name}_assembled_test.go").write_text(code.replace(f'"example.com/corpus/{name}"', f'"{own_path}"'))
+            code = code.replace(f'"example.com/corpus/{name}"', f'"{own_path}"')
+            (folder / f"{name}_assembled_test.go").write_text(code)
     env = {**os.environ, "GOFLAGS": "-mod=mod", "GOWORK": "off", "GOPROXY": "off", "GOTOOLCHAIN": "local"}
-    done = subprocess.run(
-        [find_toolchain().go, "vet", "-unusedresult=false", "./..."], cwd=tmp_path, env=env, capture_output=True, text=True
-    )
+    command = [find_toolchain().go, "vet", "-unusedresult=false", "./..."]
+    done = subprocess.run(command, cwd=tmp_path, env=env, capture_output=True, text=True)
     assert done.returncode == 0, done.stderr
 
 

@@ -1,4 +1,4 @@
-"""Which occurrences of `x` are free: marked «x» in each snippet; all others are bound, fields, keys or labels."""
+"""Which occurrences of `x` are free: «x» in each snippet; the others are bound, fields, keys or labels."""
 
 import re
 
@@ -60,7 +60,8 @@ def test_free_occurrences(title: str) -> None:
     plain = marked.replace("«", "").replace("»", "")
     file = parse(plain.encode())
     assert not file.errors
-    found = {use.start for use in resolve(file.tree.root_node).uses if use.text == name and use.binding == FREE}
+    uses = [use for use in resolve(file.tree.root_node).uses if use.text == name]
+    found = {use.start for use in uses if use.binding == FREE}
     wanted = {match.start() - 2 * at for at, match in enumerate(re.finditer(f"«{name}»", marked))}
     assert found == wanted
 
@@ -68,7 +69,11 @@ def test_free_occurrences(title: str) -> None:
 def test_a_qualifier_tells_its_member_and_what_would_capture_it() -> None:
     source = b"package p\nfunc f() { New := q.New; _ = q.New; _ = q.Old }"
     uses = [use for use in resolve(parse(source).tree.root_node).uses if use.text == "q"]
-    assert [(use.member, use.captured >= 0) for use in uses] == [("New", False), ("New", True), ("Old", False)]
+    assert [(use.member, use.captured >= 0) for use in uses] == [
+        ("New", False),
+        ("New", True),
+        ("Old", False),
+    ]
     assert all(source[use.member_start :].startswith(use.member.encode()) for use in uses)
 
 

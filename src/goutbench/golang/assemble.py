@@ -2,14 +2,14 @@
 
 Three ways, by `mode`:
 
-- `append`: what the paper describes. The code of every reply, one after the other, and nothing else: the baseline.
+- `append`: what the paper describes, the code of every reply one after the other and no more: the baseline.
 - `merge`: one package clause, united imports, equal declarations folded, clashing ones renamed (`merge.py`).
 - `llm`: the paper's suggestion, a model that combines them; the prompt is our own, templates/combine-v1.md.
 
 The notes of an assembly use these kinds:
 
-  in a reply     thinking_dropped, unwrapped, undone, block_skipped, lines_dropped, statement_refused, truncated,
-                 broken, no_code
+  in a reply     thinking_dropped, unwrapped, undone, block_skipped, lines_dropped, statement_refused,
+                 truncated, broken, no_code
   in merging     source_repeated, folded, superseded, renamed, unqualified, dropped, package_chosen,
                  constraint_dropped
   in imports     import_added, import_dropped, import_renamed, import_corrected, unresolved

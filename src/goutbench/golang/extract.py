@@ -2,6 +2,7 @@
 
 from dataclasses import dataclass
 from functools import lru_cache
+from itertools import pairwise
 
 from tree_sitter import Node
 
@@ -11,14 +12,22 @@ from goutbench.golang.syntax import Declaration, GoFile, parse
 from goutbench.records import Note
 
 _TOP_LEVEL = frozenset(
-    "package_clause import_declaration comment function_declaration method_declaration type_declaration "
-    "const_declaration var_declaration".split()
+    {
+        "package_clause",
+        "import_declaration",
+        "comment",
+        "function_declaration",
+        "method_declaration",
+        "type_declaration",
+        "const_declaration",
+        "var_declaration",
+    }
 )
 
 
 @dataclass(frozen=True, slots=True)
 class Unit:
-    """A stretch of Go without syntax errors and with at most one package clause, from one block of one reply."""
+    """A stretch of Go without syntax errors and at most one package clause, from one block of a reply."""
 
     reply: int
     block: int
@@ -27,7 +36,7 @@ class Unit:
 
 @dataclass(frozen=True, slots=True)
 class Extraction:
-    """What one reply holds: its Go in order, and a note for everything of it that is left out or was undone."""
+    """What one reply holds: its Go in order, and a note for what is left out or was undone."""
 
     units: tuple[Unit, ...]
     notes: tuple[Note, ...]
@@ -138,7 +147,7 @@ def _split_packages(code: str) -> list[str]:
         _with_comments(children, at) for at, node in enumerate(children) if node.type == "package_clause"
     ][1:]
     bounds = [0, *cuts, len(source)]
-    return [source[a:b].decode() for a, b in zip(bounds, bounds[1:], strict=False)]
+    return [source[a:b].decode() for a, b in pairwise(bounds)]
 
 
 def _with_comments(children: list[Node], at: int) -> int:

@@ -21,8 +21,8 @@ _UNOPENED = re.compile(r"\A(.*?)^[ \t]*</(?:think|thinking|thought|reasoning)>",
 _UNCLOSED = re.compile(r"\A\s*<(think|thinking|thought|reasoning)>.*\Z", re.DOTALL | re.IGNORECASE)
 _SPECIAL = re.compile(r"<\|[\w ▁-]{1,40}\|>|<｜[^｜\n]{1,40}｜>|</s>|\[/?INST\]")
 _TAG = re.compile(
-    r"^[ \t]*(?:</?(?:code|answer|go|golang|test|tests|file|output|pre|solution)(?:\s[^<>\n]*)?>|<!\[CDATA\[|\]\]>)"
-    r"|(?:</(?:code|answer|go|golang|test|tests|file|output|pre|solution)>|\]\]>)[ \t]*$",
+    r"^[ \t]*(?:</?(?:code|answer|go|golang|tests?|file|output|pre|solution)(?:\s[^<>\n]*)?>|<!\[CDATA\[)"
+    r"|(?:</(?:code|answer|go|golang|tests?|file|output|pre|solution)>|\]\]>)[ \t]*$",
     re.MULTILINE,
 )
 _GO_WORDS = re.compile(r"\b(?:package|func|import|type|var|const)\b")
@@ -30,7 +30,7 @@ _GO_WORDS = re.compile(r"\b(?:package|func|import|type|var|const)\b")
 
 @dataclass(frozen=True, slots=True)
 class Block:
-    """A piece of a reply: the words behind the opening fence, the text within, and whether a fence closed it."""
+    """A piece of a reply: the words behind the opening fence, the text, and whether a fence closed it."""
 
     info: str
     text: str
@@ -56,7 +56,7 @@ def strip_reply(reply: str) -> tuple[str, str | None]:
 
 
 def split_fences(text: str, is_go: Callable[[str], bool]) -> list[Block]:
-    """The pieces within fences and between them, in order. A fence inside Go (in a comment, say) ends no block.
+    """The pieces within fences and between them, in order. A fence inside Go (in a comment) ends no block.
 
     `is_go` says whether a text parses as Go: where the text up to the first closing fence does not, and up to
     a later one does, the later one is taken.
@@ -95,9 +95,9 @@ def _closing_lines(lines: list[str], start: int, mark: str) -> Iterator[int]:
     for at in range(start, len(lines)):
         bare = lines[at].strip().lstrip("> ")
         run = len(bare) - len(bare.lstrip(mark[0]))
-        if (run >= len(mark) and not bare[run:].strip()) or _opens(lines[at]):
-            yield at
-        elif mark[0] == "`" and bare.endswith("```") and not bare.startswith("//"):
+        is_fence = run >= len(mark) and not bare[run:].strip()
+        ends_code = mark[0] == "`" and bare.endswith("```") and not bare.startswith("//")
+        if is_fence or ends_code or _opens(lines[at]):
             yield at
 
 
@@ -126,16 +126,16 @@ def variants(text: str) -> Iterator[tuple[str, str]]:
     if "&" in text and (plain := html.unescape(text)) != text:
         yield "HTML escapes", plain
     lines = text.split("\n")
-    if plain := _without_diff(lines):
-        yield "diff markers", plain
-    if plain := _without_prefix(lines, r"[ \t]*\d+[ \t]*(?:\||:|→|\t)[ \t]?"):
-        yield "line numbers", plain
-    if plain := _without_prefix(lines, r"[ \t]*>[ \t]?"):
-        yield "quote marks", plain
+    if new_side := _without_diff(lines):
+        yield "diff markers", new_side
+    if unnumbered := _without_prefix(lines, r"[ \t]*\d+[ \t]*(?:\||:|→|\t)[ \t]?"):
+        yield "line numbers", unnumbered
+    if unquoted := _without_prefix(lines, r"[ \t]*>[ \t]?"):
+        yield "quote marks", unquoted
     if (plain := textwrap.dedent(text)) != text:
         yield "indentation", plain
-    if text.count("\\n") > text.count("\n") and (plain := unescape_json(text)):
-        yield "string escapes", plain
+    if text.count("\\n") > text.count("\n") and (unescaped := unescape_json(text)):
+        yield "string escapes", unescaped
     if (plain := _TAG.sub("", text)) != text:
         yield "tags", plain
     if _GO_WORDS.search(text) and re.search(r"^(?: {4}|\t)(?:package|func|import) ", text, re.MULTILINE):
@@ -160,7 +160,7 @@ def _without_prefix(lines: list[str], pattern: str) -> str | None:
 
 
 def json_texts(text: str) -> list[str]:
-    """The texts within a reply that is JSON, as tool calls and "structured output" are; none when it is not."""
+    """The texts in a reply that is JSON, as tool calls and "structured output" are; none when it is not."""
     body = text.strip()
     if not body.startswith(("{", "[", '"')):
         return []

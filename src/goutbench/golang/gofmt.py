@@ -21,16 +21,7 @@ class Formatted:
 
 
 def gofmt(sources: Sequence[bytes]) -> list[Formatted]:
-    """Formats each source, in order. Raises ToolError when the toolchain has no gofmt."""
-    if len(sources) == 1:
-        done = subprocess.run([_program()], input=sources[0], capture_output=True, check=False)
-        if done.returncode == 0:
-            return [Formatted(done.stdout)]
-        return [
-            Formatted(
-                None, done.stderr.decode("utf-8", "replace").split("\n")[0].removeprefix("<standard input>:")
-            )
-        ]
+    """Formats each source, a whole file, in order. Raises ToolError when the toolchain has no gofmt."""
     with tempfile.TemporaryDirectory(prefix="goutbench-gofmt-") as folder:
         paths = [Path(folder, f"{number}.go") for number in range(len(sources))]
         for path, source in zip(paths, sources, strict=True):

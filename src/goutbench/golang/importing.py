@@ -1,4 +1,4 @@
-"""The import declaration of a merged file: what the kept declarations use, each package under one clear name."""
+"""The import declaration of a merged file: what the kept declarations use, each package by one clear name."""
 
 import re
 from collections import defaultdict
@@ -15,7 +15,7 @@ from goutbench.records import Note
 
 @dataclass(slots=True)
 class Imports:
-    """Specs of the merged file as (name, path), name empty where none is needed; and by unit the new qualifiers."""
+    """Specs as (name, path), the name empty where none is needed, and by unit the new qualifiers."""
 
     specs: set[tuple[str, str]] = field(default_factory=set)
     qualifiers: dict[int, dict[str, str]] = field(default_factory=dict)
@@ -170,13 +170,13 @@ def _known_as(spec: Import, name: str) -> bool:
 
 
 def _offers(path: str, members: set[str]) -> bool:
-    """Whether a package can be meant by these selectors; of one outside the standard library nothing is known."""
+    """Whether these selectors can mean the package; of one outside the standard library nothing is known."""
     names = stdlib.exports().get(path)
     return names is None or names.issuperset(members)
 
 
 def _allocate(wanted: list[_Wanted], taken: frozenset[str], fresh: FreshNames, result: Imports) -> None:
-    """Gives every package one name in the file: its own before a reply's alias, another where that means two things."""
+    """Gives every package one name in the file: its own before an alias, a new one if ambiguous."""
     by_name: dict[str, str] = {}
     by_path: dict[str, str] = {}
     users: dict[tuple[str, str], list[_Wanted]] = defaultdict(list)

@@ -151,7 +151,7 @@ class _Writing:
 def _format(
     header: str, clause: str, imports: Imports, texts: list[tuple[Piece, bytes]]
 ) -> tuple[str, list[Note]]:
-    """The file as gofmt prints it. What gofmt refuses, though tree-sitter read it, is dropped piece by piece."""
+    """The file as gofmt prints it. What only tree-sitter could read is dropped piece by piece."""
     head = f"{header}package {clause}\n\n{import_block(imports.specs)}\n".encode()
     whole = gofmt([head + b"\n".join(text for _, text in texts)])[0]
     if whole.code is not None:

@@ -1,7 +1,7 @@
 """Which declarations of several replies are kept, and under which names.
 
-Each reply is a namespace of its own, since a model wrote it knowing nothing of the others. Equal declarations are
-kept once, when what they refer to is the same as well; different ones of one name get a new name in their reply.
+Each reply is a namespace of its own, since a model wrote it knowing nothing of the others. Equal declarations
+are kept once, when what they refer to is the same as well; different ones of one name get a new name.
 """
 
 import re
@@ -14,9 +14,22 @@ from goutbench.records import Note
 
 # What a reply may mean without declaring it (specification, "Predeclared identifiers").
 PREDECLARED = frozenset(
-    "any bool byte comparable complex64 complex128 error float32 float64 int int8 int16 int32 int64 rune string uint "
-    "uint8 uint16 uint32 uint64 uintptr true false iota nil append cap clear close complex copy delete imag len make "
-    "max min new panic print println real recover".split()
+    {
+        "any",
+        "bool",
+        "byte",
+        "comparable",
+        "complex64",
+        "complex128",
+        "error",
+        "float32",
+        "float64",
+        "int",
+        "int8",
+    }
+    | {"int16", "int32", "int64", "rune", "string", "uint", "uint8", "uint16", "uint32", "uint64", "uintptr"}
+    | {"true", "false", "iota", "nil", "append", "cap", "clear", "close", "complex", "copy", "delete", "imag"}
+    | {"len", "make", "max", "min", "new", "panic", "print", "println", "real", "recover"}
 )
 _EXAMPLE = re.compile(r"Example(?:[^a-z].*)?", re.DOTALL)
 
@@ -164,8 +177,10 @@ class _Reply:
         mapping = {name: variant.final for name, variant in self.same.items()}
         mapping |= {name: self._final(name) for name in self.owner if name not in self.same}
         kept = [
-            Kept(piece, _changed(mapping | own)) for piece, own in self.pieces if self._keeps(piece, mapping, own)
-        ]  # fmt: skip
+            Kept(piece, _changed(mapping | own))
+            for piece, own in self.pieces
+            if self._keeps(piece, mapping, own)
+        ]
         self._remember(mapping)
         return kept
 
@@ -177,7 +192,7 @@ class _Reply:
         ) - {name}
 
     def _match(self) -> None:
-        """The largest set of names whose declarations are there already: begin with equal text, and strike out.
+        """The largest set of names that are declared already: begin with equal texts, and strike out.
 
         A name is struck out when something that it refers to turned out to be another declaration.
         """

@@ -17,8 +17,8 @@ class PackageContext:
 
     Names are those declared at top level: by the package's own files (`source_names`), by the other test
     files of the package (`test_names`), and by those of its `_test` package (`external_names`). `methods` are
-    "Type.Method" of the package; `members` are unexported fields and methods of the package and its internal tests,
-    `external_members` those of its external tests.
+    "Type.Method" of the package; `members` are unexported fields and methods of the package and its internal
+    tests, `external_members` fields and methods of its external tests.
     """
 
     package: str
@@ -43,7 +43,9 @@ def package_context(
     """Reads the focal file and the other files of its folder, given by name and content."""
     own = _facts(focal)
     package = own.package or "main"
-    source, test, external = [own], [], []
+    source = [own]
+    test: list[_Facts] = []
+    external: list[_Facts] = []
     for name, content in siblings:
         facts = _facts(content)
         if not name.endswith("_test.go"):

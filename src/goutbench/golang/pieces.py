@@ -17,9 +17,9 @@ Tokens = tuple[bytes, ...]
 class Piece:
     """One declaration of a unit, or one spec of a group that had to be taken apart.
 
-    Bytes `start` to `end` of the unit's source, comments included; the declaration proper begins at `node_start`,
-    where `keyword` is put in ("var " for a spec). `tokens` leaves out comments and layout, so that
-    equal declarations have equal tokens.
+    Bytes `start` to `end` of the unit's source, comments included; the declaration proper begins at
+    `node_start`, where `keyword` is put in ("var " for a spec). `tokens` leaves out comments and layout, so
+    that equal declarations have equal tokens.
     """
 
     unit: Unit
@@ -116,9 +116,9 @@ def _leaves(node: Node) -> Iterator[Node]:
             continue
         if (
             at.child_count == 0
-            or at.type.endswith("_literal")
+            or (at.type.endswith("_literal")
             and at.type != "composite_literal"
-            and at.type != "func_literal"
+            and at.type != "func_literal")
         ):
             yield at
         else:

@@ -1,4 +1,4 @@
-"""Whether the merged file belongs to the package under test or to its `_test` package, and what of it is a copy."""
+"""Whether a merged file belongs to the package under test or to its `_test` package, and what is a copy."""
 
 from collections import Counter
 from dataclasses import dataclass
@@ -70,7 +70,7 @@ def is_own_import(spec: Import, unit: Unit, base: str, context: PackageContext |
 
 
 def drop_copies(pieces: list[Piece], context: PackageContext | None) -> tuple[list[Piece], list[Note]]:
-    """Without the declarations that repeat the code under test; a `_test` package may declare such names itself."""
+    """Without what repeats the code under test; a `_test` package may declare such names itself."""
     if context is None:
         return _drop_source_units(pieces)
     focal = pieces_of(Unit(-1, 0, parse(context.focal)))
@@ -112,7 +112,7 @@ def _signature(piece: Piece) -> tuple[bytes, ...]:
 
 
 def _drop_source_units(pieces: list[Piece]) -> tuple[list[Piece], list[Note]]:
-    """Without a context, a unit that has a clause but no tests, beside units that have some, is taken for the source."""
+    """Without a context, a unit with a clause but no tests beside one with tests counts as the source."""
     tested = {piece.unit.reply for piece in pieces if piece.unit.file.tests}
     kept: list[Piece] = []
     notes: list[Note] = []
@@ -136,7 +136,7 @@ def _drop_source_units(pieces: list[Piece]) -> tuple[list[Piece], list[Note]]:
 def place(
     sources: list[Source], pieces: list[Piece], base: str, context: PackageContext | None
 ) -> tuple[Place, list[Note]]:
-    """Internal when something unexported or unqualified of the package is touched, else as imports and clauses say."""
+    """Internal when something that only the package sees is touched, else as imports and clauses say."""
     touched = _touched(sources, pieces, context)
     clauses = {source.clause for source in sources if source.clause}
     qualified = any(_own_uses(source, pieces) for source in sources)

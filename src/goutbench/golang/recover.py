@@ -1,7 +1,7 @@
 """Whole declarations out of a text that is not all Go: prose around them, a function cut off, a brace lost.
 
-Declarations begin in the first column, as gofmt and every model writes them. Each is followed by Go's own lexical
-rules to where it ends, and kept when it parses by itself.
+Declarations begin in the first column, as gofmt and every model writes them. Each is followed by Go's own
+lexical rules to where it ends, and kept when it parses by itself.
 """
 
 import re
@@ -28,8 +28,8 @@ _BUILD = re.compile(r"//(?:go:build| \+build) ")
 class Segment:
     """One stretch of a text and what it is.
 
-    `kind` is "go", "unfinished" (the text ends within it), "broken" (it does not parse), "statement" (a call such as
-    `t.Run(…)` outside of a function) or "other" (no declaration begins here).
+    `kind` is "go", "unfinished" (the text ends within it), "broken" (it does not parse), "statement" (a call
+    such as `t.Run(…)` outside of a function) or "other" (no declaration begins here).
     """
 
     kind: str
@@ -88,8 +88,8 @@ def declaration_end(text: str, start: int) -> tuple[int, bool]:
     """The offset behind the declaration that begins at `start`, and whether it is complete.
 
     It ends with the first line break outside of all brackets where Go's lexer would put a semicolon
-    (specification, "Semicolons"). Another declaration in the first column while a bracket is open means that a bracket
-    was lost: the declaration ends there, incomplete only if the text does.
+    (specification, "Semicolons"). Another declaration in the first column while a bracket is open means that
+    a bracket was lost: the declaration ends there.
     """
     depth = 0
     last = ""

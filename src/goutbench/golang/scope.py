@@ -1,8 +1,11 @@
 """Which identifiers of a Go file are looked up outside of every function: the names a merge may rename.
 
-A syntactic reading of Go's scope rules (The Go Programming Language Specification, "Declarations and scope") over
-the tree of tree-sitter. Fields, methods, labels and struct literal keys are never looked up by scope, so they are
-no `Name`. What needs types stays unknown: a key `k` in `T{k: v}` of a type from another package counts as a field.
+A syntactic reading of Go's scope rules (The Go Programming Language Specification, "Declarations and scope")
+over the tree of tree-sitter. Fields, methods, labels and struct literal keys are never looked up by scope, so
+they are no `Name`. What needs types stays unknown: `k` in `T{k: v}` of another package's type is a field.
+
+`references.py` answers for one name where it is used; here every name of a file is resolved at once, locals
+too, which renaming needs.
 """
 
 from collections.abc import Callable, Iterator
@@ -11,15 +14,15 @@ from dataclasses import dataclass
 from tree_sitter import Node
 
 FREE = -1
-"""The binding of a name that no function declares: it belongs to the file, the package or the universe block."""
+"""The binding of a name that no function declares: it belongs to the file, the package or the universe."""
 
 
 @dataclass(frozen=True, slots=True)
 class Name:
-    """One occurrence of a scoped identifier: bytes `start` to `end`, and the local `binding` it means, or FREE.
+    """One occurrence of a scoped identifier: bytes `start` to `end`, the local `binding` it means or FREE.
 
-    For `x.Sel`, `member` is "Sel" and `member_start` its first byte; `captured` is the local binding that a bare `Sel`
-    would mean at this place (FREE: none), which decides whether the qualifier may be taken away.
+    For `x.Sel`, `member` is "Sel" and `member_start` its first byte; `captured` is the local binding that a
+    bare `Sel` would mean at this place (FREE: none), which decides whether the qualifier may be taken away.
     """
 
     text: str
@@ -52,14 +55,14 @@ def resolve(root: Node) -> Names:
 _Step = Node | Callable[[], None]
 
 _SCOPED = frozenset(
-    "block if_statement for_statement expression_switch_statement type_switch_statement select_statement "
-    "expression_case type_case default_case communication_case".split()
+    {"block", "if_statement", "for_statement", "expression_switch_statement", "type_switch_statement"}
+    | {"select_statement", "expression_case", "type_case", "default_case", "communication_case"}
 )
 _FUNCTIONS = frozenset(
-    "function_declaration method_declaration func_literal function_type method_elem".split()
+    {"function_declaration", "method_declaration", "func_literal", "function_type", "method_elem"}
 )
-_LISTS = frozenset("slice_type array_type implicit_length_array_type".split())
-_SKIPPED = frozenset("import_declaration package_clause comment field_identifier label_name".split())
+_LISTS = frozenset({"slice_type", "array_type", "implicit_length_array_type"})
+_SKIPPED = frozenset({"import_declaration", "package_clause", "comment", "field_identifier", "label_name"})
 
 
 class _Walk:
@@ -103,7 +106,7 @@ class _Walk:
             self.uses.append(Name(text, node.start_byte, node.end_byte, self.lookup(text)))
 
     def bind(self, nodes: list[Node]) -> None:
-        """Declare in the innermost scope (at top level nothing is bound); a redeclaration keeps its binding."""
+        """Declares in the innermost scope (none at top level); a redeclaration keeps its binding."""
         for node in nodes:
             text = _text(node)
             if self.scopes and text != "_" and text not in self.scopes[-1]:
@@ -144,12 +147,13 @@ class _Walk:
     def scoped(self, node: Node) -> list[_Step]:
         """The parts of a scope in the order they bind: the name of `switch v := x.(type)` after `x`."""
         alias = node.child_by_field_name("alias") if node.type == "type_switch_statement" else None
+        value = node.child_by_field_name("value")
+        names = _identifiers(alias) if alias is not None else []
         steps: list[_Step] = []
         for child in node.named_children:
             if child != alias:
                 steps.append(child)
-            if alias is not None and child == node.child_by_field_name("value"):
-                names = _identifiers(alias)
+            if alias is not None and child == value:
                 steps.append(lambda: self.bind(names))
         return steps
 
@@ -189,7 +193,7 @@ class _Walk:
         )
 
     def function(self, node: Node) -> None:
-        """Parameter types are looked up outside: in `func f(url string) *url.URL` the second url is the package."""
+        """Types are looked up outside: in `func f(url string) *url.URL` the second url is the package."""
         name = node.child_by_field_name("name")
         if name is not None and name.type == "field_identifier":
             self.members.add(_text(name))
@@ -235,7 +239,7 @@ class _Walk:
         self.push(kind, (lambda: self.push_literal(body, kind)) if body is not None else None)
 
     def push_literal(self, body: Node, kind: Node | None) -> None:
-        """Walk `{…}`: keys of maps and lists are expressions, keys of structs are fields; `kind` None is unknown."""
+        """Walks `{…}`: keys of maps and lists are expressions, those of structs and unknown types fields."""
         under = self.underlying(kind)
         is_map = under is not None and under.type == "map_type"
         is_list = under is not None and under.type in _LISTS

@@ -1,4 +1,4 @@
-"""Which packages the standard library has and what they export, from data/stdlib.txt (its first line: which Go)."""
+"""The packages of the standard library and what they export: data/stdlib.txt, which says of which Go."""
 
 from collections.abc import Collection
 from functools import cache
