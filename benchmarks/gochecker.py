@@ -22,7 +22,8 @@ class GoChecker:
 
     def ask(self, **request: str | bytes) -> dict[str, Any]:
         fields = {k: base64.b64encode(v).decode() if isinstance(v, bytes) else v for k, v in request.items()}
-        assert self.process.stdin is not None and self.process.stdout is not None
+        assert self.process.stdin is not None
+        assert self.process.stdout is not None
         self.process.stdin.write(json.dumps(fields).encode() + b"\n")
         self.process.stdin.flush()
         answer: dict[str, Any] = json.loads(self.process.stdout.readline())

@@ -53,7 +53,8 @@ def _files_of_commit(git_dir: Path, commit: str, name: str) -> Iterator[tuple[st
     with subprocess.Popen(
         [*git, "cat-file", "--batch"], stdin=subprocess.PIPE, stdout=subprocess.PIPE
     ) as process:
-        assert process.stdin is not None and process.stdout is not None
+        assert process.stdin is not None
+        assert process.stdout is not None
         for blob, path in blobs:
             process.stdin.write(blob + b"\n")
             process.stdin.flush()

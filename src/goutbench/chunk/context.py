@@ -1,7 +1,7 @@
 """Fills a chunk up: what its focal declarations refer to, nearest first, within the budget."""
 
 from collections.abc import Iterable
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 from goutbench.chunk.graph import Edges, Sizes, edges
 from goutbench.chunk.render import Part, compose, full, header, outline, wanted_words
@@ -9,7 +9,7 @@ from goutbench.chunk.shorten import shorten
 from goutbench.chunk.tokens import TokenCounter
 from goutbench.golang.syntax import GoFile
 
-_MARGIN = 4  # tokens, for the seams between texts that were counted apart
+_SEAM = 2  # tokens, for the blank line between two texts that were counted apart
 _DEPTH = 2  # how many references away from a focal declaration context still helps
 
 
@@ -24,6 +24,27 @@ class Plan:
     targets: list[dict[int, float]]  # what each declaration refers to, with the edges' weights
     texts: list[bytes]
     sizes: Sizes
+    counted: dict[bytes, int] = field(default_factory=dict, repr=False)  # outlines recur from chunk to chunk
+    words: dict[int, set[bytes]] = field(default_factory=dict, repr=False)
+
+    def count(self, texts: list[bytes]) -> list[int]:
+        """Tokens of each text, none counted twice."""
+        new = [text for text in dict.fromkeys(texts) if text not in self.counted]
+        if new:
+            self.counted.update(zip(new, count(self.counter, new), strict=True))
+        return [self.counted[text] for text in texts]
+
+    def wanted(self, parts: Iterable[Part]) -> set[bytes]:
+        """The words of these parts, as `wanted_words` has them."""
+        found: set[bytes] = set()
+        for part in parts:
+            if part.form != "full":
+                found |= wanted_words([part.text])
+            else:
+                if part.index not in self.words:
+                    self.words[part.index] = wanted_words([part.text])
+                found |= self.words[part.index]
+        return found
 
 
 @dataclass(frozen=True, slots=True)
@@ -53,8 +74,8 @@ def make_plan(file: GoFile, budget: int, counter: TokenCounter) -> Plan:
     return Plan(file, budget, counter, found, targets, texts, sizes)
 
 
-def draft(plan: Plan, focal: list[int]) -> Draft:
-    """The chunk of these focal declarations with as much of their context as the budget allows.
+def _context(plan: Plan, focal: list[int]) -> list[Part]:
+    """As much of what the focal declarations refer to as the budget allows, by the parts' own counts.
 
     Context comes in rounds: outlines of what the focal declarations refer to, then these in full, then
     outlines of what those refer to; within a round by the weight of the references, then in source order.
@@ -71,14 +92,14 @@ def draft(plan: Plan, focal: list[int]) -> Draft:
         if len(shown) == len(shown | context.keys()):
             break
         shown |= context.keys()
-    return _settle(plan, focal, list(context.values()))
+    return list(context.values())
 
 
 def shortened(plan: Plan, made: Draft) -> Draft:
     """The draft of one declaration that is over the budget, with that declaration cut down to it."""
     (index,) = made.focal
     declaration = plan.file.declarations[index]
-    room = plan.budget - plan.sizes.tokens((0, plan.sizes.imports[index])) - _MARGIN
+    room = plan.budget - plan.sizes.tokens((0, plan.sizes.imports[index])) - 2 * _SEAM
     text = shorten(plan.file, declaration, room, lambda text: count(plan.counter, [text])[0])
     whole = compose(plan.file, [Part(index, "outline", text)])
     return Draft(made.focal, [], whole, count(plan.counter, [whole])[0], shortened=True)
@@ -99,14 +120,14 @@ def _nearest(plan: Plan, shown: Iterable[int]) -> list[int]:
 def _add_outlines(plan: Plan, focal: list[Part], context: dict[int, Part], near: list[int], left: int) -> int:
     if left <= 0:
         return left
-    wanted = wanted_words(part.text for part in [*focal, *context.values()])
+    wanted = plan.wanted([*focal, *context.values()])
     declarations = plan.file.declarations
     outlines = [Part(i, "outline", outline(plan.file, declarations[i], wanted)) for i in near]
-    costs = count(plan.counter, [part.text + b"\n\n" for part in outlines])
-    for part, cost in zip(outlines, costs, strict=True):
+    costs = plan.count([part.text for part in outlines])
+    for part, tokens in zip(outlines, costs, strict=True):
         whole = plan.sizes.texts[part.index]
-        chosen = Part(part.index, "full", plan.texts[part.index]) if whole <= cost else part
-        cost = min(whole, cost)
+        chosen = Part(part.index, "full", plan.texts[part.index]) if whole <= tokens + _SEAM else part
+        cost = min(whole, tokens + _SEAM)
         if cost <= left:
             context[part.index] = chosen
             left -= cost
@@ -115,32 +136,49 @@ def _add_outlines(plan: Plan, focal: list[Part], context: dict[int, Part], near:
 
 def _add_in_full(plan: Plan, context: dict[int, Part], near: list[int], left: int) -> int:
     upgrades = [index for index in near if index in context and context[index].form == "outline"]
-    costs = count(plan.counter, [context[index].text + b"\n\n" for index in upgrades])
+    costs = plan.count([context[index].text for index in upgrades])
     for index, cost in zip(upgrades, costs, strict=True):
-        more = plan.sizes.texts[index] - cost
+        more = plan.sizes.texts[index] - cost - _SEAM
         if more <= left:
             context[index] = Part(index, "full", plan.texts[index])
             left -= more
     return left
 
 
-def _settle(plan: Plan, focal: list[int], context: list[Part]) -> Draft:
-    """Composes the text, counts it, and takes context away, the farthest first, until it is in the budget."""
-    own = [Part(index, "full", plan.texts[index]) for index in focal]
+def drafts(plan: Plan, groups: list[list[int]]) -> list[Draft]:
+    """The chunk of each group of focal declarations, with context as far as the budget goes."""
+    contexts = [_context(plan, focal) for focal in groups]
+    made = [_compose(plan, focal, context) for focal, context in zip(groups, contexts, strict=True)]
+    counts = count(plan.counter, [text for _, text in made])
+    return [
+        Draft(focal, parts, text, tokens)
+        if tokens <= plan.budget or not context
+        else _settle(plan, focal, context, tokens)
+        for focal, context, (parts, text), tokens in zip(groups, contexts, made, counts, strict=True)
+    ]
+
+
+def _settle(plan: Plan, focal: list[int], context: list[Part], tokens: int) -> Draft:
+    """Takes context away, the farthest first, until the whole is in the budget."""
     while True:
-        parts = [*own, *_matched(plan, own, context)]
-        text = compose(plan.file, parts)
-        tokens = count(plan.counter, [text])[0]
-        if tokens <= plan.budget or not context:
-            return Draft(focal, parts[len(own) :], text, tokens)
         excess = tokens - plan.budget
         while context and excess > 0:
-            excess -= count(plan.counter, [context.pop().text])[0]
+            excess -= plan.count([context.pop().text])[0]
+        parts, text = _compose(plan, focal, context)
+        (tokens,) = count(plan.counter, [text])
+        if tokens <= plan.budget or not context:
+            return Draft(focal, parts, text, tokens)
+
+
+def _compose(plan: Plan, focal: list[int], context: list[Part]) -> tuple[list[Part], bytes]:
+    own = [Part(index, "full", plan.texts[index]) for index in focal]
+    shown = _matched(plan, own, context)
+    return shown, compose(plan.file, [*own, *shown])
 
 
 def _matched(plan: Plan, own: list[Part], context: list[Part]) -> list[Part]:
     """The context with its outlines showing what all the declarations shown in full want to see."""
-    wanted = wanted_words(part.text for part in [*own, *context] if part.form == "full")
+    wanted = plan.wanted(part for part in [*own, *context] if part.form == "full")
     return [
         part
         if part.form == "full"
@@ -150,4 +188,5 @@ def _matched(plan: Plan, own: list[Part], context: list[Part]) -> list[Part]:
 
 
 def count(counter: TokenCounter, texts: list[bytes]) -> list[int]:
+    """Tokens of texts in bytes; what is not UTF-8 counts as the replacement character."""
     return counter.count([text.decode("utf-8", "replace") for text in texts])

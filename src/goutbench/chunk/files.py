@@ -2,7 +2,7 @@
 
 from dataclasses import replace
 
-from goutbench.chunk.context import Draft, Plan, draft, make_plan, shortened
+from goutbench.chunk.context import Draft, Plan, drafts, make_plan, shortened
 from goutbench.chunk.evidence import exercises
 from goutbench.chunk.graph import partition
 from goutbench.chunk.render import keys
@@ -12,6 +12,7 @@ from goutbench.records import Chunk, Shown, short_hash
 
 BUDGET = 15_360  # the paper's, in tokens
 _FOCAL_SHARE = 0.75  # of the budget, at most, for focal declarations; the rest is for what they refer to
+_LONG = 4  # bytes a token, on which a file is so long that its parts are counted rather than the whole
 
 
 def chunk_file(
@@ -32,21 +33,22 @@ def chunk_file(
     bound = counter.at_most(source)
     if bound is not None and bound <= budget:
         return [_whole(source, None, budget, pair_id)]
-    tokens = counter.count([source.decode("utf-8", "replace")])[0]
-    file = parse(source) if tokens > budget else None
-    if file is None or not file.declarations:
-        return [_whole(source, tokens, budget, pair_id)]
-    plan, drafts = cut(file, budget, counter)
+    file = parse(source)
+    plan = make_plan(file, budget, counter) if len(source) > _LONG * budget else None
+    if plan is None or sum(plan.sizes.texts) < 1.1 * budget:
+        (tokens,) = counter.count([source.decode("utf-8", "replace")])
+        if tokens <= budget or not file.declarations:
+            return [_whole(source, tokens, budget, pair_id)]
+    plan = plan or make_plan(file, budget, counter)
+    made = cut(plan)
     if shorten:
-        drafts = [shortened(plan, made) if made.tokens > budget else made for made in drafts]
-    return [record(plan, d, "part", pair_id, index, len(drafts)) for index, d in enumerate(drafts)]
+        made = [shortened(plan, draft) if draft.tokens > budget else draft for draft in made]
+    return [_record(plan, draft, "part", pair_id, index, len(made)) for index, draft in enumerate(made)]
 
 
-def cut(file: GoFile, budget: int, counter: TokenCounter) -> tuple[Plan, list[Draft]]:
-    """Cuts a file even if it is within the budget; the drafts come with the plan they were made from."""
-    plan = make_plan(file, budget, counter)
-    groups = partition(plan.edges, plan.sizes, int(budget * _FOCAL_SHARE))
-    return plan, [made for group in groups for made in _drafts(plan, group)]
+def cut(plan: Plan) -> list[Draft]:
+    """The pieces of a planned file, even where it is within the budget."""
+    return _drafts(plan, partition(plan.edges, plan.sizes, int(plan.budget * _FOCAL_SHARE)))
 
 
 def function_chunks(
@@ -63,13 +65,14 @@ def function_chunks(
     """
     file = parse(source)
     plan = make_plan(file, budget, counter or token_counter())
-    focal = [i for i, d in enumerate(file.declarations) if d.kind in ("func", "method")]
+    focal = [[i] for i, d in enumerate(file.declarations) if d.kind in ("func", "method")]
     found = exercises(file, parse(tests)) if tests is not None else {}
-    chunks = [record(plan, draft(plan, [i]), "function", pair_id, n, len(focal)) for n, i in enumerate(focal)]
-    return [replace(chunk, tests=found.get(i, ())) for chunk, i in zip(chunks, focal, strict=True)]
+    made = drafts(plan, focal)
+    chunks = [_record(plan, draft, "function", pair_id, n, len(made)) for n, draft in enumerate(made)]
+    return [replace(chunk, tests=found.get(i, ())) for chunk, (i,) in zip(chunks, focal, strict=True)]
 
 
-def record(plan: Plan, made: Draft, kind: str, pair_id: str, index: int, count: int) -> Chunk:
+def _record(plan: Plan, made: Draft, kind: str, pair_id: str, index: int, count: int) -> Chunk:
     """The record of a draft: the `index`-th of `count` chunks."""
     names, declarations = keys(plan.file), plan.file.declarations
     in_full = {*made.focal, *(part.index for part in made.context if part.form == "full")}
@@ -95,13 +98,16 @@ def record(plan: Plan, made: Draft, kind: str, pair_id: str, index: int, count: 
     )
 
 
-def _drafts(plan: Plan, group: list[int]) -> list[Draft]:
-    """One draft, or several where tokens do not add up and the group turns out too long."""
-    made = draft(plan, group)
-    if made.tokens <= plan.budget or len(group) == 1:
-        return [made]
-    middle = len(group) // 2
-    return [*_drafts(plan, group[:middle]), *_drafts(plan, group[middle:])]
+def _drafts(plan: Plan, groups: list[list[int]]) -> list[Draft]:
+    """Drafts of the groups; a group that turns out too long, since tokens do not add up, is halved."""
+    made = []
+    for draft in drafts(plan, groups):
+        middle = len(draft.focal) // 2
+        if draft.tokens > plan.budget and middle:
+            made += _drafts(plan, [draft.focal[:middle], draft.focal[middle:]])
+        else:
+            made.append(draft)
+    return made
 
 
 def _whole(source: bytes, tokens: int | None, budget: int, pair_id: str) -> Chunk:

@@ -1,4 +1,4 @@
-"""Makes one declaration that is over the budget shorter, where the user asks for it: it stays Go that parses."""
+"""Makes a declaration that is over the budget shorter, where the user asks for it: still Go that parses."""
 
 from bisect import bisect_left
 from collections.abc import Callable, Iterator
