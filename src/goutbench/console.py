@@ -65,19 +65,21 @@ def _bars(items: int) -> Iterator[Callable[[Step], None]]:
                 progress.console.print(f"{step.repository}: {note}", highlight=False)
                 progress.update(whole, completed=finished, count=f"{finished}/{items}")
                 return
-            if step.repository not in rows:
-                rows[step.repository] = progress.add_task(
-                    step.repository, total=None, count="", rate="", stage=""
+            row = rows.get(step.repository)
+            task = next((task for task in progress.tasks if task.id == row), None)
+            if task is None or task.fields["stage"] != step.stage:
+                # a new row for each stage: a task's known total cannot become unknown again
+                if row is not None:
+                    progress.remove_task(row)
+                row = progress.add_task(
+                    step.repository, total=step.total, count="", rate="", stage=step.stage
                 )
-            row = rows[step.repository]
-            task = next(task for task in progress.tasks if task.id == row)
-            if task.fields["stage"] != step.stage:
-                progress.reset(row, total=step.total)
-            count = f"{step.done:,}/{step.total:,}" if step.total else f"{step.done:,}" if step.done else ""
+                rows[step.repository] = row
+                task = next(task for task in progress.tasks if task.id == row)
+            count = f"{step.done:,}" if step.done else ""
+            count += f"/{step.total:,}" if step.total else ""
             rate = f"{task.speed:,.0f}/s" if task.speed else ""
-            progress.update(
-                row, completed=step.done, total=step.total, stage=step.stage, count=count, rate=rate
-            )
+            progress.update(task.id, completed=step.done, count=count, rate=rate)
 
         yield show
 

@@ -45,12 +45,14 @@ def curate_repository(source: Source, config: RepositoryConfig, progress: Progre
         rejection = content_rejection(content, config.filters)
         if rejection is not None:
             refused[path] = rejection
+    progress("reading licences", 0, None)
     found = _licences(source, config, matches, entries, contents)
     if config.licence == "permissive":
         refused |= _licence_rejections(found, refused)
     kept = [match for match in matches if match.code not in refused and match.test not in refused]
 
     paths = {path for match in kept for path in (match.code, match.test)}
+    progress("reading history", 0, None)
     history = source.history(paths, lambda seen: progress("reading history", seen, None))
     progress("writing", 0, None)
     pairs = tuple(_pair(source, config, match, contents, found[match.code], history) for match in kept)
