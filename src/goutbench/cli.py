@@ -158,6 +158,7 @@ def execute(
         str, typer.Option(help="Other test files of the package: `all`, `needed` or `none`.")
     ] = "all",
     test_seconds: Annotated[float, typer.Option(min=1.0, help="Limit of one run.")] = 60.0,
+    memory_mib: Annotated[int, typer.Option(min=16, help="Data of one process of a run, in MiB.")] = 2048,
     build_seconds: Annotated[float, typer.Option(min=1.0, help="Limit of one build.")] = 300.0,
     work: Annotated[
         Path | None, typer.Option(help="Trees and caches. [$GOUTBENCH_CACHE, else the user's cache folder]")
@@ -180,6 +181,7 @@ def execute(
         mutants=mutants,
         seed=seed,
         test_seconds=test_seconds,
+        memory_mib=memory_mib,
         build_seconds=build_seconds,
     )
     if prepare:

@@ -5,7 +5,7 @@ from dataclasses import replace
 from pathlib import Path
 
 from goutbench.execute.bench import Bench
-from goutbench.execute.build import Build, environment_fault
+from goutbench.execute.build import Build, compile_test, environment_fault
 from goutbench.execute.subject import Subject
 from goutbench.golang.gate import GateRequest, GateResult, check
 from goutbench.golang.syntax import package_name, parse
@@ -71,14 +71,30 @@ def refused_by_gate(
 
 
 def build_failed(
-    bench: Bench, subject: Subject, build: Build, record: Execution, removed: tuple[str, ...]
+    bench: Bench, subject: Subject, build: Build, record: Execution, removed: tuple[str, ...], folder: Path
 ) -> Execution:
-    """The record of a candidate without a binary."""
-    broken = "" if build.infra else _broken_without(bench, subject, removed, build.evidence)
-    if build.infra or broken:
-        return replace(record, reason=broken or build.reason, evidence=build.evidence)
-    status = "NO_TESTS_RAN" if build.reason == "no-test-files" else "BUILD_FAILED"
-    return replace(record, status=status, reason=build.reason, evidence=build.evidence)
+    """The record of a candidate that the gate let through and that has no binary all the same.
+
+    That is rare, so it is worth a build without any candidate: when it fails too, this machine is at fault.
+    """
+    if build.reason == "no-test-files":
+        return replace(record, status="NO_TESTS_RAN", reason=build.reason, evidence=build.evidence)
+    reason = build.reason
+    if not build.infra:
+        files = {subject.test: _empty(subject), **dict.fromkeys(removed)}
+        empty = compile_test(
+            subject,
+            files,
+            folder,
+            sandbox=bench.sandbox,
+            place=bench.place,
+            options=bench.options,
+            cover=True,
+        )
+        if empty.binary is not None or empty.reason == "no-test-files":
+            return replace(record, status="BUILD_FAILED", reason=reason, evidence=build.evidence)
+        reason = "package-broken"
+    return replace(record, status="INFRA_FAILURE", reason=reason, evidence=build.evidence)
 
 
 def _broken_without(bench: Bench, subject: Subject, removed: tuple[str, ...], words: str) -> str:
@@ -91,10 +107,15 @@ def _broken_without(bench: Bench, subject: Subject, removed: tuple[str, ...], wo
         return ""
     key = (subject.package / subject.test, ",".join(removed))
     if key not in bench.baselines:
-        name = package_name((subject.package / subject.focal).read_bytes()) or "main"
-        request = GateRequest(subject.package, subject.test, f"package {name}\n".encode(), removed)
+        request = GateRequest(subject.package, subject.test, _empty(subject), removed)
         bench.baselines[key] = "package-broken" if check(bench.helper(subject), request).errors else ""
     return bench.baselines[key]
+
+
+def _empty(subject: Subject) -> bytes:
+    """A test file of the focal file's package with nothing in it."""
+    name = package_name((subject.package / subject.focal).read_bytes()) or "main"
+    return f"package {name}\n".encode()
 
 
 def _undefined(result: GateResult) -> set[str]:

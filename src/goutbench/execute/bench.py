@@ -9,6 +9,7 @@ from goutbench.execute.sandbox import Sandbox
 from goutbench.execute.subject import Subject
 from goutbench.execute.workplace import Workplace
 from goutbench.golang.helper import GoHelper
+from goutbench.golang.mutate import MutationPlan
 from goutbench.golang.toolchain import Toolchain
 
 
@@ -17,7 +18,7 @@ class Bench:
     """`worker` chooses the user id of the runs; `salt` hides the mutants' switch from candidates.
 
     `helpers` has the resident Go helper of each toolchain, started on first use. `baselines` remembers
-    whether a package type-checks without any candidate.
+    whether a package type-checks without any candidate, `plans` the mutants of each focal file.
     """
 
     place: Workplace
@@ -27,6 +28,7 @@ class Bench:
     salt: bytes
     helpers: dict[Toolchain, GoHelper] = field(default_factory=dict)
     baselines: dict[tuple[Path, str], str] = field(default_factory=dict)
+    plans: dict[Path, MutationPlan] = field(default_factory=dict)
 
     def helper(self, subject: Subject) -> GoHelper:
         """The gate's process; its environment is the build's, so that both see the same modules."""

@@ -95,7 +95,7 @@ def compile_test(
     reason, infra = "compile-error", False
     if not outcome.started:
         reason, infra = "sandbox", True
-    elif outcome.stopped or outcome.memory_exceeded or "signal: killed" in text:
+    elif outcome.stopped or outcome.memory_exceeded or _exhausted(text):
         reason = "compile-limit"
         text = f"the compiler was stopped at a limit ({outcome.stopped or 'memory or CPU'})\n{text}"
     elif outcome.ok:
@@ -103,6 +103,10 @@ def compile_test(
     elif fault := environment_fault(text, subject.test):
         reason, infra = fault, True
     return Build(None, reason, text, infra, outcome.cpu_seconds)
+
+
+def _exhausted(text: str) -> bool:
+    return any(words in text for words in ("signal: killed", "out of memory", "cannot allocate memory"))
 
 
 def environment_fault(text: str, candidate: str) -> str:

@@ -22,6 +22,7 @@ from goutbench.execute.prepare import Prepared, prepare_modules, toolchain_for
 from goutbench.execute.sandbox import Sandbox, choose
 from goutbench.execute.subject import Subject, find_subject
 from goutbench.execute.workplace import Workplace, default_root, open_workplace
+from goutbench.golang.helper import HelperFault
 from goutbench.golang.toolchain import Toolchain, build_helper, find_toolchain
 from goutbench.records import Candidate, Execution, short_hash
 
@@ -69,7 +70,7 @@ def evaluate(
     """
     options = options or Options()
     site = open_site(work=work, unsafe=unsafe)
-    finder = _Finder(site, repositories, sources or {})
+    finder = Finder(site, repositories, sources or {})
     todo = list(candidates)
     known = journal.load(out) if out else {}
     results: dict[int, Execution] = {}
@@ -114,7 +115,7 @@ def prepare(
     """Download what the pairs' modules need, with the user's GOPROXY. Raises SourceError for a repository
     that is not in the cache."""
     site = open_site(work=work, unsafe=unsafe)
-    finder = _Finder(site, repositories, sources or {})
+    finder = Finder(site, repositories, sources or {})
     modules = set()
     for pair in pairs:
         tree = finder.tree(pair.repository, pair.revision)
@@ -123,7 +124,7 @@ def prepare(
     yield from prepare_modules(modules, site.toolchain, site.place)
 
 
-class _Finder:
+class Finder:
     """Trees and subjects, each found once."""
 
     def __init__(self, site: Site, repositories: Path, sources: Mapping[str, str]) -> None:
@@ -156,7 +157,7 @@ class _Finder:
 def _place(
     candidate: Candidate,
     pairs: Mapping[str, PairLike],
-    finder: _Finder,
+    finder: Finder,
     barred: Mapping[str, str],
     options: Options,
 ) -> Subject | Execution:
@@ -191,6 +192,8 @@ def _fan_out(
             stack.enter_context(closing(bench))
             free.put(bench)
         check_canary(benches[0], site.toolchain)
+        for bench in benches:
+            _warm(bench, [subject for _, subject, _ in jobs])
         finished: queue.SimpleQueue[tuple[int, Execution] | BaseException] = queue.SimpleQueue()
 
         def work(number: int, subject: Subject, candidate: Candidate) -> None:
@@ -211,6 +214,20 @@ def _fan_out(
             if isinstance(result, BaseException):
                 raise result
             yield result
+
+
+def _warm(bench: Bench, subjects: list[Subject]) -> None:
+    """Load every package with one `go list` for each module, and not one for each package.
+
+    One bench after the other: two at once would compile the same dependencies twice.
+    """
+    modules: dict[tuple[Toolchain, Path], dict[Path, Subject]] = {}
+    for subject in subjects:
+        modules.setdefault((subject.toolchain, subject.module), {})[subject.package] = subject
+    for packages in modules.values():
+        # what cannot be loaded gets its record when its turn comes
+        with contextlib.suppress(HelperFault):
+            bench.helper(next(iter(packages.values()))).warm(sorted(packages))
 
 
 def install_keeper(toolchain: Toolchain, root: Path) -> Path:

@@ -79,7 +79,7 @@ def _climb(
     )
     record = replace(record, build_seconds=build.cpu_seconds)
     if build.binary is None:
-        return build_failed(bench, subject, build, record, removed)
+        return build_failed(bench, subject, build, record, removed, folder)
     record = replace(record, rung="build")
     if checked.excluded or not tests:
         reason = "excluded-by-build-constraints" if checked.excluded else "no-tests-declared"
@@ -187,8 +187,17 @@ def _mutation(
     record: Execution,
 ) -> Execution:
     subject = target.subject
-    plan = mutants(bench.helper(subject), subject.package, subject.package / subject.focal, salt=bench.salt)
+    focal = subject.package / subject.focal
+    if focal not in bench.plans:
+        bench.plans[focal] = mutants(bench.helper(subject), subject.package, focal, salt=bench.salt)
     result = mutate(
-        target, plan, files, tests, first, place=bench.place, sandbox=bench.sandbox, options=bench.options
+        target,
+        bench.plans[focal],
+        files,
+        tests,
+        first,
+        place=bench.place,
+        sandbox=bench.sandbox,
+        options=bench.options,
     )
     return replace(record, mutation=result, rung="mutation" if result.score is not None else record.rung)

@@ -13,7 +13,8 @@ the candidate lacks, or none."""
 @dataclass(frozen=True, slots=True)
 class Options:
     """`repeat` is how often a passing candidate runs in all; `mutants` is None for no mutation testing, 0 for
-    all mutants, else the size of the sample. Seconds are wall time of one build or one run."""
+    all mutants, else the size of the sample. Seconds are wall time of one build or one run. A process of
+    a run gets `memory_mib` of data, all of them together half as much again (where a cgroup can be made)."""
 
     siblings: str = "all"
     repeat: int = 3
@@ -22,6 +23,7 @@ class Options:
     mutants: int | None = None
     seed: int = 1
     test_seconds: float = 60.0
+    memory_mib: int = 2048
     build_seconds: float = 300.0
 
     def __post_init__(self) -> None:

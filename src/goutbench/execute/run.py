@@ -9,7 +9,7 @@ from goutbench.execute.build import readable
 from goutbench.execute.cover import EMPTY, Coverage, read_profile
 from goutbench.execute.options import Options
 from goutbench.execute.process import Outcome
-from goutbench.execute.sandbox import GIB, MIB, Command, Limits, Sandbox
+from goutbench.execute.sandbox import MIB, Command, Limits, Sandbox
 from goutbench.execute.subject import Subject
 from goutbench.execute.workplace import Workplace
 from goutbench.golang.testoutput import TestOutput, evidence, parse_output
@@ -82,11 +82,11 @@ def command_for(
         mounts=_account(place, sandbox, target) + (((subject.package, _COPY),) if target.private else ()),
         tmpfs=(subject.package,) if target.private else (),
         limits=Limits(
-            wall=options.test_seconds + 10,
+            wall=options.test_seconds + 5,
             cpu=int(options.test_seconds * 2),
             # the race detector maps terabytes of shadow memory, which RLIMIT_DATA would count
-            data=0 if options.race else 2 * GIB,
-            memory=3 * GIB,
+            data=0 if options.race else options.memory_mib * MIB,
+            memory=options.memory_mib * MIB * 3 // 2,
             file_size=64 * MIB,
         ),
         worker=target.worker,
@@ -137,7 +137,7 @@ def judge(outcome: Outcome, tests: Sequence[str], *, profiled: bool, options: Op
     testing package's own last word, and the cover profile that it writes after everything else when one was
     asked for. Any of them alone can be forged by the test.
     """
-    output = parse_output(outcome.stdout)
+    output = parse_output(outcome.stdout, outcome.stderr)
     status, reason = _judge(outcome, output, tests, profiled=profiled, options=options)
     words = "" if status == "PASSED" else evidence(outcome.stdout, outcome.stderr)
     wall = sum(report.wall_seconds for report in outcome.reports)
@@ -175,7 +175,7 @@ def _judge_failure(outcome: Outcome, output: TestOutput, options: Options) -> tu
         return "TESTS_FAILED", "data-race"
     if b"out of memory" in outcome.stderr or b"cannot allocate memory" in outcome.stderr:
         return "TESTS_FAILED", "memory-limit"
-    if output.panic or b"panic: " in outcome.stderr or b"fatal error: " in outcome.stderr:
+    if output.panic:
         return "TESTS_FAILED", "panic"
     if outcome.exit_code > 128:
         return "TESTS_FAILED", "killed-by-signal"

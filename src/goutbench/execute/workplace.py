@@ -83,7 +83,10 @@ def open_workplace(root: Path, sandbox: Sandbox) -> Workplace:
             folder.mkdir(mode=0o755, exist_ok=True)
         if os.geteuid() == 0:
             compiler = sandbox.user_id(COMPILER)
-            if place.build_cache.stat().st_uid != compiler:
+            # the gate's `go list` runs as root and must not be the one that makes the cache's folders
+            for number in range(256):
+                (place.build_cache / f"{number:02x}").mkdir(mode=0o755, exist_ok=True)
+            if any(path.stat().st_uid != compiler for path in (place.build_cache, place.build_cache / "ff")):
                 _give_tree(place.build_cache, compiler)
     except OSError as error:
         raise StorageError(f"no workplace: {error}", where=str(root), mend="give --work DIR") from error

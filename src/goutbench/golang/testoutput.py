@@ -39,8 +39,9 @@ class TestOutput:
         return frozenset((*self.passed, *self.failed, *self.skipped, *self.unfinished))
 
 
-def parse_output(output: bytes) -> TestOutput:
-    """Read a whole output; bytes that are no frame are ignored."""
+def parse_output(output: bytes, errors: bytes = b"") -> TestOutput:
+    """Read a whole output; bytes that are no frame are ignored. A crash is looked for in `errors`, too:
+    there the runtime writes its own."""
     results: dict[str, set[str]] = {}
     ended = ""
     for match in _FRAME.finditer(output):
@@ -51,7 +52,7 @@ def parse_output(output: bytes) -> TestOutput:
             results.setdefault(_text(name), set()).add(verdict.decode())
         elif action == b"RUN" and b"/" not in started:
             results.setdefault(_text(started), set())
-    crash = _PANIC.search(output)
+    crash = _PANIC.search(errors) or _PANIC.search(output)
     return TestOutput(
         passed=_with(results, {"PASS"}),
         failed=tuple(name for name, seen in results.items() if "FAIL" in seen or len(seen) > 1),
@@ -59,7 +60,7 @@ def parse_output(output: bytes) -> TestOutput:
         unfinished=_with(results, set()),
         ended=ended,
         panic=_text(crash.group(0).strip()) if crash else "",
-        timed_out=_TIMEOUT in output,
+        timed_out=_TIMEOUT in output or _TIMEOUT in errors,
     )
 
 

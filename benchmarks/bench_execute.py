@@ -1,0 +1,326 @@
+"""Measure execution: cost against raw `go test`, what references reach, flakes, hostile tests, resuming.
+
+    bench_execute.py pipeline --dataset DIR --repos CACHE [--pairs 30] [--cold 3]
+    bench_execute.py references --dataset DIR --repos CACHE [--pairs 30] [--repeat 3] [--prepare]
+    bench_execute.py flakes [--repeat 10]
+    bench_execute.py hostile
+    bench_execute.py resume --dataset DIR --repos CACHE [--pairs 12]
+
+All CPU times are user plus system seconds of this process and of all its children (getrusage). `pipeline`
+runs the gate, the build, the sandboxed run and the coverage of reference tests with two workers and warm
+caches; each candidate gets a comment of its own, so that its package really is compiled, and the raw
+`go test -cover` gets the same through an overlay. The cold runs copy the tree and start with an empty build
+cache. Samples are seeded and drawn, before anything is run, from the pairs that are meant for Linux.
+"""
+
+import argparse
+import json
+import random
+import re
+import resource
+import shutil
+import statistics
+import subprocess
+import sys
+import tempfile
+import time
+from collections import Counter
+from collections.abc import Callable
+from dataclasses import replace
+from pathlib import Path
+from typing import Any
+
+from goutbench.execute import Options, evaluate, prepare
+from goutbench.execute.campaign import Finder, Site, open_site
+from goutbench.execute.inputs import PairPlace, read_places, read_sources, reference_candidates
+from goutbench.execute.subject import Subject
+from goutbench.golang.toolchain import go_env
+from goutbench.records import Candidate, Execution
+
+
+def cpu_seconds() -> float:
+    used = [resource.getrusage(who) for who in (resource.RUSAGE_SELF, resource.RUSAGE_CHILDREN)]
+    return sum(usage.ru_utime + usage.ru_stime for usage in used)
+
+
+def measured(action: Callable[[], Any]) -> tuple[Any, float, float]:
+    wall, cpu = time.monotonic(), cpu_seconds()
+    result = action()
+    return result, cpu_seconds() - cpu, time.monotonic() - wall
+
+
+def sample(dataset: Path, size: int, seed: int) -> tuple[dict[str, PairPlace], list[Candidate]]:
+    places = read_places(dataset)
+    chosen = sorted(c.pair_id for c in reference_candidates(dataset) if for_linux(c, places[c.pair_id]))
+    random.Random(seed).shuffle(chosen)
+    only = set(chosen[:size])
+    return places, list(reference_candidates(dataset, only))
+
+
+def for_linux(candidate: Candidate, place: PairPlace) -> bool:
+    """Whether neither name nor build constraint sends the pair to another system."""
+    others = (
+        "windows|darwin|freebsd|netbsd|openbsd|plan9|solaris|js|wasm|arm64|s390x|ppc64x|ppc64|riscv64|ignore"
+    )
+    if re.search(rf"_({others})(_test)?\.go$", f"{place.code_path}\n{place.test_path}", re.MULTILINE):
+        return False
+    return not re.search(
+        rf"^//go:build .*(?<!!)\b({others}|race|goexperiment)\b", candidate.code, re.MULTILINE
+    )
+
+
+def touched(candidates: list[Candidate], nonce: str) -> list[Candidate]:
+    return [replace(c, id=f"{c.id}-{nonce}", code=f"{c.code}\n// {nonce}\n") for c in candidates]
+
+
+def pipeline(arguments: argparse.Namespace) -> None:
+    places, candidates = sample(arguments.dataset, arguments.pairs, arguments.seed)
+    sources = read_sources(arguments.dataset)
+    options = Options(repeat=1)
+
+    def ours(nonce: str) -> list[Execution]:
+        return evaluate(
+            touched(candidates, nonce), places, repositories=arguments.repos, options=options,
+            workers=2, work=arguments.work, sources=sources,
+        )  # fmt: skip
+
+    site = open_site(work=arguments.work)
+    finder = Finder(site, arguments.repos, sources)
+    subjects = {c.pair_id: finder.subject(places[c.pair_id]) for c in candidates}
+    records = ours(f"warm {time.time_ns()}")
+    passing = [record for record in records if record.status == "PASSED"]
+    if len(passing) < len(candidates):
+        print(f"{len(candidates) - len(passing)} references do not pass; they are run all the same")
+    before = set(site.place.trees.iterdir())
+    records, ours_cpu, ours_wall = measured(lambda: ours(f"timed {time.time_ns()}"))
+    copies = len(set(site.place.trees.iterdir()) - before)
+    declared = {record.pair_id: record.declared for record in records}
+    tested = [c for c in candidates if declared[c.pair_id]]
+    raw = Raw(site, subjects, declared)
+    for candidate in touched(tested, f"warm {time.time_ns()}"):
+        raw.run(candidate, site.place.build_cache)
+    codes, raw_cpu, raw_wall = measured(
+        lambda: [raw.run(c, site.place.build_cache) for c in touched(tested, f"timed {time.time_ns()}")]
+    )
+    cold = [raw.run_cold(c) for c in tested[: arguments.cold]]
+    count = len(candidates)
+    cold_each = statistics.mean(cold) if cold else float("nan")
+    rows = [
+        ("pairs (raw: those with tests)", f"{count} ({len(tested)}; {codes.count(0)} pass raw)"),
+        ("ours, CPU s per pair", f"{ours_cpu / count:.2f}"),
+        ("ours, wall s in all, 2 workers", f"{ours_wall:.1f}"),
+        ("of it gate / build / run, s per pair", " / ".join(
+            f"{statistics.mean(getattr(r, name) for r in records):.3f}"
+            for name in ("gate_seconds", "build_seconds", "run_seconds"))),
+        ("raw go test -cover, CPU s per pair", f"{raw_cpu / len(tested):.2f} (wall {raw_wall:.1f} s in all)"),
+        ("ours ÷ raw", f"{(ours_cpu / count) / (raw_cpu / len(tested)):.2f}"),
+        (f"fresh copy + cold cache, CPU s per pair ({len(cold)} pairs)", f"{cold_each:.1f}"),
+        ("cold ÷ ours", f"{cold_each / (ours_cpu / count):.1f}"),
+        ("worktree copies made", str(copies)),
+    ]  # fmt: skip
+    table(rows)
+
+
+class Raw:
+    """`go test -cover` as a user would type it, outside any sandbox: reference tests only."""
+
+    def __init__(
+        self, site: Site, subjects: dict[str, Subject], declared: dict[str, tuple[str, ...]]
+    ) -> None:
+        self.site, self.subjects, self.declared = site, subjects, declared
+
+    def run(self, candidate: Candidate, cache: Path, package: Path | None = None) -> int:
+        subject = self.subjects[candidate.pair_id]
+        with tempfile.TemporaryDirectory() as folder:
+            (Path(folder) / "test.go").write_text(candidate.code)
+            target = (package or subject.package) / subject.test
+            overlay = Path(folder) / "overlay.json"
+            overlay.write_text(json.dumps({"Replace": {str(target): f"{folder}/test.go"}}))
+            env = go_env(subject.toolchain, cache=cache, modcache=self.site.place.module_cache)
+            env |= {"CGO_ENABLED": "0", "GOROOT": "", "PWD": str(package or subject.package)}
+            names = "|".join(self.declared[candidate.pair_id])
+            done = subprocess.run(
+                [subject.toolchain.go, "test", "-cover", "-count=1", "-timeout=60s", f"-overlay={overlay}",
+                 f"-run=^({names})$", "."],
+                cwd=package or subject.package, env=env, capture_output=True, check=False,
+            )  # fmt: skip
+        return done.returncode
+
+    def run_cold(self, candidate: Candidate) -> float:
+        """CPU seconds of one pair with a fresh copy of its tree and an empty cache."""
+        subject = self.subjects[candidate.pair_id]
+        source = subject.tree.goroot or subject.tree.root
+        with tempfile.TemporaryDirectory() as folder:
+
+            def cold() -> None:
+                copy = Path(folder) / "copy"
+                subprocess.run(["cp", "-R", str(source), str(copy)], check=True)
+                package = copy / subject.package.relative_to(source.resolve())
+                go = copy / "bin" / "go"
+                toolchain = (
+                    replace(subject.toolchain, go=go, goroot=copy) if go.exists() else subject.toolchain
+                )
+                self.subjects[candidate.pair_id] = replace(subject, toolchain=toolchain)
+                self.run(candidate, Path(folder) / "cache", package)
+                self.subjects[candidate.pair_id] = subject
+
+            return measured(cold)[1]
+
+
+def references(arguments: argparse.Namespace) -> None:
+    places, candidates = sample(arguments.dataset, arguments.pairs, arguments.seed)
+    sources = read_sources(arguments.dataset)
+    if arguments.prepare:
+        wanted = [places[c.pair_id] for c in candidates]
+        for done in prepare(wanted, repositories=arguments.repos, work=arguments.work, sources=sources):
+            print(f"{done.what}: {done.problem}")
+    records, cpu, wall = measured(
+        lambda: evaluate(
+            candidates, places, repositories=arguments.repos, options=Options(repeat=arguments.repeat),
+            workers=2, work=arguments.work, sources=sources,
+        )
+    )  # fmt: skip
+    counts = Counter(record.status for record in records)
+    table(
+        [
+            ("references", str(len(records))),
+            *((status, str(count)) for status, count in counts.most_common()),
+            ("cover their focal file", str(sum(record.covered > 0 for record in records))),
+            ("CPU s, wall s", f"{cpu:.1f}, {wall:.1f}"),
+        ]
+    )
+    for record in records:
+        if record.status != "PASSED":
+            words = " ".join(record.evidence.split())[:300]
+            name = places[record.pair_id].test_path
+            print(f"- {name}: {record.status} {record.reason} {record.flaky} {words}")
+
+
+def hostile(arguments: argparse.Namespace) -> None:
+    suite = Path(__file__).parents[1] / "tests" / "execute" / "test_execute_hostile.py"
+    done = subprocess.run([sys.executable, "-m", "pytest", "-q", str(suite)], check=False)
+    raise SystemExit(done.returncode)
+
+
+def resume(arguments: argparse.Namespace) -> None:
+    """Kill a run with SIGKILL in the middle, resume it, and compare with a run that nobody disturbed."""
+    _, candidates = sample(arguments.dataset, arguments.pairs, arguments.seed)
+    with tempfile.TemporaryDirectory() as folder:
+        small = Path(folder) / "dataset"
+        (small / "data").mkdir(parents=True)
+        write_small(arguments.dataset, small, {c.pair_id for c in candidates})
+        runs = {name: Path(folder) / name for name in ("killed", "whole")}
+        command = [sys.executable, "-m", "goutbench", "execute", "--reference", "--repeat", "1"]
+        command += ["--workers", "2", "--dataset", str(small), "--repos", str(arguments.repos.resolve())]
+        command += ["--work", str(arguments.work)] if arguments.work else []
+        victim = subprocess.Popen([*command, "--out", str(runs["killed"])], stderr=subprocess.DEVNULL)
+        journal = runs["killed"] / "executions.jsonl"
+        while victim.poll() is None and lines(journal) < len(candidates) // 2:
+            time.sleep(0.02)
+        victim.kill()
+        victim.wait()
+        first = {json.loads(line)["id"]: line for line in read_lines(journal)}
+        again = {}
+        for name in ("killed", "whole"):
+            subprocess.run([*command, "--out", str(runs[name])], check=True, capture_output=True)
+            again[name] = [json.loads(line) for line in read_lines(runs[name] / "executions.jsonl")]
+        identifiers = Counter(record["id"] for record in again["killed"])
+        kept = sum(
+            json.dumps(record, separators=(",", ":")) == first.get(record["id"]) for record in again["killed"]
+        )
+        stable = [
+            sorted(
+                json.dumps({k: v for k, v in record.items() if not k.endswith("_seconds")}) for record in rows
+            )
+            for rows in again.values()
+        ]
+        table(
+            [
+                ("finished before kill -9", str(len(first))),
+                ("kept byte for byte after resuming", str(kept)),
+                ("run twice", str(sum(count > 1 for count in identifiers.values()))),
+                ("records in the end", f"{len(identifiers)} of {len(candidates)}"),
+                ("identical to an undisturbed run (but for seconds)", str(stable[0] == stable[1])),
+            ]
+        )
+
+
+def write_small(dataset: Path, target: Path, wanted: set[str]) -> None:
+    import pyarrow.compute as pc
+    import pyarrow.parquet as pq
+
+    for file in (dataset / "data").glob("*.parquet"):
+        rows = pq.read_table(file)
+        pq.write_table(
+            rows.filter(pc.is_in(rows["id"], pc.SetLookupOptions(list(wanted)))), target / "data" / file.name
+        )
+    shutil.copy(dataset / "repos.lock.yaml", target)
+
+
+def read_lines(path: Path) -> list[str]:
+    return path.read_text().splitlines() if path.exists() else []
+
+
+def lines(path: Path) -> int:
+    return len(read_lines(path))
+
+
+def flakes(arguments: argparse.Namespace) -> None:
+    """Ten planted flakes of ten kinds, each as a candidate for the small test module."""
+    root = Path(__file__).parents[1] / "tests" / "data" / "execute"
+    with tempfile.TemporaryDirectory(dir="/var/tmp") as folder:
+        shutil.copytree(root / "calc", Path(folder) / "example" / "calc")
+        Path(folder).chmod(0o755)
+        place = {"calc": PairPlace("calc", "example/calc", "1", "calc.go", "calc_test.go")}
+        planted = [
+            Candidate(path.stem, "calc", "flake", (), path.read_text(), "calc", "append", ())
+            for path in sorted((root / "flakes").glob("*.go.txt"))
+        ]
+        records = evaluate(
+            planted,
+            place,
+            repositories=Path(folder),
+            options=Options(repeat=arguments.repeat),
+            work=arguments.work,
+        )
+    table(
+        [
+            (record.candidate_id, f"{record.status} {record.reason} {' '.join(record.flaky)}")
+            for record in records
+        ]
+        + [("found", f"{sum(record.status == 'FLAKY' for record in records)} of {len(records)}")]
+    )
+
+
+def table(rows: list[tuple[str, str]]) -> None:
+    width = max(len(name) for name, _ in rows)
+    for name, value in rows:
+        print(f"{name:<{width}}  {value}")
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(
+        description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
+    )
+    commands = parser.add_subparsers(required=True)
+    for action in (pipeline, references, resume, flakes, hostile):
+        command = commands.add_parser(action.__name__)
+        command.set_defaults(action=action)
+        command.add_argument("--work", type=Path)
+        if action in (pipeline, references, resume):
+            command.add_argument("--dataset", type=Path, required=True)
+            command.add_argument("--repos", type=Path, required=True)
+            command.add_argument("--pairs", type=int, default=12 if action is resume else 30)
+            command.add_argument("--seed", type=int, default=1)
+        if action is pipeline:
+            command.add_argument("--cold", type=int, default=3)
+        if action in (references, flakes):
+            command.add_argument("--repeat", type=int, default=3 if action is references else 10)
+        if action is references:
+            command.add_argument("--prepare", action="store_true")
+    arguments = parser.parse_args()
+    arguments.action(arguments)
+
+
+if __name__ == "__main__":
+    main()
