@@ -161,7 +161,7 @@ def free_names(file: GoFile, declaration: Declaration) -> frozenset[str]:
     return frozenset(
         w.decode("utf-8", "replace")
         for w in plain
-        if w not in _KEYWORD_BYTES and next(uses(file.source, node, w), None) is not None
+        if w != b"_" and w not in _KEYWORD_BYTES and next(uses(file.source, node, w), None) is not None
     )
 
 

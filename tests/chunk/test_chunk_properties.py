@@ -1,0 +1,107 @@
+"""What holds for every chunking: exactly once, within budget, alone, the same each time."""
+
+import re
+import subprocess
+from collections import Counter
+from pathlib import Path
+
+import pytest
+from gosources import go_files
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from goutbench.chunk import chunk_file, function_chunks, token_counter
+from goutbench.chunk.context import make_plan
+from goutbench.chunk.files import cut
+from goutbench.chunk.render import Part, keys, rest_of_file
+from goutbench.golang.syntax import parse
+
+COUNTER = token_counter(lambda text: len(re.findall(r"\w+|[^\w\s]", text)))
+budgets = st.integers(5, 400)
+
+
+@settings(max_examples=60, deadline=None)
+@given(go_files(), budgets, st.booleans())
+def test_every_declaration_is_focal_exactly_once(source: bytes, budget: int, shorten: bool) -> None:
+    chunks = chunk_file(source, budget=budget, counter=COUNTER, shorten=shorten)
+    focal = Counter(key for chunk in chunks for key in chunk.focal)
+    assert focal == Counter(keys(parse(source)))
+    assert {key for chunk in chunks for key in chunk.functions} == {
+        key for key, d in zip(keys(parse(source)), parse(source).declarations, strict=True) if d.body
+    }
+    assert [(chunk.index, chunk.count) for chunk in chunks] == [(i, len(chunks)) for i in range(len(chunks))]
+
+
+@settings(max_examples=60, deadline=None)
+@given(go_files(), budgets)
+def test_only_single_declarations_pass_the_budget_and_are_flagged(source: bytes, budget: int) -> None:
+    chunks = chunk_file(source, budget=budget, counter=COUNTER)
+    for chunk in chunks:
+        (tokens,) = COUNTER.count([chunk.text])
+        assert chunk.tokens == tokens
+        assert chunk.over_budget == (tokens > budget)
+        if chunk.over_budget:
+            assert len(chunk.focal) == 1
+            assert not chunk.context
+    if len(chunks) == 1 and chunks[0].kind == "file":
+        assert chunks[0].text.encode() == source
+
+
+@settings(max_examples=60, deadline=None)
+@given(go_files(), budgets, st.booleans())
+def test_every_chunk_parses_and_holds_its_focal_declarations_in_full(
+    source: bytes, budget: int, shorten: bool
+) -> None:
+    file = parse(source)
+    texts = dict(zip(keys(file), map(file.text, file.declarations), strict=True))
+    for chunk in chunk_file(source, budget=budget, counter=COUNTER, shorten=shorten):
+        assert parse(chunk.text.encode()).errors == ()
+        assert parse(chunk.text.encode()).package == "p"
+        if not chunk.shortened:
+            assert all(texts[key].decode() in chunk.text for key in chunk.focal)
+        in_full = [shown.key for shown in chunk.context if shown.form == "full"]
+        assert all(texts[key].decode() in chunk.text for key in in_full)
+
+
+@settings(max_examples=30, deadline=None)
+@given(go_files(), budgets)
+def test_two_runs_give_the_same_chunks(source: bytes, budget: int) -> None:
+    first, second = (chunk_file(source, budget=budget, counter=COUNTER, pair_id="x") for _ in range(2))
+    assert first == second
+    assert len({chunk.id for chunk in first}) == len(first)
+
+
+@settings(max_examples=30, deadline=None)
+@given(go_files(), budgets)
+def test_each_function_has_its_own_chunk_for_training(source: bytes, budget: int) -> None:
+    chunks = function_chunks(source, budget=budget, counter=COUNTER)
+    functions = [d for d in parse(source).declarations if d.kind in ("func", "method")]
+    assert [chunk.focal for chunk in chunks] == [chunk.functions for chunk in chunks]
+    assert len(chunks) == len(functions)
+    for chunk, function in zip(chunks, functions, strict=True):
+        assert parse(source).text(function).decode() in chunk.text
+
+
+@settings(max_examples=30, deadline=None)
+@given(st.binary(max_size=300), st.integers(1, 30))
+def test_any_bytes_can_be_chunked(source: bytes, budget: int) -> None:
+    assert chunk_file(b"package p\n" + source, budget=budget, counter=COUNTER)
+
+
+@pytest.mark.parametrize("budget", [60, 120])
+def test_the_go_toolchain_builds_each_chunk_beside_what_it_leaves_out(budget: int, tmp_path: Path) -> None:
+    source = (Path(__file__).parent / "shop.go").read_bytes()
+    plan = make_plan(parse(source), budget, COUNTER)
+    made = cut(plan)
+    assert len(made) > 3
+    assert any(part.form == "outline" for draft in made for part in draft.context)
+    (tmp_path / "go.mod").write_text("module example.com/shop\n\ngo 1.21\n")
+    for number, draft in enumerate(made):
+        folder = tmp_path / f"chunk{number}"
+        folder.mkdir()
+        own = [Part(index, "full", plan.texts[index]) for index in draft.focal]
+        (folder / "shop.txt").write_text("embedded")
+        (folder / "chunk.go").write_bytes(draft.text)
+        (folder / "rest.go").write_bytes(rest_of_file(plan.file, [*own, *draft.context]))
+    done = subprocess.run(["go", "vet", "./..."], cwd=tmp_path, capture_output=True, text=True)
+    assert done.returncode == 0, done.stderr

@@ -1,0 +1,43 @@
+"""What `parse` reads of Go, against golden files."""
+
+from pathlib import Path
+
+import pytest
+from corpus import Case, check, read_corpus
+
+from goutbench.chunk.render import keys
+from goutbench.golang.syntax import GoFile, parse
+
+CASES = read_corpus(Path(__file__).parent / "corpus")
+
+
+def listing(file: GoFile) -> str:
+    """The file as read, a line for each thing."""
+    lines = [f"package {file.package}"]
+    if file.build_constraint:
+        lines.append(f"build {file.build_constraint}")
+    if file.generated:
+        lines.append("generated")
+    for spec in file.imports:
+        lines.append(f"import {spec.path!r} name {spec.name} known as {spec.known_as}")
+    names = keys(file)
+    for key, d in zip(names, file.declarations, strict=True):
+        line = f"{d.kind} {key}"
+        if len(d.names) > 1:
+            line += f" ({', '.join(d.names)})"
+        first, last = (file.source[:at].count(b"\n") + 1 for at in (d.start, d.end))
+        line += f" lines {first}-{last}"
+        for word, found in (("uses", d.references), ("maybe", d.maybe)):
+            if found:
+                line += f" {word} " + ", ".join(names[i] for i in found)
+        if d.imports:
+            line += " imports " + ", ".join(file.imports[i].path for i in d.imports)
+        lines.append(line)
+    lines += [f"{test.kind} {test.name}" for test in file.tests]
+    lines += [f"problem {p.kind} {file.source[p.start : p.end].decode()!r}" for p in file.errors]
+    return "\n".join(lines)
+
+
+@pytest.mark.parametrize("case", CASES, ids=lambda case: case.title)
+def test_syntax_is_read_as_the_corpus_says(case: Case) -> None:
+    check(case, lambda case: listing(parse(case.source.encode())))
