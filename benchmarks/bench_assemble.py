@@ -1,6 +1,10 @@
 """How much of real test files survives being taken apart and assembled again.
 
-    python benchmarks/bench_assemble.py [--source DIR --packages PATTERN]... [--mirror DIR] [--limit N]
+    python benchmarks/bench_assemble.py                                                the standard library
+    python benchmarks/bench_assemble.py --source DIR --packages ./...                  a module on disk
+    python benchmarks/bench_assemble.py --git-dir DIR --revision COMMIT --packages ./...   one in a bare repository
+
+Modules that are not vendored are loaded through the module proxy, with the environment's settings.
 
 Every reference test file (X_test.go beside X.go) is split into its test functions. Each becomes a reply of
 its own: the package clause, all imports of the file, the helpers that the function needs, the function, in a
@@ -64,6 +68,16 @@ def list_packages(folder: Path, patterns: list[str], out: Path) -> None:
     command = [go, "list", "-e", "-deps", "-test", "-export", "-compiled", f"-json={FIELDS}", *patterns]
     with out.open("wb") as file:
         subprocess.run(command, cwd=folder, stdout=file, stderr=subprocess.DEVNULL, check=False)
+
+
+def export(git_dir: Path, revision: str, folder: Path) -> Path:
+    """The tree of a commit, written to a folder."""
+    folder.mkdir()
+    archive = subprocess.run(
+        ["git", f"--git-dir={git_dir}", "archive", revision], check=True, capture_output=True
+    )
+    subprocess.run(["tar", "-x", "-C", folder], input=archive.stdout, check=True)
+    return folder
 
 
 def read_listing(listing: Path) -> dict[str, dict[str, Any]]:
@@ -238,6 +252,8 @@ def main() -> None:
         description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
     )
     options.add_argument("--source", type=Path, help="a module's folder; by default GOROOT/src")
+    options.add_argument("--git-dir", type=Path, help="a git directory to take the module from")
+    options.add_argument("--revision", default="HEAD", help="the commit of it")
     options.add_argument("--packages", default="std", help="the go list pattern in it, by default std")
     options.add_argument("--limit", type=int, default=0, help="only so many pairs, evenly spread")
     options.add_argument("--only", default="", help="only test paths that contain this")
@@ -246,10 +262,12 @@ def main() -> None:
     )
     options.add_argument("--keep", type=Path, help="keep the assembled files in this folder")
     chosen = options.parse_args()
-    folder = chosen.source or find_toolchain().goroot / "src"
     with tempfile.TemporaryDirectory() as scratch:
         work = chosen.keep or Path(scratch)
         work.mkdir(parents=True, exist_ok=True)
+        folder = chosen.source or find_toolchain().goroot / "src"
+        if chosen.git_dir:
+            folder = export(chosen.git_dir, chosen.revision, Path(scratch, chosen.git_dir.parent.name))
         listing = chosen.listing or work / "list.json"
         if not listing.exists() or not listing.stat().st_size:
             list_packages(folder, chosen.packages.split(), listing)

@@ -49,7 +49,8 @@ def strip_reply(reply: str) -> tuple[str, str | None]:
             text = text[found.end() :]
     before_fence = re.split(r"^[ \t]*(?:```|~~~)", text, maxsplit=1, flags=re.MULTILINE)[0]
     # some chat templates open the thinking in the prompt, so that only its end stands in the reply
-    if (found := _UNOPENED.match(text)) and (found.end() <= len(before_fence) or "```" in found[1]):
+    found = _UNOPENED.match(text)
+    if found and (found.end() <= len(before_fence) or "func " in text[found.end() :]):
         thoughts.append(found[0])
         text = text[found.end() :]
     return _SPECIAL.sub("", text), "\n".join(thoughts) or None

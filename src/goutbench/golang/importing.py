@@ -157,12 +157,8 @@ def _find(
         if _known_as(spec, name) and _offers(spec.path, members):
             return spec.path, "the focal file imports it"
     path, others = stdlib.find_package(name, members)
-    return (
-        path,
-        f"used without an import; {', '.join(others)} would do as well"
-        if others
-        else "used without an import",
-    )
+    also = f"; {', '.join(others)} would do as well" if others else ""
+    return path, f"used without an import{also}"
 
 
 def _known_as(spec: Import, name: str) -> bool:

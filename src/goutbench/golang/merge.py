@@ -30,7 +30,11 @@ def merge(units: Sequence[Unit], context: PackageContext | None = None) -> Assem
     if base is None:
         base = "main"
         notes.append(Note("package_chosen", base, "no reply has a package clause"))
-    sources = [_source(unit, base, context) for unit in units]
+    declared = {
+        (unit.reply, name) for unit in units for each in unit.file.declarations for name in each.names
+    }
+    taken_base = context is not None and base in context.names | context.external_names
+    sources = [_source(unit, base, context, taken_base or (unit.reply, base) in declared) for unit in units]
     pieces = [piece for source in sources for piece in pieces_of(source.unit, source.names)]
     pieces, copies = drop_copies(pieces, context)
     where, why = place(sources, pieces, base, context)
@@ -39,21 +43,20 @@ def merge(units: Sequence[Unit], context: PackageContext | None = None) -> Assem
     kept, names = settle_names(pieces, taken, context.methods if context else frozenset(), fresh)
     imports = settle_imports(sources, kept, where, context, fresh)
     notes += [*copies, *why, *names, *imports.notes]
-    header, header_notes = _header(
-        [source for source in sources if any(k.piece.unit is source.unit for k in kept)]
-    )
     if not kept:
         return Assembly("", None, "merge", (*notes, Note("no_code", "file", "no declaration is left")))
+    used = {id(each.piece.unit) for each in kept}
+    header, header_notes = _header([source for source in sources if id(source.unit) in used])
     notes += _unqualified(sources, where, kept)
     writing = _Writing(sources, kept, imports, where, fresh)
     code, refused = _format(header, where.clause, imports, writing.texts())
     return Assembly(code, where.clause, "merge", (*notes, *header_notes, *refused))
 
 
-def _source(unit: Unit, base: str, context: PackageContext | None) -> Source:
+def _source(unit: Unit, base: str, context: PackageContext | None, base_is_declared: bool) -> Source:
     own = {spec.known_as for spec in unit.file.imports if is_own_import(spec, unit, base, context)}
     # `pkg.Name` without an import of pkg means the package under test where nothing else has that name
-    if all(spec.known_as != base for spec in unit.file.imports):
+    if not base_is_declared and all(spec.known_as != base for spec in unit.file.imports):
         own.add(base)
     return Source(unit, resolve(unit.file.tree.root_node), frozenset(name for name in own if name))
 
@@ -77,13 +80,13 @@ def _taken(sources: list[Source], where: Place, context: PackageContext | None) 
 
 
 def _unqualified(sources: list[Source], where: Place, kept: list[Kept]) -> list[Note]:
+    own = {id(source.unit): source.own for source in sources}
     found = {
         (each.piece.reply, use.text)
         for each in kept
-        for source in sources
-        if source.unit is each.piece.unit and where.internal
+        if where.internal
         for use in each.piece.uses
-        if use.binding < 0 and use.member and use.text in source.own
+        if use.binding < 0 and use.member and use.text in own[id(each.piece.unit)]
     }
     return [
         Note("unqualified", f"{name}.", "the file is in that package itself", reply)
@@ -102,14 +105,8 @@ def _header(sources: list[Source]) -> tuple[str, list[Note]]:
     for source in sources:
         file = source.unit.file
         if file.build_constraint and not agreed:
-            notes.append(
-                Note(
-                    "constraint_dropped",
-                    file.build_constraint,
-                    "other replies have another or none",
-                    source.unit.reply,
-                )
-            )
+            why = "other replies have another or none"
+            notes.append(Note("constraint_dropped", file.build_constraint, why, source.unit.reply))
         if file.package_span is not None:
             comment = _HEADER_LINE.sub(b"", file.source[: file.package_span[0]]).decode().strip()
             if comment:

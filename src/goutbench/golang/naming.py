@@ -78,24 +78,22 @@ def settle_names(
     notes: list[Note] = []
     pieces = list(_take_apart(pieces))
     variants: dict[str, list[_Variant]] = defaultdict(list)
-    free = {reply: _free_elsewhere(pieces, reply) for reply in {piece.reply for piece in pieces}}
     kept: list[Kept] = []
-    for reply in dict.fromkeys(piece.reply for piece in pieces):
-        own = _within_reply([piece for piece in pieces if piece.reply == reply], fresh, notes)
-        settling = _Reply(reply, own, variants, taken | (PREDECLARED & free[reply]), methods, fresh, notes)
-        kept += settling.settle()
+    by_reply: dict[int, list[Piece]] = defaultdict(list)
+    for piece in pieces:
+        by_reply[piece.reply].append(piece)
+    builtin = {reply: _builtins_used(own) for reply, own in by_reply.items()}
+    for reply, own in by_reply.items():
+        elsewhere = frozenset().union(*(names for other, names in builtin.items() if other != reply))
+        settled = _within_reply(own, fresh, notes)
+        kept += _Reply(reply, settled, variants, taken | elsewhere, methods, fresh, notes).settle()
     return kept, notes
 
 
-def _free_elsewhere(pieces: list[Piece], reply: int) -> frozenset[str]:
-    """Names that other replies use without declaring them."""
-    found: set[str] = set()
-    for other in {piece.reply for piece in pieces} - {reply}:
-        own = [piece for piece in pieces if piece.reply == other]
-        found |= {name for piece in own for name in piece.free} - {
-            name for piece in own for name in piece.declares
-        }
-    return frozenset(found)
+def _builtins_used(pieces: list[Piece]) -> frozenset[str]:
+    """Predeclared names that a reply uses as such: another's `func max` must not take its place."""
+    declared = frozenset().union(*(piece.declares for piece in pieces))
+    return frozenset(name for piece in pieces for name in piece.free & PREDECLARED) - declared
 
 
 def _take_apart(pieces: list[Piece]) -> Iterator[Piece]:

@@ -1,8 +1,10 @@
 """Top-level declarations as they are merged: each a piece with its tokens and the names in it."""
 
 import re
+from bisect import bisect_left
 from collections.abc import Iterator
 from dataclasses import dataclass, replace
+from operator import attrgetter
 
 from tree_sitter import Node
 
@@ -19,7 +21,7 @@ class Piece:
 
     Bytes `start` to `end` of the unit's source, comments included; the declaration proper begins at
     `node_start`, where `keyword` is put in ("var " for a spec). `tokens` leaves out comments and layout, so
-    that equal declarations have equal tokens.
+    that equal declarations have equal tokens. `free` are the names in it that it does not bind itself.
     """
 
     unit: Unit
@@ -31,6 +33,7 @@ class Piece:
     end: int
     tokens: Tokens
     uses: tuple[Name, ...]
+    free: frozenset[str]
     keyword: bytes = b""
 
     @property
@@ -48,11 +51,6 @@ class Piece:
         if self.kind == "method" or self.names == ("init",):
             return frozenset()
         return frozenset(self.names) - {"_"}
-
-    @property
-    def free(self) -> frozenset[str]:
-        """The names in it that it does not bind itself."""
-        return frozenset(use.text for use in self.uses if use.binding < 0)
 
 
 def pieces_of(unit: Unit, names: Names | None = None) -> list[Piece]:
@@ -80,6 +78,7 @@ def _first(declarations: tuple[Declaration, ...]) -> int:
 
 def _piece(unit: Unit, declaration: Declaration, start: int, names: Names) -> Piece:
     node = unit.file.node(declaration)
+    uses = _within(names.uses, node)
     return Piece(
         unit,
         declaration.kind,
@@ -89,12 +88,19 @@ def _piece(unit: Unit, declaration: Declaration, start: int, names: Names) -> Pi
         declaration.node_start,
         declaration.end,
         tokens_of(node),
-        _within(names.uses, node),
+        uses,
+        _free(uses),
     )
 
 
 def _within(uses: tuple[Name, ...], node: Node) -> tuple[Name, ...]:
-    return tuple(use for use in uses if node.start_byte <= use.start < node.end_byte)
+    first = bisect_left(uses, node.start_byte, key=attrgetter("start"))
+    behind = bisect_left(uses, node.end_byte, lo=first, key=attrgetter("start"))
+    return uses[first:behind]
+
+
+def _free(uses: tuple[Name, ...]) -> frozenset[str]:
+    return frozenset(use.text for use in uses if use.binding < 0)
 
 
 def tokens_of(node: Node) -> Tokens:
@@ -114,12 +120,7 @@ def _leaves(node: Node) -> Iterator[Node]:
         at = stack.pop()
         if at.type == "comment":
             continue
-        if (
-            at.child_count == 0
-            or (at.type.endswith("_literal")
-            and at.type != "composite_literal"
-            and at.type != "func_literal")
-        ):
+        if at.child_count == 0 or at.type in ("interpreted_string_literal", "raw_string_literal"):
             yield at
         else:
             stack.extend(reversed(at.children))
@@ -148,6 +149,7 @@ def _spec_pieces(piece: Piece, found: list[Node]) -> Iterator[Piece]:
         names = tuple(
             (name.text or b"").decode() for name in spec.children_by_field_name("name") if name.is_named
         )
+        uses = _within(piece.uses, spec)
         yield replace(
             piece,
             names=names,
@@ -155,7 +157,8 @@ def _spec_pieces(piece: Piece, found: list[Node]) -> Iterator[Piece]:
             node_start=spec.start_byte,
             end=spec.end_byte,
             tokens=(piece.kind.encode(), *tokens_of(spec)),
-            uses=_within(piece.uses, spec),
+            uses=uses,
+            free=_free(uses),
             keyword=piece.kind.encode() + b" ",
         )
         above = spec.end_byte

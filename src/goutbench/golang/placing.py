@@ -2,13 +2,14 @@
 
 from collections import Counter
 from dataclasses import dataclass
+from itertools import chain
 
 from goutbench.golang import stdlib
 from goutbench.golang.extract import Unit
 from goutbench.golang.imports import Import, guesses
 from goutbench.golang.naming import PREDECLARED
 from goutbench.golang.package import PackageContext
-from goutbench.golang.pieces import Piece, pieces_of
+from goutbench.golang.pieces import Piece, pieces_of, split_group
 from goutbench.golang.scope import Name, Names
 from goutbench.golang.syntax import parse
 from goutbench.records import Note
@@ -60,7 +61,7 @@ def is_own_import(spec: Import, unit: Unit, base: str, context: PackageContext |
     """
     if context is not None and context.import_path is not None and spec.path == context.import_path:
         return True
-    if spec.name in ("_",) or base not in (spec.known_as, *guesses(spec.path)[:2]):
+    if spec.name == "_" or base not in (spec.known_as, *guesses(spec.path)[:2]):
         return False
     if context is None:
         return unit.file.package == f"{base}_test" or stdlib.package_name(spec.path) is None
@@ -73,11 +74,12 @@ def drop_copies(pieces: list[Piece], context: PackageContext | None) -> tuple[li
     """Without what repeats the code under test; a `_test` package may declare such names itself."""
     if context is None:
         return _drop_source_units(pieces)
-    focal = pieces_of(Unit(-1, 0, parse(context.focal)))
+    focal = [part for piece in pieces_of(Unit(-1, 0, parse(context.focal))) for part in split_group(piece)]
     own = {name: piece for piece in focal for name in piece.declares}
     kept: list[Piece] = []
     notes: list[Note] = []
-    for piece in pieces:
+    parts = [split_group(piece) if piece.declares & own.keys() else [piece] for piece in pieces]
+    for piece in chain.from_iterable(parts):
         clause = piece.unit.file.package or context.package
         why = None if clause.endswith("_test") else _copied(piece, own, context)
         if why is None:
@@ -90,9 +92,7 @@ def drop_copies(pieces: list[Piece], context: PackageContext | None) -> tuple[li
 def _copied(piece: Piece, own: dict[str, Piece], context: PackageContext) -> str | None:
     """Why a piece is taken for a copy of the package's own, None when it is not one."""
     if piece.kind == "method":
-        return (
-            "the package has this method" if f"{piece.receiver}.{piece.names[0]}" in context.methods else None
-        )
+        return "the package has this method" if piece.label in context.methods else None
     if not piece.declares or any(test.name in piece.declares for test in piece.unit.file.tests):
         return None
     originals = [own[name] for name in piece.declares if name in own]
@@ -146,16 +146,15 @@ def place(
         internal, why = False, "it uses the package through its import"
     elif any(not clause.endswith("_test") for clause in clauses):
         internal, why = True, "as a reply says, and nothing speaks against it"
+    elif clauses:
+        internal, why = False, "as the replies say"
     else:
-        internal, why = (
-            not clauses,
-            "as the replies say" if clauses else "no reply says; the package sees everything",
-        )
+        internal, why = True, "no reply says; the package sees everything"
     chosen = Place(base, internal)
     others = sorted(clauses - {chosen.clause})
-    return chosen, [
-        Note("package_chosen", chosen.clause, f"{why}; a reply has {other}") for other in others
-    ] or ([] if clauses else [Note("package_chosen", chosen.clause, why)])
+    if others:
+        why += f"; a reply has {', '.join(others)}"
+    return chosen, [Note("package_chosen", chosen.clause, why)] if others or not clauses else []
 
 
 def _own_uses(source: Source, pieces: list[Piece]) -> list[Name]:
