@@ -1,8 +1,8 @@
 """How much of real test files survives being taken apart and assembled again.
 
-    python benchmarks/bench_assemble.py                                                the standard library
-    python benchmarks/bench_assemble.py --source DIR --packages ./...                  a module on disk
-    python benchmarks/bench_assemble.py --git-dir DIR --revision COMMIT --packages ./...   one in a bare repository
+    python benchmarks/bench_assemble.py                                     # the standard library
+    python benchmarks/bench_assemble.py --source DIR --packages ./...       # a module on disk
+    python benchmarks/bench_assemble.py --git-dir DIR --revision COMMIT --packages ./...
 
 Modules that are not vendored are loaded through the module proxy, with the environment's settings.
 
