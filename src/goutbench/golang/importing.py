@@ -2,6 +2,7 @@
 
 import re
 from collections import defaultdict
+from collections.abc import Collection
 from dataclasses import dataclass, field
 
 from goutbench.golang import stdlib
@@ -9,6 +10,7 @@ from goutbench.golang.imports import Import, guesses
 from goutbench.golang.naming import FreshNames, Kept
 from goutbench.golang.package import PackageContext
 from goutbench.golang.placing import Place, Source
+from goutbench.golang.stdlib import local_name
 from goutbench.golang.syntax import parse
 from goutbench.records import Note
 
@@ -47,7 +49,7 @@ def settle_imports(
     package = (context.names if place.internal else context.external_names) if context else frozenset()
     wanted: list[_Wanted] = []
     for source in sources:
-        wanted += _given(source, used[id(source.unit)], place, context, result)
+        wanted += _given(source, used[id(source.unit)], originals | package, place, context, result)
     for source in sources:
         bound = {each.name for each in wanted if each.source is source}
         missing = {n: m for n, m in used[id(source.unit)].items() if n not in bound | originals | package}
@@ -73,14 +75,21 @@ def _qualifiers(source: Source, kept: list[Kept]) -> dict[str, set[str]]:
 
 
 def _given(
-    source: Source, used: dict[str, set[str]], place: Place, context: PackageContext | None, result: Imports
+    source: Source,
+    used: dict[str, set[str]],
+    declared: Collection[str],
+    place: Place,
+    context: PackageContext | None,
+    result: Imports,
 ) -> list[_Wanted]:
     """The unit's own imports that are used; blank and dot imports go straight into the result."""
     wanted: dict[str, _Wanted] = {}
     reply = source.unit.reply
     for spec in source.unit.file.imports:
         is_own = _is_own(spec, source, place, context)
-        name = spec.known_as or ""
+        name = local_name(spec) or ""
+        if spec.name is None and name not in guesses(spec.path) and name in declared:
+            name = ""  # it was inferred from a qualifier that is no package
         path = spec.path
         if is_own and not place.internal and name in used:
             path = _corrected(spec, context, result, reply)
@@ -98,7 +107,7 @@ def _given(
 
 
 def _is_own(spec: Import, source: Source, place: Place, context: PackageContext | None) -> bool:
-    if spec.known_as in source.own:
+    if spec.name not in ("_", ".") and local_name(spec) in source.own:
         return True
     path = context.import_path if context else None
     return spec.path == path if path else spec.name == "." and place.base in guesses(spec.path)[:2]
@@ -162,7 +171,7 @@ def _find(
 
 
 def _known_as(spec: Import, name: str) -> bool:
-    return name == spec.name if spec.name else name in (spec.known_as, *guesses(spec.path)[:1])
+    return name == spec.name if spec.name else name in (local_name(spec), *guesses(spec.path)[:1])
 
 
 def _offers(path: str, members: set[str]) -> bool:

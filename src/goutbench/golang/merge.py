@@ -1,6 +1,7 @@
 """Several replies into one test file that compiles: one clause, one import declaration, every name once."""
 
 import re
+from collections import defaultdict
 from collections.abc import Sequence
 from dataclasses import dataclass
 
@@ -12,7 +13,7 @@ from goutbench.golang.package import PackageContext
 from goutbench.golang.pieces import Piece, pieces_of, render
 from goutbench.golang.placing import Place, Source, base_package, drop_copies, is_own_import, place
 from goutbench.golang.scope import resolve
-from goutbench.golang.stdlib import exports
+from goutbench.golang.stdlib import exports, local_name
 from goutbench.records import Assembly, Note
 
 _HEADER_LINE = re.compile(rb"^//(?:go:build| \+build|[ \t]*\+build)[^\n]*\n?", re.MULTILINE)
@@ -54,11 +55,19 @@ def merge(units: Sequence[Unit], context: PackageContext | None = None) -> Assem
 
 
 def _source(unit: Unit, base: str, context: PackageContext | None, base_is_declared: bool) -> Source:
-    own = {spec.known_as for spec in unit.file.imports if is_own_import(spec, unit, base, context)}
+    names = resolve(unit.file.tree.root_node)
+    selected: dict[str, set[str]] = defaultdict(set)
+    for use in names.uses:
+        selected[use.text].add(use.member)
+    own = {
+        local_name(spec)
+        for spec in unit.file.imports
+        if is_own_import(spec, unit, base, context, frozenset(selected[local_name(spec) or ""] - {""}))
+    }
     # `pkg.Name` without an import of pkg means the package under test where nothing else has that name
-    if not base_is_declared and all(spec.known_as != base for spec in unit.file.imports):
+    if not base_is_declared and all(local_name(spec) != base for spec in unit.file.imports):
         own.add(base)
-    return Source(unit, resolve(unit.file.tree.root_node), frozenset(name for name in own if name))
+    return Source(unit, names, frozenset(name for name in own if name))
 
 
 def _taken(sources: list[Source], where: Place, context: PackageContext | None) -> frozenset[str]:

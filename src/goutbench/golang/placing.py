@@ -11,6 +11,7 @@ from goutbench.golang.naming import PREDECLARED
 from goutbench.golang.package import PackageContext
 from goutbench.golang.pieces import Piece, pieces_of, split_group
 from goutbench.golang.scope import Name, Names
+from goutbench.golang.stdlib import local_name
 from goutbench.golang.syntax import parse
 from goutbench.records import Note
 
@@ -53,19 +54,22 @@ def base_package(units: list[Unit], context: PackageContext | None) -> str | Non
     return Counter(clauses).most_common(1)[0][0] if clauses else None
 
 
-def is_own_import(spec: Import, unit: Unit, base: str, context: PackageContext | None) -> bool:
-    """Whether an import means the package under test.
+def is_own_import(
+    spec: Import, unit: Unit, base: str, context: PackageContext | None, selected: frozenset[str]
+) -> bool:
+    """Whether an import, of which `selected` is used, means the package under test.
 
-    A path that only resembles it does as well, since models make up the module's name; but not a path
-    of the standard library, nor one that the focal file imports too.
+    A path that only resembles it does as well, since models make up the module's name; but not beside the
+    true path, not a path of the standard library or of the focal file's imports, and not when
+    nothing that the package declares is used of it.
     """
-    if context is not None and context.import_path is not None and spec.path == context.import_path:
-        return True
-    if spec.name == "_" or base not in (spec.known_as, *guesses(spec.path)[:2]):
+    if context is not None and context.import_path in {other.path for other in unit.file.imports}:
+        return spec.path == context.import_path
+    if spec.name == "_" or base not in (local_name(spec), *guesses(spec.path)[:2]):
         return False
     if context is None:
         return unit.file.package == f"{base}_test" or stdlib.package_name(spec.path) is None
-    if stdlib.package_name(spec.path) is not None:
+    if stdlib.package_name(spec.path) is not None or (selected and not selected & context.names):
         return False
     return all(spec.path != other.path for other in parse(context.focal).imports)
 
@@ -177,7 +181,7 @@ def _touched(sources: list[Source], pieces: list[Piece], context: PackageContext
         touched |= {use.member for use in _own_uses(source, pieces) if not use.member[:1].isupper()}
         if any(spec.name == "." for spec in source.unit.file.imports):
             continue
-        imported = {spec.known_as for spec in source.unit.file.imports}
+        imported = {local_name(spec) for spec in source.unit.file.imports}
         bare = {
             name
             for piece in pieces

@@ -4,6 +4,8 @@ from collections.abc import Collection
 from functools import cache
 from importlib.resources import files
 
+from goutbench.golang.imports import Import
+
 # Where the selectors do not decide between packages of one name: what a test is likelier to mean.
 _LIKELIER = {
     "rand": "math/rand",
@@ -23,6 +25,11 @@ def package_name(path: str) -> str | None:
     """The name of a standard-library package, None when the path is not one."""
     found = _packages().get(path)
     return found[0] if found else None
+
+
+def local_name(spec: Import) -> str | None:
+    """What a file calls an imported package: certain where the standard library's index has the path."""
+    return spec.name or package_name(spec.path) or spec.known_as
 
 
 def find_package(name: str, selected: Collection[str]) -> tuple[str | None, tuple[str, ...]]:
