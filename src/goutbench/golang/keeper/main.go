@@ -13,6 +13,7 @@ import (
 	"encoding/json"
 	"os"
 	"os/signal"
+	"runtime"
 	"strconv"
 	"syscall"
 	"time"
@@ -20,9 +21,12 @@ import (
 )
 
 const (
-	prSetDumpable = 4
-	pollEvery     = 5 * time.Millisecond
-	tailBytes     = 2048
+	prSetDeathSignal = 1
+	prSetDumpable    = 4
+
+	pollHangUp = 0x10 | 0x8 // POLLHUP, POLLERR
+	pollEvery  = 5 * time.Millisecond
+	tailBytes  = 2048
 )
 
 // Run is one run of the command: what to add to its environment, and its limits in seconds (0: none).
@@ -41,6 +45,10 @@ type Report struct {
 	Tail    string  `json:"tail,omitempty"`
 }
 
+func init() {
+	runtime.LockOSThread() // a death signal belongs to the thread that asked for it: the first one stays
+}
+
 func main() {
 	fd, err := strconv.Atoi(os.Args[1])
 	if err != nil || len(os.Args) < 5 {
@@ -49,6 +57,8 @@ func main() {
 	syscall.CloseOnExec(fd)
 	status := os.NewFile(uintptr(fd), "status")
 	syscall.RawSyscall(syscall.SYS_PRCTL, prSetDumpable, 0, 0)
+	syscall.RawSyscall(syscall.SYS_PRCTL, prSetDeathSignal, uintptr(syscall.SIGKILL), 0)
+	go endWithReader(fd)
 	signal.Notify(make(chan os.Signal, 1)) // caught and dropped; ignoring would be inherited, and would lose children
 	reports := json.NewEncoder(status)
 	status.WriteString("\n") // the sandbox stands
@@ -65,6 +75,20 @@ func main() {
 	for _, run := range runs {
 		if reports.Encode(one(command, run)) != nil {
 			os.Exit(125) // nobody listens any more
+		}
+	}
+}
+
+// endWithReader ends us, and with us all of the sandbox, when nobody reads the status pipe any more: a sandbox was
+// seen to survive the SIGKILL of its parent although bwrap and we both ask for a death signal.
+func endWithReader(fd int) {
+	for range time.Tick(time.Second / 2) {
+		request := [2]uint32{uint32(fd), 0} // struct pollfd: the descriptor; no events wanted, none returned yet
+		var now syscall.Timespec
+		at, wait := uintptr(unsafe.Pointer(&request)), uintptr(unsafe.Pointer(&now))
+		syscall.Syscall6(syscall.SYS_PPOLL, at, 1, wait, 0, 0, 0)
+		if (request[1]>>16)&pollHangUp != 0 {
+			os.Exit(125)
 		}
 	}
 }
@@ -96,7 +120,7 @@ func one(command []string, run Run) Report {
 
 func start(command, environment []string, files []uintptr, run Run) Report {
 	begin := time.Now()
-	attributes := &syscall.ProcAttr{Env: environment, Files: files, Sys: &syscall.SysProcAttr{Setpgid: true}}
+	attributes := &syscall.ProcAttr{Env: environment, Files: files, Sys: &syscall.SysProcAttr{Setpgid: true, Pdeathsig: syscall.SIGKILL}}
 	pid, err := syscall.ForkExec(command[0], command, attributes)
 	if err != nil {
 		os.Stderr.WriteString("keeper: " + err.Error() + "\n")
