@@ -169,7 +169,7 @@ def _identity(source: Path, toolchain: Toolchain) -> str:
 def _compile(toolchain: Toolchain, source: Path, program: Path) -> None:
     # the build goes to another name and is renamed: a killed build leaves nothing that looks finished
     with tempfile.TemporaryDirectory(dir=program.parent) as scratch:
-        env = go_env(toolchain, cache=_user_cache() / "go-build", extra={"CGO_ENABLED": "0"})
+        env = go_env(toolchain, cache=_own_go_cache(), extra={"CGO_ENABLED": "0"})
         draft = Path(scratch, program.name)
         done = run_go(toolchain, ["build", "-trimpath", "-o", str(draft), "."], cwd=source, env=env)
         if done.returncode != 0:
@@ -181,9 +181,17 @@ def _compile(toolchain: Toolchain, source: Path, program: Path) -> None:
         draft.replace(program)
 
 
+def _caches() -> Path:
+    return Path(os.environ.get("XDG_CACHE_HOME") or "~/.cache").expanduser()
+
+
 def _user_cache() -> Path:
-    home = os.environ.get("XDG_CACHE_HOME") or "~/.cache"
-    return Path(home).expanduser() / "goutbench"
+    return _caches() / "goutbench"
+
+
+def _own_go_cache() -> Path:
+    """The user's GOCACHE: the standard packages that the helper needs may lie there already."""
+    return Path(os.environ.get("GOCACHE") or _caches() / "go-build")
 
 
 def _make_folder(folder: Path) -> None:

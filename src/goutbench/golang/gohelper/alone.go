@@ -202,3 +202,8 @@ func physicalOffset(err error) int {
 	}
 	return 0
 }
+
+func isGeneric(t types.Type) bool {
+	named, ok := types.Unalias(t).(*types.Named)
+	return ok && named.TypeParams().Len() > named.TypeArgs().Len()
+}

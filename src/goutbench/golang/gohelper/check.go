@@ -67,17 +67,9 @@ func (w *world) check(req *request) (v verdict) {
 	return v
 }
 
-// inBuild says whether go list would keep the candidate. A file whose header cannot be read is kept: its syntax error
-// is what the build reports.
+// inBuild says whether go list would keep the candidate.
 func (w *world) inBuild(f *parsed) bool {
-	if matches(f.path, f.src) {
-		return f.err != nil || f.file.Name.Name != "documentation"
-	}
-	return f.err != nil && headerBroken(f)
-}
-
-func headerBroken(f *parsed) bool {
-	return f.file == nil || !f.file.Name.Pos().IsValid() || f.file.Name.Name == "_" || f.file.Name.Name == ""
+	return matches(f.path, f.src) && (f.err != nil || f.file.Name.Name != "documentation")
 }
 
 // place sorts the candidate into the package under test or its external test package, by its package clause.
@@ -357,7 +349,7 @@ func (j *job) typecheck(path string, files []*ast.File, hollow map[string]bool, 
 	info := &types.Info{Defs: map[*ast.Ident]types.Object{}, FileVersions: map[*ast.File]string{}}
 	pkg, _ := conf.Check(path, j.w.fset, files, info)
 	j.signatures(files, info)
-	j.sizes(info, conf.Sizes)
+	j.sizes(info)
 	return pkg
 }
 

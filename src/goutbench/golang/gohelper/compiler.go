@@ -145,26 +145,47 @@ func (j *job) testMain() {
 // addressSpace is the compiler's limit on the size of one type on 64-bit machines.
 const addressSpace = 1 << 50
 
-func (j *job) sizes(info *types.Info, sizes types.Sizes) {
+func (j *job) sizes(info *types.Info) {
 	if len(j.faults) > 0 {
 		return // sizes of invalid types mean nothing
 	}
+	known := map[types.Type]int64{}
 	for name, object := range info.Defs {
-		switch object := object.(type) {
+		switch object.(type) {
 		case *types.Var, *types.TypeName:
-			if _, open := object.Type().(*types.TypeParam); open || isGeneric(object.Type()) {
-				continue
-			}
-			if size := sizes.Sizeof(object.Type()); size < 0 || size >= addressSpace {
+			if atLeast(object.Type(), known) >= addressSpace {
 				j.add(name.Pos(), "other", "type is larger than the address space")
 			}
 		}
 	}
 }
 
-func isGeneric(t types.Type) bool {
-	named, ok := types.Unalias(t).(*types.Named)
-	return ok && (named.TypeParams().Len() > 0 || named.TypeArgs().Len() > 0)
+// atLeast is a lower bound of a type's size in bytes, no more than addressSpace. types.Sizes takes time exponential in
+// the depth of nested structs, and a hostile candidate nests them.
+func atLeast(t types.Type, known map[types.Type]int64) int64 {
+	t = types.Unalias(t)
+	if size, seen := known[t]; seen {
+		return size
+	}
+	known[t] = 0
+	size := int64(0)
+	switch u := t.Underlying().(type) {
+	case *types.Array:
+		size = atLeast(u.Elem(), known)
+		if size > 0 && u.Len() > addressSpace/size {
+			size = addressSpace
+		} else {
+			size *= u.Len()
+		}
+	case *types.Struct:
+		for i := range u.NumFields() {
+			size = min(addressSpace, size+atLeast(u.Field(i).Type(), known))
+		}
+	default:
+		size = 1
+	}
+	known[t] = size
+	return size
 }
 
 var (

@@ -77,7 +77,8 @@ func withoutBody(fn *ast.FuncDecl) *ast.FuncDecl {
 	return &hollow
 }
 
-// matches says whether build constraints, and the name, put the file into a build here. src nil: read it from disk.
+// matches says whether build constraints, and the name, put the file into a build here; what cannot be read is put
+// there, where it fails. src nil: read it from disk.
 func matches(path string, src []byte) bool {
 	ctxt := build.Default
 	ctxt.BuildTags = buildTags
@@ -85,7 +86,7 @@ func matches(path string, src []byte) bool {
 		ctxt.OpenFile = func(string) (io.ReadCloser, error) { return io.NopCloser(bytes.NewReader(src)), nil }
 	}
 	ok, err := ctxt.MatchFile(filepath.Dir(path), filepath.Base(path))
-	return ok && err == nil
+	return ok || err != nil
 }
 
 // buildTags are those of the request at hand ("-tags=a,b").

@@ -29,7 +29,7 @@ type request struct {
 
 func main() {
 	if limit, err := strconv.ParseInt(os.Getenv("GOUTBENCH_HELPER_MEMORY"), 10, 64); err == nil {
-		debug.SetMemoryLimit(limit / 2)
+		debug.SetMemoryLimit(limit / 10 * 9)
 	}
 	// deep nesting must end this process soon, not after a gigabyte of stack
 	debug.SetMaxStack(256 << 20)

@@ -140,12 +140,11 @@ func (w *world) newImporter() (types.Importer, map[string]*types.Package, error)
 	return imp, *(*map[string]*types.Package)(unsafe.Pointer(field.UnsafeAddr())), nil
 }
 
-// What tests commonly import: asked for together with the first package, since every `go list` costs more than
-// these packages do.
-var prelude = strings.Fields(`bufio bytes context crypto/sha256 encoding/base64 encoding/hex encoding/json errors flag
-	fmt io io/fs io/ioutil log maps math math/big math/rand net net/http net/http/httptest net/url os os/exec
-	os/signal path path/filepath reflect regexp runtime runtime/debug slices sort strconv strings sync sync/atomic
-	syscall testing testing/fstest testing/iotest testing/quick time unicode unicode/utf8 cmp iter`)
+// What tests commonly import and is cheap to compile: asked for together with the first package, since every
+// `go list` costs more than these packages do. The mutator needs os.
+var prelude = strings.Fields(`bufio bytes cmp context encoding/hex encoding/json errors flag fmt io io/fs io/ioutil iter
+	log maps math math/rand os path path/filepath reflect regexp runtime slices sort strconv strings sync sync/atomic
+	testing testing/iotest testing/quick time unicode unicode/utf8`)
 
 // list asks `go list` about packages (import paths or directories) and all they depend on.
 func (w *world) list(args []string) error {
@@ -352,11 +351,9 @@ func (w *world) sources(p *listed) []string {
 	if len(p.CgoFiles) > 0 {
 		names = p.CompiledGoFiles
 	}
-	paths := make([]string, 0, len(names))
-	for _, name := range names {
-		if strings.HasSuffix(name, ".go") {
-			paths = append(paths, inDir(p.Dir, name))
-		}
+	paths := make([]string, len(names))
+	for i, name := range names {
+		paths[i] = inDir(p.Dir, name) // what cgo wrote lies in the build cache, under names without .go
 	}
 	return paths
 }

@@ -1,0 +1,36 @@
+"""One Go helper, and the machine's own build cache, for the tests of the gate and the mutator."""
+
+import os
+import subprocess
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+import toymodule
+
+from goutbench.golang.helper import GoHelper
+from goutbench.golang.toolchain import Toolchain, find_toolchain, go_env
+
+
+@pytest.fixture(scope="session")
+def toolchain() -> Toolchain:
+    return find_toolchain()
+
+
+@pytest.fixture(scope="session")
+def go_environment(toolchain: Toolchain) -> dict[str, str]:
+    """Compiled standard packages come from the machine's cache: building them anew would take a minute."""
+    own = subprocess.run([toolchain.go, "env", "GOCACHE"], capture_output=True, text=True, check=True)
+    return go_env(toolchain, cache=Path(os.environ.get("GOCACHE") or own.stdout.strip()))
+
+
+@pytest.fixture(scope="module")
+def helper(toolchain: Toolchain, go_environment: dict[str, str]) -> Iterator[GoHelper]:
+    with GoHelper(toolchain, go_environment) as helper:
+        yield helper
+
+
+@pytest.fixture(scope="session")
+def toy(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """The root of a small module; its package under test is toy/."""
+    return toymodule.write(tmp_path_factory.mktemp("toy"), toymodule.FILES)

@@ -1,0 +1,254 @@
+import json
+from pathlib import Path
+
+import pytest
+import toymodule
+
+from goutbench.golang.gate import KINDS, GateRequest, GateResult, check
+from goutbench.golang.helper import GoHelper, HelperFault
+from goutbench.golang.toolchain import Toolchain, run_go
+
+GOOD = """package toy
+
+import "testing"
+
+func TestClamp(t *testing.T) {
+	must(t, Clamp(1, 2, 3) == 2)
+}
+"""
+
+# what is added to GOOD -> the kind of its first error
+BROKEN = {
+    "func f() { x := 1 }": "unused-variable",
+    "var _ = nothing": "undefined",
+    'var _ = New("x").nothing': "undefined",
+    "var _ string = 1": "mismatched-types",
+    "var _ = Clamp(1)": "wrong-arguments",
+    "func f(x int) int { if x > 0 { return 1 } }": "missing-return",
+    "func must() {}": "redeclared",
+    "func TestUse(t *testing.T) {}": "redeclared",
+    "func TestOther(x int) {}": "bad-test-signature",
+    "func TestOther() {}": "bad-test-signature",
+    "type T int\n\nfunc TestOther(t *T) {}": "bad-test-signature",
+    "func TestMain(t int) {}": "bad-test-signature",
+    "func f() { break }": "bad-label",
+    "var x = f()\n\nfunc f() int { return x }": "initialization-cycle",
+    "type T struct{ t T }": "type-cycle",
+    "var _ int8 = 300": "bad-constant",
+    "func f(x int) { switch x { case 1: case 1: } }": "duplicate-key",
+    "func f() { 1 + 1 }": "unused-result",
+    "func f[T any]() {}\n\nfunc g() { f() }": "bad-instantiation",
+    "func f() { if }": "syntax",
+    "var _ = `\0`": "not-unicode",
+    "func f()": "syntax",
+    "//go:noinline\nvar x = 1": "syntax",
+    "//go:embed x.txt\nvar x string": "bad-embed",
+    "func init() int { return 1 }": "bad-init",
+    "func (Toy) Name() int { return 1 }": "redeclared",
+    "type string int": "mismatched-types",
+    "func len(any) {}\n\nvar _ = 1 + len(1)": "wrong-count",
+    "var x [1 << 60]byte": "other",
+}
+
+
+def ask(
+    helper: GoHelper, toy: Path, source: str | bytes, name: str = "toy_test.go", **more: object
+) -> GateResult:
+    raw = source if isinstance(source, bytes) else source.encode()
+    return check(helper, GateRequest(toy / "toy", name, raw, **more))  # type: ignore[arg-type]
+
+
+def kinds(result: GateResult) -> list[str]:
+    assert result.infra is None, result.infra
+    assert all(error.kind in KINDS for error in result.errors)
+    return [error.kind for error in result.errors]
+
+
+def test_a_good_candidate(helper: GoHelper, toy: Path) -> None:
+    result = ask(helper, toy, GOOD)
+    assert (result.ok, result.errors, result.infra) == (True, (), None)
+    assert (result.tests, result.external, result.excluded) == (("TestClamp",), False, False)
+
+
+@pytest.mark.parametrize("addition", BROKEN)
+def test_kinds_of_errors(helper: GoHelper, toy: Path, addition: str) -> None:
+    result = ask(helper, toy, GOOD + "\n" + addition + "\n")
+    assert kinds(result)[0] == BROKEN[addition]
+    assert not result.ok
+
+
+def test_the_place_of_an_error(helper: GoHelper, toy: Path) -> None:
+    (error,) = ask(helper, toy, GOOD + "\nvar _ = /* é */ nothing\n").errors
+    assert (error.file, error.line, error.column) == ("toy_test.go", 9, 18)
+    assert (error.rung, error.message) == ("types", "undefined: nothing")
+
+
+@pytest.mark.parametrize(
+    ("path", "kind"),
+    [
+        ("no/such/package", "missing-package"),
+        ("example.com/none/such", "missing-package"),
+        ("-toolexec=x", "missing-package"),
+        ("all", "missing-package"),
+        ("./x", "missing-package"),
+        ("C", "cgo"),
+        ("example.com/toy/shop", "import-cycle"),
+        ("example.com/toy/tool", "missing-package"),
+        ("example.com/toy/other/internal/deep", "internal-package"),
+        ("internal/abi", "internal-package"),
+        ("bufio", "unused-import"),
+    ],
+)
+def test_imports(helper: GoHelper, toy: Path, path: str, kind: str) -> None:
+    source = GOOD.replace('import "testing"', f'import "testing"\nimport x "{path}"')
+    assert kinds(ask(helper, toy, source))[0] == kind
+
+
+def test_external_test_sees_the_package_with_its_internal_test_files(helper: GoHelper, toy: Path) -> None:
+    # shop was compiled against the plain package: its toy.Toy has to be the one that Secret takes
+    source = """package toy_test
+
+import (
+	"testing"
+
+	"example.com/toy/shop"
+	"example.com/toy/toy"
+)
+
+func TestSecret(t *testing.T) {
+	if toy.Secret(shop.Sell()) != "car" {
+		t.Fatal()
+	}
+}
+"""
+    result = ask(helper, toy, source)
+    assert (kinds(result), result.external) == ([], True)
+    assert kinds(ask(helper, toy, source, removed=("export_test.go",))) == ["undefined"]
+    assert kinds(ask(helper, toy, source.replace("package toy_test", "package toy"))) == ["import-cycle"] * 2
+    assert kinds(ask(helper, toy, source.replace("Secret(", "New("))) != []
+    assert kinds(ask(helper, toy, source.replace("package toy_test", "package toys_test"))) == [
+        "wrong-package"
+    ]
+
+
+def test_removed_siblings_take_their_helpers_with_them(helper: GoHelper, toy: Path) -> None:
+    result = ask(helper, toy, GOOD, removed=("helper_test.go",))
+    assert kinds(result) == ["undefined", "undefined"]
+    assert {error.file for error in result.errors} == {"toy_test.go", "use_test.go"}
+    own = GOOD + "\nfunc must(t *testing.T, ok bool) {}\n"
+    assert ask(helper, toy, own, removed=("helper_test.go",)).ok
+    assert ask(helper, toy, own, name="helper_test.go").ok
+
+
+def test_build_constraints(helper: GoHelper, toy: Path) -> None:
+    for name, source in (("toy_plan9_test.go", "nonsense"), ("toy_test.go", "//go:build plan9\n\n" + GOOD)):
+        result = ask(helper, toy, source, name=name)
+        assert (result.ok, result.excluded, result.tests) == (True, True, ())
+    tagged = "//go:build special\n\n" + GOOD
+    assert ask(helper, toy, tagged).excluded
+    assert not ask(helper, toy, tagged, flags=("-tags=special",)).excluded
+
+
+def test_language_version_of_go_mod(helper: GoHelper, tmp_path: Path) -> None:
+    old = {**toymodule.FILES, "go.mod": "module example.com/toy\n\ngo 1.17\n"}
+    root = toymodule.write(tmp_path, old)
+    generic = GOOD + "\nfunc f[T any](x T) {}\n"
+    assert "unsupported-feature" in kinds(ask(helper, root, generic))
+
+
+def test_what_is_not_asked_at_all(helper: GoHelper, toy: Path) -> None:
+    assert "not the name" in str(ask(helper, toy, GOOD, name="toy.go").infra)
+    assert "bytes" in str(ask(helper, toy, b"x" * (9 << 20)).infra)
+    assert "go.mod" in str(check(helper, GateRequest(Path("/"), "x_test.go", b"")).infra)
+
+
+def test_a_package_that_does_not_build_is_not_the_candidates_fault(helper: GoHelper, tmp_path: Path) -> None:
+    files = {**toymodule.FILES, "toy/bad.go": "package toy\n\nvar _ = nothing\n"}
+    result = ask(helper, toymodule.write(tmp_path, files), GOOD)
+    assert "without the candidate" in str(result.infra)
+
+
+def test_a_module_that_is_not_at_hand_is_an_infra_failure(helper: GoHelper, tmp_path: Path) -> None:
+    files = {**toymodule.FILES, "go.mod": toymodule.FILES["go.mod"] + "\nrequire example.com/absent v1.0.0\n"}
+    files["go.sum"] = "example.com/absent v1.0.0 h1:47DEQpj8HBSa+/TImW+5JCeuQeRkm5NMpJWZG3hSuFU=\n"
+    source = GOOD.replace('import "testing"', 'import "testing"\nimport _ "example.com/absent"')
+    result = ask(helper, toymodule.write(tmp_path, files), source)
+    assert "not at hand" in str(result.infra)
+
+
+HOSTILE = {
+    "doubling types": "type T0 [2]int\n"
+    + "\n".join(f"type T{i} struct{{ a, b T{i - 1} }}" for i in range(1, 80)),
+    "doubling strings": 'const s0 = "0123456789abcdef"\n'
+    + "\n".join(f"const s{i} = s{i - 1} + s{i - 1}" for i in range(1, 64))
+    + "\nvar x = map[string]int{s62: 1, s63: 2}",
+    "deep parentheses": "var x = " + "(" * 200_000 + "1" + ")" * 200_000,
+    "deep operators": "var x = 1" + "+1" * 300_000,
+    "a huge shift": "var x = 1 << 1000000000",
+    "a huge float": "const x = 1e1000000000 * 1e1000000000",
+}
+
+
+@pytest.mark.parametrize("name", HOSTILE)
+def test_hostile_candidates_do_not_take_the_gate_with_them(
+    toolchain: Toolchain, go_environment: dict[str, str], toy: Path, name: str
+) -> None:
+    with GoHelper(toolchain, go_environment, timeout=6, memory=1 << 30) as helper:
+        result = ask(helper, toy, GOOD + "\n" + HOSTILE[name] + "\n")
+        assert not result.ok
+        assert result.errors or result.infra
+        assert ask(helper, toy, GOOD).ok
+
+
+def test_time_limit_and_restart(helper: GoHelper, toy: Path) -> None:
+    with pytest.raises(HelperFault, match="no answer within"):
+        helper.ask("check", {"dir": str(toy / "toy"), "name": "toy_test.go"}, timeout=1e-6)
+    assert ask(helper, toy, GOOD).ok
+
+
+def test_a_universe_name_taken_reaches_files_that_were_good(helper: GoHelper, tmp_path: Path) -> None:
+    files = {**toymodule.FILES, "toy/more.go": "package toy\n\nfunc size(s string) int { return len(s) }\n"}
+    result = ask(helper, toymodule.write(tmp_path, files), GOOD + "\nfunc len(x bool) bool { return x }\n")
+    assert {error.file for error in result.errors} == {"more.go"}
+
+
+def test_agrees_with_the_compiler(
+    helper: GoHelper, toolchain: Toolchain, go_environment: dict[str, str], toy: Path, tmp_path: Path
+) -> None:
+    """A few whose rule lies outside go/types; benchmarks/bench_gate.py compares hundreds."""
+    tail = [
+        "func TestOther(x int) {}",
+        "//go:linkname f runtime.f\nfunc f()",
+        "//go:noinline\nvar x = 1",
+        "func Testimony(x int) {}",
+        "//line other.go:7\nvar _ = 1",
+        "func f() { for i := range 3 { _ = i } }",
+    ]
+    for addition in tail:
+        source = GOOD + "\n" + addition + "\n"
+        (tmp_path / "candidate.go").write_text(source)
+        replace = {str(toy / "toy" / "toy_test.go"): str(tmp_path / "candidate.go")}
+        (tmp_path / "overlay.json").write_text(json.dumps({"Replace": replace}))
+        command = [
+            "test",
+            "-c",
+            "-vet=off",
+            f"-overlay={tmp_path}/overlay.json",
+            "-o",
+            str(tmp_path / "x.test"),
+            ".",
+        ]
+        done = run_go(toolchain, command, cwd=toy / "toy", env=go_environment)
+        assert ask(helper, toy, source).ok == (done.returncode == 0), (addition, done.stderr)
+
+
+def test_same_answer_every_time_and_in_any_order(helper: GoHelper, toy: Path) -> None:
+    sources = [
+        GOOD,
+        GOOD + "var _ = nothing\n",
+        GOOD.replace("package toy", "package toy_test"),
+        "package toy\n",
+    ]
+    first = [ask(helper, toy, source).errors for source in sources]
+    again = [ask(helper, toy, source).errors for source in reversed(sources)]
+    assert first == again[::-1]
