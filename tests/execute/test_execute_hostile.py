@@ -91,7 +91,7 @@ def test_hostile_candidate_is_contained_and_classified(
 
 
 def test_the_build_cache_is_what_compiling_made_it(bench: Bench, subject: Subject, site: Site) -> None:
-    """By content hash: an output's name is the hash of its content, and no action names another after a run."""
+    """By content hash: an output's name is its content's hash, and no action names another after a run."""
     code = next(case for case in CASES if case.name.startswith("cache_poisoning")).read_text()
     execute(bench, subject, candidate("pair", "hostile", code))
     before = actions(site.place.build_cache)

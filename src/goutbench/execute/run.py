@@ -149,12 +149,12 @@ def _judge(
 ) -> tuple[str, str]:
     if not outcome.started:
         return "INFRA_FAILURE", "sandbox"
+    if outcome.memory_exceeded:
+        return "TESTS_FAILED", "memory-limit"
     if outcome.stopped == "wall" or (output.timed_out and outcome.exit_code != 0):
         return "TIMED_OUT", "wall-time"
     if outcome.stopped:
         return "TESTS_FAILED", "output-limit"
-    if outcome.memory_exceeded:
-        return "TESTS_FAILED", "memory-limit"
     if outcome.exit_code != 0:
         return _judge_failure(outcome, output, options)
     if not output.seen & set(tests):
