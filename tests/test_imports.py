@@ -10,7 +10,7 @@ import goutbench
 PACKAGE = Path(goutbench.__file__).parent
 BASE = {"records", "errors"}
 MIDDLE = {"store", "config", "golang", "metrics", "scale", "card", "console"}
-SHARED = {"chunk", "prompt", "templates"}
+SHARED = {"chunk", "dedup", "prompt", "templates"}
 TOP = {"cli", "__main__", "__init__"}
 
 

@@ -9,6 +9,7 @@ from typing import Any
 import yaml
 
 from goutbench import __version__
+from goutbench.errors import DatasetError
 from goutbench.records import Pair, RepoPin
 from goutbench.store import CARD, CROISSANT, DATA, REJECTIONS, file_hash, schema_of, write_json, write_text
 
@@ -53,6 +54,14 @@ class RepositorySummary:
     licences: Mapping[str, tuple[int, str]]
 
 
+@dataclass(frozen=True, slots=True)
+class Config:
+    """A named configuration for `datasets.load_dataset(DIR, name)`: split → file, relative to the dataset."""
+
+    name: str
+    files: Mapping[str, str]
+
+
 def table_one(summaries: Sequence[RepositorySummary]) -> list[tuple[str, int, str]]:
     """The paper's Table 1: repository, pairs, domain; the largest first."""
     rows = [(summary.pin.name, summary.pairs, summary.pin.domain) for summary in summaries]
@@ -64,6 +73,32 @@ def write_card(dataset: Path, summaries: Sequence[RepositorySummary]) -> None:
     total = sum(summary.pairs for summary in summaries)
     front = yaml.safe_dump(_front_matter(summaries, total), sort_keys=False, allow_unicode=True, width=100)
     write_text(dataset / CARD, f"---\n{front}---\n\n{_body(summaries, total)}")
+
+
+def write_configs(dataset: Path, configs: Sequence[Config]) -> Path:
+    """Add named configurations to a dataset's card, in the place of older ones of the name. Returns the card.
+
+    Raises DatasetError where the card does not begin with YAML between `---` lines.
+    """
+    path = dataset / CARD
+    try:
+        _, front, body = path.read_text(encoding="utf-8").split("---\n", 2)
+        content = yaml.safe_load(front)
+        older = content["configs"]
+    except (OSError, ValueError, TypeError, KeyError, yaml.YAMLError):
+        raise DatasetError("not a dataset card", where=str(path), mend="curate it again") from None
+    names = {config.name for config in configs}
+    content["configs"] = [each for each in older if each["config_name"] not in names]
+    content["configs"] += [
+        {
+            "config_name": config.name,
+            "data_files": [{"split": split, "path": file} for split, file in config.files.items()],
+        }
+        for config in configs
+    ]
+    front = yaml.safe_dump(content, sort_keys=False, allow_unicode=True, width=100)
+    write_text(path, f"---\n{front}---\n{body}")
+    return path
 
 
 def _front_matter(summaries: Sequence[RepositorySummary], total: int) -> dict[str, Any]:

@@ -80,6 +80,44 @@ class Rejection:
     reason: str
 
 
+# ── split ─────────────────────────────────────────────────────────────────────────────────────────
+
+
+@dataclass(frozen=True, slots=True)
+class SplitAssignment:
+    """Where a pair stands in a scheme.
+
+    Pairs whose code or test are the same, nearly the same, or the same but for names, in any number of steps,
+    have one `group`: the id of one of them; `group_size` counts its pairs. `weight` is how often the pair is
+    drawn in training, on average 1 over the training pairs that are drawn at all; 1 outside training.
+    """
+
+    pair_id: str
+    scheme: str
+    split: str  # "train" | "validation" | "test"
+    group: str
+    group_size: int
+    weight: float
+
+
+@dataclass(frozen=True, slots=True)
+class Overlap:
+    """What two splits of a scheme have in common by one measure, of the pairs' code or of their tests.
+
+    `first_rows` are rows of split `first` with at least one counterpart in split `second`, `second_rows` the
+    other way round. `promised_zero` says whether the scheme promises that there are none.
+    """
+
+    scheme: str
+    measure: str  # "exact" | "normalised" | "renamed" | "near-duplicate" | "same package" | "same repository"
+    side: str  # "code" | "test"
+    first: str
+    second: str
+    first_rows: int
+    second_rows: int
+    promised_zero: bool
+
+
 # ── chunk ─────────────────────────────────────────────────────────────────────────────────────────
 
 

@@ -35,6 +35,8 @@ _REPEATING = [
     "package",
     "pairing_rule",
     "rule",
+    "scheme",
+    "split",
 ]
 
 # the paper's nine fields under the names of its published files
@@ -182,6 +184,22 @@ def write_manifest(dataset: Path, files: Iterable[Path], facts: Mapping[str, Any
     }
     tools["python"] = platform.python_version()
     write_json(dataset / MANIFEST, {**facts, "tools": tools, "files": listed})
+
+
+def extend_manifest(
+    dataset: Path, files: Iterable[str], facts: Mapping[str, Mapping[str, Any]], *, gone: Iterable[str] = ()
+) -> None:
+    """Add files to a dataset's manifest, or renew them; merge facts; take out the files that are gone."""
+    content = read_manifest(dataset)
+    for name in gone:
+        content["files"].pop(name, None)
+    for name in files:
+        path = dataset / name
+        content["files"][name] = {"sha256": file_hash(path), "bytes": path.stat().st_size}
+    content["files"] = {name: content["files"][name] for name in sorted(content["files"])}
+    for key, added in facts.items():
+        content[key] = {**content.get(key, {}), **added}
+    write_json(dataset / MANIFEST, content)
 
 
 def read_manifest(dataset: Path) -> dict[str, Any]:

@@ -1,0 +1,125 @@
+"""Fingerprints of many texts: three hashes and two MinHash signatures each, made in worker processes."""
+
+import hashlib
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+import numpy as np
+
+from goutbench import scale
+from goutbench.dedup.views import Views, views
+
+if TYPE_CHECKING:
+    from numpy.typing import NDArray
+
+    Signatures = NDArray[np.uint32]
+
+SLOTS = 256  # of a signature: the standard error of a similarity of 0.8 is then 0.025
+SEED = 42
+_BATCH_BYTES = 2_000_000
+
+
+@dataclass(frozen=True, slots=True)
+class View:
+    """How a view is compared: tokens in a shingle, the fewest tokens of a file, the similarity that counts."""
+
+    name: str
+    shingle: int
+    fewest: int
+    threshold: float
+
+
+TEXT = View("text", shingle=5, fewest=30, threshold=0.7)
+STRUCTURE = View("structure", shingle=16, fewest=40, threshold=0.65)
+
+
+@dataclass(frozen=True, slots=True)
+class Fingerprints:
+    """Of each text: hashes, number of tokens, signatures. What is too short for a view has none in it.
+
+    `exact` is the SHA-256 of the bytes, `normalised` a hash of the tokens without comments, imports and
+    package clause (None: no token), `renamed` one that does not depend on the names either. `rows` says, for each view, which
+    texts the rows of its signatures belong to.
+    """
+
+    exact: tuple[str, ...]
+    normalised: tuple[str | None, ...]
+    renamed: tuple[str | None, ...]
+    tokens: tuple[int, ...]
+    rows: "dict[str, NDArray[np.int64]]"
+    signatures: "dict[str, Signatures]"
+
+
+@dataclass(frozen=True, slots=True)
+class _Batch:
+    start: int
+    texts: tuple[str, ...]
+
+
+def fingerprint(texts: Sequence[str], *, workers: int = 1) -> Fingerprints:
+    """Fingerprints of texts, the same on every machine and for any number of workers."""
+    batches = list(_batches(texts))
+    made = dict(scale.run(_sketch, batches, workers=workers))
+    return _joined([made[batch.start] for batch in batches], [batch.start for batch in batches])
+
+
+def _batches(texts: Sequence[str]) -> Iterator[_Batch]:
+    start = size = 0
+    for index, text in enumerate(texts):
+        size += len(text)
+        if size >= _BATCH_BYTES:
+            yield _Batch(start, tuple(texts[start : index + 1]))
+            start, size = index + 1, 0
+    yield _Batch(start, tuple(texts[start:]))
+
+
+def _sketch(batch: _Batch) -> tuple[int, Fingerprints]:
+    sources = [text.encode("utf-8", "surrogatepass") for text in batch.texts]
+    seen = [views(source) for source in sources]
+    rows: dict[str, NDArray[np.int64]] = {}
+    signatures: dict[str, Signatures] = {}
+    for view in (TEXT, STRUCTURE):
+        long_enough = [index for index, each in enumerate(seen) if len(each.text) >= view.fewest]
+        rows[view.name] = np.array(long_enough, dtype=np.int64)
+        signatures[view.name] = sign([shingles(seen[index], view) for index in long_enough])
+    return batch.start, Fingerprints(
+        exact=tuple(hashlib.sha256(source).hexdigest() for source in sources),
+        normalised=tuple(each.hash_of_text() for each in seen),
+        renamed=tuple(each.hash_of_structure() if len(each.text) >= TEXT.fewest else None for each in seen),
+        tokens=tuple(len(each.text) for each in seen),
+        rows=rows,
+        signatures=signatures,
+    )
+
+
+def shingles(seen: Views, view: View) -> "NDArray[np.uint64]":
+    """The distinct shingles of a text in a view."""
+    made = seen.shingles_of_text if view is TEXT else seen.shingles_of_structure
+    return np.unique(made(view.shingle))
+
+
+def sign(sets: "Sequence[NDArray[np.uint64]]") -> "Signatures":
+    """A MinHash signature for each set: the share of equal slots estimates the sets' Jaccard similarity."""
+    from rensa import RMinHash
+
+    if not sets:
+        return np.zeros((0, SLOTS), dtype=np.uint32)
+    ends = np.cumsum([0, *(len(each) for each in sets)], dtype=np.uint64)
+    matrix = RMinHash.digest_matrix_from_flat_token_hashes(np.concatenate(sets), ends, SLOTS, SEED)
+    return np.array(matrix.to_rows(), dtype=np.uint32)
+
+
+def _joined(parts: Sequence[Fingerprints], starts: Sequence[int]) -> Fingerprints:
+    names = (TEXT.name, STRUCTURE.name)
+    return Fingerprints(
+        exact=tuple(value for part in parts for value in part.exact),
+        normalised=tuple(value for part in parts for value in part.normalised),
+        renamed=tuple(value for part in parts for value in part.renamed),
+        tokens=tuple(value for part in parts for value in part.tokens),
+        rows={
+            name: np.concatenate([part.rows[name] + start for part, start in zip(parts, starts, strict=True)])
+            for name in names
+        },
+        signatures={name: np.concatenate([part.signatures[name] for part in parts]) for name in names},
+    )
