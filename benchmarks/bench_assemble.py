@@ -77,6 +77,8 @@ def export(git_dir: Path, revision: str, folder: Path) -> Path:
         ["git", f"--git-dir={git_dir}", "archive", revision], check=True, capture_output=True
     )
     subprocess.run(["tar", "-x", "-C", folder], input=archive.stdout, check=True)
+    if not (folder / "go.mod").exists() and (folder / "vendor.mod").exists():  # as moby calls it
+        (folder / "vendor.mod").rename(folder / "go.mod")
     return folder
 
 

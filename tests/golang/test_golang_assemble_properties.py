@@ -56,7 +56,7 @@ def context() -> PackageContext:
     return package_context(CALC, (), "example.com/corpus/calc")
 
 
-@settings(max_examples=400, deadline=None)
+@settings(max_examples=250, deadline=None)
 @given(st.lists(st.one_of(texts, fragments), max_size=25).map("".join))
 def test_any_text_extracts_to_error_free_go(reply: str) -> None:
     found = extract(reply)
@@ -111,7 +111,7 @@ func BenchmarkAdd(b *testing.B) {
 """
 
 
-@settings(max_examples=120, deadline=None)
+@settings(max_examples=80, deadline=None)
 @given(st.integers(0, len(SAMPLE)))
 def test_a_reply_cut_anywhere_loses_only_its_last_function_and_says_so(length: int) -> None:
     assembly = assemble([SAMPLE[:length]], context=context())
@@ -161,7 +161,7 @@ def replies(draw: st.DrawFn) -> str:
     return f'Sure:\n\n```go\npackage calc\n\nimport "testing"\n\n{body}```\n'
 
 
-@settings(max_examples=80, deadline=None, suppress_health_check=[HealthCheck.too_slow])
+@settings(max_examples=50, deadline=None, suppress_health_check=[HealthCheck.too_slow])
 @given(st.lists(replies(), min_size=1, max_size=4))
 def test_merging_keeps_every_test_once_and_declares_every_name_once(given_replies: list[str]) -> None:
     assembly = assemble(given_replies, context=context())
@@ -182,7 +182,7 @@ def test_merging_keeps_every_test_once_and_declares_every_name_once(given_replie
             assert folded or (renamed or {test.name}) <= set(declared)
 
 
-@settings(max_examples=60, deadline=None, suppress_health_check=[HealthCheck.too_slow])
+@settings(max_examples=40, deadline=None, suppress_health_check=[HealthCheck.too_slow])
 @given(st.lists(replies(), min_size=1, max_size=3))
 def test_merging_again_changes_nothing(given_replies: list[str]) -> None:
     once = assemble(given_replies, context=context())
@@ -191,7 +191,7 @@ def test_merging_again_changes_nothing(given_replies: list[str]) -> None:
     assert again.notes == ()
 
 
-@settings(max_examples=60, deadline=None, suppress_health_check=[HealthCheck.too_slow])
+@settings(max_examples=40, deadline=None, suppress_health_check=[HealthCheck.too_slow])
 @given(replies())
 def test_a_reply_given_twice_is_folded_whole(reply: str) -> None:
     once = assemble([reply], context=context())
