@@ -171,7 +171,7 @@ def _compile(toolchain: Toolchain, source: Path, program: Path) -> None:
     with tempfile.TemporaryDirectory(dir=program.parent) as scratch:
         env = go_env(toolchain, cache=_own_go_cache(), extra={"CGO_ENABLED": "0"})
         draft = Path(scratch, program.name)
-        done = run_go(toolchain, ["build", "-trimpath", "-o", str(draft), "."], cwd=source, env=env)
+        done = run_go(toolchain, ["build", "-o", str(draft), "."], cwd=source, env=env)
         if done.returncode != 0:
             raise ToolError(
                 f"the Go helper does not build with {toolchain.version}: {done.stderr.strip()[:2000]}",

@@ -133,7 +133,7 @@ func (m *mutator) inFocal(ident *ast.Ident) bool {
 
 // keepImports keeps alive the imports that are used only in what the mutation drops. It says whether that is possible.
 func (m *mutator) keepImports(mut *mutation, uses map[*types.PkgName][]*ast.Ident) bool {
-	if mut.op == "literal" {
+	if mut.form == asValue {
 		return true
 	}
 	var lines []string

@@ -35,7 +35,7 @@ type mutation struct {
 	typ      types.Type // of an asValue
 	pos      token.Pos  // of from
 	unit     int        // index of the top-level declaration
-	drops    bool       // it drops code: whether the rest still compiles has to be tried on it alone
+	drops    bool       // whether it compiles by itself has to be tried: it drops code, or changes a constant that matters
 }
 
 var comparisons = map[token.Token][2]token.Token{ // boundary (or ILLEGAL), negation
@@ -338,15 +338,9 @@ func (f *finder) boolean(n *ast.Ident) {
 // lift moves a change inside a constant expression to the whole of it: only there a value known at run time may stand.
 func (f *finder) lift(m *mutation, n ast.Expr) {
 	top := n
-	for up := 1; ; up++ {
-		p := f.parent(up)
-		e, ok := p.(ast.Expr)
-		if key, isPair := p.(*ast.KeyValueExpr); isPair {
-			m.drops = m.drops || key.Key == top // a duplicate key is an error only between constants
-		}
-		if _, isCase := p.(*ast.CaseClause); isCase {
-			m.drops = true // so is a duplicate case
-		}
+	up := 1
+	for ; ; up++ {
+		e, ok := f.parent(up).(ast.Expr)
 		if !ok || f.m.info.Types[e].Value == nil {
 			break
 		}
@@ -354,6 +348,25 @@ func (f *finder) lift(m *mutation, n ast.Expr) {
 	}
 	m.form, m.from, m.to, m.pos = asValue, f.m.offset(top.Pos()), f.m.offset(top.End()), top.Pos()
 	m.typ = f.m.info.Types[top].Type
+	m.drops = f.constantMatters(f.parent(up), top)
+}
+
+// constantMatters: the compiler refuses some constants here that it takes as values known at run time (an index out
+// of range, a duplicate case), so the change has to be tried without the switch.
+func (f *finder) constantMatters(parent ast.Node, n ast.Expr) bool {
+	switch p := parent.(type) {
+	case *ast.KeyValueExpr:
+		return p.Key == n
+	case *ast.CaseClause, *ast.SliceExpr:
+		return true
+	case *ast.IndexExpr:
+		return p.Index == n
+	case *ast.CallExpr:
+		return f.m.info.Types[p.Fun].IsBuiltin()
+	case *ast.BinaryExpr:
+		return p.Op == token.QUO || p.Op == token.REM || p.Op == token.SHL || p.Op == token.SHR
+	}
+	return false
 }
 
 func (f *finder) assign(n *ast.AssignStmt) {

@@ -1,0 +1,426 @@
+import json
+import subprocess
+from dataclasses import dataclass
+from pathlib import Path
+
+import pytest
+import toymodule
+
+from goutbench.golang.helper import GoHelper
+from goutbench.golang.mutate import MutationPlan, mutants, single
+from goutbench.golang.toolchain import Toolchain, run_go
+
+OPERATORS = """package toy
+
+func f(a, b int, ok bool, p *int, s string) (int, *int) {
+	if a < b && ok {
+		a += b
+	}
+	for i := 0; i != 3; i++ {
+		if !ok {
+			break
+		}
+	}
+	g(a &^ b)
+	return a * b, p
+}
+
+func g(int) {}
+"""
+
+EXPECTED = {
+    ("conditional-boundary", "<", "<="),
+    ("negated-condition", "<", ">="),
+    ("negated-condition", "!=", "=="),
+    ("negated-condition", "ok", "!ok"),
+    ("negated-condition", "!", ""),
+    ("logical", "&&", "||"),
+    ("arithmetic", "+=", "-="),
+    ("arithmetic", "*", "/"),
+    ("bitwise", "&^", "&"),
+    ("increment-decrement", "++", "--"),
+    ("literal", "0", "1"),
+    ("literal", "3", "4"),
+    ("loop-control", "break", "continue"),
+    ("return-value", "a * b", "0"),
+    ("return-value", "p", "nil"),
+    ("statement-removal", "a += b", ""),
+    ("statement-removal", "g(a &^ b)", ""),
+    ("branch-removal", "a += b", ""),
+    ("branch-removal", "break", ""),
+    ("branch-removal", "if !ok {\n\t\t\tbreak\n\t\t}", ""),
+}
+
+# everything that a switch could break: each construct compiles and behaves as before
+TRICKY = """package toy
+
+import (
+	"errors"
+	"fmt"
+	"os"
+	"strings"
+)
+
+type flag bool
+
+type number interface{ ~int | ~float64 }
+
+const limit = 3
+
+var table = [limit + 1]int{1, 2, 3, 4}
+
+var early = sum(table[:]...) // runs before main and before every init
+
+var broken = errors.New("broken")
+
+func sum[T number](xs ...T) (total T) {
+	for _, x := range xs {
+		total += x * 2
+	}
+	return total / 2
+}
+
+func isSet(f flag) flag { return !f && f == false }
+
+func shadow(x int) (n int, err error) {
+	type string int
+	int := string(x + 1)
+	defer func() {
+		if recover() != nil {
+			err = broken
+		}
+	}()
+	if int > 100 {
+		panic("too large") // a comment
+	}
+	n = 1 << uint(x) >> 1
+	return n, nil
+}
+
+func loops(words []string) string {
+	out := ""
+outer:
+	for i, word := range words {
+		switch {
+		case word == "stop":
+			break outer
+		case strings.HasPrefix(word, "x"):
+			continue outer
+		case i > 5:
+			fallthrough
+		default:
+			out += word + "," // strings have no minus
+		}
+	}
+	i := 0
+again:
+	if i < 2 {
+		i++
+		goto again
+	}
+	for j := range 3 {
+		if j == 1 {
+			continue
+		}
+		out = out + fmt.Sprint(j)
+	}
+	select {
+	case <-make(chan int):
+	default:
+		out += "d"
+	}
+	return out
+}
+
+func mode(name string) (os.FileMode, error) {
+	info, err := os.Stat(name)
+	if err != nil {
+		return 0, err
+	}
+	return info.Mode().Perm() &
+		0o700, nil
+}
+
+func age(name string) bool {
+	info, err := os.Stat(name)
+	return err == nil &&
+		// the type time.Duration is never named here
+		info.ModTime().Sub(info.ModTime())+1 > 0
+}
+
+func must(err error) {
+	if err != nil {
+		panic(err)
+	}
+}
+
+func apply(f func(int) int, x int) int { return f(x + 1) }
+
+func classify(x int) string {
+	switch x {
+	case 1, 2:
+		return "few"
+	case 3:
+		return "three"
+	}
+	if x < 0 {
+		return "negative"
+	} else if x == 0 {
+		return "none"
+	} else {
+		return apply2(func(y int) string {
+			if y > 10 {
+				return "many"
+			}
+			return "some"
+		}, x)
+	}
+}
+
+func apply2(f func(int) string, x int) string { return f(x) }
+"""
+
+TRICKY_TEST = """package toy
+
+import (
+	"runtime"
+	"strings"
+	"testing"
+)
+
+func TestTricky(t *testing.T) {
+	if early != 10 || sum(1.5, 2) != 3.5 {
+		t.Fatal(early)
+	}
+	if isSet(true) || !isSet(false) {
+		t.Fatal()
+	}
+	if n, err := shadow(2); n != 2 || err != nil {
+		t.Fatal(n, err)
+	}
+	if _, err := shadow(100); err != broken {
+		t.Fatal(err)
+	}
+	if got := loops([]string{"a", "xb", "c", "stop", "d"}); got != "a,c,02d" {
+		t.Fatal(got)
+	}
+	if m, err := mode("."); m == 0 || err != nil || !age(".") {
+		t.Fatal(m, err)
+	}
+	if _, err := mode("nothing"); err == nil || age("nothing") {
+		t.Fatal(err)
+	}
+	if classify(2)+classify(3)+classify(-1)+classify(0)+classify(5)+classify(11) !=
+		"fewthreenegativenonesomemany" {
+		t.Fatal()
+	}
+	if apply(func(x int) int { _, _, line, _ := runtime.Caller(1); return line * x }, 0) != LINE {
+		t.Fatal("the switch moved the lines of the source")
+	}
+	defer func() {
+		if text, ok := recover().(error); !ok || !strings.Contains(text.Error(), "bro") {
+			t.Fatal(text)
+		}
+	}()
+	must(broken)
+}
+"""
+
+
+@dataclass(frozen=True, slots=True)
+class Lab:
+    """Builds and runs test binaries of one package with files laid over it."""
+
+    toolchain: Toolchain
+    env: dict[str, str]
+    scratch: Path
+
+    def overlay(self, files: dict[Path, bytes]) -> Path:
+        replace = {}
+        for number, (path, text) in enumerate(files.items()):
+            (self.scratch / f"{number}.go").write_bytes(text)
+            replace[str(path)] = str(self.scratch / f"{number}.go")
+        out = self.scratch / "overlay.json"
+        out.write_text(json.dumps({"Replace": replace}))
+        return out
+
+    def build(self, package: Path, files: dict[Path, bytes]) -> Path:
+        overlay, binary = self.overlay(files), self.scratch / "x.test"
+        command = ["test", "-c", "-vet=off", f"-overlay={overlay}", "-o", str(binary), "."]
+        done = run_go(self.toolchain, command, cwd=package, env=self.env)
+        assert done.returncode == 0, done.stderr
+        return binary
+
+    def passes(self, binary: Path, package: Path, extra: dict[str, str]) -> bool:
+        command = [str(binary), "-test.timeout=5s"]
+        return subprocess.run(command, cwd=package, env=self.env | extra, capture_output=True).returncode == 0
+
+
+def schemata(plan: MutationPlan) -> dict[Path, bytes]:
+    assert (plan.reason, plan.infra) == (None, None)
+    return {plan.focal: plan.schemata, plan.focal.parent / plan.support_name: plan.support}
+
+
+@pytest.fixture
+def lab(toolchain: Toolchain, go_environment: dict[str, str], tmp_path: Path) -> Lab:
+    (tmp_path / "scratch").mkdir()
+    return Lab(toolchain, go_environment, tmp_path / "scratch")
+
+
+def plan_of(helper: GoHelper, root: Path, text: str) -> MutationPlan:
+    toymodule.write(root, {"go.mod": "module example.com/toy\n\ngo 1.22\n", "toy.go": text})
+    return mutants(helper, root, root / "toy.go")
+
+
+def test_operators(helper: GoHelper, tmp_path: Path) -> None:
+    plan = plan_of(helper, tmp_path, OPERATORS)
+    found = {(mutant.operator, mutant.original, mutant.replacement) for mutant in plan.mutants}
+    assert found >= EXPECTED
+    assert plan.not_viable == ()
+    assert [mutant.id for mutant in plan.mutants] == list(range(1, len(plan.mutants) + 1))
+    boundary = next(mutant for mutant in plan.mutants if mutant.operator == "conditional-boundary")
+    assert (boundary.line, boundary.column, boundary.end_line, boundary.end_column) == (4, 7, 4, 8)
+    assert boundary.function == "f"
+    for mutant in plan.mutants:
+        source = OPERATORS.encode()
+        assert source[mutant.start : mutant.end].decode() == mutant.original
+        assert single(source, mutant).decode().count("\n") <= OPERATORS.count("\n")
+
+
+def test_tricky_code_keeps_its_meaning_and_its_lines(helper: GoHelper, lab: Lab, tmp_path: Path) -> None:
+    plan = plan_of(helper, tmp_path, TRICKY)
+    line = 1 + TRICKY[: TRICKY.index("func apply(")].count("\n")
+    (tmp_path / "toy_test.go").write_text(TRICKY_TEST.replace("LINE", str(line)))
+    binary = lab.build(tmp_path, schemata(plan))
+    assert lab.passes(binary, tmp_path, plan.environment(0))
+    assert lab.passes(binary, tmp_path, {})
+    for operator in ("arithmetic", "negated-condition", "return-value", "branch-removal"):
+        mutant = next(m for m in plan.mutants if m.operator == operator)
+        assert not lab.passes(binary, tmp_path, plan.environment(mutant.id)), mutant
+    # time.Duration is spelled through an import of its own
+    assert any(m.original == "1" and m.line == source_line(TRICKY, "ModTime().Sub") for m in plan.mutants)
+
+
+def source_line(text: str, words: str) -> int:
+    return 1 + text[: text.index(words)].count("\n")
+
+
+def test_a_package_level_initialiser_runs_with_its_mutant(helper: GoHelper, lab: Lab, tmp_path: Path) -> None:
+    text = "package toy\n\nvar early = double(4)\n\nfunc double(x int) int { return x * 2 }\n"
+    plan = plan_of(helper, tmp_path, text)
+    test = (
+        'package toy\n\nimport "testing"\n\nfunc TestE(t *testing.T) { if early != 8 { t.Fatal(early) } }\n'
+    )
+    (tmp_path / "toy_test.go").write_text(test)
+    binary = lab.build(tmp_path, schemata(plan))
+    assert lab.passes(binary, tmp_path, plan.environment(0))
+    assert len(plan.mutants) == 4  # the literals 4 and 2, the product, the returned value
+    assert not any(lab.passes(binary, tmp_path, plan.environment(mutant.id)) for mutant in plan.mutants)
+
+
+def test_verdicts_are_those_of_single_compiles(helper: GoHelper, lab: Lab, tmp_path: Path) -> None:
+    plan = plan_of(helper, tmp_path, TRICKY)
+    line = source_line(TRICKY, "func apply(")
+    (tmp_path / "toy_test.go").write_text(TRICKY_TEST.replace("LINE", str(line)))
+    removals = [
+        m for m in plan.mutants if m.operator in ("statement-removal", "branch-removal", "return-value")
+    ]
+    chosen = [*removals[::6], *[m for m in plan.mutants if m not in removals][::14]]
+    binary = lab.build(tmp_path, schemata(plan))
+    switched = [lab.passes(binary, tmp_path, plan.environment(mutant.id)) for mutant in chosen]
+    for mutant, verdict in zip(chosen, switched, strict=True):
+        alone = lab.build(tmp_path, {plan.focal: single(TRICKY.encode(), mutant)})
+        assert lab.passes(alone, tmp_path, {}) == verdict, mutant
+
+
+def test_what_is_dropped_stays_in_use(helper: GoHelper, tmp_path: Path) -> None:
+    text = """package toy
+
+import "fmt"
+
+func f(x int) {
+	y := x
+	fmt.Println(y)
+}
+
+func g() int {
+	if true {
+		return 1
+	}
+	panic("never")
+}
+"""
+    plan = plan_of(helper, tmp_path, text)
+    removed = next(m for m in plan.mutants if m.original == "fmt.Println(y)")
+    assert removed.replacement == "_ = y; _ = fmt.Println"
+    (refused,) = [row for row in plan.not_viable if row.original == 'panic("never")']
+    assert (refused.line, refused.operator, refused.reason) == (14, "statement-removal", "missing return")
+
+
+@pytest.mark.parametrize(
+    ("code", "original", "reason"),
+    [
+        ("func f(x int) int { return x / 1_0 }", "1_0", None),
+        ("func f(x uint8) bool { return x == 255 }", "255", "overflows"),
+        ("func f(x int) { switch x { case 1: case 2: } }", "1", "duplicate case"),
+        ("var _ = map[int]int{1: 0, 2: 0}", "1", "duplicate key"),
+        ("var _ = [...]int{5: 1}", "5", "constant"),
+        ("func f(x [4]int) int { return x[3] }", "3", "out of bounds"),
+        ("func f(x int) int { return x % 3 }", "%", None),
+        ("func f(x float64) float64 { return x + 1 }", "1", None),
+        ("func f() int { return 1 + recover().(int) }", "+", "recover"),
+    ],
+)  # fmt: skip
+def test_not_viable_with_a_reason(
+    helper: GoHelper, tmp_path: Path, code: str, original: str, reason: str | None
+) -> None:
+    plan = plan_of(helper, tmp_path, f"package toy\n\n{code}\n")
+    if reason is None:
+        assert original in {mutant.original for mutant in plan.mutants}
+        return
+    assert original not in {mutant.original for mutant in plan.mutants}
+    assert reason in next(row.reason for row in plan.not_viable if row.original == original)
+
+
+def test_a_test_cannot_read_the_mutant_off_its_environment(helper: GoHelper, toy: Path) -> None:
+    plan = mutants(helper, toy / "toy", toy / "toy" / "toy.go", salt=b"secret")
+    values = [plan.environment(number) for number in (0, 1, 2)]
+    assert len({next(iter(value)) for value in values}) == 1
+    assert all(len(text) == 16 and text.strip("0") for value in values for text in value.values())
+    other = mutants(helper, toy / "toy", toy / "toy" / "toy.go", salt=b"another")
+    assert (other.switch, other.key) != (plan.switch, plan.key)
+    assert other.mutants == plan.mutants
+    assert mutants(helper, toy / "toy", toy / "toy" / "toy.go", salt=b"secret").schemata == plan.schemata
+
+
+@pytest.mark.parametrize(
+    ("files", "reason"),
+    [
+        ({"toy.go": "//go:build plan9\n\npackage toy\n"}, "build constraints"),
+        ({"toy.go": "package toy\n\nvar x = nothing\n"}, "undefined: nothing"),
+        ({"toy.go": "package toy\n\nfunc {\n"}, "expected"),
+        ({"toy.go": "package toy\n\nimport _ \"example.com/none\"\n"}, "example.com/none"),
+        ({"toy.go": "package toy\n\nimport \"C\"\n\nvar x C.int\n"}, "cgo"),
+    ],
+)  # fmt: skip
+def test_focal_files_that_cannot_be_mutated(
+    helper: GoHelper, tmp_path: Path, files: dict[str, str], reason: str
+) -> None:
+    root = toymodule.write(
+        tmp_path, {"go.mod": "module example.com/toy\n", "doc.go": "package toy\n", **files}
+    )
+    plan = mutants(helper, root, root / "toy.go")
+    assert reason in str(plan.reason)
+    assert (plan.mutants, plan.schemata, plan.infra) == ((), b"", None)
+
+
+@pytest.mark.parametrize("name", ["unicode/utf8/utf8.go", "errors/join.go"])
+def test_packages_beneath_os(helper: GoHelper, lab: Lab, toolchain: Toolchain, name: str) -> None:
+    focal = toolchain.goroot / "src" / name
+    plan = mutants(helper, focal.parent, focal)
+    assert plan.mutants
+    assert b'"os"' not in plan.support
+    overlay = lab.overlay(schemata(plan))
+    command = ["build", f"-overlay={overlay}", "-o", "/dev/null", "."]
+    done = run_go(toolchain, command, cwd=focal.parent, env=lab.env)
+    assert done.returncode == 0, done.stderr
