@@ -56,16 +56,16 @@ def declared_tests(result: GateResult, code: bytes) -> tuple[str, ...]:
 def refused_by_gate(
     bench: Bench, subject: Subject, result: GateResult, record: Execution, removed: tuple[str, ...]
 ) -> Execution | None:
-    """The record when the gate is sure that the build would fail, else None: then the build is asked."""
+    """The record when the gate is sure that the candidate is at fault, else None: then the build is asked,
+    whose words say best what is wrong with the environment."""
     if result.ok or result.infra or not result.errors:
         return None
     first = result.errors[0]
     words = "\n".join(
         f"{fault.file}:{fault.line}:{fault.column}: {fault.message}" for fault in result.errors[:20]
     )
-    fault = environment_fault(words, subject.test) or _broken_without(bench, subject, removed, words)
-    if fault:
-        return replace(record, reason=fault, evidence=words)
+    if environment_fault(words, subject.test) or _broken_without(bench, subject, removed, words):
+        return None
     rung = "none" if first.rung == "syntax" else "syntax"
     return replace(record, status="BUILD_FAILED", rung=rung, reason=first.kind, evidence=words)
 
@@ -97,18 +97,18 @@ def build_failed(
     return replace(record, status="INFRA_FAILURE", reason=reason, evidence=build.evidence)
 
 
-def _broken_without(bench: Bench, subject: Subject, removed: tuple[str, ...], words: str) -> str:
+def _broken_without(bench: Bench, subject: Subject, removed: tuple[str, ...], words: str) -> bool:
     """Whether the package fails without any candidate too: then the failure says nothing of the candidate.
 
     Asked only when an error stands outside the candidate's file, since that is the only hint of it.
     """
     lines = [line for line in words.splitlines() if line.strip() and not line.startswith("#")]
     if all(f"{subject.test}:" in line for line in lines):
-        return ""
+        return False
     key = (subject.package / subject.test, ",".join(removed))
     if key not in bench.baselines:
         request = GateRequest(subject.package, subject.test, _empty(subject), removed)
-        bench.baselines[key] = "package-broken" if check(bench.helper(subject), request).errors else ""
+        bench.baselines[key] = bool(check(bench.helper(subject), request).errors)
     return bench.baselines[key]
 
 

@@ -18,7 +18,8 @@ BINARY = "x.test"
 
 _ENVIRONMENT_FAULTS = {
     "missing-module": r"module lookup disabled by GOPROXY=off|missing go\.sum entry|inconsistent vendoring"
-    r"|cannot find module providing package .*: module lookup|updates to go\.mod needed",
+    r"|cannot find module providing package .*: module lookup|updates to go\.mod needed"
+    r"|/cache/download/.*(permission denied|read-only file system)",
     "go-version": r"requires go >= |go\.mod requires go|toolchain not available|requires newer Go version",
     "c-library": r"fatal error: .*\.h: No such file|cannot find -l|ld: library .* not found"
     r"|C compiler .* not found|pkg-config.*not found|Package .* was not found in the pkg-config",

@@ -57,7 +57,7 @@ class Workplace:
 
     def scratch_folder(self, prefix: str) -> Path:
         """A new private folder for one execution; the caller removes it."""
-        folder = Path(tempfile.mkdtemp(prefix=f"{prefix}-", dir=self.scratch))
+        folder = Path(tempfile.mkdtemp(prefix=f"{prefix}-{os.getpid()}-", dir=self.scratch))
         folder.chmod(0o755)
         return folder
 
@@ -88,6 +88,7 @@ def open_workplace(root: Path, sandbox: Sandbox) -> Workplace:
                 (place.build_cache / f"{number:02x}").mkdir(mode=0o755, exist_ok=True)
             if any(path.stat().st_uid != compiler for path in (place.build_cache, place.build_cache / "ff")):
                 _give_tree(place.build_cache, compiler)
+        _sweep(place.scratch)
     except OSError as error:
         raise StorageError(f"no workplace: {error}", where=str(root), mend="give --work DIR") from error
     closed = closed_parent(place.root)
@@ -109,9 +110,11 @@ def closed_parent(path: Path) -> Path | None:
     return None
 
 
-def remove_folder(folder: Path) -> None:
-    """Remove a scratch folder, whatever is in it."""
-    shutil.rmtree(folder, ignore_errors=True)
+def _sweep(scratch: Path) -> None:
+    """Remove what killed runs have left: the folders of processes that are gone."""
+    for folder in scratch.glob("run-*-*"):
+        if not Path("/proc", folder.name.split("-")[1]).exists():
+            shutil.rmtree(folder, ignore_errors=True)
 
 
 def _give_tree(folder: Path, user: int) -> None:

@@ -1,0 +1,112 @@
+"""Dependencies: a missing module is the machine's failure; preparing over a file:// GOPROXY mends it."""
+
+import os
+import shutil
+import subprocess
+import zipfile
+from pathlib import Path
+
+import pytest
+
+from goutbench.errors import SourceError
+from goutbench.execute import Options, evaluate, prepare
+from goutbench.execute.campaign import Site, open_site
+from goutbench.execute.inputs import PairPlace, candidate
+from goutbench.execute.materialise import find_repository, materialise
+
+FILES = {
+    "go.mod": "module example.test/app\n\ngo 1.22\n\nrequire example.test/dep v1.0.0\n",
+    "app.go": 'package app\n\nimport "example.test/dep"\n\nfunc Name() string { return dep.Name() }\n',
+    "app_test.go": 'package app\n\nimport "testing"\n\nfunc TestName(t *testing.T) {\n'
+    '\tif Name() != "dep" {\n\t\tt.Fatal(Name())\n\t}\n}\n',
+}
+
+
+@pytest.fixture
+def proxy(tmp_path: Path) -> str:
+    """A module proxy in a folder, with one version of one module."""
+    folder = tmp_path / "proxy" / "example.test" / "dep" / "@v"
+    folder.mkdir(parents=True)
+    (folder / "list").write_text("v1.0.0\n")
+    (folder / "v1.0.0.info").write_text('{"Version":"v1.0.0","Time":"2024-01-01T00:00:00Z"}')
+    (folder / "v1.0.0.mod").write_text("module example.test/dep\n\ngo 1.22\n")
+    with zipfile.ZipFile(folder / "v1.0.0.zip", "w") as archive:
+        prefix = "example.test/dep@v1.0.0"
+        archive.writestr(f"{prefix}/go.mod", "module example.test/dep\n\ngo 1.22\n")
+        archive.writestr(f"{prefix}/dep.go", 'package dep\n\nfunc Name() string { return "dep" }\n')
+    return f"file://{tmp_path / 'proxy'}"
+
+
+def test_prepare_downloads_what_execution_misses(
+    site: Site, tmp_path: Path, proxy: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("GOPROXY", proxy)
+    monkeypatch.setenv("GONOSUMDB", "*")
+    monkeypatch.setenv("GOSUMDB", "off")
+    app = site.place.trees / "app-source" / "example" / "app"
+    shutil.rmtree(app, ignore_errors=True)
+    app.mkdir(parents=True)
+    for name, text in FILES.items():
+        (app / name).write_text(text)
+    env = {**os.environ, "GOMODCACHE": str(tmp_path / "other-cache"), "GOFLAGS": "-mod=mod -modcacherw"}
+    subprocess.run([site.toolchain.go, "mod", "tidy"], cwd=app, env=env, check=True, capture_output=True)
+    places = {"app": PairPlace("app", "example/app", "1", "app.go", "app_test.go")}
+    # a workplace of its own, so that nothing was prepared before; the build cache is the shared one's copy
+    work = site.place.root / "scratch" / "fresh"
+    shutil.rmtree(work, ignore_errors=True)
+    fresh = open_site(work=work)
+    shutil.rmtree(fresh.place.build_cache)
+    fresh.place.build_cache.symlink_to(site.place.build_cache)
+
+    def status() -> tuple[str, str]:
+        record = evaluate(
+            [candidate("app", "reference", FILES["app_test.go"])], places, repositories=app.parents[1],
+            options=Options(repeat=1), work=work,
+        )[0]  # fmt: skip
+        return record.status, record.reason
+
+    try:
+        assert status() == ("INFRA_FAILURE", "missing-module")
+        assert [done.what for done in prepare(places.values(), repositories=app.parents[1], work=work)] == [
+            "downloaded"
+        ]
+        assert status() == ("PASSED", "")
+    finally:
+        subprocess.run(["chmod", "-R", "u+w", str(work)], check=True)
+        shutil.rmtree(work)
+
+
+def test_a_tree_is_what_the_commit_holds(site: Site, tmp_path: Path) -> None:
+    """Attributes that would change an archive do not count; a missing blob is left out and named."""
+    work = tmp_path / "work"
+    work.mkdir()
+    (work / ".gitattributes").write_text("secret.txt export-ignore\nversion.txt export-subst\n")
+    (work / "secret.txt").write_text("kept")
+    (work / "version.txt").write_text("$Format:%H$")
+    (work / "lost.txt").write_text("lost")
+    (work / "inside").symlink_to("secret.txt")
+    (work / "outside").symlink_to("../../../etc/passwd")
+    git = ["git", "-C", str(work), "-c", "user.name=t", "-c", "user.email=t@example.test"]
+    for arguments in (["init", "-q"], ["add", "."], ["commit", "-q", "-m", "one"]):
+        subprocess.run([*git, *arguments], check=True, capture_output=True)
+    revision, lost = (
+        subprocess.run([*git, "rev-parse", name], check=True, capture_output=True, text=True).stdout.strip()
+        for name in ("HEAD", "HEAD:lost.txt")
+    )
+    (work / ".git" / "objects" / lost[:2] / lost[2:]).unlink()
+    cache = tmp_path / "cache"
+    (cache / "example").mkdir(parents=True)
+    (work / ".git").rename(cache / "example__lossy.git")
+    shutil.rmtree(site.place.trees / "example__lossy", ignore_errors=True)
+
+    tree = materialise(find_repository(cache, "example/lossy"), "example/lossy", revision, site.place)
+
+    assert tree.missing == ("lost.txt",)
+    assert (tree.root / "secret.txt").read_text() == "kept"
+    assert (tree.root / "version.txt").read_text() == "$Format:%H$"
+    assert (tree.root / "inside").readlink() == Path("secret.txt")
+    assert not (tree.root / "outside").is_symlink()
+    with pytest.raises(SourceError, match="no readable commit"):
+        materialise(find_repository(cache, "example/lossy"), "example/lossy", "f" * 40, site.place)
+    with pytest.raises(SourceError, match="not in the cache"):
+        find_repository(cache, "example/other")
