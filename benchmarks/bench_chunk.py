@@ -45,6 +45,13 @@ def judge(job: tuple[str, bytes, tuple[int, ...]]) -> tuple[Counter[str], list[s
     whole = go.ask(op="parse", source=source)
     valid = not whole["error"]
     tally["valid files"] += valid
+    if valid:
+        functions = [
+            k.split("#")[0] for k, d in zip(keys(file), file.declarations, strict=True) if d.is_function
+        ]
+        if functions != [function.removeprefix("?.") for function in whole["functions"]]:
+            tally["files whose functions Go sees otherwise"] += 1
+            notes.append(f"functions differ: {name}")
     for budget in budgets:
         chunks = chunk_file(source, budget=budget, counter=_state["counter"])  # type: ignore[arg-type]
         for key, value in judge_chunks(
@@ -145,7 +152,7 @@ def main() -> None:
     parser.add_argument("--go", default="go", help="the toolchain whose parser judges")
     parser.add_argument("--notes", type=int, default=20, help="how many failures to print")
     options = parser.parse_args()
-    budgets = tuple(int(budget) for budget in options.budgets.split(","))
+    budgets = tuple(int(budget) for budget in options.budgets.split(",") if budget)
     total: Counter[str] = Counter()
     notes: list[str] = []
     with tempfile.TemporaryDirectory() as folder:

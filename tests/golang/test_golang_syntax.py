@@ -42,34 +42,9 @@ broken = st.builds(
     st.just(SOURCE),
     st.lists(st.tuples(st.integers(0, len(SOURCE)), st.integers(0, len(SOURCE))), max_size=6),
 )
-soup = st.lists(
-    st.sampled_from(
-        [
-            b"package p\n",
-            b"func f() {",
-            b"}",
-            b"(",
-            b")",
-            b"// c\n",
-            b"/*",
-            b"*/",
-            b"`",
-            b'"',
-            b"\n",
-            b"type T ",
-            b"struct {",
-            b"import ",
-            b'"x"',
-            b"var _ = ",
-            b"\xff",
-            b"\x00",
-            b"\xef\xbb\xbf",
-            b"const (",
-            b"func (t T) ",
-        ]
-    ),
-    max_size=25,
-).map(b"".join)
+lines = b"package p~func f() {~}~(~)~// c~/*~*/~`~type T ~struct {~import ~var _ = ~const (~func (t T) ~.~,"
+parts = [*lines.split(b"~"), b"\n", b'"', b'"x"', b"\xff", b"\x00", b"\xef\xbb\xbf"]
+soup = st.lists(st.sampled_from(parts), max_size=30).map(b"".join)
 
 
 @settings(max_examples=200, deadline=None)

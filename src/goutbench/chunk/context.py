@@ -4,7 +4,7 @@ from collections.abc import Iterable
 from dataclasses import dataclass, field
 
 from goutbench.chunk.graph import Edges, Sizes, edges
-from goutbench.chunk.render import Part, compose, full, header, outline, wanted_words
+from goutbench.chunk.render import Part, compose, full_texts, header, outline, wanted_words
 from goutbench.chunk.shorten import shorten
 from goutbench.chunk.tokens import TokenCounter
 from goutbench.golang.syntax import GoFile
@@ -64,7 +64,7 @@ def make_plan(file: GoFile, budget: int, counter: TokenCounter) -> Plan:
     targets: list[dict[int, float]] = [{} for _ in file.declarations]
     for (index, target), weight in found.items():
         targets[index][target] = weight
-    texts = [full(file, declaration) for declaration in file.declarations]
+    texts = full_texts(file)
     specs = [b"\t" + file.source[spec.start : spec.end] + b"\n" for spec in file.imports]
     top, *counts = count(
         counter, [header(file, ()) + b"import (\n)\n\n", *specs, *(t + b"\n\n" for t in texts)]

@@ -4,7 +4,7 @@ import re
 from collections.abc import Iterator
 
 from goutbench.golang.imports import guesses
-from goutbench.golang.references import uses, words
+from goutbench.golang.references import Span, uses, words
 from goutbench.golang.syntax import Declaration, GoFile
 from goutbench.golang.testnames import split_test_name
 from goutbench.records import Exercise
@@ -15,8 +15,8 @@ _DIRECT = ("call", "table", "name", "method name")  # the strongest first
 
 def exercises(file: GoFile, tests: GoFile) -> dict[int, tuple[Exercise, ...]]:
     """For each function and method of `file`, by index, the test functions of `tests` that exercise it."""
-    focal = [i for i, d in enumerate(file.declarations) if d.kind in ("func", "method")]
-    texts = [words(tests.source, (d.node_start, d.node_end)) for d in tests.declarations]
+    focal = [i for i, d in enumerate(file.declarations) if d.is_function]
+    texts = [words(tests.source, _span(tests, index)) for index in range(len(tests.declarations))]
     hints = {i: _hints(file, tests, file.declarations[i], texts) for i in focal}
     named = _named(file, tests, focal)
     reached = {test.declaration: _reach(tests, test.declaration) for test in tests.tests}
@@ -54,18 +54,21 @@ def _hints(
             if other.kind in ("func", "type", "var") and _yields(file, other, function.receiver or "")
             for made in other.names
         }
-        makers |= {b"." + made for made in makers}
         return {
             index: {"call" if makers & text else "method name"}
             for index, text in enumerate(texts)
-            if b"." + name in text
+            if name in text and tests.source.find(b"." + name, *_span(tests, index)) >= 0
         }
     hints = {
         index: set(_mentions(file, tests, name, tests.declarations[index]))
         for index, text in enumerate(texts)
-        if name in text or b"." + name in text
+        if name in text
     }
     return {index: found for index, found in hints.items() if found}
+
+
+def _span(tests: GoFile, index: int) -> Span:
+    return tests.declarations[index].node_start, tests.declarations[index].node_end
 
 
 def _mentions(file: GoFile, tests: GoFile, name: bytes, declaration: Declaration) -> Iterator[str]:

@@ -65,7 +65,7 @@ def function_chunks(
     """
     file = parse(source)
     plan = make_plan(file, budget, counter or token_counter())
-    focal = [[i] for i, d in enumerate(file.declarations) if d.kind in ("func", "method")]
+    focal = [[i] for i, d in enumerate(file.declarations) if d.is_function]
     found = exercises(file, parse(tests)) if tests is not None else {}
     made = drafts(plan, focal)
     chunks = [_record(plan, draft, "function", pair_id, n, len(made)) for n, draft in enumerate(made)]
@@ -89,7 +89,7 @@ def _record(plan: Plan, made: Draft, kind: str, pair_id: str, index: int, count:
         tokens=made.tokens,
         budget=plan.budget,
         focal=tuple(names[i] for i in made.focal),
-        functions=tuple(names[i] for i in made.focal if declarations[i].kind in ("func", "method")),
+        functions=tuple(names[i] for i in made.focal if declarations[i].is_function),
         context=tuple(Shown(names[p.index], p.form) for p in sorted(made.context, key=lambda p: p.index)),
         omitted=tuple(names[i] for i in sorted(set(wanted) - shown)),
         cut_edges=sum(target not in in_full for target in wanted),
@@ -113,7 +113,7 @@ def _drafts(plan: Plan, groups: list[list[int]]) -> list[Draft]:
 def _whole(source: bytes, tokens: int | None, budget: int, pair_id: str) -> Chunk:
     file: GoFile = parse(source)
     names = keys(file)
-    functions = [n for n, d in zip(names, file.declarations, strict=True) if d.kind in ("func", "method")]
+    functions = [n for n, d in zip(names, file.declarations, strict=True) if d.is_function]
     text = source.decode("utf-8", "replace")
     return Chunk(
         id=short_hash(pair_id, "file", str(budget), "0", text),

@@ -67,7 +67,7 @@ def edges(declarations: tuple[Declaration, ...]) -> Edges:
 def _weight(declaration: Declaration, target: Declaration) -> float:
     if declaration.kind == "method" and target.kind == "type" and declaration.receiver in target.names:
         return _RECEIVER
-    return _CALL if target.kind in ("func", "method") else _USE
+    return _CALL if target.is_function else _USE
 
 
 def partition(edges: Edges, sizes: Sizes, limit: int) -> list[list[int]]:

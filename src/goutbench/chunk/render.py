@@ -1,7 +1,7 @@
 """The text of a chunk: header, used imports, and declarations in full or in outline."""
 
 import re
-from collections.abc import Collection, Iterable, Iterator
+from collections.abc import Collection, Iterable
 from dataclasses import dataclass
 
 from tree_sitter import Node
@@ -27,9 +27,17 @@ class Part:
     text: bytes
 
 
-def full(file: GoFile, declaration: Declaration) -> bytes:
-    """The declaration as it stands, with the link names that the file gives it elsewhere."""
-    return b"".join(line + b"\n" for line in _linknames(file, declaration)) + file.text(declaration)
+def full_texts(file: GoFile) -> list[bytes]:
+    """Each declaration as it stands, with the link name that the file gives it elsewhere."""
+    linknames = {line[1].decode("utf-8", "replace"): line[0] for line in _LINKNAME.finditer(file.source)}
+    texts = []
+    for declaration in file.declarations:
+        text = file.text(declaration)
+        line = (
+            linknames.get(declaration.names[0]) if declaration.kind == "func" and declaration.names else None
+        )
+        texts.append(line + b"\n" + text if line is not None and line not in text else text)
+    return texts
 
 
 def outline(file: GoFile, declaration: Declaration, wanted: Collection[bytes]) -> bytes:
@@ -40,7 +48,7 @@ def outline(file: GoFile, declaration: Declaration, wanted: Collection[bytes]) -
     """
     node = file.node(declaration)
     source = file.source
-    if declaration.kind in ("func", "method"):
+    if declaration.is_function:
         if declaration.body is None:
             return source[declaration.node_start : declaration.node_end]
         return source[declaration.node_start : declaration.body[0]].rstrip() + _STUB
@@ -132,8 +140,12 @@ def rest_of_file(file: GoFile, shown: Collection[Part]) -> bytes:
     for index, declaration in enumerate(file.declarations):
         if index in texts:
             text = _missing_specs(file, declaration, texts[index])
-        elif declaration.kind in ("func", "method"):
-            text = outline(file, declaration, ()) if declaration.names != ("init",) else b""
+        elif declaration.is_function:
+            text = (
+                outline(file, declaration, ())
+                if (declaration.kind, declaration.names) != ("func", ("init",))
+                else b""
+            )
         else:
             text = file.text(declaration)
         if text:
@@ -144,21 +156,13 @@ def rest_of_file(file: GoFile, shown: Collection[Part]) -> bytes:
 def _missing_specs(file: GoFile, declaration: Declaration, text: bytes) -> bytes:
     """What an outline of a group leaves out of it."""
     shown = {name for d in parse(b"package p\n" + text).declarations for name in d.names}
-    if declaration.kind in ("func", "method") or shown >= set(declaration.names):
+    if declaration.is_function or shown >= set(declaration.names):
         return b""
     missing = [
         spec for spec in specs(file.node(declaration)) if not shown & set(_spec_names(file.source, spec))
     ]
     texts = b"".join(b"\t" + file.source[spec.start_byte : spec.end_byte] + b"\n" for spec in missing)
     return declaration.kind.encode() + b" (\n" + texts + b")"
-
-
-def _linknames(file: GoFile, declaration: Declaration) -> Iterator[bytes]:
-    if declaration.kind == "func" and file.source.find(b"//go:linkname") >= 0:
-        inside = file.text(declaration)
-        for line in _LINKNAME.finditer(file.source):
-            if line[1].decode("utf-8", "replace") in declaration.names and line[0] not in inside:
-                yield line[0]
 
 
 def _cgo(file: GoFile, spec: Import) -> bytes:

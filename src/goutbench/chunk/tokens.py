@@ -49,7 +49,7 @@ class EstimateCounter:
     """Pieces of words, digits and signs, without a vocabulary: the default, on the safe side of a real one.
 
     On Go sources it counts more than a 49,152-entry byte-level BPE does for 19 files of 20
-    (`benchmarks/tokens.py`); larger vocabularies need fewer tokens still.
+    (`benchmarks/bench_tokens.py`); larger vocabularies need fewer tokens still.
     """
 
     name: str = "estimate"

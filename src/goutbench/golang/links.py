@@ -1,65 +1,99 @@
 """Which declarations of a file refer to which, and to which imports."""
 
-from __future__ import annotations
-
-from dataclasses import replace
-from typing import TYPE_CHECKING
+from typing import NamedTuple
 
 from tree_sitter import Node
 
 from goutbench.golang.imports import Import
-from goutbench.golang.references import occurrences, uses, words
+from goutbench.golang.references import Span, all_occurrences, occurrences, surely_used, uses, words
 
-if TYPE_CHECKING:
-    from goutbench.golang.syntax import Declaration
+_MANY = 12  # names from which on one pass over a declaration is cheaper than a search for each
+
+
+class Read(NamedTuple):
+    """What a declaration says by itself: the fields of a `Declaration` ahead of its references."""
+
+    kind: str
+    names: tuple[str, ...]
+    receiver: str | None
+    receiver_name: str | None
+    start: int
+    end: int
+    node_start: int
+    node_end: int
+    body: Span | None
+
+
+class Links(NamedTuple):
+    """What a declaration refers to: the last fields of a `Declaration`."""
+
+    references: tuple[int, ...]
+    maybe: tuple[int, ...]
+    imports: tuple[int, ...]
 
 
 def link(
-    source: bytes, declarations: list[Declaration], nodes: list[Node], imports: tuple[Import, ...]
-) -> tuple[Declaration, ...]:
-    """Fills in what each declaration refers to."""
+    source: bytes, declarations: list[Read], nodes: list[Node], imports: tuple[Import, ...]
+) -> list[Links]:
+    """What each declaration refers to, in order."""
     owners: dict[bytes, list[int]] = {}
     methods: dict[bytes, list[int]] = {}
     for index, declaration in enumerate(declarations):
         table = methods if declaration.kind == "method" else owners
-        prefix = "." if declaration.kind == "method" else ""
         for name in declaration.names:
-            table.setdefault((prefix + name).encode(), []).append(index)
+            table.setdefault(name.encode(), []).append(index)
     owners.pop(b"_", None)
     owners.pop(b"init", None)
     packages: dict[bytes, list[int]] = {}
     for index, spec in enumerate(imports):
         if spec.known_as is not None:
             packages.setdefault(spec.known_as.encode(), []).append(index)
-    known = owners.keys() | packages.keys()
+    known = {*owners, *packages}
     linked = []
     for index, (declaration, node) in enumerate(zip(declarations, nodes, strict=True)):
         found = words(source, (declaration.node_start, declaration.node_end))
-        used = [w for w in known & found if _refers(source, node, w, declarations, owners)]
+        own_names = {name for name in map(str.encode, declaration.names) if owners.get(name) == [index]}
+        hits = (known & found) - own_names
+        plain = declaration.kind != "type" and b"interface" not in found
+        used = _used(source, node, hits, declarations, owners, plain=plain)
         direct = {target for name in used for target in owners.get(name, ())}
         own, maybe = _methods_selected(source, declaration, declarations, methods, found)
         linked.append(
-            replace(
-                declaration,
-                references=tuple(sorted((direct | own) - {index})),
-                maybe=tuple(sorted(maybe - own - {index})),
-                imports=tuple(sorted({target for name in used for target in packages.get(name, ())})),
+            Links(
+                tuple(sorted((direct | own) - {index})),
+                tuple(sorted(maybe - own - {index})),
+                tuple(sorted({target for name in used for target in packages.get(name, ())})),
             )
         )
-    return tuple(linked)
+    return linked
 
 
-def _refers(
-    source: bytes, node: Node, name: bytes, declarations: list[Declaration], owners: dict[bytes, list[int]]
-) -> bool:
-    keys = any(declarations[owner].kind in ("const", "var") for owner in owners.get(name, ()))
-    return next(uses(source, node, name, keys=keys), None) is not None
+def _used(
+    source: bytes,
+    node: Node,
+    hits: set[bytes],
+    declarations: list[Read],
+    owners: dict[bytes, list[int]],
+    *,
+    plain: bool,
+) -> set[bytes]:
+    """Which of the names that stand in a declaration it uses from outside itself."""
+    span = node.byte_range
+    plain = plain and source.find(b"`", *span) < 0 and source.find(b"/*", *span) < 0
+    used = {name for name in hits if surely_used(source, span, name)} if plain else set()
+    doubtful = hits - used
+    places = all_occurrences(source, span, doubtful) if len(doubtful) > _MANY else {}
+    for name in doubtful:
+        keys = any(declarations[owner].kind in ("const", "var") for owner in owners.get(name, ()))
+        if next(uses(source, node, name, keys=keys, places=places.get(name)), None) is not None:
+            used.add(name)
+    return used
 
 
 def _methods_selected(
     source: bytes,
-    declaration: Declaration,
-    declarations: list[Declaration],
+    declaration: Read,
+    declarations: list[Read],
     methods: dict[bytes, list[int]],
     found: set[bytes],
 ) -> tuple[set[int], set[int]]:
@@ -69,7 +103,9 @@ def _methods_selected(
     span = (declaration.node_start, declaration.node_end)
     receiver = (declaration.receiver_name or "").encode()
     for name in methods.keys() & found:
-        on_receiver = receiver and next(occurrences(source, span, receiver + name), None) is not None
+        if source.find(b"." + name, *span) < 0:
+            continue
+        on_receiver = receiver and next(occurrences(source, span, receiver + b"." + name), None) is not None
         for index in methods[name]:
             if on_receiver and declarations[index].receiver == declaration.receiver:
                 sure.add(index)

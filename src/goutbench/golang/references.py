@@ -1,18 +1,18 @@
 """Where a declaration uses a name that is not its own: Go's scopes, on a tree-sitter tree.
 
-A walk over every node in Python costs several times what parsing costs. So a name is looked for in the
-bytes, and only where it stands is the tree asked what it means there.
+A walk over every node in Python costs several times what parsing costs. So names are looked for in the
+bytes, and the tree is asked what they mean only where they stand, and where the bytes leave a doubt.
 """
 
 import re
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 
 from tree_sitter import Node, TreeCursor
 
 Span = tuple[int, int]
 
-WORD = re.compile(rb"\.?[A-Za-z_\x80-\xff][\w\x80-\xff]*")
-_VARIADIC = re.compile(rb"\.\.\.([A-Za-z_\x80-\xff][\w\x80-\xff]*)")
+_WORD = re.compile(rb"[A-Za-z_\x80-\xff][\w\x80-\xff]*")
+_QUOTED = re.compile(rb"[\"'`]|//")
 _WORD_BYTES = frozenset(byte for byte in range(256) if byte >= 128 or chr(byte).isalnum() or byte == ord("_"))
 
 _FUNCTIONS = frozenset({"function_declaration", "method_declaration", "func_literal"})
@@ -35,23 +35,41 @@ _NEITHER = (0, 0)
 
 
 def words(source: bytes, span: Span) -> set[bytes]:
-    """Every word in the span, comments and strings included; one right behind a dot keeps its dot."""
-    found = set(WORD.findall(source, *span))
-    if source.find(b"...", *span) >= 0:
-        found.update(_VARIADIC.findall(source, *span))
-    return found
+    """Every word in the span, those of comments and strings included."""
+    return set(_WORD.findall(source, *span))
 
 
-def uses(source: bytes, declaration: Node, name: bytes, *, keys: bool = False) -> Iterator[int]:
+def surely_used(source: bytes, span: Span, name: bytes) -> bool:
+    """Whether the bytes alone show that a name is used and bound nowhere in a span of code.
+
+    True only if each occurrence stands where Go cannot be binding it, as in `name(`, `name.x`, `name{` or
+    `name)`, and the first is a whole word outside of comments and strings. For spans without interfaces, raw
+    strings and block comments: there an occurrence may look like a use and be none.
+    """
+    count = source.count(name, *span)
+    for follower in (b".", b"(", b"{", b")"):
+        count -= source.count(name + follower, *span)
+        if not count:
+            break
+    else:
+        return False
+    at = source.find(name, *span)
+    return _unselected(source, at) and not _QUOTED.search(source, source.rfind(b"\n", 0, at) + 1, at)
+
+
+def uses(
+    source: bytes, declaration: Node, name: bytes, *, keys: bool = False, places: Iterable[int] | None = None
+) -> Iterator[int]:
     """Byte offsets where a top-level declaration uses `name` from outside itself, in order.
 
     Left out are occurrences in comments and strings, fields and methods selected, labels, and those that
     a parameter, variable, constant or type of the declaration's own shadows. `{name: value}` in a literal
-    whose type does not tell a field from a key counts only with `keys`.
+    whose type does not tell a field from a key counts only with `keys`. `places` are the name's occurrences,
+    where the caller has them.
     """
     cursor = declaration.walk()
     shadows: list[Span] = []
-    for at in occurrences(source, (declaration.start_byte, declaration.end_byte), name):
+    for at in occurrences(source, declaration.byte_range, name) if places is None else places:
         if any(start <= at < end for start, end in shadows):
             continue
         meaning = _meaning(cursor, declaration, at, len(name))
@@ -65,11 +83,24 @@ def occurrences(source: bytes, span: Span, name: bytes) -> Iterator[int]:
     """Where `name` stands as a whole word that is not selected with a dot."""
     at, end = span
     while (at := source.find(name, at, end)) >= 0:
-        before, after = source[at - 1] if at else 0, at + len(name)
-        whole = before not in _WORD_BYTES and (after >= end or source[after] not in _WORD_BYTES)
-        if whole and (before != 0x2E or source.startswith(b"...", at - 3)):
+        after = at + len(name)
+        if (after >= end or source[after] not in _WORD_BYTES) and _unselected(source, at):
             yield at
         at = after
+
+
+def all_occurrences(source: bytes, span: Span, names: set[bytes]) -> dict[bytes, list[int]]:
+    """The same for many names in one pass."""
+    places: dict[bytes, list[int]] = {name: [] for name in names}
+    for match in _WORD.finditer(source, *span):
+        if (name := match[0]) in names and _unselected(source, match.start()):
+            places[name].append(match.start())
+    return places
+
+
+def _unselected(source: bytes, at: int) -> bool:
+    before = source[at - 1] if at else 0
+    return before not in _WORD_BYTES and (before != 0x2E or source.startswith(b"...", at - 3))
 
 
 def _meaning(cursor: TreeCursor, declaration: Node, at: int, length: int) -> Span:
@@ -77,20 +108,21 @@ def _meaning(cursor: TreeCursor, declaration: Node, at: int, length: int) -> Spa
     cursor.reset(declaration)
     while cursor.goto_first_child_for_byte(at) is not None:
         pass
-    node, field = _node(cursor), cursor.field_name
+    node = _node(cursor)
     if node.start_byte != at or node.end_byte != at + length:
         return _NEITHER
     match node.type:
         case "package_identifier":
             return _USE
         case "type_identifier":
-            return _meaning_of_type(cursor, declaration, node, field)
+            return _meaning_of_type(cursor, declaration, node)
         case "identifier":
-            return _meaning_of_identifier(cursor, node, field)
+            return _meaning_of_identifier(cursor)
     return _NEITHER
 
 
-def _meaning_of_type(cursor: TreeCursor, declaration: Node, node: Node, field: str | None) -> Span:
+def _meaning_of_type(cursor: TreeCursor, declaration: Node, node: Node) -> Span:
+    field = cursor.field_name
     parent = _up(cursor)
     if field == "name":
         if parent.type in ("type_spec", "type_alias"):
@@ -103,7 +135,8 @@ def _meaning_of_type(cursor: TreeCursor, declaration: Node, node: Node, field: s
     return _USE
 
 
-def _meaning_of_identifier(cursor: TreeCursor, node: Node, field: str | None) -> Span:
+def _meaning_of_identifier(cursor: TreeCursor) -> Span:
+    field = cursor.field_name
     parent = _up(cursor)
     match parent.type:
         case "expression_list":

@@ -14,7 +14,7 @@ from tree_sitter import Language, Node, Parser, Tree
 
 from goutbench.golang.header import KEYWORDS, build_constraint, is_generated, package_name
 from goutbench.golang.imports import Import, read_imports
-from goutbench.golang.links import link
+from goutbench.golang.links import Read, link
 from goutbench.golang.references import Span, uses, words
 from goutbench.golang.testnames import test_kind
 
@@ -43,6 +43,7 @@ _SPECS = {"type_spec", "type_alias", "const_spec", "var_spec"}
 _NAME = rb"[A-Za-z_\x80-\xff][\w\x80-\xff]*"
 _RECEIVER = re.compile(rb"\(\s*(?:(" + _NAME + rb")(?:\s|/\*.*?\*/)+)?[*(\s]*(" + _NAME + rb")")
 _KEYWORD_BYTES = frozenset(word.encode() for word in KEYWORDS)
+_NEW = re.compile(rb"(?<![\w\x80-\xff.])new\((?!\s*(?:[\[*(<]|map\[|chan\b|func\b|struct\b|interface\b))")
 _METHOD_TYPE_PARAMETERS = re.compile(
     rb"^(func\s*\([^()\n]*\)\s*" + _NAME + rb")(\[.*?\])(?=\()", re.MULTILINE
 )
@@ -71,6 +72,11 @@ class Declaration:
     references: tuple[int, ...] = ()
     maybe: tuple[int, ...] = ()
     imports: tuple[int, ...] = ()
+
+    @property
+    def is_function(self) -> bool:
+        """A function or a method."""
+        return self.kind in ("func", "method")
 
 
 @dataclass(frozen=True, slots=True)
@@ -136,8 +142,9 @@ def parse(source: bytes) -> GoFile:
     import_elements = [e for e in elements if e.node.type == "import_declaration"]
     imports = read_imports(source, [e.node for e in import_elements])
     declaring = [e for e in elements if e.node.type in KINDS]
-    declarations = [_declaration(source, e) for e in declaring]
-    linked = link(source, declarations, [e.node for e in declaring], imports)
+    read = [_read(source, e) for e in declaring]
+    links = link(source, read, [e.node for e in declaring], imports)
+    linked = tuple(Declaration(*fields, *targets) for fields, targets in zip(read, links, strict=True))
     return GoFile(
         source=source,
         package=package_name(source),
@@ -157,22 +164,30 @@ def free_names(file: GoFile, declaration: Declaration) -> frozenset[str]:
     """Names used and not bound in the declaration: of the file, its package, its imports or of Go itself."""
     node = file.node(declaration)
     own = {name.encode() for name in declaration.names} if declaration.kind != "method" else set()
-    plain = {w for w in words(file.source, node.byte_range) if not w.startswith(b".")} - own
+    found = words(file.source, node.byte_range)
     return frozenset(
         w.decode("utf-8", "replace")
-        for w in plain
+        for w in found - own
         if w != b"_" and w not in _KEYWORD_BYTES and next(uses(file.source, node, w), None) is not None
     )
 
 
 def _tree(source: bytes) -> Tree:
-    """The grammar lacks Go 1.27's generic methods: where it fails, their type parameters are blanked out."""
+    """The tree; where it has errors, that of the same bytes without what the grammar lacks, if it has fewer.
+
+    The grammar knows neither the type parameters of methods (Go 1.27), which are blanked out, nor
+    `new` of a value (Go 1.26, or a function of that name), for which another name of that length stands in.
+    """
     tree = _parser().parse(source)
-    if tree.root_node.has_error:
-        masked = _METHOD_TYPE_PARAMETERS.sub(lambda m: m[1] + b" " * len(m[2]), source)
-        if masked != source:
-            return _parser().parse(masked)
-    return tree
+    if not tree.root_node.has_error:
+        return tree
+    masked = _METHOD_TYPE_PARAMETERS.sub(lambda m: m[1] + b" " * len(m[2]), source)
+    masked = _NEW.sub(b"nEw(", masked)
+    if masked == source:
+        return tree
+    other = _parser().parse(masked)
+    fewer = len(list(_problems(other.root_node))) < len(list(_problems(tree.root_node)))
+    return other if fewer else tree
 
 
 @dataclass(slots=True)
@@ -221,30 +236,24 @@ def _adjacent(source: bytes, end: int, start: int) -> bool:
     return source.count(b"\n", end, start) <= 1
 
 
-def _declaration(source: bytes, element: _Element) -> Declaration:
+def _read(source: bytes, element: _Element) -> Read:
     node = element.node
     kind = KINDS[node.type]
+    start, end = node.byte_range
     receiver = receiver_name = None
     if kind == "method" and (found := _RECEIVER.match(source, _field_start(node, "receiver"))):
         receiver_name, receiver = _text(found[1] or b"") or None, _text(found[2])
     body = node.child_by_field_name("body") if kind in ("func", "method") else None
-    return Declaration(
-        kind=kind,
-        names=tuple(_names(source, node)),
-        receiver=receiver,
-        receiver_name=receiver_name,
-        start=element.start,
-        end=element.end,
-        node_start=node.start_byte,
-        node_end=node.end_byte,
-        body=body.byte_range if body is not None else None,
-    )
+    braces = body.byte_range if body is not None else None
+    names = tuple(_names(source, node))
+    return Read(kind, names, receiver, receiver_name, element.start, element.end, start, end, braces)
 
 
 def _names(source: bytes, node: Node) -> Iterator[str]:
-    for name in node.children_by_field_name("name"):
-        yield _text(source[name.start_byte : name.end_byte])
-    if node.type not in ("function_declaration", "method_declaration"):
+    if node.type in ("function_declaration", "method_declaration"):
+        if (name := node.child_by_field_name("name")) is not None:
+            yield _text(source[name.start_byte : name.end_byte])
+    else:
         for spec in specs(node):
             for name in spec.children_by_field_name("name"):
                 if name.is_named:  # the grammar gives a comma between names the same field
