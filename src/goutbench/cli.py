@@ -1,13 +1,14 @@
 """The command line: one thin command per stage, which parses, calls and prints.
 
-Exit codes: 0 done · 1 `verify` found differences, or an unexpected failure · 2 a file, option or
-argument is wrong · 3 a repository cannot be used · 4 a dataset is missing or damaged · 5 the output
-cannot be written · 6 a needed program is missing · 130 interrupted (the same command resumes).
+Exit codes: 0 done · 1 `verify` or `split --check` found differences, or an unexpected failure · 2 a
+file, option or argument is wrong · 3 a repository cannot be used · 4 a dataset is missing or damaged ·
+5 the output cannot be written · 6 a needed program is missing · 130 interrupted (the same command resumes).
 """
 
 import json
 import os
 import sys
+from datetime import UTC, datetime
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
@@ -36,6 +37,7 @@ Mirror = Annotated[
 ]
 Cache = Annotated[Path | None, typer.Option(help="Where clones are kept. [~/.cache/goutbench/repos]")]
 Workers = Annotated[int, typer.Option(min=0, help="Repositories at once; 0: one a processor.")]
+Processes = Annotated[int, typer.Option("--workers", min=0, help="Processes; 0: one a processor.")]
 AsJson = Annotated[bool, typer.Option("--json", help="Print the result as JSON on standard output.")]
 
 
@@ -59,12 +61,15 @@ def _root(
 
 @app.command()
 def curate(
-    config: Annotated[Path | None, typer.Argument(help="A repos.yaml.")] = None,
+    config: Annotated[Path | None, typer.Argument(help="A repos.yaml, or a repos.lock.yaml.")] = None,
     out: Annotated[Path, typer.Option(help="The dataset folder to write.")] = Path("dataset"),
     builtin: Annotated[
         str | None, typer.Option(help="Instead of a repos.yaml: `paper` (its ten repositories) or `std`.")
     ] = None,
     locked: Annotated[bool, typer.Option("--locked", help="Take exactly the pins of the lock file.")] = False,
+    only: Annotated[
+        list[str] | None, typer.Option(help="Curate only this ORG/REPO of the configuration; repeatable.")
+    ] = None,
     mirror: Mirror = None,
     cache: Cache = None,
     workers: Workers = 0,
@@ -74,16 +79,18 @@ def curate(
     as_json: AsJson = False,
 ) -> None:
     """Turn git repositories into a dataset of {code, unit test} pairs, pinned and verifiable."""
-    from goutbench.config import dump_yaml
+    from goutbench.config import dump_yaml, load_lock
     from goutbench.console import showing
     from goutbench.curate import curate as run
     from goutbench.curate import make_lock
     from goutbench.store import LOCK, write_text
 
-    settings, lock_path = _curate_settings(config, builtin, out / LOCK)
+    settings, lock = _curate_settings(config, builtin, only or [])
     if export not in (None, "paper"):
         raise ConfigError(f"there is no export {export!r}", where="--export", mend="`paper`")
-    lock = _read_lock(lock_path, out / LOCK) if locked else None
+    lock_path = config.with_name(f"{config.stem}.lock.yaml") if config and not lock else None
+    if locked and lock is None:
+        lock = load_lock(lock_path if lock_path and lock_path.is_file() else out / LOCK)
     places = _places([config.parent] if config else [], mirror, cache)
     with showing(len(settings.repositories)) as listen:
         summaries = run(
@@ -95,7 +102,7 @@ def curate(
             paper_export=export is not None,
             listen=listen,
         )
-    if config is not None and not locked:
+    if lock_path is not None and lock is None and not only:
         write_text(lock_path, dump_yaml(make_lock(settings, summaries)))
     _print_curated(out, summaries, as_json=as_json)
 
@@ -112,20 +119,93 @@ def verify(
     as_json: AsJson = False,
 ) -> None:
     """Rebuild a dataset from its pins and compare it row by row; exits with 1 where anything differs."""
-    from goutbench.config import load_lock
     from goutbench.console import showing
     from goutbench.curate import verify as run
-    from goutbench.store import LOCK, read_manifest
+    from goutbench.store import read_manifest
 
-    count = len(read_manifest(dataset).get("repositories", {}))
-    if (dataset / LOCK).is_file():
-        count = len(load_lock(dataset / LOCK).repositories)
+    count = len(read_manifest(dataset)["repositories"])
     places = _places([base] if base else [Path(), dataset, dataset.parent], mirror, cache)
     with showing(count) as listen:
         differences = run(dataset, places, workers=_count(workers), listen=listen)
     _print_differences(dataset, differences, as_json=as_json)
     if differences:
         raise typer.Exit(1)
+
+
+@app.command()
+def split(
+    dataset: Annotated[Path, typer.Argument(help="A dataset folder that `curate` wrote.")],
+    scheme: Annotated[
+        str, typer.Option(help="`leakfree`, `paper`, `repository` or `temporal`.")
+    ] = "leakfree",
+    seed: Annotated[int, typer.Option(help="Seed of the shuffle.")] = 42,
+    after: Annotated[
+        datetime | None,
+        typer.Option(formats=["%Y-%m-%d"], help="For temporal: test rows are first committed since then."),
+    ] = None,
+    hold_out: Annotated[
+        list[str] | None, typer.Option(help="For repository: a repository for test; may be repeated.")
+    ] = None,
+    balance: Annotated[str, typer.Option(help="Weigh training rows by `repository` or `domain`.")] = "",
+    power: Annotated[
+        float, typer.Option(help="With --balance: 1 leaves things as they are, 0 makes all equal.")
+    ] = 0.5,
+    cap: Annotated[int | None, typer.Option(help="With --balance: training rows of each at most.")] = None,
+    check: Annotated[
+        bool, typer.Option("--check", help="Write nothing: prove an existing split anew from its files.")
+    ] = False,
+    workers: Processes = 0,
+    as_json: AsJson = False,
+) -> None:
+    """Split a dataset into train, validation and test, and prove what these have in common."""
+    from goutbench.split import Balance, Choice, broken
+    from goutbench.split import check as run_check
+    from goutbench.split import split as run
+    from goutbench.split.show import print_split
+
+    if check:
+        made = run_check(dataset, scheme, workers=_count(workers))
+    else:
+        choice = Choice(seed, after.replace(tzinfo=UTC) if after else None, tuple(hold_out or ()))
+        made = run(dataset, scheme, choice, Balance(balance, power, cap), workers=_count(workers))
+    print_split(dataset, scheme, made, as_json=as_json)
+    if broken(made.proof):
+        raise typer.Exit(1)
+
+
+@app.command()
+def leakage(
+    dataset: Annotated[Path, typer.Argument(help="A dataset folder, or any file or folder to look for.")],
+    more: Annotated[list[Path] | None, typer.Argument(hidden=True)] = None,
+    against: Annotated[
+        list[Path] | None,
+        typer.Option(help="Datasets, folders, .parquet, .jsonl, .json to look in; several may follow."),
+    ] = None,
+    out: Annotated[Path | None, typer.Option(help="Write a row for each text here, as Parquet.")] = None,
+    column: Annotated[
+        list[str] | None, typer.Option(help="A column to compare, where the names say nothing.")
+    ] = None,
+    embedder: Annotated[
+        str | None, typer.Option(help="A callable `package.module:name`: texts to a matrix of vectors.")
+    ] = None,
+    workers: Processes = 0,
+    as_json: AsJson = False,
+) -> None:
+    """Find out how much of a dataset stands in other corpora: exact, normalised, near, in parts."""
+    from goutbench.leakage import leakage as run
+    from goutbench.leakage import load_embedder, write_leaks
+    from goutbench.leakage.show import print_leakage
+
+    found = run(
+        dataset,
+        [*(against or ()), *(more or ())],
+        columns=column or (),
+        embed=load_embedder(embedder) if embedder else None,
+        workers=_count(workers),
+    )
+    if out is not None:
+        write_leaks(found, out)
+    print_leakage(found, as_json=as_json)
 
 
 @app.command()
@@ -314,24 +394,22 @@ def assemble(
 
 
 def _curate_settings(
-    config: Path | None, builtin: str | None, dataset_lock: Path
-) -> tuple["CurateConfig", Path]:
-    """The configuration, and the lock file that goes with it."""
-    from goutbench.config import load_builtin, load_curate_config
+    config: Path | None, builtin: str | None, only: list[str]
+) -> tuple["CurateConfig", "Lock | None"]:
+    """The configuration, and its lock where a lock was given."""
+    from goutbench.config import load_builtin, load_curate_config_or_lock
 
     if (config is None) == (builtin is None):
         what = "give either a repos.yaml or --builtin"
         raise ConfigError(what, where="curate", mend="goutbench curate repos.yaml --out dataset/")
-    if config is not None:
-        return load_curate_config(config), config.with_name(f"{config.stem}.lock.yaml")
-    assert builtin is not None
-    return load_builtin(builtin), dataset_lock
-
-
-def _read_lock(beside_config: Path, in_dataset: Path) -> "Lock":
-    from goutbench.config import load_lock
-
-    return load_lock(beside_config if beside_config.is_file() else in_dataset)
+    settings, lock = load_curate_config_or_lock(config) if config else (load_builtin(builtin or ""), None)
+    unknown = set(only) - {each.name for each in settings.repositories}
+    if unknown:
+        raise ConfigError(f"no repository {', '.join(sorted(unknown))}", where="--only", mend="see `name:`")
+    if only:
+        kept = tuple(each for each in settings.repositories if each.name in only)
+        settings = settings.model_copy(update={"repositories": kept})
+    return settings, lock
 
 
 def _places(bases: list[Path], mirror: Path | None, cache: Path | None) -> "Places":
@@ -376,18 +454,24 @@ def _print_curated(out: Path, summaries: list["RepositorySummary"], *, as_json: 
     from rich import box
     from rich.console import Console
     from rich.table import Table
+    from rich.text import Text
 
+    pins = {each.pin.name: each.pin for each in summaries}
     table = Table(box=box.SIMPLE_HEAD, show_footer=len(summaries) > 1)
     table.add_column("Repository", footer="total")
     table.add_column("Pairs", justify="right", footer=f"{total:,}")
     table.add_column("Domain")
+    table.add_column("At")
     for name, pairs, domain in table_one(summaries):
-        table.add_row(name, f"{pairs:,}", domain)
+        pin = pins[name]
+        at = f"{pin.revision[:12]} of {pin.date:%Y-%m-%d}" if pin.date else pin.revision
+        table.add_row(*map(Text, (name, f"{pairs:,}", domain, at)))
     Console().print(table)
     typer.echo(
         f"The dataset lies in {out}: README.md is its card, rejections.parquet says what was left out."
     )
-    typer.echo(f"Next: goutbench verify {out}")
+    program = "goutbench" if which("goutbench") else sys.argv[0]
+    typer.echo(f"Next: {program} verify {out}")
 
 
 def _print_differences(dataset: Path, differences: list["Difference"], *, as_json: bool) -> None:
@@ -414,6 +498,9 @@ def main() -> None:
     except GoutbenchError as error:
         typer.echo(f"error: {error}", err=True)
         sys.exit(error.exit_code)
+    except OSError as error:
+        typer.echo(f"error: {error.filename or 'system'}: {error.strerror or error}", err=True)
+        sys.exit(5)
     except SystemExit as leaving:
         if leaving.code == 130:
             typer.echo("interrupted: the same command resumes", err=True)

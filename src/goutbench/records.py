@@ -109,13 +109,60 @@ class Overlap:
     """
 
     scheme: str
-    measure: str  # "exact" | "normalised" | "renamed" | "near-duplicate" | "same package" | "same repository"
+    measure: str  # "exact", "normalised", "renamed", "near-duplicate", "same package", "same repository"
     side: str  # "code" | "test"
     first: str
     second: str
     first_rows: int
     second_rows: int
     promised_zero: bool
+
+
+# ── leakage ───────────────────────────────────────────────────────────────────────────────────────
+
+
+@dataclass(frozen=True, slots=True)
+class Leak:
+    """How much of a row's code or test stands in other corpora, and where: the first, or the most alike.
+
+    Counts are texts of the corpora with equal bytes, with equal tokens (comments, imports and formatting
+    left out), and with equal tokens but for names. `alike` and `alike_renamed` estimate the Jaccard
+    similarity to the nearest text by shingles of tokens, with names as they are and with names left open;
+    None: nothing that near. `grams_found` is the share of the text's runs of 13 tokens that stand anywhere
+    in the corpora. `embedding` is the cosine to the nearest text; None without an embedder. A place is
+    "file:row", from 1, or a path.
+    """
+
+    row: str  # the pair's id, or the place of the row
+    side: str  # "code" | "test" | a column's name
+    exact: int
+    exact_at: str
+    normalised: int
+    normalised_at: str
+    renamed: int
+    renamed_at: str
+    alike: float | None
+    alike_at: str
+    alike_renamed: float | None
+    alike_renamed_at: str
+    grams_found: float
+    embedding: float | None
+    embedding_at: str
+
+
+@dataclass(frozen=True, slots=True)
+class CorpusFile:
+    """A file, or a folder of Go files, that was compared; "all" is the sum of those of its role.
+
+    A row's hash is its column `SHA256`, else the hash of its (first) text. `again_in` counts its rows whose
+    hash stands in another file of the same side of the comparison, file by file ("test.json 790, …").
+    """
+
+    path: str
+    role: str  # "dataset" | "against"
+    rows: int
+    distinct: int
+    again_in: str
 
 
 # ── chunk ─────────────────────────────────────────────────────────────────────────────────────────

@@ -22,7 +22,7 @@ _AT_ONCE = 200_000
 
 @dataclass(frozen=True, slots=True)
 class Neighbours:
-    """Near-duplicates in one view: texts by equal signature, and which of these classes are how much alike."""
+    """Near-duplicates in one view: texts by equal signature, and how much these classes are alike."""
 
     view: str
     classes: tuple[tuple[int, ...], ...]

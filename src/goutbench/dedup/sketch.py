@@ -22,7 +22,7 @@ _BATCH_BYTES = 2_000_000
 
 @dataclass(frozen=True, slots=True)
 class View:
-    """How a view is compared: tokens in a shingle, the fewest tokens of a file, the similarity that counts."""
+    """How a view is compared: tokens in a shingle, fewest tokens of a file, the similarity that counts."""
 
     name: str
     shingle: int
@@ -39,8 +39,9 @@ class Fingerprints:
     """Of each text: hashes, number of tokens, signatures. What is too short for a view has none in it.
 
     `exact` is the SHA-256 of the bytes, `normalised` a hash of the tokens without comments, imports and
-    package clause (None: no token), `renamed` one that does not depend on the names either. `rows` says, for each view, which
-    texts the rows of its signatures belong to.
+    package clause (None: no token), `renamed` one that does not depend on the names either (None: too few
+    tokens). `rows` says, for each view, which texts the rows of its signatures belong to. `grams` are the
+    distinct runs of so many tokens as were asked for, or nothing.
     """
 
     exact: tuple[str, ...]
@@ -49,29 +50,34 @@ class Fingerprints:
     tokens: tuple[int, ...]
     rows: "dict[str, NDArray[np.int64]]"
     signatures: "dict[str, Signatures]"
+    grams: "tuple[NDArray[np.uint64], ...]" = ()
 
 
 @dataclass(frozen=True, slots=True)
 class _Batch:
     start: int
     texts: tuple[str, ...]
+    gram: int
 
 
-def fingerprint(texts: Sequence[str], *, workers: int = 1) -> Fingerprints:
-    """Fingerprints of texts, the same on every machine and for any number of workers."""
-    batches = list(_batches(texts))
+def fingerprint(texts: Sequence[str], *, workers: int = 1, gram: int = 0) -> Fingerprints:
+    """Fingerprints of texts, the same on every machine and for any number of workers.
+
+    With `gram`, also the distinct runs of so many tokens: eight bytes for each.
+    """
+    batches = list(_batches(texts, gram))
     made = dict(scale.run(_sketch, batches, workers=workers))
     return _joined([made[batch.start] for batch in batches], [batch.start for batch in batches])
 
 
-def _batches(texts: Sequence[str]) -> Iterator[_Batch]:
+def _batches(texts: Sequence[str], gram: int) -> Iterator[_Batch]:
     start = size = 0
     for index, text in enumerate(texts):
         size += len(text)
         if size >= _BATCH_BYTES:
-            yield _Batch(start, tuple(texts[start : index + 1]))
+            yield _Batch(start, tuple(texts[start : index + 1]), gram)
             start, size = index + 1, 0
-    yield _Batch(start, tuple(texts[start:]))
+    yield _Batch(start, tuple(texts[start:]), gram)
 
 
 def _sketch(batch: _Batch) -> tuple[int, Fingerprints]:
@@ -90,6 +96,7 @@ def _sketch(batch: _Batch) -> tuple[int, Fingerprints]:
         tokens=tuple(len(each.text) for each in seen),
         rows=rows,
         signatures=signatures,
+        grams=tuple(np.unique(each.shingles_of_text(batch.gram)) for each in seen) if batch.gram else (),
     )
 
 
@@ -122,4 +129,5 @@ def _joined(parts: Sequence[Fingerprints], starts: Sequence[int]) -> Fingerprint
             for name in names
         },
         signatures={name: np.concatenate([part.signatures[name] for part in parts]) for name in names},
+        grams=tuple(value for part in parts for value in part.grams),
     )

@@ -33,13 +33,13 @@ _PREDECLARED = frozenset(
 
 @dataclass(frozen=True, slots=True)
 class Views:
-    """`text` numbers every token; `back` is the distance to a name's last use, 0 at its first, -1: no name."""
+    """`text` numbers every token; `back` is how far back a name was last used, 0: nowhere, -1: no name."""
 
     text: "Numbers"
     back: "NDArray[np.int64]"
 
     def hash_of_text(self) -> str | None:
-        """Equal where only comments, imports, package name or formatting differ; None where there is no token."""
+        """Equal where only comments, imports, package name or formatting differ; None: there is no token."""
         return _digest(self.text) if len(self.text) else None
 
     def hash_of_structure(self) -> str | None:
