@@ -6,8 +6,9 @@ from collections.abc import Collection
 from dataclasses import dataclass, field
 
 from goutbench.golang import stdlib
+from goutbench.golang.fresh import FreshNames
 from goutbench.golang.imports import Import, guesses
-from goutbench.golang.naming import FreshNames, Kept
+from goutbench.golang.naming import Kept
 from goutbench.golang.package import PackageContext
 from goutbench.golang.placing import Place, Source
 from goutbench.golang.stdlib import local_name

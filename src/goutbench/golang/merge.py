@@ -6,9 +6,10 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 from goutbench.golang.extract import Unit
+from goutbench.golang.fresh import FreshNames, words_of
 from goutbench.golang.gofmt import gofmt
 from goutbench.golang.importing import Imports, import_block, settle_imports
-from goutbench.golang.naming import FreshNames, Kept, settle_names, words_of
+from goutbench.golang.naming import Kept, settle_names
 from goutbench.golang.package import PackageContext
 from goutbench.golang.pieces import Piece, pieces_of, render
 from goutbench.golang.placing import Place, Source, base_package, drop_copies, is_own_import, place

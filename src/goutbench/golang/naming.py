@@ -4,34 +4,13 @@ Each reply is a namespace of its own, since a model wrote it knowing nothing of 
 are kept once, when what they refer to is the same as well; different ones of one name get a new name.
 """
 
-import re
 from collections import defaultdict
-from collections.abc import Collection, Iterable, Iterator
+from collections.abc import Iterator
 from dataclasses import dataclass, field
 
+from goutbench.golang.fresh import PREDECLARED, FreshNames
 from goutbench.golang.pieces import Piece, Tokens, split_group
 from goutbench.records import Note
-
-# What a reply may mean without declaring it (specification, "Predeclared identifiers").
-PREDECLARED = frozenset(
-    {
-        "any",
-        "bool",
-        "byte",
-        "comparable",
-        "complex64",
-        "complex128",
-        "error",
-        "float32",
-        "float64",
-        "int",
-        "int8",
-    }
-    | {"int16", "int32", "int64", "rune", "string", "uint", "uint8", "uint16", "uint32", "uint64", "uintptr"}
-    | {"true", "false", "iota", "nil", "append", "cap", "clear", "close", "complex", "copy", "delete", "imag"}
-    | {"len", "make", "max", "min", "new", "panic", "print", "println", "real", "recover"}
-)
-_EXAMPLE = re.compile(r"Example(?:[^a-z].*)?", re.DOTALL)
 
 
 @dataclass(frozen=True, slots=True)
@@ -51,24 +30,6 @@ class _Variant:
     tokens: Tokens
     refers: dict[str, str] = field(default_factory=dict)  # name in its reply -> final name
     methods: dict[str, Tokens] = field(default_factory=dict)
-
-
-class FreshNames:
-    """New names that no text of the merge contains, so that none can be captured by another scope."""
-
-    def __init__(self, words: Collection[str]) -> None:
-        self.words = set(words)
-
-    def like(self, name: str) -> str:
-        """`TestX2`, `helper3`; of an example a name that `go vet` takes for a suffix, as `ExampleX_v2`."""
-        for number in range(2, 1_000_000):
-            candidate = f"{name}{number}"
-            if _EXAMPLE.fullmatch(name):
-                candidate = f"{name}V{number}" if name.count("_") > 1 else f"{name}_v{number}"
-            if candidate not in self.words:
-                self.words.add(candidate)
-                return candidate
-        raise AssertionError("unreachable: a merge has fewer names")
 
 
 def settle_names(
@@ -111,10 +72,12 @@ def _within_reply(
 ) -> list[tuple[Piece, dict[str, str]]]:
     """Settles names that one reply declares twice; the mapping holds new names valid in that piece alone.
 
-    A later block corrects an earlier one; within a block the second declaration is another of the same name.
+    A later block corrects an earlier one, unless its clause says that it is a file of the other package; within
+    a block the second declaration is another of the same name.
     """
     owners: dict[str, Piece] = {}
     kept: dict[int, tuple[Piece, dict[str, str]]] = {}
+    renamed_in_unit: dict[int, dict[str, str]] = defaultdict(dict)
     for at, piece in enumerate(pieces):
         keys = [f"{piece.receiver}.{piece.names[0]}"] if piece.kind == "method" else sorted(piece.declares)
         earlier = {id(owners[key]): owners[key] for key in keys if key in owners}
@@ -125,7 +88,7 @@ def _within_reply(
             )
             continue
         for each in earlier.values():
-            if each.unit.block != piece.unit.block and each.declares <= piece.declares:
+            if _corrects(piece, each):
                 notes.append(
                     Note("superseded", each.label, "a later block of the reply declares it anew", piece.reply)
                 )
@@ -136,13 +99,20 @@ def _within_reply(
             else:
                 clashing = sorted(each.declares & piece.declares)
                 own |= {name: fresh.like(name) for name in clashing}
+                if each.unit is not piece.unit:
+                    renamed_in_unit[id(piece.unit)] |= own
                 notes += [
                     _renamed(name, own[name], "the reply declares it twice", piece.reply) for name in clashing
                 ]
         else:
             owners.update((key, piece) for key in keys if key not in own)
             kept[at] = (piece, own)
-    return list(kept.values())
+    return [(piece, own | renamed_in_unit[id(piece.unit)]) for piece, own in kept.values()]
+
+
+def _corrects(piece: Piece, earlier: Piece) -> bool:
+    clauses = {piece.unit.file.package, earlier.unit.file.package} - {None}
+    return piece.unit.block != earlier.unit.block and earlier.declares <= piece.declares and len(clauses) < 2
 
 
 def _renamed(old: str, new: str, why: str, reply: int) -> Note:
@@ -305,10 +275,3 @@ class _Reply:
 
 def _changed(mapping: dict[str, str]) -> dict[str, str]:
     return {old: new for old, new in mapping.items() if old != new}
-
-
-def words_of(texts: Iterable[bytes]) -> set[str]:
-    """Every word of the texts, those in strings and comments too."""
-    return {
-        word.decode("utf-8", "replace") for text in texts for word in re.findall(rb"[\w\x80-\xff]+", text)
-    }

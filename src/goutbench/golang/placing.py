@@ -6,8 +6,8 @@ from itertools import chain
 
 from goutbench.golang import stdlib
 from goutbench.golang.extract import Unit
+from goutbench.golang.fresh import PREDECLARED
 from goutbench.golang.imports import Import, guesses
-from goutbench.golang.naming import PREDECLARED
 from goutbench.golang.package import PackageContext
 from goutbench.golang.pieces import Piece, pieces_of, split_group
 from goutbench.golang.scope import Name, Names
