@@ -251,13 +251,14 @@ def resume(arguments: argparse.Namespace) -> None:
 
 
 def write_small(dataset: Path, target: Path, wanted: set[str]) -> None:
+    import pyarrow as pa
     import pyarrow.compute as pc
     import pyarrow.parquet as pq
 
     for file in (dataset / "data").glob("*.parquet"):
         rows = pq.read_table(file)
         pq.write_table(
-            rows.filter(pc.is_in(rows["id"], pc.SetLookupOptions(list(wanted)))), target / "data" / file.name
+            rows.filter(pc.is_in(rows["id"], pa.array(sorted(wanted)))), target / "data" / file.name
         )
     shutil.copy(dataset / "repos.lock.yaml", target)
 
