@@ -13,6 +13,7 @@ from typing import Any
 
 from seven import Spent, measured
 
+_LICENCES = (b"LICEN", b"COPYING")
 _CODE = ("code_path", "code", "code_commit", "code_last_date", "code_first_date")
 _TEST = ("test_path", "test", "test_commit", "test_last_date", "test_first_date")
 
@@ -32,15 +33,16 @@ def curate(name: str, git_dir: Path, commit: str, out: Path, sample: int) -> tup
 
 
 def _paired(git_dir: Path, commit: str, folder: Path) -> list[tuple[str, str]]:
-    git = ["git", "--git-dir", str(git_dir)]
+    git = ["git", "--git-dir", str(git_dir), "--work-tree", str(folder)]
+    environment = dict(os.environ) | {"GIT_INDEX_FILE": str(folder / ".index")}
+    subprocess.run([*git, "read-tree", commit], check=True, env=environment)
     # Go files and top-level licences alone: less work than a whole checkout, without large blobs
-    root = subprocess.run(
-        [*git, "ls-tree", "--name-only", commit], check=True, capture_output=True, text=True
-    ).stdout
-    texts = [name for name in root.split() if name.upper().startswith(("LICEN", "COPYING"))]
-    command = [*git, "archive", "--format=tar", commit, "--", "*.go", *texts]
-    with subprocess.Popen(command, stdout=subprocess.PIPE) as archive:
-        subprocess.run(["tar", "-x", "-C", str(folder)], stdin=archive.stdout, check=True)
+    listed = subprocess.run([*git, "ls-files", "-z"], check=True, env=environment, capture_output=True).stdout
+    paths = [path for path in listed.split(b"\0") if path.endswith(b".go") or path.startswith(_LICENCES)]
+    checkout = [*git, "checkout-index", "-z", "--stdin"]
+    subprocess.run(
+        checkout, check=True, env=environment, cwd=folder, input=b"".join(p + b"\0" for p in paths)
+    )
     pairs = []
     for parent, _, files in os.walk(folder):
         for file in files:
