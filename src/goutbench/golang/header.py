@@ -3,7 +3,7 @@
 import re
 
 _NAME = rb"[A-Za-z_\x80-\xff][\w\x80-\xff]*"
-_COMMENT = rb"//[^\n]*+|/\*(?:[^*]|\*(?!/))*+\*/"
+_COMMENT = rb"//[^\n]*+|/\*[^*]*+\*+(?:[^/*][^*]*+\*+)*+/"
 _SKIP = rb"(?:[ \t\r\n]++|" + _COMMENT + rb")*+"
 _LEAD = re.compile(rb"(?:\xef\xbb\xbf)?+" + _SKIP)
 _CLAUSE = re.compile(rb"package(?![\w\x80-\xff])" + _SKIP + rb"(" + _NAME + rb")")

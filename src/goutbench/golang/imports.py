@@ -3,6 +3,7 @@
 import re
 from collections.abc import Iterator
 from dataclasses import dataclass
+from functools import lru_cache
 
 from tree_sitter import Node
 
@@ -49,7 +50,8 @@ def read_imports(source: bytes, declarations: list[Node]) -> tuple[Import, ...]:
     )
 
 
-def guesses(path: str) -> list[str]:
+@lru_cache(maxsize=4096)
+def guesses(path: str) -> tuple[str, ...]:
     """Names that the package of an import path may have, the likeliest first."""
     *folders, last = path.split("/")
     bases = [last]
@@ -66,7 +68,7 @@ def guesses(path: str) -> list[str]:
             stem.replace("-", ""),
             *reversed(re.split(r"[-.]", stem)),
         ]
-    return list(dict.fromkeys(name for name in names if name.isidentifier()))
+    return tuple(dict.fromkeys(name for name in names if name.isidentifier()))
 
 
 def _specs(declaration: Node) -> Iterator[Node]:

@@ -12,8 +12,10 @@ from tree_sitter import Node, TreeCursor
 Span = tuple[int, int]
 
 _WORD = re.compile(rb"[A-Za-z_\x80-\xff][\w\x80-\xff]*")
-_QUOTED = re.compile(rb"[\"'`]|//")
+_QUOTED = re.compile(rb"[\"'`]|//|\b(?:goto|break|continue)\b")  # ahead of what is no name, or may be none
 _WORD_BYTES = frozenset(byte for byte in range(256) if byte >= 128 or chr(byte).isalnum() or byte == ord("_"))
+_DOT, _SPACE, _NEWLINE = b". \n"
+_BLANKS = bytes(byte if byte in _WORD_BYTES else _SPACE for byte in range(256))
 
 _FUNCTIONS = frozenset({"function_declaration", "method_declaration", "func_literal"})
 _SCOPES = _FUNCTIONS | {
@@ -35,26 +37,30 @@ _NEITHER = (0, 0)
 
 
 def words(source: bytes, span: Span) -> set[bytes]:
-    """Every word in the span, those of comments and strings included."""
-    return set(_WORD.findall(source, *span))
+    """Every word and number in the span, those of comments and strings included."""
+    return set(source[span[0] : span[1]].translate(_BLANKS).split())
 
 
 def surely_used(source: bytes, span: Span, name: bytes) -> bool:
     """Whether the bytes alone show that a name is used and bound nowhere in a span of code.
 
-    True only if each occurrence stands where Go cannot be binding it, as in `name(`, `name.x`, `name{` or
-    `name)`, and the first is a whole word outside of comments and strings. For spans without interfaces, raw
-    strings and block comments: there an occurrence may look like a use and be none.
+    True only if each occurrence stands where Go cannot be binding it, as in `name(`, `name.x`, `*name` or
+    `return name` at the end of a line, and one of them outside of comments and strings. For spans without
+    interfaces, raw strings and block comments: there an occurrence may look like a use and be none.
     """
-    count = source.count(name, *span)
-    for follower in (b".", b"(", b"{", b")"):
-        count -= source.count(name + follower, *span)
-        if not count:
-            break
-    else:
-        return False
-    at = source.find(name, *span)
-    return _unselected(source, at) and not _QUOTED.search(source, source.rfind(b"\n", 0, at) + 1, at)
+    at, end = span
+    length, seen = len(name), False
+    while (at := source.find(name, at, end)) >= 0:
+        before, after = source[at - 1], source[at + length] if at + length < end else _NEWLINE
+        if before not in _WORD_BYTES and after not in _WORD_BYTES:
+            if before == _DOT:
+                pass
+            elif before in b"*&]" or after in b".({)" or (before == _SPACE and after in b"\n;"):
+                seen = seen or not _QUOTED.search(source, source.rfind(b"\n", 0, at) + 1, at)
+            else:
+                return False
+        at += length
+    return seen
 
 
 def uses(
@@ -100,7 +106,7 @@ def all_occurrences(source: bytes, span: Span, names: set[bytes]) -> dict[bytes,
 
 def _unselected(source: bytes, at: int) -> bool:
     before = source[at - 1] if at else 0
-    return before not in _WORD_BYTES and (before != 0x2E or source.startswith(b"...", at - 3))
+    return before not in _WORD_BYTES and (before != _DOT or source.startswith(b"...", at - 3))
 
 
 def _meaning(cursor: TreeCursor, declaration: Node, at: int, length: int) -> Span:
