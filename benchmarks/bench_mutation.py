@@ -17,11 +17,13 @@ import json
 import os
 import random
 import resource
+import signal
 import subprocess
 import sys
 import tempfile
 import time
 from collections.abc import Iterator
+from dataclasses import dataclass
 from pathlib import Path
 
 from goutbench.golang.helper import GoHelper
@@ -78,26 +80,27 @@ class Bench:
         ok, words = self.go(["test", "-c", "-vet=off", "-ldflags=-s -w", "-o", str(binary)], package, files)
         return (binary if ok else None), words
 
-    def run(self, binary: Path, package: Path, extra: dict[str, str], limit: float) -> str:
+    def run(self, binary: Path, package: Path, extra: dict[str, str]) -> str:
+        """killed, lived or timed out: by CPU time, since others may use this machine too."""
         command = [str(binary), "-test.short", "-test.failfast", "-test.paniconexit0"]
-        with subprocess.Popen(
+        done = subprocess.run(
             command,
             cwd=package,
             env={**self.env, **extra},
             stdin=subprocess.DEVNULL,
             stdout=subprocess.DEVNULL,
             stderr=subprocess.DEVNULL,
-            preexec_fn=limit_memory,
-        ) as process:
-            try:
-                return "lived" if process.wait(limit) == 0 else "killed"
-            except subprocess.TimeoutExpired:
-                process.kill()
-                return "timed out"
+            preexec_fn=limit,
+        )
+        return {0: "lived", -signal.SIGKILL: "timed out"}.get(done.returncode, "killed")
 
 
-def limit_memory() -> None:
+CPU_SECONDS = 2
+
+
+def limit() -> None:
     resource.setrlimit(resource.RLIMIT_DATA, (2 << 30, 2 << 30))
+    resource.setrlimit(resource.RLIMIT_CPU, (CPU_SECONDS, CPU_SECONDS))
 
 
 def schemata(plan: MutationPlan) -> dict[Path, bytes]:
@@ -140,56 +143,83 @@ def compiles(bench: Bench, module: Path, sample: int, seed: int) -> None:
         print(f"  {number:6} {reason}")
 
 
-def agreement(bench: Bench, module: Path, names: list[str], limit: int, seed: int) -> None:
-    same = differing = 0
-    switched = alone = 0.0
-    rates = []
+@dataclass(frozen=True, slots=True)
+class Row:
+    """CPU seconds: of a plain run, of everything by schemata, and of one mutant compiled singly (mean)."""
+
+    name: str
+    mutants: int
+    verdicts: collections.Counter[str]
+    plain: float
+    schemata: float
+    runs: float
+    wall: float
+    alone: float
+    compared: int
+    differing: int
+
+
+def agreement(bench: Bench, module: Path, names: list[str], sample: int, seed: int) -> None:
+    rows = []
     for name in names:
-        file = module / name
-        before = children_cpu()
-        with GoHelper(bench.toolchain, bench.env) as helper:
-            plan = mutants(helper, file.parent, file)
-        chosen = sorted(
-            random.Random(seed).sample(plan.mutants, min(limit, len(plan.mutants))),
-            key=lambda mutant: mutant.id,
-        )
-        binary, words = bench.test_binary(file.parent, schemata(plan), "schemata.test")
-        if binary is None:
-            sys.exit(f"{name}: {words}")
-        started = time.perf_counter()
-        if bench.run(binary, file.parent, plan.environment(0), 60) != "lived":
-            print(f"{name}: the unmutated program fails its tests here")
-            continue
-        plain = time.perf_counter() - started
-        wait = max(2.0, 10 * plain)
-        started = time.perf_counter()
-        behind = [bench.run(binary, file.parent, plan.environment(mutant.id), wait) for mutant in chosen]
-        spent = time.perf_counter() - started
-        timed_out = sum(verdict == "timed out" for verdict in behind)
-        rates.append((name, plain, len(chosen), (len(chosen) - timed_out) / (spent - timed_out * wait)))
-        middle = children_cpu()
-        source = file.read_bytes()
-        for mutant, verdict in zip(chosen, behind, strict=True):
-            own, words = bench.test_binary(file.parent, {file: single(source, mutant)}, "single.test")
-            other = bench.run(own, file.parent, {}, wait) if own else f"does not compile: {words[:300]}"
-            same += other == verdict
-            if other != verdict:
-                differing += 1
-                print(
-                    f"  {name}:{mutant.line} {mutant.operator} {mutant.original!r} -> {mutant.replacement!r}:"
-                )
-                print(f"    behind the switch {verdict}, alone {other}")
-        switched += middle - before
-        alone += children_cpu() - middle
-        print(f"{name}: {collections.Counter(behind)}", flush=True)
-    print(f"verdicts: {same} of {same + differing} agree")
+        row = compare(bench, module / name, name, sample, seed)
+        if row is not None:
+            rows.append(row)
+            print(row, flush=True)
+    compared, differing = sum(row.compared for row in rows), sum(row.differing for row in rows)
+    print(f"verdicts: {compared - differing} of {compared} agree")
     print(
-        f"CPU: {switched:.1f} s by schemata, {alone:.1f} s by single compiles: {alone / switched:.1f} times"
+        "focal file | mutants | CPU of a plain run | schemata CPU | single CPU each | ratio | mutants/s run"
     )
-    for name, plain, number, rate in rates:
-        print(
-            f"  {name}: tests take {1000 * plain:.0f} ms; {number} mutants at {rate:.0f} a second (wall, one worker)"
-        )
+    for row in rows:
+        ratio = row.alone * row.mutants / row.schemata
+        cells = [row.name, row.mutants, f"{1000 * row.plain:.0f} ms", f"{row.schemata:.1f} s"]
+        cells += [f"{row.alone:.2f} s", f"{ratio:.0f}", f"{row.mutants / row.wall:.0f} wall"]
+        print(*cells, f"{row.mutants / row.runs:.0f} CPU", sep=" | ")
+    singly, together = sum(row.alone * row.mutants for row in rows), sum(row.schemata for row in rows)
+    print(
+        f"all mutants: {together:.1f} s CPU by schemata, {singly:.1f} s singly: {singly / together:.1f} times"
+    )
+
+
+def compare(bench: Bench, file: Path, name: str, sample: int, seed: int) -> Row | None:
+    """All mutants behind the switch; a sample of them also compiled singly."""
+    start = children_cpu()
+    with GoHelper(bench.toolchain, bench.env) as helper:
+        plan = mutants(helper, file.parent, file)
+    binary, words = bench.test_binary(file.parent, schemata(plan), "schemata.test")
+    if binary is None:
+        sys.exit(f"{name}: {words}")
+    built = children_cpu()
+    if bench.run(binary, file.parent, plan.environment(0)) != "lived":
+        print(f"{name}: the unmutated program fails its tests here")
+        return None
+    run, clock = children_cpu(), time.perf_counter()
+    verdicts = {m.id: bench.run(binary, file.parent, plan.environment(m.id)) for m in plan.mutants}
+    end, wall = children_cpu(), time.perf_counter() - clock
+    source, differing = file.read_bytes(), 0
+    chosen = random.Random(seed).sample(plan.mutants, min(sample or 10**9, len(plan.mutants)))
+    for mutant in chosen:
+        own, words = bench.test_binary(file.parent, {file: single(source, mutant)}, "single.test")
+        other = bench.run(own, file.parent, {}) if own else f"does not compile: {words[:300]}"
+        if other != verdicts[mutant.id]:
+            differing += 1
+            print(f"  {name}:{mutant.line} {mutant.operator} {mutant.original!r} -> {mutant.replacement!r}:")
+            print(f"    behind the switch {verdicts[mutant.id]}, alone {other}")
+    alone = (children_cpu() - end) / max(1, len(chosen))
+    counts = collections.Counter(verdicts.values())
+    return Row(
+        name,
+        len(plan.mutants),
+        counts,
+        run - built,
+        end - start,
+        end - run,
+        wall,
+        alone,
+        len(chosen),
+        differing,
+    )
 
 
 def main() -> None:
@@ -214,7 +244,7 @@ def main() -> None:
         if options.what == "compiles":
             compiles(bench, module, options.sample, options.seed)
         else:
-            agreement(bench, module, options.files, options.sample or 10**9, options.seed)
+            agreement(bench, module, options.files, options.sample, options.seed)
 
 
 if __name__ == "__main__":
