@@ -107,7 +107,8 @@ def _candidate(row: dict[str, Any], where: str) -> Candidate:
     missing = [name for name in ("pair_id", "model", "code") if not isinstance(row.get(name), str)]
     if missing:
         raise ConfigError(f"a candidate needs the text {', '.join(missing)}", where=where)
-    made = candidate(row["pair_id"], row["model"], row["code"], mode=str(row.get("mode") or "append"))
+    pair_id, model = (row[name].encode("utf-8", "replace").decode() for name in ("pair_id", "model"))
+    made = candidate(pair_id, model, row["code"], mode=str(row.get("mode") or "append"))
     given = row.get("id")
     if not given:
         return made

@@ -35,7 +35,8 @@ def find_subject(tree: Tree, code_path: str, test_path: str, toolchain: Toolchai
     """The subject of a pair. Raises SourceError when its focal file is not in the tree."""
     focal = (tree.root / code_path).resolve()
     test = (tree.root / test_path).resolve()
-    if not focal.is_file() or not focal.is_relative_to(tree.root.resolve()):
+    inside = all(path.is_relative_to(tree.root.resolve()) for path in (focal, test))
+    if not focal.is_file() or not test.parent.is_dir() or not inside:
         missing = "the partial clone lacks it" if code_path in tree.missing else "it is not in that version"
         raise SourceError(
             f"{code_path}: {missing}",
