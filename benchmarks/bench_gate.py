@@ -2,10 +2,10 @@
 
     python benchmarks/bench_gate.py --module "$(go env GOROOT)/src" [--module DIR] [--cases 240]
 
-Reference tests of each module's packages are taken as they are and with one error (or one harmless oddity) put
-in; each goes to the gate and to `go test -c -vet=off -overlay`. CPU time is that of child processes (getrusage):
-the helper with its `go list`, and the go commands. The build cache is warmed for the compiler by an unmeasured
-build of every package taken; the gate starts cold.
+Reference tests of each module's packages are taken as they are and with one error (or one harmless
+oddity) put in; each goes to the gate and to `go test -c -vet=off -overlay`. CPU time is that of
+child processes (getrusage): the helper with its `go list`, and the go commands. The build cache is
+warmed for the compiler by an unmeasured build of every package taken; the gate starts cold.
 """
 
 from __future__ import annotations

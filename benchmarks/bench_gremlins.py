@@ -3,9 +3,10 @@
     GOBIN=DIR go install github.com/go-gremlins/gremlins/cmd/gremlins@latest
     python benchmarks/bench_gremlins.py --gremlins DIR/gremlins text/tabwriter encoding/csv
 
-Each package is copied into a module of its own, and both tools work on that. goutbench mutates every file that has
-tests beside it and runs all mutants, covered or not, in a bare loop without sandbox. gremlins runs with one worker and
-its own default operators (fewer than ours), and skips what its coverage run did not reach. Build cache warm for both.
+Each package is copied into a module of its own, and both tools work on that. goutbench mutates
+every file that has tests beside it and runs all mutants, covered or not, in a bare loop without
+sandbox. gremlins runs with one worker and its own default operators (fewer than ours), and skips
+what its coverage run did not reach. Build cache warm for both.
 """
 
 from __future__ import annotations
@@ -95,7 +96,8 @@ def main() -> None:
             }.items():
                 killed, lived, late = counts["killed"], counts["lived"], counts["timed out"]
                 run = killed + lived + late
-                line = f"{package} {tool}: {dict(counts)}; killed of killed and lived {killed / (killed + lived):.1%}"
+                score = killed / (killed + lived)
+                line = f"{package} {tool}: {dict(counts)}; killed of killed and lived {score:.1%}"
                 print(f"{line}; {run / wall:.1f} mutants/s wall, {run / cpu:.1f} a CPU second", flush=True)
 
 

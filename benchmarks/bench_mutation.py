@@ -3,10 +3,10 @@
     python benchmarks/bench_mutation.py compiles --module "$(go env GOROOT)/src" --sample 200
     python benchmarks/bench_mutation.py agreement --module "$(go env GOROOT)/src" PACKAGE/FILE.go ...
 
-`compiles` builds the schemata of focal files (X.go beside X_test.go) and says which Go refuses. `agreement` runs
-each mutant twice: behind the switch, and compiled singly; it compares verdicts and CPU time, by a bare loop
-without sandbox. CPU time is that of all child processes (getrusage), the Go helper's included. The build cache is
-warm for everything but the mutated package itself.
+`compiles` builds the schemata of focal files (X.go beside X_test.go) and says which Go refuses.
+`agreement` runs each mutant twice: behind the switch, and compiled singly; it compares verdicts and
+CPU time, by a bare loop without sandbox. CPU time is that of all child processes (getrusage), the
+Go helper's included. The build cache is warm for everything but the mutated package itself.
 """
 
 from __future__ import annotations

@@ -369,6 +369,7 @@ func g() int {
         ("func f(x int) int { return x % 3 }", "%", None),
         ("func f(x float64) float64 { return x + 1 }", "1", None),
         ("func f() int { return 1 + recover().(int) }", "+", "recover"),
+        ("//go:nosplit\nfunc f(x int) int { return x + 1 }", "+", "directive"),
     ],
 )  # fmt: skip
 def test_not_viable_with_a_reason(

@@ -29,7 +29,7 @@ class GateRequest:
 
 @dataclass(frozen=True, slots=True)
 class TypeFault:
-    """One error. `kind` is a word of `KINDS`, `rung` "syntax" or "types"; line and column from 1, in bytes."""
+    """One error: `kind` is of `KINDS`, `rung` "syntax" or "types"; line and column (bytes) count from 1."""
 
     kind: str
     rung: str
@@ -41,10 +41,10 @@ class TypeFault:
 
 @dataclass(frozen=True, slots=True)
 class GateResult:
-    """`ok`: the build would succeed. `excluded`: build constraints or its name keep the candidate out of the
-    build (then `ok` speaks of the rest). `external`: it is in package foo_test. `tests`: the names of its test
-    functions. `infra`: the gate could not decide, and why; `ok` is then False without errors, and the build
-    itself should be asked. `seconds` is wall time.
+    """`ok`: the build would succeed. `excluded`: build constraints or its name keep the candidate out of
+    the build (then `ok` speaks of the rest). `external`: it is in package foo_test. `tests`: the names of
+    its test functions. `infra`: the gate could not decide, and why; `ok` is then False without errors, and
+    the build itself should be asked. `seconds` is wall time.
     """
 
     ok: bool

@@ -14,8 +14,8 @@ from goutbench.golang.helper import LOAD_SECONDS, GoHelper, HelperFault
 
 @dataclass(frozen=True, slots=True)
 class Mutant:
-    """One change: bytes `start:end` of the focal file become `replacement`. Lines and columns count from 1, in
-    bytes, as `go tool cover` counts them. `function` is the enclosing one ("(*T).Name"), "" at package level.
+    """One change: bytes `start:end` of the focal file become `replacement`. Lines and columns (in bytes)
+    count from 1, as in cover profiles. `function` is the enclosing one ("(*T).Name") or "".
     """
 
     id: int
@@ -65,8 +65,8 @@ class MutationPlan:
     infra: str | None
 
     def environment(self, mutant: int) -> dict[str, str]:
-        """What to add to the test binary's environment for this mutant; 0 is the unmutated program. The value is
-        masked by `key`, so that a test cannot tell a mutated run from the plain one by its environment.
+        """What to add to the test binary's environment for this mutant; 0 is the unmutated program. The
+        value is masked by `key`: a test cannot tell a mutated run from the plain one by its environment.
         """
         return {self.switch: f"{mutant ^ self.key:016x}"}
 
@@ -80,10 +80,11 @@ def mutants(
     salt: bytes = b"",
     timeout: float = 120.0,
 ) -> MutationPlan:
-    """Every mutant of `focal` (a file of `package_dir`), in source order, ids from 1: the same on every call.
+    """Every mutant of `focal` (a file of `package_dir`), in source order: the same on every call.
 
-    `salt` enters the switch's name and mask: give a secret of the run, so that a candidate cannot compute them.
-    `timeout` is in seconds. Never raises for a focal file that cannot be mutated: see `reason` and `infra`.
+    Ids count from 1; those of mutants that are not viable are left out. `salt` enters the switch's name and
+    mask: give a secret of the run, so that a candidate cannot compute them. `timeout` is in seconds. Never
+    raises for a focal file that cannot be mutated: see `reason` and `infra`.
     """
     started = time.perf_counter()
     directory = package_dir.resolve()

@@ -80,8 +80,15 @@ func (m *mutator) find() []*mutation {
 		f.unit = i
 		switch decl := decl.(type) {
 		case *ast.FuncDecl:
-			if decl.Body != nil && !isFragile(decl) {
-				f.walk(decl)
+			if decl.Body == nil {
+				continue
+			}
+			before := len(f.found)
+			f.walk(decl)
+			if isFragile(decl) {
+				for _, mut := range f.found[before:] {
+					mut.reason = "a compiler directive of the function forbids additions"
+				}
 			}
 		case *ast.GenDecl:
 			if decl.Tok == token.VAR {
