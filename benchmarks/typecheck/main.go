@@ -144,7 +144,7 @@ func (c *checker) files(p *listed, j job) []string {
 		if replaced, ok := j.Replace[path]; ok {
 			path = replaced
 		}
-		if path != "" && strings.HasSuffix(path, ".go") {
+		if path != "" { // what cgo wrote has no .go at its end
 			paths = append(paths, path)
 		}
 	}

@@ -72,8 +72,8 @@ def _within_reply(
 ) -> list[tuple[Piece, dict[str, str]]]:
     """Settles names that one reply declares twice; the mapping holds new names valid in that piece alone.
 
-    A later block corrects an earlier one, unless its clause says that it is a file of the other package; within
-    a block the second declaration is another of the same name.
+    A later block corrects an earlier one, unless its clause says that it is a file of the other package;
+    within a block the second declaration is another of the same name.
     """
     owners: dict[str, Piece] = {}
     kept: dict[int, tuple[Piece, dict[str, str]]] = {}
