@@ -79,48 +79,62 @@ def touched(candidates: list[Candidate], nonce: str) -> list[Candidate]:
 
 
 def pipeline(arguments: argparse.Namespace) -> None:
+    """In batches, ours and raw in turn, with the totals after each: a busy machine may not let it end."""
     places, candidates = sample(arguments)
     sources = read_sources(arguments.dataset)
-    options = Options(repeat=1)
-
-    def ours(nonce: str) -> list[Execution]:
-        return evaluate(
-            touched(candidates, nonce), places, repositories=arguments.repos, options=options,
-            workers=2, work=arguments.work, sources=sources,
-        )  # fmt: skip
-
     site = open_site(work=arguments.work)
     finder = Finder(site, arguments.repos, sources)
     subjects = {c.pair_id: finder.subject(places[c.pair_id]) for c in candidates}
+    candidates.sort(key=lambda c: str(subjects[c.pair_id].package))
+
+    def ours(batch: list[Candidate]) -> list[Execution]:
+        return evaluate(
+            touched(batch, str(time.time_ns())), places, repositories=arguments.repos,
+            options=Options(repeat=1), workers=2, work=arguments.work, sources=sources,
+        )  # fmt: skip
+
     if not arguments.warmed:
-        ours(f"warm {time.time_ns()}")
-    before = set(site.place.trees.iterdir())
-    records, ours_cpu, ours_wall = measured(lambda: ours(f"timed {time.time_ns()}"))
-    copies = len(set(site.place.trees.iterdir()) - before)
-    declared = {record.pair_id: record.declared for record in records}
-    tested = [c for c in candidates if declared[c.pair_id]]
-    raw = Raw(site, subjects, declared)
-    codes, raw_cpu, raw_wall = measured(
-        lambda: raw.run_all(touched(tested, f"timed {time.time_ns()}"), site.place.build_cache)
+        ours(candidates)
+    trees = set(site.place.trees.iterdir())
+    cold = Raw(site, subjects, {c.pair_id: ("Test.*",) for c in candidates})
+    cold_each = [cold.run_cold(c) for c in candidates[: arguments.cold]]
+    print(f"fresh copy + cold cache, CPU s of {len(cold_each)} pairs: {cold_each}", flush=True)
+    records: list[Execution] = []
+    codes: list[int] = []
+    ours_cpu = raw_cpu = 0.0
+    for start in range(0, len(candidates), arguments.batch):
+        batch = candidates[start : start + arguments.batch]
+        done, cpu, _ = measured(lambda batch=batch: ours(batch))
+        records += done
+        ours_cpu += cpu
+        raw = Raw(site, subjects, {record.pair_id: record.declared or ("Test.*",) for record in done})
+        fresh = touched(batch, str(time.time_ns()))
+        passed, cpu, _ = measured(lambda raw=raw, fresh=fresh: raw.run_all(fresh, site.place.build_cache))
+        codes += passed
+        raw_cpu += cpu
+        show_pipeline(records, codes, ours_cpu, raw_cpu, cold_each)
+    print(f"worktree copies made: {len(set(site.place.trees.iterdir()) - trees)}")
+
+
+def show_pipeline(
+    records: list[Execution], codes: list[int], ours_cpu: float, raw_cpu: float, cold: list[float]
+) -> None:
+    count = len(records)
+    parts = [
+        f"{statistics.mean(getattr(record, name) for record in records):.3f}"
+        for name in ("gate_seconds", "build_seconds", "run_seconds")
+    ]
+    table(
+        [
+            ("pairs", f"{count}: {sum(r.status == 'PASSED' for r in records)} pass, raw {codes.count(0)}"),
+            ("ours, CPU s per pair", f"{ours_cpu / count:.2f}"),
+            ("of it gate (wall) / build / run", " / ".join(parts)),
+            ("raw go test -cover, CPU s per pair", f"{raw_cpu / count:.2f}"),
+            ("ours / raw", f"{ours_cpu / raw_cpu:.2f}"),
+            ("cold / ours", f"{statistics.mean(cold) / (ours_cpu / count):.1f}" if cold else "not measured"),
+        ]
     )
-    cold = [raw.run_cold(c) for c in tested[: arguments.cold]]
-    count = len(candidates)
-    cold_each = statistics.mean(cold) if cold else float("nan")
-    rows = [
-        ("pairs", f"{count}, {sum(r.status == 'PASSED' for r in records)} pass"),
-        ("pairs run raw (those with tests)", f"{len(tested)}, {codes.count(0)} pass"),
-        ("ours, CPU s per pair", f"{ours_cpu / count:.2f}"),
-        ("ours, wall s in all, 2 workers", f"{ours_wall:.1f}"),
-        ("of it gate / build / run, s per pair", " / ".join(
-            f"{statistics.mean(getattr(r, name) for r in records):.3f}"
-            for name in ("gate_seconds", "build_seconds", "run_seconds"))),
-        ("raw go test -cover, CPU s per pair", f"{raw_cpu / len(tested):.2f} (wall {raw_wall:.1f} s in all)"),
-        ("ours ÷ raw", f"{(ours_cpu / count) / (raw_cpu / len(tested)):.2f}"),
-        (f"fresh copy + cold cache, CPU s per pair ({len(cold)} pairs)", f"{cold_each:.1f}"),
-        ("cold ÷ ours", f"{cold_each / (ours_cpu / count):.1f}"),
-        ("worktree copies made", str(copies)),
-    ]  # fmt: skip
-    table(rows)
+    print(flush=True)
 
 
 class Raw:
@@ -323,6 +337,7 @@ def main() -> None:
             command.add_argument("--exclude", help="regular expression over paths of focal files")
         if action is pipeline:
             command.add_argument("--cold", type=int, default=3)
+            command.add_argument("--batch", type=int, default=10)
             command.add_argument("--warmed", action="store_true", help="an earlier run has warmed the caches")
         if action in (references, flakes):
             command.add_argument("--repeat", type=int, default=3 if action is references else 10)
