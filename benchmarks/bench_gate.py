@@ -207,7 +207,7 @@ def compiled(
 
 
 def first_line(words: str) -> int:
-    found = re.search(r"_test\.go:(\d+)", words)
+    found = re.search(r"(?:_test|candidate)\.go:(\d+)", words)
     return int(found[1]) if found else 0
 
 

@@ -23,11 +23,12 @@ import sys
 import tempfile
 import time
 from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from pathlib import Path
 
 from goutbench.golang.helper import GoHelper
-from goutbench.golang.mutate import MutationPlan, mutants, single
+from goutbench.golang.mutate import Mutant, MutationPlan, mutants, single
 from goutbench.golang.toolchain import Toolchain, find_toolchain, go_env, run_go
 
 
@@ -89,12 +90,16 @@ class Bench:
             env={**self.env, **extra},
             stdin=subprocess.DEVNULL,
             stdout=subprocess.DEVNULL,
-            stderr=subprocess.DEVNULL,
+            stderr=subprocess.PIPE,
             preexec_fn=limit,
         )
-        return {0: "lived", -signal.SIGKILL: "timed out"}.get(done.returncode, "killed")
+        # a runaway mutant meets one of these limits first, by chance: they are one class
+        if done.returncode == -signal.SIGKILL or any(words in done.stderr for words in RUNAWAY):
+            return "timed out"
+        return "lived" if done.returncode == 0 else "killed"
 
 
+RUNAWAY = (b"out of memory", b"cannot allocate memory", b"goroutine stack exceeds")
 CPU_SECONDS = 2
 
 
@@ -159,10 +164,10 @@ class Row:
     differing: int
 
 
-def agreement(bench: Bench, module: Path, names: list[str], sample: int, seed: int) -> None:
+def agreement(bench: Bench, module: Path, names: list[str], sample: int, seed: int, jobs: int) -> None:
     rows = []
     for name in names:
-        row = compare(bench, module / name, name, sample, seed)
+        row = compare(bench, module / name, name, sample, seed, jobs)
         if row is not None:
             rows.append(row)
             print(row, flush=True)
@@ -182,7 +187,7 @@ def agreement(bench: Bench, module: Path, names: list[str], sample: int, seed: i
     )
 
 
-def compare(bench: Bench, file: Path, name: str, sample: int, seed: int) -> Row | None:
+def compare(bench: Bench, file: Path, name: str, sample: int, seed: int, jobs: int) -> Row | None:
     """All mutants behind the switch; a sample of them also compiled singly."""
     start = children_cpu()
     with GoHelper(bench.toolchain, bench.env) as helper:
@@ -199,9 +204,16 @@ def compare(bench: Bench, file: Path, name: str, sample: int, seed: int) -> Row 
     end, wall = children_cpu(), time.perf_counter() - clock
     source, differing = file.read_bytes(), 0
     chosen = random.Random(seed).sample(plan.mutants, min(sample or 10**9, len(plan.mutants)))
-    for mutant in chosen:
-        own, words = bench.test_binary(file.parent, {file: single(source, mutant)}, "single.test")
-        other = bench.run(own, file.parent, {}) if own else f"does not compile: {words[:300]}"
+
+    def by_itself(mutant: Mutant) -> str:
+        with tempfile.TemporaryDirectory() as scratch:
+            lab = Bench(Path(bench.env["GOCACHE"]), Path(scratch))
+            own, words = lab.test_binary(file.parent, {file: single(source, mutant)}, "single.test")
+            return lab.run(own, file.parent, {}) if own else f"does not compile: {words[:300]}"
+
+    with ThreadPoolExecutor(jobs) as pool:
+        others = list(pool.map(by_itself, chosen))
+    for mutant, other in zip(chosen, others, strict=True):
         if other != verdicts[mutant.id]:
             differing += 1
             print(f"  {name}:{mutant.line} {mutant.operator} {mutant.original!r} -> {mutant.replacement!r}:")
@@ -235,6 +247,7 @@ def main() -> None:
     parser.add_argument(
         "--sample", type=int, default=0, help="focal files (compiles) or mutants a file; 0: all"
     )
+    parser.add_argument("--jobs", type=int, default=2, help="single compiles at a time")
     parser.add_argument("--seed", type=int, default=0)
     options = parser.parse_args()
     cache = options.cache or Path(tempfile.gettempdir(), "goutbench-bench")
@@ -244,7 +257,7 @@ def main() -> None:
         if options.what == "compiles":
             compiles(bench, module, options.sample, options.seed)
         else:
-            agreement(bench, module, options.files, options.sample, options.seed)
+            agreement(bench, module, options.files, options.sample, options.seed, options.jobs)
 
 
 if __name__ == "__main__":
