@@ -42,4 +42,4 @@ def print_split(dataset: Path, scheme: str, made: Split, *, as_json: bool) -> No
 def _line(cells: Sequence[Overlap]) -> list[str]:
     head = cells[0]
     counts = [f"{each.first_rows:,} ↔ {each.second_rows:,}" for each in cells]
-    return [head.measure, head.side, *counts, "none" if head.promised_zero else ""]
+    return [head.measure, head.side, *counts, "zero" if head.promised_zero else ""]

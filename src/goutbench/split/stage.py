@@ -128,7 +128,7 @@ def _write(dataset: Path, scheme: str, pairs: Sequence[Pair], made: Split, facts
     """The tables first, then what names them: the card, and the manifest last."""
     table, proof = table_name(scheme), f"{FOLDER}/{scheme}.proof.parquet"
     tables = {table: to_table(made.assignments, SplitAssignment), proof: to_table(made.proof, Overlap)}
-    files = {name: f"{FOLDER}/{scheme}/{name}.parquet" for name in SPLITS}
+    files = {name: f"{FOLDER}/{scheme}.{name}.parquet" for name in SPLITS}
     empty = {name for name, size in made.sizes().items() if not size}  # readers stumble over such files
     for name in sorted(files.keys() - empty):
         chosen = [both for both in zip(pairs, made.assignments, strict=True) if both[1].split == name]

@@ -1,0 +1,196 @@
+"""What stands in other corpora is found, by each measure, in every kind of file."""
+
+import hashlib
+import json
+import random
+from pathlib import Path
+
+import numpy as np
+import pyarrow as pa
+import pyarrow.parquet as pq
+import pytest
+from gotexts import edited, go_file, recommented, renamed
+from typer.testing import CliRunner
+
+from goutbench.cli import app
+from goutbench.errors import ConfigError
+from goutbench.leakage import Leakage, leakage
+from goutbench.records import Leak
+from goutbench.store import PAPER_COLUMNS, from_table, read_table
+
+CODE, TEST = PAPER_COLUMNS["code"], PAPER_COLUMNS["test"]
+
+
+def write(path: Path, texts: list[str]) -> Path:
+    path.write_text("".join(json.dumps({"text": text}) + "\n" for text in texts))
+    return path
+
+
+def found(own: Path, *against: Path, **options: object) -> list[Leak]:
+    return list(leakage(own, against, **options).leaks)  # type: ignore[arg-type]
+
+
+def test_each_measure_finds_its_kind_of_copy(tmp_path: Path) -> None:
+    texts = [go_file(seed, functions=12) for seed in range(7)]
+    corpus = [texts[0], recommented(texts[1]), renamed(texts[2]), edited(texts[3], 3), renamed(edited(texts[4], 4))]
+    part = texts[5].split("\n// ", 2)[1]  # one function of twelve
+    own, other = write(tmp_path / "own.jsonl", texts), write(tmp_path / "other.jsonl", [*corpus, "package p\n" + part])
+    leaks = found(own, other)
+    assert [leak.exact for leak in leaks] == [1, 0, 0, 0, 0, 0, 0]
+    assert [leak.normalised for leak in leaks] == [1, 1, 0, 0, 0, 0, 0]
+    assert [leak.renamed for leak in leaks] == [1, 1, 1, 0, 0, 0, 0]
+    assert [leak.alike is not None for leak in leaks] == [True, True, False, True, False, False, False]
+    assert [leak.alike_renamed is not None for leak in leaks] == [True] * 5 + [False] * 2
+    assert leaks[0].exact_at == f"{other}:1"
+    assert leaks[3].alike_at == f"{other}:4"
+    assert leaks[4].alike_renamed_at == f"{other}:5"
+    shares = [leak.grams_found for leak in leaks]
+    assert shares[:2] == [1.0, 1.0]
+    assert 0.7 < shares[3] < 1
+    assert 0.02 < shares[5] < 0.3
+    assert shares[6] < 0.1
+    summary = Leakage((), tuple(leaks)).summary()
+    assert summary == {
+        "exact": 1,
+        "normalised": 2,
+        "renamed": 3,
+        "near-duplicate": 5,
+        "13-grams, half or more": 3,
+        "any of these": 5,
+    }
+
+
+def test_corpora_of_every_kind(tmp_path: Path) -> None:
+    texts = [go_file(seed) for seed in range(6)]
+    own = write(tmp_path / "own.jsonl", texts)
+    folder = tmp_path / "corpora"
+    (folder / "deep" / "down").mkdir(parents=True)
+    write(folder / "a.jsonl", texts[:1])
+    (folder / "b.json").write_text(json.dumps([{CODE: texts[1], TEST: "package p"}, {CODE: "x", TEST: texts[2]}]))
+    pq.write_table(pa.table({"content": [texts[3]], "stars": [7]}), folder / "c.parquet")
+    (folder / "deep" / "down" / "d.go").write_text(texts[4])
+    (folder / "notes.txt").write_text(texts[5])
+    leaks = found(own, folder)
+    assert [leak.exact for leak in leaks] == [1, 1, 1, 1, 1, 0]
+    places = [f"{folder}/a.jsonl:1", f"{folder}/b.json:1", f"{folder}/b.json:2", f"{folder}/c.parquet:1"]
+    assert [leak.exact_at for leak in leaks] == [*places, f"{folder}/deep/down/d.go", ""]
+    assert [leak.exact for leak in found(own, *sorted(folder.rglob("*.*o*"))[:2])] != []
+
+
+def test_only_the_columns_named(tmp_path: Path) -> None:
+    text = go_file(1)
+    own = write(tmp_path / "own.jsonl", [text])
+    pq.write_table(pa.table({"prompt": ["nothing"], "completion": [text]}), tmp_path / "c.parquet")
+    with pytest.raises(ConfigError, match=r"it has 'prompt', 'completion'(?s:.)*--column"):
+        found(own, tmp_path / "c.parquet")
+    both = tmp_path / "both.jsonl"
+    both.write_text(json.dumps({"completion": text, "text": "no"}) + "\n")
+    assert found(both, tmp_path / "c.parquet", columns=["completion"])[0].exact == 1
+
+
+def test_a_corpus_in_parts_and_more_workers_change_nothing(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    texts = [go_file(seed, functions=12) for seed in range(12)]
+    own = write(tmp_path / "own.jsonl", texts)
+    other = write(tmp_path / "other.jsonl", [renamed(edited(text, 1)) for text in texts] * 2)
+    whole = found(own, other)
+    assert all(leak.alike_renamed_at for leak in whole)
+    monkeypatch.setattr("goutbench.leakage.stage._ROWS_AT_ONCE", 5)
+    monkeypatch.setattr("goutbench.dedup.sketch._BATCH_BYTES", 2_000)
+    assert found(own, other) == whole
+    assert found(own, other, workers=2) == whole
+
+
+def letters(texts: list[str]) -> "np.ndarray[tuple[int, int], np.dtype[np.float64]]":
+    """An embedder for tests: how often each letter stands in a text."""
+    return np.array([[text.count(letter) for letter in "abcdefghijklmnopqrstuvwxyz"] for text in texts])
+
+
+def test_an_embedder_is_asked(tmp_path: Path) -> None:
+    own = write(tmp_path / "own.jsonl", ["abc", "zzz", "..."])
+    other = write(tmp_path / "other.jsonl", ["aabbcc", "ab", "yyyyz"])
+    leaks = found(own, other, embed=letters)
+    assert [leak.embedding for leak in leaks] == pytest.approx([1.0, 1 / 17**0.5, 0.0])
+    assert [leak.embedding_at for leak in leaks] == [f"{other}:1", f"{other}:3", ""]
+    assert found(own, other)[0].embedding is None
+
+
+def published(folder: Path) -> list[Path]:
+    """Files of the shape that the paper's have: 5,258 hashes, and the 790 validation rows again in train or test."""
+    rng = random.Random(1)
+    body = "func F%d(a int) int {\n\tif a > %d {\n\t\treturn a * %d\n\t}\n\treturn %d\n}\n"
+    rows = []
+    for number in range(5258):
+        code = "package p\n\n" + body % (number, number, rng.randint(1, 10**9), rng.randint(1, 10**9))
+        row = {column: "x" for column in PAPER_COLUMNS.values()}
+        row |= {"SHA256": hashlib.sha256(code.encode()).hexdigest(), CODE: code, TEST: f"package p // {number}"}
+        rows.append(row)
+    rows += rows[:6]  # of 5,264 rows six are equal to others
+    rng.shuffle(rows)
+    validation, test, train = rows[:790], rows[790:1580], rows[1580:]
+    train, test = train + validation[:600], test + validation[600:]
+    paths = []
+    for name, content in (("train", train), ("validation", validation), ("test", test)):
+        paths.append(folder / f"{name}.json")
+        paths[-1].write_text(json.dumps(content))
+    return paths
+
+
+def test_the_published_benchmarks_defect_is_found_at_once(tmp_path: Path) -> None:
+    train, validation, test = published(tmp_path)
+    result = CliRunner().invoke(
+        app, ["leakage", str(validation), "--against", str(train), str(test), "--workers", "1", "--json"]
+    )
+    assert result.exit_code == 0, result.output
+    content = json.loads(result.output)
+    assert content["summary"]["exact"] == 790
+    whole = leakage(tmp_path, [tmp_path])
+    files = {Path(each.path).name: each for each in whole.files if each.role == "dataset"}
+    assert (files["all"].rows, files["all"].distinct) == (6054, 5258)
+    assert files["validation.json"].rows == 790
+    again = dict(part.rsplit(" ", 1) for part in files["validation.json"].again_in.split(", "))
+    assert int(again["train.json"]) >= 600
+    assert int(again["test.json"]) >= 190
+
+
+def test_the_command_writes_a_row_for_each_text(tmp_path: Path) -> None:
+    texts = [go_file(seed) for seed in range(3)]
+    own = write(tmp_path / "own.jsonl", texts)
+    one, two = write(tmp_path / "one.jsonl", texts[:1]), write(tmp_path / "two.jsonl", texts[1:2])
+    out = tmp_path / "leaks.parquet"
+    result = CliRunner().invoke(
+        app, ["leakage", str(own), "--against", str(one), str(two), "--out", str(out), "--workers", "1"]
+    )
+    assert result.exit_code == 0, result.output
+    assert [leak.exact for leak in from_table(read_table(out), Leak)] == [1, 1, 0]
+    assert "any of these" in result.output
+
+
+@pytest.mark.parametrize(
+    ("name", "content", "says"),
+    [
+        ("a.csv", "x", "cannot tell what this is"),
+        ("a.json", "[{", "unreadable"),
+        ("a.json", "[1]", "not a JSON object"),
+        ("a.jsonl", "", "there is no row"),
+        ("a.parquet", "no", "unreadable"),
+        ("a.jsonl", '{"other": 1}', "it has 'other'"),
+    ],
+)
+def test_bad_input_is_told_with_its_place(tmp_path: Path, name: str, content: str, says: str) -> None:
+    own = write(tmp_path / "own.jsonl", ["package p"])
+    (tmp_path / name).write_text(content)
+    with pytest.raises(ConfigError, match=says) as caught:
+        found(own, tmp_path / name)
+    assert name in caught.value.where
+    with pytest.raises(ConfigError, match="No such file"):
+        found(own, tmp_path / "missing.jsonl")
+
+
+def test_something_must_be_given_to_compare_with(tmp_path: Path) -> None:
+    with pytest.raises(ConfigError, match="nothing to compare with"):
+        leakage(write(tmp_path / "own.jsonl", ["x"]), [])
+    (tmp_path / "empty").mkdir()
+    with pytest.raises(ConfigError, match=r"no \.go"):
+        found(tmp_path / "own.jsonl", tmp_path / "empty")
+    result = CliRunner().invoke(app, ["leakage", "x.jsonl", "--against", "y.jsonl", "--embedder", "no.such:thing"])
+    assert "no embedder" in str(result.exception)

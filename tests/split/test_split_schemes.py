@@ -1,0 +1,202 @@
+"""Sizes, strata, groups and weights of every scheme."""
+
+import random
+from collections import Counter
+from datetime import UTC, datetime
+from fractions import Fraction
+
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from goutbench.errors import ConfigError
+from goutbench.split import SCHEMES, Balance, Choice
+from goutbench.split.balance import weights
+from goutbench.split.quotas import SPLITS, held_size, quotas
+from goutbench.split.schemes import Row, scheme_named
+
+PAPER = {
+    "kubernetes/kubernetes": 1935,
+    "pingcap/tidb": 878,
+    "golang/go": 761,
+    "hashicorp/terraform": 482,
+    "moby/moby": 412,
+    "ethereum/go-ethereum": 285,
+    "gohugoio/hugo": 226,
+    "prometheus/prometheus": 185,
+    "kserve/kserve": 73,
+    "gin-gonic/gin": 27,
+}
+SPRING = datetime(2024, 3, 1, tzinfo=UTC)
+
+
+def rows_of(counts: dict[str, int], groups: list[int] | None = None) -> list[Row]:
+    """Rows named after their repository; each a group of its own where no groups are given."""
+    names = [name for name, count in counts.items() for _ in range(count)]
+    groups = groups or list(range(len(names)))
+    dates = [datetime(2024, 1 + index % 12, 1, tzinfo=UTC) for index in range(len(names))]
+    return [
+        Row(f"{name}/{index}", name, name[:1], f"d{index}/x.go", f"d{index}/x_test.go", date, group)
+        for index, (name, date, group) in enumerate(zip(names, dates, groups, strict=True))
+    ]
+
+
+def sizes_of(splits: list[str]) -> tuple[int, ...]:
+    return tuple(splits.count(name) for name in SPLITS)
+
+
+@pytest.mark.parametrize("scheme", ["paper", "leakfree"])
+def test_the_papers_sizes(scheme: str) -> None:
+    rows = rows_of(PAPER)
+    splits = SCHEMES[scheme].assign(rows, Choice())
+    assert sizes_of(splits) == (3684, 790, 790)
+    cells = Counter(zip((row.repository for row in rows), splits, strict=True))
+    for name, count in PAPER.items():
+        for split, whole in zip(SPLITS, (3684, 790, 790), strict=True):
+            assert abs(cells[name, split] - Fraction(count * whole, 5264)) < 1, (name, split)
+
+
+@given(st.dictionaries(st.text("abcdef", min_size=1, max_size=3), st.integers(1, 300), min_size=1, max_size=12))
+def test_quotas_add_up_and_are_within_a_row(counts: dict[str, int]) -> None:
+    rows, held = sum(counts.values()), held_size(sum(counts.values()))
+    found = quotas(counts)
+    assert sum(each.validation for each in found.values()) == held
+    assert sum(each.test for each in found.values()) == held
+    for name, quota in found.items():
+        assert sum(quota) == counts[name]
+        for size, whole in zip(quota, (rows - 2 * held, held, held), strict=True):
+            assert size >= 0
+            assert abs(size - Fraction(counts[name] * whole, rows)) <= 1
+
+
+@pytest.mark.parametrize("scheme", ["paper", "leakfree", "repository", "temporal"])
+def test_the_seed_and_the_ids_decide_not_the_order(scheme: str) -> None:
+    rows = rows_of({"a": 40, "b": 30, "c": 20, "d": 10}, [index // 2 for index in range(100)])
+    assign = SCHEMES[scheme].assign
+    choice = Choice(after=SPRING)
+    first = dict(zip((row.id for row in rows), assign(rows, choice), strict=True))
+    shuffled = random.Random(3).sample(rows, len(rows))
+    assert first == dict(zip((row.id for row in shuffled), assign(shuffled, choice), strict=True))
+    if scheme in ("paper", "leakfree"):
+        assert assign(rows, choice) != assign(rows, Choice(seed=43))
+
+
+@settings(max_examples=50, deadline=None)
+@given(st.lists(st.integers(0, 60), min_size=60, max_size=120), st.sampled_from(["leakfree", "temporal"]))
+def test_a_group_never_crosses(groups: list[int], scheme: str) -> None:
+    half = len(groups) // 2
+    rows = rows_of({"a": half, "b": len(groups) - half}, groups)
+    splits = SCHEMES[scheme].assign(rows, Choice(after=SPRING))
+    where: dict[int, set[str]] = {}
+    for row, split in zip(rows, splits, strict=True):
+        where.setdefault(row.group, set()).add(split)
+    assert all(len(each) == 1 for each in where.values())
+
+
+def test_leakfree_keeps_the_sizes_where_groups_are_small() -> None:
+    rng = random.Random(5)
+    groups = list(range(5264))
+    for _ in range(300):  # pairs of repositories share copies
+        one, two = rng.sample(range(5264), 2)
+        groups[two] = groups[one]
+    splits = SCHEMES["leakfree"].assign(rows_of(PAPER, groups), Choice())
+    assert sizes_of(splits) == (3684, 790, 790)
+
+
+def test_a_group_larger_than_any_share_goes_to_training() -> None:
+    splits = SCHEMES["leakfree"].assign(rows_of({"a": 100}, [0] * 80 + list(range(80, 100))), Choice())
+    assert set(splits[:80]) == {"train"}
+    assert sizes_of(splits) == (80, 10, 10)
+
+
+def test_temporal_tests_only_what_is_new_in_all_its_copies() -> None:
+    rows = rows_of({"a": 120}, [index - index % 2 for index in range(120)])  # each new row has a neighbour
+    unknown = [Row("z", "a", "a", "z.go", "z_test.go", None, 999)]
+    splits = SCHEMES["temporal"].assign(rows + unknown, Choice(after=SPRING))
+    for row, split in zip(rows, splits[:-1], strict=True):
+        twins = [each for each in rows if each.group == row.group]
+        assert (split == "test") == all(each.code_first_date >= SPRING for each in twins)  # type: ignore[operator]
+    assert splits[-1] != "test"
+    assert splits.count("validation") == held_size(len(rows) + 1 - splits.count("test"))
+
+
+def test_the_date_itself_counts_as_after() -> None:
+    rows = rows_of({"a": 12})
+    splits = SCHEMES["temporal"].assign(rows, Choice(after=SPRING))
+    assert [split == "test" for split in splits] == [False, False] + [True] * 10
+
+
+def test_repository_holds_out_whole_repositories_near_the_sizes() -> None:
+    rows = rows_of(PAPER)
+    splits = SCHEMES["repository"].assign(rows, Choice())
+    where: dict[str, set[str]] = {}
+    for row, split in zip(rows, splits, strict=True):
+        where.setdefault(row.repository, set()).add(split)
+    assert all(len(each) == 1 for each in where.values())
+    train, validation, test = sizes_of(splits)
+    assert abs(validation - 790) <= 20
+    assert abs(test - 790) <= 20
+    chosen = SCHEMES["repository"].assign(rows, Choice(hold_out=("moby/moby", "gin-gonic/gin")))
+    assert {row.repository for row, split in zip(rows, chosen, strict=True) if split == "test"} == {
+        "moby/moby",
+        "gin-gonic/gin",
+    }
+
+
+def test_two_repositories_are_enough_to_hold_one_out() -> None:
+    assert sizes_of(SCHEMES["repository"].assign(rows_of({"a": 90, "b": 10}), Choice())) == (90, 0, 10)
+
+
+@pytest.mark.parametrize(
+    ("scheme", "choice", "says"),
+    [
+        ("temporal", Choice(), "temporal needs a date"),
+        ("repository", Choice(hold_out=("no/such",)), "no repository no/such"),
+        ("repository", Choice(), "need a repository each"),
+    ],
+)
+def test_what_cannot_be_split_is_told(scheme: str, choice: Choice, says: str) -> None:
+    with pytest.raises(ConfigError, match=says):
+        SCHEMES[scheme].assign(rows_of({"a": 9}), choice)
+
+
+def test_an_unknown_scheme_names_the_known_ones() -> None:
+    with pytest.raises(ConfigError, match=r"(?s)no scheme 'random'.*paper, leakfree, repository, temporal"):
+        scheme_named("random")
+
+
+def shares(rows: list[Row], found: list[float]) -> dict[str, float]:
+    total: Counter[str] = Counter()
+    for row, weight in zip(rows, found, strict=True):
+        total[row.repository] += weight  # type: ignore[assignment]
+    return {name: value / sum(total.values()) for name, value in total.items()}
+
+
+def test_weights_even_out_strata() -> None:
+    rows = rows_of({"a": 90, "b": 10})
+    train = ["train"] * 100
+    equal = weights(rows, train, Balance("repository", power=0.0), seed=1)
+    assert shares(rows, equal) == pytest.approx({"a": 0.5, "b": 0.5})
+    assert sum(equal) == pytest.approx(100)
+    assert weights(rows, train, Balance("repository", power=1.0), seed=1) == pytest.approx([1.0] * 100)
+    root = shares(rows, weights(rows, train, Balance("domain"), seed=1))
+    assert root == pytest.approx({"a": 0.75, "b": 0.25})  # √90 : √10 is 3 : 1
+    assert weights(rows, train, Balance(), seed=1) == [1.0] * 100
+
+
+def test_a_cap_keeps_rows_but_weighs_them_nothing() -> None:
+    rows = rows_of({"a": 90, "b": 10})
+    splits = ["train"] * 80 + ["test"] * 10 + ["train"] * 10
+    found = weights(rows, splits, Balance("repository", power=1.0, cap=20), seed=1)
+    assert sum(weight > 0 for weight in found[:80]) == 20
+    assert found[80:90] == [1.0] * 10
+    assert sum(found[:80] + found[90:]) == pytest.approx(30)
+    assert found != weights(rows, splits, Balance("repository", power=1.0, cap=20), seed=2)
+
+
+@pytest.mark.parametrize(
+    "wrong", [{"by": "licence"}, {"by": "domain", "power": 2.0}, {"by": "domain", "cap": 0}]
+)
+def test_a_wrong_balance_is_told(wrong: dict[str, object]) -> None:
+    with pytest.raises(ConfigError):
+        Balance(**wrong)  # type: ignore[arg-type]
