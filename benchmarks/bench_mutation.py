@@ -150,8 +150,8 @@ def compiles(bench: Bench, module: Path, sample: int, seed: int) -> None:
 
 @dataclass(frozen=True, slots=True)
 class Row:
-    """CPU seconds: of a plain run; of everything by schemata, of that the runs, of those the runs that ended at a
-    limit (they cost the same either way); of one mutant compiled singly (mean). `wall` is that of the runs.
+    """CPU seconds: of a plain run; of everything by schemata, of that the runs, of those the ones that
+    ended at a limit (they cost the same either way); of one mutant compiled singly (mean). `wall`: the runs'.
     """
 
     name: str
