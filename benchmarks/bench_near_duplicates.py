@@ -1,11 +1,11 @@
-"""Near-duplicates among all Go files of repositories and trees: time, memory, and datasketch on the same shingles.
+"""Near-duplicates among all Go files of repositories and trees: time, memory, and datasketch beside.
 
     python benchmarks/bench_near_duplicates.py --mirror DIR --tree "$(go env GOROOT)/src"
     python -m pip install --target /tmp/datasketch --no-deps datasketch
     PYTHONPATH=/tmp/datasketch python benchmarks/bench_near_duplicates.py ... --against-datasketch 4000
 
-CPU seconds count worker processes too. With `--against-datasketch N` the shingles of every n-th file, N in all,
-are signed, banded and compared by both libraries in this one process: as many slots, as many bands.
+CPU seconds count worker processes too. With `--against-datasketch N` the shingles of about N files are
+signed, banded and compared by both libraries in this one process: as many slots, as many bands.
 """
 
 import argparse
@@ -63,9 +63,8 @@ def measure(texts: list[str], workers: int) -> None:
     rows.append(("all", signing + comparing + joining))
     print_table(("step", "CPU s", "wall s"), [(n, f"{s.cpu:.1f}", f"{s.wall:.1f}") for n, s in rows])
     peak = peak_mib(resource.RUSAGE_SELF)
-    print(
-        f"\nmemory: {base} MiB with the texts, {peak} MiB at most; {peak_mib(resource.RUSAGE_CHILDREN)} MiB a worker"
-    )
+    print(f"\nmemory: {base} MiB with the texts, {peak} MiB at most")
+    print(f"a worker: {peak_mib(resource.RUSAGE_CHILDREN)} MiB")
     for each in near:
         print(
             f"{each.view}: {len(each.classes):,} distinct signatures, {len(each.alike):,} near pairs of them"
@@ -110,9 +109,8 @@ def compare(texts: list[str]) -> None:
     theirs, their_signing = measured(their_signatures)
     their_found, their_comparing = measured(their_pairs)
     exact = {pair: jaccard(sets[pair[0]], sets[pair[1]]) for pair in pairs | their_found}
-    print(
-        f"{len(sets):,} files, {sum(map(len, sets)):,} distinct shingles; {len(pairs):,} and {len(their_found):,} pairs found"
-    )
+    print(f"{len(sets):,} files, {sum(map(len, sets)):,} distinct shingles")
+    print(f"{len(pairs):,} and {len(their_found):,} pairs found\n")
     rows = [
         ("sign", f"{signing.cpu:.2f}", f"{their_signing.cpu:.2f}", f"{their_signing.cpu / signing.cpu:.0f}×"),
         (
@@ -126,9 +124,8 @@ def compare(texts: list[str]) -> None:
     for name, found in (("rensa", pairs), ("datasketch", their_found)):
         true = {pair for pair, value in exact.items() if value >= TEXT.threshold}
         wrong = sum(exact[pair] < TEXT.threshold - 0.1 for pair in found)
-        print(
-            f"{name}: of {len(true):,} pairs truly at {TEXT.threshold} or more {len(true & found):,} found; {wrong} more than 0.1 below"
-        )
+        print(f"{name}: {len(true & found):,} of {len(true):,} pairs truly at {TEXT.threshold} or more")
+        print(f"{name}: {wrong} that are more than 0.1 below")
 
 
 def jaccard(one: np.ndarray, two: np.ndarray) -> float:

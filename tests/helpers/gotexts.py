@@ -3,14 +3,28 @@
 import random
 import re
 
-_VERBS = ["load", "parse", "merge", "close", "visit", "encode", "rotate", "prune", "lookup", "commit", "flush"]
+_VERBS = [
+    "load",
+    "parse",
+    "merge",
+    "close",
+    "visit",
+    "encode",
+    "rotate",
+    "prune",
+    "lookup",
+    "commit",
+    "flush",
+]
 _NOUNS = ["header", "block", "volume", "session", "metric", "template", "module", "route", "ledger", "cursor"]
 
 
 def go_file(seed: int, functions: int = 6) -> str:
     """A Go file of its own: structure, names and literals come from the seed."""
     rng = random.Random(seed)
-    head = f'// Package {rng.choice(_NOUNS)} is number {seed}.\npackage p\n\nimport (\n\t"fmt"\n\t"strings"\n)\n'
+    head = (
+        f'// Package {rng.choice(_NOUNS)} is number {seed}.\npackage p\n\nimport (\n\t"fmt"\n\t"strings"\n)\n'
+    )
     return head + "".join(_function(rng, seed, number) for number in range(functions))
 
 
@@ -28,8 +42,8 @@ def _function(rng: random.Random, seed: int, number: int) -> str:
 def _line(rng: random.Random, value: str, result: str) -> str:
     return rng.choice(
         [
-            f"\tif len({value}) > {rng.randint(1, 999)} {{\n\t\treturn {result}, fmt.Errorf({rng.random()})\n\t}}",
-            f"\tfor i, one := range {value} {{\n\t\t{result} += strings.Repeat(one, i+{rng.randint(1, 99)})\n\t}}",
+            f"\tif len({value}) > {rng.randint(1, 999)} {{\n\t\treturn {result}, fmt.Errorf({rng.random()})\n\t}}",  # noqa: E501
+            f"\tfor i, one := range {value} {{\n\t\t{result} += strings.Repeat(one, i+{rng.randint(1, 99)})\n\t}}",  # noqa: E501
             f'\t{result} = strings.ReplaceAll({result}, "{rng.choice(_VERBS)}", "{rng.random()}")',
             f"\tswitch {{\n\tcase {result} == {value}[{rng.randint(0, 9)}]:\n\t\tpanic({rng.random()})\n\t}}",
             f"\t{value} = append({value}[:{rng.randint(1, 9)}], {result}, fmt.Sprint({rng.random()}))",

@@ -32,9 +32,18 @@ def found(own: Path, *against: Path, **options: object) -> list[Leak]:
 
 def test_each_measure_finds_its_kind_of_copy(tmp_path: Path) -> None:
     texts = [go_file(seed, functions=12) for seed in range(7)]
-    corpus = [texts[0], recommented(texts[1]), renamed(texts[2]), edited(texts[3], 3), renamed(edited(texts[4], 4))]
+    corpus = [
+        texts[0],
+        recommented(texts[1]),
+        renamed(texts[2]),
+        edited(texts[3], 3),
+        renamed(edited(texts[4], 4)),
+    ]
     part = texts[5].split("\n// ", 2)[1]  # one function of twelve
-    own, other = write(tmp_path / "own.jsonl", texts), write(tmp_path / "other.jsonl", [*corpus, "package p\n" + part])
+    own, other = (
+        write(tmp_path / "own.jsonl", texts),
+        write(tmp_path / "other.jsonl", [*corpus, "package p\n" + part]),
+    )
     leaks = found(own, other)
     assert [leak.exact for leak in leaks] == [1, 0, 0, 0, 0, 0, 0]
     assert [leak.normalised for leak in leaks] == [1, 1, 0, 0, 0, 0, 0]
@@ -66,7 +75,9 @@ def test_corpora_of_every_kind(tmp_path: Path) -> None:
     folder = tmp_path / "corpora"
     (folder / "deep" / "down").mkdir(parents=True)
     write(folder / "a.jsonl", texts[:1])
-    (folder / "b.json").write_text(json.dumps([{CODE: texts[1], TEST: "package p"}, {CODE: "x", TEST: texts[2]}]))
+    (folder / "b.json").write_text(
+        json.dumps([{CODE: texts[1], TEST: "package p"}, {CODE: "x", TEST: texts[2]}])
+    )
     pq.write_table(pa.table({"content": [texts[3]], "stars": [7]}), folder / "c.parquet")
     (folder / "deep" / "down" / "d.go").write_text(texts[4])
     (folder / "notes.txt").write_text(texts[5])
@@ -88,7 +99,9 @@ def test_only_the_columns_named(tmp_path: Path) -> None:
     assert found(both, tmp_path / "c.parquet", columns=["completion"])[0].exact == 1
 
 
-def test_a_corpus_in_parts_and_more_workers_change_nothing(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_corpus_in_parts_and_more_workers_change_nothing(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
     texts = [go_file(seed, functions=12) for seed in range(12)]
     own = write(tmp_path / "own.jsonl", texts)
     other = write(tmp_path / "other.jsonl", [renamed(edited(text, 1)) for text in texts] * 2)
@@ -115,14 +128,18 @@ def test_an_embedder_is_asked(tmp_path: Path) -> None:
 
 
 def published(folder: Path) -> list[Path]:
-    """Files of the shape that the paper's have: 5,258 hashes, and the 790 validation rows again in train or test."""
+    """Files like the paper's: 6,054 rows, 5,258 hashes, all validation rows again in train or test."""
     rng = random.Random(1)
     body = "func F%d(a int) int {\n\tif a > %d {\n\t\treturn a * %d\n\t}\n\treturn %d\n}\n"
     rows = []
     for number in range(5258):
         code = "package p\n\n" + body % (number, number, rng.randint(1, 10**9), rng.randint(1, 10**9))
-        row = {column: "x" for column in PAPER_COLUMNS.values()}
-        row |= {"SHA256": hashlib.sha256(code.encode()).hexdigest(), CODE: code, TEST: f"package p // {number}"}
+        row = dict.fromkeys(PAPER_COLUMNS.values(), "x")
+        row |= {
+            "SHA256": hashlib.sha256(code.encode()).hexdigest(),
+            CODE: code,
+            TEST: f"package p // {number}",
+        }
         rows.append(row)
     rows += rows[:6]  # of 5,264 rows six are equal to others
     rng.shuffle(rows)
@@ -192,5 +209,7 @@ def test_something_must_be_given_to_compare_with(tmp_path: Path) -> None:
     (tmp_path / "empty").mkdir()
     with pytest.raises(ConfigError, match=r"no \.go"):
         found(tmp_path / "own.jsonl", tmp_path / "empty")
-    result = CliRunner().invoke(app, ["leakage", "x.jsonl", "--against", "y.jsonl", "--embedder", "no.such:thing"])
+    result = CliRunner().invoke(
+        app, ["leakage", "x.jsonl", "--against", "y.jsonl", "--embedder", "no.such:thing"]
+    )
     assert "no embedder" in str(result.exception)

@@ -133,7 +133,10 @@ def test_splitting_again_replaces(dataset: Path) -> None:
     assert everything() != first
     split(dataset, "repository", Choice(hold_out=("o/fork",)), Balance())
     assert everything() == first
-    assert "splits/repository.validation.parquet" not in json.loads((dataset / "manifest.json").read_text())["files"]
+    assert (
+        "splits/repository.validation.parquet"
+        not in json.loads((dataset / "manifest.json").read_text())["files"]
+    )
 
 
 def test_curating_again_takes_old_splits_away(dataset: Path) -> None:

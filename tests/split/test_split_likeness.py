@@ -42,7 +42,9 @@ def test_copies_are_found(disguise: object) -> None:
 
 def test_what_each_hash_does_not_see() -> None:
     text = go_file(1)
-    prints = fingerprint([text, recommented(text), renamed(text), text.replace("Repeat", "Count"), go_file(2)])
+    prints = fingerprint(
+        [text, recommented(text), renamed(text), text.replace("Repeat", "Count"), go_file(2)]
+    )
     assert len(set(prints.exact)) == 5
     assert prints.normalised[0] == prints.normalised[1]
     assert len(set(prints.normalised)) == 4
@@ -74,7 +76,11 @@ def test_workers_and_batches_change_nothing(monkeypatch: pytest.MonkeyPatch) -> 
     monkeypatch.setattr("goutbench.dedup.sketch._BATCH_BYTES", 5_000)
     for workers in (1, 2):
         parts = fingerprint(texts, workers=workers, gram=13)
-        assert (parts.exact, parts.normalised, parts.renamed) == (whole.exact, whole.normalised, whole.renamed)
+        assert (parts.exact, parts.normalised, parts.renamed) == (
+            whole.exact,
+            whole.normalised,
+            whole.renamed,
+        )
         for name in ("text", "structure"):
             assert np.array_equal(parts.rows[name], whole.rows[name])
             assert np.array_equal(parts.signatures[name], whole.signatures[name])

@@ -56,7 +56,9 @@ def test_the_papers_sizes(scheme: str) -> None:
             assert abs(cells[name, split] - Fraction(count * whole, 5264)) < 1, (name, split)
 
 
-@given(st.dictionaries(st.text("abcdef", min_size=1, max_size=3), st.integers(1, 300), min_size=1, max_size=12))
+@given(
+    st.dictionaries(st.text("abcdef", min_size=1, max_size=3), st.integers(1, 300), min_size=1, max_size=12)
+)
 def test_quotas_add_up_and_are_within_a_row(counts: dict[str, int]) -> None:
     rows, held = sum(counts.values()), held_size(sum(counts.values()))
     found = quotas(counts)
@@ -133,7 +135,7 @@ def test_repository_holds_out_whole_repositories_near_the_sizes() -> None:
     for row, split in zip(rows, splits, strict=True):
         where.setdefault(row.repository, set()).add(split)
     assert all(len(each) == 1 for each in where.values())
-    train, validation, test = sizes_of(splits)
+    _, validation, test = sizes_of(splits)
     assert abs(validation - 790) <= 20
     assert abs(test - 790) <= 20
     chosen = SCHEMES["repository"].assign(rows, Choice(hold_out=("moby/moby", "gin-gonic/gin")))
