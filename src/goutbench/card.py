@@ -1,4 +1,4 @@
-"""What describes a dataset beside its rows: the dataset card (README.md) and the Croissant metadata."""
+"""The dataset card (README.md): what a person reads, and where the hub's libraries find configurations."""
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
@@ -10,12 +10,12 @@ import yaml
 
 from goutbench import __version__
 from goutbench.errors import DatasetError
-from goutbench.records import Pair, RepoPin
-from goutbench.store import CARD, CROISSANT, DATA, REJECTIONS, file_hash, schema_of, write_json, write_text
+from goutbench.records import RepoPin
+from goutbench.store import CARD, DATA, REJECTIONS, write_text
 
 _CATEGORIES = ((1_000, "n<1K"), (10_000, "1K<n<10K"), (100_000, "10K<n<100K"), (1_000_000, "100K<n<1M"))
-_PAPER = "https://arxiv.org/abs/2511.10868"
-_COLUMNS = {
+PAPER = "https://arxiv.org/abs/2511.10868"
+COLUMNS = {
     "sha256": "SHA-256 of `code`",
     "repository": "`organization/repository`",
     "file_name": "base name of the code file, without extension",
@@ -28,8 +28,8 @@ _COLUMNS = {
     "id": "id of the row: repository, both paths and both contents, hashed",
     "revision": "the commit (or version) that the repository was read at",
     "domain": "what the repository is about, from `repos.yaml`",
-    "licence": "SPDX expression that holds for the code file, read at `revision`; NOASSERTION: none found",
-    "licence_file": "the file that says so; null where the licence was declared or none was found",
+    "licence": "SPDX expression that holds for code and test, read at `revision`; NOASSERTION: not known",
+    "licence_file": "the file that says so of the code; null where it was declared or none was found",
     "package": "name in the code file's package clause",
     "code_lines": "lines of `code`",
     "test_lines": "lines of `test`",
@@ -70,9 +70,14 @@ def table_one(summaries: Sequence[RepositorySummary]) -> list[tuple[str, int, st
 
 def write_card(dataset: Path, summaries: Sequence[RepositorySummary]) -> None:
     """Write the dataset card, from which `datasets.load_dataset(DIR)` also takes its configurations."""
+    write_text(dataset / CARD, card_text(summaries))
+
+
+def card_text(summaries: Sequence[RepositorySummary]) -> str:
+    """The text of a dataset card: YAML for the hub, then what a person reads."""
     total = sum(summary.pairs for summary in summaries)
     front = yaml.safe_dump(_front_matter(summaries, total), sort_keys=False, allow_unicode=True, width=100)
-    write_text(dataset / CARD, f"---\n{front}---\n\n{_body(summaries, total)}")
+    return f"---\n{front}---\n\n{_body(summaries, total)}"
 
 
 def write_configs(dataset: Path, configs: Sequence[Config]) -> Path:
@@ -115,15 +120,16 @@ def _front_matter(summaries: Sequence[RepositorySummary], total: int) -> dict[st
             {
                 "config_name": "default",
                 "default": True,
-                "data_files": [{"split": "train", "path": [f"{DATA}/{_file(each)}" for each in summaries]}],
+                "data_files": [{"split": "train", "path": [data_file(each) for each in summaries]}],
             },
             {"config_name": "rejections", "data_files": [{"split": "train", "path": REJECTIONS}]},
         ],
     }
 
 
-def _file(summary: RepositorySummary) -> str:
-    return summary.pin.name.replace("/", "__") + ".parquet"
+def data_file(summary: RepositorySummary) -> str:
+    """Where a repository's pairs lie in a dataset."""
+    return f"{DATA}/{summary.pin.name.replace('/', '__')}.parquet"
 
 
 def _body(summaries: Sequence[RepositorySummary], total: int) -> str:
@@ -137,7 +143,7 @@ def _body(summaries: Sequence[RepositorySummary], total: int) -> str:
         for each in summaries
         for expression, (rows, evidence) in each.licences.items()
     ]
-    columns = [(f"`{name}`", meaning) for name, meaning in _COLUMNS.items()]
+    columns = [(f"`{name}`", meaning) for name, meaning in COLUMNS.items()]
     return f"""# Go source files with their unit tests
 
 {total:,} pairs of a Go source file and its unit test file, {len(summaries)} repositories, each at one
@@ -170,6 +176,7 @@ both read at the revision above.
 ```
 goutbench verify .                        # rebuilds from the pins and compares row by row
 goutbench verify . --mirror DIR           # the same, from local git directories
+goutbench curate repos.lock.yaml --out rebuilt/
 ```
 """
 
@@ -183,104 +190,10 @@ def _day(date: datetime | None) -> str:
 
 
 def _table(header: Sequence[str], rows: Sequence[Sequence[str]]) -> str:
-    lines = [header, ["---"] * len(header), *([cell.replace("|", "\\|") for cell in row] for row in rows)]
+    lines = [header, ["---"] * len(header), *([_cell(cell) for cell in row] for row in rows)]
     return "\n".join(f"| {' | '.join(line)} |" for line in lines)
 
 
-def write_croissant(dataset: Path, summaries: Sequence[RepositorySummary]) -> None:
-    """Write Croissant 1.0 metadata: the files with their hashes, and the columns."""
-    files = [f"{DATA}/{_file(each)}" for each in summaries]
-    newest = max((each.pin.date for each in summaries if each.pin.date), default=None)
-    content: dict[str, Any] = {
-        "@context": _CONTEXT,
-        "@type": "sc:Dataset",
-        "conformsTo": "http://mlcommons.org/croissant/1.0",
-        "name": "go-unit-tests",
-        "description": "Go source files with their unit test files.",
-        "version": "1.0.0",
-        "license": sorted({expression for each in summaries for expression in each.licences}),
-        "url": _PAPER,
-        "citeAs": f"The pairing follows Go-UT-Bench, {_PAPER}; each row names its repository and commit.",
-        "creator": {"@type": "sc:Organization", "name": "the authors of the repositories named in the rows"},
-        **({"datePublished": newest.date().isoformat()} if newest else {}),
-        "distribution": [_file_object(dataset, file) for file in files],
-        "recordSet": [_record_set(file) for file in files],
-    }
-    write_json(dataset / CROISSANT, content)
-
-
-def _file_object(dataset: Path, file: str) -> dict[str, Any]:
-    return {
-        "@type": "cr:FileObject",
-        "@id": file,
-        "name": file,
-        "contentUrl": file,
-        "encodingFormat": "application/x-parquet",
-        "sha256": file_hash(dataset / file),
-    }
-
-
-def _record_set(file: str) -> dict[str, Any]:
-    name = Path(file).stem
-    return {
-        "@type": "cr:RecordSet",
-        "@id": name,
-        "name": name,
-        "field": [
-            {
-                "@type": "cr:Field",
-                "@id": f"{name}/{field.name}",
-                "name": field.name,
-                "description": _COLUMNS[field.name],
-                "dataType": _croissant_type(str(field.type)),
-                "source": {"fileObject": {"@id": file}, "extract": {"column": field.name}},
-            }
-            for field in schema_of(Pair)
-        ],
-    }
-
-
-def _croissant_type(arrow: str) -> str:
-    if arrow.startswith("timestamp"):
-        return "sc:DateTime"
-    return {"int64": "sc:Integer", "bool": "sc:Boolean"}.get(arrow, "sc:Text")
-
-
-_CONTEXT = {
-    "@language": "en",
-    "@vocab": "https://schema.org/",
-    "citeAs": "cr:citeAs",
-    "column": "cr:column",
-    "conformsTo": "dct:conformsTo",
-    "cr": "http://mlcommons.org/croissant/",
-    "rai": "http://mlcommons.org/croissant/RAI/",
-    "data": {"@id": "cr:data", "@type": "@json"},
-    "dataType": {"@id": "cr:dataType", "@type": "@vocab"},
-    "dct": "http://purl.org/dc/terms/",
-    "equivalentProperty": "cr:equivalentProperty",
-    "examples": {"@id": "cr:examples", "@type": "@json"},
-    "extract": "cr:extract",
-    "field": "cr:field",
-    "fileProperty": "cr:fileProperty",
-    "fileObject": "cr:fileObject",
-    "fileSet": "cr:fileSet",
-    "format": "cr:format",
-    "includes": "cr:includes",
-    "isLiveDataset": "cr:isLiveDataset",
-    "jsonPath": "cr:jsonPath",
-    "key": "cr:key",
-    "md5": "cr:md5",
-    "parentField": "cr:parentField",
-    "path": "cr:path",
-    "recordSet": "cr:recordSet",
-    "references": "cr:references",
-    "regex": "cr:regex",
-    "repeated": "cr:repeated",
-    "replace": "cr:replace",
-    "samplingRate": "cr:samplingRate",
-    "sc": "https://schema.org/",
-    "separator": "cr:separator",
-    "source": "cr:source",
-    "subField": "cr:subField",
-    "transform": "cr:transform",
-}
+def _cell(text: str) -> str:
+    """Text that stays in its cell: names come from repositories, and may hold line breaks."""
+    return "".join(each if each.isprintable() else repr(each)[1:-1] for each in text).replace("|", "\\|")

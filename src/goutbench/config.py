@@ -1,13 +1,20 @@
 """The YAML files a user writes, as pydantic models. Unknown keys are errors, and errors name the line."""
 
-from collections.abc import Hashable, Iterator
 from datetime import UTC, date, datetime
 from importlib import resources
 from pathlib import Path
 from typing import Annotated, Any, Literal, TypeVar
 
 import yaml
-from pydantic import AfterValidator, BaseModel, ConfigDict, Field, ValidationError, model_validator
+from pydantic import (
+    AfterValidator,
+    BaseModel,
+    BeforeValidator,
+    ConfigDict,
+    Field,
+    ValidationError,
+    model_validator,
+)
 
 from goutbench.errors import ConfigError
 
@@ -20,6 +27,12 @@ def _check_name(name: str) -> str:
     if organization in (".", "..") or repository in (".", ".."):
         raise ValueError("must be organization/repository")
     return name
+
+
+def _check_date(value: Any) -> Any:
+    if isinstance(value, int | float):  # pydantic would take 20241125 for seconds since 1970
+        raise ValueError("is a number: write a date as 2024-11-25")  # noqa: TRY004 - pydantic wants this one
+    return value
 
 
 class Strict(BaseModel):
@@ -52,7 +65,7 @@ class RepositoryConfig(Strict):
     ]
     source: str = Field(min_length=1)
     revision: Annotated[str, Field(pattern=r"^[^-\s][^\s]*$")] | None = None
-    as_of: datetime | date | None = None
+    as_of: Annotated[datetime | date | None, BeforeValidator(_check_date)] = None
     version: Annotated[str, Field(pattern=r"^\S+$")] | None = None
     domain: str = ""
     pairing: str = "same-name"
@@ -112,7 +125,14 @@ class Lock(Strict):
     """A `repos.lock.yaml`."""
 
     lock_version: Literal[1]  # no default: a lock always says which form it has
-    repositories: tuple[LockedRepository, ...]
+    repositories: tuple[LockedRepository, ...] = Field(min_length=1)
+
+    @model_validator(mode="after")
+    def _distinct_names(self) -> "Lock":
+        names = [each.settings.name for each in self.repositories]
+        if len(set(names)) < len(names):
+            raise ValueError("a repository stands twice")
+        return self
 
 
 def load_curate_config(path: Path) -> CurateConfig:
@@ -123,6 +143,18 @@ def load_curate_config(path: Path) -> CurateConfig:
 def load_lock(path: Path) -> Lock:
     """Read a `repos.lock.yaml`. Raises ConfigError with file, line and mend."""
     return _load(path, Lock)
+
+
+def load_curate_config_or_lock(path: Path) -> tuple[CurateConfig, Lock | None]:
+    """Read a `repos.yaml`, or a lock as the configuration that it was made from and itself."""
+    try:
+        is_lock = b"lock_version:" in path.read_bytes()
+    except OSError:
+        is_lock = False
+    if not is_lock:
+        return load_curate_config(path), None
+    lock = load_lock(path)
+    return CurateConfig(repositories=tuple(each.settings for each in lock.repositories)), lock
 
 
 def load_builtin(name: str) -> CurateConfig:
@@ -138,8 +170,8 @@ def load_builtin(name: str) -> CurateConfig:
 
 
 def dump_yaml(model: BaseModel) -> str:
-    """A model as YAML text in the order of its fields, without what equals the default."""
-    content = model.model_dump(exclude_defaults=True)
+    """A model as YAML text in the order of its fields; defaults are written out, so that they may change."""
+    content = model.model_dump(exclude_none=True)
     return yaml.dump(content, Dumper=_Dumper, sort_keys=False, allow_unicode=True, width=100)
 
 
@@ -164,8 +196,7 @@ def _load(path: Path, model: type[Model]) -> Model:
     try:
         root = yaml.compose(text, Loader=yaml.SafeLoader)
         if root is not None:
-            _refuse_duplicates(root, path)
-            lines = dict(_lines(root, ()))
+            lines = _lines(root, path)
         content = yaml.safe_load(text)
     except yaml.YAMLError as error:
         what = str(getattr(error, "problem", None) or error)
@@ -178,35 +209,40 @@ def _load(path: Path, model: type[Model]) -> Model:
         raise _config_error(error, lines, path) from None
 
 
-def _lines(node: yaml.Node, location: Location) -> Iterator[tuple[Location, int]]:
-    """Where each value stands (1-based), by its location in the document."""
-    yield location, node.start_mark.line + 1
-    if isinstance(node, yaml.MappingNode):
-        for key, value in node.value:
-            inner = (*location, str(key.value))
-            yield from _lines(value, inner)
-            yield inner, key.start_mark.line + 1
-    elif isinstance(node, yaml.SequenceNode):
-        for index, value in enumerate(node.value):
-            yield from _lines(value, (*location, index))
+def _lines(node: yaml.Node, path: Path) -> dict[Location, int]:
+    """Where each value stands (1-based), by its location in the document.
+
+    Refuses what YAML allows and no configuration needs: two equal keys, of which PyYAML would silently
+    keep the last; keys that are not text; aliases, which a few lines can blow up to any size.
+    """
+    lines: dict[Location, int] = {}
+    visited: set[int] = set()
+
+    def visit(node: yaml.Node, location: Location) -> None:
+        lines.setdefault(location, node.start_mark.line + 1)
+        if id(node) in visited:
+            raise ConfigError("an alias (*name)", where=_at(path, node), mend="write the value out")
+        visited.add(id(node))
+        if isinstance(node, yaml.MappingNode):
+            for key, value in node.value:
+                if not isinstance(key, yaml.ScalarNode):
+                    raise ConfigError("a key is not text", where=_at(path, key), mend="write `key: value`")
+                inner = (*location, key.value)
+                if inner in lines:
+                    what = f"key {key.value!r} stands twice"
+                    raise ConfigError(what, where=_at(path, key), mend="keep one")
+                lines[inner] = key.start_mark.line + 1
+                visit(value, inner)
+        elif isinstance(node, yaml.SequenceNode):
+            for index, value in enumerate(node.value):
+                visit(value, (*location, index))
+
+    visit(node, ())
+    return lines
 
 
-def _refuse_duplicates(node: yaml.Node, path: Path) -> None:
-    """PyYAML silently keeps the last of two equal keys; a user would lose a repository that way."""
-    children: list[yaml.Node] = []
-    if isinstance(node, yaml.MappingNode):
-        seen: set[Hashable] = set()
-        for key, value in node.value:
-            if key.value in seen:
-                where = f"{path}:{key.start_mark.line + 1}"
-                raise ConfigError(f"key {key.value!r} stands twice", where=where, mend="keep one")
-            if isinstance(key, yaml.ScalarNode):
-                seen.add(key.value)
-            children.append(value)
-    elif isinstance(node, yaml.SequenceNode):
-        children.extend(node.value)
-    for child in children:
-        _refuse_duplicates(child, path)
+def _at(path: Path, node: yaml.Node) -> str:
+    return f"{path}:{node.start_mark.line + 1}"
 
 
 def _yaml_place(error: yaml.YAMLError, path: Path) -> str:
@@ -233,6 +269,8 @@ def _problem(detail: Any, lines: dict[Location, int]) -> tuple[int, str, str]:
     message = detail["msg"].removeprefix("Value error, ")
     if detail["type"] == "extra_forbidden":
         return lines.get(known, 1), f"unknown key {location[-1]!r}", "remove it, or correct its spelling"
+    if detail["type"] == "string_type":
+        return lines.get(known, 1), f"{dotted}: is not text", "put it in quotes"
     if detail["type"] == "missing":
         return lines.get(known, 1), f"{dotted or 'the file'} lacks the key {location[-1]!r}", "add it"
     return lines.get(known, 1), f"{dotted or 'the file'}: {message}", "correct the value"

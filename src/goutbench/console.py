@@ -3,7 +3,7 @@
 import sys
 import time
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from typing import Any, Protocol
 
 _PLAIN_SECONDS = 10.0
@@ -113,4 +113,5 @@ def _lines(items: int) -> Callable[[Step], None]:
 
 
 def _say(line: str) -> None:
-    print(line, file=sys.stderr, flush=True)
+    with suppress(OSError):  # whoever read along may have gone: the work goes on
+        print(line, file=sys.stderr, flush=True)

@@ -7,6 +7,7 @@ import threading
 from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import FIRST_COMPLETED, Future, ProcessPoolExecutor, wait
 from concurrent.futures.process import BrokenProcessPool
+from contextlib import suppress
 from multiprocessing.connection import wait as wait_for
 from typing import Any, Protocol, TypeVar
 
@@ -73,8 +74,9 @@ def _processes(
     # spawn, not fork: the parent has threads (progress, pyarrow), which a fork would copy half-alive
     context = multiprocessing.get_context("spawn")
     messages = context.SimpleQueue()
-    listener = threading.Thread(target=_forward, args=(messages, listen), daemon=True)
+    listener = _Forwarding(messages, listen)
     listener.start()
+    others = set(multiprocessing.active_children())
     pool = ProcessPoolExecutor(workers, mp_context=context, initializer=_start_worker, initargs=(messages,))
     try:
         pending: set[Future[Result]] = {pool.submit(function, item) for item in items}
@@ -82,35 +84,59 @@ def _processes(
             done, pending = wait(pending, return_when=FIRST_COMPLETED)
             for future in done:
                 yield future.result()
-    except BrokenProcessPool:
-        mend = "give it more memory or fewer --workers; the same command resumes"
-        raise GoutbenchError("a worker process was killed", mend=mend) from None
-    except BaseException:
-        for child in multiprocessing.active_children():
-            child.terminate()
-        raise
-    finally:
+    except BaseException as error:
+        # a worker killed while it sends holds the queue's lock for good: the queue is not used again
+        for child in set(multiprocessing.active_children()) - others:
+            _kill_group(child.pid)
         pool.shutdown(wait=True, cancel_futures=True)
-        messages.put(None)
-        listener.join()
+        if isinstance(error, BrokenProcessPool):
+            mend = "give it more memory or fewer --workers; the same command resumes"
+            raise GoutbenchError("a worker process was killed", mend=mend) from None
+        raise
+    pool.shutdown(wait=True)
+    messages.put(None)
+    listener.join()
+    if listener.error is not None:
+        raise listener.error
 
 
-def _forward(messages: Any, listen: Listener) -> None:
-    while (message := messages.get()) is not None:
-        listen(message)
+class _Forwarding(threading.Thread):
+    """Passes messages on until None comes; reads on when the listener fails: workers must not block."""
+
+    def __init__(self, messages: Any, listen: Listener) -> None:
+        super().__init__(daemon=True)
+        self._messages = messages
+        self._listen = listen
+        self.error: Exception | None = None
+
+    def run(self) -> None:
+        while (message := self._messages.get()) is not None:
+            if self.error is None:
+                try:
+                    self._listen(message)
+                except Exception as error:
+                    self.error = error
+
+
+def _kill_group(leader: int | None) -> None:
+    """Kill a worker and what it started, such as a git that is cloning."""
+    if leader is not None:
+        for kill in (os.killpg, os.kill):  # the group does not exist until the worker has begun
+            with suppress(ProcessLookupError, PermissionError):
+                kill(leader, signal.SIGKILL)
 
 
 def _start_worker(messages: Any) -> None:
-    """Set a worker up: the parent handles Ctrl-C, and a worker never outlives its parent."""
+    """Set a worker up: it leads a group of its own, ignores Ctrl-C, and never outlives its parent."""
     global _tell
     _tell = messages.put
-    signal.signal(signal.SIGINT, signal.SIG_IGN)
+    os.setpgid(0, 0)
     parent = multiprocessing.parent_process()
     assert parent is not None
 
     def end_with_parent() -> None:
         wait_for([parent.sentinel])
-        os._exit(1)
+        os.killpg(0, signal.SIGKILL)
 
     threading.Thread(target=end_with_parent, daemon=True).start()
 

@@ -1,6 +1,7 @@
 """A dataset folder: Parquet in and out, files that appear whole or not at all, the manifest with hashes."""
 
 import dataclasses
+import errno
 import hashlib
 import json
 import platform
@@ -117,6 +118,17 @@ def read_table(path: Path, columns: list[str] | None = None) -> "pa.Table":
         raise DatasetError(f"unreadable: {first}", where=str(path), mend="curate it again") from None
 
 
+def read_schema(path: Path) -> "pa.Schema":
+    """The Arrow schema of a Parquet file. Raises DatasetError where it cannot be read."""
+    import pyarrow as pa
+    import pyarrow.parquet as pq
+
+    try:
+        return pq.read_schema(path)
+    except (OSError, pa.ArrowException) as error:
+        raise DatasetError(f"unreadable: {str(error).splitlines()[0]}", where=str(path)) from None
+
+
 def read_pairs(dataset: Path) -> Iterator[Pair]:
     """The pairs of a dataset, repository by repository, in path order. Raises DatasetError."""
     for path in data_files(dataset):
@@ -152,7 +164,8 @@ def whole_file(path: Path) -> Iterator[Path]:
 
 def storage_error(error: OSError, path: Path) -> StorageError:
     """An operating system's refusal to write, as a message to the user."""
-    mend = "free some space, or write elsewhere; the same command resumes"
+    full = error.errno in (errno.ENOSPC, errno.EDQUOT, errno.EFBIG)
+    mend = f"{'free some space, or write' if full else 'write'} elsewhere; the same command resumes"
     return StorageError(error.strerror or str(error), where=str(path), mend=mend)
 
 
@@ -164,7 +177,12 @@ def write_text(path: Path, text: str) -> None:
 
 def write_json(path: Path, content: Any) -> None:
     """Write a JSON file, whole or not at all."""
-    write_text(path, json.dumps(content, indent=2, ensure_ascii=False) + "\n")
+    write_text(path, json_text(content))
+
+
+def json_text(content: Any) -> str:
+    """The text of our JSON files."""
+    return json.dumps(content, indent=2, ensure_ascii=False) + "\n"
 
 
 def file_hash(path: Path) -> str:
@@ -179,11 +197,13 @@ def write_manifest(dataset: Path, files: Iterable[Path], facts: Mapping[str, Any
         file.relative_to(dataset).as_posix(): {"sha256": file_hash(file), "bytes": file.stat().st_size}
         for file in sorted(files)
     }
-    tools = {
-        name: version(name) for name in ("goutbench", "pyarrow", "licenseclassifier", "license-expression")
-    }
-    tools["python"] = platform.python_version()
-    write_json(dataset / MANIFEST, {**facts, "tools": tools, "files": listed})
+    write_json(dataset / MANIFEST, {**facts, "tools": tool_versions(), "files": listed})
+
+
+def tool_versions() -> dict[str, str]:
+    """The versions of what a dataset's rows and bytes depend on."""
+    packages = ("goutbench", "pyarrow", "licenseclassifier", "license-expression")
+    return {**{name: version(name) for name in packages}, "python": platform.python_version()}
 
 
 def extend_manifest(
@@ -207,8 +227,7 @@ def read_manifest(dataset: Path) -> dict[str, Any]:
     path = dataset / MANIFEST
     try:
         content = json.loads(path.read_bytes())
-        if not all(_lies_inside(name) for name in content["files"]):
-            raise ValueError
+        _check_manifest(content)
     except FileNotFoundError:
         what = "not a finished dataset: there is no manifest.json"
         mend = "run the same `goutbench curate` command again"
@@ -218,8 +237,17 @@ def read_manifest(dataset: Path) -> dict[str, Any]:
     return typing.cast("dict[str, Any]", content)
 
 
+def _check_manifest(content: Any) -> None:
+    """Manifests travel, and are not trusted. Raises KeyError, TypeError or ValueError."""
+    files, pins = content["files"], content["repositories"]
+    if not isinstance(files, dict) or not isinstance(pins, dict) or not isinstance(content["pairs"], int):
+        raise TypeError
+    if not all(_lies_inside(name) and isinstance(facts["sha256"], str) for name, facts in files.items()):
+        raise ValueError
+
+
 def _lies_inside(name: str) -> bool:
-    """Whether a manifest's file name stays in the dataset's folder: manifests travel, and are not trusted."""
+    """Whether a file name stays in the dataset's folder."""
     path = PurePosixPath(name)
     return not path.is_absolute() and ".." not in path.parts
 

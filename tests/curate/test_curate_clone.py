@@ -63,14 +63,11 @@ def test_a_clone_brings_only_the_blobs_that_are_needed(server: tuple[GitMaker, s
     assert (pair.code, pair.test) == (GO, GO)
     clone = open_repository("o/r", tmp_path / "cache" / "o__r.git")
     assert clone.partial
-    held = present_objects(clone)
     blob = {
         name: maker.git("rev-parse", f"main:{name}").decode().strip()
         for name in ("a.go", "big.bin", "unpaired.go")
     }
-    assert blob["a.go"] in held
-    assert blob["big.bin"] not in held
-    assert blob["unpaired.go"] not in held
+    assert present_objects(clone, blob.values()) == {blob["a.go"]}
 
 
 def test_the_network_is_used_only_where_the_cache_cannot_answer(
@@ -89,6 +86,57 @@ def test_the_network_is_used_only_where_the_cache_cannot_answer(
     assert run(url, tmp_path).pairs[0].revision == new  # no pin asked for: the remote's own tip
 
 
+def test_a_moved_tag_and_a_renamed_default_branch(server: tuple[GitMaker, str], tmp_path: Path) -> None:
+    maker, url = server
+    maker.git("update-ref", "refs/tags/v1", "main")
+    old = run(url, tmp_path, revision="v1").pairs[0].revision
+    mark = maker.commit({"a.go": GO + "// new", "a_test.go": GO}, [2], date=3000, branch="trunk")
+    new = maker.finish()[mark]
+    maker.git("update-ref", "refs/tags/v1", new)
+    assert run(url, tmp_path, revision="v1").pairs[0].revision == new != old
+    maker.git("symbolic-ref", "HEAD", "refs/heads/trunk")
+    maker.git("update-ref", "-d", "refs/heads/main")
+    assert run(url, tmp_path).pairs[0].revision == new
+
+
+def test_another_url_under_the_same_name(
+    server: tuple[GitMaker, str], make_repo: Make, tmp_path: Path
+) -> None:
+    other = make_repo("other")
+    other.git("config", "uploadpack.allowFilter", "true")
+    other.commit({"z.go": GO, "z_test.go": GO})
+    other.finish()
+    assert run(server[1], tmp_path).pairs[0].code_path == "a.go"
+    assert run(f"file://{other.path}", tmp_path).pairs[0].code_path == "z.go"
+    assert run(server[1], tmp_path).pairs[0].code_path == "a.go"
+
+
+def test_a_partial_mirror_is_only_read(server: tuple[GitMaker, str], tmp_path: Path) -> None:
+    """A clone that somebody else made is not completed, even where its remote could do so."""
+    maker, url = server
+    mirror = tmp_path / "mirror" / "o__r.git"
+    maker.git("clone", "-q", "--bare", "--filter=blob:none", url, str(mirror))
+    before = sorted(path.name for path in (mirror / "objects" / "pack").iterdir())
+    config = RepositoryConfig(name="o/r", source=url)
+    places = Places((tmp_path,), tmp_path / "cache", tmp_path / "mirror")
+    curated = curate_repository(open_source(config, places, None, print), config, lambda *step: None)
+    assert {each.rule for each in curated.rejections if "unpaired" not in each.path} == {"missing"}
+    assert sorted(path.name for path in (mirror / "objects" / "pack").iterdir()) == before
+
+
+def test_a_blob_that_the_remote_lost_is_a_rejection(make_repo: Make, tmp_path: Path) -> None:
+    maker = make_repo("served")
+    maker.git("config", "uploadpack.allowFilter", "true")
+    files = {f"{name}{end}": f"{GO}// {name}{end}\n" for name in "abc" for end in (".go", "_test.go")}
+    mark = maker.commit(files)
+    commit = maker.finish()[mark]
+    maker.loosen()
+    maker.damage(maker.git("rev-parse", f"{commit}:b.go").decode().strip(), None)
+    curated = run(f"file://{maker.path}", tmp_path)
+    assert [pair.code_path for pair in curated.pairs] == ["a.go", "c.go"]
+    assert {each.path: each.rule for each in curated.rejections}["b.go"] == "missing"
+
+
 def test_no_network(tmp_path: Path) -> None:
     with socket.socket() as free:
         free.bind(("127.0.0.1", 0))
@@ -101,7 +149,7 @@ def test_no_network(tmp_path: Path) -> None:
 
 
 def test_a_clone_that_was_cut_off_is_begun_again(server: tuple[GitMaker, str], tmp_path: Path) -> None:
-    left = tmp_path / "cache" / ".o__r.git.partial"
+    left = tmp_path / "cache" / ".o__r.git.123.partial"
     left.mkdir(parents=True)
     (left / "HEAD").write_text("half")
     assert len(run(server[1], tmp_path).pairs) == 1

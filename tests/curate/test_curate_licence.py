@@ -7,7 +7,8 @@ import pytest
 from gitmaker import GitMaker
 from test_curate_inputs import MIT, run
 
-from goutbench.curate.licence import Licence, is_licence_file, is_permissive, licences
+from goutbench.curate.filters import Content
+from goutbench.curate.licence import Licence, both, is_licence_file, is_permissive, licences
 
 BSD_NOTICE = (
     b"// Use of this source code is governed by a BSD-style\n// license in the LICENSE file.\npackage p\n"
@@ -37,10 +38,14 @@ APACHE = (Path(__file__).parents[2] / "LICENSE").read_bytes()
 PLAIN = b"package p\n"
 
 
+def read(files: dict[bytes, bytes]) -> dict[bytes, Content]:
+    return {path: Content(path, "present", len(data), data) for path, data in files.items()}
+
+
 def of(
     source: bytes, files: dict[bytes, bytes], path: bytes = b"d/a.go", declared: str | None = None
 ) -> Licence:
-    return licences({path: source}, files, declared)[path]
+    return licences({path: source}, read(files), declared)[path]
 
 
 def test_an_spdx_tag_wins_over_the_licence_file() -> None:
@@ -51,11 +56,43 @@ def test_an_spdx_tag_wins_over_the_licence_file() -> None:
     assert not is_permissive(found.expression)
 
 
-def test_a_tag_in_code_or_of_nonsense_does_not_count() -> None:
+def test_a_tag_in_code_does_not_count() -> None:
     below = b'package p\n\nvar s = "SPDX-License-Identifier: GPL-2.0-only"\n'
     assert of(below, {b"LICENSE": MIT.encode()}).expression == "MIT"
-    nonsense = b"// SPDX-License-Identifier: my own licence\npackage p\n"
-    assert of(nonsense, {b"LICENSE": MIT.encode()}).expression == "MIT"
+
+
+@pytest.mark.parametrize("named", ["LicenseRef-Acme-Commercial", "BUSL-1.2", "my own licence"])
+def test_a_tag_that_is_no_spdx_licence_is_not_overruled_from_above(named: str) -> None:
+    tagged = f"// SPDX-License-Identifier: {named}\npackage p\n".encode()
+    found = of(tagged, {b"LICENSE": MIT.encode()})
+    assert (found.expression, found.file) == ("NOASSERTION", "d/a.go")
+    assert named in found.evidence
+
+
+def test_all_tags_count() -> None:
+    two = b"// SPDX-License-Identifier: MIT\n// SPDX-License-Identifier: GPL-2.0-only\npackage p\n"
+    assert of(two, {}).expression == "GPL-2.0-only AND MIT"
+
+
+def test_unknown_terms_in_a_folder_are_not_overruled_from_above() -> None:
+    """Open-core repositories keep their commercial part in a folder with a licence of its own."""
+    files = {b"LICENSE": MIT.encode(), b"ee/LICENSE": b"All rights reserved. Ask Acme."}
+    found = of(PLAIN, files, b"ee/a.go")
+    assert (found.expression, found.file) == ("NOASSERTION", "ee/LICENSE")
+
+
+@pytest.mark.parametrize("state", ["missing", "corrupt", "too_large", "symlink"])
+def test_a_licence_file_that_cannot_be_read_is_said_so(state: str) -> None:
+    files = {b"LICENSE": Content(b"LICENSE", state, 0)}
+    found = licences({b"a.go": PLAIN}, files)[b"a.go"]
+    assert found == Licence("NOASSERTION", "LICENSE", f"a licence file is {state}")
+
+
+def test_a_row_is_under_the_licences_of_both_its_files() -> None:
+    mit, gpl = Licence("MIT", "LICENSE", "x"), Licence("GPL-3.0-only", "a_test.go", "y")
+    assert both(mit, mit) == mit
+    assert both(mit, gpl).expression == "GPL-3.0-only AND MIT"
+    assert both(mit, Licence("NOASSERTION", None, "none found")).expression == "NOASSERTION"
 
 
 def test_lesser_beside_gpl_is_the_lesser_one() -> None:
@@ -63,9 +100,9 @@ def test_lesser_beside_gpl_is_the_lesser_one() -> None:
     files = {b"COPYING": GPL, b"COPYING.LESSER": LGPL}
     assert of(PLAIN, files).expression == "LGPL-3.0-only"
     assert of(PLAIN, files).file == "COPYING.LESSER"
-    both = licences({b"a.go": LGPL_NOTICE, b"b.go": PLAIN}, files)
-    assert both[b"a.go"] == Licence("LGPL-3.0-or-later", "a.go", "notice in its header")
-    assert both[b"b.go"].expression == "LGPL-3.0-or-later"
+    found = licences({b"a.go": LGPL_NOTICE, b"b.go": PLAIN}, read(files))
+    assert found[b"a.go"] == Licence("LGPL-3.0-or-later", "a.go", "notice in its header")
+    assert found[b"b.go"].expression == "LGPL-3.0-or-later"
     assert of(PLAIN, {b"COPYING": GPL}).expression == "GPL-3.0-only"
 
 
@@ -93,7 +130,8 @@ def test_a_licence_file_with_much_else_in_it() -> None:
 
 def test_nothing_found() -> None:
     assert of(PLAIN, {}) == Licence("NOASSERTION", None, "none found")
-    assert of(PLAIN, {b"LICENSE": b"All rights reserved. Ask Bob."}).expression == "NOASSERTION"
+    unknown = of(PLAIN, {b"LICENSE": b"All rights reserved. Ask Bob."})
+    assert unknown == Licence("NOASSERTION", "LICENSE", "no licence text was recognised in it")
     assert of(PLAIN, {}, declared="BSD-3-Clause") == Licence("BSD-3-Clause", None, "declared in repos.yaml")
 
 
@@ -139,13 +177,17 @@ def test_the_policy_rejects_with_its_evidence(make_repo: Callable[..., GitMaker]
     maker = make_repo()
     tagged = "// SPDX-License-Identifier: BUSL-1.1\n\npackage p\n"
     files = {"a.go": tagged, "b.go": "package p\n", "LICENSE": MIT}
-    maker.commit({**files, "a_test.go": "package p\n", "b_test.go": "package p\n"})
+    maker.commit(
+        {**files, "a_test.go": tagged, "b_test.go": "package p\n", "c.go": "package p\n", "c_test.go": tagged}
+    )
     maker.finish()
-    assert [pair.licence for pair in run(maker.path).pairs] == ["BUSL-1.1", "MIT"]
+    assert [pair.licence for pair in run(maker.path).pairs] == ["BUSL-1.1", "MIT", "BUSL-1.1 AND MIT"]
     curated = run(maker.path, licence="permissive")
     assert [pair.code_path for pair in curated.pairs] == ["b.go"]
     assert [(each.path, each.rule) for each in curated.rejections] == [
         ("a.go", "licence"),
         ("a_test.go", "partner_rejected"),
+        ("c.go", "licence"),
+        ("c_test.go", "partner_rejected"),
     ]
     assert "BUSL-1.1 is not permissive: a.go, SPDX-License-Identifier" in curated.rejections[0].reason

@@ -107,7 +107,7 @@ def test_an_added_and_a_doubled_row(dataset: Path) -> None:
     assert found(dataset) == [(GIN, "o/gin z.go", "")]
     rewrite(dataset, lambda rows: rows.append(dict(rows[0])))
     differences = [str(each) for each in verify(dataset, places(dataset.parent))]
-    assert f"{GIN} · o/gin a.go: the row stands more than once" in differences
+    assert f"{GIN} · o/gin a.go: the row stands 2 times" in differences
 
 
 def test_swapped_rows(dataset: Path) -> None:
@@ -160,8 +160,58 @@ def test_a_changed_pin(dataset: Path) -> None:
 
 def test_a_removed_and_an_unknown_file(dataset: Path) -> None:
     (dataset / GIN).rename(dataset / "data" / "other.parquet")
-    names = {file for file, _, _ in found(dataset)}
-    assert {GIN, "data/other.parquet"} <= names
+    assert sorted(found(dataset)) == [(GIN, "", ""), ("data/other.parquet", "", "")]
+
+
+def test_what_is_written_from_the_rows_is_checked_too(dataset: Path) -> None:
+    """A changed card, metadata or count is noticed, although the manifest was made to agree."""
+    for name in ("README.md", "croissant.json"):
+        original = (dataset / name).read_text()
+        (dataset / name).write_text(original.replace("unit test", "fine test", 1))
+        amend_manifest(dataset, name)
+        assert found(dataset) == [(name, "", "")]
+        (dataset / name).write_text(original)
+        amend_manifest(dataset, name)
+    manifest = json.loads((dataset / "manifest.json").read_text())
+    (dataset / "manifest.json").write_text(json.dumps({**manifest, "pairs": 99}))
+    assert found(dataset) == [("manifest.json", "", "pairs")]
+
+
+def test_data_that_no_pin_stands_for(dataset: Path) -> None:
+    stranger = dataset / "data" / "evil__evil.parquet"
+    stranger.write_bytes((dataset / GIN).read_bytes())
+    manifest = json.loads((dataset / "manifest.json").read_text())
+    manifest["files"]["data/evil__evil.parquet"] = manifest["files"][GIN]
+    (dataset / "manifest.json").write_text(json.dumps(manifest))
+    assert found(dataset) == [("data/evil__evil.parquet", "", "")]
+    stranger.unlink()
+    del manifest["files"]["data/evil__evil.parquet"]
+    (dataset / "manifest.json").write_text(json.dumps(manifest))
+    rewrite(dataset, lambda rows: rows.append({**rows[0], "repository": "no/body"}), "rejections.parquet")
+    assert ("rejections.parquet", "no/body", "") in found(dataset)
+
+
+def test_an_added_column_and_a_changed_type(dataset: Path) -> None:
+    table = read_table(dataset / GIN)
+    lines = table.column("code_lines").cast("double")
+    changed = table.set_column(table.column_names.index("code_lines"), "code_lines", lines)
+    write_table(changed.append_column("extra", lines), dataset / GIN)
+    amend_manifest(dataset, GIN)
+    assert sorted(found(dataset)) == [(GIN, "", "code_lines"), (GIN, "", "extra")]
+
+
+def test_a_control_character_does_not_reach_the_terminal(dataset: Path) -> None:
+    rewrite(dataset, lambda rows: rows[0].update({"code_path": "\x1b]0;owned\x07.go"}))
+    shown = "".join(str(each) for each in verify(dataset, places(dataset.parent)))
+    assert "owned" in shown
+    assert shown.isprintable()
+
+
+@pytest.mark.parametrize("content", ["[]", '{"files": [], "repositories": {}, "pairs": 1}', '{"files": {}}'])
+def test_a_manifest_that_is_none(dataset: Path, content: str) -> None:
+    (dataset / "manifest.json").write_text(content)
+    with pytest.raises(DatasetError, match="unreadable"):
+        verify(dataset, places(dataset.parent))
 
 
 def test_a_missing_column(dataset: Path) -> None:

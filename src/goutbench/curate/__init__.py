@@ -1,8 +1,9 @@
 """Curate: repositories in, a verifiable dataset out."""
 
 from goutbench.curate.build import curate, make_lock
+from goutbench.curate.compare import Difference
 from goutbench.curate.source import Places
 from goutbench.curate.staging import Event
-from goutbench.curate.verify import Difference, verify
+from goutbench.curate.verify import verify
 
 __all__ = ["Difference", "Event", "Places", "curate", "make_lock", "verify"]

@@ -5,6 +5,7 @@ renamed into place only when all of them are whole, the manifest last.
 """
 
 import fcntl
+import os
 import shutil
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
@@ -12,13 +13,15 @@ from pathlib import Path
 from typing import Any
 
 from goutbench import scale
-from goutbench.card import RepositorySummary, write_card, write_croissant
+from goutbench.card import RepositorySummary, write_card
 from goutbench.config import CurateConfig, Lock, LockedRepository, RepositoryConfig, dump_yaml
+from goutbench.croissant import write_croissant
+from goutbench.curate.git import git_version
 from goutbench.curate.licence import normalised
 from goutbench.curate.pairing import pairing_rule
 from goutbench.curate.source import Places
-from goutbench.curate.staging import Event, Task, run_task, staged
-from goutbench.errors import ConfigError, DatasetError, StorageError
+from goutbench.curate.staging import PAPER_EXPORT, Event, Task, run_task
+from goutbench.errors import ConfigError, GoutbenchError, StorageError
 from goutbench.records import Pair, RepoPin
 from goutbench.store import (
     CARD,
@@ -28,7 +31,6 @@ from goutbench.store import (
     MANIFEST,
     REJECTIONS,
     from_table,
-    read_manifest,
     read_table,
     storage_error,
     write_manifest,
@@ -38,7 +40,7 @@ from goutbench.store import (
 )
 
 _WORK = ".work"
-PAPER_EXPORT = "export/paper.json"
+_OWN_FOLDERS = (DATA, "export", "splits")  # nothing of an older dataset may stay in these
 
 
 def curate(
@@ -60,19 +62,24 @@ def curate(
     work = out / _WORK
     with _claimed(out, work):
         tasks = [Task(each, _locked(each, lock), places, work) for each in config.repositories]
-        finished = {task.config.name: staged(task) for task in tasks}
-        for name in [name for name, summary in finished.items() if summary is not None]:
-            listen(Event(name, "done", resumed=True))
-        pending = [task for task in tasks if finished[task.config.name] is None]
-        for summary in scale.run(run_task, pending, workers=workers, listen=listen):
-            finished[summary.pin.name] = summary
-            listen(Event(summary.pin.name, "done"))
-        summaries = [summary for summary in finished.values() if summary is not None]
+        results = list(scale.run(run_task, tasks, workers=workers, listen=listen))
+        failures = [result for result in results if isinstance(result, GoutbenchError)]
+        if failures:
+            raise _first(failures)
+        found = {each.pin.name: each for each in results if isinstance(each, RepositorySummary)}
+        summaries = [found[task.config.name] for task in tasks]
         try:
             _publish(out, tasks, summaries, paper_export=paper_export)
         except OSError as error:
             raise storage_error(error, out) from None
     return summaries
+
+
+def _first(failures: Sequence[GoutbenchError]) -> GoutbenchError:
+    """One of several errors to end with, naming the others."""
+    first, *others = sorted(failures, key=str)
+    what = "".join([first.what, *(f"\n  also {other.where}: {other.what}" for other in others)])
+    return type(first)(what, where=first.where, mend=first.mend)
 
 
 def make_lock(config: CurateConfig, summaries: Sequence[RepositorySummary]) -> Lock:
@@ -114,21 +121,27 @@ def _question(config: RepositoryConfig) -> dict[str, Any]:
 @contextmanager
 def _claimed(out: Path, work: Path) -> Iterator[None]:
     """Hold the output folder for this run alone."""
-    if out.is_dir() and any(out.iterdir()) and not work.is_dir() and not (out / MANIFEST).is_file():
+    if out.is_dir() and not work.is_dir() and not (out / MANIFEST).is_file() and any(out.iterdir()):
         mend = "give an empty or a new folder to --out"
         raise StorageError("the folder holds something else than a dataset", where=str(out), mend=mend)
     try:
         work.mkdir(parents=True, exist_ok=True)
-        handle = (work / "lock").open("w")
+        handle = os.open(out, os.O_RDONLY)  # the folder itself is what is locked: it leaves nothing behind
     except OSError as error:
         raise storage_error(error, out) from None
-    with handle:
-        try:
-            fcntl.flock(handle, fcntl.LOCK_EX | fcntl.LOCK_NB)
-        except BlockingIOError:
-            mend = "wait for it, or give another --out"
-            raise StorageError("another run is writing here", where=str(out), mend=mend) from None
+    try:
+        _lock(handle, out)
         yield
+    finally:
+        os.close(handle)
+
+
+def _lock(handle: int, out: Path) -> None:
+    try:
+        fcntl.flock(handle, fcntl.LOCK_EX | fcntl.LOCK_NB)
+    except BlockingIOError:
+        mend = "wait for it, or give another --out"
+        raise StorageError("another run is writing here", where=str(out), mend=mend) from None
 
 
 def _publish(
@@ -149,6 +162,7 @@ def _publish(
         write_paper_export(pairs, work / PAPER_EXPORT)
         files.append(PAPER_EXPORT)
     facts = {
+        "git": git_version(),
         "pairs": sum(each.pairs for each in summaries),
         "repositories": {each.pin.name: each.pin.revision for each in summaries},
     }
@@ -159,13 +173,11 @@ def _publish(
 
 def _move(work: Path, out: Path, files: Sequence[str]) -> None:
     """Put a dataset in the place of an older one: without a manifest nothing counts as a dataset."""
-    try:
-        old = list(read_manifest(out)["files"])
-    except DatasetError:
-        old = []
     (out / MANIFEST).unlink(missing_ok=True)
-    for name in set(old) - set(files):
-        (out / name).unlink(missing_ok=True)
+    for folder in _OWN_FOLDERS:
+        for file in (out / folder).glob("*"):
+            if f"{folder}/{file.name}" not in files:
+                file.unlink()
     for name in files:
         (out / name).parent.mkdir(parents=True, exist_ok=True)
         (work / name).replace(out / name)

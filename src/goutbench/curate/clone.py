@@ -1,11 +1,13 @@
-"""Remote repositories: cloned without blobs into a cache, then the needed blobs in one batch."""
+"""Remote repositories: cloned without blobs into a cache, then the needed blobs in one request."""
 
 import fcntl
 import os
 import re
 import shutil
-from collections.abc import Callable, Collection, Iterator
+import subprocess
+from collections.abc import Callable, Collection, Iterator, Sequence
 from contextlib import contextmanager
+from dataclasses import replace
 from datetime import datetime
 from pathlib import Path
 
@@ -14,16 +16,20 @@ from goutbench.curate.git import (
     Repository,
     commit_as_of,
     commit_facts,
+    complaint,
     default_tip,
+    is_full_hash,
     open_repository,
+    read_environment,
     resolve_revision,
     run_git,
-    tail,
 )
-from goutbench.errors import SourceError
+from goutbench.errors import SourceError, StorageError
+from goutbench.records import short_hash
 
 _URL = re.compile(r"[A-Za-z][A-Za-z0-9+.-]*://|[\w.-]+@[\w.-]+:")
-_BRANCHES = "+refs/heads/*:refs/heads/*"
+# forced, so that a branch or a tag that was moved on the remote moves here too
+_REFERENCES = ("+refs/heads/*:refs/heads/*", "+refs/tags/*:refs/tags/*")
 Report = Callable[[str], None]
 
 
@@ -35,44 +41,57 @@ def is_url(source: str) -> bool:
 def cloned(config: RepositoryConfig, cache: Path, *, pinned: str | None, report: Report) -> Repository:
     """The cached clone of a remote repository, holding the commit that is asked for.
 
-    The network is used only where the cache cannot answer. Raises SourceError with git's own words.
+    The network is used unless the cache is sure to answer as the remote would: for a full commit hash,
+    and for a date that lies before the newest commit it holds. Raises SourceError with git's own words.
     """
-    git_dir = cache / f"{config.file_stem}.git"
     with _locked(cache, config.file_stem):
+        git_dir = _cache_path(config, cache)
         if not git_dir.exists():
             report("cloning without blobs")
             _clone(config, git_dir)
-        repository = open_repository(config.name, git_dir)
+        repository = replace(open_repository(config.name, git_dir), owned=True)
         if not _answers(repository, config, pinned):
             report("fetching")
-            _fetch(repository, config, "--filter=blob:none", "--prune", "--tags", "origin", _BRANCHES)
+            _update(repository, config)
     return repository
 
 
-def fetch_blobs(repository: Repository, config: RepositoryConfig, oids: Collection[str]) -> None:
-    """Bring blobs that the clone still lacks, all in one request."""
-    absent = sorted(set(oids) - present_objects(repository))
+def bring_blobs(repository: Repository, config: RepositoryConfig, oids: Collection[str]) -> None:
+    """Bring blobs that our own clone still lacks, all in one request; what the remote lacks stays absent."""
+    absent = sorted(set(oids) - present_objects(repository, oids))
     if absent:
-        request = "".join(f"{oid}\n" for oid in absent).encode("ascii")
-        options = ("--filter=blob:none", "--no-tags", "--no-write-fetch-head", "--stdin", "origin")
-        _fetch(repository, config, *options, stdin=request, negotiate=False)
+        _bring(repository, config, absent)
 
 
-def present_objects(repository: Repository) -> set[str]:
-    """Every object that a clone holds, without asking its remote for any."""
-    listing = repository.output(
+def present_objects(repository: Repository, wanted: Collection[str]) -> set[str]:
+    """Which of some objects a clone holds, without asking its remote for any."""
+    looked_for = {oid.encode("ascii") for oid in wanted}
+    command = repository.command(
         "cat-file", "--batch-all-objects", "--unordered", "--batch-check=%(objectname)"
     )
-    return set(listing.decode("ascii").split())
+    # read as a stream: a large clone names millions of objects
+    with subprocess.Popen(command, stdout=subprocess.PIPE, env=read_environment()) as process:
+        assert process.stdout is not None
+        return {oid.decode("ascii") for line in process.stdout if (oid := line.rstrip()) in looked_for}
+
+
+def _cache_path(config: RepositoryConfig, cache: Path) -> Path:
+    """Where the clone of this URL lies; a second URL under the same name gets a folder of its own."""
+    plain = cache / f"{config.file_stem}.git"
+    if not plain.exists():
+        return plain
+    clone = Repository(config.name, plain, partial=True)
+    url = clone.run("config", "--get", "remote.origin.url").stdout.decode("utf-8", "surrogateescape")
+    if url.strip() == config.source:
+        return plain
+    return cache / f"{config.file_stem}-{short_hash(config.source)}.git"
 
 
 def _answers(repository: Repository, config: RepositoryConfig, pinned: str | None) -> bool:
-    """Whether the cached clone already holds what is asked for: then the network stays untouched."""
     try:
-        if pinned is not None:
-            return bool(resolve_revision(repository, pinned))
-        if config.revision is not None:
-            return bool(resolve_revision(repository, config.revision))
+        exact = pinned or config.revision
+        if exact is not None:  # a branch or a tag may have moved since
+            return is_full_hash(exact) and bool(resolve_revision(repository, exact))
         instant = config.as_of_instant()
         # later commits on the remote cannot change what was the newest one before a date already passed
         return (
@@ -90,43 +109,62 @@ def _tip_date(repository: Repository) -> datetime:
 
 def _clone(config: RepositoryConfig, git_dir: Path) -> None:
     """Clone beside the final name, then rename: a clone that was cut off is never taken for a whole one."""
-    partial = git_dir.with_name(f".{git_dir.name}.partial")
-    shutil.rmtree(partial, ignore_errors=True)
-    options = ("--bare", "--filter=blob:none", "--quiet")
-    done = run_git(
-        ["git", "clone", *options, "--", config.source, str(partial)], environment=_network_environment()
-    )
-    if done.returncode != 0:
+    for left in git_dir.parent.glob(f".{git_dir.name}.*.partial"):
+        shutil.rmtree(left, ignore_errors=True)
+    # a name of our own: a git that outlived its killed parent may still be cleaning up after itself
+    partial = git_dir.with_name(f".{git_dir.name}.{os.getpid()}.partial")
+    options = ("--bare", "--filter=blob:none", "--quiet", "--origin", "origin")
+    try:
+        _network(config, ["clone", *options, "--", config.source, str(partial)])
+    except BaseException:
         shutil.rmtree(partial, ignore_errors=True)
-        raise _network_error("clone", config, done.stderr)
+        raise
     partial.rename(git_dir)
 
 
-def _fetch(
-    repository: Repository,
-    config: RepositoryConfig,
-    *arguments: str,
-    stdin: bytes = b"",
-    negotiate: bool = True,
-) -> None:
-    settings = [] if negotiate else ["-c", "fetch.negotiationAlgorithm=noop"]
-    command = ["git", "--git-dir", str(repository.git_dir), *settings, "fetch", "--quiet", "--no-auto-gc"]
-    done = run_git([*command, *arguments], stdin=stdin, environment=_network_environment())
-    if done.returncode != 0:
-        raise _network_error("fetch", config, done.stderr)
+def _update(repository: Repository, config: RepositoryConfig) -> None:
+    """Bring the remote's branches and tags, and its choice of the default branch."""
+    directory = ["--git-dir", str(repository.git_dir)]
+    fetch = ["fetch", "--quiet", "--no-auto-gc", "--no-tags", "--prune", "--filter=blob:none"]
+    _network(config, [*directory, *fetch, "origin", *_REFERENCES])
+    listing = _network(config, [*directory, "ls-remote", "--symref", "origin", "HEAD"])
+    first = listing.decode("utf-8", "surrogateescape").split("\n", 1)[0]
+    if first.startswith("ref: refs/heads/"):
+        repository.output("symbolic-ref", "HEAD", first.removeprefix("ref: ").split("\t")[0])
 
 
-def _network_environment() -> dict[str, str]:
-    """The user's own settings and credentials; never a prompt, which nobody would see."""
-    return dict(os.environ) | {"GIT_TERMINAL_PROMPT": "0", "LC_ALL": "C"}
+def _bring(repository: Repository, config: RepositoryConfig, oids: Sequence[str]) -> None:
+    request = "".join(f"{oid}\n" for oid in oids).encode("ascii")
+    fetch = ["fetch", "--quiet", "--no-auto-gc", "--no-tags", "--no-write-fetch-head", "--filter=blob:none"]
+    command = ["-c", "fetch.negotiationAlgorithm=noop", "--git-dir", str(repository.git_dir), *fetch]
+    try:
+        _network(config, [*command, "--stdin", "origin"], stdin=request)
+    except SourceError as error:
+        if "not our ref" not in error.what:
+            raise
+        if len(oids) > 1:  # the remote lost a blob, and then refuses the whole request: find which one
+            half = len(oids) // 2
+            _bring(repository, config, oids[:half])
+            _bring(repository, config, oids[half:])
 
 
-def _network_error(verb: str, config: RepositoryConfig, stderr: bytes) -> SourceError:
-    return SourceError(
-        f"git {verb} failed: {tail(stderr)}",
-        where=f"{config.name} ({config.source})",
-        mend="check the URL and the network, or use a local copy: `source: PATH`, or --mirror DIR",
-    )
+def _network(config: RepositoryConfig, arguments: Sequence[str], stdin: bytes = b"") -> bytes:
+    """Run a git command that talks to the remote, with the user's own settings and credentials."""
+    # nobody would see a question, so none may be asked
+    silent = {"GIT_TERMINAL_PROMPT": "0", "LC_ALL": "C"}
+    ssh = {"GIT_SSH_COMMAND": os.environ.get("GIT_SSH_COMMAND", "ssh -o BatchMode=yes")}
+    done = run_git(["git", *arguments], stdin=stdin, environment={**os.environ, **silent, **ssh})
+    if done.returncode == 0:
+        return done.stdout
+    said = complaint(done.stderr)
+    verb = next(word for word in ("clone", "fetch", "ls-remote") if word in arguments)
+    place = f"{config.name} ({config.source})"
+    if "No space left on device" in said:
+        raise StorageError(
+            f"git {verb} failed: {said}", where=place, mend="free some space, or give --cache DIR"
+        )
+    mend = "check the URL and the network, or use a local copy: `source: PATH`, or --mirror DIR"
+    raise SourceError(f"git {verb} failed: {said}", where=place, mend=mend)
 
 
 @contextmanager

@@ -1,10 +1,12 @@
 """Asking git: how a repository is opened, refused, cloned, and pinned to one commit."""
 
 import os
+import re
 import subprocess
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime
+from functools import lru_cache
 from pathlib import Path
 
 from goutbench.errors import SourceError, ToolError
@@ -22,7 +24,9 @@ _READ_ENVIRONMENT = {
     "GIT_OPTIONAL_LOCKS": "0",
     "LC_ALL": "C",
 }
-_OID_LENGTHS = {"sha1": 40, "sha256": 64}
+_HASH = re.compile(r"[0-9a-f]{40}|[0-9a-f]{64}")
+_OLDEST = (2, 32)  # the first with GIT_CONFIG_GLOBAL; --diff-merges came with 2.31
+_EARLIEST, _LATEST = 0, 253402300799  # 1970-01-01 and 9999-12-31, what a datetime can hold
 
 
 @dataclass(frozen=True, slots=True)
@@ -32,6 +36,7 @@ class Repository:
     name: str
     git_dir: Path
     partial: bool  # a promisor remote may owe it blobs
+    owned: bool = False  # a clone of ours, which may be added to; a user's repository is only read
 
     def command(self, *arguments: str) -> list[str]:
         """The command line of a git call, with memory windows capped so that large packs stay on disk."""
@@ -52,7 +57,7 @@ class Repository:
         done = self.run(*arguments, stdin=stdin)
         if done.returncode != 0:
             raise SourceError(
-                f"git {arguments[0]} failed: {tail(done.stderr)}",
+                f"git {arguments[0]} failed: {complaint(done.stderr)}",
                 where=f"{self.name} ({self.git_dir})",
                 mend="check it with `git fsck`, or take a fresh clone",
             )
@@ -74,13 +79,29 @@ def run_git(
             command, input=stdin, capture_output=True, check=False, env=environment or read_environment()
         )
     except FileNotFoundError:
-        raise ToolError("git is not installed", mend="install git 2.31 or later") from None
+        raise ToolError("git is not installed", mend=f"install git {_dotted(_OLDEST)} or later") from None
 
 
-def tail(stderr: bytes) -> str:
-    """The last line that git complained with."""
-    lines = stderr.decode("utf-8", "replace").strip().splitlines()
-    return lines[-1] if lines else "no message"
+def complaint(stderr: bytes) -> str:
+    """What git complained about: its first fatal line, else its last one."""
+    lines = stderr.decode("utf-8", "backslashreplace").strip().splitlines()
+    fatal = [line for line in lines if line.startswith(("fatal:", "error:", "ERROR:"))]
+    return (fatal or lines[-1:] or ["it gave no message"])[0]
+
+
+@lru_cache(maxsize=1)
+def git_version() -> str:
+    """The version of the git in use. Raises ToolError where it is missing or too old."""
+    printed = run_git(["git", "--version"]).stdout.decode("ascii", "replace")
+    found = re.search(r"(\d+)\.(\d+)[.\w]*", printed)
+    if found is None or (int(found[1]), int(found[2])) < _OLDEST:
+        mend = f"install git {_dotted(_OLDEST)} or later"
+        raise ToolError(f"git is too old: {printed.strip()}", mend=mend)
+    return found[0]
+
+
+def _dotted(version: tuple[int, int]) -> str:
+    return ".".join(map(str, version))
 
 
 def find_git_dir(path: Path) -> Path | None:
@@ -101,11 +122,14 @@ def find_git_dir(path: Path) -> Path | None:
 
 def open_repository(name: str, git_dir: Path) -> Repository:
     """Open a git directory. Raises SourceError where its answers would be missing or wrong."""
+    git_version()
     repository = Repository(name, git_dir, partial=False)
     place = f"{name} ({git_dir})"
     done = repository.run("rev-parse", "--is-shallow-repository")
     if done.returncode != 0:
-        raise SourceError(f"git cannot read it: {tail(done.stderr)}", where=place, mend="take a fresh clone")
+        raise SourceError(
+            f"git cannot read it: {complaint(done.stderr)}", where=place, mend="take a fresh clone"
+        )
     if done.stdout.strip() != b"false":
         what = "the repository is shallow: its history is cut off, so commit hashes would be wrong"
         raise SourceError(what, where=place, mend="run `git fetch --unshallow`, or clone it without --depth")
@@ -137,7 +161,8 @@ def default_tip(repository: Repository) -> str:
 
 def _commit_of(repository: Repository, revision: str) -> str | None:
     done = repository.run("rev-parse", "--verify", "--quiet", "--end-of-options", f"{revision}^{{commit}}")
-    return done.stdout.decode("ascii").strip() if done.returncode == 0 else None
+    answer = done.stdout.decode("ascii", "replace").strip()
+    return answer if is_full_hash(answer) else None  # `^main` and the like resolve to something else
 
 
 def resolve_revision(repository: Repository, revision: str) -> str:
@@ -175,10 +200,18 @@ def commit_as_of(repository: Repository, instant: datetime) -> str:
 def commit_facts(repository: Repository, commit: str) -> tuple[str, datetime]:
     """The tree hash and the committer date of a commit."""
     line = repository.output("log", "-1", "--no-show-signature", "--format=%T %ct", commit).decode("ascii")
-    tree, seconds = line.split()
-    return tree, datetime.fromtimestamp(int(seconds), UTC)
+    tree, _, seconds = line.strip().partition(" ")
+    return tree, to_date(seconds)
+
+
+def to_date(seconds: str | bytes | int) -> datetime:
+    """A commit's seconds since 1970 as an instant in UTC, held within what a datetime can express.
+
+    A commit whose committer line is malformed has none: git counts it as 0, and so do we.
+    """
+    return datetime.fromtimestamp(min(max(int(seconds or 0), _EARLIEST), _LATEST), UTC)
 
 
 def is_full_hash(revision: str) -> bool:
     """Whether a revision is a full commit hash, SHA-1 or SHA-256."""
-    return len(revision) in _OID_LENGTHS.values() and all(digit in "0123456789abcdef" for digit in revision)
+    return _HASH.fullmatch(revision) is not None

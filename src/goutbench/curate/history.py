@@ -1,38 +1,37 @@
 """One walk through history that answers `git log -1 -- <path>` for every path at once.
 
-`git log` streams, in topological order, each commit's difference from its first parent; git's default
-history simplification is replayed on that stream for all paths together. `active` maps a commit to the
-wanted paths whose history has been followed to it. At a commit,
+`active` maps a commit to the wanted paths whose history has been followed to it; the newest active commit
+is looked at next. At a commit,
 
 - a path that equals its state in some parent moves on to the first such parent;
 - a path that differs from every parent is *listed*: it is what `git log <revision> -- <path>` prints.
   The first listing of a path is `git log -1`. To find the oldest one, the path goes on to all parents.
 
-Since every child comes before its parents, a commit is looked at once, and clock skew does not matter.
-Parents after the first are asked, through `cat-file`, for the paths that differ from the first alone.
+That is git's default history simplification. What differs from the first parent is asked of one
+long-lived `git diff-tree --stdin`, for active commits alone; later parents are asked, through `cat-file`,
+for just the paths that differ from the first. Where clocks are skewed, a commit may be looked at again for
+paths that come late.
 """
 
-import os
+import secrets
 import subprocess
 import tempfile
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass
-from datetime import UTC, datetime
-from typing import IO
+from datetime import datetime
+from heapq import heappop, heappush
+from types import TracebackType
 
-from goutbench.curate.git import Repository, read_environment, tail
+from goutbench.curate.git import Repository, complaint, read_environment, to_date
 from goutbench.curate.objects import ObjectReader, TreeReader
 from goutbench.errors import SourceError
 
-_BLOCK = 2**20
-_LOG = [
-    # what a repository's own configuration could change is given explicitly
-    *("-c", "log.showSignature=false", "-c", "log.showRoot=true", "-c", "diff.relative=false"),
-    *("log", "--topo-order", "--raw", "-z", "--no-abbrev", "--no-renames", "--diff-merges=first-parent"),
-    *("--ignore-submodules=none", "--no-ext-diff", "--no-textconv", "--no-color", "--no-notes"),
-    *("--no-decorate", f"-O{os.devnull}", "--format=%x00%H:%T:%ct:%P"),
+_BLOCK = 2**16
+_DIFF = [
+    *("diff-tree", "--stdin", "-r", "--root", "--always", "--raw", "-z", "--no-abbrev", "--no-renames"),
+    *("--diff-merges=first-parent", "--ignore-submodules=none", "--no-ext-diff", "--no-textconv"),
+    "--format=%H:%T:%ct:%P",
 ]
-_EARLIEST, _LATEST = 0, 253402300799  # 1970-01-01 and 9999-12-31, what a datetime can hold
 
 
 @dataclass(frozen=True, slots=True)
@@ -75,16 +74,23 @@ def walk(
     """
     wanted = set(paths)
     replay = _Replay(wanted, first_dates=first_dates)
-    with ObjectReader(repository) as reader:
-        trees = TreeReader(reader, oid_bytes=len(revision) // 2)
-        active: dict[bytes, set[bytes]] = {revision.encode("ascii"): wanted.copy()} if wanted else {}
-        for seen, commit in enumerate(_stream(repository, revision) if active else ()):
-            here = active.pop(commit.oid, None)
-            if here:
-                for parent, moved in replay.step(commit, here, trees):
-                    _join(active, parent, moved)
-            if not active:
-                break
+    if not wanted:
+        return {}
+    active = {revision.encode("ascii"): wanted.copy()}
+    with ObjectReader(repository) as objects, _CommitReader(repository) as commits:
+        trees = TreeReader(objects, oid_bytes=len(revision) // 2)
+        queue: list[tuple[int, int, _Commit]] = []
+        arrived, seen = list(active), 0
+        while arrived or queue:
+            for commit in commits.read(arrived):
+                seen += 1
+                heappush(queue, (-commit.seconds, seen, commit))
+            arrived.clear()
+            _, _, commit = heappop(queue)
+            for parent, moved in replay.step(commit, active.pop(commit.oid), trees):
+                if parent not in active:
+                    arrived.append(parent)
+                _join(active, parent, moved)
             if progress is not None and seen % 1000 == 0:
                 progress(seen)
     return replay.result()
@@ -110,6 +116,10 @@ class _Replay:
         self._first_dates = first_dates
         self._last: dict[bytes, tuple[bytes, int]] = {}
         self._first: dict[bytes, int] = {}
+        # a path that went on to several parents may come to a commit more than once
+        self._split: set[bytes] = set()
+        self._commits: set[bytes] = set()
+        self._again: set[tuple[bytes, bytes]] = set()
         # a wanted path may once have been a folder: what changed below it changed it
         self._folder_mark = b".go/" if all(path.endswith(b".go") for path in wanted) else b"/"
 
@@ -117,11 +127,14 @@ class _Replay:
         self, commit: _Commit, here: set[bytes], trees: TreeReader
     ) -> Iterator[tuple[bytes, set[bytes]]]:
         """Move the paths at a commit on: yields (parent, paths)."""
+        if commit.oid in self._commits:
+            here -= self._seen_twice(commit.oid, here & self._split)
+        self._commits.add(commit.oid)
         changes = self._changes(commit.diff)
         changed = here & changes.keys()
         here -= changed
         if not changed:
-            if commit.parents:
+            if here and commit.parents:
                 yield commit.parents[0], here
             return
         for parent in commit.parents[1:]:
@@ -131,6 +144,8 @@ class _Replay:
                 yield parent, same
         self._list(commit, changed)
         if self._first_dates and changed:
+            if len(commit.parents) > 1:
+                self._split |= changed
             for parent in commit.parents[1:]:
                 yield parent, set(changed)
             here |= changed
@@ -146,6 +161,13 @@ class _Replay:
             )
             for path, (commit, seconds) in self._last.items()
         }
+
+    def _seen_twice(self, oid: bytes, paths: set[bytes]) -> set[bytes]:
+        """Which of the paths that come to a commit again have done so before: skewed clocks may not loop."""
+        visits = {(oid, path) for path in paths}
+        twice = visits & self._again
+        self._again |= visits
+        return {path for _, path in twice}
 
     def _list(self, commit: _Commit, paths: set[bytes]) -> None:
         for path in paths:
@@ -195,53 +217,60 @@ def _new_side(status: bytes) -> tuple[int, bytes]:
     return int(mode, 8), bytes.fromhex(oid.decode("ascii"))
 
 
-def _stream(repository: Repository, revision: str) -> Iterator[_Commit]:
-    """The commits reachable from `revision`, children first, with their differences."""
-    with tempfile.TemporaryFile() as errors:
-        process = subprocess.Popen(
-            repository.command(*_LOG, revision, "--"),
-            stdin=subprocess.DEVNULL,
+class _CommitReader:
+    """A `git diff-tree` process that is asked for commits. Use it as a context manager."""
+
+    def __init__(self, repository: Repository) -> None:
+        self._repository = repository
+        self._errors = tempfile.TemporaryFile()  # noqa: SIM115 - closed with the process
+        # git echoes a line that is no commit, and flushes: so it says that an answer is complete
+        self._end = b"end-%s\n" % secrets.token_hex(8).encode("ascii")
+        self._process = subprocess.Popen(
+            repository.command(*_DIFF),
+            stdin=subprocess.PIPE,
             stdout=subprocess.PIPE,
-            stderr=errors,
+            stderr=self._errors,
             env=read_environment(),
             bufsize=0,
         )
-        assert process.stdout is not None
+
+    def __enter__(self) -> "_CommitReader":
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        self._process.kill()
+        self._process.communicate()
+        self._errors.close()
+
+    def read(self, oids: Sequence[bytes]) -> list[_Commit]:
+        """The commits with their differences. Raises SourceError where git cannot read one."""
+        return [self._read_one(oid) for oid in oids]
+
+    def _read_one(self, oid: bytes) -> _Commit:
+        stdin, stdout = self._process.stdin, self._process.stdout
+        assert stdin is not None
+        assert stdout is not None
+        blocks = []
         try:
-            yield from map(_parse, _records(process.stdout))
-            if process.wait() != 0:
-                errors.seek(0)
-                raise SourceError(
-                    f"git cannot read the history of {revision}: {tail(errors.read())}",
-                    where=f"{repository.name} ({repository.git_dir})",
-                    mend="check it with `git fsck`, or take a fresh clone",
-                )
-        finally:
-            process.kill()
-            process.wait()
-            process.stdout.close()
-
-
-def _records(stdout: IO[bytes]) -> Iterator[bytes]:
-    """Cut git's output into one record a commit.
-
-    Every field ends with NUL and no field is empty but the one before a commit's header, so that two
-    NULs in a row stand between commits and nowhere else.
-    """
-    rest = b""
-    while block := stdout.read(_BLOCK):
-        *records, rest = (rest + block).split(b"\0\0")
-        yield from filter(None, records)
-    if rest.strip(b"\0"):
-        yield rest
+            stdin.write(b"%s\n%s" % (oid, self._end))
+            while block := stdout.read(_BLOCK):
+                blocks.append(block)
+                if block.endswith(self._end) or b"".join(blocks[-2:]).endswith(self._end):
+                    return _parse(b"".join(blocks)[: -len(self._end)])
+        except BrokenPipeError:
+            pass
+        self._process.wait()
+        self._errors.seek(0)
+        raise SourceError(
+            f"git cannot read the history at {oid.decode('ascii')}: {complaint(self._errors.read())}",
+            where=f"{self._repository.name} ({self._repository.git_dir})",
+            mend="check it with `git fsck`, or take a fresh clone",
+        )
 
 
 def _parse(record: bytes) -> _Commit:
-    head, _, diff = record.lstrip(b"\0").partition(b"\0\n")
-    oid, tree, seconds, parents = head.rstrip(b"\0").split(b":")
-    return _Commit(oid, tree, int(seconds), parents.split(), diff)
-
-
-def to_date(seconds: int) -> datetime:
-    """A commit's seconds since 1970 as an instant in UTC, held within what a datetime can express."""
-    return datetime.fromtimestamp(min(max(seconds, _EARLIEST), _LATEST), UTC)
+    head, _, diff = record.partition(b"\0")
+    oid, tree, seconds, parents = head.split(b":")
+    return _Commit(oid, tree, int(seconds or 0), parents.split(), diff.lstrip(b"\n"))

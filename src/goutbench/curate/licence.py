@@ -10,10 +10,13 @@ from dataclasses import dataclass
 from functools import lru_cache
 from typing import Any
 
+from goutbench.curate.filters import Content
 from goutbench.golang.header import header_end
 
 UNKNOWN = "NOASSERTION"
-_FILE_NAME = re.compile(rb"(un)?licen[cs]es?([._-].*)?|copying([._-].*)?|mit-licen[cs]e.*", re.IGNORECASE)
+_FILE_NAME = re.compile(
+    rb"(un)?licen[cs]es?([._-].*)?|cop(ying|yright)([._-].*)?|mit-licen[cs]e.*", re.IGNORECASE
+)
 _NOT_TEXT = re.compile(rb"\.(go|py|sh|js|ts|csv|json|ya?ml|tmpl|html?)$", re.IGNORECASE)
 _SPDX_TAG = re.compile(rb"SPDX-License-Identifier:[ \t]*([^\r\n*]+)")
 _BARE_GNU = re.compile(r"((?:A|L)?GPL|GFDL)-\d\.\d")
@@ -39,26 +42,35 @@ def is_licence_file(path: bytes) -> bool:
 
 
 def licences(
-    sources: Mapping[bytes, bytes], licence_files: Mapping[bytes, bytes], declared: str | None = None
+    sources: Mapping[bytes, bytes], licence_files: Mapping[bytes, Content], declared: str | None = None
 ) -> dict[bytes, Licence]:
     """The licence of each source file.
 
-    `sources` and `licence_files` map paths to bytes; of the latter those whose name says so. A licence
-    text alone does not tell "only" from "or later" for the GNU licences: a notice in any source does.
+    `sources` maps paths to bytes, `licence_files` those whose name says so to what could be read of
+    them. A licence text alone does not tell "only" from "or later" for the GNU licences: a notice in any
+    source does. A nearest licence file that cannot be read or recognised ends the search: what lies
+    further up does not hold there.
     """
     headers = {path: _from_header(path, source) for path, source in sources.items()}
-    or_later = {
-        licence.expression
-        for licence in headers.values()
-        if licence and licence.expression.endswith("-or-later")
-    }
+    stated = {licence.expression for licence in headers.values() if licence}
+    or_later = {expression for expression in stated if expression.endswith("-or-later")}
     folders = _by_folder(licence_files, or_later)
-    fallback = (
-        Licence(declared, None, "declared in repos.yaml")
-        if declared
-        else Licence(UNKNOWN, None, "none found")
-    )
+    fallback = Licence(UNKNOWN, None, "none found")
+    if declared:
+        fallback = Licence(declared, None, "declared in repos.yaml")
     return {path: headers[path] or _nearest(path, folders) or fallback for path in sources}
+
+
+def both(code: Licence, test: Licence) -> Licence:
+    """What holds for a row: its code's licence, joined with its test's where that differs."""
+    if code.expression == test.expression:
+        return code
+    if UNKNOWN in (code.expression, test.expression):
+        unknown, other = (code, test) if code.expression == UNKNOWN else (test, code)
+        return Licence(UNKNOWN, unknown.file, f"{unknown.evidence}; beside {other.expression}")
+    expression = _joined((code.expression, test.expression))
+    assert expression is not None
+    return Licence(expression, code.file, f"{code.evidence}; of the test: {test.evidence}")
 
 
 def is_permissive(expression: str) -> bool:
@@ -100,14 +112,17 @@ def _permissive(node: Any) -> bool:
 
 def _from_header(path: bytes, source: bytes) -> Licence | None:
     header = source[: min(header_end(source), _MOST_NOTICE_BYTES)]
-    if b"icen" not in header:  # License, license, Licence, licensed
+    if b"licen" not in header.lower():
         return None
     file = path.decode("utf-8", "backslashreplace")
-    tag = _SPDX_TAG.search(header)
-    if tag is not None:
-        expression = normalised(tag[1].decode("utf-8", "replace").removesuffix("-->"))
-        if expression:
-            return Licence(expression, file, "SPDX-License-Identifier in its header")
+    tags = [tag.decode("utf-8", "replace").removesuffix("-->").strip() for tag in _SPDX_TAG.findall(header)]
+    if tags:
+        known = [normalised(tag) for tag in tags]
+        if None in known:  # somebody's own terms: no licence further up may stand in for them
+            named = tags[known.index(None)]
+            return Licence(UNKNOWN, file, f"its header names {named!r}, which is not in the SPDX list")
+        expression = _joined(each for each in known if each)
+        return Licence(expression or UNKNOWN, file, "SPDX-License-Identifier in its header")
     # years differ from file to file, notices do not
     found = _notice(re.sub(rb"\d{4}", b"", header).decode("utf-8", "replace"))
     return Licence(found, file, "notice in its header") if found else None
@@ -120,20 +135,23 @@ def _notice(header: str) -> str | None:
     return _joined(_canonical(match.id, set()) for match in identify_license(header, 60.0))
 
 
-def _by_folder(files: Mapping[bytes, bytes], or_later: set[str]) -> dict[bytes, Licence]:
-    grouped: dict[bytes, list[bytes]] = {}
+def _by_folder(files: Mapping[bytes, Content], or_later: set[str]) -> dict[bytes, Licence]:
+    grouped: dict[bytes, list[Content]] = {}
     for path in sorted(files):
         folder, _, _ = path.rpartition(b"/")
-        grouped.setdefault(folder, []).append(path)
-    found = ((folder, _of_folder(paths, files, or_later)) for folder, paths in grouped.items())
-    return {folder: licence for folder, licence in found if licence is not None}
+        grouped.setdefault(folder, []).append(files[path])
+    return {folder: _of_folder(contents, or_later) for folder, contents in grouped.items()}
 
 
-def _of_folder(paths: list[bytes], files: Mapping[bytes, bytes], or_later: set[str]) -> Licence | None:
-    identified = [(path, *_identify(files[path], or_later)) for path in paths]
+def _of_folder(files: list[Content], or_later: set[str]) -> Licence:
+    names = ", ".join(file.path.decode("utf-8", "backslashreplace") for file in files)
+    unread = [file.state for file in files if file.state != "present"]
+    if unread:
+        return Licence(UNKNOWN, names, f"a licence file is {unread[0]}")
+    identified = [(file.path, *_identify(file.data, or_later)) for file in files]
     known = [(path, expression, share) for path, expression, share in identified if expression]
     if not known:
-        return None
+        return Licence(UNKNOWN, names, "no licence text was recognised in it")
     lesser = [entry for entry in known if entry[1].startswith("LGPL")]
     if lesser and all(entry[1].startswith(("LGPL", "GPL")) for entry in known):
         known = lesser  # the LGPL is an addition to the GPL, so that both texts lie side by side

@@ -13,9 +13,9 @@ from typing import IO, Literal
 from goutbench.curate.git import Repository, read_environment
 from goutbench.errors import SourceError
 
-# 256 requests of at most 65 bytes fit an ordinary pipe (64 KiB), so that writing them never blocks
+# 60 requests of at most 65 bytes fit the smallest pipe (4 KiB), so that writing them never blocks
 # while git itself is blocked on writing its answers.
-_WINDOW = 256
+_WINDOW = 60
 _TREE_CACHE_BYTES = 32 * 2**20
 _Entry = tuple[int, bytes]  # canonical mode, raw hash
 
@@ -38,7 +38,7 @@ class ObjectReader:
     """
 
     def __init__(self, repository: Repository, *, contents: bool = True) -> None:
-        self._repository = repository
+        self.repository = repository
         self._contents = contents
         self._process: subprocess.Popen[bytes] | None = None
 
@@ -51,7 +51,7 @@ class ObjectReader:
         self._stop()
 
     def read(self, oids: Iterable[str]) -> Iterator[GitObject]:
-        """Answer for each object id (or revision expression without a newline), in order."""
+        """Answer for each object id, in order."""
         pending = iter(oids)
         window = list(islice(pending, _WINDOW))
         while window:
@@ -80,7 +80,7 @@ class ObjectReader:
         if self._process is None:
             mode = "--batch" if self._contents else "--batch-check"
             self._process = subprocess.Popen(
-                self._repository.command("cat-file", mode),
+                self.repository.command("cat-file", mode),
                 stdin=subprocess.PIPE,
                 stdout=subprocess.PIPE,
                 stderr=subprocess.DEVNULL,
@@ -176,7 +176,7 @@ class TreeReader:
 
     def _content(self, answer: GitObject, oid: str) -> bytes:
         if answer.state != "present" or answer.content is None:
-            repository = self._reader._repository
+            repository = self._reader.repository
             raise SourceError(
                 f"object {oid} is {answer.state}, so history cannot be followed",
                 where=f"{repository.name} ({repository.git_dir})",

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from goutbench.config import RepositoryConfig
 from goutbench.curate.filters import Content, content_rejection, is_vendored, printable
 from goutbench.curate.history import PathHistory
-from goutbench.curate.licence import Licence, is_licence_file, is_permissive, licences
+from goutbench.curate.licence import Licence, both, is_licence_file, is_permissive, licences
 from goutbench.curate.pairing import Match, is_test, pairing_rule
 from goutbench.curate.source import Entry, Source
 from goutbench.golang.header import is_generated, package_name
@@ -15,7 +15,6 @@ from goutbench.records import Pair, Rejection, short_hash
 
 # a stage's name, how much of it is done, and how much there is (None: not known)
 Progress = Callable[[str, int, int | None], None]
-_LICENCE_FILE_BYTES = 1_000_000
 
 
 @dataclass(frozen=True, slots=True)
@@ -39,14 +38,14 @@ def curate_repository(source: Source, config: RepositoryConfig, progress: Progre
     regular = [path for path, entry in go.items() if entry.kind == "file"]
     matches = sorted(pairing_rule(config.pairing)(regular))
 
-    contents = _read_paired(source, config, matches, entries, progress)
+    contents = _read(source, config, matches, entries, progress)
     refused: dict[bytes, tuple[str, str]] = {}
-    for path, content in contents.items():
-        rejection = content_rejection(content, config.filters)
+    for path in sorted({path for match in matches for path in (match.code, match.test)}):
+        rejection = content_rejection(contents[path], config.filters)
         if rejection is not None:
             refused[path] = rejection
     progress("reading licences", 0, None)
-    found = _licences(source, config, matches, entries, contents)
+    found = _licences(config, matches, contents)
     if config.licence == "permissive":
         refused |= _licence_rejections(found, refused)
     kept = [match for match in matches if match.code not in refused and match.test not in refused]
@@ -61,18 +60,20 @@ def curate_repository(source: Source, config: RepositoryConfig, progress: Progre
     return Curated(pairs, rejections, len(go), dict(sorted(used.items())))
 
 
-def _read_paired(
+def _read(
     source: Source,
     config: RepositoryConfig,
     matches: list[Match],
     entries: Mapping[bytes, Entry],
     progress: Progress,
 ) -> dict[bytes, Content]:
-    paths = sorted({path for match in matches for path in (match.code, match.test)})
-    contents = {}
-    for done, content in enumerate(
-        source.read([entries[path] for path in paths], most=config.filters.max_bytes), start=1
-    ):
+    """All that is needed of a repository, in one go: its paired files and its licence files."""
+    paired = {path for match in matches for path in (match.code, match.test)}
+    paths = sorted(path for path in entries if path in paired or is_licence_file(path))
+    files = [entries[path] for path in paths if entries[path].kind == "file"]
+    # a licence file that is a link says nothing that could be read
+    contents = {path: Content(path, entries[path].kind, 0) for path in paths if entries[path].kind != "file"}
+    for done, content in enumerate(source.read(files, most=config.filters.max_bytes), start=1):
         contents[content.path] = content
         if done % 100 == 0 or done == len(paths):
             progress("reading files", done, len(paths))
@@ -80,17 +81,13 @@ def _read_paired(
 
 
 def _licences(
-    source: Source,
-    config: RepositoryConfig,
-    matches: list[Match],
-    entries: Mapping[bytes, Entry],
-    contents: Mapping[bytes, Content],
+    config: RepositoryConfig, matches: list[Match], contents: Mapping[bytes, Content]
 ) -> dict[bytes, Licence]:
-    wanted = [entry for path, entry in entries.items() if is_licence_file(path) and entry.kind == "file"]
-    texts = source.read(wanted, most=_LICENCE_FILE_BYTES)
-    sources = {match.code: contents[match.code].data for match in matches}
-    known = {text.path: text.data for text in texts if text.state == "present"}
-    return licences(sources, known, config.declared_licence)
+    """The licence of each match, by the path of its code."""
+    texts = {path: content for path, content in contents.items() if is_licence_file(path)}
+    sources = {path: contents[path].data for match in matches for path in (match.code, match.test)}
+    found = licences(sources, texts, config.declared_licence)
+    return {match.code: both(found[match.code], found[match.test]) for match in matches}
 
 
 def _licence_rejections(

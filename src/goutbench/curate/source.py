@@ -1,6 +1,7 @@
 """Where files come from: a git commit or a plain tree, behind one small interface."""
 
 import importlib.util
+import os
 from collections.abc import Callable, Collection, Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -8,7 +9,7 @@ from typing import Protocol
 
 from goutbench.config import LockedRepository, RepositoryConfig
 from goutbench.curate import tree
-from goutbench.curate.clone import Report, cloned, fetch_blobs, is_url, present_objects
+from goutbench.curate.clone import Report, bring_blobs, cloned, is_url, present_objects
 from goutbench.curate.filters import Content
 from goutbench.curate.git import (
     Repository,
@@ -98,7 +99,7 @@ def _in_mirror(config: RepositoryConfig, mirror: Path | None) -> Path | None:
 def _local_path(config: RepositoryConfig, bases: Sequence[Path]) -> Path:
     if config.source.startswith("package:"):
         return _package_path(config)
-    given = Path(config.source).expanduser()
+    given = Path(os.path.expanduser(config.source))  # noqa: PTH111 - Path's raises for an unknown user
     candidates = [given] if given.is_absolute() else [base / given for base in bases]
     for candidate in candidates:
         if candidate.is_dir():
@@ -136,9 +137,10 @@ class GitSource:
     def read(self, entries: Sequence[Entry], *, most: int) -> Iterator[Content]:
         held: set[str] | None = None  # None: everything that history names
         if self.repository.partial:
-            if is_url(self.config.source) and self.repository.git_dir.name == f"{self.config.file_stem}.git":
-                fetch_blobs(self.repository, self.config, [entry.key for entry in entries])
-            held = present_objects(self.repository)
+            keys = [entry.key for entry in entries]
+            if self.repository.owned:
+                bring_blobs(self.repository, self.config, keys)
+            held = present_objects(self.repository, keys)
         sizes = self._sizes(entries, held)
         with ObjectReader(self.repository) as reader:
             small = (entry.key for entry in entries if sizes.get(entry.key, most + 1) <= most)

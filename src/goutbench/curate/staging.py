@@ -8,14 +8,17 @@ from datetime import datetime
 from pathlib import Path
 from typing import Any
 
-from goutbench import __version__, scale
+from goutbench import scale
 from goutbench.card import RepositorySummary
 from goutbench.config import LockedRepository, RepositoryConfig
-from goutbench.curate.repository import Curated, curate_repository
-from goutbench.curate.source import Places, open_source
-from goutbench.errors import DatasetError
+from goutbench.curate.git import git_version
+from goutbench.curate.repository import Curated, Progress, curate_repository
+from goutbench.curate.source import Places, Source, open_source
+from goutbench.errors import DatasetError, GoutbenchError
 from goutbench.records import Pair, Rejection, RepoPin
-from goutbench.store import DATA, read_table, to_table, write_json, write_table
+from goutbench.store import DATA, read_table, to_table, tool_versions, write_json, write_table
+
+PAPER_EXPORT = "export/paper.json"
 
 
 @dataclass(frozen=True, slots=True)
@@ -50,32 +53,47 @@ class Task:
     def state(self) -> Path:
         return self.work / f"{self.config.file_stem}.json"
 
-    @property
-    def fingerprint(self) -> str:
-        """Everything asked for: work staged for another question is not reused."""
-        locked = self.locked.model_dump_json() if self.locked else ""
-        asked = f"{__version__}\n{self.config.model_dump_json()}\n{locked}"
-        return hashlib.sha256(asked.encode()).hexdigest()
 
+def run_task(task: Task) -> RepositorySummary | GoutbenchError:
+    """Curate one repository and stage it, unless an interrupted run has staged the same. Runs in a worker.
 
-def run_task(task: Task) -> RepositorySummary:
-    """Curate one repository and stage it. Runs in a worker process."""
+    What is wrong with one repository is returned, so that the others are still finished.
+    """
     name = task.config.name
 
     def progress(stage: str, done: int, total: int | None) -> None:
         scale.tell(Event(name, stage, done, total))
 
-    progress("opening", 0, None)
-    source = open_source(task.config, task.places, task.locked, lambda what: progress(what, 0, None))
-    curated = curate_repository(source, task.config, progress)
-    write_table(to_table(curated.pairs, Pair), task.data)
-    write_table(to_table(curated.rejections, Rejection), task.rejections)
-    summary = _summary(source.pin, curated)
-    write_json(task.state, {"fingerprint": task.fingerprint, **_encoded(summary)})
+    try:
+        progress("opening", 0, None)
+        source = open_source(task.config, task.places, task.locked, lambda what: progress(what, 0, None))
+        fingerprint = _fingerprint(task, source.pin)
+        staged = _staged(task, fingerprint)
+        summary = staged or _stage(task, source, fingerprint, progress)
+    except GoutbenchError as error:
+        return error
+    scale.tell(Event(name, "done", resumed=staged is not None))
     return summary
 
 
-def _summary(pin: RepoPin, curated: Curated) -> RepositorySummary:
+def _stage(task: Task, source: Source, fingerprint: str, progress: Progress) -> RepositorySummary:
+    curated = curate_repository(source, task.config, progress)
+    write_table(to_table(curated.pairs, Pair), task.data)
+    write_table(to_table(curated.rejections, Rejection), task.rejections)
+    summary = summarise(source.pin, curated)
+    write_json(task.state, {"fingerprint": fingerprint, **_encoded(summary)})
+    return summary
+
+
+def _fingerprint(task: Task, pin: RepoPin) -> str:
+    """Everything that the rows follow from: work staged for another question or state is not reused."""
+    made_with = json.dumps({**tool_versions(), "git": git_version()})
+    asked = f"{made_with}\n{task.config.model_dump_json()}\n{pin.revision}\n{pin.tree}"
+    return hashlib.sha256(asked.encode()).hexdigest()
+
+
+def summarise(pin: RepoPin, curated: Curated) -> RepositorySummary:
+    """What a dataset's tables say of a repository."""
     rows = Counter(pair.licence for pair in curated.pairs)
     return RepositorySummary(
         pin=pin,
@@ -94,11 +112,11 @@ def _encoded(summary: RepositorySummary) -> dict[str, Any]:
     return content
 
 
-def staged(task: Task) -> RepositorySummary | None:
-    """The summary of a repository that an earlier, interrupted run finished for the same question."""
+def _staged(task: Task, fingerprint: str) -> RepositorySummary | None:
+    """The summary of a repository that an earlier, interrupted run finished in the same state."""
     try:
         content = json.loads(task.state.read_bytes())
-        if content.pop("fingerprint") != task.fingerprint:
+        if content.pop("fingerprint") != fingerprint:
             return None
         read_table(task.data, columns=["id"])
         read_table(task.rejections, columns=["path"])

@@ -50,8 +50,11 @@ def tree_digest(root: Path, paths: list[bytes]) -> str:
     """One SHA-256 over the paths and contents of files: the plain tree's stand-in for a tree hash."""
     whole = hashlib.sha256()
     for path in sorted(paths):
-        with (root / os.fsdecode(path)).open("rb") as handle:
-            content = hashlib.file_digest(handle, "sha256").hexdigest()
+        try:
+            with (root / os.fsdecode(path)).open("rb") as handle:
+                content = hashlib.file_digest(handle, "sha256").hexdigest()
+        except OSError:
+            content = "unreadable"  # it will be a rejection
         whole.update(b"%s %s\0" % (content.encode("ascii"), path))
     return whole.hexdigest()
 

@@ -1,35 +1,37 @@
 """Verify: rebuild a dataset from its pins and name every difference, file by file and row by row."""
 
+import tempfile
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
-from goutbench import scale
+import yaml
+
+from goutbench import __version__, scale
+from goutbench.card import RepositorySummary, card_text
 from goutbench.config import LockedRepository, load_lock
+from goutbench.croissant import croissant
+from goutbench.curate.compare import Difference, compare_rows
 from goutbench.curate.repository import curate_repository
 from goutbench.curate.source import Places, open_source
-from goutbench.curate.staging import Event
-from goutbench.errors import ConfigError, DatasetError, SourceError
+from goutbench.curate.staging import PAPER_EXPORT, Event, summarise
+from goutbench.errors import ConfigError, DatasetError, GoutbenchError
 from goutbench.records import Pair, Rejection
-from goutbench.store import DATA, LOCK, REJECTIONS, file_hash, read_manifest, read_table, to_table
-
-if TYPE_CHECKING:
-    import pyarrow as pa
-
-
-@dataclass(frozen=True, slots=True)
-class Difference:
-    """One thing that is not as the pins say, and where: file, row, column (empty where it is all of them)."""
-
-    file: str
-    row: str
-    column: str
-    what: str
-
-    def __str__(self) -> str:
-        place = " · ".join(part for part in (self.file, self.row, self.column) if part)
-        return f"{place}: {self.what}"
+from goutbench.store import (
+    CARD,
+    CROISSANT,
+    DATA,
+    LOCK,
+    REJECTIONS,
+    file_hash,
+    json_text,
+    read_manifest,
+    read_pairs,
+    read_table,
+    to_table,
+    write_paper_export,
+)
 
 
 @dataclass(frozen=True, slots=True)
@@ -37,6 +39,9 @@ class _Check:
     locked: LockedRepository
     places: Places
     dataset: Path
+
+
+_Checked = tuple[RepositorySummary | None, list[Difference]]
 
 
 def verify(
@@ -57,10 +62,16 @@ def verify(
         lock = load_lock(dataset / LOCK)
     except ConfigError as error:
         return [*differences, Difference(LOCK, "", "", f"unreadable: {error.what}")]
-    differences += _pins(lock.repositories, manifest.get("repositories", {}))
+    differences += _pins(lock.repositories, manifest["repositories"])
+    differences += _strangers(dataset, manifest["files"], lock.repositories)
     checks = [_Check(each, places, dataset) for each in lock.repositories]
-    found = scale.run(_check_repository, checks, workers=workers, listen=listen)
-    differences += sorted((each for part in found for each in part), key=str)
+    checked = list(scale.run(_check_repository, checks, workers=workers, listen=listen))
+    differences += sorted((each for _, found in checked for each in found), key=str)
+    summaries = {summary.pin.name: summary for summary, _ in checked if summary is not None}
+    if not differences and len(summaries) == len(lock.repositories):
+        # once a row differs, so does all that is written from the rows: naming it again helps nobody
+        ordered = [summaries[each.settings.name] for each in lock.repositories]
+        differences += _derived(dataset, manifest, ordered)
     return differences
 
 
@@ -71,13 +82,9 @@ def _against_manifest(dataset: Path, files: dict[str, Any]) -> Iterator[Differen
             yield Difference(name, "", "", "the file is missing")
         elif (found := file_hash(path)) != facts["sha256"]:
             yield Difference(name, "", "", f"sha256 is {found}, the manifest says {facts['sha256']}")
-    for path in sorted((dataset / DATA).glob("*.parquet")):
-        name = path.relative_to(dataset).as_posix()
-        if name not in files:
-            yield Difference(name, "", "", "the manifest does not know this file")
 
 
-def _pins(locked: Sequence[LockedRepository], manifest: dict[str, str]) -> Iterator[Difference]:
+def _pins(locked: Sequence[LockedRepository], manifest: dict[str, Any]) -> Iterator[Difference]:
     pins = {each.settings.name: each.revision for each in locked}
     for name in sorted(pins.keys() | manifest.keys()):
         if pins.get(name) != manifest.get(name):
@@ -85,10 +92,27 @@ def _pins(locked: Sequence[LockedRepository], manifest: dict[str, str]) -> Itera
             yield Difference(LOCK, name, "revision", what)
 
 
-def _check_repository(check: _Check) -> list[Difference]:
+def _strangers(
+    dataset: Path, files: dict[str, Any], locked: Sequence[LockedRepository]
+) -> Iterator[Difference]:
+    """Data that no pin stands for, whether or not the manifest knows it."""
+    expected = {f"{DATA}/{each.settings.file_stem}.parquet" for each in locked}
+    present = {path.relative_to(dataset).as_posix() for path in (dataset / DATA).glob("*")}
+    listed = {name for name in files if name.startswith(f"{DATA}/")}
+    for name in sorted((present | listed) - expected):
+        yield Difference(name, "", "", "no repository of the lock gives this file")
+    names = {each.settings.name for each in locked}
+    try:
+        found = set(read_table(dataset / REJECTIONS, columns=["repository"]).column("repository").to_pylist())
+    except (DatasetError, KeyError):
+        return  # the comparison of its rows says so
+    for name in sorted(found - names, key=str):
+        yield Difference(REJECTIONS, str(name), "", "no repository of the lock has this name")
+
+
+def _check_repository(check: _Check) -> _Checked:
     """Rebuild one repository and compare. Runs in a worker process."""
     settings = check.locked.settings
-    file = f"{DATA}/{settings.file_stem}.parquet"
 
     def progress(stage: str, done: int, total: int | None) -> None:
         scale.tell(Event(settings.name, stage, done, total))
@@ -96,79 +120,60 @@ def _check_repository(check: _Check) -> list[Difference]:
     try:
         source = open_source(settings, check.places, check.locked, lambda what: progress(what, 0, None))
         curated = curate_repository(source, settings, progress)
-    except SourceError as error:
-        return [Difference(LOCK, settings.name, "", f"cannot be rebuilt: {error.what}")]
+    except GoutbenchError as error:
+        return None, [Difference(LOCK, settings.name, "", f"cannot be rebuilt: {error.what}")]
     progress("comparing", 0, None)
     pairs, rejections = to_table(curated.pairs, Pair), to_table(curated.rejections, Rejection)
-    differences = list(_compare(check.dataset, file, pairs, ["code_path", "test_path"], settings.name))
-    differences += _compare(check.dataset, REJECTIONS, rejections, ["path"], settings.name)
+    file = f"{DATA}/{settings.file_stem}.parquet"
+    differences = list(compare_rows(check.dataset, file, pairs, ("code_path", "test_path"), settings.name))
+    differences += compare_rows(check.dataset, REJECTIONS, rejections, ("path",), settings.name, shared=True)
     scale.tell(Event(settings.name, "done"))
-    return differences
+    return summarise(source.pin, curated), differences
 
 
-def _compare(
-    dataset: Path, file: str, expected: "pa.Table", keys: list[str], repository: str
+def _derived(
+    dataset: Path, manifest: dict[str, Any], summaries: Sequence[RepositorySummary]
 ) -> Iterator[Difference]:
-    """Compare one repository's rows of a file with the rebuilt ones, column by column."""
-    columns, damaged = _read_columns(dataset / file, expected.column_names)
-    for column, reason in damaged.items():
-        yield Difference(file, "", column, reason)
-    if any(key in damaged for key in [*keys, "repository"]):
-        return
-    # a data file is one repository's, so that a row naming another one does not hide in it
-    of_all = enumerate(columns["repository"])
-    rows = [index for index, name in of_all if name == repository or file != REJECTIONS]
-    is_keys = [tuple(columns[key][index] for key in keys) for index in rows]
-    should = {name: expected.column(name).to_pylist() for name in expected.column_names}
-    should_at = {key: index for index, key in enumerate(zip(*(should[key] for key in keys), strict=True))}
-    is_at = dict(zip(is_keys, rows, strict=True))
-    if len(is_at) != len(is_keys):
-        doubled = next(key for key in is_keys if is_keys.count(key) > 1)
-        yield Difference(file, _row(repository, doubled), "", "the row stands more than once")
-    for key in should_at.keys() - is_at.keys():
-        yield Difference(file, _row(repository, key), "", "the row is missing")
-    for key in is_at.keys() - should_at.keys():
-        yield Difference(file, _row(repository, key), "", "the row does not belong here")
-    if is_keys != sorted(is_keys, key=lambda key: [part.encode() for part in key]):
-        yield Difference(file, repository, "", "the rows are not in path order")
-    for key in should_at.keys() & is_at.keys():
-        for column in columns:
-            is_value, should_value = columns[column][is_at[key]], should[column][should_at[key]]
-            if is_value != should_value:
-                yield Difference(file, _row(repository, key), column, _change(is_value, should_value))
+    """What is written from the rows: counts, card, Croissant metadata, the export."""
+    total = sum(each.pairs for each in summaries)
+    if manifest["pairs"] != total:
+        yield Difference("manifest.json", "", "pairs", f"is {manifest['pairs']!r}, should be {total}")
+    if PAPER_EXPORT in manifest["files"]:
+        yield from _check_export(dataset)
+    if manifest.get("tools", {}).get("goutbench") != __version__:
+        return  # another version may word these otherwise
+    if _card_parts(_text(dataset / CARD), summaries) != _card_parts(card_text(summaries), summaries):
+        yield Difference(CARD, "", "", "is not the card that the rows give")
+    if all((dataset / f"{DATA}/{each.pin.name.replace('/', '__')}.parquet").is_file() for each in summaries):
+        expected = json_text(croissant(dataset, summaries))
+        if _text(dataset / CROISSANT) != expected:
+            yield Difference(CROISSANT, "", "", "is not the metadata that the rows give")
 
 
-def _read_columns(path: Path, names: list[str]) -> tuple[dict[str, list[Any]], dict[str, str]]:
-    """The columns that can be read, and why each other one cannot."""
-    read: dict[str, list[Any]] = {}
-    damaged: dict[str, str] = {}
-    for name in names:
-        try:
-            table = read_table(path, columns=[name])
-        except DatasetError as error:
-            damaged[name] = error.what
-            continue
-        if name not in table.column_names:
-            damaged[name] = "the column is missing"
-        else:
-            read[name] = table.column(name).to_pylist()
-    return read, damaged
+def _check_export(dataset: Path) -> Iterator[Difference]:
+    try:
+        with tempfile.TemporaryDirectory() as folder:
+            written = Path(folder) / "paper.json"
+            write_paper_export(read_pairs(dataset), written)
+            if (dataset / PAPER_EXPORT).read_bytes() != written.read_bytes():
+                yield Difference(PAPER_EXPORT, "", "", "is not what the rows give")
+    except (OSError, GoutbenchError):
+        return  # the data files' own differences say why it cannot be compared
 
 
-def _row(repository: str, key: tuple[str, ...]) -> str:
-    return f"{repository} {key[0]}"
+def _card_parts(text: str, summaries: Sequence[RepositorySummary]) -> tuple[Any, str]:
+    """A card's settings and its text; configurations that later stages add do not count."""
+    try:
+        _, front, body = text.split("---\n", 2)
+        settings = yaml.safe_load(front)
+        own = [each for each in settings["configs"] if each["config_name"] in ("default", "rejections")]
+    except (ValueError, TypeError, KeyError, yaml.YAMLError):
+        return None, text
+    return {**settings, "configs": own}, body
 
 
-def _change(is_value: Any, should_value: Any) -> str:
-    """What a value is and should be; of long texts, where they part."""
-    if (
-        not (isinstance(is_value, str) and isinstance(should_value, str))
-        or len(is_value + should_value) < 200
-    ):
-        return f"is {is_value!r}, should be {should_value!r}"
-    at = next(
-        (index for index, (one, two) in enumerate(zip(is_value, should_value, strict=False)) if one != two),
-        min(len(is_value), len(should_value)),
-    )
-    is_part, should_part = is_value[at : at + 20], should_value[at : at + 20]
-    return f"differs from character {at} on: is {is_part!r}, should be {should_part!r}"
+def _text(path: Path) -> str:
+    try:
+        return path.read_text(encoding="utf-8")
+    except (OSError, UnicodeDecodeError):
+        return ""
