@@ -1,0 +1,57 @@
+"""The command line: one thin command per stage, in a file of its own, which parses, calls and prints.
+
+Exit codes: 0 done · 1 `verify` or `split --check` found differences, or an unexpected failure · 2 a
+file, option or argument is wrong · 3 a repository cannot be used · 4 a dataset is missing or damaged ·
+5 the output cannot be written · 6 a needed program is missing · 130 interrupted (the same command resumes).
+"""
+
+import sys
+from typing import Annotated
+
+import typer
+
+from goutbench.cli.options import app
+from goutbench.errors import GoutbenchError
+
+# each adds its commands, which `--help` shows in this order: the pipeline's
+# isort: off
+from goutbench.cli import curate  # noqa: F401
+from goutbench.cli import split  # noqa: F401
+from goutbench.cli import chunk  # noqa: F401
+from goutbench.cli import assemble  # noqa: F401
+from goutbench.cli import execute  # noqa: F401
+# isort: on
+
+
+def _print_version(asked: bool) -> None:
+    if asked:
+        from goutbench import __version__
+
+        typer.echo(__version__)
+        raise typer.Exit
+
+
+@app.callback()
+def _root(
+    version: Annotated[
+        bool,
+        typer.Option("--version", callback=_print_version, is_eager=True, help="Print the version and exit."),
+    ] = False,
+) -> None:
+    pass
+
+
+def main() -> None:
+    """Entry point of the `goutbench` command: a user's mistake prints as a message, not as a traceback."""
+    try:
+        app()
+    except GoutbenchError as error:
+        typer.echo(f"error: {error}", err=True)
+        sys.exit(error.exit_code)
+    except OSError as error:
+        typer.echo(f"error: {error.filename or 'system'}: {error.strerror or error}", err=True)
+        sys.exit(5)
+    except SystemExit as leaving:
+        if leaving.code == 130:
+            typer.echo("interrupted: the same command resumes", err=True)
+        raise

@@ -1,0 +1,51 @@
+"""`goutbench assemble`."""
+
+import json
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from goutbench.cli.options import AsJson, app
+
+
+@app.command()
+def assemble(
+    replies: Annotated[
+        list[Path], typer.Argument(help="Files with a model's replies, or one .jsonl of completions.")
+    ],
+    mode: Annotated[str, typer.Option(help="merge, append or llm.")] = "merge",
+    focal: Annotated[
+        Path | None, typer.Option(help="The file under test: its folder is the package.")
+    ] = None,
+    model: Annotated[
+        str | None, typer.Option(help="For llm: a callable `package.module:name` that completes messages.")
+    ] = None,
+    out: Annotated[
+        Path | None, typer.Option("--out", "-o", help="Write here, not to standard output.")
+    ] = None,
+    as_json: AsJson = False,
+) -> None:
+    """Make one Go test file of a model's replies; what was dropped or renamed goes to standard error."""
+    from dataclasses import asdict
+
+    from goutbench.golang.assemble import assemble as run
+    from goutbench.golang.completions import candidates, load_model, read_replies, read_text
+    from goutbench.golang.package import read_context
+    from goutbench.store import write_text
+
+    context = read_context(focal) if focal else None
+    complete = load_model(model) if model else None
+    if len(replies) == 1 and replies[0].suffix == ".jsonl":
+        rows = candidates(read_replies(replies[0]), mode=mode, context=context, complete=complete)
+        text = "".join(json.dumps(asdict(row), ensure_ascii=False) + "\n" for row in rows)
+    else:
+        made = run([read_text(path) for path in replies], mode=mode, context=context, complete=complete)
+        text = json.dumps(asdict(made), indent=2, ensure_ascii=False) + "\n" if as_json else made.code
+        for note in made.notes if not as_json else ():
+            where = str(replies[note.reply]) if 0 <= note.reply < len(replies) else "all"
+            typer.echo(f"{where}: {note.kind}: {note.what} ({note.why})", err=True)
+    if out is None:
+        typer.echo(text, nl=False)
+    else:
+        write_text(out, text)

@@ -1,0 +1,31 @@
+"""The application object, and the options that several commands share."""
+
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+app = typer.Typer(
+    name="goutbench",
+    help="Go repositories in; a verified {code, unit test} dataset, and honest measurements of models, out.",
+    no_args_is_help=True,
+    add_completion=False,
+    pretty_exceptions_enable=False,
+    rich_markup_mode=None,
+)
+
+Mirror = Annotated[
+    Path | None,
+    typer.Option(help="Folder with local git directories, tried first: ORG__REPO[.git], ORG/REPO[.git]."),
+]
+Cache = Annotated[Path | None, typer.Option(help="Where clones are kept. [~/.cache/goutbench/repos]")]
+Workers = Annotated[int, typer.Option(min=0, help="Repositories at once; 0: one a processor.")]
+Processes = Annotated[int, typer.Option("--workers", min=0, help="Processes; 0: one a processor.")]
+AsJson = Annotated[bool, typer.Option("--json", help="Print the result as JSON on standard output.")]
+
+
+def worker_count(workers: int) -> int:
+    """How many processes an option's value asks for."""
+    from goutbench.scale import available_cpus
+
+    return workers or available_cpus()
