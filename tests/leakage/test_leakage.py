@@ -88,6 +88,26 @@ def test_corpora_of_every_kind(tmp_path: Path) -> None:
     assert [leak.exact for leak in found(own, *sorted(folder.rglob("*.*o*"))[:2])] != []
 
 
+def test_copies_are_counted_and_the_first_is_named(tmp_path: Path) -> None:
+    text = go_file(1)
+    own, other = write(tmp_path / "own.jsonl", [text]), write(tmp_path / "other.jsonl", ["x", text, text])
+    (leak,) = found(own, other)
+    assert (leak.exact, leak.exact_at) == (2, f"{other}:2")
+
+
+def test_rows_are_counted_by_the_hash_that_they_state(tmp_path: Path) -> None:
+    one, two = tmp_path / "one.jsonl", tmp_path / "two.jsonl"
+    one.write_text("".join(json.dumps({"SHA256": sha, "Code": sha + sha}) + "\n" for sha in "aab"))
+    two.write_text("".join(json.dumps({"SHA256": sha, "Code": f"other {sha}"}) + "\n" for sha in "ac"))
+    files = leakage(two, [one, two]).files
+    assert [(each.role, each.rows, each.distinct, each.again_in) for each in files] == [
+        ("dataset", 2, 2, ""),
+        ("against", 3, 2, "two.jsonl 2"),
+        ("against", 2, 2, "one.jsonl 1"),
+        ("against", 5, 3, ""),
+    ]
+
+
 def test_only_the_columns_named(tmp_path: Path) -> None:
     text = go_file(1)
     own = write(tmp_path / "own.jsonl", [text])

@@ -1,5 +1,7 @@
 """Copies are found however they were disguised; files of their own are left alone."""
 
+import re
+
 import numpy as np
 import pytest
 from gotexts import edited, go_file, recommented, renamed
@@ -57,6 +59,40 @@ def test_names_must_be_changed_consistently() -> None:
     assert views(b"package p\nfunc g(x, y int) int { return x - y }").hash_of_structure() == one
     assert views(b"package p\nfunc g(x, y int) int { return y - x }").hash_of_structure() != one
     assert views(b"package p\nfunc g(x, y int8) int { return x - y }").hash_of_structure() != one
+
+
+def test_line_breaks_change_no_token() -> None:
+    one = views(b"package p\nvar x = f(1, 2); type t struct { a int; b int }")
+    assert (
+        one.hash_of_text()
+        == views(b"package p\nvar x = f(\n1,\n2,\n)\ntype t struct {\na int\nb int\n}").hash_of_text()
+    )
+    assert (
+        one.hash_of_text()
+        != views(b"package p\nvar x = f(1 2)\ntype t struct { a int; b int }").hash_of_text()
+    )
+
+
+def test_an_imported_package_is_not_any_name() -> None:
+    body = b'package p\nimport ("bytes"; "strings")\nvar x = %s.ToUpper(y)'
+    assert views(body % b"bytes").hash_of_structure() != views(body % b"strings").hash_of_structure()
+    assert views(body % b"mine").hash_of_structure() == views(body % b"other").hash_of_structure()
+
+
+def test_what_stands_before_does_not_change_a_shingle() -> None:
+    first, second = (
+        b"func %s(a, b int) int { for a < b { a += b * 2; b -= a }; return a %s b }\n" % pair
+        for pair in ((b"f", b"+"), (b"g", b"-"))
+    )
+    alone = set(views(b"package p\n" + second).shingles_of_structure(8).tolist())
+    together = set(views(b"package p\n" + first + second).shingles_of_structure(8).tolist())
+    assert alone < together
+
+
+def test_a_renamed_copy_too_short_for_shingles_is_found() -> None:
+    text = "package p\nfunc f(a, b int) int { if a < b { return a }; return b * 7 }\nvar c = f(1, 2)\n"
+    assert 30 <= len(views(text.encode()).text) < 40
+    assert groups_of([text, re.sub(r"\b([abcf])\b", r"my_\1", text)]) == [0, 0]
 
 
 def test_texts_without_a_token_are_like_nothing() -> None:

@@ -56,6 +56,10 @@ def test_the_papers_sizes(scheme: str) -> None:
             assert abs(cells[name, split] - Fraction(count * whole, 5264)) < 1, (name, split)
 
 
+def test_halves_are_rounded_up() -> None:
+    assert [held_size(rows) for rows in (0, 3, 4, 10, 5264)] == [0, 0, 1, 2, 790]
+
+
 @given(
     st.dictionaries(st.text("abcdef", min_size=1, max_size=3), st.integers(1, 300), min_size=1, max_size=12)
 )
