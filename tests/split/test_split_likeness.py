@@ -80,10 +80,8 @@ def test_an_imported_package_is_not_any_name() -> None:
 
 
 def test_what_stands_before_does_not_change_a_shingle() -> None:
-    first, second = (
-        b"func %s(a, b int) int { for a < b { a += b * 2; b -= a }; return a %s b }\n" % pair
-        for pair in ((b"f", b"+"), (b"g", b"-"))
-    )
+    first = b"func f(a, b int) int { for a < b { a += b * 2; b -= a }; return 1 + 2 * 3 }\n"
+    second = b"func g(a string, b bool) string { if !b { return a }; return a[1:] }\n"
     alone = set(views(b"package p\n" + second).shingles_of_structure(8).tolist())
     together = set(views(b"package p\n" + first + second).shingles_of_structure(8).tolist())
     assert alone < together
