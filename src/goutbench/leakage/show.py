@@ -20,7 +20,9 @@ def print_leakage(found: Leakage, *, as_json: bool) -> None:
     from rich.console import Console
     from rich.table import Table
 
-    files = Table("File", "Role", box=box.SIMPLE_HEAD)
+    files = Table(box=box.SIMPLE_HEAD)
+    files.add_column("File", overflow="fold")
+    files.add_column("Role")
     for name in ("Rows", "Distinct"):
         files.add_column(name, justify="right")
     files.add_column("Rows that stand again in")
