@@ -27,6 +27,7 @@ from goutbench.curate.objects import ObjectReader, TreeReader
 from goutbench.errors import SourceError
 
 _BLOCK = 2**16
+_ASKED_AT_MOST = 8192  # git keeps every commit that it has read in memory: then a new process goes on
 _DIFF = [
     *("diff-tree", "--stdin", "-r", "--root", "--always", "--raw", "-z", "--no-abbrev", "--no-renames"),
     *("--diff-merges=first-parent", "--ignore-submodules=none", "--no-ext-diff", "--no-textconv"),
@@ -225,8 +226,12 @@ class _CommitReader:
         self._errors = tempfile.TemporaryFile()  # noqa: SIM115 - closed with the process
         # git echoes a line that is no commit, and flushes: so it says that an answer is complete
         self._end = b"end-%s\n" % secrets.token_hex(8).encode("ascii")
-        self._process = subprocess.Popen(
-            repository.command(*_DIFF),
+        self._asked = 0
+        self._process = self._start()
+
+    def _start(self) -> subprocess.Popen[bytes]:
+        return subprocess.Popen(
+            self._repository.command(*_DIFF),
             stdin=subprocess.PIPE,
             stdout=subprocess.PIPE,
             stderr=self._errors,
@@ -249,6 +254,11 @@ class _CommitReader:
         return [self._read_one(oid) for oid in oids]
 
     def _read_one(self, oid: bytes) -> _Commit:
+        self._asked += 1
+        if self._asked % _ASKED_AT_MOST == 0:
+            self._process.kill()
+            self._process.communicate()
+            self._process = self._start()
         stdin, stdout = self._process.stdin, self._process.stdout
         assert stdin is not None
         assert stdout is not None

@@ -82,6 +82,11 @@ def _against_manifest(dataset: Path, files: dict[str, Any]) -> Iterator[Differen
             yield Difference(name, "", "", "the file is missing")
         elif (found := file_hash(path)) != facts["sha256"]:
             yield Difference(name, "", "", f"sha256 is {found}, the manifest says {facts['sha256']}")
+        elif (size := path.stat().st_size) != facts.get("bytes"):
+            yield Difference(name, "", "", f"has {size} bytes, the manifest says {facts.get('bytes')}")
+    for name in (CARD, CROISSANT, LOCK, REJECTIONS):
+        if name not in files:
+            yield Difference("manifest.json", "", "files", f"does not name {name}")
 
 
 def _pins(locked: Sequence[LockedRepository], manifest: dict[str, Any]) -> Iterator[Difference]:
