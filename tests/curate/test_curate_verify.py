@@ -52,7 +52,8 @@ def amend_manifest(dataset: Path, *names: str) -> None:
     path = dataset / "manifest.json"
     manifest = json.loads(path.read_text())
     for name in names:
-        manifest["files"][name]["sha256"] = file_hash(dataset / name)
+        size = (dataset / name).stat().st_size
+        manifest["files"][name] = {"sha256": file_hash(dataset / name), "bytes": size}
     path.write_text(json.dumps(manifest))
 
 

@@ -4,7 +4,7 @@ import re
 from functools import cache
 from pathlib import Path
 
-from hypothesis import HealthCheck, given, settings
+from hypothesis import HealthCheck, example, given, settings
 from hypothesis import strategies as st
 
 from goutbench.golang.assemble import assemble
@@ -58,6 +58,7 @@ def context() -> PackageContext:
 
 @settings(max_examples=250, deadline=None)
 @given(st.lists(st.one_of(texts, fragments), max_size=25).map("".join))
+@example("0;func helper() {}\n")  # a statement and a declaration on one line
 def test_any_text_extracts_to_error_free_go(reply: str) -> None:
     found = extract(reply)
     assert all(not unit.file.errors for unit in found.units)

@@ -41,8 +41,8 @@ class Repository:
     def command(self, *arguments: str) -> list[str]:
         """The command line of a git call, with memory windows capped so that large packs stay on disk."""
         settings = (
-            "core.packedGitWindowSize=8m",
-            "core.packedGitLimit=32m",
+            "core.packedGitWindowSize=32m",
+            "core.packedGitLimit=128m",
             "core.deltaBaseCacheLimit=24m",
         )
         options = [part for setting in settings for part in ("-c", setting)]

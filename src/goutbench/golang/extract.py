@@ -1,5 +1,6 @@
 """The Go in a model's reply, found by parsing it rather than by the first fence."""
 
+import re
 from dataclasses import dataclass
 from functools import lru_cache
 from itertools import pairwise
@@ -124,6 +125,9 @@ def _note_lost(block: Block, pieces: list[Segment], number: int, notes: list[Not
         notes.append(Note("block_skipped", block.info or first, "no Go declaration in it", number))
 
 
+_AFTER = re.compile(rb"\A[ \t]*;")  # the semicolon that ended what was cut out
+
+
 def _is_content(line: str) -> bool:
     return bool(line.strip()) and not line.startswith("//")
 
@@ -172,7 +176,7 @@ def _checked(code: str, block: Block, number: int, notes: list[Note]) -> GoFile 
     if spans:
         source = file.source
         for start, end in sorted(spans, reverse=True):
-            source = source[:start] + source[end:]
+            source = source[:start] + _AFTER.sub(b"", source[end:], count=1)
         file = _parsed(source.decode())
     return file if file.declarations or file.imports else None
 
