@@ -13,26 +13,14 @@ for just the paths that differ from the first. Where clocks are skewed, a commit
 paths that come late.
 """
 
-import secrets
-import subprocess
-import tempfile
-from collections.abc import Callable, Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass
 from datetime import datetime
 from heapq import heappop, heappush
-from types import TracebackType
 
-from goutbench.curate.git import Repository, complaint, read_environment, to_date
+from goutbench.curate.commits import Commit, CommitReader
+from goutbench.curate.git import Repository, to_date
 from goutbench.curate.objects import ObjectReader, TreeReader
-from goutbench.errors import SourceError
-
-_BLOCK = 2**16
-_ASKED_AT_MOST = 8192  # git keeps every commit that it has read in memory: then a new process goes on
-_DIFF = [
-    *("diff-tree", "--stdin", "-r", "--root", "--always", "--raw", "-z", "--no-abbrev", "--no-renames"),
-    *("--diff-merges=first-parent", "--ignore-submodules=none", "--no-ext-diff", "--no-textconv"),
-    "--format=%H:%T:%ct:%P",
-]
 
 
 @dataclass(frozen=True, slots=True)
@@ -46,15 +34,6 @@ class PathHistory:
     commit: str
     last: datetime
     first: datetime | None
-
-
-@dataclass(frozen=True, slots=True)
-class _Commit:
-    oid: bytes
-    tree: bytes
-    seconds: int
-    parents: list[bytes]
-    diff: bytes  # raw difference from the first parent, NUL-separated
 
 
 _Changes = dict[bytes, bytes | None]  # path → mode and hash on the new side; None where not known
@@ -78,9 +57,9 @@ def walk(
     if not wanted:
         return {}
     active = {revision.encode("ascii"): wanted.copy()}
-    with ObjectReader(repository) as objects, _CommitReader(repository) as commits:
+    with ObjectReader(repository) as objects, CommitReader(repository, revision) as commits:
         trees = TreeReader(objects, oid_bytes=len(revision) // 2)
-        queue: list[tuple[int, int, _Commit]] = []
+        queue: list[tuple[int, int, Commit]] = []
         arrived, seen = list(active), 0
         while arrived or queue:
             for commit in commits.read(arrived):
@@ -124,9 +103,7 @@ class _Replay:
         # a wanted path may once have been a folder: what changed below it changed it
         self._folder_mark = b".go/" if all(path.endswith(b".go") for path in wanted) else b"/"
 
-    def step(
-        self, commit: _Commit, here: set[bytes], trees: TreeReader
-    ) -> Iterator[tuple[bytes, set[bytes]]]:
+    def step(self, commit: Commit, here: set[bytes], trees: TreeReader) -> Iterator[tuple[bytes, set[bytes]]]:
         """Move the paths at a commit on: yields (parent, paths)."""
         if commit.oid in self._commits:
             here -= self._seen_twice(commit.oid, here & self._split)
@@ -170,7 +147,7 @@ class _Replay:
         self._again |= visits
         return {path for _, path in twice}
 
-    def _list(self, commit: _Commit, paths: set[bytes]) -> None:
+    def _list(self, commit: Commit, paths: set[bytes]) -> None:
         for path in paths:
             self._last.setdefault(path, (commit.oid, commit.seconds))
             self._first[path] = min(commit.seconds, self._first.get(path, commit.seconds))
@@ -196,7 +173,7 @@ def _folders(path: bytes) -> Iterator[bytes]:
 
 
 def _same(
-    commit: _Commit, parent: bytes, paths: set[bytes], changes: _Changes, trees: TreeReader
+    commit: Commit, parent: bytes, paths: set[bytes], changes: _Changes, trees: TreeReader
 ) -> set[bytes]:
     """The paths whose (mode, hash) in the commit is what this parent has."""
     root = bytes.fromhex(commit.tree.decode("ascii"))
@@ -216,71 +193,3 @@ def _same(
 def _new_side(status: bytes) -> tuple[int, bytes]:
     _, mode, _, oid, _ = status.split(b" ")
     return int(mode, 8), bytes.fromhex(oid.decode("ascii"))
-
-
-class _CommitReader:
-    """A `git diff-tree` process that is asked for commits. Use it as a context manager."""
-
-    def __init__(self, repository: Repository) -> None:
-        self._repository = repository
-        self._errors = tempfile.TemporaryFile()  # noqa: SIM115 - closed with the process
-        # git echoes a line that is no commit, and flushes: so it says that an answer is complete
-        self._end = b"end-%s\n" % secrets.token_hex(8).encode("ascii")
-        self._asked = 0
-        self._process = self._start()
-
-    def _start(self) -> subprocess.Popen[bytes]:
-        return subprocess.Popen(
-            self._repository.command(*_DIFF),
-            stdin=subprocess.PIPE,
-            stdout=subprocess.PIPE,
-            stderr=self._errors,
-            env=read_environment(),
-            bufsize=0,
-        )
-
-    def __enter__(self) -> "_CommitReader":
-        return self
-
-    def __exit__(
-        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
-    ) -> None:
-        self._process.kill()
-        self._process.communicate()
-        self._errors.close()
-
-    def read(self, oids: Sequence[bytes]) -> list[_Commit]:
-        """The commits with their differences. Raises SourceError where git cannot read one."""
-        return [self._read_one(oid) for oid in oids]
-
-    def _read_one(self, oid: bytes) -> _Commit:
-        self._asked += 1
-        if self._asked % _ASKED_AT_MOST == 0:
-            self._process.kill()
-            self._process.communicate()
-            self._process = self._start()
-        stdin, stdout = self._process.stdin, self._process.stdout
-        assert stdin is not None
-        assert stdout is not None
-        blocks = []
-        try:
-            stdin.write(b"%s\n%s" % (oid, self._end))
-            while block := stdout.read(_BLOCK):
-                blocks.append(block)
-                if block.endswith(self._end) or b"".join(blocks[-2:]).endswith(self._end):
-                    return _parse(b"".join(blocks)[: -len(self._end)])
-        except BrokenPipeError:
-            pass
-        self._process.wait()
-        self._errors.seek(0)
-        raise SourceError(
-            f"git cannot read the history at {oid.decode('ascii')}: {complaint(self._errors.read())}",
-            where=f"{self._repository.name} ({self._repository.git_dir})",
-            mend="check it with `git fsck`, or take a fresh clone",
-        )
-
-
-def _parse(record: bytes) -> _Commit:
-    head, _, diff = record.partition(b"\0")
-    oid, tree, seconds, parents = head.split(b":")
-    return _Commit(oid, tree, int(seconds or 0), parents.split(), diff.lstrip(b"\n"))
