@@ -177,13 +177,14 @@ def plot(results: Path, figure: Path) -> None:
             axis = axes[number][column]
             axis.plot([row[varied] for row in line], [row[measure] for row in line], "o-", color="#1f6f8b")
             axis.set_xlim(left=0)
-            axis.set_ylim(bottom=0)
             axis.grid(alpha=0.3)
-            axis.xaxis.set_major_formatter(lambda value, _: f"{value:,.0f}")
+            axis.xaxis.set_major_formatter(lambda value, _: f"{value / 1000:g}k")
             if column == 0:
                 axis.set_ylabel(label)
             if number == 1:
                 axis.set_xlabel(f"{varied} (with {whole[fixed]:,} {fixed})")
+    for row in axes:  # both share the scale, so it is set when both are drawn
+        row[0].set_ylim(0, 1.1 * max(max(axis.lines[0].get_ydata()) for axis in row))
     canvas.suptitle("goutbench curate on synthetic repositories")
     figure.parent.mkdir(parents=True, exist_ok=True)
     canvas.savefig(figure, metadata={"Date": None} if figure.suffix == ".svg" else None)
