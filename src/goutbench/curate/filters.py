@@ -59,7 +59,8 @@ def _state(content: Content, filters: Filters) -> str | None:
 
 
 def _path_not_utf8(content: Content, filters: Filters) -> str | None:
-    return None if _is_utf8(content.path) else "the path is not UTF-8"
+    at = _first_not_utf8(content.path)
+    return None if at is None else "the path is not UTF-8"
 
 
 def _excluded(content: Content, filters: Filters) -> str | None:
@@ -88,11 +89,8 @@ def _binary(content: Content, filters: Filters) -> str | None:
 
 
 def _not_utf8(content: Content, filters: Filters) -> str | None:
-    try:
-        content.data.decode("utf-8")
-    except UnicodeDecodeError as error:
-        return f"not UTF-8 at byte {error.start}"
-    return None
+    at = _first_not_utf8(content.data)
+    return None if at is None else f"not UTF-8 at byte {at}"
 
 
 def _no_package(content: Content, filters: Filters) -> str | None:
@@ -104,12 +102,12 @@ def _generated(content: Content, filters: Filters) -> str | None:
     return "its header says: Code generated … DO NOT EDIT." if drop else None
 
 
-def _is_utf8(data: bytes) -> bool:
+def _first_not_utf8(data: bytes) -> int | None:
     try:
         data.decode("utf-8")
-    except UnicodeDecodeError:
-        return False
-    return True
+    except UnicodeDecodeError as error:
+        return error.start
+    return None
 
 
 _CHECKS: dict[str, Callable[[Content, Filters], str | None]] = {

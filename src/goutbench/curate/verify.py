@@ -9,7 +9,7 @@ from typing import Any
 import yaml
 
 from goutbench import __version__, scale
-from goutbench.card import RepositorySummary, card_text
+from goutbench.card import RepositorySummary, card_text, data_file
 from goutbench.config import LockedRepository, load_lock
 from goutbench.croissant import croissant
 from goutbench.curate.compare import Difference, compare_rows
@@ -147,9 +147,9 @@ def _derived(
         yield from _check_export(dataset)
     if manifest.get("tools", {}).get("goutbench") != __version__:
         return  # another version may word these otherwise
-    if _card_parts(_text(dataset / CARD), summaries) != _card_parts(card_text(summaries), summaries):
+    if _card_parts(_text(dataset / CARD)) != _card_parts(card_text(summaries)):
         yield Difference(CARD, "", "", "is not the card that the rows give")
-    if all((dataset / f"{DATA}/{each.pin.name.replace('/', '__')}.parquet").is_file() for each in summaries):
+    if all((dataset / data_file(each)).is_file() for each in summaries):
         expected = json_text(croissant(dataset, summaries))
         if _text(dataset / CROISSANT) != expected:
             yield Difference(CROISSANT, "", "", "is not the metadata that the rows give")
@@ -166,7 +166,7 @@ def _check_export(dataset: Path) -> Iterator[Difference]:
         return  # the data files' own differences say why it cannot be compared
 
 
-def _card_parts(text: str, summaries: Sequence[RepositorySummary]) -> tuple[Any, str]:
+def _card_parts(text: str) -> tuple[Any, str]:
     """A card's settings and its text; configurations that later stages add do not count."""
     try:
         _, front, body = text.split("---\n", 2)
