@@ -300,8 +300,8 @@ class Execution:
     `rung` is the highest one reached of none, syntax, types, build, runs, pass, stable, covers, mutation.
     `reason` is a short word for why it went no further, `evidence` the words of the compiler or the test.
     Coverage counts statements of the focal file by the candidate's own tests, `covered` also where the run
-    failed. Seconds are CPU time inside the sandbox (the gate's are wall time): wall time says more of the
-    machine than of the test.
+    failed; `uncovered` are the blocks that no run reached, as "line.column-line.column". Seconds are CPU time
+    inside the sandbox (the gate's are wall time): wall time says more of the machine than of the test.
     """
 
     id: str
@@ -327,3 +327,4 @@ class Execution:
     siblings: str
     toolchain: str
     sandbox: str
+    uncovered: tuple[str, ...] = ()

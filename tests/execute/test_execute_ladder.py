@@ -1,6 +1,7 @@
 """Candidates on every rung of the ladder, through the library's call, with the real toolchain and sandbox."""
 
 import json
+import re
 import shutil
 import subprocess
 from collections.abc import Sequence
@@ -50,6 +51,8 @@ def test_reference_reaches_the_top(bench: Bench, subject: Subject) -> None:
     assert (record.status, record.rung, record.repeats) == ("PASSED", "mutation", 3)
     assert record.declared == record.passed == ("TestAdd", "TestClamp")
     assert (record.covered, record.statements) == (6, 13)
+    assert record.uncovered
+    assert all(re.fullmatch(r"\d+\.\d+-\d+\.\d+", span) for span in record.uncovered)
     mutation = record.mutation
     assert mutation is not None
     assert mutation.killed >= 8

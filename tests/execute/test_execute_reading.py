@@ -85,6 +85,8 @@ def test_profile_counts_statements_of_one_file() -> None:
     assert (coverage.statements, coverage.covered) == (4, 2)
     assert coverage.reaches((11, 1))
     assert not coverage.reaches((17, 1))
+    assert len(coverage.unreached) == 1
+    assert coverage.unreached[0].startswith("16.")
     assert coverage.reaches((1, 1))  # a declaration belongs to no block
 
 

@@ -24,6 +24,12 @@ class Coverage:
     def covered(self) -> int:
         return sum(count for (_, _, count), hit in self.blocks.items() if hit)
 
+    @property
+    def unreached(self) -> tuple[str, ...]:
+        """The blocks that no run reached, as "line.column-line.column", in the file's order."""
+        missed = sorted(span for span, hit in self.blocks.items() if not hit)
+        return tuple(f"{first[0]}.{first[1]}-{last[0]}.{last[1]}" for first, last, _ in missed)
+
     def reaches(self, position: Position) -> bool:
         """Whether code at `position` was run. Outside every block (a package-level declaration, a function's
         head) nothing is known, so it counts as reached."""

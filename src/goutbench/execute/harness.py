@@ -120,8 +120,8 @@ def _with_run(record: Execution, verdict: Verdict) -> Execution:
         record,
         status=verdict.status, rung=rung, reason=verdict.reason, evidence=verdict.evidence,
         passed=output.passed, failed=(*output.failed, *output.unfinished), skipped=output.skipped,
-        statements=verdict.coverage.statements, covered=verdict.coverage.covered, repeats=1,
-        run_seconds=verdict.cpu_seconds,
+        statements=verdict.coverage.statements, covered=verdict.coverage.covered,
+        uncovered=verdict.coverage.unreached, repeats=1, run_seconds=verdict.cpu_seconds,
     )  # fmt: skip
 
 
@@ -151,7 +151,7 @@ def _fallen(
     whole = merge(parts)
     return replace(
         record, run_seconds=seconds, passed=tuple(name for name in tests if name in passed),
-        statements=whole.statements, covered=whole.covered,
+        statements=whole.statements, covered=whole.covered, uncovered=whole.unreached,
     )  # fmt: skip
 
 

@@ -12,7 +12,7 @@ from goutbench.records import Execution, Mutation
 
 JOURNAL = "executions.jsonl"
 TABLE = "executions.parquet"
-_TUPLES = {"declared", "passed", "failed", "skipped", "flaky"}
+_TUPLES = {"declared", "passed", "failed", "skipped", "flaky", "uncovered"}
 
 
 def load(folder: Path) -> dict[str, Execution]:
