@@ -289,6 +289,7 @@ class Mutation:
     reason: str = ""  # why there is no score: the words of the mutator or the harness
     verdicts: tuple[str, ...] = ()  # "12 killed conditional-boundary TestX", one line for each mutant
     seconds: float = 0.0  # CPU seconds of the mutants' runs
+    survivors: tuple[str, ...] = ()  # "34.7 conditional-boundary: a < b → a <= b", one for each that lived
 
 
 @dataclass(frozen=True, slots=True)

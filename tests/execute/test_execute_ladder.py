@@ -57,6 +57,7 @@ def test_reference_reaches_the_top(bench: Bench, subject: Subject) -> None:
     assert mutation is not None
     assert mutation.killed >= 8
     assert mutation.not_covered >= 12
+    assert len(mutation.survivors) == mutation.lived
     assert mutation.total == mutation.killed + mutation.lived + mutation.not_covered + mutation.timed_out
     assert mutation.score == mutation.killed / mutation.total
 

@@ -57,7 +57,8 @@ def decode(row: dict[str, Any]) -> Execution:
     """The record of a journal line."""
     mutation = row["mutation"]
     if mutation is not None:
-        row["mutation"] = Mutation(**{**mutation, "verdicts": tuple(mutation["verdicts"])})
+        lists = {name: tuple(mutation[name]) for name in ("verdicts", "survivors")}
+        row["mutation"] = Mutation(**{**mutation, **lists})
     for name in _TUPLES:
         row[name] = tuple(row[name])
     return Execution(**row)

@@ -26,6 +26,7 @@ DECOYS = 3
 _FAILED = re.compile(r"--- FAIL: (\S+)")
 _RUNAWAY = ("out of memory", "cannot allocate memory", "goroutine stack exceeds")
 _DATA = 768 * MIB
+_WORDS = 60
 
 
 @dataclass(frozen=True, slots=True)
@@ -148,7 +149,14 @@ def _summary(plan: MutationPlan, verdicts: Sequence[MutantVerdict], seconds: flo
         high=high,
         verdicts=tuple(f"{v.mutant.id} {v.verdict} {v.mutant.operator} {v.by}".rstrip() for v in verdicts),
         seconds=seconds,
+        survivors=tuple(_words(v.mutant) for v in verdicts if v.verdict == "lived"),
     )
+
+
+def _words(mutant: Mutant) -> str:
+    """A mutant in one line: where it is, and what became of what."""
+    before, after = (" ".join(text.split())[:_WORDS] for text in (mutant.original, mutant.replacement))
+    return f"{mutant.line}.{mutant.column} {mutant.operator}: {before} → {after or 'nothing'}"
 
 
 def _interval(
