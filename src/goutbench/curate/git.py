@@ -39,9 +39,12 @@ class Repository:
     owned: bool = False  # a clone of ours, which may be added to; a user's repository is only read
 
     def command(self, *arguments: str) -> list[str]:
-        """The command line of a git call, with memory windows capped so that large packs stay on disk."""
+        """The command line of a git call, with memory windows capped so that large packs stay on disk.
+
+        Small windows: a walk jumps about in a pack, and the limit on all windows together is met later.
+        """
         settings = (
-            "core.packedGitWindowSize=32m",
+            "core.packedGitWindowSize=4m",
             "core.packedGitLimit=128m",
             "core.deltaBaseCacheLimit=24m",
         )
