@@ -8,7 +8,8 @@ gitpython: the walk for all files of pairs, against `iter_commits(revision, path
 for each file. all-files: the walk for every `.go` file, against `git log -1 --format=%H` for each.
 objects: the walk against `git cat-file --batch` fed with every commit that the walk looks at and every
 tree that it has to compare: root trees, and below them the trees that differ from a parent's on the way
-to a wanted path.
+to a wanted path. Once with the whole list at hand, and once id by id, each answer read before the next
+question: no walk knows the list beforehand, since each object says which one is needed next.
 
 With --sample N a seeded sample of N files a repository is asked of the slow way, and its time
 multiplied by (files ÷ N). The walk always answers all files; its time is the median of three runs.
@@ -126,27 +127,43 @@ def median(work: Callable[[], object], repeat: int) -> Spent:
 
 
 def against_objects(given: argparse.Namespace) -> None:
-    head = ("repository", "asked for", "objects", "cat-file --batch, s CPU", "walk, s CPU", "ratio")
+    head = (
+        "repository",
+        "asked for",
+        "objects",
+        "cat-file, list at hand, s CPU",
+        "cat-file, id by id, s CPU",
+    )
+    head = (*head, "walk, s CPU", "ratio to the first", "ratio to the second")
     rows: list[Row] = []
     for first_dates in (False, True):
         question = "last commits and first dates" if first_dates else "last commits"
-        total, total_read, total_walk = 0, Spent(0, 0), Spent(0, 0)
+        total, totals = 0, [Spent(0, 0)] * 3
         for known in chosen(given):
             repository = opened(known, given.mirror)
             paths = pair_paths(files_at(repository, known.commit))
             objects = compared_objects(repository, known, paths, first_dates=first_dates)
             read = median(lambda: cat(repository, objects), given.repeat)  # noqa: B023
+            singly = median(lambda: cat_singly(repository, objects), given.repeat)  # noqa: B023
             walked = timed_walk(repository, known.commit, paths, given.repeat, first_dates=first_dates)
-            total, total_read, total_walk = total + len(objects), total_read + read, total_walk + walked
-            rows.append(_objects_row(known.name, question, len(objects), read, walked))
+            parts = (read, singly, walked)
+            total, totals = total + len(objects), [old + new for old, new in zip(totals, parts, strict=True)]
+            rows.append(_objects_row(known.name, question, len(objects), *parts))
             print("|", " | ".join(map(str, rows[-1])), "|", flush=True)
-        rows.append(_objects_row("all", question, total, total_read, total_walk))
+        rows.append(_objects_row("all", question, total, *totals))
     print_table(head, rows)
 
 
-def _objects_row(name: str, question: str, objects: int, read: Spent, walked: Spent) -> Row:
-    ratio = f"{walked.cpu / read.cpu:.2f}"
-    return (name, question, objects, f"{read.cpu:.2f}", f"{walked.cpu:.2f}", ratio)
+def _objects_row(name: str, question: str, objects: int, read: Spent, singly: Spent, walked: Spent) -> Row:
+    seconds = (f"{spent.cpu:.2f}" for spent in (read, singly, walked))
+    return (
+        name,
+        question,
+        objects,
+        *seconds,
+        f"{walked.cpu / read.cpu:.2f}",
+        f"{walked.cpu / singly.cpu:.2f}",
+    )
 
 
 def cat(repository: Repository, objects: Sequence[str]) -> None:
@@ -156,6 +173,26 @@ def cat(repository: Repository, objects: Sequence[str]) -> None:
         asked.seek(0)
         command = ["git", "--git-dir", str(repository.git_dir), "cat-file", "--batch"]
         subprocess.run(command, stdin=asked, stdout=subprocess.DEVNULL, check=True, env=read_environment())
+
+
+def cat_singly(repository: Repository, objects: Sequence[str]) -> None:
+    """Read objects one after the other, each asked for when the last one has been read."""
+    command = ["git", "--git-dir", str(repository.git_dir), "cat-file", "--batch"]
+    with subprocess.Popen(
+        command,
+        stdin=subprocess.PIPE,
+        stdout=subprocess.PIPE,
+        stderr=subprocess.DEVNULL,
+        env=read_environment(),
+    ) as process:
+        asked, answers = process.stdin, process.stdout
+        assert asked is not None
+        assert answers is not None
+        for oid in objects:
+            asked.write(oid.encode() + b"\n")
+            asked.flush()
+            answers.read(int(answers.readline().split()[2]) + 1)
+        asked.close()
 
 
 def compared_objects(
