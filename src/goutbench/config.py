@@ -182,6 +182,11 @@ class _Dumper(yaml.SafeDumper):
 _Dumper.add_representer(tuple, lambda dumper, value: dumper.represent_list(value))
 
 
+def load_yaml(path: Path, model: type[Model]) -> Model:
+    """Read a YAML file as any model derived from `Strict`. Raises ConfigError with file, line and mend."""
+    return _load(path, model)
+
+
 def _load(path: Path, model: type[Model]) -> Model:
     try:
         text = path.read_bytes().decode("utf-8")
