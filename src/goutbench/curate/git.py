@@ -44,8 +44,8 @@ class Repository:
         Small windows: a walk jumps about in a pack, and the limit on all windows together is met later.
         """
         settings = (
-            "core.packedGitWindowSize=4m",
-            "core.packedGitLimit=128m",
+            "core.packedGitWindowSize=1m",
+            "core.packedGitLimit=24m",
             "core.deltaBaseCacheLimit=24m",
         )
         options = [part for setting in settings for part in ("-c", setting)]
