@@ -1,0 +1,290 @@
+"""Statistics of comparing models: pure functions of counts and arrays, no input or output.
+
+Intervals are two-sided, 95% unless told otherwise. Randomised ones take a seed, so that equal input gives
+equal output. Everything about two models is paired: the same items, in the same order.
+"""
+
+import math
+from collections.abc import Hashable, Mapping, Sequence
+from typing import NamedTuple
+
+import numpy as np
+from numpy.typing import ArrayLike, NDArray
+
+RESAMPLES = 10_000
+_BATCH = 1_000
+
+
+class Interval(NamedTuple):
+    """The ends of an interval."""
+
+    low: float
+    high: float
+
+
+class Estimate(NamedTuple):
+    """A value with its interval."""
+
+    value: float
+    low: float
+    high: float
+
+
+# ── rates ─────────────────────────────────────────────────────────────────────────────────────────
+
+
+def wilson(successes: int, of: int, level: float = 0.95) -> Interval:
+    """Wilson's score interval of a rate (Wilson 1927), without continuity correction.
+
+    Raises ValueError unless 0 ≤ successes ≤ of and of > 0.
+    """
+    _check_counts(successes, of)
+    from scipy.special import ndtri
+
+    z = float(ndtri((1 + level) / 2))
+    rate = successes / of
+    centre = (rate + z * z / (2 * of)) / (1 + z * z / of)
+    half = z / (1 + z * z / of) * math.sqrt(rate * (1 - rate) / of + z * z / (4 * of * of))
+    low = 0.0 if successes == 0 else max(0.0, centre - half)
+    return Interval(low, 1.0 if successes == of else min(1.0, centre + half))
+
+
+def exact(successes: int, of: int, level: float = 0.95) -> Interval:
+    """The exact interval of a rate (Clopper and Pearson 1934): it covers at least `level`, often more."""
+    _check_counts(successes, of)
+    from scipy.special import betaincinv
+
+    tail = (1 - level) / 2
+    low = float(betaincinv(successes, of - successes + 1, tail)) if successes else 0.0
+    high = float(betaincinv(successes + 1, of - successes, 1 - tail)) if successes < of else 1.0
+    return Interval(low, high)
+
+
+def _check_counts(successes: int, of: int) -> None:
+    if of <= 0 or not 0 <= successes <= of:
+        raise ValueError(f"no rate: {successes} of {of}")
+
+
+def pass_at_k(samples: int, passing: int, k: int) -> float:
+    """The unbiased estimate of pass@k of one item: 1 - C(n-c, k) / C(n, k) (Chen et al. 2021, equation 1).
+
+    Raises ValueError unless 0 ≤ passing ≤ samples and 1 ≤ k ≤ samples.
+    """
+    if not 0 <= passing <= samples or not 1 <= k <= samples:
+        raise ValueError(f"no pass@{k} of {passing} passing among {samples} samples")
+    return 1 - math.comb(samples - passing, k) / math.comb(samples, k)
+
+
+# ── over repositories ─────────────────────────────────────────────────────────────────────────────
+
+
+def cluster_bootstrap(
+    values: ArrayLike,
+    clusters: Sequence[Hashable],
+    *,
+    seed: int = 0,
+    resamples: int = RESAMPLES,
+    level: float = 0.95,
+) -> Estimate:
+    """The mean of `values` (n,) with an interval that takes whole clusters (repositories) as the unit.
+
+    Symmetric bootstrap-t (Efron and Tibshirani 1993, section 12.5; Hall 1988) of a ratio of cluster sums:
+    clusters are drawn with replacement, and each resample's distance from the mean is measured in its own
+    standard error. With the 7 to 10 clusters that we have, percentiles of plain
+    resampled means are much too narrow (benchmarks/bench_intervals.py). The interval ends at the smallest and
+    largest possible value when all values lie between 0 and 1, or between -1 and 1. With fewer than three
+    clusters, or without any spread among them, nothing can be said: the interval is everything.
+    Raises ValueError for no values, or for unequal lengths.
+    """
+    sums, counts = _by_cluster(values, clusters)
+    mean = float(sums.sum() / counts.sum())
+    lowest, highest = _bounds(np.asarray(values, dtype=float))
+    error = float(_ratio_errors(sums[None], counts[None])[0])
+    if len(sums) < 3 or error == 0:
+        return Estimate(mean, lowest, highest)
+    distances = _distances(sums, counts, mean, resamples, np.random.default_rng(seed))
+    reach = float(np.quantile(np.abs(distances), level)) * error
+    return Estimate(mean, max(lowest, mean - reach), min(highest, mean + reach))
+
+
+def _by_cluster(
+    values: ArrayLike, clusters: Sequence[Hashable]
+) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
+    array = np.asarray(values, dtype=float)
+    if array.ndim != 1 or len(array) != len(clusters) or not len(array):
+        raise ValueError(f"{array.shape} values for {len(clusters)} clusters")
+    numbers = {name: number for number, name in enumerate(dict.fromkeys(clusters))}
+    labels = np.array([numbers[name] for name in clusters])
+    return np.bincount(labels, array).astype(float), np.bincount(labels).astype(float)
+
+
+def _bounds(values: NDArray[np.float64]) -> tuple[float, float]:
+    low, high = float(values.min()), float(values.max())
+    if low >= 0 and high <= 1:
+        return 0.0, 1.0
+    return (-1.0, 1.0) if low >= -1 and high <= 1 else (-math.inf, math.inf)
+
+
+def _ratio_errors(sums: NDArray[np.float64], counts: NDArray[np.float64]) -> NDArray[np.float64]:
+    """Standard errors of ratios of sums, (resamples, clusters) → (resamples,).
+
+    Each cluster's residual is divided by the share that the others have (as in the jackknife, and in CR3 of
+    Bell and McCaffrey 2002): a cluster that dominates the mean hides its own deviation otherwise.
+    """
+    clusters, whole = sums.shape[1], counts.sum(axis=1)[:, None]
+    ratios = sums.sum(axis=1)[:, None] / whole
+    others = np.maximum(1 - counts / whole, 1e-9)
+    residuals = (sums - ratios * counts) / others
+    variance = (clusters - 1) / clusters * (residuals**2).sum(axis=1)
+    return np.asarray(np.sqrt(variance) / whole[:, 0])
+
+
+def _distances(
+    sums: NDArray[np.float64],
+    counts: NDArray[np.float64],
+    mean: float,
+    resamples: int,
+    random: np.random.Generator,
+) -> NDArray[np.float64]:
+    """Studentised distances of the resampled means; resamples without any spread are drawn again."""
+    found: list[NDArray[np.float64]] = []
+    have = 0
+    while have < resamples:
+        drawn = random.integers(len(sums), size=(_BATCH, len(sums)))
+        some, many = sums[drawn], counts[drawn]
+        errors = _ratio_errors(some, many)
+        usable = errors > 1e-12
+        distances = (some.sum(axis=1) / many.sum(axis=1) - mean)[usable] / errors[usable]
+        found.append(distances)
+        have += len(distances)
+    return np.concatenate(found)[:resamples]
+
+
+# ── two models on the same items ──────────────────────────────────────────────────────────────────
+
+
+def sign_test(better: int, worse: int) -> float:
+    """Two-sided p of the exact sign test, ties left out; on paired outcomes it is McNemar's exact test."""
+    if better < 0 or worse < 0:
+        raise ValueError(f"negative counts: {better}, {worse}")
+    if better + worse == 0:
+        return 1.0
+    from scipy.stats import binomtest
+
+    return float(binomtest(better, better + worse).pvalue)
+
+
+def mcnemar(first: ArrayLike, second: ArrayLike) -> float:
+    """Two-sided p of McNemar's exact test on two arrays (n,) of successes of the same items."""
+    one, two = np.asarray(first, dtype=bool), np.asarray(second, dtype=bool)
+    if one.shape != two.shape:
+        raise ValueError(f"unequal lengths: {one.shape} and {two.shape}")
+    return sign_test(int((two & ~one).sum()), int((one & ~two).sum()))
+
+
+def holm(p_values: Sequence[float]) -> list[float]:
+    """Holm's step-down adjusted p values (Holm 1979), in the order given."""
+    order = sorted(range(len(p_values)), key=lambda at: p_values[at])
+    adjusted, largest = [0.0] * len(p_values), 0.0
+    for rank, at in enumerate(order):
+        largest = max(largest, min(1.0, (len(p_values) - rank) * p_values[at]))
+        adjusted[at] = largest
+    return adjusted
+
+
+def permutation_test(differences: ArrayLike, *, seed: int = 0, resamples: int = RESAMPLES) -> float:
+    """Two-sided p that the mean of paired differences (n,) is zero, by flipping their signs.
+
+    All sign patterns where there are at most `resamples` of them, else as many random ones, the observed one
+    counted among them (Phipson and Smyth 2010), so that p is never 0.
+    """
+    array = np.asarray(differences, dtype=float)
+    array = array[array != 0]
+    if not len(array):
+        return 1.0
+    observed = abs(array.sum()) - 1e-9 * np.abs(array).sum()
+    if 2 ** len(array) <= resamples:
+        patterns = (np.arange(2 ** len(array))[:, None] >> np.arange(len(array))) & 1
+        return float((np.abs((1 - 2 * patterns) @ array) >= observed).mean())
+    random, extreme = np.random.default_rng(seed), 0
+    for start in range(0, resamples, _BATCH):
+        signs = random.integers(2, size=(min(_BATCH, resamples - start), len(array))) * 2 - 1
+        extreme += int((np.abs(signs @ array) >= observed).sum())
+    return (extreme + 1) / (resamples + 1)
+
+
+def items_needed(better: float, worse: float, *, power: float = 0.8, level: float = 0.95) -> int | None:
+    """How many items a paired comparison needs to see this difference (Connor 1987).
+
+    `better` and `worse` are the shares of items that only the second, or only the first model passes. None
+    where there is no difference to see.
+    """
+    from scipy.special import ndtri
+
+    difference, discordant = abs(better - worse), better + worse
+    if difference == 0:
+        return None
+    alpha, beta = float(ndtri((1 + level) / 2)), float(ndtri(power))
+    spread = alpha * math.sqrt(discordant) + beta * math.sqrt(max(discordant - difference**2, 0.0))
+    return math.ceil((spread / difference) ** 2)
+
+
+# ── judges ────────────────────────────────────────────────────────────────────────────────────────
+
+
+def adjusted_win_rate(outcomes: Sequence[str]) -> float:
+    """(win + ½ tie) ÷ all: flips and errors stay in the denominator."""
+    if not outcomes:
+        raise ValueError("no outcomes")
+    return (outcomes.count("win") + outcomes.count("tie") / 2) / len(outcomes)
+
+
+def cohen_kappa(first: Sequence[Hashable], second: Sequence[Hashable]) -> float:
+    """Cohen's κ of two raters of the same items (Cohen 1960); 1 where both always say one and the same."""
+    if len(first) != len(second) or not first:
+        raise ValueError(f"{len(first)} and {len(second)} ratings")
+    count = len(first)
+    agreed = sum(one == two for one, two in zip(first, second, strict=True)) / count
+    chance = sum(first.count(label) * second.count(label) for label in set(first)) / count**2
+    return 1.0 if chance == 1 else (agreed - chance) / (1 - chance)
+
+
+def krippendorff_alpha(ratings: Sequence[Mapping[Hashable, Hashable] | Sequence[Hashable]]) -> float:
+    """Krippendorff's α for nominal labels, with missing ratings (Krippendorff 2011).
+
+    `ratings` holds for each item the labels that it was given (a mapping of rater → label, or labels). Items
+    with fewer than two labels say nothing. NaN where no item has two.
+    """
+    items = [list(item.values() if isinstance(item, Mapping) else item) for item in ratings]
+    items = [labels for labels in items if len(labels) > 1]
+    totals: dict[Hashable, float] = {}
+    observed = 0.0
+    for labels in items:
+        for label in labels:
+            totals[label] = totals.get(label, 0.0) + 1
+            observed += sum(label != other for other in labels) / (len(labels) - 1)
+    count = sum(totals.values())
+    expected = sum(number * (count - number) for number in totals.values()) / (count - 1) if count else 0.0
+    if not count:
+        return math.nan
+    return 1.0 if expected == 0 else 1 - observed / expected
+
+
+def length_controlled(wins: ArrayLike, length_ratio: ArrayLike) -> float:
+    """The win rate at equal length: a logistic regression of wins (n,) in [0, 1] on the tanh of the logarithm
+    of the ratio of lengths (n,), read off at 0 (the idea of Dubois et al. 2024, with that one covariate).
+
+    A ridge of 1 on the slope keeps it finite where length alone decides.
+    """
+    won, ratio = np.asarray(wins, dtype=float), np.tanh(np.asarray(length_ratio, dtype=float))
+    if won.shape != ratio.shape or not len(won):
+        raise ValueError(f"{won.shape} wins, {ratio.shape} lengths")
+    from scipy.optimize import minimize
+    from scipy.special import expit
+
+    def loss(point: NDArray[np.float64]) -> float:
+        line = point[0] + point[1] * ratio
+        fit = np.logaddexp(0, line) - won * line
+        return float(fit.sum() + 0.5 * point[1] ** 2 + 1e-6 * point[0] ** 2)
+
+    return float(expit(minimize(loss, np.zeros(2), method="BFGS").x[0]))
