@@ -219,6 +219,53 @@ class Chunk:
     tests: tuple[Exercise, ...] = ()
 
 
+# ── generate ──────────────────────────────────────────────────────────────────────────────────────
+
+
+@dataclass(frozen=True, slots=True)
+class Prompt:
+    """What a model is asked for one chunk. `focal` are the functions to test; empty: all of the file.
+
+    `template` is the template's name, `template_hash` the SHA-256 of its text; `messages` are (role, content).
+    `tokens` counts all contents by the counter of the run.
+    """
+
+    id: str
+    pair_id: str
+    chunk_id: str
+    focal: tuple[str, ...]
+    template: str
+    template_hash: str
+    messages: tuple[tuple[str, str], ...]
+    tokens: int
+
+
+@dataclass(frozen=True, slots=True)
+class Completion:
+    """A model's raw reply to a prompt, or why there is none.
+
+    `round` is 0 for the first answer, else the number of the repair. `error` is empty, "context-overflow"
+    (known before the call), "truncated" (the reply met the token limit and is kept) or "model-error" with
+    the words in `detail`. Tokens are those the provider reported, seconds the wall time of the call, `cost`
+    in the price file's unit, None without one.
+    """
+
+    id: str
+    prompt_id: str
+    pair_id: str
+    model: str
+    sample: int
+    round: int
+    text: str
+    stop: str
+    error: str
+    detail: str
+    input_tokens: int
+    output_tokens: int
+    seconds: float
+    cost: float | None
+
+
 # ── assemble ──────────────────────────────────────────────────────────────────────────────────────
 
 
@@ -251,7 +298,11 @@ class Assembly:
 
 @dataclass(frozen=True, slots=True)
 class Candidate:
-    """A test file to be run against a pair's focal file; the reference test is one with model "reference"."""
+    """A test file to be run against a pair's focal file; the reference test is one with model "reference".
+
+    `focal` are the functions that it was asked to test, by key; empty: the whole file. `round` is 0 for a
+    first answer, else the number of the repair.
+    """
 
     id: str
     pair_id: str
@@ -261,6 +312,9 @@ class Candidate:
     package: str | None
     mode: str  # "append" | "merge" | "llm" | "reference"
     notes: tuple[Note, ...]
+    focal: tuple[str, ...] = ()
+    sample: int = 0
+    round: int = 0
 
 
 # ── execute ───────────────────────────────────────────────────────────────────────────────────────
@@ -329,3 +383,53 @@ class Execution:
     toolchain: str
     sandbox: str
     uncovered: tuple[str, ...] = ()
+
+
+# ── judge ─────────────────────────────────────────────────────────────────────────────────────────
+
+
+@dataclass(frozen=True, slots=True)
+class Verdict:
+    """One judge's word on one match in one order.
+
+    `order` is "ab" or "ba": which candidate was shown first. `choice` is "a", "b" or "tie", always by
+    candidate and never by place; empty where there is none, and then `error` is "context-overflow",
+    "model-error", "unreadable" (with the raw reply kept) or "injected". Scores are those of the paper's mode.
+    """
+
+    id: str
+    match_id: str
+    judge: str
+    order: str
+    prompt_hash: str
+    choice: str
+    score_a: float | None
+    score_b: float | None
+    rationale: str
+    reply: str
+    error: str
+    input_tokens: int
+    output_tokens: int
+    seconds: float
+
+
+@dataclass(frozen=True, slots=True)
+class Match:
+    """Two candidates for the same item before one judge (or a panel of them), seen from `model_b`.
+
+    `outcome` is "win" (b is better), "loss", "tie", "flip" (the orders contradict each other) or "error".
+    """
+
+    id: str
+    pair_id: str
+    repository: str
+    focal: tuple[str, ...]
+    sample: int
+    model_a: str
+    model_b: str
+    candidate_a: str
+    candidate_b: str
+    judge: str
+    mode: str  # "paper" | "both-orders" | "panel"
+    outcome: str
+    reason: str

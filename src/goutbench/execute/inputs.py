@@ -114,7 +114,8 @@ def _candidate(row: dict[str, Any], where: str) -> Candidate:
         return made
     return Candidate(
         str(given), made.pair_id, made.model, tuple(row.get("completion_ids") or ()), made.code,
-        row.get("package"), made.mode, (),
+        row.get("package"), made.mode, (), tuple(row.get("focal") or ()), int(row.get("sample") or 0),
+        int(row.get("round") or 0),
     )  # fmt: skip
 
 
