@@ -226,7 +226,7 @@ class Chunk:
 class Prompt:
     """What a model is asked for one chunk. `focal` are the functions to test; empty: all of the file.
 
-    `template` is the template's name, `template_hash` the SHA-256 of its text; `messages` are (role, content).
+    `template` is the name of the template, `template_hash` the SHA-256 of it; `messages` are (role, content).
     `tokens` counts all contents by the counter of the run.
     """
 
