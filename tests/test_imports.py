@@ -11,7 +11,7 @@ PACKAGE = Path(goutbench.__file__).parent
 BASE = {"records", "errors"}
 MIDDLE = {"store", "config", "golang", "metrics", "scale", "card", "croissant", "console"}
 SHARED = {"chunk", "dedup", "prompt", "templates"}
-TOP = {"cli", "__main__", "__init__"}
+TOP = {"cli", "__main__", "__init__", "_registry"}
 
 
 def units() -> dict[str, list[Path]]:

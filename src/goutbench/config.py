@@ -135,6 +135,13 @@ class Lock(Strict):
         return self
 
 
+class Price(Strict):
+    """What a million tokens cost, in any one unit: the file of `generate --price`."""
+
+    input: float = Field(ge=0)
+    output: float = Field(ge=0)
+
+
 def load_curate_config(path: Path) -> CurateConfig:
     """Read a `repos.yaml`. Raises ConfigError with file, line and mend."""
     return _load(path, CurateConfig)

@@ -118,6 +118,15 @@ def read_table(path: Path, columns: list[str] | None = None) -> "pa.Table":
         raise DatasetError(f"unreadable: {first}", where=str(path), mend="curate it again") from None
 
 
+def write_rows(path: Path, rows: Sequence[Mapping[str, Any]]) -> None:
+    """Write dictionaries as Parquet, nested values included, whole or not at all. Raises StorageError."""
+    import pyarrow as pa
+    import pyarrow.parquet as pq
+
+    with whole_file(path) as partial:
+        pq.write_table(pa.Table.from_pylist(list(rows)), partial, compression="zstd")
+
+
 def read_schema(path: Path) -> "pa.Schema":
     """The Arrow schema of a Parquet file. Raises DatasetError where it cannot be read."""
     import pyarrow as pa

@@ -16,10 +16,11 @@ from goutbench.execute.inputs import (
     read_sources,
     reference_candidates,
 )
-from goutbench.execute.journal import TABLE, reference_row, write_rows, write_table
+from goutbench.execute.journal import TABLE, reference_row, write_table
 from goutbench.execute.options import Options
 from goutbench.execute.show import showing
 from goutbench.records import Execution
+from goutbench.store import write_rows
 
 
 def run_stage(

@@ -9,6 +9,7 @@ from typing import IO, Any
 
 from goutbench.errors import StorageError
 from goutbench.records import Execution, Mutation
+from goutbench.store import write_rows
 
 JOURNAL = "executions.jsonl"
 TABLE = "executions.parquet"
@@ -68,20 +69,6 @@ def write_table(path: Path, records: Iterable[Execution]) -> None:
     """One Parquet row for each record, sorted, the mutation's fields as `mutation_*` columns."""
     ordered = sorted(records, key=lambda record: (record.pair_id, record.model, record.candidate_id))
     write_rows(path, [_flat(record) for record in ordered])
-
-
-def write_rows(path: Path, rows: list[dict[str, Any]]) -> None:
-    """Write a Parquet file whole or not at all. Raises StorageError."""
-    import pyarrow as pa
-    import pyarrow.parquet as pq
-
-    try:
-        path.parent.mkdir(parents=True, exist_ok=True)
-        draft = path.with_name(f".{path.name}.{os.getpid()}")
-        pq.write_table(pa.Table.from_pylist(rows), draft, compression="zstd")
-        draft.replace(path)
-    except OSError as error:
-        raise StorageError(f"cannot write: {error}", where=str(path), mend="give another --out") from error
 
 
 def reference_row(record: Execution) -> dict[str, Any]:

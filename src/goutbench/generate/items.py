@@ -1,0 +1,121 @@
+"""From a dataset to prompts: which pairs, which chunks, which examples."""
+
+import random
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+from goutbench.chunk import TokenCounter, chunk_file, function_chunks, token_counter
+from goutbench.errors import ConfigError
+from goutbench.generate.options import Options
+from goutbench.prompt import Example, build_prompt
+from goutbench.records import Chunk, Pair, Prompt
+from goutbench.store import read_pairs, read_table
+
+UNITS = ("file", "function")
+
+
+@dataclass(frozen=True, slots=True)
+class Item:
+    """One thing to be tested: a pair, the functions (none: the whole file), and a prompt for each chunk."""
+
+    pair: Pair
+    focal: tuple[str, ...]
+    prompts: tuple[Prompt, ...]
+
+
+def read_items(dataset: Path, options: Options) -> list[Item]:
+    """The items of a run, in the dataset's order. Raises ConfigError for options that name nothing."""
+    if options.unit not in UNITS:
+        raise ConfigError(f"no unit {options.unit!r}", where="--unit", mend=f"one of: {', '.join(UNITS)}")
+    pairs = list(read_pairs(dataset))
+    assigned = _assigned(dataset, options.split)
+    part = options.split.partition(":")[2]
+    chosen = [pair for pair in pairs if not assigned or assigned.get(pair.id, ("", ""))[0] == part]
+    unknown = set(options.only) - {pair.id for pair in pairs}
+    if unknown:
+        raise ConfigError(f"no pair {min(unknown)!r} in the dataset", where="--only")
+    if options.only:
+        chosen = [pair for pair in chosen if pair.id in set(options.only)]
+    counter = token_counter(options.tokenizer)
+    train = [pair for pair in pairs if assigned.get(pair.id, ("", ""))[0] == "train"]
+    pool = _Pool(train, {key: group for key, (_, group) in assigned.items()}, options, counter)
+    found = [item for pair in chosen for item in _items(pair, pool, options, counter)]
+    if not found:
+        raise ConfigError(
+            "no pair is left to write tests for", where=str(dataset), mend="see --split, --only"
+        )
+    if options.limit and len(found) > options.limit:
+        kept = sorted(random.Random(options.seed).sample(range(len(found)), options.limit))
+        found = [found[at] for at in kept]
+    return found
+
+
+def _assigned(dataset: Path, split: str) -> dict[str, tuple[str, str]]:
+    """Pair id → its split and group in the scheme that is asked for."""
+    if not split:
+        return {}
+    scheme, _, part = split.partition(":")
+    path = dataset / "splits" / f"{scheme}.parquet"
+    if not path.is_file() or not part:
+        raise ConfigError(
+            f"no split {split!r}", where=str(path), mend="run `goutbench split`, and say SCHEME:SPLIT"
+        )
+    rows = read_table(path).to_pylist()
+    if part not in {row["split"] for row in rows}:
+        raise ConfigError(f"the scheme {scheme!r} has no split {part!r}", where=str(path))
+    return {row["pair_id"]: (row["split"], row["group"]) for row in rows}
+
+
+def _items(pair: Pair, pool: "_Pool", options: Options, counter: TokenCounter) -> Iterator[Item]:
+    source = pair.code.encode("utf-8", "surrogateescape")
+    examples = pool.examples_for(pair)
+    if options.unit == "file":
+        chunks = chunk_file(source, budget=options.budget, counter=counter, pair_id=pair.id)
+        yield Item(pair, (), tuple(build_prompt(pair, c, examples=examples, counter=counter) for c in chunks))
+        return
+    for chunk in _functions(pair, options, counter):
+        prompt = build_prompt(pair, chunk, examples=examples, counter=counter)
+        yield Item(pair, chunk.focal, (prompt,))
+
+
+def _functions(pair: Pair, options: Options, counter: TokenCounter) -> list[Chunk]:
+    """The functions of a file that its reference test exercises: for the others there is no yardstick."""
+    source, test = (text.encode("utf-8", "surrogateescape") for text in (pair.code, pair.test))
+    chunks = function_chunks(source, tests=test, budget=options.budget, counter=counter, pair_id=pair.id)
+    return [chunk for chunk in chunks if chunk.tests and not chunk.over_budget]
+
+
+class _Pool:
+    """In-context examples, of the training split alone, of the same repository where it has any."""
+
+    def __init__(
+        self, train: Sequence[Pair], groups: dict[str, str], options: Options, counter: TokenCounter
+    ) -> None:
+        self._groups, self._options, self._counter = groups, options, counter
+        self._by_repository: dict[str, list[Pair]] = {}
+        self._all = sorted(train, key=lambda pair: (len(pair.code) + len(pair.test), pair.id))
+        for pair in self._all:
+            self._by_repository.setdefault(pair.repository, []).append(pair)
+        if options.examples and not train:
+            raise ConfigError(
+                "examples come from a training split, and none was named",
+                where="--examples",
+                mend="give --split SCHEME:SPLIT",
+            )
+
+    def examples_for(self, pair: Pair) -> list[Example]:
+        """The examples of a pair: short ones, drawn by its id; never of its own group of duplicates."""
+        wanted = self._options.examples
+        if not wanted:
+            return []
+        near = self._by_repository.get(pair.repository) or self._all
+        usable = [each for each in near if self._groups[each.id] != self._groups.get(pair.id)]
+        short = usable[: max(20, wanted)]
+        drawn = random.Random(f"{self._options.seed}:{pair.id}").sample(short, min(wanted, len(short)))
+        return [self._example(each) for each in drawn]
+
+    def _example(self, pair: Pair) -> Example:
+        """An example in the shape of the run's items."""
+        (chunk, *_) = chunk_file(pair.code.encode(), budget=10**9, counter=self._counter, pair_id=pair.id)
+        return Example(pair, chunk, pair.test)

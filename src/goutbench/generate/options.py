@@ -1,0 +1,30 @@
+"""What is asked of a model, and how."""
+
+from dataclasses import dataclass
+
+
+@dataclass(frozen=True, slots=True)
+class Options:
+    """`unit` is "file" (chunks of the whole file, assembled) or "function" (one item for each function).
+
+    `budget` is a chunk's limit in tokens, `window` the model's whole window (0: not known), `split` a scheme
+    and its split, as in "leakfree:test" (empty: every pair). `examples` in-context examples come from the
+    training part of that scheme. `revision` names the model's version where its name does not. The rest is
+    handed to the model.
+    """
+
+    unit: str = "file"
+    budget: int = 15_360
+    window: int = 0
+    split: str = ""
+    limit: int = 0
+    only: tuple[str, ...] = ()
+    exclude_functions: str = ""
+    samples: int = 1
+    examples: int = 0
+    seed: int = 1
+    mode: str = "merge"
+    revision: str = ""
+    temperature: float | None = None
+    max_tokens: int = 2048
+    tokenizer: str = "estimate"

@@ -1,0 +1,227 @@
+"""The `generate` stage on files: dataset in, prompts, completions and candidates out."""
+
+import json
+from collections import Counter
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import asdict, dataclass, replace
+from importlib.metadata import version
+from pathlib import Path, PurePosixPath
+from typing import Any
+
+from goutbench.config import Price
+from goutbench.errors import ConfigError
+from goutbench.generate.items import Item, read_items
+from goutbench.generate.journal import Journal
+from goutbench.generate.options import Options
+from goutbench.generate.task import failure, key_of, make_task
+from goutbench.golang.assemble import assemble
+from goutbench.golang.completions import candidate_of
+from goutbench.golang.package import PackageContext, package_context
+from goutbench.records import Candidate, Completion, Pair, Prompt
+from goutbench.store import read_manifest, read_pairs, read_table, write_json, write_rows
+
+PROMPTS, COMPLETIONS, CANDIDATES = "prompts.parquet", "completions.parquet", "candidates.parquet"
+
+
+@dataclass(frozen=True, slots=True)
+class Plan:
+    """What a run will ask: items, calls that are still to be made, and their tokens."""
+
+    items: int
+    prompts: int
+    calls: int
+    kept: int
+    overflow: int
+    input_tokens: int
+    output_tokens_at_most: int
+
+
+def plan(dataset: Path, out: Path, model: str, options: Options) -> Plan:
+    """What `generate` would do, without asking anybody anything."""
+    items = read_items(dataset, options)
+    prompts = _distinct(items)
+    with Journal(out) as done:
+        fits = [prompt for prompt in prompts if _fits(prompt, options)]
+        calls = [(p, n) for p in fits for n in range(options.samples)]
+        todo = [p for p, n in calls if done.find(key_of(p, model, options, n)) is None]
+    return Plan(
+        items=len(items),
+        prompts=len(prompts),
+        calls=len(todo),
+        kept=len(calls) - len(todo),
+        overflow=len(prompts) - len(fits),
+        input_tokens=sum(prompt.tokens for prompt in todo),
+        output_tokens_at_most=len(todo) * options.max_tokens,
+    )
+
+
+def generate(
+    dataset: Path,
+    out: Path,
+    model: str,
+    options: Options,
+    *,
+    price: Price | None = None,
+    display: str = "none",
+    model_args: Mapping[str, Any] | None = None,
+    base_url: str | None = None,
+    connections: int | None = None,
+    timeout: int | None = None,
+    retries: int | None = None,
+) -> list[Candidate]:
+    """Have the model write tests, and write the run folder: prompts, completions, candidates, `run.json`.
+
+    `goutbench execute OUT/candidates.parquet --out OUT` goes on from there. The same call after a kill
+    repeats no call that was answered. Raises ConfigError, DatasetError, StorageError.
+    """
+    from inspect_ai import eval as run_tasks
+    from inspect_ai.model import GenerateConfig, get_model
+
+    items = read_items(dataset, options)
+    prompts = _distinct(items)
+    fits = [prompt for prompt in prompts if _fits(prompt, options)]
+    config = GenerateConfig(max_connections=connections, timeout=timeout, max_retries=retries)
+    try:
+        chosen = get_model(model, config=config, base_url=base_url, memoize=False, **(model_args or {}))
+    except Exception as error:
+        raise ConfigError(f"no such model: {error}", where=f"--model {model}") from error
+    with Journal(out) as done:
+        if fits:
+            run_tasks(
+                make_task(fits, options, done),
+                model=chosen,
+                log_dir=str(out / "logs"),
+                display=display,  # type: ignore[arg-type]
+                score=False,
+                log_samples=True,
+                fail_on_error=False,
+            )
+        found = {
+            (prompt.id, number): _settled(prompt, str(chosen), options, number, done, price)
+            for prompt in prompts
+            for number in range(options.samples)
+        }
+    candidates = _candidates(dataset, items, found, str(chosen), options)
+    _write(out, dataset, prompts, list(found.values()), candidates, str(chosen), options)
+    return candidates
+
+
+def _distinct(items: Sequence[Item]) -> list[Prompt]:
+    return list({prompt.id: prompt for item in items for prompt in item.prompts}.values())
+
+
+def _fits(prompt: Prompt, options: Options) -> bool:
+    """Whether prompt and reply fit the model's window: an overflow is known before it is paid for."""
+    return not options.window or prompt.tokens + options.max_tokens <= options.window
+
+
+def _settled(
+    prompt: Prompt, model: str, options: Options, number: int, done: Journal, price: Price | None
+) -> Completion:
+    """A prompt's completion, or the record of why there is none."""
+    if not _fits(prompt, options):
+        detail = f"{prompt.tokens} tokens and {options.max_tokens} to come, in a window of {options.window}"
+        return failure(prompt, model, number, "context-overflow", detail)
+    kept = done.find(key_of(prompt, model, options, number))
+    if kept is None:
+        return failure(prompt, model, number, "model-error", "no answer; the same command asks again")
+    if price is None:
+        return kept
+    cost = (kept.input_tokens * price.input + kept.output_tokens * price.output) / 1e6
+    return replace(kept, cost=cost)
+
+
+def _candidates(
+    dataset: Path,
+    items: Sequence[Item],
+    found: Mapping[tuple[str, int], Completion],
+    model: str,
+    options: Options,
+) -> list[Candidate]:
+    """One candidate for each item and sample; one without any reply has no code, and counts."""
+    contexts = _Contexts(dataset)
+    made = []
+    for item in items:
+        context = contexts.of(item.pair)
+        for number in range(options.samples):
+            replies = [found[prompt.id, number] for prompt in item.prompts]
+            assembly = assemble([reply.text for reply in replies], mode=options.mode, context=context)
+            ids = tuple(reply.id for reply in replies)
+            made.append(
+                replace(candidate_of(assembly, item.pair.id, model, ids), focal=item.focal, sample=number)
+            )
+    return made
+
+
+class _Contexts:
+    """What a test file meets in its package, as far as the dataset shows it: the folder's paired files."""
+
+    def __init__(self, dataset: Path) -> None:
+        self._folders: dict[tuple[str, str], list[Pair]] = {}
+        for pair in read_pairs(dataset):
+            self._folders.setdefault(self._folder(pair), []).append(pair)
+        self._made: dict[str, PackageContext] = {}
+
+    def of(self, pair: Pair) -> PackageContext:
+        if pair.id not in self._made:
+            siblings = [
+                (PurePosixPath(path).name, text.encode("utf-8", "surrogateescape"))
+                for other in self._folders[self._folder(pair)]
+                for path, text in ((other.code_path, other.code), (other.test_path, other.test))
+                if path not in (pair.code_path, pair.test_path)
+            ]
+            self._made = {pair.id: package_context(pair.code.encode("utf-8", "surrogateescape"), siblings)}
+        return self._made[pair.id]
+
+    @staticmethod
+    def _folder(pair: Pair) -> tuple[str, str]:
+        return pair.repository, str(PurePosixPath(pair.code_path).parent)
+
+
+def _write(
+    out: Path,
+    dataset: Path,
+    prompts: Sequence[Prompt],
+    completions: Sequence[Completion],
+    candidates: Sequence[Candidate],
+    model: str,
+    options: Options,
+) -> None:
+    write_rows(out / PROMPTS, [_prompt_row(prompt) for prompt in prompts])
+    write_rows(out / COMPLETIONS, [asdict(completion) for completion in completions])
+    write_rows(out / CANDIDATES, [asdict(candidate) for candidate in candidates])
+    content = {
+        "model": model,
+        "options": asdict(options),
+        "dataset": {"pairs": read_manifest(dataset)["pairs"]},
+        "templates": {prompt.template: prompt.template_hash for prompt in prompts},
+        "versions": {name: version(name) for name in ("goutbench", "inspect_ai")},
+        "items": len(candidates),
+        "errors": _counts(completion.error for completion in completions),
+    }
+    write_json(out / "run.json", json.loads(json.dumps(content)))
+
+
+def _prompt_row(prompt: Prompt) -> dict[str, Any]:
+    messages = [{"role": role, "content": content} for role, content in prompt.messages]
+    return {**asdict(prompt), "messages": messages}
+
+
+def _counts(errors: Iterable[str]) -> dict[str, int]:
+    return dict(sorted(Counter(error for error in errors if error).items()))
+
+
+def summary(out: Path, made: Sequence[Candidate]) -> dict[str, Any]:
+    """What a run came to, in numbers for a terminal."""
+    rows = read_table(out / COMPLETIONS).to_pylist()
+    costs = [row["cost"] for row in rows if row["cost"] is not None]
+    return {
+        "candidates": len(made),
+        "with code": sum(bool(candidate.code.strip()) for candidate in made),
+        "errors": _counts(row["error"] for row in rows),
+        "input tokens": sum(row["input_tokens"] for row in rows),
+        "output tokens": sum(row["output_tokens"] for row in rows),
+        "seconds of the model": round(sum(row["seconds"] for row in rows), 1),
+        **({"cost": round(sum(costs), 6)} if costs else {}),
+        "next": f"goutbench execute {out / CANDIDATES} --out {out}",
+    }
