@@ -65,3 +65,4 @@ def _files_of_commit(git_dir: Path, commit: str, name: str) -> Iterator[tuple[st
             process.stdout.read(1)
             yield f"{name}/{path}", content
         process.stdin.close()
+        process.terminate()  # a process forked meanwhile may hold the other end of its pipe open

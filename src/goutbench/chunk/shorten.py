@@ -11,6 +11,9 @@ from goutbench.golang.syntax import Declaration, GoFile, specs
 _BLOCK = b'{ panic("elided") }'
 _TAIL = b'\n\tpanic("elided")'
 
+_NO_DOC = b"// elided\n"
+_LISTING = frozenset({"struct_type", "interface_type"})
+
 Cuts = list[tuple[Span, bytes]]
 Count = Callable[[bytes], int]
 
@@ -19,7 +22,7 @@ def shorten(file: GoFile, declaration: Declaration, limit: int, count: Count) ->
     """The declaration in at most `limit` tokens, or as near as it gets; what is left out says "elided".
 
     Nested blocks and the elements of literals go first, each time the smallest that is enough, else the
-    largest. Then the tail of the outermost list of statements, fields or specs goes.
+    largest. Then the tail of the outermost list of statements, fields or specs goes, at last the comment.
     """
     node, source = file.node(declaration), file.source
     cuts: Cuts = []
@@ -32,7 +35,10 @@ def shorten(file: GoFile, declaration: Declaration, limit: int, count: Count) ->
         cuts.append(((start, end), elidable[start, end]))
         elidable = {s: stub for s, stub in elidable.items() if s[1] <= start or s[0] >= end or s[0] < start}
         text = _without(source, declaration.start, declaration.end, cuts)
-    return text if count(text) <= limit else _headed(file, declaration, node, cuts, limit, count)
+    if count(text) > limit:
+        text = _headed(file, declaration, node, cuts, limit, count)
+    doc = declaration.node_start - declaration.start
+    return text if count(text) <= limit or not doc else _NO_DOC + text[doc:]
 
 
 def _headed(
@@ -69,8 +75,9 @@ def _items(node: Node) -> list[Node]:
     """The outermost list of the declaration: statements, fields, methods or specs."""
     body = node.child_by_field_name("body")
     listed = list(specs(node))
-    if body is None and len(listed) == 1 and (kind := listed[0].child_by_field_name("type")) is not None:
-        body = kind
+    if body is None and len(listed) == 1:
+        kind = listed[0].child_by_field_name("type")
+        body = kind if kind is not None and kind.type in _LISTING else None
     if body is None:
         return listed if len(listed) > 1 else []
     inner = [child for child in body.named_children if child.type != "comment"]
