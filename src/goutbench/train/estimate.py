@@ -1,0 +1,68 @@
+"""Estimates of memory and time before a run: good to plan with, no promise."""
+
+import time
+from dataclasses import dataclass
+from typing import Any
+
+from goutbench.train.recipe import Recipe
+from goutbench.train.targets import Weights
+
+_BYTES = {"float32": 4, "bfloat16": 2, "float16": 2}
+_ADAM = 8  # two moments of 32 bits for each trained weight
+_LAYER = (
+    34  # bytes a token, layer and hidden unit that a layer keeps at 16 bits: Korthikanti et al. 2022, table 2
+)
+_EFFICIENCY = 0.4  # of the speed of one large matrix product that training reaches: 0.35 to 0.5 measured
+
+
+@dataclass(frozen=True, slots=True)
+class Machine:
+    """What the run will use: number of devices, and floating-point operations a second of one of them."""
+
+    kind: str
+    devices: int
+    speed: float
+
+
+def memory_bytes(recipe: Recipe, shape: Any, weights: Weights) -> int:
+    """Peak memory of one device: weights, gradients and Adam's moments, kept activations, logits.
+
+    Attention's own matrix is not counted: the attentions in use never write it out. With checkpointing each
+    layer keeps its input, and one layer at a time all of it.
+    """
+    size, sft = _BYTES[recipe.model.dtype], recipe.sft
+    tokens = sft.max_length * sft.per_device_train_batch_size
+    trained = size if recipe.lora is None else 4  # PEFT keeps what it trains in 32 bits
+    held = weights.total * size + (weights.trainable * 4 if recipe.lora else 0)
+    moments = weights.trainable * (trained + (_ADAM if trained == 4 else 2 * trained))
+    layer = tokens * shape.hidden_size * _LAYER * size // 2
+    layers = shape.num_hidden_layers
+    kept = (
+        layers * tokens * shape.hidden_size * size + layer if sft.gradient_checkpointing else layers * layer
+    )
+    # logits, their gradient, and a copy in 32 bits
+    logits = tokens * shape.vocab_size * (2 * size + 4) if sft.loss_type == "nll" else 0
+    return int(held + moments + kept + logits)
+
+
+def run_seconds(tokens: float, recipe: Recipe, weights: Weights, machine: Machine) -> float:
+    """Time for so many tokens: 2 operations a weight and token forward, as many for what flows back, as many
+    again for the gradients of trained weights, and a forward more with checkpointing."""
+    passes = 2 + 2 + 2 * weights.share + (2 if recipe.sft.gradient_checkpointing else 0)
+    work = passes * weights.total * tokens
+    return work / (machine.speed * _EFFICIENCY * machine.devices)
+
+
+def measure_machine(dtype: str, *, side: int = 1024) -> Machine:
+    """The device that training takes, and how fast it multiplies matrices, in about a quarter of a second."""
+    import torch
+
+    device = "cuda" if torch.cuda.is_available() else "cpu"
+    kind = torch.cuda.get_device_name() if device == "cuda" else "cpu"
+    one = torch.ones(side, side, device=device, dtype=getattr(torch, dtype))
+    done, start = 0, time.perf_counter()
+    while time.perf_counter() - start < 0.25:
+        float((one @ one)[0, 0])  # reading a value waits for the device
+        done += 1
+    speed = done * 2 * side**3 / (time.perf_counter() - start)
+    return Machine(kind, max(torch.cuda.device_count(), 1), speed)

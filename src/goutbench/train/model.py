@@ -1,0 +1,118 @@
+"""The model of a recipe: found, loaded with its tokenizer, or built without weights for a dry run."""
+
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+from goutbench.errors import ConfigError, ToolError
+from goutbench.train.embedded import prepare_embedded
+from goutbench.train.recipe import EMBEDDED, ModelChoice, Recipe
+from goutbench.train.targets import Target, Weights, attach, weights
+
+
+def resolve(choice: ModelChoice) -> str:
+    """The folder or Hub name that transformers loads; converts the embedded model where need be."""
+    return str(prepare_embedded()) if choice.name == EMBEDDED else choice.name
+
+
+def load_tokenizer(choice: ModelChoice, *, offline: bool = False) -> Any:
+    """The model's tokenizer, with a pad token. Raises ConfigError where it cannot be had, or with `offline`
+    where it is not on this machine."""
+    from transformers import AutoTokenizer
+
+    revision = choice.revision or "main"
+    tokenizer = _found(
+        choice, lambda name: AutoTokenizer.from_pretrained(name, revision=revision, local_files_only=offline)
+    )
+    if tokenizer.pad_token_id is None:  # labels of padding are masked by position, so any token will do
+        tokenizer.pad_token = tokenizer.eos_token
+    return tokenizer
+
+
+def load_model(choice: ModelChoice) -> Any:
+    """The model with its weights in the recipe's type. Raises ConfigError where it cannot be had."""
+    import torch
+    from transformers import AutoModelForCausalLM
+
+    return _found(
+        choice,
+        lambda name: AutoModelForCausalLM.from_pretrained(
+            name,
+            revision=choice.revision or "main",
+            dtype=getattr(torch, choice.dtype),
+            attn_implementation=choice.attention,
+        ),
+    )
+
+
+def load_shape(choice: ModelChoice) -> Any:
+    """The model's configuration alone, as the recipe declares it, else as it comes with the model."""
+    from transformers import AutoConfig
+
+    if choice.shape is not None:
+        return _declared(choice.shape)
+    return _found(choice, lambda name: AutoConfig.from_pretrained(name, revision=choice.revision or "main"))
+
+
+def _declared(values: dict[str, Any]) -> Any:
+    from transformers import AutoConfig
+
+    try:
+        return AutoConfig.for_model(**values)
+    except (TypeError, ValueError) as error:
+        what = str(error).splitlines()[0]
+        raise ConfigError(what, where="model.shape", mend="give model_type and its values") from error
+
+
+def weightless(shape: Any, dtype: str) -> Any:
+    """A model of this configuration on the meta device: names and sizes, and no memory."""
+    import torch
+    from transformers import AutoModelForCausalLM
+
+    with torch.device("meta"):
+        return AutoModelForCausalLM.from_config(  # type: ignore[no-untyped-call]
+            shape, dtype=getattr(torch, dtype)
+        )
+
+
+def with_method(model: Any, recipe: Recipe) -> tuple[Any, tuple[Target, ...], Weights]:
+    """The model made ready for LoRA, or for training all weights; what is touched, and how much that is."""
+    if recipe.lora is None:
+        model.requires_grad_(True)
+        return model, (), weights(model)
+    wrapped, targets = attach(model, recipe.lora)
+    return wrapped, targets, weights(wrapped)
+
+
+def weigh(recipe: Recipe) -> tuple[Any, tuple[Target, ...], Weights]:
+    """The model's configuration, what is touched, and how much that is, without any weights."""
+    shape = load_shape(recipe.model)
+    _, targets, counted = with_method(weightless(shape, recipe.model.dtype), recipe)
+    return shape, targets, counted
+
+
+def checkpointing(recipe: Recipe) -> str:
+    """Whose gradient checkpointing is used: "none", "torch" or "unsloth"; the last is switched on here."""
+    wanted = recipe.sft.gradient_checkpointing
+    if wanted != "unsloth":
+        return "torch" if wanted else "none"
+    try:
+        from unsloth_zoo.gradient_checkpointing import (  # type: ignore[import-not-found]
+            patch_unsloth_smart_gradient_checkpointing,
+        )
+    except ImportError:
+        return "torch"
+    patch_unsloth_smart_gradient_checkpointing()
+    return "unsloth"
+
+
+def _found(choice: ModelChoice, load: Callable[[str], Any]) -> Any:
+    name = resolve(choice)
+    try:
+        return load(name)
+    except (OSError, ValueError, ImportError) as error:
+        what = str(error).strip().splitlines()[0]
+        if isinstance(error, ImportError):
+            raise ToolError(what, where=f"model.name {choice.name}", mend="install it") from error
+        mend = "give a folder with a model in transformers' form" if not Path(name).is_dir() else ""
+        raise ConfigError(what, where=f"model.name {choice.name}", mend=mend) from error

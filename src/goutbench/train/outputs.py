@@ -1,0 +1,45 @@
+"""What a run leaves: an adapter, and the whole model in safetensors, which transformers and vLLM load."""
+
+from pathlib import Path
+from typing import Any
+
+from goutbench.errors import ConfigError
+from goutbench.store import storage_error
+from goutbench.train.model import load_model
+from goutbench.train.recipe import Recipe
+
+
+def write_outputs(model: Any, tokenizer: Any, recipe: Recipe, out: Path) -> dict[str, str]:
+    """Save adapter and merged model, or the model that was trained as a whole; the names of the folders."""
+    try:
+        if recipe.lora is None:
+            return {"model": _save(model, tokenizer, out / "model")}
+        made = {"adapter": _save(model, tokenizer, out / "adapter")}
+        if recipe.merge:
+            made["merged"] = _save(merged(out / "adapter", recipe), tokenizer, out / "merged")
+        return made
+    except OSError as error:
+        raise storage_error(error, out) from None
+
+
+def merged(adapter: Path, recipe: Recipe) -> Any:
+    """The base model with the adapter in its weights: added in 32 bits, and rounded once.
+
+    Raises ConfigError where the adapter does not fit the model.
+    """
+    import torch
+    from peft import PeftModel
+
+    whole = recipe.model.model_copy(update={"dtype": "float32"})
+    try:
+        model = PeftModel.from_pretrained(load_model(whole), str(adapter)).merge_and_unload(safe_merge=True)
+    except ValueError as error:
+        what = str(error).splitlines()[0]
+        raise ConfigError(what, where=str(adapter), mend="give the model that it was made for") from error
+    return model.to(getattr(torch, recipe.model.dtype))
+
+
+def _save(model: Any, tokenizer: Any, folder: Path) -> str:
+    model.save_pretrained(folder, safe_serialization=True)
+    tokenizer.save_pretrained(folder)
+    return folder.name

@@ -1,0 +1,95 @@
+"""From a dataset's splits to what the trainer takes: chosen, balanced, encoded, cut, counted."""
+
+import hashlib
+from collections import Counter
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from goutbench.chunk import token_counter
+from goutbench.records import Pair
+from goutbench.store import MANIFEST, file_hash, from_table
+from goutbench.train.losses import Sample, other_tasks
+from goutbench.train.preflight import Lengths, fit, refuse_empty, within
+from goutbench.train.recipe import Recipe
+from goutbench.train.rows import Row, balanced, make_rows, sampled
+from goutbench.train.select import BESIDE, choose, split_table
+from goutbench.train.tokens import encode, stop_ids
+
+if TYPE_CHECKING:
+    import pyarrow as pa
+
+
+@dataclass(frozen=True, slots=True)
+class Prepared:
+    """Rows as tokens for training and evaluation, other tasks for the forgetting check, and their hashes.
+
+    `dataset_hash` is of the dataset's manifest and of the tables beside it; `rows_hash` of every token and
+    label in the order of the rows.
+    """
+
+    rows: tuple[Row, ...]
+    train: list[Sample]
+    train_lengths: Lengths
+    evaluation: list[Sample]
+    evaluation_lengths: Lengths
+    other: dict[str, list[Sample]]
+    pairs: int
+    chosen_pairs: int
+    licences: dict[str, int]
+    dataset_hash: str
+    rows_hash: str
+
+
+def prepare(dataset: Path, scheme: str, recipe: Recipe, tokenizer: Any, generation_config: Any) -> Prepared:
+    """Read, choose and encode. Raises ConfigError and DatasetError before anything heavy is loaded."""
+    table = split_table(dataset, scheme, "train")
+    chosen = choose(table, recipe.data.where) if recipe.data.where else table
+    held = split_table(dataset, scheme, "validation")
+    stops = stop_ids(tokenizer, generation_config)
+    seed, data = recipe.sft.seed, recipe.data
+    kept, dropped = within(encode(_rows(chosen, recipe, tokenizer), tokenizer), recipe)
+    drawn = balanced(kept, [each.row.repository for each in kept], data, seed=seed)
+    drawn = sampled(drawn, data.max_rows, seed=seed)
+    train, lengths = fit(drawn, recipe, stops, dropped=dropped)
+    refuse_empty(lengths, recipe)
+    # what is compared before and after must fit whole, whatever becomes of the rows trained on
+    limit = recipe.sft.max_length
+    whole = [row for row in encode(_rows(held, recipe, tokenizer), tokenizer) if len(row.ids) <= limit]
+    evaluation, evaluation_lengths = fit(sampled(whole, data.max_eval_rows, seed=seed), recipe, stops)
+    code = (pair.code for pair in from_table(held, Pair))
+    return Prepared(
+        rows=tuple(each.row for each in drawn),
+        train=train,
+        train_lengths=lengths,
+        evaluation=evaluation,
+        evaluation_lengths=evaluation_lengths,
+        other=other_tasks(tokenizer, code) if recipe.forgetting else {},
+        pairs=table.num_rows,
+        chosen_pairs=chosen.num_rows,
+        licences=dict(Counter(chosen.column("licence").to_pylist())),
+        dataset_hash=_dataset_hash(dataset),
+        rows_hash=_rows_hash(train),
+    )
+
+
+def _rows(table: "pa.Table", recipe: Recipe, tokenizer: Any) -> list[Row]:
+    counter = token_counter(lambda text: len(tokenizer(text, add_special_tokens=False)["input_ids"]))
+    backend = getattr(tokenizer, "backend_tokenizer", None)
+    return list(make_rows(table, recipe.data, token_counter(backend) if backend is not None else counter))
+
+
+def _dataset_hash(dataset: Path) -> str:
+    digest = hashlib.sha256()
+    for name in (MANIFEST, *BESIDE):
+        if (dataset / name).is_file():
+            digest.update(f"{name} {file_hash(dataset / name)}\n".encode())
+    return digest.hexdigest()
+
+
+def _rows_hash(samples: Sequence[Sample]) -> str:
+    digest = hashlib.sha256()
+    for sample in samples:
+        digest.update(f"{sample['input_ids']}{sample['labels']}\n".encode())
+    return digest.hexdigest()

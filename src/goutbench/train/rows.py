@@ -1,0 +1,110 @@
+"""Pairs as training rows: a prompt's messages, the completion, and where both came from."""
+
+import math
+import random
+from collections import Counter
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass, replace
+from typing import TYPE_CHECKING, TypeVar
+
+from goutbench.chunk import TokenCounter, chunk_file, function_chunks
+from goutbench.golang.syntax import parse
+from goutbench.prompt import build_prompt, completion_text
+from goutbench.records import Chunk, Exercise, Pair, short_hash
+from goutbench.store import from_table
+from goutbench.train.recipe import DataChoice
+from goutbench.train.slices import slice_tests
+
+if TYPE_CHECKING:
+    import pyarrow as pa
+
+Item = TypeVar("Item")
+Messages = tuple[tuple[str, str], ...]  # role and content
+_WHOLE = 10**9  # a budget that no file passes: a file's row is cut by nobody but the trainer
+
+
+@dataclass(frozen=True, slots=True)
+class Row:
+    """One example. `id` is of chunk and tests; `tests` names the completion's (none: the whole file)."""
+
+    id: str
+    pair_id: str
+    repository: str
+    functions: tuple[str, ...]
+    tests: tuple[str, ...]
+    prompt: Messages
+    completion: str
+
+
+def make_rows(table: "pa.Table", choice: DataChoice, counter: TokenCounter) -> Iterator[Row]:
+    """The rows of the table's pairs, in their order."""
+    for pair in from_table(table, Pair):
+        yield from (_file_rows if choice.rows == "file" else _function_rows)(pair, choice, counter)
+
+
+def balanced(rows: Sequence[Item], names: Sequence[str], choice: DataChoice, *, seed: int) -> list[Item]:
+    """Rows drawn so that repositories count by the power of their size; as many as there were, in order.
+
+    `names` has the repository of each row.
+
+    A row stands floor(w) times, and once more with the chance of the rest of its weight w.
+    """
+    if not choice.balance:
+        return list(rows)
+    sizes = Counter(names)
+    whole = sum(size**choice.balance_power for size in sizes.values())
+    weight = {name: len(rows) * size**choice.balance_power / whole / size for name, size in sizes.items()}
+    draw = random.Random(seed)
+    drawn = []
+    for row, name in zip(rows, names, strict=True):
+        fraction, times = math.modf(weight[name])
+        drawn += [row] * (int(times) + (draw.random() < fraction))
+    return drawn
+
+
+def sampled(rows: Sequence[Item], most: int | None, *, seed: int) -> list[Item]:
+    """At most so many rows, drawn evenly, in their order."""
+    if most is None or len(rows) <= most:
+        return list(rows)
+    chosen = sorted(random.Random(seed).sample(range(len(rows)), most))
+    return [rows[place] for place in chosen]
+
+
+def _file_rows(pair: Pair, choice: DataChoice, counter: TokenCounter) -> Iterator[Row]:
+    (chunk,) = chunk_file(pair.code.encode(), budget=_WHOLE, counter=counter, pair_id=pair.id)
+    yield _row(pair, chunk, (), pair.test)
+
+
+def _function_rows(pair: Pair, choice: DataChoice, counter: TokenCounter) -> Iterator[Row]:
+    tests = parse(pair.test.encode())
+    budget = choice.context_tokens
+    chunks = function_chunks(
+        pair.code.encode(), tests=pair.test.encode(), budget=budget, counter=counter, pair_id=pair.id
+    )
+    by_chunk = {chunk.id: [e for e in chunk.tests if _counts(e, choice)] for chunk in chunks}
+    breadth = Counter(exercise.test for found in by_chunk.values() for exercise in found)
+    for chunk in chunks:
+        names = [e.test for e in by_chunk[chunk.id] if breadth[e.test] <= (choice.max_functions or math.inf)]
+        names = names[: choice.max_tests]  # the strongest evidence comes first
+        if chunk.over_budget or not names:
+            continue
+        for chosen in [[name] for name in names] if choice.one_test else [names]:
+            named = replace(chunk, tests=tuple(e for e in chunk.tests if e.test in chosen))
+            yield _row(pair, named, tuple(chosen), slice_tests(tests, chosen))
+
+
+def _counts(exercise: Exercise, choice: DataChoice) -> bool:
+    """Whether the evidence is of a wanted kind, of a function that `go test` runs as a test."""
+    return exercise.kind in ("test", "fuzz") and exercise.evidence[0] in choice.evidence
+
+
+def _row(pair: Pair, chunk: Chunk, names: tuple[str, ...], test: str) -> Row:
+    return Row(
+        short_hash(chunk.id, *names),
+        pair.id,
+        pair.repository,
+        chunk.focal,
+        names,
+        build_prompt(pair, chunk).messages,
+        completion_text(test),
+    )

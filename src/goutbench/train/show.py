@@ -1,0 +1,70 @@
+"""Plan, preflight and result in words."""
+
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Any
+
+from goutbench.train.plan import Plan
+from goutbench.train.preflight import Lengths, Preflight
+from goutbench.train.targets import Target, Weights
+
+
+def preflight_lines(found: Preflight) -> list[str]:
+    """The preflight as lines of text, to be read before the first step."""
+    return [
+        *_length_lines("training", found.train),
+        *_length_lines("held out", found.eval),
+        f"sequences: {found.sequences:,}, filled to {found.packing_efficiency:.1%}",
+        *_weight_lines(found.weights, found.targets),
+        f"memory: about {found.memory_bytes / 2**30:.1f} GiB "
+        "(weights, gradients, moments, activations, logits)",
+        f"steps: {found.steps:,}; about {_duration(found.seconds)} by this machine's speed",
+    ]
+
+
+def plan_lines(found: Plan) -> list[str]:
+    """A dry run in words."""
+    if found.preflight:
+        return preflight_lines(found.preflight)
+    return [*_weight_lines(found.weights, found.targets), f"rows are not counted: {found.missing}"]
+
+
+def result_lines(record: dict[str, Any], out: Path) -> list[str]:
+    """A finished run in words."""
+    return [
+        *(f"{row['task']}: loss {row['before']:.3f} → {row['after']:.3f}" for row in record["losses"]),
+        *(f"{name}: {out / folder}" for name, folder in record["outputs"].items()),
+    ]
+
+
+def _weight_lines(weights: Weights, targets: Sequence[Target]) -> list[str]:
+    return [
+        f"trained weights: {weights.trainable:,} of {weights.total:,} ({weights.share:.3%})",
+        *(f"  {_target(each)}" for each in targets),
+    ]
+
+
+def _length_lines(name: str, lengths: Lengths) -> list[str]:
+    rows = f"{name}: {lengths.rows:,} rows"
+    if not lengths.rows:
+        return [rows]
+    return [
+        f"{rows} ({lengths.dropped:,} too long and left out), {lengths.tokens:,} tokens, "
+        f"{lengths.completion_tokens:,} in completions; the longest had {lengths.longest:,}",
+        f"  cut within the prompt, no completion token left: {lengths.cut_in_prompt:,} "
+        f"({lengths.empty_share:.1%}); cut within the completion: {lengths.cut_in_completion:,}; "
+        f"tokens cut off: {lengths.overhanging:,}",
+        f"  rows without a stop token in their labels: {lengths.without_stop:,}",
+    ]
+
+
+def _target(each: Target) -> str:
+    first = each.matched[0]
+    more = f" to {each.matched[-1]}" if len(each.matched) > 1 else ""
+    return f"LoRA on {each.target}: {len(each.matched)} {each.kind}s, {first}{more}"
+
+
+def _duration(seconds: float) -> str:
+    if seconds < 90:
+        return f"{seconds:.0f} s"
+    return f"{seconds / 60:.0f} min" if seconds < 5400 else f"{seconds / 3600:.1f} h"
