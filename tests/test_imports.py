@@ -9,7 +9,7 @@ import goutbench
 
 PACKAGE = Path(goutbench.__file__).parent
 BASE = {"records", "errors"}
-MIDDLE = {"store", "config", "golang", "metrics", "scale", "card", "croissant", "console"}
+MIDDLE = {"store", "config", "golang", "journal", "metrics", "scale", "card", "croissant", "console"}
 SHARED = {"chunk", "dedup", "prompt", "templates"}
 TOP = {"cli", "__main__", "__init__", "_registry"}
 
