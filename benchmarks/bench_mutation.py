@@ -27,6 +27,7 @@ from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from pathlib import Path
 
+from goutbench.execute.mutants import STEPS_FACTOR, STEPS_FLOOR
 from goutbench.golang.helper import GoHelper
 from goutbench.golang.mutate import Mutant, MutationPlan, mutants, single
 from goutbench.golang.toolchain import Toolchain, find_toolchain, go_env, run_go
@@ -94,9 +95,23 @@ class Bench:
             preexec_fn=limit,
         )
         # a runaway mutant meets one of these limits first, by chance: they are one class
-        if done.returncode == -signal.SIGKILL or any(words in done.stderr for words in RUNAWAY):
+        if (
+            done.returncode == -signal.SIGKILL
+            or b" over\n" in done.stderr
+            or any(words in done.stderr for words in RUNAWAY)
+        ):
             return "timed out"
         return "lived" if done.returncode == 0 else "killed"
+
+    def steps(self, binary: Path, package: Path, plan: MutationPlan) -> int:
+        """The most steps that a mutant may take, as `goutbench execute` sets it."""
+        done = subprocess.run(
+            [str(binary), "-test.short"],
+            cwd=package,
+            env={**self.env, **plan.counting()},
+            capture_output=True,
+        )
+        return max(STEPS_FLOOR, STEPS_FACTOR * (plan.steps(done.stderr) or 0))
 
 
 RUNAWAY = (b"out of memory", b"cannot allocate memory", b"goroutine stack exceeds")
@@ -205,10 +220,11 @@ def compare(bench: Bench, file: Path, name: str, sample: int, seed: int, jobs: i
         print(f"{name}: the unmutated program fails its tests here")
         return None
     run, clock = children_cpu(), time.perf_counter()
+    most = bench.steps(binary, file.parent, plan)
     verdicts, late = {}, 0.0
     for m in plan.mutants:
         before = children_cpu()
-        verdicts[m.id] = bench.run(binary, file.parent, plan.environment(m.id))
+        verdicts[m.id] = bench.run(binary, file.parent, plan.environment(m.id, most=most))
         late += children_cpu() - before if verdicts[m.id] == "timed out" else 0.0
     end, wall = children_cpu(), time.perf_counter() - clock
     source, differing = file.read_bytes(), 0

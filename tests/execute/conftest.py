@@ -19,9 +19,13 @@ DATA = Path(__file__).parents[1] / "data" / "execute"
 
 @pytest.fixture(scope="session")
 def work_folder() -> Path:
-    """Outside pytest's private folders, since sandboxed users must reach it; kept for its build cache."""
+    """Outside pytest's private folders, since sandboxed users must reach it; kept for its build cache.
+
+    Each worker of pytest-xdist has its own: tests look at what is left in it.
+    """
     folder = Path(os.environ.get("GOUTBENCH_TEST_CACHE") or f"/var/tmp/goutbench-tests-{os.geteuid()}")
-    folder.mkdir(mode=0o755, exist_ok=True)
+    folder = folder / os.environ.get("PYTEST_XDIST_WORKER", "single")
+    folder.mkdir(mode=0o755, parents=True, exist_ok=True)
     return folder
 
 

@@ -5,6 +5,7 @@ PASSED means that every attack in it failed, seen from inside; what the host mus
 checked here.
 """
 
+import fcntl
 import hashlib
 import os
 import re
@@ -26,22 +27,24 @@ from goutbench.execute.subject import Subject
 
 CASES = sorted((Path(__file__).parents[1] / "data" / "execute" / "hostile").glob("*.go.txt"))
 SECRET = Path("/var/tmp/goutbench-hostile-secret")
+LOCK = Path(f"/var/tmp/goutbench-hostile-{os.geteuid()}.lock")
 
 
 @pytest.fixture(autouse=True)
 def bait(monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
     """What an attacker would look for: a secret in the environment, one in a file, listeners of the host."""
     monkeypatch.setenv("API_TOKEN", "hunter2")
-    SECRET.write_text("hunter2")
-    SECRET.chmod(0o666)
-    with socket.socket() as listener, socket.socket(socket.AF_UNIX) as abstract:
+    with LOCK.open("w") as lock, socket.socket() as listener, socket.socket(socket.AF_UNIX) as abstract:
+        fcntl.flock(lock, fcntl.LOCK_EX)  # port, file and processes are the machine's
+        SECRET.write_text("hunter2")
+        SECRET.chmod(0o666)
         listener.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
         listener.bind(("127.0.0.1", 47113))
         listener.listen()
         abstract.bind("\0goutbench-hostile")
         abstract.listen()
         yield
-    SECRET.unlink()
+        SECRET.unlink()
 
 
 def contents(folder: Path) -> dict[Path, str]:
@@ -62,7 +65,7 @@ def survivors(place: Path) -> list[str]:
                 line = (entry / "cmdline").read_bytes().replace(b"\0", b" ").decode("utf-8", "replace")
             except OSError:
                 continue
-            if f"{place}/scratch" in line or "987654" in line:
+            if f"{place}/scratch/run-{os.getpid()}-" in line or "987654" in line:
                 found.append(line)
     return found
 
@@ -85,9 +88,9 @@ def test_hostile_candidate_is_contained_and_classified(
         assert record.reason == reason[1], record
     assert contents(site.place.trees) == trees
     assert SECRET.read_text() == "hunter2"
-    assert {path for path in set(Path("/var/tmp").iterdir()) - temporary if "hostile" in path.name} == set()
+    assert [path for path in set(Path("/var/tmp").iterdir()) - temporary if "hostile" in path.name] == []
     assert survivors(site.place.root) == []
-    assert list(site.place.scratch.glob("run-*")) == []
+    assert list(site.place.scratch.glob(f"run-{os.getpid()}-*")) == []
 
 
 def test_the_build_cache_is_what_compiling_made_it(bench: Bench, subject: Subject, site: Site) -> None:

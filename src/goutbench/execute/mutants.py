@@ -22,6 +22,10 @@ WALL_FLOOR, WALL_FACTOR = 4.0, 20.0
 """A mutant's limits in seconds: max(floor, factor × the unmutated time). CPU time decides in practice, as it
 does not depend on what else the machine does; wall time is for mutants that wait for ever."""
 
+STEPS_FLOOR, STEPS_FACTOR = 1 << 19, 10
+"""The most steps a mutant may take, in the same way: this ends an endless loop long before the clock does, and
+at the same place on every machine."""
+
 DECOYS = 3
 _FAILED = re.compile(r"--- FAIL: (\S+)")
 _RUNAWAY = ("out of memory", "cannot allocate memory", "goroutine stack exceeds")
@@ -84,7 +88,7 @@ def mutate(
             return _none(plan, f"the tests fail without any mutant in effect: {words[-500:]}")
         if len(judged) < len(reached):
             return _none(plan, "the run of the mutants was cut short")
-        verdicts += [_judge(mutant, report) for mutant, report in zip(reached, judged, strict=True)]
+        verdicts += [_judge(plan, mutant, report) for mutant, report in zip(reached, judged, strict=True)]
         seconds = sum(report.cpu_seconds for report in reports)
     return _summary(plan, sorted(verdicts, key=lambda verdict: verdict.mutant.id), seconds)
 
@@ -107,11 +111,14 @@ def _run(
     """
     wall = max(WALL_FLOOR, WALL_FACTOR * passing.wall_seconds)
     cpu = max(CPU_FLOOR, CPU_FACTOR * passing.cpu_seconds)
-    decoys = [len(plan.mutants) + 1 + secrets.randbelow(1 << 16) for _ in range(DECOYS)]
-    numbers = [0, *decoys, *(mutant.id for mutant in mutants)]
-    runs = tuple(Run(plan.environment(number), wall=wall, cpu=cpu) for number in numbers)
     flags = ("-test.failfast", "-test.timeout=0")
     command = command_for(target, tests, place=place, sandbox=sandbox, options=options, flags=flags)
+    counted = sandbox.run(replace(command, env={**command.env, **plan.counting()}))
+    steps = plan.steps(counted.stderr)
+    most = {"most": max(STEPS_FLOOR, STEPS_FACTOR * steps)} if steps is not None else {}
+    decoys = [len(plan.mutants) + 1 + secrets.randbelow(1 << 16) for _ in range(DECOYS)]
+    numbers = [0, *decoys, *(mutant.id for mutant in mutants)]
+    runs = tuple(Run(plan.environment(number, **most), wall=wall, cpu=cpu) for number in numbers)
     limits = replace(
         command.limits,
         wall=30 + wall * len(runs),
@@ -121,9 +128,11 @@ def _run(
     return sandbox.run(replace(command, runs=runs, limits=limits)).reports
 
 
-def _judge(mutant: Mutant, report: RunReport) -> MutantVerdict:
-    """A runaway mutant meets the CPU limit, the memory limit or the stack's, whichever comes first on this
-    machine: all three are one class, or the verdict would be a race."""
+def _judge(plan: MutationPlan, mutant: Mutant, report: RunReport) -> MutantVerdict:
+    """A runaway mutant meets the limit of steps, of CPU time, of memory or of the stack, whichever comes first:
+    all four are one class, or the verdict would be a race."""
+    if plan.ran_away(report.exit_code, report.tail):
+        return MutantVerdict(mutant, "timed-out", "")
     if report.stopped or any(words in report.tail for words in _RUNAWAY) or report.exit_code == 137:
         return MutantVerdict(mutant, "timed-out", "")
     if report.exit_code == 0:

@@ -4,12 +4,17 @@ from __future__ import annotations
 
 import base64
 import hashlib
+import re
 import time
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 from goutbench.golang.helper import LOAD_SECONDS, GoHelper, HelperFault
+
+
+_UNBOUNDED = 1 << 62
+_RUNAWAY_EXIT = 97  # gohelper/support.go has it, too
 
 
 @dataclass(frozen=True, slots=True)
@@ -48,6 +53,9 @@ class MutationPlan:
     """Overlay `schemata` at the focal file and `support` at `support_name` in its folder, build once without
     -cover (golang/go#73802), then run the binary once per mutant with `environment(id)` added.
     Run `environment(0)` first: it is the unmutated program and must pass.
+
+    Functions and turns of loops of the focal file are counted as steps; `counting` and `steps` tell how many
+    the unmutated program takes, and a run with more than `most` ends itself, which `ran_away` sees.
     `reason` says why there is nothing to run (build constraints, cgo, does not compile...), else None.
     `infra` says that the helper failed, else None.
     """
@@ -64,11 +72,26 @@ class MutationPlan:
     reason: str | None
     infra: str | None
 
-    def environment(self, mutant: int) -> dict[str, str]:
+    def environment(self, mutant: int, *, most: int = _UNBOUNDED) -> dict[str, str]:
         """What to add to the test binary's environment for this mutant; 0 is the unmutated program. The
         value is masked by `key`: a test cannot tell a mutated run from the plain one by its environment.
         """
-        return {self.switch: f"{mutant ^ self.key:016x}"}
+        return {self.switch: f"{mutant ^ self.key:016x}{most:x}"}
+
+    def counting(self) -> dict[str, str]:
+        """The environment in which the unmutated program says on its standard error how many steps it takes."""
+        return self.environment(0, most=0)
+
+    def steps(self, stderr: bytes) -> int | None:
+        """Twice what a counting run said last, which is at least what it took; None where it said nothing."""
+        said = re.findall(
+            rf"^{self.switch} steps (\d{{1,18}})$", stderr.decode("utf-8", "replace"), re.MULTILINE
+        )
+        return 2 * max(map(int, said)) if said else None
+
+    def ran_away(self, exit_code: int, tail: str) -> bool:
+        """Whether a run ended itself since it took too many steps."""
+        return exit_code == _RUNAWAY_EXIT and f"{self.switch} over" in tail
 
 
 def mutants(

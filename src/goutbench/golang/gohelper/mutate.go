@@ -52,6 +52,7 @@ type mutator struct {
 	variable  string
 	aliases   map[string]string
 	importsAt int
+	steps     []int // offsets behind the opening braces of functions and loops, where steps are counted
 }
 
 const (
@@ -111,9 +112,11 @@ func (m *mutator) prepare(path string) string {
 	if m.focal.err != nil {
 		return "the focal file does not parse: " + m.focal.err.Error()
 	}
-	m.declared = m.w.parseSource("switch.go", fmt.Appendf(nil, "package %s\nvar %s int", m.p.Name, m.variable))
+	declared := fmt.Appendf(nil, "package %s\nvar %s int\nfunc %s() {}", m.p.Name, m.variable, m.step())
+	m.declared = m.w.parseSource("switch.go", declared)
 	m.file = m.w.fset.File(m.focal.file.FileStart)
 	m.importsAt = m.offset(m.focal.file.Name.End())
+	m.steps = m.findSteps()
 	m.info = &types.Info{
 		Types: map[ast.Expr]types.TypeAndValue{}, Defs: map[*ast.Ident]types.Object{},
 		Uses: map[*ast.Ident]types.Object{}, Implicits: map[ast.Node]types.Object{},
@@ -175,8 +178,7 @@ func (m *mutator) text(n ast.Node) string {
 
 // mutated is what stands behind the switch for this mutation.
 func (m *mutator) mutated(mut *mutation) string {
-	src := m.focal.src
-	return string(src[mut.from:mut.start]) + mut.text + string(src[mut.end:mut.to])
+	return m.counted(mut.from, mut.start) + mut.text + m.counted(mut.end, mut.to)
 }
 
 // number gives ids in source order and refuses what would make the file too large.

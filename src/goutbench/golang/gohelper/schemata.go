@@ -94,7 +94,7 @@ func (w *writer) source(from, to int) {
 		w.out.WriteString(w.m.extraImports())
 		from = at
 	}
-	w.out.Write(w.m.focal.src[from:to])
+	w.out.WriteString(w.m.counted(from, to))
 }
 
 func (w *writer) site(s *site) {

@@ -5,12 +5,14 @@ import "fmt"
 // support is the file that declares the switch. Go initialises a package-level variable before every initialiser
 // that refers to it, directly or through functions, so no mutated function ever runs with an unset switch.
 //
-// The number comes from the environment, masked: what a test can read there tells nothing. Packages beneath os cannot
+// The number comes from the environment, masked: what a test can read there tells nothing. The most steps that a run
+// may take follow it; 0 asks to print how many it takes, each time that they have doubled. Packages beneath os cannot
 // import it; they get the environment from where syscall does.
 func (m *mutator) support(env, key string) string {
-	imports, environ := `import "os"`, ""
+	imports, environ, over := `import "os"`, "", `println("%[1]s over"); os.Exit(%[2]d)`
 	lookup := fmt.Sprintf("text := os.Getenv(%q)", env)
-	if m.w.reaches("os", m.p.ImportPath) {
+	if m.beneathOS() {
+		over = `println("%[1]s over")`
 		imports = `import _ "unsafe"`
 		environ = fmt.Sprintf("\n//go:linkname %sEnviron syscall.runtime_envs\nfunc %sEnviron() []string\n", m.variable, m.variable)
 		call := m.variable + "Environ()"
@@ -27,24 +29,57 @@ func (m *mutator) support(env, key string) string {
 		}
 	}`, call, len(env)+1, len(env)+1, env+"=", len(env)+1)
 	}
-	return fmt.Sprintf(`package %s
+	over = fmt.Sprintf(over, env, runawayExit)
+	return fmt.Sprintf(`package %[1]s
 
-%s
-%s
-var %s = func() int {
-	%s
-	number := uint64(0)
+%[2]s
+%[3]s
+var %[4]s, %[4]sMost = func() (int, int) {
+	%[5]s
+	number, rest := uint64(0), uint64(0)
 	for i := 0; i < len(text); i++ {
 		digit := uint64(text[i] - '0')
 		if text[i] >= 'a' {
 			digit = uint64(text[i]-'a') + 10
 		}
-		number = number<<4 | digit
+		if i < 16 {
+			number = number<<4 | digit
+		} else {
+			rest = rest<<4 | digit
+		}
 	}
 	if text == "" {
-		return 0
+		return 0, -1
 	}
-	return int(number ^ 0x%s)
+	return int(number ^ 0x%[6]s), int(rest)
 }()
-`, m.p.Name, imports, environ, m.variable, lookup, key)
+
+var %[4]sSteps, %[4]sNext int
+
+//go:norace
+func %[4]sStep() {
+	%[4]sSteps++
+	if %[4]sSteps > %[4]sNext {
+		%[4]sMark()
+	}
 }
+
+//go:norace
+func %[4]sMark() {
+	switch {
+	case %[4]sMost < 0:
+		%[4]sNext = 1<<31 - 1
+		%[4]sSteps = 0
+	case %[4]sMost == 0:
+		println("%[7]s steps", %[4]sSteps)
+		%[4]sNext = 2*%[4]sSteps
+	case %[4]sSteps > %[4]sMost:
+		%[8]s
+	default:
+		%[4]sNext = %[4]sMost
+	}
+}
+`, m.p.Name, imports, environ, m.variable, lookup, key, env, over)
+}
+
+const runawayExit = 97 // golang/mutate.py knows it
