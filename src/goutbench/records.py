@@ -355,8 +355,10 @@ class Execution:
     `rung` is the highest one reached of none, syntax, types, build, runs, pass, stable, covers, mutation.
     `reason` is a short word for why it went no further, `evidence` the words of the compiler or the test.
     Coverage counts statements of the focal file by the candidate's own tests, `covered` also where the run
-    failed; `uncovered` are the blocks that no run reached, as "line.column-line.column". Seconds are CPU time
-    inside the sandbox (the gate's are wall time): wall time says more of the machine than of the test.
+    failed; `uncovered` are the blocks that no run reached, as "line.column-line.column". `focal_statements`
+    and `focal_covered` count in the functions alone that the candidate was asked to test (0: it was the whole
+    file), and then the mutants are theirs, too. Seconds are CPU time inside the sandbox (the gate's are wall
+    time): wall time says more of the machine than of the test.
     """
 
     id: str
@@ -383,6 +385,8 @@ class Execution:
     toolchain: str
     sandbox: str
     uncovered: tuple[str, ...] = ()
+    focal_statements: int = 0
+    focal_covered: int = 0
 
 
 # ── judge ─────────────────────────────────────────────────────────────────────────────────────────

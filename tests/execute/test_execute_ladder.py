@@ -46,6 +46,23 @@ def run(bench: Bench, subject: Subject, code: str, **changes: object) -> Executi
     return execute(replace(bench, options=options), subject, candidate("pair", "model", code))
 
 
+def test_of_one_function_only_its_statements_and_mutants_count(bench: Bench, subject: Subject) -> None:
+    code = body("if Sum(3) != 6 || Add(1, 1) != 2 { t.Fatal() }")
+    whole = run(bench, subject, code, repeat=2, mutants=0)
+    asked = replace(candidate("pair", "model", code), focal=("Sum",))
+    record = execute(replace(bench, options=replace(bench.options, repeat=2, mutants=0)), subject, asked)
+    assert record.id != whole.id
+    assert (whole.focal_statements, whole.focal_covered) == (0, 0)
+    assert (record.focal_statements, record.focal_covered) == (4, 4)
+    assert (record.statements, record.covered) == (whole.statements, whole.covered) == (13, 5)
+    assert record.mutation is not None
+    assert whole.mutation is not None
+    assert 0 < record.mutation.total < whole.mutation.total
+    assert record.mutation.not_covered == 0
+    assert record.mutation.timed_out  # i++ → i-- never ends, and is ended by its steps
+    assert all(line.startswith(("38.", "39.", "40.", "41.", "43.")) for line in record.mutation.survivors)
+
+
 def test_reference_reaches_the_top(bench: Bench, subject: Subject) -> None:
     record = run(bench, subject, REFERENCE, repeat=3, mutants=0)
     assert (record.status, record.rung, record.repeats) == ("PASSED", "mutation", 3)

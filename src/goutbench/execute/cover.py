@@ -30,6 +30,17 @@ class Coverage:
         missed = sorted(span for span, hit in self.blocks.items() if not hit)
         return tuple(f"{first[0]}.{first[1]}-{last[0]}.{last[1]}" for first, last, _ in missed)
 
+    def within(self, spans: Iterable[tuple[Position, Position]]) -> "Coverage":
+        """The blocks that begin in one of the spans, ends excluded."""
+        wanted = tuple(spans)
+        return Coverage(
+            {
+                key: hit
+                for key, hit in self.blocks.items()
+                if any(start <= key[0] < end for start, end in wanted)
+            }
+        )
+
     def reaches(self, position: Position) -> bool:
         """Whether code at `position` was run. Outside every block (a package-level declaration, a function's
         head) nothing is known, so it counts as reached."""

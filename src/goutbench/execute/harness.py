@@ -1,14 +1,15 @@
 """What is run for one candidate: the ladder from syntax to mutation score, and the rung it fell from."""
 
 import shutil
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import replace
 from pathlib import Path
 
 from goutbench.execute.admission import build_failed, declared_tests, gate, refuse, refused_by_gate
 from goutbench.execute.bench import Bench
 from goutbench.execute.build import compile_test
-from goutbench.execute.cover import merge
+from goutbench.execute.cover import Coverage, Position, merge
+from goutbench.execute.focus import Span, focal_spans, positions
 from goutbench.execute.mutants import mutate
 from goutbench.execute.options import Options, identity
 from goutbench.execute.run import Target, Verdict, run_tests
@@ -44,7 +45,8 @@ def blank(candidate: Candidate, subject: Subject, sandbox: Sandbox, options: Opt
         subject.test,
     )
     key = identity(
-        candidate.code, focal, subject.tree.revision, (candidate.id, *places), subject.toolchain.version,
+        candidate.code, focal, subject.tree.revision, (candidate.id, *places, *candidate.focal),
+        subject.toolchain.version,
         sandbox.name, options,
     )  # fmt: skip
     return empty_record(candidate, key, options, subject.toolchain.version, sandbox.name)
@@ -86,13 +88,16 @@ def _climb(
         return replace(record, status="NO_TESTS_RAN", reason=reason)
     target = Target(subject, build.binary, folder, bench.worker)
     target, first = _first_run(bench, target, tests)
-    record = _with_run(record, first)
+    source = (subject.package / subject.focal).read_bytes()
+    spans = focal_spans(source, candidate.focal)
+    record = _with_coverage(_with_run(record, first), first.coverage, positions(source, spans))
     if first.status != "PASSED":
-        return _fallen(bench, target, tests, first, record)
+        fallen, coverage = _fallen(bench, target, tests, first, record)
+        return _with_coverage(fallen, coverage, positions(source, spans))
     record = _repeat(bench, target, tests, replace(record, status="PASSED", rung="pass"))
     if record.status != "PASSED" or bench.options.mutants is None:
         return record
-    return _mutation(bench, target, files, tests, first, record)
+    return _mutation(bench, target, files, tests, first, record, spans)
 
 
 def _first_run(bench: Bench, target: Target, tests: Sequence[str]) -> tuple[Target, Verdict]:
@@ -120,24 +125,35 @@ def _with_run(record: Execution, verdict: Verdict) -> Execution:
         record,
         status=verdict.status, rung=rung, reason=verdict.reason, evidence=verdict.evidence,
         passed=output.passed, failed=(*output.failed, *output.unfinished), skipped=output.skipped,
-        statements=verdict.coverage.statements, covered=verdict.coverage.covered,
-        uncovered=verdict.coverage.unreached, repeats=1, run_seconds=verdict.cpu_seconds,
+        repeats=1, run_seconds=verdict.cpu_seconds,
+    )  # fmt: skip
+
+
+def _with_coverage(
+    record: Execution, coverage: Coverage, focus: Iterable[tuple[Position, Position]]
+) -> Execution:
+    focal = coverage.within(focus)
+    return replace(
+        record,
+        statements=coverage.statements, covered=coverage.covered, uncovered=coverage.unreached,
+        focal_statements=focal.statements, focal_covered=focal.covered,
     )  # fmt: skip
 
 
 def _fallen(
     bench: Bench, target: Target, tests: Sequence[str], first: Verdict, record: Execution
-) -> Execution:
+) -> tuple[Execution, Coverage]:
     """A failing run: see whether it fails again, and save the coverage that a crash has lost."""
     if first.status != "TESTS_FAILED":
-        return record
+        return record, first.coverage
     seconds, parts = record.run_seconds, [first.coverage]
     if bench.options.repeat > 1 and first.reason in ("assertion", "panic", "data-race", "exit-status"):
         again = _run(bench, target, tests, cover=False)
         seconds += again.cpu_seconds
         record = replace(record, repeats=2, run_seconds=seconds)
         if again.status == "PASSED":
-            return replace(record, status="FLAKY", reason="passed-when-run-again", flaky=record.failed)
+            flaky = replace(record, status="FLAKY", reason="passed-when-run-again", flaky=record.failed)
+            return flaky, first.coverage
     passed, left, crash = set(record.passed), list(tests), first
     for _ in range(_RERUNS):
         culprits = {*crash.output.failed, *crash.output.unfinished}
@@ -148,11 +164,8 @@ def _fallen(
         seconds += crash.cpu_seconds
         parts.append(crash.coverage)
         passed |= set(crash.output.passed)
-    whole = merge(parts)
-    return replace(
-        record, run_seconds=seconds, passed=tuple(name for name in tests if name in passed),
-        statements=whole.statements, covered=whole.covered, uncovered=whole.unreached,
-    )  # fmt: skip
+    record = replace(record, run_seconds=seconds, passed=tuple(name for name in tests if name in passed))
+    return record, merge(parts)
 
 
 def _repeat(bench: Bench, target: Target, tests: Sequence[str], record: Execution) -> Execution:
@@ -185,6 +198,7 @@ def _mutation(
     tests: Sequence[str],
     first: Verdict,
     record: Execution,
+    spans: Sequence[Span],
 ) -> Execution:
     subject = target.subject
     focal = subject.package / subject.focal
@@ -196,6 +210,7 @@ def _mutation(
         files,
         tests,
         first,
+        spans,
         place=bench.place,
         sandbox=bench.sandbox,
         options=bench.options,

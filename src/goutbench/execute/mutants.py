@@ -9,6 +9,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass, replace
 
 from goutbench.execute.build import compile_test
+from goutbench.execute.focus import Span, mutants_in
 from goutbench.execute.options import Options
 from goutbench.execute.process import RunReport
 from goutbench.execute.run import Target, Verdict, command_for
@@ -23,7 +24,7 @@ WALL_FLOOR, WALL_FACTOR = 4.0, 20.0
 does not depend on what else the machine does; wall time is for mutants that wait for ever."""
 
 STEPS_FLOOR, STEPS_FACTOR = 1 << 19, 10
-"""The most steps a mutant may take, in the same way: this ends an endless loop long before the clock does, and
+"""The most steps a mutant may take, by the same rule: an endless loop ends long before the clock says so, and
 at the same place on every machine."""
 
 DECOYS = 3
@@ -56,15 +57,20 @@ def mutate(
     files: dict[str, bytes | None],
     tests: Sequence[str],
     passing: Verdict,
+    spans: Sequence[Span] = (),
     *,
     place: Workplace,
     sandbox: Sandbox,
     options: Options,
 ) -> Mutation:
-    """The mutation score of a candidate that passes; `files` is its overlay, `passing` its covered run."""
+    """The mutation score of a candidate that passes; `files` is its overlay, `passing` its covered run.
+
+    With `spans`, of the mutants in these parts of the focal file alone.
+    """
     if plan.reason or plan.infra:
         return _none(plan, plan.infra or plan.reason or "")
-    sample = choose_sample(plan.mutants, options.mutants or 0, options.seed)
+    pool = mutants_in(plan.mutants, spans)
+    sample = choose_sample(pool, options.mutants or 0, options.seed)
     reached = [m for m in sample if passing.coverage.reaches((m.line, m.column))]
     verdicts = [MutantVerdict(m, "not-covered", "") for m in sample if m not in reached]
     seconds = 0.0
@@ -90,7 +96,7 @@ def mutate(
             return _none(plan, "the run of the mutants was cut short")
         verdicts += [_judge(plan, mutant, report) for mutant, report in zip(reached, judged, strict=True)]
         seconds = sum(report.cpu_seconds for report in reports)
-    return _summary(plan, sorted(verdicts, key=lambda verdict: verdict.mutant.id), seconds)
+    return _summary(plan, pool, sorted(verdicts, key=lambda verdict: verdict.mutant.id), seconds)
 
 
 def _run(
@@ -129,7 +135,7 @@ def _run(
 
 
 def _judge(plan: MutationPlan, mutant: Mutant, report: RunReport) -> MutantVerdict:
-    """A runaway mutant meets the limit of steps, of CPU time, of memory or of the stack, whichever comes first:
+    """A runaway mutant meets the limit of steps, CPU time, memory or the stack, whichever comes first:
     all four are one class, or the verdict would be a race."""
     if plan.ran_away(report.exit_code, report.tail):
         return MutantVerdict(mutant, "timed-out", "")
@@ -141,13 +147,13 @@ def _judge(plan: MutationPlan, mutant: Mutant, report: RunReport) -> MutantVerdi
     return MutantVerdict(mutant, "killed", failed.group(1) if failed else "")
 
 
-def _summary(plan: MutationPlan, verdicts: Sequence[MutantVerdict], seconds: float) -> Mutation:
+def _summary(
+    plan: MutationPlan, pool: Sequence[Mutant], verdicts: Sequence[MutantVerdict], seconds: float
+) -> Mutation:
     counts = Counter(verdict.verdict for verdict in verdicts)
-    low, score, high = _interval(
-        counts["killed"], len(verdicts), exhaustive=len(verdicts) == len(plan.mutants)
-    )
+    low, score, high = _interval(counts["killed"], len(verdicts), exhaustive=len(verdicts) == len(pool))
     return Mutation(
-        total=len(plan.mutants),
+        total=len(pool),
         killed=counts["killed"],
         lived=counts["lived"],
         not_covered=counts["not-covered"],

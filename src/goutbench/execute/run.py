@@ -71,6 +71,7 @@ def command_for(
         "USER": "candidate",
         "GOROOT": str(goroot),
         "GORACE": "atexit_sleep_ms=0",
+        "GOCOVERDIR": "/tmp",  # a covered binary that a test starts again complains without one
         "PWD": str(subject.package),
     }
     return Command(

@@ -12,7 +12,6 @@ from typing import Any
 
 from goutbench.golang.helper import LOAD_SECONDS, GoHelper, HelperFault
 
-
 _UNBOUNDED = 1 << 62
 _RUNAWAY_EXIT = 97  # gohelper/support.go has it, too
 
@@ -79,7 +78,7 @@ class MutationPlan:
         return {self.switch: f"{mutant ^ self.key:016x}{most:x}"}
 
     def counting(self) -> dict[str, str]:
-        """The environment in which the unmutated program says on its standard error how many steps it takes."""
+        """The environment in which the unmutated program says on standard error how many steps it takes."""
         return self.environment(0, most=0)
 
     def steps(self, stderr: bytes) -> int | None:
