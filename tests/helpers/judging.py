@@ -1,0 +1,71 @@
+"""A small dataset, candidates and judges to be compared: for the tests of `judge`."""
+
+from collections.abc import Callable, Sequence
+from pathlib import Path
+
+import pytest
+
+from goutbench.judge.folder import Juror, load_judge
+from goutbench.judge.items import Item
+from goutbench.records import Pair
+from goutbench.store import DATA, to_table, write_manifest, write_table
+
+MakeRun = Callable[..., Path]
+REPOSITORIES = ("o/one", "o/two", "o/three")
+GOOD = """package p
+
+import "testing"
+
+func TestDouble{n}(t *testing.T) {{
+	if got := Double{n}(2); got != 4 {{
+		t.Errorf("got %d", got)
+	}}
+	if Double{n}(0) != 0 {{
+		t.Error("zero")
+	}}
+}}
+"""
+IDLE = 'package p\n\nimport "testing"\n\nfunc TestDouble{n}(t *testing.T) {{\n\tDouble{n}(2)\n}}\n'
+
+
+def make_pair(number: int) -> Pair:
+    code = f"package p\n\n// Double{number} doubles.\nfunc Double{number}(x int) int {{ return 2 * x }}\n"
+    return Pair(
+        sha256=f"{number:064x}", repository=REPOSITORIES[number % 3], file_name=f"f{number}",
+        code_path=f"f{number}.go", code=code, code_commit=None, test_path=f"f{number}_test.go",
+        test=GOOD.format(n=number), test_commit=None, id=f"{number + 1:016x}", revision="1", domain="d",
+        licence="MIT", licence_file=None, package="p", code_lines=4, test_lines=12, generated=False,
+        vendored=False, code_first_date=None, code_last_date=None, test_first_date=None,
+        test_last_date=None, pairing_rule="same-name",
+    )  # fmt: skip
+
+
+def write_dataset(folder: Path, pairs: Sequence[Pair]) -> Path:
+    (folder / DATA).mkdir(parents=True)
+    path = folder / DATA / "all.parquet"
+    write_table(to_table(pairs, Pair), path)
+    write_manifest(folder, [path], {"pairs": len(pairs), "repositories": {}})
+    return folder
+
+
+def item(text_a: str, text_b: str, code: str = "package p", reference: str = "package p") -> Item:
+    return Item(
+        id="00000000000000aa", pair_id="p", repository="o/r", path="f.go", package="p", focal=(), sample=0,
+        code=code, reference=reference, model_a="made/a", model_b="made/b", candidate_a="ca",
+        candidate_b="cb", text_a=text_a, text_b=text_b,
+    )  # fmt: skip
+
+
+def juror(name: str = "default", model: str = "scripted_judge/asserting") -> Juror:
+    return Juror(load_judge(name), model)
+
+
+def with_inspect(test: Callable[..., None]) -> Callable[..., None]:
+    """Marks a test that runs Inspect: its unclosed streams and its use of tenacity are no fault of ours."""
+    for mark in (
+        pytest.mark.filterwarnings("ignore:.*use 'multiplier' instead:DeprecationWarning"),
+        pytest.mark.filterwarnings("ignore:Unclosed <MemoryObject:ResourceWarning"),
+        pytest.mark.usefixtures("inspect_tidied"),
+    ):
+        test = mark(test)
+    return test
