@@ -2,6 +2,7 @@
 
     bench_execute.py pipeline --dataset DIR --repos CACHE [--pairs 30] [--cold 3]
     bench_execute.py references --dataset DIR --repos CACHE [--pairs 30] [--repeat 3] [--prepare]
+    bench_execute.py verdicts --dataset DIR --repos CACHE [--pairs 8] [--repeat 5]
     bench_execute.py flakes [--repeat 10]
     bench_execute.py hostile
     bench_execute.py resume --dataset DIR --repos CACHE [--pairs 12]
@@ -217,6 +218,39 @@ def references(arguments: argparse.Namespace) -> None:
             print(f"- {name}: {record.status} {record.reason} {record.flaky} {words}")
 
 
+def verdicts(arguments: argparse.Namespace) -> None:
+    """Whether every mutant gets the same verdict with one worker and with two, in each of some repeats."""
+    places, candidates = sample(arguments)
+    sources = read_sources(arguments.dataset)
+    seen: dict[str, set[tuple[str, ...]]] = {}
+    total: Counter[str] = Counter()
+    seconds = 0.0
+    for number in range(arguments.repeat):
+        for workers in (1, 2):
+            records = evaluate(
+                touched(candidates, f"{number} {workers}"), places, repositories=arguments.repos,
+                options=Options(repeat=1, mutants=arguments.mutants), workers=workers, work=arguments.work,
+                sources=sources,
+            )  # fmt: skip
+            for record in records:
+                if record.mutation is not None:
+                    seen.setdefault(record.pair_id, set()).add(record.mutation.verdicts)
+                    total.update(line.split()[1] for line in record.mutation.verdicts)
+                    seconds += record.mutation.seconds
+    run = total["killed"] + total["lived"] + total["timed-out"]
+    table(
+        [
+            ("pairs with mutants, runs of each", f"{len(seen)}, {2 * arguments.repeat}"),
+            ("verdicts", ", ".join(f"{name} {count}" for name, count in total.most_common())),
+            ("mutants run per CPU second", f"{run / seconds:.0f}" if seconds else "-"),
+            ("pairs with the same verdicts always", f"{sum(len(found) == 1 for found in seen.values())}"),
+        ]
+    )
+    for pair, found in seen.items():
+        for line in sorted(set().union(*map(set, found)) - set.intersection(*map(set, found))):
+            print(f"- {places[pair].code_path}: {line}")
+
+
 def hostile(arguments: argparse.Namespace) -> None:
     suite = Path(__file__).parents[1] / "tests" / "execute" / "test_execute_hostile.py"
     done = subprocess.run([sys.executable, "-m", "pytest", "-q", str(suite)], check=False)
@@ -325,11 +359,11 @@ def main() -> None:
         description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
     )
     commands = parser.add_subparsers(required=True)
-    for action in (pipeline, references, resume, flakes, hostile):
+    for action in (pipeline, references, verdicts, resume, flakes, hostile):
         command = commands.add_parser(action.__name__)
         command.set_defaults(action=action)
         command.add_argument("--work", type=Path)
-        if action in (pipeline, references, resume):
+        if action in (pipeline, references, verdicts, resume):
             command.add_argument("--dataset", type=Path, required=True)
             command.add_argument("--repos", type=Path, required=True)
             command.add_argument("--pairs", type=int, default=12 if action is resume else 30)
@@ -339,8 +373,11 @@ def main() -> None:
             command.add_argument("--cold", type=int, default=3)
             command.add_argument("--batch", type=int, default=10)
             command.add_argument("--warmed", action="store_true", help="an earlier run has warmed the caches")
-        if action in (references, flakes):
-            command.add_argument("--repeat", type=int, default=3 if action is references else 10)
+        if action in (references, verdicts, flakes):
+            default = {references: 3, verdicts: 5, flakes: 10}[action]
+            command.add_argument("--repeat", type=int, default=default)
+        if action is verdicts:
+            command.add_argument("--mutants", type=int, default=60, help="mutants of a file; 0: all")
         if action is references:
             command.add_argument("--prepare", action="store_true")
     arguments = parser.parse_args()
