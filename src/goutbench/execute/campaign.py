@@ -119,8 +119,7 @@ def prepare(
     modules = set()
     for pair in pairs:
         tree = finder.tree(pair.repository, pair.revision)
-        if tree.goroot is None:
-            modules.add(module_root(tree, (tree.root / pair.test_path).parent))
+        modules.add(module_root(tree, (tree.root / pair.test_path).parent))
     yield from prepare_modules(modules, site.toolchain, site.place)
 
 
