@@ -2,11 +2,16 @@
 
 import json
 from pathlib import Path
-from typing import Annotated, Any
+from typing import TYPE_CHECKING, Annotated, Any, NamedTuple
 
 import typer
 
 from goutbench.cli.options import AsJson, app
+
+if TYPE_CHECKING:
+    from goutbench.judge.folder import Juror
+    from goutbench.judge.options import Options
+    from goutbench.judge.stage import Server
 
 
 @app.command()
@@ -45,6 +50,24 @@ def judge(
         int | None, typer.Option(min=1, help="Seconds for one call, retries included.")
     ] = None,
     retries: Annotated[int | None, typer.Option(min=0, help="Retries of one call.")] = None,
+    audit: Annotated[
+        bool, typer.Option("--audit", help="First ask about placebo pairs; without two runs, only that.")
+    ] = False,
+    audit_pairs: Annotated[int, typer.Option(min=1, help="Tests to make placebo pairs of.")] = 8,
+    audit_threshold: Annotated[
+        float, typer.Option(min=0, max=1, help="The least rate of right verdicts on each kind of placebo.")
+    ] = 0.75,
+    despite_audit: Annotated[
+        bool, typer.Option("--despite-audit", help="Go on with a judge below the threshold.")
+    ] = False,
+    export_labels: Annotated[
+        tuple[int, Path] | None,
+        typer.Option(metavar="N FILE.csv", help="Write N items for people to label; judge nothing."),
+    ] = None,
+    import_labels: Annotated[
+        list[Path] | None,
+        typer.Option(help="A labelled FILE.csv, one a person: agreement with the judges in --out."),
+    ] = None,
     reparse: Annotated[
         bool, typer.Option("--reparse", help="Read the replies that are there again, and ask nothing.")
     ] = False,
@@ -55,6 +78,7 @@ def judge(
 ) -> None:
     """Have a model compare two runs, item by item: win, tie, loss, flip or error, with intervals."""
     from goutbench.cli.generate import _assignments as assignments
+    from goutbench.judge.audit import require_pass
     from goutbench.judge.folder import seat
     from goutbench.judge.options import Options
     from goutbench.judge.stage import Server
@@ -67,12 +91,37 @@ def judge(
         base_url=base_url, model_args=assignments(model_arg or ()), connections=connections,
         timeout=timeout, retries=retries, display="none" if as_json else "plain",
     )  # fmt: skip
-    jurors = [seat(words, model) for words in judges or ["default"]]
-    runs = _both(run_a, run_b)
-    if dry_run:
-        _show_plan(runs, dataset, out, jurors, options, as_json)
+    jurors = (
+        [seat(words, model) for words in judges or ["default"]]
+        if not (import_labels or export_labels)
+        else []
+    )
+    asking = _Asking(dataset, out, jurors, options, server, reparse, as_json)
+    if import_labels:
+        _import(import_labels, out, as_json)
+    elif export_labels:
+        _export(_both(run_a, run_b), asking, *export_labels)
+    elif dry_run:
+        _show_plan((run_a, run_b), asking, audit_pairs if audit else 0)
     else:
-        _run(runs, dataset, out, jurors, options, server, reparse, as_json)
+        if audit:
+            _audit(asking, audit_pairs, audit_threshold)
+        if not despite_audit:
+            require_pass(out, jurors)
+        if not audit or run_a is not None:
+            _run(_both(run_a, run_b), asking)
+
+
+class _Asking(NamedTuple):
+    """What the steps of the command have in common."""
+
+    dataset: Path
+    out: Path
+    jurors: "list[Juror]"
+    options: "Options"
+    server: "Server"
+    reparse: bool
+    as_json: bool
 
 
 def _both(run_a: Path | None, run_b: Path | None) -> tuple[Path, Path]:
@@ -83,34 +132,60 @@ def _both(run_a: Path | None, run_b: Path | None) -> tuple[Path, Path]:
     return run_a, run_b
 
 
-def _show_plan(
-    runs: tuple[Path, Path], dataset: Path, out: Path, jurors: Any, options: Any, as_json: bool
-) -> None:
+def _show_plan(runs: tuple[Path | None, Path | None], asking: _Asking, audit_pairs: int) -> None:
     from dataclasses import asdict
 
     from goutbench.judge.asking import requests
+    from goutbench.judge.audit import requests_of
     from goutbench.judge.items import read_items
+    from goutbench.judge.placebo import placebos
     from goutbench.judge.stage import check_jury, plan
+    from goutbench.store import read_pairs
 
-    check_jury(jurors)
-    items = read_items(*runs, dataset, options).items
-    asked = [request for juror in jurors for request in requests(items, juror)]
-    found = asdict(plan(asked, out, options))
-    typer.echo(json.dumps(found, indent=2) if as_json else "\n".join(f"{k}: {v}" for k, v in found.items()))
+    check_jury(asking.jurors)
+    asked = []
+    if audit_pairs:
+        made = placebos(list(read_pairs(asking.dataset)), audit_pairs, asking.options.seed)
+        asked += [request for juror in asking.jurors for request in requests_of(made, juror)]
+    if not audit_pairs or runs[0] is not None:
+        items = read_items(*_both(*runs), asking.dataset, asking.options).items
+        asked += [request for juror in asking.jurors for request in requests(items, juror)]
+    found = asdict(plan(asked, asking.out, asking.options))
+    _print(found, "\n".join(f"{name}: {value}" for name, value in found.items()), asking.as_json)
 
 
-def _run(
-    runs: tuple[Path, Path],
-    dataset: Path,
-    out: Path,
-    jurors: Any,
-    options: Any,
-    server: Any,
-    reparse: bool,
-    as_json: bool,
-) -> None:
-    from goutbench.judge.stage import judge as run
+def _audit(asking: _Asking, pairs: int, threshold: float) -> None:
+    from goutbench.judge.audit import audit, text_of
+
+    dataset, out, jurors, options, server, reparse, as_json = asking
+    cards = audit(dataset, out, jurors, options, server, pairs=pairs, threshold=threshold, reparse=reparse)
+    _print(cards, text_of(cards), as_json)
+
+
+def _run(runs: tuple[Path, Path], asking: _Asking) -> None:
+    from goutbench.judge.stage import judge
     from goutbench.judge.tables import text_of
 
-    judged = run(*runs, dataset, out, jurors, options, server, reparse=reparse)
-    typer.echo(json.dumps(judged.figures, indent=2) if as_json else text_of(judged.figures))
+    dataset, out, jurors, options, server, reparse, as_json = asking
+    judged = judge(*runs, dataset, out, jurors, options, server, reparse=reparse)
+    _print(judged.figures, text_of(judged.figures), as_json)
+
+
+def _export(runs: tuple[Path, Path], asking: _Asking, count: int, path: Path) -> None:
+    from goutbench.judge.items import read_items
+    from goutbench.judge.labels import LABELS, export_labels
+
+    items = read_items(*runs, asking.dataset, asking.options).items
+    written = export_labels(items, asking.out, count, asking.options.seed, path)
+    typer.echo(f"{path}: {written} of {len(items)} items; write one of {', '.join(LABELS)} into `label`")
+
+
+def _import(paths: list[Path], out: Path, as_json: bool) -> None:
+    from goutbench.judge.labels import import_labels, text_of
+
+    found = import_labels(paths, out)
+    _print(found, text_of(found), as_json)
+
+
+def _print(found: Any, text: str, as_json: bool) -> None:
+    typer.echo(json.dumps(found, indent=2, ensure_ascii=False) if as_json else text)

@@ -10,6 +10,7 @@ from pydantic import Field, model_validator
 
 from goutbench.config import Strict, load_yaml
 from goutbench.errors import ConfigError
+from goutbench.records import short_hash
 
 FILE = "judge.yaml"
 _WANTED = {"first", "second", "label_first", "label_second"}
@@ -65,6 +66,11 @@ class Juror:
     def label(self) -> str:
         """How records call it: NAME=MODEL, as on the command line."""
         return f"{self.judge.name}={self.model}"
+
+    @property
+    def fingerprint(self) -> str:
+        """Changes with anything in the judge's folder, and with the model."""
+        return short_hash(self.judge.model_dump_json(), self.model)
 
 
 def load_judge(name: str) -> Judge:
