@@ -76,7 +76,8 @@ class Journal(Generic[Answer]):
         for number, line in enumerate(lines[:-1], 1):
             try:
                 row = json.loads(line)
-                self._done[row.pop("key")] = self._answer(**row)
+                key = row.pop("key")
+                self._done[key] = self._answer(**row)
             except (ValueError, TypeError, KeyError, AttributeError) as error:
                 where, mend = f"{self._path}:{number}", "give another --out"
                 raise StorageError(
