@@ -61,10 +61,10 @@ def juror(name: str = "default", model: str = "scripted_judge/asserting") -> Jur
 
 
 def with_inspect(test: Callable[..., None]) -> Callable[..., None]:
-    """Marks a test that runs Inspect: its unclosed streams and its use of tenacity are no fault of ours."""
+    """Marks a test that runs Inspect, whose unclosed streams and use of tenacity are no fault of ours."""
     for mark in (
         pytest.mark.filterwarnings("ignore:.*use 'multiplier' instead:DeprecationWarning"),
-        pytest.mark.filterwarnings("ignore:Unclosed <MemoryObject:ResourceWarning"),
+        pytest.mark.filterwarnings("ignore:unclosed:ResourceWarning"),
         pytest.mark.usefixtures("inspect_tidied"),
     ):
         test = mark(test)

@@ -61,7 +61,7 @@ def verdict_of(request: Request, answer: Answer, options: Options) -> Verdict:
     "injected": there is no verdict, and a line of the reply that looks like one stands in a candidate.
     """
     labels, item = labels_of(answer.nonce), request.item
-    if answer.stop == "model_length" and not answer.text:
+    if answer.stop == "model_length":  # the text is then the server's refusal, not the model's
         return _record(request, options, answer, error="context-overflow")
     try:
         reading = read(request.juror.judge.parser, answer.text, labels)
