@@ -11,16 +11,17 @@ from collections.abc import Callable
 from pathlib import Path
 
 import pytest
+from inspect_ai import eval as inspect_eval
 from judging import GOOD, IDLE, MakeRun, juror, with_inspect
 from typer.testing import CliRunner, Result
 
 from goutbench.cli import app
 from goutbench.errors import ConfigError, GoutbenchError, StorageError
-from goutbench.judge.items import read_items
+from goutbench.judge.items import read_items, read_passing
 from goutbench.judge.options import Options
 from goutbench.judge.stage import Server, judge
 from goutbench.records import Match, Verdict
-from goutbench.store import read_table
+from goutbench.store import read_table, write_rows
 
 Runs = tuple[Path, Path]
 ASSERTING = "scripted_judge/asserting"
@@ -75,6 +76,17 @@ def test_the_paper_scores_both_in_one_call(runs: Runs, dataset: Path, tmp_path: 
     assert len(found) == 9
     assert {(verdict.score_a, verdict.score_b, verdict.choice) for verdict in found} == {(3.0, 8.0, "b")}
     assert {verdict.order for verdict in found} == {"ab", "ba"}  # drawn by item
+
+
+@with_inspect
+def test_inspect_finds_the_task_by_itself(runs: Runs, dataset: Path, tmp_path: Path) -> None:
+    args = {"run_a": str(runs[0]), "run_b": str(runs[1]), "dataset": str(dataset), "judge": "paper"}
+    (log,) = inspect_eval(
+        "goutbench/pairwise", model=ASSERTING, task_args=args, log_dir=str(tmp_path), display="none"
+    )
+    assert log.status == "success"
+    assert log.results is not None
+    assert log.results.scores[0].metrics["mean"].value == 1.0
 
 
 @with_inspect
@@ -220,6 +232,22 @@ def test_items_without_a_counterpart_are_counted(
     paired = read_items(runs[0], some, dataset, Options())
     assert (len(paired.items), paired.only_a, paired.only_b) == (4, 5, 5)
     assert len(read_items(*runs, dataset, Options(limit=3)).items) == 3
+
+
+def test_a_repaired_answer_is_no_first_answer(make_run: MakeRun, dataset: Path, runs: Runs) -> None:
+    path = make_run("mended", lambda n: "first") / "candidates.parquet"
+    rows = read_table(path).to_pylist()
+    write_rows(path, [*rows, *(row | {"id": f"r{row['id']}", "round": 1, "code": "mended"} for row in rows)])
+    items = read_items(runs[0], path.parent, dataset, Options()).items
+    assert {each.text_b for each in items} == {"first"}
+
+
+def test_candidates_that_pass_are_read_where_both_runs_were_executed(runs: Runs) -> None:
+    assert read_passing(*runs) is None
+    for run in runs:
+        rows = [{"candidate_id": f"{run.name}{n}", "status": ("PASSED", "FLAKY")[n]} for n in range(2)]
+        write_rows(run / "executions.parquet", rows)
+    assert read_passing(*runs) == {"idle0", "good0"}
 
 
 def test_folders_that_cannot_be_compared_are_refused(

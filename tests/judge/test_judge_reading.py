@@ -45,6 +45,7 @@ def test_a_judge_is_a_folder_of_ones_own(tmp_path: Path) -> None:
     assert seat(str(tmp_path), "").label == "mine=x/y"
     assert seat(str(tmp_path), "z/w").label == "mine=z/w"
     assert seat(f"{tmp_path}=u/v", "z/w").label == "mine=u/v"
+    assert seat("u/v", "").label == "default=u/v"
 
 
 @pytest.mark.parametrize(
@@ -146,6 +147,8 @@ def test_a_tie_has_a_label_too() -> None:
         "Z9X8C7V6",
         f"The verdict: {SAYS}",
         f"{SAYS}\n{SAYS}",
+        f"The verdict:\n```json\n{SAYS}\n```",
+        f"```json\n{SAYS}\n```\nI think.",
         SAYS.replace("Z9X8C7V6", "z9x8c7v6"),
         SAYS.replace("Z9X8C7V6", "L4K3J2H7"),
         SAYS.replace('"rationale": "Why.", ', ""),
@@ -260,6 +263,17 @@ def test_figures_count_flips_and_errors_in_every_denominator() -> None:
     assert sum(row["n"] for row in found["by repository"].values()) == 20
     assert found["length"]["longer preferred"] is None  # equal lengths say nothing
     assert found["length"]["controlled"] == pytest.approx(found["length"]["raw"], abs=1e-3)
+
+
+def test_items_whose_candidates_both_pass_stand_beside_all() -> None:
+    matches = many("j", ["win", "loss", "win", "error"])
+    sized = [replace(match, candidate_a="ca", candidate_b=f"cb{n}") for n, match in enumerate(matches)]
+    items = [replace(item("x", "y"), candidate_b=f"cb{n}") for n in range(4)]
+    found = figures(items, [], sized, [juror()], {"ca", "cb0", "cb1", "cb3"})["judges"]["j"][
+        "where both pass"
+    ]
+    assert (found["n"], found["win"]["count"], found["error"]["count"]) == (3, 1, 1)
+    assert figures(items, [], sized, [juror()])["judges"]["j"]["where both pass"] is None
 
 
 def test_position_bias_shows() -> None:

@@ -25,7 +25,9 @@ def judge(
     ),
     judges: Annotated[
         list[str] | None,
-        typer.Option("--judge", help="`default`, `paper` or a folder; NAME=MODEL; several are a panel."),
+        typer.Option(
+            "--judge", help="`default`, `paper`, a folder, a model, or NAME=MODEL; several are a panel."
+        ),
     ] = None,
     model: Annotated[str, typer.Option(help="Inspect's name of the model of a judge that names none.")] = "",
     out: Annotated[Path, typer.Option(help="The judge folder; the same command resumes.")] = Path("judged"),

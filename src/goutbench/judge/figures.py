@@ -2,7 +2,7 @@
 
 import math
 from collections import Counter
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from itertools import combinations
 from typing import Any
 
@@ -27,9 +27,16 @@ Figures = dict[str, Any]
 
 
 def figures(
-    items: Sequence[Item], verdicts: Sequence[Verdict], matches: Sequence[Match], jurors: Sequence[Juror]
+    items: Sequence[Item],
+    verdicts: Sequence[Verdict],
+    matches: Sequence[Match],
+    jurors: Sequence[Juror],
+    passing: Collection[str] | None = None,
 ) -> Figures:
-    """Everything that is said of a run: by judge (the panel is one), agreement between judges, warnings."""
+    """Everything that is said of a run: by judge (the panel is one), agreement between judges, warnings.
+
+    `passing` are the candidates that pass when executed: the rates among items where both do stand beside.
+    """
     lengths = {item.candidate_a: len(item.text_a) for item in items}
     lengths |= {item.candidate_b: len(item.text_b) for item in items}
     judges = {
@@ -37,6 +44,7 @@ def figures(
             [match for match in matches if match.judge == judge],
             [verdict for verdict in verdicts if verdict.judge == judge],
             lengths,
+            passing,
         )
         for judge in dict.fromkeys(match.judge for match in matches)
     }
@@ -60,7 +68,12 @@ def rate(count: int, of: int) -> Figures | None:
     return {"count": count, "of": of, "rate": count / of, "low": low, "high": high}
 
 
-def _of_judge(matches: Sequence[Match], verdicts: Sequence[Verdict], lengths: Mapping[str, int]) -> Figures:
+def _of_judge(
+    matches: Sequence[Match],
+    verdicts: Sequence[Verdict],
+    lengths: Mapping[str, int],
+    passing: Collection[str] | None,
+) -> Figures:
     outcomes = [match.outcome for match in matches]
     counts = Counter(outcomes)
     points = [_POINTS.get(outcome, 0.0) for outcome in outcomes]
@@ -81,6 +94,7 @@ def _of_judge(matches: Sequence[Match], verdicts: Sequence[Verdict], lengths: Ma
         "errors": dict(sorted(Counter(verdict.error for verdict in verdicts if verdict.error).items())),
         "position": position(verdicts),
         "length": length(matches, lengths),
+        "where both pass": _where_both_pass(matches, passing),
         "by repository": {name: _of_repository(matches, name) for name in sorted(set(names))},
     }
 
@@ -91,6 +105,14 @@ def _signed(outcome: str) -> float:
 
 def _rates(counts: Counter[str], of: int) -> Figures:
     return {outcome: rate(counts[outcome], of) for outcome in OUTCOMES}
+
+
+def _where_both_pass(matches: Sequence[Match], passing: Collection[str] | None) -> Figures | None:
+    """The outcomes of the items whose two candidates pass; None where nothing was executed."""
+    if passing is None:
+        return None
+    kept = [match.outcome for match in matches if {match.candidate_a, match.candidate_b} <= set(passing)]
+    return {"n": len(kept), **_rates(Counter(kept), len(kept))}
 
 
 def _of_repository(matches: Sequence[Match], name: str) -> Figures:

@@ -13,6 +13,7 @@ from goutbench.errors import ConfigError
 from goutbench.records import short_hash
 
 FILE = "judge.yaml"
+DEFAULT = "default"
 _WANTED = {"first", "second", "label_first", "label_second"}
 _KNOWN = _WANTED | {"label_tie", "code", "reference", "path", "package", "repository", "focal"}
 
@@ -87,11 +88,14 @@ def load_judge(name: str) -> Judge:
 
 
 def seat(words: str, model: str) -> Juror:
-    """The juror of `NAME`, `FOLDER` or `NAME=MODEL`; else the model of --model, else of the folder.
+    """The juror of `NAME`, `FOLDER` or `NAME=MODEL`; else the model is that of --model, else the folder's.
 
-    Raises ConfigError where no model is named.
+    A model alone, as in `provider/name`, is asked as the default judge. Raises ConfigError where no model is
+    named.
     """
     name, _, own = words.partition("=")
+    if not own and "/" in name and not Path(name).is_dir():
+        name, own = DEFAULT, name
     judge = load_judge(name)
     chosen = own or model or judge.model
     if not chosen:

@@ -13,7 +13,7 @@ from goutbench.judge.options import Options
 from goutbench.records import Pair, short_hash
 from goutbench.store import read_pairs, read_table
 
-CANDIDATES = "candidates.parquet"
+CANDIDATES, EXECUTIONS = "candidates.parquet", "executions.parquet"
 Key = tuple[str, tuple[str, ...], int]  # pair, focal functions, sample
 
 
@@ -80,6 +80,16 @@ def read_items(run_a: Path, run_b: Path, dataset: Path, options: Options) -> Pai
             "the runs have no item in common", where=f"{run_a}, {run_b}", mend="generate both alike"
         )
     return Paired(tuple(_drawn(found, options)), len(a) - len(shared), len(b) - len(shared))
+
+
+def read_passing(*runs: Path) -> frozenset[str] | None:
+    """The ids of the runs' candidates that pass when executed; None where a run was not executed."""
+    if not all((run / EXECUTIONS).is_file() for run in runs):
+        return None
+    rows = [
+        row for run in runs for row in read_table(run / EXECUTIONS, ["candidate_id", "status"]).to_pylist()
+    ]
+    return frozenset(row["candidate_id"] for row in rows if row["status"] == "PASSED")
 
 
 def _drawn(items: Sequence[Item], options: Options) -> Sequence[Item]:

@@ -13,7 +13,7 @@ from goutbench.journal import Journal
 from goutbench.judge.asking import PLACEHOLDERS, Request, key_of, match_id, messages, requests, settings
 from goutbench.judge.figures import figures
 from goutbench.judge.folder import Juror
-from goutbench.judge.items import Item, Paired, read_items
+from goutbench.judge.items import Item, Paired, read_items, read_passing
 from goutbench.judge.options import Options
 from goutbench.judge.outcome import by_match, match_of, panel_match
 from goutbench.judge.task import make_task
@@ -109,7 +109,10 @@ def judge(
         own = [match_of(item, juror, found[match_id(item, juror.label)]) for juror in jurors]
         matches += own if len(own) == 1 else [*own, panel_match(item, own)]
     judged = Judged(
-        paired.items, tuple(verdicts), tuple(matches), figures(paired.items, verdicts, matches, jurors)
+        paired.items,
+        tuple(verdicts),
+        tuple(matches),
+        figures(paired.items, verdicts, matches, jurors, read_passing(run_a, run_b)),
     )
     _write(out, judged, paired, jurors, options, (run_a, run_b, dataset))
     return judged

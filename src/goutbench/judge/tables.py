@@ -34,6 +34,9 @@ def _of_judge(judge: str, found: Figures) -> Iterator[str]:
     yield f"  sign test of wins and losses: p = {found['sign test p']:.3g}, with Holm over judges {p:.3g}"
     if found["errors"]:
         yield "  errors: " + ", ".join(f"{name} {count}" for name, count in found["errors"].items())
+    if found["where both pass"]:
+        both = found["where both pass"]
+        yield f"  where both pass: win {rate_text(both['win'])}, loss {rate_text(both['loss'])}"
     yield from _biases(found)
     yield from _repositories(found["by repository"])
 
