@@ -20,7 +20,7 @@ _PACKAGE = re.compile(r"^package (\w+)", re.MULTILINE)
 
 
 class ScriptedAPI(ModelAPI):
-    """Answers without a network and without chance. `calls` is a file that gets a line for each call."""
+    """Answers without a network and without chance. `calls` is a file that gets a line for each answer."""
 
     def __init__(
         self,
@@ -41,14 +41,14 @@ class ScriptedAPI(ModelAPI):
         import anyio
 
         asked = input[-1].text
-        if self._calls is not None:
-            with self._calls.open("a", encoding="utf-8") as log:
-                log.write(json.dumps(asked[-200:]) + "\n")
         line = next((each for each in self._lines if str(each.get("contains", "")) in asked), None)
         if line is None:
             line = {"reply": _echo(asked)}
         if line.get("seconds"):
             await anyio.sleep(float(line["seconds"]))
+        if self._calls is not None:
+            with self._calls.open("a", encoding="utf-8") as log:
+                log.write(json.dumps(asked[-200:]) + "\n")
         if "error" in line:
             raise RuntimeError(str(line["error"]))
         output = ModelOutput.from_content(self.model_name, str(line["reply"]), line.get("stop", "stop"))

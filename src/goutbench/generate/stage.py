@@ -13,7 +13,7 @@ from goutbench.errors import ConfigError
 from goutbench.generate.items import Item, read_items
 from goutbench.generate.journal import Journal
 from goutbench.generate.options import Options
-from goutbench.generate.task import failure, key_of, make_task
+from goutbench.generate.task import Failures, failure, keep_at_once, key_of, make_task
 from goutbench.golang.assemble import assemble
 from goutbench.golang.completions import candidate_of
 from goutbench.golang.package import PackageContext, package_context
@@ -85,10 +85,12 @@ def generate(
         chosen = get_model(model, config=config, base_url=base_url, memoize=False, **(model_args or {}))
     except Exception as error:
         raise ConfigError(f"no such model: {error}", where=f"--model {model}") from error
+    failed: Failures = {}
     with Journal(out) as done:
+        keep_at_once(chosen, done)
         if fits:
             run_tasks(
-                make_task(fits, options, done),
+                make_task(fits, options, done, failed),
                 model=chosen,
                 log_dir=str(out / "logs"),
                 display=display,  # type: ignore[arg-type]
@@ -97,7 +99,8 @@ def generate(
                 fail_on_error=False,
             )
         found = {
-            (prompt.id, number): _settled(prompt, str(chosen), options, number, done, price)
+            (prompt.id, number): failed.get((prompt.id, number))
+            or _settled(prompt, str(chosen), options, number, done, price)
             for prompt in prompts
             for number in range(options.samples)
         }

@@ -2,6 +2,7 @@
 
 import time
 from collections.abc import Mapping, Sequence
+from contextvars import ContextVar
 from typing import TYPE_CHECKING, Any
 
 from goutbench.generate.journal import Journal, request_key
@@ -10,13 +11,22 @@ from goutbench.records import Completion, Prompt, short_hash
 
 if TYPE_CHECKING:
     from inspect_ai import Task
-    from inspect_ai.model import ChatMessage, ModelOutput
+    from inspect_ai.model import ChatMessage, Model, ModelOutput
     from inspect_ai.solver import Solver
 
 _KEPT = ("max_tokens", "model_length")  # the reply met a limit: it is kept, and said to be cut
 
 
-def make_task(prompts: Sequence[Prompt], options: Options, done: Journal | None) -> "Task":
+_asking: ContextVar[tuple[Prompt, int, str] | None] = ContextVar("asking", default=None)
+"""The call that the current task is making, with its key."""
+
+Failures = dict[tuple[str, int], Completion]
+"""What came of calls that gave nothing to keep, by prompt and sample: never written to a journal."""
+
+
+def make_task(
+    prompts: Sequence[Prompt], options: Options, done: Journal | None, failed: Failures | None = None
+) -> "Task":
     """The task `goutbench/unit_tests`: every prompt, `options.samples` times; a journal keeps the answers."""
     from inspect_ai import Task
     from inspect_ai.dataset import MemoryDataset, Sample
@@ -35,7 +45,7 @@ def make_task(prompts: Sequence[Prompt], options: Options, done: Journal | None)
     asked = {prompt.id: prompt for prompt in prompts}
     return Task(
         dataset=MemoryDataset(samples, name="unit_tests"),
-        solver=write_tests(asked, options, done),
+        solver=write_tests(asked, options, done, failed if failed is not None else {}),
         config=config,
         name="unit_tests",
     )
@@ -49,7 +59,9 @@ def chat(messages: Sequence[tuple[str, str]]) -> "list[ChatMessage]":
     return [kinds[role](content=content) for role, content in messages]
 
 
-def write_tests(prompts: Mapping[str, Prompt], options: Options, done: Journal | None) -> "Solver":
+def write_tests(
+    prompts: Mapping[str, Prompt], options: Options, done: Journal | None, failed: Failures
+) -> "Solver":
     """A solver that answers from the journal where it can, and else asks the model and writes that down.
 
     What the model's server answers at last, after Inspect's own retries, is a record: the sample ends well
@@ -66,9 +78,14 @@ def write_tests(prompts: Mapping[str, Prompt], options: Options, done: Journal |
             key = key_of(prompt, str(model), options, number)
             found = done.find(key) if done is not None else None
             if found is None:
-                found = await _ask(model, prompt, options, number)
-                if done is not None and not found.error.endswith("error"):
-                    done.add(key, found)
+                asked = _asking.set((prompt, number, key))
+                try:
+                    found = await _ask(model, prompt, options, number)
+                finally:
+                    _asking.reset(asked)
+                found = _kept(done, key, found)
+                if found.error.endswith("error"):
+                    failed[prompt.id, number] = found
             state.metadata["completion"] = found.id
             state.store.set("completion", found)
             state.output.completion = found.text
@@ -77,6 +94,34 @@ def write_tests(prompts: Mapping[str, Prompt], options: Options, done: Journal |
         return solve
 
     return build()
+
+
+def _kept(done: Journal | None, key: str, found: Completion) -> Completion:
+    """The completion as the journal has it; errors are not kept."""
+    if done is None or found.error.endswith("error"):
+        return found
+    earlier = done.find(key)
+    if earlier is None:
+        done.add(key, found)
+    return earlier or found
+
+
+def keep_at_once(model: "Model", done: Journal) -> None:
+    """Have the model's answers written down before Inspect does anything with them: a kill then loses none
+    that came."""
+    ask = model.api.generate
+
+    async def generate(*arguments: Any, **named: Any) -> Any:
+        start = time.monotonic()
+        result = await ask(*arguments, **named)
+        output = result[0] if isinstance(result, tuple) else result
+        asked = _asking.get()
+        if asked is not None and not isinstance(output, Exception):
+            prompt, number, key = asked
+            _kept(done, key, _completion(prompt, str(model), number, output, time.monotonic() - start))
+        return result
+
+    model.api.generate = generate  # type: ignore[method-assign]
 
 
 def key_of(prompt: Prompt, model: str, options: Options, number: int, turn: int = 0) -> str:
@@ -104,9 +149,10 @@ async def _ask(model: Any, prompt: Prompt, options: Options, number: int) -> Com
 
 
 def words(error: BaseException) -> str:
-    """An error in one short line, without the addresses and keys that some libraries print."""
-    text = " ".join(str(error).split()) or type(error).__name__
-    return f"{type(error).__name__}: {text}"[:300]
+    """An error in one short line: its cause where it has one, as Inspect's own words repeat the request."""
+    first = error.__cause__ or error
+    text = " ".join(str(first).split())
+    return (f"{type(first).__name__}: {text}" if text else type(first).__name__)[:300]
 
 
 def failure(

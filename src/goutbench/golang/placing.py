@@ -2,6 +2,7 @@
 
 from collections import Counter
 from dataclasses import dataclass
+from functools import lru_cache
 from itertools import chain
 
 from goutbench.golang import stdlib
@@ -78,8 +79,8 @@ def drop_copies(pieces: list[Piece], context: PackageContext | None) -> tuple[li
     """Without what repeats the code under test; a `_test` package may declare such names itself."""
     if context is None:
         return _drop_source_units(pieces)
-    focal = [part for piece in pieces_of(Unit(-1, 0, parse(context.focal))) for part in split_group(piece)]
-    own = {name: piece for piece in focal for name in piece.declares}
+    repeats = any(piece.declares & context.source_names for piece in pieces)
+    own = _own_pieces(context.focal) if repeats else {}
     kept: list[Piece] = []
     notes: list[Note] = []
     parts = [split_group(piece) if piece.declares & own.keys() else [piece] for piece in pieces]
@@ -91,6 +92,13 @@ def drop_copies(pieces: list[Piece], context: PackageContext | None) -> tuple[li
         else:
             notes.append(Note("source_repeated", piece.label, why, piece.reply))
     return kept, notes
+
+
+@lru_cache(maxsize=4)  # the functions of a file come one after the other
+def _own_pieces(focal: bytes) -> dict[str, Piece]:
+    """The focal file's pieces by the names that they declare."""
+    parts = [part for piece in pieces_of(Unit(-1, 0, parse(focal))) for part in split_group(piece)]
+    return {name: piece for piece in parts for name in piece.declares}
 
 
 def _copied(piece: Piece, own: dict[str, Piece], context: PackageContext) -> str | None:

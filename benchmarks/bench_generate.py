@@ -1,0 +1,111 @@
+"""Generating: whether a killed run repeats calls, and what an item costs beyond the model's own time.
+
+    bench_generate.py kills --dataset DIR [--items 60] [--kills 5]
+    bench_generate.py overhead --dataset DIR [--items 300]
+
+The model is the scripted one, which answers 0.2 s after it is asked (`kills`; 4 calls in flight) or at once
+(`overhead`), and notes every answer. `kills` ends the process by SIGKILL at random times, starts the same
+command again, and compares the tables with those of a run that nobody killed. `overhead` is CPU time of a
+run of many items less that of a run of one, divided by the items between them: chunks, prompts, the calls by
+Inspect with its log, the journal, assembling, the tables.
+"""
+
+import argparse
+import json
+import os
+import random
+import resource
+import signal
+import subprocess
+import sys
+import tempfile
+import time
+from collections import Counter
+from pathlib import Path
+from typing import Any
+
+from goutbench.store import read_table
+
+REPLY = '```go\npackage p\n\nimport "testing"\n\nfunc TestIt(t *testing.T) {}\n```\n'
+
+
+def command(options: argparse.Namespace, folder: Path, items: int, seconds: float, name: str) -> list[str]:
+    script = folder / "script.jsonl"
+    script.write_text(json.dumps({"reply": REPLY, "seconds": seconds}) + "\n")
+    words = [sys.executable, "-m", "goutbench", "generate", str(options.dataset), "--unit", "function"]
+    words += ["--model", f"scripted/{script}", "--limit", str(items), "--out", str(folder / name)]
+    return [*words, "--connections", "4", "-M", f"calls={folder / name}.calls", "--json"]
+
+
+def tables(run: Path) -> dict[str, list[dict[str, Any]]]:
+    """What must be equal: everything but seconds."""
+    found = {}
+    for name in ("prompts", "completions", "candidates"):
+        rows = read_table(run / f"{name}.parquet").to_pylist()
+        found[name] = [{k: v for k, v in row.items() if k != "seconds"} for row in rows]
+    return found
+
+
+def calls(folder: Path, name: str) -> Counter[str]:
+    path = folder / f"{name}.calls"
+    return Counter(path.read_text().splitlines()) if path.is_file() else Counter()
+
+
+def kills(options: argparse.Namespace, folder: Path) -> None:
+    draw = random.Random(options.seed)
+    lengths = []
+    words = command(options, folder, options.items, 0.2, "killed")
+    for _ in range(options.kills):
+        process = subprocess.Popen(words, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
+        before = calls(folder, "killed").total()
+        while calls(folder, "killed").total() == before and process.poll() is None:
+            time.sleep(0.01)
+        time.sleep(draw.uniform(0, 0.2 * options.items / 4 / options.kills))
+        os.kill(process.pid, signal.SIGKILL)
+        process.wait()
+        lengths.append(calls(folder, "killed").total())
+    subprocess.run(words, check=True, stdout=subprocess.DEVNULL)
+    subprocess.run(
+        command(options, folder, options.items, 0.2, "whole"), check=True, stdout=subprocess.DEVNULL
+    )
+    counts = calls(folder, "killed")
+    again = counts.total() - len(counts)
+    print(f"items {options.items}, answers when killed: {lengths}")
+    print(f"answers in all {counts.total()}, to distinct calls {len(counts)}, repeated {again}")
+    print(f"the same records as of a run not killed: {tables(folder / 'killed') == tables(folder / 'whole')}")
+
+
+def overhead(options: argparse.Namespace, folder: Path) -> None:
+    seconds = []
+    for items in (1, options.items):
+        before = resource.getrusage(resource.RUSAGE_CHILDREN)
+        subprocess.run(
+            command(options, folder, items, 0.0, f"run{items}"), check=True, stdout=subprocess.DEVNULL
+        )
+        after = resource.getrusage(resource.RUSAGE_CHILDREN)
+        seconds.append(after.ru_utime + after.ru_stime - before.ru_utime - before.ru_stime)
+    each = 1000 * (seconds[1] - seconds[0]) / (options.items - 1)
+    print(
+        f"one item {seconds[0]:.1f} s, {options.items} items {seconds[1]:.1f} s: {each:.1f} ms of CPU an item"
+    )
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(
+        description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
+    )
+    commands = parser.add_subparsers(required=True)
+    for action, items in ((kills, 60), (overhead, 300)):
+        part = commands.add_parser(action.__name__)
+        part.set_defaults(action=action)
+        part.add_argument("--dataset", type=Path, required=True)
+        part.add_argument("--items", type=int, default=items)
+        part.add_argument("--kills", type=int, default=5)
+        part.add_argument("--seed", type=int, default=1)
+    options = parser.parse_args()
+    with tempfile.TemporaryDirectory() as folder:
+        options.action(options, Path(folder))
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,181 @@
+"""Generating with a scripted model and with a real server on loopback that misbehaves."""
+
+import json
+import os
+import re
+import signal
+import subprocess
+import sys
+import time
+from collections import Counter
+from pathlib import Path
+
+import pytest
+from judging import make_pair, write_dataset
+from shaky_server import shaky_server
+
+from goutbench.config import Price
+from goutbench.errors import ConfigError
+from goutbench.generate.options import Options
+from goutbench.generate.stage import generate, plan
+from goutbench.store import read_table
+
+pytestmark = [
+    pytest.mark.usefixtures("inspect_tidied"),
+    pytest.mark.filterwarnings(
+        "ignore::ResourceWarning",
+        "ignore::pytest.PytestUnraisableExceptionWarning",
+        "ignore:The 'initial' parameter:DeprecationWarning",  # Inspect's own
+    ),
+]
+
+MIXED = {
+    "Double0(": "429",
+    "Double1(": "500",
+    "Double2(": "malformed",
+    "Double3(": "empty",
+    "Double4(": "no choice",
+    "Double5(": "wrong schema",
+    "Double6(": "cut off",
+    "Double7(": "length",
+    "Double8(": "400",
+}
+
+
+def rows(out: Path, name: str) -> list[dict[str, object]]:
+    found: list[dict[str, object]] = read_table(out / f"{name}.parquet").to_pylist()
+    return found
+
+
+def focal(asked: str) -> str:
+    match = re.search(r"func (Double\d+\()", asked)
+    assert match is not None
+    return match[1]
+
+
+def test_every_misbehaviour_of_a_server_ends_as_a_result_or_a_classified_error(
+    dataset: Path, tmp_path: Path
+) -> None:
+    out = tmp_path / "run"
+
+    def behave(asked: str, before: int) -> str:
+        kind = MIXED.get(focal(asked), "good")
+        return "good" if kind in ("429", "500") and before >= 2 else kind
+
+    with shaky_server(behave, seconds=0.02) as (url, seen):
+        made = generate(
+            dataset, out, "openai-api/shaky/m", Options(), base_url=url, model_args={"api_key": "x"},
+            connections=3, retries=0, timeout=20,
+        )  # fmt: skip
+    assert len(made) == 12
+    found = {focal(row["messages"][-1]["content"]): row["id"] for row in rows(out, "prompts")}  # type: ignore[index]
+    by_prompt = {row["prompt_id"]: row for row in rows(out, "completions")}
+    errors = {name: by_prompt[key]["error"] for name, key in found.items()}
+    assert {name for name, error in errors.items() if not error} == {
+        "Double0(", "Double1(", "Double9(", "Double10(", "Double11(",
+    }  # fmt: skip
+    assert errors["Double3("] == "empty"
+    assert errors["Double7("] == "truncated"
+    for name in ("Double2(", "Double4(", "Double5(", "Double6(", "Double8("):
+        assert errors[name] == "model-error"
+        assert by_prompt[found[name]]["detail"], name
+    assert "400" in str(by_prompt[found["Double8("]]["detail"])
+    assert seen.most_flying <= 3
+    assert sum(not candidate.code for candidate in made) == 7
+
+
+def test_a_second_run_asks_only_for_what_failed(dataset: Path, tmp_path: Path) -> None:
+    def once(asked: str, before: int) -> str:
+        return "400" if focal(asked) in ("Double2(", "Double5(") and before == 0 else "good"
+
+    with shaky_server(once) as (url, seen):
+        for _ in range(3):
+            made = generate(
+                dataset, tmp_path / "run", "openai-api/shaky/m", Options(), base_url=url,
+                model_args={"api_key": "x"}, retries=0,
+            )  # fmt: skip
+    assert Counter(seen.asked.values()) == {1: 10, 2: 2}
+    assert all(candidate.code for candidate in made)
+
+
+def test_killed_at_any_time_it_goes_on_and_asks_nothing_twice(tmp_path: Path) -> None:
+    dataset = write_dataset(tmp_path / "dataset", [make_pair(number) for number in range(24)])
+    script = tmp_path / "script.jsonl"
+    reply = '```go\npackage p\n\nimport "testing"\n\nfunc TestIt(t *testing.T) {}\n```\n'
+    script.write_text(json.dumps({"reply": reply, "seconds": 0.15}) + "\n")
+
+    def start(name: str) -> "subprocess.Popen[bytes]":
+        command = [
+            sys.executable,
+            "-m",
+            "goutbench",
+            "generate",
+            str(dataset),
+            "--model",
+            f"scripted/{script}",
+        ]
+        command += ["--connections", "2", "-M", f"calls={tmp_path / name}.calls"]
+        return subprocess.Popen(
+            [*command, "--out", str(tmp_path / name)], stdout=subprocess.DEVNULL, stderr=None
+        )
+
+    def answered(name: str) -> list[str]:
+        path = tmp_path / f"{name}.calls"
+        return path.read_text().splitlines() if path.is_file() else []
+
+    for wanted in (5, 12):
+        process = start("killed")
+        while len(answered("killed")) < wanted:
+            assert process.poll() is None
+            time.sleep(0.01)
+        time.sleep(0.05)  # within an answer's 0.15 s, so that none has come that is not written down
+        os.kill(process.pid, signal.SIGKILL)
+        process.wait()
+    for name in ("killed", "whole"):
+        assert start(name).wait() == 0
+    assert Counter(answered("killed")) == Counter(answered("whole"))
+    for table in ("prompts", "candidates"):
+        assert rows(tmp_path / "killed", table) == rows(tmp_path / "whole", table)
+    ignored = {"seconds"}
+    killed, whole = (
+        [{k: v for k, v in row.items() if k not in ignored} for row in rows(tmp_path / name, "completions")]
+        for name in ("killed", "whole")
+    )
+    assert killed == whole
+
+
+def test_what_does_not_fit_the_window_is_known_before_the_call(dataset: Path, tmp_path: Path) -> None:
+    options = Options(window=10, max_tokens=5)
+    assert plan(dataset, tmp_path / "run", "scripted/echo", options).overflow == 12
+    made = generate(
+        dataset, tmp_path / "run", "scripted/echo", options, model_args={"calls": str(tmp_path / "calls")}
+    )
+    assert not (tmp_path / "calls").exists()
+    assert {row["error"] for row in rows(tmp_path / "run", "completions")} == {"context-overflow"}
+    assert len(made) == 12
+    assert not any(candidate.code for candidate in made)
+
+
+def test_samples_and_costs(dataset: Path, tmp_path: Path) -> None:
+    options = Options(samples=2, limit=3, unit="function")
+    made = generate(dataset, tmp_path / "run", "scripted/echo", options, price=Price(input=1e6, output=2e6))
+    assert sorted(candidate.sample for candidate in made) == [0, 0, 0, 1, 1, 1]
+    assert all(candidate.focal for candidate in made)
+    for row in rows(tmp_path / "run", "completions"):
+        assert row["cost"] == row["input_tokens"] + 2 * row["output_tokens"]  # type: ignore[operator]
+
+
+@pytest.mark.parametrize(
+    ("options", "model", "words"),
+    [
+        (Options(unit="line"), "scripted/echo", "no unit 'line'"),
+        (Options(split="leakfree:test"), "scripted/echo", "goutbench split"),
+        (Options(examples=2), "scripted/echo", "--split"),
+        (Options(only=("zz",)), "scripted/echo", "no pair 'zz'"),
+        (Options(), "nobody/knows", "no such model"),
+    ],
+)
+def test_bad_input_is_named(dataset: Path, tmp_path: Path, options: Options, model: str, words: str) -> None:
+    with pytest.raises(ConfigError) as caught:
+        generate(dataset, tmp_path / "run", model, options)
+    assert words in str(caught.value)
