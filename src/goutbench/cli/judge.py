@@ -64,7 +64,7 @@ def judge(
     ] = False,
     export_labels: Annotated[
         tuple[int, Path] | None,
-        typer.Option(metavar="N FILE.csv", help="Write N items for people to label; judge nothing."),
+        typer.Option(metavar="N FILE", help="Write N items for people to label, to .csv or .html."),
     ] = None,
     import_labels: Annotated[
         list[Path] | None,
@@ -179,7 +179,7 @@ def _export(runs: tuple[Path, Path], asking: _Asking, count: int, path: Path) ->
 
     items = read_items(*runs, asking.dataset, asking.options).items
     written = export_labels(items, asking.out, count, asking.options.seed, path)
-    typer.echo(f"{path}: {written} of {len(items)} items; write one of {', '.join(LABELS)} into `label`")
+    typer.echo(f"{path}: {written} of {len(items)} items; labels are {', '.join(LABELS)}")
 
 
 def _import(paths: list[Path], out: Path, as_json: bool) -> None:

@@ -1,9 +1,11 @@
-"""Labels by people: items to a CSV file, blind to model and judge, and back as agreement with each judge."""
+"""Labels by people: items to a CSV file or a page, blind to model and judge; back as agreement with each."""
 
 import csv
+import json
 import random
 from collections import defaultdict
 from collections.abc import Iterator, Mapping, Sequence
+from importlib import resources
 from pathlib import Path
 from typing import Any
 
@@ -14,7 +16,7 @@ from goutbench.judge.stage import MATCHES
 from goutbench.judge.tables import rate_text, scorecard
 from goutbench.metrics import cohen_kappa, krippendorff_alpha
 from goutbench.records import short_hash
-from goutbench.store import read_table, whole_file, write_json
+from goutbench.store import read_table, whole_file, write_json, write_text
 
 CARD = "labels.json"
 COLUMNS = ("item", "repository", "path", "focal", "code", "reference", "first", "second", "label", "note")
@@ -27,18 +29,32 @@ def export_labels(items: Sequence[Item], out: Path, count: int, seed: int, path:
 
     A stratum is a repository and, where the folder `out` holds matches, the outcomes that its judges gave.
     Which candidate is called first is drawn by the item's id. To label, write `first`, `second` or `tie`
-    into `label`. Raises StorageError.
+    into `label`; a file that ends in .html is a page to do that in, any other is CSV. Raises StorageError.
     """
     said = _outcomes(out) if (out / MATCHES).is_file() else {}
     strata: dict[tuple[str, ...], list[Item]] = defaultdict(list)
     for item in items:
         strata[item.repository, *(of.get(item.id, "") for of in said.values())].append(item)
     chosen = list(_spread(list(strata.values()), random.Random(seed)))[:count]
+    rows = [_row(item) for item in chosen]
+    if path.suffix == ".html":
+        write_text(path, _page(rows))
+    else:
+        _write_csv(path, rows)
+    return len(chosen)
+
+
+def _write_csv(path: Path, rows: Sequence[Mapping[str, str]]) -> None:
     with whole_file(path) as partial, partial.open("w", encoding="utf-8", newline="") as file:
         writer = csv.DictWriter(file, COLUMNS)
         writer.writeheader()
-        writer.writerows(_row(item) for item in chosen)
-    return len(chosen)
+        writer.writerows({name: _plain(text) for name, text in row.items()} for row in rows)
+
+
+def _page(rows: Sequence[Mapping[str, str]]) -> str:
+    """A page that shows an item at a time and saves the labels as CSV; no text of an item is read as HTML."""
+    template = (resources.files("goutbench.judge") / "labels.html").read_text("utf-8")
+    return template.replace("__ITEMS__", json.dumps(rows).replace("<", "\\u003c"))
 
 
 def _spread(strata: list[list[Item]], draw: random.Random) -> Iterator[Item]:
@@ -52,7 +68,7 @@ def _spread(strata: list[list[Item]], draw: random.Random) -> Iterator[Item]:
 
 def _row(item: Item) -> dict[str, str]:
     first, second = item.texts(_order(item.id))
-    cells = {
+    return {
         "item": item.id,
         "repository": item.repository,
         "path": item.path,
@@ -62,7 +78,6 @@ def _row(item: Item) -> dict[str, str]:
         "first": first,
         "second": second,
     }
-    return {name: _plain(text) for name, text in cells.items()}
 
 
 def _plain(text: str) -> str:

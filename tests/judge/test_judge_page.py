@@ -1,0 +1,49 @@
+"""The page to label in, in a real browser: keys, saving, and nothing of a candidate that runs."""
+
+import shutil
+from pathlib import Path
+
+import pytest
+from judging import GOOD, MakeRun, juror
+from playwright.sync_api import sync_playwright
+
+from goutbench.judge.items import read_items
+from goutbench.judge.labels import export_labels, import_labels
+from goutbench.judge.options import Options
+from goutbench.judge.stage import Server, judge
+
+CHROMIUM = shutil.which("chromium") or shutil.which("chromium-browser") or shutil.which("google-chrome")
+ATTACK = "</script><script>document.title = 'taken'</script><img src=x onerror=\"document.title='taken'\">"
+
+
+@pytest.mark.skipif(CHROMIUM is None, reason="no Chromium is installed")
+def test_labels_are_given_by_key_and_saved(make_run: MakeRun, dataset: Path, tmp_path: Path) -> None:
+    a, b = make_run("good", lambda n: GOOD.format(n=n)), make_run("attack", lambda n: ATTACK)
+    out, page_file = tmp_path / "out", tmp_path / "labels.html"
+    judge(a, b, dataset, out, [juror()], Options(window=1), Server())  # nothing is asked: all are errors
+    items = read_items(a, b, dataset, Options()).items
+    assert export_labels(items, out, 4, 1, page_file) == 4
+    errors: list[str] = []
+    with sync_playwright() as playwright:
+        browser = playwright.chromium.launch(executable_path=CHROMIUM, args=["--no-sandbox"])
+        page = browser.new_page()
+        page.on("pageerror", lambda error: errors.append(str(error)))
+        page.on("console", lambda message: errors.append(message.text) if message.type == "error" else None)
+        page.goto(page_file.as_uri())
+        for _ in range(3):
+            first = page.text_content("#first") or ""
+            page.keyboard.press("1" if "t.Error" in first else "2")
+        page.get_by_role("button", name="Neither").click()
+        assert page.text_content("#place") == "4 of 4, 4 labelled"
+        with page.expect_download() as saved:
+            page.get_by_role("button", name="Save labels").click()
+        saved.value.save_as(tmp_path / "labels.csv")
+        title = page.title()
+        browser.close()
+    assert (errors, title) == ([], "Which test file is better?")
+    found = import_labels([tmp_path / "labels.csv"], out)
+    (agreement,) = found["judges"].values()
+    assert (agreement["same"]["count"], agreement["same"]["of"]) == (0, 4)  # errors agree with nobody
+    rows = (tmp_path / "labels.csv").read_text(encoding="utf-8").splitlines()
+    assert rows[0] == "item,label,note"
+    assert sorted(row.split(",")[1] for row in rows[1:]).count('"tie"') == 1
