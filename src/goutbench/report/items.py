@@ -1,10 +1,13 @@
 """What the page opens on demand: a script file for each pair, with its texts and what every model made of it.
 
 A page on disk may not read other files, but it may load scripts: so an item is a call of one function with
-plain JSON. The page puts every text in place as text, never as markup: candidates are hostile.
+JSON, deflated and in base64, since tests are long and much alike. The page puts every text in place as text,
+never as markup: candidates are hostile.
 """
 
+import base64
 import json
+import zlib
 from collections.abc import Iterable, Mapping, Sequence
 from pathlib import Path
 from typing import Any
@@ -26,15 +29,20 @@ def write_items(
     for pair_id, mine in by_pair.items():
         content = {**_pair(mine[0]), "answers": [_answer(row, texts) for row in mine]}
         content["verdicts"] = verdicts.get(pair_id, [])
-        write_text(folder / f"{pair_id}.js", f"goutbenchItem({script_json(content)});\n")
+        packed = base64.b64encode(zlib.compress(_json(content).encode("utf-8", "replace"), 9)).decode("ascii")
+        write_text(folder / f"{pair_id}.js", f'goutbenchItem("{packed}");\n')
 
 
 def script_json(content: Any) -> str:
     """JSON that can stand in a script: nothing in it can end the script element or the line."""
-    text = json.dumps(content, ensure_ascii=False, separators=(",", ":"))
+    text = _json(content)
     for mark in ("<", ">", "&", "\u2028", "\u2029"):
         text = text.replace(mark, f"\\u{ord(mark):04x}")
     return text.encode("utf-8", "replace").decode()
+
+
+def _json(content: Any) -> str:
+    return json.dumps(content, ensure_ascii=False, separators=(",", ":"))
 
 
 def _pair(row: Row) -> dict[str, Any]:

@@ -12,6 +12,8 @@ from goutbench.store import data_files, read_table
 
 REFERENCE = "reference"
 
+_UNANSWERED = ("context-overflow", "model-error")
+
 Key = tuple[str, tuple[str, ...], int]
 """An item: the pair's id, the focal functions (none: the whole file), the sample's number."""
 
@@ -136,7 +138,11 @@ def _number(candidate: dict[str, Any] | None, name: str) -> int:
 
 
 def _row(model: str, number: int, key: Key, pair: PairFacts, candidate: Any, execution: Any) -> Row:
-    return Row(key, model, number, pair, candidate, execution, failure_class(execution))
+    failure = failure_class(execution)
+    unanswered = (candidate or {}).get("unanswered")
+    if unanswered and failure in ("no-code", "not-run"):
+        failure = unanswered
+    return Row(key, model, number, pair, candidate, execution, failure)
 
 
 def _absent(rows: Sequence[Row]) -> list[Row]:
@@ -162,7 +168,10 @@ def _read_run(run: Path) -> Iterable[tuple[dict[str, Any] | None, dict[str, Any]
             mend="give the folders of `goutbench generate` and `goutbench execute`",
         )
     done = {row["candidate_id"]: row for row in _table(executions)}
+    errors = {row["id"]: row["error"] for row in _table(run / "completions.parquet")}
     for row in _table(candidates):
+        found = {errors.get(key) for key in row.get("completion_ids") or ()}
+        row["unanswered"] = next((error for error in _UNANSWERED if error in found), "")
         yield row, done.pop(row["id"], None)
     for row in done.values():
         yield None, row

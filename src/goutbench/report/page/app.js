@@ -146,7 +146,12 @@
   }
 
   let wanted = null;
-  window.goutbenchItem = item => { if (wanted && item.id === wanted.pair) showItem(item, wanted); };
+  window.goutbenchItem = async packed => {
+    const bytes = Uint8Array.from(atob(packed), letter => letter.charCodeAt(0));
+    const plain = new Blob([bytes]).stream().pipeThrough(new DecompressionStream("deflate"));
+    const item = JSON.parse(await new Response(plain).text());
+    if (wanted && item.id === wanted.pair) showItem(item, wanted);
+  };
 
   function open(query) {
     wanted = query;

@@ -1,0 +1,119 @@
+"""A report of many candidates: how long the page takes to open, and how large it is.
+
+    bench_report.py --dataset DIR [--pairs 790] [--models 4]
+
+Pairs are the dataset's, repeated under new ids where it has fewer; each model's candidate is the reference
+test with its lines shuffled, with an execution of a random outcome, 30 uncovered blocks and 20 mutants
+that lived. The page opens in headless Chromium from disk, and the time is that from the start of the
+navigation to a list of items that answers a filter; the median of five.
+"""
+
+import argparse
+import random
+import shutil
+import statistics
+import tempfile
+import time
+from dataclasses import asdict, replace
+from itertools import cycle, islice
+from pathlib import Path
+
+from goutbench.execute.journal import write_table
+from goutbench.records import Candidate, Execution, Mutation, Pair
+from goutbench.report.stage import report
+from goutbench.store import DATA, read_pairs, to_table, write_manifest, write_rows
+from goutbench.store import write_table as write_data
+
+OUTCOMES = (
+    ("PASSED", "mutation", ""),
+    ("BUILD_FAILED", "syntax", "undefined"),
+    ("BUILD_FAILED", "syntax", "unused-import"),
+    ("TESTS_FAILED", "runs", "assertion"),
+    ("TESTS_FAILED", "runs", "panic"),
+)
+UNCOVERED = tuple(f"{line}.2-{line + 3}.10" for line in range(10, 310, 10))
+LIVED = tuple(f"{line}.7 conditional-boundary: a < b → a <= b" for line in range(10, 210, 10))
+
+
+def write_dataset(source: Path, folder: Path, wanted: int) -> list[Pair]:
+    pairs = [
+        replace(pair, id=f"{number:016x}")
+        for number, pair in enumerate(islice(cycle(read_pairs(source)), wanted))
+    ]
+    (folder / DATA).mkdir(parents=True)
+    write_data(to_table(pairs, Pair), folder / DATA / "all.parquet")
+    write_manifest(folder, [folder / DATA / "all.parquet"], {"pairs": len(pairs), "repositories": {}})
+    return pairs
+
+
+def write_run(folder: Path, model: str, pairs: list[Pair], draw: random.Random) -> Path:
+    candidates, executions = [], []
+    mutants = Mutation(40, 20, 20, 0, 0, 0, 0.5, 0.5, 0.5, survivors=LIVED)
+    for pair in pairs:
+        key = f"{model}{pair.id}"
+        status, rung, reason = draw.choice(OUTCOMES)
+        lines = pair.test.splitlines(keepends=True)
+        draw.shuffle(lines)  # no two models write the same, and nothing is gained by their being alike
+        code = "".join(lines)
+        candidates.append(Candidate(key, pair.id, model, (), code, pair.package, "merge", ()))
+        executions.append(
+            Execution(
+                id=f"e{key}", candidate_id=key, pair_id=pair.id, model=model, status=status, rung=rung,
+                reason=reason, evidence=f"x_test.go:1: {reason}" if reason else "", declared=("TestX",),
+                passed=("TestX",) if not reason else (), failed=(), skipped=(), flaky=(), statements=100,
+                covered=draw.randrange(100) if rung in ("runs", "mutation") else 0,
+                mutation=mutants if not reason else None,
+                repeats=1, gate_seconds=0.1, build_seconds=1.0, run_seconds=0.1, siblings="all",
+                toolchain="go", sandbox="bubblewrap", uncovered=UNCOVERED,
+            )
+        )  # fmt: skip
+    write_rows(folder / "candidates.parquet", [asdict(each) for each in candidates])
+    write_table(folder / "executions.parquet", executions)
+    return folder
+
+
+def open_seconds(page: Path) -> float:
+    from playwright.sync_api import sync_playwright
+
+    found = []
+    with sync_playwright() as playwright:
+        chromium = shutil.which("chromium") or shutil.which("google-chrome")
+        browser = playwright.chromium.launch(executable_path=chromium, args=["--no-sandbox"])
+        for _ in range(5):
+            tab = browser.new_page()
+            start = time.monotonic()
+            tab.goto(page.as_uri())
+            tab.fill("#filter input[name=text]", "a")
+            tab.wait_for_selector("#list tbody tr")
+            found.append(time.monotonic() - start)
+            tab.close()
+        browser.close()
+    return statistics.median(found)
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(
+        description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
+    )
+    parser.add_argument("--dataset", type=Path, required=True)
+    parser.add_argument("--pairs", type=int, default=790)
+    parser.add_argument("--models", type=int, default=4)
+    options = parser.parse_args()
+    draw = random.Random(1)
+    with tempfile.TemporaryDirectory() as name:
+        folder = Path(name)
+        pairs = write_dataset(options.dataset, folder / "dataset", options.pairs)
+        names = [f"vendor/model-{number}" for number in range(options.models)]
+        runs = [write_run(folder / str(at), model, pairs, draw) for at, model in enumerate(names)]
+        page = folder / "report.html"
+        start = time.process_time()
+        report(runs, folder / "dataset", page)
+        made = time.process_time() - start
+        items = sum(path.stat().st_size for path in page.with_name("report_files").rglob("*.js"))
+        print(f"{options.pairs} pairs, {options.models} models: {made:.1f} s of CPU to make")
+        print(f"the page {page.stat().st_size / 1e6:.1f} MB, items beside it {items / 1e6:.1f} MB")
+        print(f"opens and answers a filter in {open_seconds(page):.2f} s")
+
+
+if __name__ == "__main__":
+    main()
