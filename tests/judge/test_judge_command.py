@@ -17,7 +17,10 @@ from typer.testing import CliRunner, Result
 
 from goutbench.cli import app
 from goutbench.errors import ConfigError, GoutbenchError, StorageError
+from goutbench.judge.audit import require_pass
+from goutbench.judge.folder import Juror
 from goutbench.judge.items import read_items, read_passing
+from goutbench.judge.labels import _order
 from goutbench.judge.options import Options
 from goutbench.judge.stage import Server, judge
 from goutbench.records import Match, Verdict
@@ -155,6 +158,9 @@ def test_errors_are_asked_again_and_answers_never(runs: Runs, dataset: Path, tmp
     command(*words)
     assert len(calls.read_text().splitlines()) == 20  # f3 in both orders; an unreadable reply is paid for
     assert {match.outcome for match in matches(out)} == {"tie", "error"}
+    logs = len(list((out / "logs").iterdir()))
+    command(*words)
+    assert len(list((out / "logs").iterdir())) == logs == 2  # nothing left to ask: Inspect is not started
 
 
 @with_inspect
@@ -196,6 +202,7 @@ def test_a_kill_repeats_no_call_that_was_answered(runs: Runs, dataset: Path, tmp
     subprocess.run(words, check=True, capture_output=True)
     assert len(calls.read_text().splitlines()) - asked == 18 - kept
     assert answered(out) == 18
+    assert len({json.loads(line)["key"] for line in (out / "answers.jsonl").read_text().splitlines()}) == 18
     assert {match.outcome for match in matches(out)} == {"win"}
     assert {verdict.choice for verdict in verdicts(out)} == {"b"}
 
@@ -310,6 +317,16 @@ def test_a_failed_audit_stops_the_run_until_told_otherwise(runs: Runs, dataset: 
     assert len(matches(out)) == 9
 
 
+def test_an_audit_of_another_template_says_nothing(tmp_path: Path) -> None:
+    one = juror()
+    other = Juror(one.judge.model_copy(update={"user": one.judge.user + "!"}), one.model)
+    card = {"fingerprint": one.fingerprint, "passed": False}
+    (tmp_path / "audit.json").write_text(json.dumps({one.label: card}))
+    require_pass(tmp_path, [other])
+    with pytest.raises(GoutbenchError, match="below the threshold"):
+        require_pass(tmp_path, [one])
+
+
 # ── labels ───────────────────────────────────────────────────────────────────────────────────────
 
 
@@ -341,6 +358,11 @@ def test_labels_come_back_as_agreement(runs: Runs, dataset: Path, tmp_path: Path
     assert (same["labels"]["count"], same["labels"]["of"]) == (6, 6)
     assert (same["other"]["count"], same["other"]["of"]) == (0, 2)  # two items of each repository
     assert rows["people"]["n"] == 2
+
+
+def test_who_is_shown_first_is_the_same_on_every_machine() -> None:
+    shown = [_order(f"item {number}") for number in range(8)]
+    assert shown == ["ba", "ab", "ab", "ab", "ab", "ba", "ab", "ba"]
 
 
 def test_a_wrong_label_is_named_with_its_row(runs: Runs, dataset: Path, tmp_path: Path) -> None:

@@ -107,6 +107,11 @@ def test_a_key_holds_all_that_is_sent_but_the_labels() -> None:
     assert len(keys | {key_of(*other) for other in others}) == 1 + len(others)
 
 
+def test_two_orders_of_equal_candidates_are_two_calls() -> None:
+    keys = {key_of(each, Options()) for each in requests([item("same", "same")], juror())}
+    assert len(keys) == 2
+
+
 @pytest.mark.parametrize("name", ["default", "paper"])
 def test_no_prompt_holds_a_finished_verdict(name: str) -> None:
     prompt = messages(Request(item(GOOD, GOOD), juror(name), "ab"), LABELS)[1][1]
@@ -276,6 +281,14 @@ def test_items_whose_candidates_both_pass_stand_beside_all() -> None:
     assert figures(items, [], sized, [juror()])["judges"]["j"]["where both pass"] is None
 
 
+def test_length_bias_shows_for_wins_and_losses() -> None:
+    sizes = [("xx", "yyyy"), ("xxxx", "yy"), ("xx", "yyyy"), ("x", "y")]
+    items = [replace(item(a, b), candidate_a=f"a{n}", candidate_b=f"b{n}") for n, (a, b) in enumerate(sizes)]
+    found = figures(items, [], many("j", ["win", "loss", "loss", "win"]), [juror()])["judges"]["j"]["length"]
+    assert (found["longer preferred"]["count"], found["longer preferred"]["of"]) == (2, 3)
+    assert 0 < found["controlled"] < 1
+
+
 def test_position_bias_shows() -> None:
     verdicts = said("a", "b") * 10
     matches = [replace(made_match("flip", juror().label), candidate_a="ca", candidate_b="cb")]
@@ -319,4 +332,4 @@ def test_a_judge_of_the_same_family_is_warned_of() -> None:
     assert len(warned) == 2
     assert "family" in warned[0]
     assert "itself" in warned[1]
-    assert self_preference([Juror(default, "openai/gpt-4o")], ["hf/local"]) == []
+    assert self_preference([Juror(default, "openai/gpt-4o"), Juror(default, "x/y")], ["hf/local"]) == []
