@@ -282,10 +282,10 @@ def test_items_whose_candidates_both_pass_stand_beside_all() -> None:
 
 
 def test_length_bias_shows_for_wins_and_losses() -> None:
-    sizes = [("xx", "yyyy"), ("xxxx", "yy"), ("xx", "yyyy"), ("x", "y")]
+    sizes = [("xx", "yyyy"), ("xxxx", "yy"), ("xxxx", "yy"), ("x", "y")]
     items = [replace(item(a, b), candidate_a=f"a{n}", candidate_b=f"b{n}") for n, (a, b) in enumerate(sizes)]
     found = figures(items, [], many("j", ["win", "loss", "loss", "win"]), [juror()])["judges"]["j"]["length"]
-    assert (found["longer preferred"]["count"], found["longer preferred"]["of"]) == (2, 3)
+    assert (found["longer preferred"]["count"], found["longer preferred"]["of"]) == (3, 3)
     assert 0 < found["controlled"] < 1
 
 
