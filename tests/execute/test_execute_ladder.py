@@ -15,6 +15,7 @@ from goutbench.execute.bench import Bench
 from goutbench.execute.campaign import Site
 from goutbench.execute.harness import execute
 from goutbench.execute.inputs import PairPlace, candidate
+from goutbench.execute.sandbox import Command, Run
 from goutbench.execute.subject import Subject
 from goutbench.records import Execution
 
@@ -239,3 +240,14 @@ def test_evaluate_records_everything_and_resumes(site: Site, repositories: Path,
 
 
 SECONDS = {"gate_seconds": 0.0, "build_seconds": 0.0, "run_seconds": 0.0}
+
+
+def test_a_run_that_only_waits_is_told_from_one_that_works(bench: Bench) -> None:
+    waits = Run(idle=0.4, wall=60.0)
+    works = Run({"WORK": "1"}, idle=0.4, wall=60.0)
+    script = 'if [ -n "$WORK" ]; then n=0; while [ $n -lt 400000 ]; do n=$((n + 1)); done; else sleep 60; fi'
+    command = Command(("/bin/sh", "-c", script), Path("/tmp"), {"PATH": "/bin:/usr/bin"}, runs=(waits, works))
+    first, second = bench.sandbox.run(command).reports
+    assert first.stopped == "idle"
+    assert first.wall_seconds < 30
+    assert (second.stopped, second.exit_code) == ("", 0)

@@ -20,8 +20,10 @@ from goutbench.records import Mutation
 
 CPU_FLOOR, CPU_FACTOR = 0.5, 10.0
 WALL_FLOOR, WALL_FACTOR = 4.0, 20.0
+IDLE_FLOOR, IDLE_FACTOR = 2.0, 2.0
 """A mutant's limits in seconds: max(floor, factor × the unmutated time). CPU time decides in practice, as it
-does not depend on what else the machine does; wall time is for mutants that wait for ever."""
+does not depend on what else the machine does; a mutant that waits for ever ends when it has done nothing for
+longer than the whole unmutated run took, and wall time is the last resort."""
 
 STEPS_FLOOR, STEPS_FACTOR = 1 << 19, 10
 """The most steps a mutant may take, by the same rule: an endless loop ends long before the clock says so, and
@@ -124,7 +126,8 @@ def _run(
     most = {"most": max(STEPS_FLOOR, STEPS_FACTOR * steps)} if steps is not None else {}
     decoys = [len(plan.mutants) + 1 + secrets.randbelow(1 << 16) for _ in range(DECOYS)]
     numbers = [0, *decoys, *(mutant.id for mutant in mutants)]
-    runs = tuple(Run(plan.environment(number, **most), wall=wall, cpu=cpu) for number in numbers)
+    idle = max(IDLE_FLOOR, IDLE_FACTOR * passing.wall_seconds)
+    runs = tuple(Run(plan.environment(number, **most), wall=wall, cpu=cpu, idle=idle) for number in numbers)
     limits = replace(
         command.limits,
         wall=30 + wall * len(runs),

@@ -58,11 +58,15 @@ class Limits:
 
 @dataclass(frozen=True, slots=True)
 class Run:
-    """One of several runs of a command: what it adds to the environment, its limits in seconds (0: none)."""
+    """One of several runs of a command: what it adds to the environment, its limits in seconds (0: none).
+
+    `idle` is how long it may go on without using the CPU.
+    """
 
     env: Mapping[str, str] = field(default_factory=dict)
     wall: float = 0.0
     cpu: float = 0.0
+    idle: float = 0.0
 
 
 @dataclass(frozen=True, slots=True)
@@ -282,8 +286,10 @@ def _limits(limits: Limits) -> list[str]:
 
 
 def _start(argv: list[str], command: Command, status: int) -> Outcome:
-    runs = [{"env": [f"{k}={v}" for k, v in run.env.items()], "wall": run.wall, "cpu": run.cpu}
-            for run in command.runs]  # fmt: skip
+    runs = [
+        {"env": [f"{k}={v}" for k, v in run.env.items()], "wall": run.wall, "cpu": run.cpu, "idle": run.idle}
+        for run in command.runs
+    ]
     try:
         return run_process(
             argv,

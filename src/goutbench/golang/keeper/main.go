@@ -27,13 +27,17 @@ const (
 	pollHangUp = 0x10 | 0x8 // POLLHUP, POLLERR
 	pollEvery  = 5 * time.Millisecond
 	tailBytes  = 2048
+
+	idleSeconds = 0.02 // a Go program that only waits uses less than this in seconds
 )
 
-// Run is one run of the command: what to add to its environment, and its limits in seconds (0: none).
+// Run is one run of the command: what to add to its environment, and its limits in seconds (0: none). Idle is how
+// long it may go on without using the CPU.
 type Run struct {
 	Env  []string `json:"env"`
 	Wall float64  `json:"wall"`
 	CPU  float64  `json:"cpu"`
+	Idle float64  `json:"idle"`
 }
 
 // Report is how a run ended: its exit code (128 + signal), seconds used, and the limit that ended it.
@@ -168,6 +172,7 @@ func watch(pid int, run Run, begin time.Time, done <-chan struct{}, stopped chan
 	}
 	ticker := time.NewTicker(pollEvery)
 	defer ticker.Stop()
+	busy, busyAt := 0.0, begin
 	for {
 		select {
 		case <-done:
@@ -175,9 +180,14 @@ func watch(pid int, run Run, begin time.Time, done <-chan struct{}, stopped chan
 			return
 		case <-ticker.C:
 		}
-		reason := ""
-		if run.CPU > 0 && cpuOf(pid) > run.CPU {
+		reason, used := "", cpuOf(pid)
+		if used > busy+idleSeconds {
+			busy, busyAt = used, time.Now()
+		}
+		if run.CPU > 0 && used > run.CPU {
 			reason = "cpu"
+		} else if run.Idle > 0 && time.Since(busyAt).Seconds() > run.Idle {
+			reason = "idle"
 		} else if run.Wall > 0 && time.Since(begin).Seconds() > run.Wall {
 			reason = "wall"
 		}
