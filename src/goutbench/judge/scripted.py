@@ -25,7 +25,7 @@ _POINTS = {"first": (8, 3), "second": (3, 8), "tie": (5, 5)}
 
 
 class ScriptedJudge(ModelAPI):
-    """Answers without a network and without chance. `calls` is a file that gets a line for each call."""
+    """Answers without a network and without chance. `calls` is a file that gets a line for each answer."""
 
     def __init__(
         self,

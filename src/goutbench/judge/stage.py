@@ -16,7 +16,7 @@ from goutbench.judge.folder import Juror
 from goutbench.judge.items import Item, Paired, read_items, read_passing
 from goutbench.judge.options import Options
 from goutbench.judge.outcome import by_match, match_of, panel_match
-from goutbench.judge.task import make_task
+from goutbench.judge.task import keep_at_once, make_task
 from goutbench.judge.verdict import Answer, no_verdict, verdict_of
 from goutbench.records import Match, Verdict
 from goutbench.store import write_json, write_rows
@@ -179,6 +179,7 @@ def _ask(
         )
     except Exception as error:
         raise ConfigError(f"no such model: {error}", where=f"--model {juror.model}") from error
+    keep_at_once(model, done)
     run_tasks(
         make_task(todo, juror, options, done, failed),
         model=model,

@@ -2,6 +2,7 @@
 
 import time
 from collections.abc import Mapping, Sequence
+from contextvars import ContextVar
 from typing import TYPE_CHECKING, Any
 
 from goutbench.journal import Journal
@@ -13,12 +14,14 @@ from goutbench.records import Verdict
 
 if TYPE_CHECKING:
     from inspect_ai import Task
-    from inspect_ai.model import ChatMessage, GenerateConfig, ResponseSchema
+    from inspect_ai.model import ChatMessage, GenerateConfig, Model, ModelOutput, ResponseSchema
     from inspect_ai.scorer import Scorer
     from inspect_ai.solver import Solver
 
 NAME = "pairwise"
 VERDICT = "verdict"
+_asking: ContextVar[tuple[str, str] | None] = ContextVar("asking", default=None)
+"""The key and nonce of the call that the current task is making."""
 _POINTS = {"b": 1.0, "tie": 0.5, "a": 0.0, "": 0.0}
 
 
@@ -97,14 +100,13 @@ def compare(
             if found is None:
                 nonce = draw_nonce(request.item)
                 state.messages = _chat(request, nonce)
-                found = await _ask(get_model(), state.messages, nonce)
+                found = await _ask(get_model(), state.messages, key, nonce)
             if isinstance(found, str):
                 verdict = no_verdict(request, options, "model-error", found)
                 if failed is not None:
                     failed[key] = found
             else:
-                if done is not None and done.find(key) is None:
-                    done.add(key, found)
+                found = _kept(done, key, found)
                 verdict = verdict_of(request, found, options)
                 state.output.completion = found.text
             state.store.set(VERDICT, verdict)
@@ -140,13 +142,20 @@ def _chat(request: Request, nonce: str) -> "list[ChatMessage]":
     return [kinds[role](content=content) for role, content in messages(request, labels_of(nonce))]
 
 
-async def _ask(model: Any, chat: "list[ChatMessage]", nonce: str) -> Answer | str:
+async def _ask(model: "Model", chat: "list[ChatMessage]", key: str, nonce: str) -> Answer | str:
     """A new answer, or why there is none."""
     start = time.monotonic()
+    asking = _asking.set((key, nonce))
     try:
         output = await model.generate(chat)
     except Exception as error:
         return f"{type(error).__name__}: {' '.join(str(error).split())}"[:300]
+    finally:
+        _asking.reset(asking)
+    return _answer(output, nonce, time.monotonic() - start)
+
+
+def _answer(output: "ModelOutput", nonce: str, seconds: float) -> Answer | str:
     if output.error or not output.choices:
         return (output.error or "the server gave no choice")[:300]
     usage = output.usage
@@ -156,5 +165,34 @@ async def _ask(model: Any, chat: "list[ChatMessage]", nonce: str) -> Answer | st
         stop=str(output.stop_reason),
         input_tokens=usage.input_tokens if usage else 0,
         output_tokens=usage.output_tokens if usage else 0,
-        seconds=round(output.time or time.monotonic() - start, 3),
+        seconds=round(output.time or seconds, 3),
     )
+
+
+def _kept(done: Journal[Answer] | None, key: str, found: Answer) -> Answer:
+    """The answer as the journal has it."""
+    if done is None:
+        return found
+    earlier = done.find(key)
+    if earlier is None:
+        done.add(key, found)
+    return earlier or found
+
+
+def keep_at_once(model: "Model", done: Journal[Answer]) -> None:
+    """Have answers written down before Inspect does anything with them: a kill then loses none that came."""
+    ask = model.api.generate
+
+    async def generate(*arguments: Any, **named: Any) -> Any:
+        start = time.monotonic()
+        result = await ask(*arguments, **named)
+        output = result[0] if isinstance(result, tuple) else result
+        asking = _asking.get()
+        if asking is not None and not isinstance(output, Exception):
+            key, nonce = asking
+            found = _answer(output, nonce, time.monotonic() - start)
+            if isinstance(found, Answer):
+                _kept(done, key, found)
+        return result
+
+    model.api.generate = generate  # type: ignore[method-assign]
