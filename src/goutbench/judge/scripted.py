@@ -50,17 +50,21 @@ class ScriptedJudge(ModelAPI):
             (each for each in self._lines if str(each.get("contains", "")) in asked), {"prefer": "tie"}
         )
         await anyio.sleep(float(line.get("seconds", 0)))
-        if self._calls is not None:
-            with self._calls.open("a", encoding="utf-8") as log:
-                log.write(json.dumps(asked[:200]) + "\n")
         if "error" in line:
+            self._note(asked)
             raise RuntimeError(str(line["error"]))
         reply = str(line["reply"]) if "reply" in line else _answer(asked, RULES[line["prefer"]])
         stop: Any = line.get("stop", "stop")
         output = ModelOutput.from_content(self.model_name, reply, stop)
         words = [len(text.split()) for text in (" ".join(m.text for m in input), reply)]
         output.usage = ModelUsage(input_tokens=words[0], output_tokens=words[1], total_tokens=sum(words))
+        self._note(asked)  # at the last moment: what is noted has been answered
         return output
+
+    def _note(self, asked: str) -> None:
+        if self._calls is not None:
+            with self._calls.open("a", encoding="utf-8") as log:
+                log.write(json.dumps(asked[:200]) + "\n")
 
 
 def _answer(asked: str, rule: Callable[[str, str], str]) -> str:
