@@ -43,7 +43,10 @@ def ours(bench: Bench, module: Path) -> tuple[collections.Counter[str], float, f
             binary, words = bench.test_binary(module, schemata(plan), "schemata.test")
             assert binary, words
             assert bench.run(binary, module, plan.environment(0)) == "lived"
-            counts.update(bench.run(binary, module, plan.environment(mutant.id)) for mutant in plan.mutants)
+            most = bench.steps(binary, module, plan)
+            counts.update(
+                bench.run(binary, module, plan.environment(mutant.id, most=most)) for mutant in plan.mutants
+            )
     return counts, time.perf_counter() - clock, children_cpu() - cpu
 
 

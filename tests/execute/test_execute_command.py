@@ -1,6 +1,7 @@
 """The commands on files: a dataset in, tables out, and what bad input gets."""
 
 import json
+import os
 import shutil
 from dataclasses import fields
 from pathlib import Path
@@ -12,7 +13,7 @@ from typer.testing import CliRunner
 
 from goutbench.cli import app
 from goutbench.errors import ConfigError, DatasetError, StorageError, ToolError
-from goutbench.execute import sandbox
+from goutbench.execute import sandbox, stepdown
 from goutbench.execute.campaign import Site
 from goutbench.execute.inputs import read_barred, read_candidates, read_places
 from goutbench.execute.journal import decode, load
@@ -110,6 +111,9 @@ def test_without_a_sandbox_nothing_runs_unless_it_is_said(
 ) -> None:
     keeper = site.sandbox.keeper  # type: ignore[attr-defined]
     monkeypatch.setattr(sandbox, "why_not_bubblewrap", lambda keeper: "missing: bwrap")
+    if os.geteuid() == 0:
+        assert sandbox.choose(keeper).name == "unshare"
+    monkeypatch.setattr(stepdown, "why_not_unshare", lambda keeper: "it needs root")
     with pytest.raises(ToolError, match="cannot contain"):
         sandbox.choose(keeper)
     uncontained = sandbox.choose(keeper, unsafe=True)

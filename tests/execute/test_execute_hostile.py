@@ -15,6 +15,7 @@ import sys
 import textwrap
 import time
 from collections.abc import Callable, Iterator
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -23,6 +24,7 @@ from goutbench.execute.bench import Bench
 from goutbench.execute.campaign import Site
 from goutbench.execute.harness import execute
 from goutbench.execute.inputs import candidate
+from goutbench.execute.stepdown import Unshare, why_not_unshare
 from goutbench.execute.subject import Subject
 
 CASES = sorted((Path(__file__).parents[1] / "data" / "execute" / "hostile").glob("*.go.txt"))
@@ -74,6 +76,21 @@ def survivors(place: Path) -> list[str]:
 def test_hostile_candidate_is_contained_and_classified(
     case: Path, bench: Bench, subject: Subject, site: Site
 ) -> None:
+    attack(case, bench, subject, site)
+
+
+@pytest.mark.skipif(os.geteuid() != 0, reason="the step down needs root")
+@pytest.mark.parametrize("case", CASES, ids=lambda path: path.name.partition(".")[0])
+def test_the_step_down_contains_it_as_well(case: Path, bench: Bench, subject: Subject, site: Site) -> None:
+    if case.name.startswith("namespaces"):
+        pytest.skip("what the step down lacks: commands can make further user namespaces")
+    keeper = site.sandbox.keeper  # type: ignore[attr-defined]
+    assert why_not_unshare(keeper) == ""
+    attack(case, replace(bench, sandbox=Unshare(keeper)), subject, site)
+
+
+def attack(case: Path, bench: Bench, subject: Subject, site: Site) -> None:
+    """Run a hostile candidate, and look at what it came to and at what it left behind."""
     code = case.read_text()
     wanted = re.search(r"^// want: (.*)$", code, re.MULTILINE)
     reason = re.search(r"^// reason: (.*)$", code, re.MULTILINE)

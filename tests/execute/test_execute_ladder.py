@@ -251,3 +251,17 @@ def test_a_run_that_only_waits_is_told_from_one_that_works(bench: Bench) -> None
     assert first.stopped == "idle"
     assert first.wall_seconds < 30
     assert (second.stopped, second.exit_code) == ("", 0)
+
+
+@pytest.mark.skipif(shutil.which("gcc") is None, reason="the race detector needs a C compiler")
+def test_the_race_detector_finds_a_race_where_it_is_asked_for(bench: Bench, subject: Subject) -> None:
+    code = body(
+        """n, done := 0, make(chan bool)
+	go func() { n++; done <- true }()
+	n++
+	<-done
+	_ = n"""
+    )
+    assert run(bench, subject, code).status == "PASSED"
+    record = run(bench, subject, code, race=True)
+    assert (record.status, record.reason) == ("TESTS_FAILED", "data-race")

@@ -10,6 +10,7 @@ from goutbench.errors import GoutbenchError
 from goutbench.execute import cgroup
 from goutbench.execute.campaign import Site, install_keeper
 from goutbench.execute.sandbox import Bubblewrap, Command, Sandbox, Uncontained, why_not_bubblewrap
+from goutbench.execute.stepdown import Unshare, why_not_unshare
 from goutbench.execute.workplace import default_root, open_workplace
 from goutbench.golang.toolchain import find_toolchain
 
@@ -52,18 +53,25 @@ def examine(work: Path | None = None) -> Iterator[Check]:
     except (GoutbenchError, OSError) as error:
         yield Check("workplace", "missing", str(error), "give --work DIR")
         return
-    weakness = why_not_bubblewrap(keeper)
-    sandbox: Sandbox = Uncontained(keeper) if weakness else Bubblewrap(keeper)
+    weakness, worse = why_not_bubblewrap(keeper), why_not_unshare(keeper)
+    sandbox: Sandbox = Uncontained(keeper)
+    if not weakness:
+        sandbox = Bubblewrap(keeper)
+    elif not worse:
+        sandbox = Unshare(keeper)
     try:
         site = Site(sandbox, open_workplace(root, sandbox), toolchain)
         yield Check("workplace", "ok", str(site.place.root))
     except GoutbenchError as error:
         yield Check("workplace", "missing", error.what, error.mend)
-    if weakness:
-        yield Check("sandbox", "missing", weakness, _userns_mend())
-        yield Check("Docker, Podman", "missing", "not used as a step down", "install bubblewrap instead")
+    if weakness and worse:
+        yield Check("sandbox", "missing", f"bubblewrap: {weakness}; unshare: {worse}", _userns_mend())
         return
-    yield _identity(sandbox)
+    if weakness:
+        found = f"unshare, a step down: commands can make further user namespaces (bubblewrap: {weakness})"
+        yield Check("sandbox", "weak", found, _userns_mend())
+    else:
+        yield _identity(sandbox)
     yield from (_probe(sandbox, what, script) for what, script in _PROBES.items())
     yield _cgroups()
 

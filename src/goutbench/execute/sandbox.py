@@ -116,13 +116,13 @@ class Bubblewrap:
     name: str = "bubblewrap"
 
     def user_id(self, worker: int) -> int:
-        return _first_user_id() + 1 + worker if os.geteuid() == 0 else os.geteuid()
+        return worker_user_id(worker)
 
     def run(self, command: Command) -> Outcome:
         user = self.user_id(command.worker)
         keeper = ["--as-pid-1", "--ro-bind", str(self.keeper), str(self.keeper)]
         prefix = [*_become(user), "bwrap", *_namespaces(), *_root(command, keeper), "--"]
-        return _supervise(self.keeper, prefix, command)
+        return supervise(self.keeper, prefix, command)
 
 
 @dataclass(frozen=True, slots=True)
@@ -139,17 +139,31 @@ class Uncontained:
         if command.tmpfs:
             raise ToolError("this command needs a private file system", mend="install bubblewrap")
         variables = [f"{name}={value}" for name, value in command.env.items()]
-        return _supervise(self.keeper, ["env", "-i", "-C", str(command.cwd), *variables], command)
+        return supervise(self.keeper, ["env", "-i", "-C", str(command.cwd), *variables], command)
 
 
-SANDBOXES: dict[str, Callable[[Path], Sandbox]] = {"bubblewrap": Bubblewrap, "none": Uncontained}
+def _unshare(keeper: Path) -> Sandbox:
+    from goutbench.execute.stepdown import Unshare
+
+    return Unshare(keeper)
+
+
+SANDBOXES: dict[str, Callable[[Path], Sandbox]] = {
+    "bubblewrap": Bubblewrap,
+    "unshare": _unshare,
+    "none": Uncontained,
+}
 
 
 def choose(keeper: Path, *, unsafe: bool = False) -> Sandbox:
     """The strongest sandbox that works here. Raises ToolError when none does and `unsafe` is not said."""
+    from goutbench.execute.stepdown import why_not_unshare
+
     weakness = why_not_bubblewrap(keeper)
     if not weakness:
         return SANDBOXES["bubblewrap"](keeper)
+    if not why_not_unshare(keeper):
+        return SANDBOXES["unshare"](keeper)
     if unsafe:
         return SANDBOXES["none"](keeper)
     raise ToolError(
@@ -163,15 +177,15 @@ def choose(keeper: Path, *, unsafe: bool = False) -> Sandbox:
 def why_not_bubblewrap(keeper: Path) -> str:
     """Empty when bubblewrap works here (it is tried, not guessed), else the reason."""
     needed = ["bwrap", "prlimit", *(["setpriv"] if os.geteuid() == 0 else [])]
-    missing = [program for program in needed if shutil.which(program, path=_PATH) is None]
+    missing = [program for program in needed if shutil.which(program, path=PATH) is None]
     if missing:
         return f"missing: {', '.join(missing)}"
-    outcome = Bubblewrap(keeper).run(Command(("/bin/true",), Path("/tmp"), {"PATH": _PATH}))
+    outcome = Bubblewrap(keeper).run(Command(("/bin/true",), Path("/tmp"), {"PATH": PATH}))
     words = outcome.stderr.decode("utf-8", "replace").strip()
     return "" if outcome.ok else words or f"exit {outcome.exit_code}"
 
 
-_PATH = "/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin"
+PATH = "/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin"
 _ETC = (
     "alternatives", "ld.so.cache", "localtime", "mime.types", "protocols", "services", "ssl",
 )  # fmt: skip
@@ -188,6 +202,11 @@ def _first_user_id() -> int:
         inside, _, count = (int(word) for word in line.split())
         best = max(best, inside + count - 1 - _WORKER_IDS)
     return min(best, 1_878_000_000)
+
+
+def worker_user_id(worker: int) -> int:
+    """The host's user id of a worker's commands: one that owns nothing where we are root, else our own."""
+    return _first_user_id() + 1 + worker if os.geteuid() == 0 else os.geteuid()
 
 
 def _become(user: int) -> list[str]:
@@ -232,22 +251,23 @@ def _root(command: Command, keeper: list[str]) -> list[str]:
 
 
 @cache
-def _system() -> tuple[str, ...]:
-    """The system's programs and libraries, and an /etc that names no real user of this machine."""
-    arguments = ["--ro-bind", "/usr", "/usr", "--ro-bind-try", "/nix/store", "/nix/store"]
-    for name in ("bin", "sbin", "lib", "lib32", "lib64", "libx32"):
-        path = Path("/", name)
-        if path.is_symlink():
-            arguments += ["--symlink", str(path.readlink()), str(path)]
-        elif path.is_dir():
-            arguments += ["--ro-bind", str(path), str(path)]
-    for name in _ETC:
-        if Path("/etc", name).exists():
-            arguments += ["--ro-bind", f"/etc/{name}", f"/etc/{name}"]
-    return tuple(arguments)
+def system_parts() -> tuple[tuple[Path, ...], tuple[tuple[str, str], ...]]:
+    """The system's programs and libraries, and an /etc that names no real user of this machine: paths to
+    show, and symbolic links (path, target) to make."""
+    top = [Path("/", name) for name in ("bin", "sbin", "lib", "lib32", "lib64", "libx32")]
+    links = tuple((str(path), str(path.readlink())) for path in top if path.is_symlink())
+    shown = [path for path in (*top, Path("/nix/store")) if path.is_dir() and not path.is_symlink()]
+    shown += [path for path in (Path("/etc", name) for name in _ETC) if path.exists()]
+    return (Path("/usr"), *shown), links
 
 
-def _supervise(keeper: Path, prefix: list[str], command: Command) -> Outcome:
+def _system() -> list[str]:
+    shown, links = system_parts()
+    arguments = [word for path in shown for word in ("--ro-bind", str(path), str(path))]
+    return arguments + [word for path, target in links for word in ("--symlink", target, path)]
+
+
+def supervise(keeper: Path, prefix: list[str], command: Command) -> Outcome:
     """Run `command` behind `prefix` under the keeper, in a cgroup where there can be one."""
     read_end, write_end = os.pipe()
     group = cgroup.create(command.limits.memory, 4 * command.limits.processes)
@@ -295,7 +315,7 @@ def _start(argv: list[str], command: Command, status: int) -> Outcome:
             argv,
             wall_seconds=command.limits.wall,
             output_bytes=command.limits.output,
-            env={"PATH": _PATH},
+            env={"PATH": PATH},
             cwd=Path("/"),
             stdin=json.dumps(runs).encode() if runs else b"",
             pass_fds=(status,),

@@ -3,6 +3,7 @@
 //
 //	keeper STATUS_FD once -- COMMAND...
 //	keeper STATUS_FD many -- COMMAND...     (the runs as a JSON array on stdin, one report line for each)
+//	keeper loopback                         (brings a new network namespace's loopback interface up)
 //
 // As process 1 of a process namespace it cannot be killed from inside; it drops every signal that can be
 // caught and is not dumpable, so that a process of the same user can neither trace it nor open its files.
@@ -54,6 +55,10 @@ func init() {
 }
 
 func main() {
+	if len(os.Args) == 2 && os.Args[1] == "loopback" {
+		loopback()
+		return
+	}
 	fd, err := strconv.Atoi(os.Args[1])
 	if err != nil || len(os.Args) < 5 {
 		os.Exit(125)
@@ -80,6 +85,21 @@ func main() {
 		if reports.Encode(one(command, run)) != nil {
 			os.Exit(125) // nobody listens any more
 		}
+	}
+}
+
+// loopback brings the loopback interface of a new network namespace up.
+func loopback() {
+	socket, err := syscall.Socket(syscall.AF_INET, syscall.SOCK_DGRAM|syscall.SOCK_CLOEXEC, 0)
+	if err != nil {
+		os.Exit(125)
+	}
+	var request [40]byte // struct ifreq: the name, then the flags
+	copy(request[:], "lo")
+	request[16] = syscall.IFF_UP | syscall.IFF_RUNNING
+	at := uintptr(unsafe.Pointer(&request))
+	if _, _, failed := syscall.Syscall(syscall.SYS_IOCTL, uintptr(socket), syscall.SIOCSIFFLAGS, at); failed != 0 {
+		os.Exit(125)
 	}
 }
 
