@@ -1,0 +1,160 @@
+"""From pairs to rows: what a row holds, what is cut, what is refused, what is chosen."""
+
+from dataclasses import replace
+from pathlib import Path
+
+import pyarrow as pa
+import pytest
+from judging import make_pair
+
+from goutbench.chunk import function_chunks, token_counter
+from goutbench.errors import ConfigError
+from goutbench.generate.items import read_items
+from goutbench.generate.options import Options
+from goutbench.golang.syntax import parse
+from goutbench.records import Pair
+from goutbench.store import read_pairs, to_table
+from goutbench.train.preflight import fit, refuse_empty, within
+from goutbench.train.recipe import DataChoice, load_recipe
+from goutbench.train.rows import balanced, make_rows
+from goutbench.train.select import choose
+from goutbench.train.slices import slice_tests
+from goutbench.train.tokens import Encoded, encode, stop_ids
+
+COUNTER = token_counter("estimate")
+CALC = """package calc
+
+func Add(a, b int) int { return a + b }
+
+func Twice(a int) int { return Add(a, a) }
+"""
+CALC_TEST = """package calc
+
+import (
+	"strings"
+	"testing"
+)
+
+const two = 2
+
+func check(t *testing.T, got, want int) {
+	if got != want {
+		t.Fatalf("%d, not %d", got, want)
+	}
+}
+
+func TestAdd(t *testing.T) { check(t, Add(1, 1), two) }
+
+func TestTwice(t *testing.T) {
+	if strings.Repeat("x", Twice(1)) != "xx" {
+		t.Fatal()
+	}
+}
+"""
+
+
+def calc() -> Pair:
+    return replace(make_pair(1), code=CALC, test=CALC_TEST, package="calc")
+
+
+def encoded(
+    recipe: Path, tiny_model: Path, dataset: Path, **choice: object
+) -> tuple[list[Encoded], frozenset[int]]:
+    from transformers import AutoTokenizer
+
+    tokenizer = AutoTokenizer.from_pretrained(tiny_model)
+    table = to_table(list(read_pairs(dataset)), Pair)
+    rows = list(make_rows(table, DataChoice.model_validate(choice), COUNTER))
+    return encode(rows, tokenizer), stop_ids(tokenizer)
+
+
+def test_prompts_of_training_and_of_generation_are_the_same_bytes(dataset: Path) -> None:
+    pairs = to_table(list(read_pairs(dataset)), Pair)
+    trained = {row.pair_id: row.prompt for row in make_rows(pairs, DataChoice(context_tokens=512), COUNTER)}
+    items = read_items(dataset, Options(unit="function", budget=512))
+    asked = {item.pair.id: item.prompts[0].messages for item in items}
+    assert len(asked) == 60
+    assert asked == trained
+
+
+def test_a_function_row_has_the_tests_that_exercise_it_and_what_they_need() -> None:
+    rows = list(make_rows(to_table([calc()], Pair), DataChoice(), COUNTER))
+    assert [(row.functions, row.tests) for row in rows] == [
+        (("Add",), ("TestAdd",)),
+        (("Twice",), ("TestTwice",)),
+    ]
+    add, twice = (row.completion for row in rows)
+    assert "func check(" in add
+    assert "const two = 2" in add
+    assert "strings" not in add
+    assert '"strings"' in twice
+    assert "check(" not in twice
+    for text in (add, twice):
+        assert parse(text.removeprefix("```go\n").removesuffix("```\n").encode()).errors == ()
+
+
+def test_slices_keep_a_suite_whole() -> None:
+    suite = b"type suite struct{}\n\nfunc (suite) TestA() {}\n\n"
+    tests = parse(b"package p\n\n" + suite + b"func TestSuite(t *testing.T) { run(suite{}) }\n")
+    assert "TestA" in slice_tests(tests, ["TestSuite"])
+
+
+def test_rows_that_end_within_their_prompt_are_counted_and_refused(
+    recipe: Path, tiny_model: Path, dataset: Path
+) -> None:
+    rows, stops = encoded(recipe, tiny_model, dataset)
+    shortest = min(row.prompt for row in rows)
+    settings = {"data.too_long": "truncate", "sft.max_length": shortest}
+    cut = load_recipe(recipe, settings)
+    _, lengths = fit(rows, cut, stops)
+    assert lengths.cut_in_prompt == len(rows)
+    assert lengths.completion_tokens == 0
+    with pytest.raises(ConfigError, match="no completion token"):
+        refuse_empty(lengths, cut)
+    refuse_empty(lengths, load_recipe(recipe, settings | {"data.max_empty_share": 1.0}))
+    dropping = load_recipe(recipe, {"sft.max_length": shortest})
+    assert within(rows, dropping) == ([], len(rows))
+
+
+def test_every_row_that_is_not_cut_ends_with_a_stop_token(
+    recipe: Path, tiny_model: Path, dataset: Path
+) -> None:
+    rows, stops = encoded(recipe, tiny_model, dataset)
+    ready, lengths = fit(rows, load_recipe(recipe), stops)
+    assert lengths.without_stop == 0
+    for row, sample in zip(rows, ready, strict=True):
+        assert set(sample["labels"][: row.prompt]) == {-100}
+        assert stops & set(sample["labels"][row.prompt :])
+    with pytest.raises(ConfigError, match="no stop token"):
+        fit(rows, load_recipe(recipe), frozenset({-1}))
+
+
+def test_rows_are_chosen_by_an_expression() -> None:
+    table = pa.table({"id": ["a", "b", "c"], "verified": [True, False, None], "coverage": [0.9, 0.9, 0.9]})
+    assert choose(table, "verified and coverage > 0.5").column("id").to_pylist() == ["a"]
+    for bad in (
+        "coverage >",
+        "nothing = 1",
+        "1); DROP TABLE pairs; --",
+        "(SELECT 1 FROM read_csv('/etc/passwd'))",
+    ):
+        with pytest.raises(ConfigError, match="--where"):
+            choose(table, bad)
+
+
+def test_balancing_draws_small_repositories_more_often() -> None:
+    names = ["large"] * 90 + ["small"] * 10
+    choice = DataChoice(balance="repository", balance_power=0.5)
+    drawn = balanced(names, names, choice, seed=1)
+    assert 90 <= len(drawn) <= 110
+    assert 20 <= drawn.count("small") <= 30  # 10 of 100, by the square root: 25
+    assert balanced(names, names, DataChoice(), seed=1) == names
+
+
+def test_a_chunk_over_its_budget_makes_no_row() -> None:
+    pair = replace(calc(), code=CALC.replace("return a + b", "return a + b" + " + 0" * 400))
+    assert any(
+        chunk.over_budget for chunk in function_chunks(pair.code.encode(), budget=100, counter=COUNTER)
+    )
+    rows = make_rows(to_table([pair], Pair), DataChoice(context_tokens=100), COUNTER)
+    assert [row.functions for row in rows] == [("Twice",)]

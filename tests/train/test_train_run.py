@@ -1,0 +1,144 @@
+"""Whole runs of a tiny model through TRL: what they leave, and what a kill does to them."""
+
+import json
+import os
+import signal
+import subprocess
+import sys
+import time
+from pathlib import Path
+from typing import Any
+
+import pytest
+import yaml
+
+from goutbench.errors import ConfigError, GoutbenchError
+from goutbench.train import Job, load_recipe, plan, train
+
+CONFIGS = Path(__file__).parents[2] / "configs" / "train"
+
+pytestmark = pytest.mark.filterwarnings("ignore")  # of torch and transformers there are many
+
+
+def job(recipe: Path, dataset: Path, out: Path, **settings: Any) -> Job:
+    return Job(load_recipe(recipe, settings), dataset, "paper", out)
+
+
+def test_a_run_leaves_weights_that_load_and_a_record_of_how_they_were_made(
+    recipe: Path, dataset: Path, tmp_path: Path
+) -> None:
+    import torch
+    from peft import PeftModel
+    from transformers import AutoModelForCausalLM, AutoTokenizer
+
+    out = tmp_path / "model"
+    record = train(job(recipe, dataset, out))
+    assert record["state"] == "done"
+    assert json.loads((out / "train_run.json").read_text()) == json.loads(json.dumps(record))
+    task = next(row for row in record["losses"] if row["task"] == "held-out completions")
+    assert task["after"] < task["before"]
+    assert {"Go code", "code questions"} <= {row["task"] for row in record["losses"]}
+    tokenizer = AutoTokenizer.from_pretrained(out / "merged")
+    merged = AutoModelForCausalLM.from_pretrained(out / "merged")
+    base = AutoModelForCausalLM.from_pretrained(load_recipe(recipe).model.name)
+    adapted = PeftModel.from_pretrained(base, str(out / "adapter"))
+    ids = tokenizer("package p", return_tensors="pt")["input_ids"]
+    with torch.no_grad():
+        one, other = merged(ids).logits, adapted(ids).logits
+    assert torch.allclose(one, other, atol=1e-4)
+    assert (out / "loss.svg").read_text().startswith("<svg")
+    assert "held-out completions" in (out / "README.md").read_text()
+
+
+def test_another_recipe_does_not_go_on_in_the_same_folder(
+    recipe: Path, dataset: Path, tmp_path: Path
+) -> None:
+    settings = {"sft.max_steps": 1, "forgetting": False, "merge": False}
+    train(job(recipe, dataset, tmp_path / "model", **settings))
+    with pytest.raises(GoutbenchError, match="another"):
+        train(job(recipe, dataset, tmp_path / "model", **settings | {"sft.learning_rate": 0.5}))
+
+
+def test_killed_it_goes_on_with_the_same_steps_and_rows(
+    recipe: Path, dataset: Path, tmp_path: Path, content: dict[str, Any]
+) -> None:
+    content["sft"] |= {"max_steps": 16}
+    recipe.write_text(yaml.safe_dump(content))
+
+    def start(name: str) -> "subprocess.Popen[bytes]":
+        command = [sys.executable, "-m", "goutbench", "train", str(recipe), "--dataset", str(dataset)]
+        command += ["--split", "paper", "--out", str(tmp_path / name), "--threads", "1"]
+        return subprocess.Popen(command, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
+
+    killed = start("killed")
+    while not list((tmp_path / "killed" / "checkpoints").glob("checkpoint-*/trainer_state.json")):
+        assert killed.poll() is None
+        time.sleep(0.01)
+    os.kill(killed.pid, signal.SIGKILL)
+    killed.wait()
+    assert start("killed").wait() == 0
+    assert start("whole").wait() == 0
+    records = [json.loads((tmp_path / name / "train_run.json").read_text()) for name in ("killed", "whole")]
+    assert records[0]["resumed_from"]
+    assert records[1]["resumed_from"] == []
+    curves = [{row["step"]: row["loss"] for row in r["log"] if "loss" in row} for r in records]
+    assert list(curves[0]) == list(range(1, 17))
+    assert curves[0] == pytest.approx(curves[1])
+    assert [row["after"] for row in records[0]["losses"]] == pytest.approx(
+        [row["after"] for row in records[1]["losses"]], abs=1e-4
+    )
+
+
+def test_a_target_that_matches_nothing_is_an_error(recipe: Path, dataset: Path, tmp_path: Path) -> None:
+    settings = {"lora.target_modules": ["q_proj", "qkv_proj"]}
+    with pytest.raises(ConfigError, match="qkv_proj") as caught:
+        plan(job(recipe, dataset, tmp_path / "model", **settings))
+    assert "q_proj" in str(caught.value.mend)
+
+
+def test_the_papers_recipes_have_its_values_and_need_no_download(dataset: Path, tmp_path: Path) -> None:
+    shared = {
+        "num_train_epochs": 2, "learning_rate": 5e-5, "lr_scheduler_type": "linear", "warmup_steps": 0.1,
+        "per_device_train_batch_size": 8, "gradient_accumulation_steps": 8, "weight_decay": 0.05,
+        "adam_epsilon": 1e-8, "max_length": 2048, "packing": True, "bf16": True,
+        "gradient_checkpointing": "unsloth", "seed": 42, "dataloader_num_workers": 8, "logging_steps": 100,
+        "eval_steps": 100, "save_steps": 1000,
+    }  # fmt: skip
+    found = {}
+    for name in ("deepseek-coder-v2-lite-lora", "llama-3.2-3b-full"):
+        path = CONFIGS / f"{name}.yaml"
+        recipe = load_recipe(path)
+        sft = recipe.sft.model_dump()
+        assert {key: sft[key] for key in shared} == shared
+        found[name] = plan(Job(recipe, dataset, "paper", tmp_path / name))
+    lora = load_recipe(CONFIGS / "deepseek-coder-v2-lite-lora.yaml").lora
+    assert lora is not None
+    assert (lora.r, lora.lora_alpha, lora.lora_dropout, lora.bias) == (8, 16, 0.05, "none")
+    deepseek, llama = found.values()
+    assert 15.6e9 < deepseek.weights.total < 15.8e9
+    assert 0.005 < deepseek.weights.share < 0.01
+    assert {each.target: len(each.matched) for each in deepseek.targets} == {
+        "q_proj": 27, "kv_a_proj_with_mqa": 27, "kv_b_proj": 27, "o_proj": 27,
+        "mlp.experts.gate_up_proj": 26, "mlp.experts.down_proj": 26,
+    }  # fmt: skip
+    assert llama.weights.trainable == llama.weights.total
+    assert 3.2e9 < llama.weights.total < 3.3e9
+
+
+@pytest.mark.parametrize("path", sorted(CONFIGS.glob("*.yaml")), ids=lambda path: path.stem)
+def test_every_recipe_reads(path: Path) -> None:
+    assert load_recipe(path).sft.max_length
+
+
+@pytest.mark.parametrize(
+    ("settings", "words"),
+    [
+        ({"sft.max_lenght": 5}, "max_lenght"),
+        ({"sft.learning_rate": 0}, "greater than 0"),
+        ({"nowhere.at": 1}, "no such section"),
+        ({"lora.target_modules": []}, "needs target_modules"),
+    ],
+)
+def test_bad_settings_are_named(recipe: Path, settings: dict[str, Any], words: str) -> None:
+    with pytest.raises(ConfigError, match=words):
+        load_recipe(recipe, settings)
