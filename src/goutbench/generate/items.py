@@ -1,6 +1,7 @@
 """From a dataset to prompts: which pairs, which chunks, which examples."""
 
 import random
+import re
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -35,6 +36,8 @@ def read_items(dataset: Path, options: Options) -> list[Item]:
     unknown = set(options.only) - {pair.id for pair in pairs}
     if unknown:
         raise ConfigError(f"no pair {min(unknown)!r} in the dataset", where="--only")
+    if options.paths:
+        chosen = [pair for pair in chosen if _pattern(options.paths).search(pair.code_path)]
     if options.only:
         chosen = [pair for pair in chosen if pair.id in set(options.only)]
     counter = token_counter(options.tokenizer)
@@ -43,12 +46,19 @@ def read_items(dataset: Path, options: Options) -> list[Item]:
     found = [item for pair in chosen for item in _items(pair, pool, options, counter)]
     if not found:
         raise ConfigError(
-            "no pair is left to write tests for", where=str(dataset), mend="see --split, --only"
+            "no pair is left to write tests for", where=str(dataset), mend="see --split, --paths, --only"
         )
     if options.limit and len(found) > options.limit:
         kept = sorted(random.Random(options.seed).sample(range(len(found)), options.limit))
         found = [found[at] for at in kept]
     return found
+
+
+def _pattern(text: str) -> re.Pattern[str]:
+    try:
+        return re.compile(text)
+    except re.error as error:
+        raise ConfigError(f"no regular expression: {error}", where="--paths") from None
 
 
 def _assigned(dataset: Path, split: str) -> dict[str, tuple[str, str]]:

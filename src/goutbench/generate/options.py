@@ -8,7 +8,8 @@ class Options:
     """`unit` is "file" (chunks of the whole file, assembled) or "function" (one item for each function).
 
     `budget` is a chunk's limit in tokens, `window` the model's whole window (0: not known), `split` a scheme
-    and its split, as in "leakfree:test" (empty: every pair). `examples` in-context examples come from the
+    and its split, as in "leakfree:test" (empty: every pair), `paths` a regular expression that the focal
+    file's path must match. `examples` in-context examples come from the
     training part of that scheme. `revision` names the model's version where its name does not. The rest is
     handed to the model.
     """
@@ -19,7 +20,7 @@ class Options:
     split: str = ""
     limit: int = 0
     only: tuple[str, ...] = ()
-    exclude_functions: str = ""
+    paths: str = ""
     samples: int = 1
     examples: int = 0
     seed: int = 1

