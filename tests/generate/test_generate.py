@@ -12,13 +12,15 @@ from pathlib import Path
 
 import pytest
 from judging import make_pair, write_dataset
+from reporting import execution
 from shaky_server import shaky_server
 
 from goutbench.config import Price
 from goutbench.errors import ConfigError
+from goutbench.execute.journal import write_table
 from goutbench.generate.options import Options
 from goutbench.generate.stage import generate, plan
-from goutbench.store import read_table
+from goutbench.store import read_pairs, read_table
 
 pytestmark = [
     pytest.mark.usefixtures("inspect_tidied"),
@@ -179,3 +181,43 @@ def test_bad_input_is_named(dataset: Path, tmp_path: Path, options: Options, mod
     with pytest.raises(ConfigError) as caught:
         generate(dataset, tmp_path / "run", model, options)
     assert words in str(caught.value)
+
+
+def test_build_errors_are_handed_back_after_execution(dataset: Path, tmp_path: Path) -> None:
+    out = tmp_path / "run"
+    with pytest.raises(ConfigError, match="run `goutbench execute"):
+        generate(dataset, out, "scripted/echo", Options(limit=3, repair=1))
+    first = generate(dataset, out, "scripted/echo", Options(limit=3))
+    pairs = {pair.id: pair for pair in read_pairs(dataset)}
+    outcomes = [("BUILD_FAILED", "syntax", "undefined"), ("PASSED", "mutation", "")] * 2
+    records = [
+        execution(each.id, pairs[each.pair_id], each.model, *outcome)
+        for each, outcome in zip(first, outcomes, strict=False)
+    ]
+    write_table(out / "executions.parquet", records)
+    asked: list[str] = []
+
+    def behave(words: str, before: int) -> str:
+        asked.append(words)
+        return "good"
+
+    with shaky_server(behave) as (url, _):
+        options = Options(limit=3, repair=2)
+        for _ in range(2):
+            again = generate(
+                dataset, out, "openai-api/shaky/m", options, base_url=url, model_args={"api_key": "x"}
+            )
+    assert [each.round for each in again] == [0, 0, 0]  # another model: its candidates were not executed
+    assert len(asked) == 3
+    made = generate(dataset, out, "scripted/echo", options)
+    assert [(each.round, each.pair_id) for each in made] == [
+        *((0, each.pair_id) for each in first),
+        *((1, first[at].pair_id) for at in (0, 2)),
+    ]
+    repaired = [row for row in rows(out, "prompts") if row["template"] == "repair-v1"]
+    assert len(repaired) == 2
+    roles = [message["role"] for message in repaired[0]["messages"]]  # type: ignore[index, attr-defined]
+    assert roles == ["system", "user", "assistant", "user"]
+    last = repaired[0]["messages"][-1]["content"]  # type: ignore[index]
+    assert "f_test.go:6: undefined" in last
+    assert {row["round"] for row in rows(out, "completions")} == {0, 1}

@@ -20,6 +20,9 @@ def generate(
     unit: Annotated[str, typer.Option(help="`file`, or `function`: one item for each function.")] = "file",
     split: Annotated[str, typer.Option(help="SCHEME:SPLIT, such as leakfree:test; empty: all pairs.")] = "",
     samples: Annotated[int, typer.Option(min=1, help="Replies to each prompt.")] = 1,
+    repair: Annotated[
+        int, typer.Option(min=0, help="Rounds of handing build errors back, after `execute` into --out.")
+    ] = 0,
     examples: Annotated[
         int, typer.Option(min=0, help="In-context examples, from the training split alone.")
     ] = 0,
@@ -58,7 +61,7 @@ def generate(
     options = Options(
         unit=unit, budget=budget, window=window, split=split, limit=limit, only=tuple(only or ()),
         paths=paths,
-        samples=samples, examples=examples, seed=seed, mode=mode, revision=revision,
+        samples=samples, repair=repair, examples=examples, seed=seed, mode=mode, revision=revision,
         temperature=temperature, max_tokens=max_tokens, tokenizer=tokenizer,
     )  # fmt: skip
     if dry_run:

@@ -9,9 +9,9 @@ class Options:
 
     `budget` is a chunk's limit in tokens, `window` the model's whole window (0: not known), `split` a scheme
     and its split, as in "leakfree:test" (empty: every pair), `paths` a regular expression that the focal
-    file's path must match. `examples` in-context examples come from the
-    training part of that scheme. `revision` names the model's version where its name does not. The rest is
-    handed to the model.
+    file's path must match. `repair` is how often the errors of a candidate that does not build are handed
+    back. `examples` in-context examples come from the training part of that scheme. `revision` names the
+    model's version where its name does not. The rest is handed to the model.
     """
 
     unit: str = "file"
@@ -22,6 +22,7 @@ class Options:
     only: tuple[str, ...] = ()
     paths: str = ""
     samples: int = 1
+    repair: int = 0
     examples: int = 0
     seed: int = 1
     mode: str = "merge"

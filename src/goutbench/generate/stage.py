@@ -8,12 +8,15 @@ from importlib.metadata import version
 from pathlib import Path, PurePosixPath
 from typing import Any
 
+from goutbench.chunk import token_counter
 from goutbench.config import Price
 from goutbench.errors import ConfigError
+from goutbench.generate.asking import Answers, Asker, fits_window
 from goutbench.generate.items import Item, read_items
 from goutbench.generate.journal import Journal
 from goutbench.generate.options import Options
-from goutbench.generate.task import Failures, failure, keep_at_once, key_of, make_task
+from goutbench.generate.repair import repaired
+from goutbench.generate.task import keep_at_once, key_of
 from goutbench.golang.assemble import assemble
 from goutbench.golang.completions import candidate_of
 from goutbench.golang.package import PackageContext, package_context
@@ -41,7 +44,7 @@ def plan(dataset: Path, out: Path, model: str, options: Options) -> Plan:
     items = read_items(dataset, options)
     prompts = _distinct(items)
     with Journal(out) as done:
-        fits = [prompt for prompt in prompts if _fits(prompt, options)]
+        fits = [prompt for prompt in prompts if fits_window(prompt, options)]
         calls = [(p, n) for p in fits for n in range(options.samples)]
         todo = [p for p, n in calls if done.find(key_of(p, model, options, n)) is None]
     return Plan(
@@ -74,86 +77,69 @@ def generate(
     `goutbench execute OUT/candidates.parquet --out OUT` goes on from there. The same call after a kill
     repeats no call that was answered. Raises ConfigError, DatasetError, StorageError.
     """
-    from inspect_ai import eval as run_tasks
     from inspect_ai.model import GenerateConfig, get_model
 
     items = read_items(dataset, options)
     prompts = _distinct(items)
-    fits = [prompt for prompt in prompts if _fits(prompt, options)]
     config = GenerateConfig(max_connections=connections, timeout=timeout, max_retries=retries)
     try:
         chosen = get_model(model, config=config, base_url=base_url, memoize=False, **(model_args or {}))
     except Exception as error:
         raise ConfigError(f"no such model: {error}", where=f"--model {model}") from error
-    failed: Failures = {}
     with Journal(out) as done:
         keep_at_once(chosen, done)
-        if fits:
-            run_tasks(
-                make_task(fits, options, done, failed),
-                model=chosen,
-                log_dir=str(out / "logs"),
-                display=display,  # type: ignore[arg-type]
-                score=False,
-                log_samples=True,
-                fail_on_error=False,
-            )
-        found = {
-            (prompt.id, number): failed.get((prompt.id, number))
-            or _settled(prompt, str(chosen), options, number, done, price)
-            for prompt in prompts
-            for number in range(options.samples)
-        }
-    candidates = _candidates(dataset, items, found, str(chosen), options)
+        asker = Asker(chosen, options, done, out / "logs", price, display)
+        found = asker.ask(prompts, samples=options.samples)
+        contexts = _Contexts(dataset)
+        candidates = _candidates(contexts, items, found, str(chosen), options)
+        if options.repair:
+            more, asked, answers = _repair(contexts, items, candidates, out, asker)
+            candidates, prompts, found = [*candidates, *more], [*prompts, *asked], found | answers
     _write(out, dataset, prompts, list(found.values()), candidates, str(chosen), options)
     return candidates
+
+
+def _repair(
+    contexts: "_Contexts", items: Sequence[Item], first: Sequence[Candidate], out: Path, asker: Asker
+) -> tuple[list[Candidate], list[Prompt], Answers]:
+    by_key = {(item.pair.id, item.focal): item for item in items}
+    own = {candidate.id: by_key[candidate.pair_id, candidate.focal] for candidate in first}
+
+    def assembled(candidate: Candidate, answer: Completion) -> Candidate:
+        item = by_key[candidate.pair_id, candidate.focal]
+        return _candidate(contexts, item, [answer], asker.name, asker.options)
+
+    prompts = {key: item.prompts[0] for key, item in own.items()}
+    return repaired(first, prompts, out, asker, token_counter(asker.options.tokenizer), assembled)
 
 
 def _distinct(items: Sequence[Item]) -> list[Prompt]:
     return list({prompt.id: prompt for item in items for prompt in item.prompts}.values())
 
 
-def _fits(prompt: Prompt, options: Options) -> bool:
-    """Whether prompt and reply fit the model's window: an overflow is known before it is paid for."""
-    return not options.window or prompt.tokens + options.max_tokens <= options.window
-
-
-def _settled(
-    prompt: Prompt, model: str, options: Options, number: int, done: Journal, price: Price | None
-) -> Completion:
-    """A prompt's completion, or the record of why there is none."""
-    if not _fits(prompt, options):
-        detail = f"{prompt.tokens} tokens and {options.max_tokens} to come, in a window of {options.window}"
-        return failure(prompt, model, number, "context-overflow", detail)
-    kept = done.find(key_of(prompt, model, options, number))
-    if kept is None:
-        return failure(prompt, model, number, "model-error", "no answer; the same command asks again")
-    if price is None:
-        return kept
-    cost = (kept.input_tokens * price.input + kept.output_tokens * price.output) / 1e6
-    return replace(kept, cost=cost)
-
-
 def _candidates(
-    dataset: Path,
+    contexts: "_Contexts",
     items: Sequence[Item],
     found: Mapping[tuple[str, int], Completion],
     model: str,
     options: Options,
 ) -> list[Candidate]:
     """One candidate for each item and sample; one without any reply has no code, and counts."""
-    contexts = _Contexts(dataset)
-    made = []
-    for item in items:
-        context = contexts.of(item.pair)
-        for number in range(options.samples):
-            replies = [found[prompt.id, number] for prompt in item.prompts]
-            assembly = assemble([reply.text for reply in replies], mode=options.mode, context=context)
-            ids = tuple(reply.id for reply in replies)
-            made.append(
-                replace(candidate_of(assembly, item.pair.id, model, ids), focal=item.focal, sample=number)
-            )
-    return made
+    return [
+        replace(_candidate(contexts, item, replies, model, options), sample=number)
+        for item in items
+        for number in range(options.samples)
+        for replies in [[found[prompt.id, number] for prompt in item.prompts]]
+    ]
+
+
+def _candidate(
+    contexts: "_Contexts", item: Item, replies: Sequence[Completion], model: str, options: Options
+) -> Candidate:
+    context = contexts.of(item.pair)
+    assembly = assemble([reply.text for reply in replies], mode=options.mode, context=context)
+    ids = tuple(reply.id for reply in replies)
+    return replace(candidate_of(assembly, item.pair.id, model, ids), focal=item.focal)
 
 
 class _Contexts:
