@@ -54,6 +54,9 @@ def shaky_server(behave: Behave, *, seconds: float = 0.0) -> Iterator[tuple[str,
             if kind in ("429", "500", "400"):
                 headers = {"Retry-After": "0"} if kind == "429" else {}
                 self.send(int(kind), json.dumps({"error": {"message": kind}}).encode(), headers)
+            elif kind == "too long":
+                error = {"message": "maximum context length is 10 tokens", "code": "context_length_exceeded"}
+                self.send(400, json.dumps({"error": error}).encode())
             elif kind == "malformed":
                 self.send(200, b'{"choices": [{"mess')
             elif kind == "wrong schema":

@@ -170,9 +170,10 @@ def _completion(prompt: Prompt, model: str, number: int, output: "ModelOutput", 
     if output.error or not output.choices:
         detail = output.error or "the server gave no choice"
         return failure(prompt, model, number, "model-error", detail[:300], seconds)
-    if stop == "model_length" and not output.completion:
-        return failure(prompt, model, number, "context-overflow", "said by the server", seconds)
     usage = output.usage
+    if stop == "model_length" and not (usage and usage.output_tokens):
+        # Inspect hands the words of a server that refuses the prompt on as if they were a reply
+        return failure(prompt, model, number, "context-overflow", output.completion[:300], seconds)
     return Completion(
         id=short_hash(prompt.id, model, str(number), output.completion),
         prompt_id=prompt.id,
