@@ -20,6 +20,7 @@ from goutbench.errors import ConfigError
 from goutbench.execute.journal import write_table
 from goutbench.generate.options import Options
 from goutbench.generate.stage import generate, plan
+from goutbench.models import Server
 from goutbench.store import read_pairs, read_table
 
 pytestmark = [
@@ -67,8 +68,8 @@ def test_every_misbehaviour_of_a_server_ends_as_a_result_or_a_classified_error(
 
     with shaky_server(behave, seconds=0.02) as (url, seen):
         made = generate(
-            dataset, out, "openai-api/shaky/m", Options(), base_url=url, model_args={"api_key": "x"},
-            connections=3, retries=0, timeout=20,
+            dataset, out, "openai-api/shaky/m", Options(),
+            server=Server(url, {"api_key": "x"}, connections=3, retries=0, timeout=20),
         )  # fmt: skip
     assert len(made) == 12
     found = {focal(row["messages"][-1]["content"]): row["id"] for row in rows(out, "prompts")}  # type: ignore[index]
@@ -95,8 +96,8 @@ def test_a_second_run_asks_only_for_what_failed(dataset: Path, tmp_path: Path) -
     with shaky_server(once) as (url, seen):
         for _ in range(3):
             made = generate(
-                dataset, tmp_path / "run", "openai-api/shaky/m", Options(), base_url=url,
-                model_args={"api_key": "x"}, retries=0,
+                dataset, tmp_path / "run", "openai-api/shaky/m", Options(),
+                server=Server(url, {"api_key": "x"}, retries=0),
             )  # fmt: skip
     assert Counter(seen.asked.values()) == {1: 10, 2: 2}
     assert all(candidate.code for candidate in made)
@@ -152,7 +153,11 @@ def test_what_does_not_fit_the_window_is_known_before_the_call(dataset: Path, tm
     options = Options(window=10, max_tokens=5)
     assert plan(dataset, tmp_path / "run", "scripted/echo", options).overflow == 12
     made = generate(
-        dataset, tmp_path / "run", "scripted/echo", options, model_args={"calls": str(tmp_path / "calls")}
+        dataset,
+        tmp_path / "run",
+        "scripted/echo",
+        options,
+        server=Server(model_args={"calls": str(tmp_path / "calls")}),
     )
     assert not (tmp_path / "calls").exists()
     assert {row["error"] for row in rows(tmp_path / "run", "completions")} == {"context-overflow"}
@@ -207,7 +212,7 @@ def test_build_errors_are_handed_back_after_execution(dataset: Path, tmp_path: P
         options = Options(limit=3, repair=2)
         for _ in range(2):
             again = generate(
-                dataset, out, "openai-api/shaky/m", options, base_url=url, model_args={"api_key": "x"}
+                dataset, out, "openai-api/shaky/m", options, server=Server(url, {"api_key": "x"})
             )
     assert [each.round for each in again] == [0, 0, 0]  # another model: its candidates were not executed
     assert len(asked) == 3

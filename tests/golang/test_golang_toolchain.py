@@ -20,6 +20,13 @@ def test_finds_go_on_path_then_in_the_wheel(monkeypatch: pytest.MonkeyPatch, tmp
     assert (found.goroot / "src" / "strings").is_dir()
 
 
+def test_a_wrapper_gives_way_to_the_program_it_starts(toolchain: Toolchain, tmp_path: Path) -> None:
+    wrapper = tmp_path / "go"
+    wrapper.write_text(f'#!/bin/sh\nexec {toolchain.go} "$@"\n')
+    wrapper.chmod(0o755)
+    assert find_toolchain(wrapper).go == toolchain.goroot / "bin" / "go"
+
+
 def test_no_go_at_all(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
     monkeypatch.setenv("PATH", str(tmp_path))
     monkeypatch.setattr(under_test, "_go_in_wheel", lambda: None)

@@ -22,7 +22,8 @@ from goutbench.judge.folder import Juror
 from goutbench.judge.items import read_items, read_passing
 from goutbench.judge.labels import _order
 from goutbench.judge.options import Options
-from goutbench.judge.stage import Server, judge
+from goutbench.judge.stage import judge
+from goutbench.models import Server
 from goutbench.records import Match, Verdict
 from goutbench.store import read_table, write_rows
 

@@ -10,7 +10,8 @@ from playwright.sync_api import sync_playwright
 from goutbench.judge.items import read_items
 from goutbench.judge.labels import export_labels, import_labels
 from goutbench.judge.options import Options
-from goutbench.judge.stage import Server, judge
+from goutbench.judge.stage import judge
+from goutbench.models import Server
 
 CHROMIUM = shutil.which("chromium") or shutil.which("chromium-browser") or shutil.which("google-chrome")
 ATTACK = "</script><script>document.title = 'taken'</script><img src=x onerror=\"document.title='taken'\">"

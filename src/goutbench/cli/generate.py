@@ -1,13 +1,12 @@
 """`goutbench generate`."""
 
 import json
-from collections.abc import Sequence
 from pathlib import Path
-from typing import Annotated, Any
+from typing import Annotated
 
 import typer
 
-from goutbench.cli.options import AsJson, app
+from goutbench.cli.options import AsJson, app, assignments
 
 
 @app.command()
@@ -57,6 +56,7 @@ def generate(
     from goutbench.generate.options import Options
     from goutbench.generate.stage import generate as run
     from goutbench.generate.stage import plan, summary
+    from goutbench.models import Server
 
     options = Options(
         unit=unit, budget=budget, window=window, split=split, limit=limit, only=tuple(only or ()),
@@ -70,21 +70,10 @@ def generate(
         made = run(
             dataset, out, model, options,
             price=load_yaml(price, Price) if price else None,
-            display="none" if as_json else "plain", base_url=base_url,
-            model_args=_assignments(model_arg or ()),
-            connections=connections, timeout=timeout, retries=retries,
+            server=Server(
+                base_url=base_url, model_args=assignments(model_arg or ()), connections=connections,
+                timeout=timeout, retries=retries, display="none" if as_json else "plain",
+            ),
         )  # fmt: skip
         found = summary(out, made)
     typer.echo(json.dumps(found, indent=2) if as_json else "\n".join(f"{k}: {v}" for k, v in found.items()))
-
-
-def _assignments(words: Sequence[str]) -> dict[str, Any]:
-    """KEY=VALUE words as a dictionary; values are read as YAML: `true` and `3` are what they look like."""
-    import yaml
-
-    from goutbench.errors import ConfigError
-
-    for word in words:
-        if "=" not in word:
-            raise ConfigError(f"{word!r} is not KEY=VALUE", where="-M")
-    return {key: yaml.safe_load(value) for key, value in (word.split("=", 1) for word in words)}

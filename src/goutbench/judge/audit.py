@@ -13,8 +13,9 @@ from goutbench.judge.folder import Juror
 from goutbench.judge.options import Options
 from goutbench.judge.outcome import by_match, match_of
 from goutbench.judge.placebo import RIGHT, Placebo, placebos
-from goutbench.judge.stage import Server, check_jury, collect, open_journal
+from goutbench.judge.stage import check_jury, collect, open_journal
 from goutbench.judge.tables import rate_text, scorecard
+from goutbench.models import Server
 from goutbench.records import Match, Verdict
 from goutbench.store import read_pairs, write_json, write_rows
 

@@ -1,8 +1,8 @@
 """The `judge` stage on files: two runs in, verdicts and matches out."""
 
 import json
-from collections.abc import Mapping, Sequence
-from dataclasses import asdict, dataclass, field
+from collections.abc import Sequence
+from dataclasses import asdict, dataclass
 from importlib.metadata import version
 from pathlib import Path
 from typing import Any
@@ -18,22 +18,11 @@ from goutbench.judge.options import Options
 from goutbench.judge.outcome import by_match, match_of, panel_match
 from goutbench.judge.task import keep_at_once, make_task
 from goutbench.judge.verdict import Answer, no_verdict, verdict_of
+from goutbench.models import Server, open_model
 from goutbench.records import Match, Verdict
 from goutbench.store import write_json, write_rows
 
 JOURNAL, VERDICTS, MATCHES, RUN = "answers.jsonl", "verdicts.parquet", "matches.parquet", "run.json"
-
-
-@dataclass(frozen=True, slots=True)
-class Server:
-    """How the judges' models are reached, in Inspect's words; the same for all of them."""
-
-    base_url: str | None = None
-    model_args: Mapping[str, Any] = field(default_factory=dict)
-    connections: int | None = None
-    timeout: int | None = None
-    retries: int | None = None
-    display: str = "none"
 
 
 @dataclass(frozen=True, slots=True)
@@ -168,17 +157,8 @@ def _ask(
     failed: dict[str, str],
 ) -> None:
     from inspect_ai import eval as run_tasks
-    from inspect_ai.model import GenerateConfig, get_model
 
-    config = GenerateConfig(
-        max_connections=server.connections, timeout=server.timeout, max_retries=server.retries
-    )
-    try:
-        model = get_model(
-            juror.model, config=config, base_url=server.base_url, memoize=False, **server.model_args
-        )
-    except Exception as error:
-        raise ConfigError(f"no such model: {error}", where=f"--model {juror.model}") from error
+    model = open_model(juror.model, server, temperature=settings(juror.judge, options)["temperature"])
     keep_at_once(model, done)
     run_tasks(
         make_task(todo, juror, options, done, failed),
