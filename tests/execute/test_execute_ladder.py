@@ -174,6 +174,26 @@ def test_a_broken_package_is_no_ones_fault(site: Site, bench: Bench, subject: Su
     assert (record.status, record.reason) == ("INFRA_FAILURE", "package-broken")
 
 
+def test_siblings_that_need_the_reference_tests_helpers_go_with_it(
+    site: Site, bench: Bench, subject: Subject
+) -> None:
+    root = site.place.trees / "orphans"
+    shutil.rmtree(root, ignore_errors=True)
+    shutil.copytree(DATA / "calc", root)
+    helper = "package calc\n\nfunc twice(n int) int { return 2 * n }\n"
+    (root / subject.test).write_text(helper)
+    (root / "user_test.go").write_text("package calc\n\nvar four = twice(2)\n")
+    (root / "heir_test.go").write_text("package calc\n\nvar five = four + 1\n")
+    (root / "other_test.go").write_text("package calc\n\nvar six = 6\n")
+    there = replace(subject, tree=replace(subject.tree, root=root.resolve()), package=root.resolve())
+    record = run(bench, there, body("if Add(1, 2) != 3 || six != 6 { t.Fatal() }"))
+    assert (record.status, record.siblings) == ("PASSED", "all but heir_test.go, user_test.go")
+    record = run(bench, there, body("if Add(1, 2) != 3 { t.Fatal(four) }"))
+    assert (record.status, record.reason) == ("BUILD_FAILED", "undefined")
+    record = run(bench, there, body("if Add(1, 2) != five-2 { t.Fatal() }") + helper.partition("\n")[2])
+    assert (record.status, record.siblings) == ("PASSED", "all")
+
+
 @pytest.mark.parametrize("name", ["test_order", "processors", "shuffled_state"])
 def test_flakes_of_order_and_processors_are_always_found(bench: Bench, subject: Subject, name: str) -> None:
     code = (DATA / "flakes" / f"{name}.go.txt").read_text()

@@ -165,6 +165,14 @@ def test_what_does_not_fit_the_window_is_known_before_the_call(dataset: Path, tm
     assert not any(candidate.code for candidate in made)
 
 
+def test_a_reply_as_long_as_allowed_is_cut_though_nobody_says_so(dataset: Path, tmp_path: Path) -> None:
+    script = tmp_path / "script.jsonl"
+    script.write_text(json.dumps({"reply": "one two three", "stop": "unknown"}) + "\n")
+    for most, error in ((3, "truncated"), (4, "")):
+        generate(dataset, tmp_path / str(most), f"scripted/{script}", Options(limit=2, max_tokens=most))
+        assert {row["error"] for row in rows(tmp_path / str(most), "completions")} == {error}
+
+
 def test_samples_and_costs(dataset: Path, tmp_path: Path) -> None:
     options = Options(samples=2, limit=3, unit="function")
     made = generate(dataset, tmp_path / "run", "scripted/echo", options, price=Price(input=1e6, output=2e6))

@@ -31,19 +31,53 @@ def refuse(code: str) -> tuple[str, str] | None:
 def gate(bench: Bench, subject: Subject, code: bytes) -> tuple[tuple[str, ...], GateResult]:
     """Type-check the candidate; returns the sibling test files to remove, and the gate's word.
 
-    The mode `needed` starts without siblings and adds those that define what is missing.
+    The mode `all` removes none but those that do not compile without the file that the candidate replaces,
+    as they use its helpers. The mode `needed` starts without siblings and adds those that define what is
+    missing.
     """
     siblings = subject.test_files()
     removed = () if bench.options.siblings == "all" else siblings
     while True:
         request = GateRequest(subject.package, subject.test, code, removed)
         result = check(bench.helper(subject), request)
+        if bench.options.siblings == "all" and not removed and _elsewhere(result, subject.test):
+            removed = _orphaned(bench, subject)
+            if removed:
+                continue
         if bench.options.siblings != "needed" or result.ok or not removed:
             return removed, result
         found = _defining(subject.package, removed, _undefined(result))
         if not found:
             return removed, result
         removed = tuple(name for name in removed if name not in found)
+
+
+def _elsewhere(result: GateResult, candidate: str) -> bool:
+    return any(fault.file != candidate for fault in result.errors)
+
+
+def _orphaned(bench: Bench, subject: Subject) -> tuple[str, ...]:
+    """The sibling test files that compile with the reference test and not without it; none where more is
+    wrong than that."""
+    reference = subject.package / subject.test
+    if reference not in bench.orphans:
+        bench.orphans[reference] = _find_orphans(bench, subject, reference)
+    return bench.orphans[reference]
+
+
+def _find_orphans(bench: Bench, subject: Subject, reference: Path) -> tuple[str, ...]:
+    def faults(code: bytes, removed: set[str]) -> set[str]:
+        request = GateRequest(subject.package, subject.test, code, tuple(sorted(removed)))
+        return {fault.file for fault in check(bench.helper(subject), request).errors}
+
+    if not reference.is_file() or faults(reference.read_bytes(), set()):
+        return ()
+    siblings, removed = set(subject.test_files()), set[str]()
+    while found := faults(_empty(subject), removed):
+        if not found & siblings - removed:
+            return ()
+        removed |= found & siblings
+    return tuple(sorted(removed))
 
 
 def declared_tests(result: GateResult, code: bytes) -> tuple[str, ...]:

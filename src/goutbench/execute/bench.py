@@ -18,7 +18,8 @@ class Bench:
     """`worker` chooses the user id of the runs; `salt` hides the mutants' switch from candidates.
 
     `helpers` has the resident Go helper of each toolchain, started on first use. `baselines` remembers
-    whether a package has errors without any candidate, `plans` the mutants of each focal file.
+    whether a package has errors without any candidate, `orphans` which test files do not compile without the
+    reference test, `plans` the mutants of each focal file.
     """
 
     place: Workplace
@@ -28,6 +29,7 @@ class Bench:
     salt: bytes
     helpers: dict[Toolchain, GoHelper] = field(default_factory=dict)
     baselines: dict[tuple[Path, str], bool] = field(default_factory=dict)
+    orphans: dict[Path, tuple[str, ...]] = field(default_factory=dict)
     plans: dict[Path, MutationPlan] = field(default_factory=dict)
 
     def helper(self, subject: Subject) -> GoHelper:

@@ -71,6 +71,8 @@ def _climb(
     removed, checked = gate(bench, subject, code)
     tests = declared_tests(checked, code)
     record = replace(record, gate_seconds=checked.seconds, declared=tests)
+    if removed and bench.options.siblings == "all":
+        record = replace(record, siblings=f"all but {', '.join(removed)}")
     refused = refused_by_gate(bench, subject, checked, record, removed)
     if refused is not None:
         return refused

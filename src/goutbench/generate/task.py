@@ -17,8 +17,8 @@ if TYPE_CHECKING:
 _KEPT = ("max_tokens", "model_length")  # the reply met a limit: it is kept, and said to be cut
 
 
-_asking: ContextVar[tuple[Prompt, int, str] | None] = ContextVar("asking", default=None)
-"""The call that the current task is making, with its key."""
+_asking: ContextVar[tuple[Prompt, int, int, str] | None] = ContextVar("asking", default=None)
+"""The call that the current task is making: prompt, sample, tokens at most, and its key."""
 
 Failures = dict[tuple[str, int], Completion]
 """What came of calls that gave nothing to keep, by prompt and sample: never written to a journal."""
@@ -78,7 +78,7 @@ def write_tests(
             key = key_of(prompt, str(model), options, number)
             found = done.find(key) if done is not None else None
             if found is None:
-                asked = _asking.set((prompt, number, key))
+                asked = _asking.set((prompt, number, options.max_tokens, key))
                 try:
                     found = await _ask(model, prompt, options, number)
                 finally:
@@ -117,8 +117,8 @@ def keep_at_once(model: "Model", done: Journal) -> None:
         output = result[0] if isinstance(result, tuple) else result
         asked = _asking.get()
         if asked is not None and not isinstance(output, Exception):
-            prompt, number, key = asked
-            _kept(done, key, _completion(prompt, str(model), number, output, time.monotonic() - start))
+            prompt, number, most, key = asked
+            _kept(done, key, _completion(prompt, str(model), number, most, output, time.monotonic() - start))
         return result
 
     model.api.generate = generate  # type: ignore[method-assign]
@@ -145,7 +145,7 @@ async def _ask(model: Any, prompt: Prompt, options: Options, number: int) -> Com
     except Exception as error:
         seconds = time.monotonic() - start
         return failure(prompt, str(model), number, "model-error", words(error), seconds)
-    return _completion(prompt, str(model), number, output, time.monotonic() - start)
+    return _completion(prompt, str(model), number, options.max_tokens, output, time.monotonic() - start)
 
 
 def words(error: BaseException) -> str:
@@ -165,7 +165,9 @@ def failure(
     )
 
 
-def _completion(prompt: Prompt, model: str, number: int, output: "ModelOutput", seconds: float) -> Completion:
+def _completion(
+    prompt: Prompt, model: str, number: int, most: int, output: "ModelOutput", seconds: float
+) -> Completion:
     stop = str(output.stop_reason) if output.choices else ""
     if output.error or not output.choices:
         detail = output.error or "the server gave no choice"
@@ -174,6 +176,8 @@ def _completion(prompt: Prompt, model: str, number: int, output: "ModelOutput", 
     if stop == "model_length" and not (usage and usage.output_tokens):
         # Inspect hands the words of a server that refuses the prompt on as if they were a reply
         return failure(prompt, model, number, "context-overflow", output.completion[:300], seconds)
+    if stop == "unknown" and usage and usage.output_tokens >= most:
+        stop = "max_tokens"  # transformers does not say why it stopped
     return Completion(
         id=short_hash(prompt.id, model, str(number), output.completion),
         prompt_id=prompt.id,
