@@ -80,6 +80,22 @@ class Rejection:
     reason: str
 
 
+@dataclass(frozen=True, slots=True)
+class PackageFile:
+    """What a Go file declares, for prompts about its neighbours: every plain source in a folder of a pair.
+
+    `outline` is Go without function bodies, comments and the elements of literals. `module` and `go_version`
+    are those of the nearest go.mod at or above the folder; empty where there is none.
+    """
+
+    repository: str
+    path: str
+    package: str
+    module: str
+    go_version: str
+    outline: str
+
+
 # ── split ─────────────────────────────────────────────────────────────────────────────────────────
 
 
@@ -116,6 +132,53 @@ class Overlap:
     first_rows: int
     second_rows: int
     promised_zero: bool
+
+
+# ── describe ──────────────────────────────────────────────────────────────────────────────────────
+
+
+@dataclass(frozen=True, slots=True)
+class Signals:
+    """What is known of the quality of a pair, beside its own columns; nothing is left out because of it.
+
+    `code_parses` and `test_parses`: the grammar finds no error. Of the code: the number of functions, the
+    cyclomatic complexity of the most complex one and their mean, and how often goroutines, channels, locks
+    and interface types occur; `concurrent`: any of the first three does. Of the test: functions by kind,
+    calls of `t.Run` and `t.Parallel`, assertions (calls that can fail a test), whether there are tests and no
+    assertion in this file, whether cases stand in a table, whether mocks are used, and the libraries that it
+    asserts with.
+    `secrets` counts what looks like a key or token in either file. Tokens are by the counter of the run.
+    `cluster` is the id of one of the pairs that are the same, nearly the same, or the same but for names.
+    """
+
+    id: str  # the pair's
+    code_parses: bool
+    test_parses: bool
+    functions: int
+    complexity: int
+    complexity_mean: float
+    goroutines: int
+    channels: int
+    locks: int
+    concurrent: bool
+    interfaces: int
+    tests: int
+    benchmarks: int
+    fuzz: int
+    examples: int
+    subtests: int
+    parallel: int
+    assertions: int
+    assertion_free: bool
+    table_driven: bool
+    mocks: bool
+    libraries: tuple[str, ...]
+    secrets: int
+    secret_kinds: tuple[str, ...]
+    code_tokens: int
+    test_tokens: int
+    cluster: str
+    cluster_size: int
 
 
 # ── leakage ───────────────────────────────────────────────────────────────────────────────────────

@@ -15,7 +15,7 @@ from pathlib import Path, PurePosixPath
 from typing import TYPE_CHECKING, Any, TypeVar
 
 from goutbench.errors import DatasetError, StorageError
-from goutbench.records import Pair, Rejection
+from goutbench.records import PackageFile, Pair, Rejection
 
 if TYPE_CHECKING:
     import pyarrow as pa
@@ -25,8 +25,9 @@ LOCK = "repos.lock.yaml"
 CARD = "README.md"
 CROISSANT = "croissant.json"
 REJECTIONS = "rejections.parquet"
+PACKAGES = "packages.parquet"
 DATA = "data"
-_LARGE_TEXT = {"code", "test"}
+_LARGE_TEXT = {"code", "test", "outline"}
 _REPEATING = [
     "repository",
     "revision",
@@ -34,6 +35,8 @@ _REPEATING = [
     "licence",
     "licence_file",
     "package",
+    "module",
+    "go_version",
     "pairing_rule",
     "rule",
     "scheme",
@@ -61,7 +64,7 @@ def schema_of(record: type[Any]) -> "pa.Schema":
     import pyarrow as pa
 
     arrow = {str: pa.string(), int: pa.int64(), bool: pa.bool_(), float: pa.float64()}
-    arrow[datetime] = pa.timestamp("ms", tz="UTC")
+    arrow |= {datetime: pa.timestamp("ms", tz="UTC"), tuple[str, ...]: pa.list_(pa.string())}
     fields = []
     for name, hint in typing.get_type_hints(record).items():
         inner = [part for part in typing.get_args(hint) if part is not type(None)]
@@ -147,6 +150,15 @@ def read_pairs(dataset: Path) -> Iterator[Pair]:
 def read_rejections(dataset: Path) -> Iterator[Rejection]:
     """The rejections of a dataset. Raises DatasetError."""
     yield from from_table(read_table(dataset / REJECTIONS), Rejection)
+
+
+def read_packages(dataset: Path) -> Iterator[PackageFile]:
+    """What the files beside the pairs declare; nothing for a dataset that was curated without it.
+
+    Raises DatasetError.
+    """
+    if PACKAGES in read_manifest(dataset)["files"]:
+        yield from from_table(read_table(dataset / PACKAGES), PackageFile)
 
 
 def data_files(dataset: Path) -> list[Path]:

@@ -17,6 +17,7 @@ from goutbench.errors import GoutbenchError
 # isort: off
 from goutbench.cli import curate  # noqa: F401
 from goutbench.cli import split  # noqa: F401
+from goutbench.cli import describe  # noqa: F401
 from goutbench.cli import train  # noqa: F401
 from goutbench.cli import chunk  # noqa: F401
 from goutbench.cli import assemble  # noqa: F401

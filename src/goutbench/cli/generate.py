@@ -30,6 +30,10 @@ def generate(
     paths: Annotated[str, typer.Option(help="Regular expression over the paths of focal files.")] = "",
     seed: Annotated[int, typer.Option(help="Seed of --limit and of the examples.")] = 1,
     budget: Annotated[int, typer.Option(min=1, help="Tokens of code in one prompt.")] = 15_360,
+    around: Annotated[
+        int,
+        typer.Option(min=0, help="Tokens of the package's other files in one prompt; 0: no word of them."),
+    ] = 512,
     window: Annotated[int, typer.Option(min=0, help="The model's window in tokens; 0: not known.")] = 0,
     tokenizer: Annotated[str, typer.Option(help="`estimate`, or a tokenizer.json.")] = "estimate",
     mode: Annotated[str, typer.Option(help="How replies become a file: `merge` or `append`.")] = "merge",
@@ -59,7 +63,7 @@ def generate(
     from goutbench.models import Server
 
     options = Options(
-        unit=unit, budget=budget, window=window, split=split, limit=limit, only=tuple(only or ()),
+        unit=unit, budget=budget, around=around, window=window, split=split, limit=limit, only=tuple(only or ()),
         paths=paths,
         samples=samples, repair=repair, examples=examples, seed=seed, mode=mode, revision=revision,
         temperature=temperature, max_tokens=max_tokens, tokenizer=tokenizer,

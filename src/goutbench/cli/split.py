@@ -63,14 +63,15 @@ def leakage(
         list[str] | None, typer.Option(help="A column to compare, where the names say nothing.")
     ] = None,
     embedder: Annotated[
-        str | None, typer.Option(help="A callable `package.module:name`: texts to a matrix of vectors.")
+        str | None, typer.Option(help="A sentence-transformers folder, or a callable `package.module:name`.")
     ] = None,
     workers: Processes = 0,
     as_json: AsJson = False,
 ) -> None:
     """Find out how much of a dataset stands in other corpora: exact, normalised, near, in parts."""
+    from goutbench.embed import load_embedder
     from goutbench.leakage import leakage as run
-    from goutbench.leakage import load_embedder, write_leaks
+    from goutbench.leakage import write_leaks
     from goutbench.leakage.show import print_leakage
 
     found = run(

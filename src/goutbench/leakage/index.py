@@ -1,6 +1,6 @@
 """What is looked for, made ready so that corpora of any size can stream past it."""
 
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
@@ -8,12 +8,12 @@ import numpy as np
 
 from goutbench.dedup.near import band_keys, similarity
 from goutbench.dedup.sketch import STRUCTURE, TEXT, Fingerprints, View
+from goutbench.embed import Embedder
 from goutbench.records import Leak
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
 
-Embedder = Callable[[Sequence[str]], "NDArray[np.float32]"]
 GRAM = 13  # tokens, as GPT-3's contamination check counts words (Brown et al. 2020, appendix C)
 _HASHES = ("exact", "normalised", "renamed")
 

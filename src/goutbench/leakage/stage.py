@@ -1,17 +1,16 @@
 """The whole stage: is what we hold out, or train on, already in other corpora?"""
 
-import importlib
 from collections import Counter
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from itertools import islice
 from pathlib import Path
-from typing import cast
 
 from goutbench.dedup import fingerprint
+from goutbench.embed import Embedder
 from goutbench.errors import ConfigError
 from goutbench.leakage.corpus import Row, read_rows
-from goutbench.leakage.index import GRAM, Embedder, Index, unit_vectors
+from goutbench.leakage.index import GRAM, Index, unit_vectors
 from goutbench.records import CorpusFile, Leak
 from goutbench.store import to_table, write_table
 
@@ -73,17 +72,6 @@ def leakage(
 def write_leaks(found: Leakage, path: Path) -> None:
     """Write a row for each text as Parquet."""
     write_table(to_table(found.leaks, Leak), path)
-
-
-def load_embedder(name: str) -> Embedder:
-    """The callable behind `package.module:name`: texts in, a matrix of vectors out. Raises ConfigError."""
-    module, _, attribute = name.partition(":")
-    try:
-        found = getattr(importlib.import_module(module), attribute)
-    except (ImportError, AttributeError, ValueError) as error:
-        mend = "name a callable as package.module:name"
-        raise ConfigError(f"no embedder {name!r}: {error}", where="--embedder", mend=mend) from None
-    return cast(Embedder, found)
 
 
 class _Census:

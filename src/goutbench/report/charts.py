@@ -1,14 +1,12 @@
 """The figures of a report, by Altair, as SVG that stands in the page and follows its colours."""
 
-import re
 from collections.abc import Sequence
 from typing import TYPE_CHECKING, Any
 
+from goutbench.figures import PALETTE, svg
+
 if TYPE_CHECKING:
     import altair as alt
-
-PALETTE = ("#3b6fb6", "#d1722a", "#3f8f5b", "#9a4f96", "#8a7033", "#5a6b7b")
-"""Colours of the models, told apart also by readers who see few colours; the reference is grey."""
 
 _GREY = "#8a8f98"
 
@@ -88,14 +86,3 @@ def _colour(column: str, paint: dict[str, str]) -> "alt.Color":
     scale = alt.Scale(domain=list(paint), range=list(paint.values()))
     legend = alt.Legend(orient="top", labelLimit=400)
     return alt.Color(f"{column}:N", title=None, scale=scale, legend=legend)
-
-
-def svg(chart: "alt.TopLevelMixin") -> str:
-    """A chart as SVG without a size of its own in pixels, its dark strokes and texts in the page's colour."""
-    import vl_convert
-
-    spec = chart.configure_view(stroke=None).configure_axis(gridOpacity=0.25, domainOpacity=0.4).to_json()
-    text = str(vl_convert.vegalite_to_svg(spec))
-    text = re.sub(r'(fill|stroke)="(?:#000|black|#000000)"', r'\1="currentColor"', text)
-    text = re.sub(r'(fill|stroke)="(?:#888|#ddd|#DDD)"', r'\1="currentColor"', text)
-    return re.sub(r'(<svg[^>]*?) width="(\d+)" height="\d+"', r'\1 style="max-width:\2px"', text, count=1)

@@ -72,7 +72,7 @@ def render(
         blocks=blocks,
         contents=[(block.table.name, block.table.title) for block in blocks if block.table],
         files=files_folder,
-        style=(folder / "style.css").read_text("utf-8"),
+        style=(files("goutbench") / "templates" / "page.css").read_text("utf-8"),
         script=(folder / "app.js").read_text("utf-8"),
         rows=script_json(
             {"files": files_folder, "columns": COLUMNS, "steps": STEPS, "classes": CLASSES, "rows": rows}

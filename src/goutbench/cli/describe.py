@@ -1,0 +1,47 @@
+"""`goutbench describe`."""
+
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from goutbench.cli.options import AsJson, Processes, app, worker_count
+
+
+@app.command()
+def describe(
+    dataset: Annotated[Path, typer.Argument(help="A dataset folder that `curate` wrote.")],
+    out: Annotated[Path, typer.Option(help="The folder for tables, figures and index.html.")] = Path(
+        "description"
+    ),
+    tokenizer: Annotated[
+        list[str] | None,
+        typer.Option(
+            help="`estimate`, or a tokenizer.json; may be repeated: the first counts for the signals."
+        ),
+    ] = None,
+    embedder: Annotated[
+        str,
+        typer.Option(help="`tfidf`, a sentence-transformers folder, or a callable `package.module:name`."),
+    ] = "tfidf",
+    workers: Processes = 0,
+    as_json: AsJson = False,
+) -> None:
+    """Describe a dataset: tables, figures, a page, and quality signals for every row."""
+    import json
+
+    from goutbench.describe import describe as run
+
+    found = run(
+        dataset,
+        out,
+        tokenizers=tokenizer or ("estimate",),
+        embedder=embedder,
+        workers=worker_count(workers),
+    )
+    if as_json:
+        typer.echo(json.dumps({table.name: table.rows for table in found.tables}, indent=2))
+    else:
+        typer.echo(
+            f"{found.page}: {len(found.signals):,} pairs; their signals are in {dataset}/signals.parquet"
+        )

@@ -1,0 +1,278 @@
+"""The figures of a dataset's description, by Altair: each with the caption that it needs to stand alone."""
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+
+from goutbench.describe.components import Components
+from goutbench.describe.tables import ALL, WINDOWS, Data, Table
+from goutbench.figures import PALETTE
+
+if TYPE_CHECKING:
+    import altair as alt
+
+_MANY = (
+    *PALETTE, "#c74f6b", "#4aa3a2", "#8f8fd1", "#b0a030",
+)  # fmt: skip
+_CODE, _TEST, _BOTH = PALETTE[0], PALETTE[1], PALETTE[5]
+_PERCENT = "%"
+
+
+@dataclass(frozen=True, slots=True)
+class Figure:
+    """A chart with its name (of its files), title and caption."""
+
+    name: str
+    title: str
+    caption: str
+    chart: "alt.TopLevelMixin"
+
+
+def figures(data: Data, tables: Sequence[Table], found: Components | None) -> list[Figure]:
+    """Every figure, in the page's order; the one of components only where there are some."""
+    named = {table.name: table for table in tables}
+    splits = [table for table in tables if table.name.startswith("split-")]
+    made = [_funnel(named["funnel"])]
+    if found is not None:
+        made.append(_components(data, found))
+    made += [_lines(data), *(_splits(table) for table in splits)]
+    return [*made, _tokens(data), _style(named["style"])]
+
+
+def _components(data: Data, found: Components) -> Figure:
+    import altair as alt
+
+    rows = [
+        {"x": round(float(x), 4), "y": round(float(y), 4), "repository": pair.repository}
+        for (x, y), pair in zip(found.points, data.pairs, strict=True)
+    ]
+    names = data.repositories
+    chart = (
+        alt.Chart(alt.InlineData(values=rows))
+        .mark_circle(size=16, opacity=0.55)
+        .encode(
+            x=alt.X("x:Q", title=f"first component, {found.explained[0]:.1%} of the variance"),
+            y=alt.Y("y:Q", title=f"second component, {found.explained[1]:.1%}"),
+            color=alt.Color(
+                "repository:N",
+                title=None,
+                scale=alt.Scale(domain=names, range=[_MANY[at % len(_MANY)] for at in range(len(names))]),
+                legend=alt.Legend(symbolOpacity=1, symbolSize=80, labelLimit=240),
+            ),
+        )
+        .properties(width=520, height=380)
+    )
+    caption = (
+        f"Figure 1 of the paper: embeddings of the code, a dot for each pair. Rank correlation with the "
+        f"lines of code: {found.lines[0]:.2f} for the first component, {found.lines[1]:.2f} for the second."
+    )
+    return Figure("components", "What the code is about", caption, chart)
+
+
+def _lines(data: Data) -> Figure:
+    import altair as alt
+
+    rows = []
+    for name in data.repositories:
+        for side, lines in (("code", "code_lines"), ("test", "test_lines")):
+            values = [max(1, getattr(p, lines)) for p in data.pairs if p.repository == name]
+            low, first, middle, third, high = (float(np.percentile(values, q)) for q in (5, 25, 50, 75, 95))
+            rows.append(
+                {
+                    "repository": name,
+                    "side": side,
+                    "low": low,
+                    "q1": first,
+                    "mid": middle,
+                    "q3": third,
+                    "high": high,
+                }
+            )
+    base = alt.Chart(alt.InlineData(values=rows)).encode(
+        y=alt.Y("repository:N", title=None, sort=data.repositories, axis=alt.Axis(labelLimit=220)),
+        yOffset=alt.YOffset("side:N", sort=["code", "test"]),
+        color=_two_sides(),
+    )
+    log = alt.Scale(type="log")
+    whisker = base.mark_rule().encode(x=alt.X("low:Q", scale=log, title="lines, logarithmic"), x2="high:Q")
+    box = base.mark_bar(size=8).encode(x=alt.X("q1:Q", scale=log), x2="q3:Q")
+    middle_mark = base.mark_tick(size=10, thickness=2, color="white").encode(
+        x=alt.X("mid:Q", scale=log), color=alt.value("white")
+    )
+    chart = alt.layer(whisker, box, middle_mark).properties(width=470, height=alt.Step(14))
+    caption = (
+        "Figure 2 of the paper: lines of code and of tests. The box holds the middle half, the line 90% of "
+        "the files, the mark is the median."
+    )
+    return Figure("lines", "How long code and tests are", caption, chart)
+
+
+def _splits(table: Table) -> Figure:
+    import altair as alt
+
+    scheme = table.name.removeprefix("split-")
+    splits = [key.removesuffix(" share") for key in table.rows[0] if key.endswith(" share")]
+    rows = [
+        {
+            "repository": row["repository"],
+            "split": split,
+            "share": row[f"{split} share"],
+            "count": f"{row[split]:,}",
+        }
+        for row in table.rows
+        for split in splits
+    ]
+    base = alt.Chart(alt.InlineData(values=rows)).encode(
+        y=alt.Y(
+            "repository:N",
+            title=None,
+            sort=[row["repository"] for row in table.rows],
+            axis=alt.Axis(labelLimit=220),
+        )
+    )
+    axis = alt.Axis(format=_PERCENT, tickCount=4)
+    bars = base.mark_bar(color=_CODE, height=12).encode(x=alt.X("share:Q", title="share of it", axis=axis))
+    counts = base.mark_text(align="left", dx=3, fontSize=10).encode(x="share:Q", text="count:N")
+    chart = (
+        alt.layer(bars, counts)
+        .properties(width=150, height=alt.Step(18))
+        .facet(column=alt.Column("split:N", title=None, sort=splits), spacing=14)
+    )
+    caption = f"Figures 8 to 10 of the paper: pairs of each repository in each split of the scheme {scheme}."
+    return Figure(table.name, f"Who is in which split: {scheme}", caption, chart)
+
+
+def _tokens(data: Data) -> Figure:
+    import altair as alt
+
+    tokenizer, counts = next(iter(data.tokens.items()))
+    sides: dict[str, Callable[[tuple[int, int]], int]] = {"code": _code, "test": _test, "code + test": sum}
+    rows = [
+        {"side": side, "tokens": point, "share": share}
+        for side, size in sides.items()
+        for point, share in _reach([max(1, size(each)) for each in counts])
+    ]
+    scale = alt.Scale(type="log", nice=False)
+    curves = (
+        alt.Chart(alt.InlineData(values=rows))
+        .mark_line(interpolate="step-before", strokeWidth=2.2)
+        .encode(
+            x=alt.X("tokens:Q", scale=scale, title=f"tokens ({tokenizer}), logarithmic"),
+            y=alt.Y("share:Q", title="share with at least so many", axis=alt.Axis(format=_PERCENT)),
+            color=alt.Color(
+                "side:N",
+                title=None,
+                scale=alt.Scale(domain=list(sides), range=[_CODE, _TEST, _BOTH]),
+                legend=alt.Legend(orient="top"),
+            ),
+        )
+    )
+    marks = alt.Chart(alt.InlineData(values=[{"at": at, "label": f"{at:,}"} for at in WINDOWS]))
+    rules = marks.mark_rule(strokeDash=[4, 4], color="#888").encode(x=alt.X("at:Q", scale=scale))
+    labels = marks.mark_text(align="left", dx=4, dy=10, fontSize=10).encode(
+        x=alt.X("at:Q", scale=scale), y=alt.value(0), text="label:N"
+    )
+    chart = alt.layer(curves, rules, labels).properties(width=520, height=260)
+    caption = (
+        "The share of pairs that a limit cuts: read the curve where the dashed line of the limit meets it."
+    )
+    return Figure("tokens", "What fits a window", caption, chart)
+
+
+def _code(tokens: tuple[int, int]) -> int:
+    return tokens[0]
+
+
+def _test(tokens: tuple[int, int]) -> int:
+    return tokens[1]
+
+
+def _style(table: Table) -> Figure:
+    import altair as alt
+
+    marks = [key for key in table.rows[0] if key.endswith(" share")]
+    rows = [
+        {
+            "repository": row["repository"],
+            "mark": mark.removesuffix(" share"),
+            "share": row[mark],
+            "text": f"{row[mark]:.0%}",
+        }
+        for row in table.rows
+        for mark in marks
+    ]
+    base = alt.Chart(alt.InlineData(values=rows)).encode(
+        x=alt.X(
+            "mark:N",
+            title=None,
+            sort=[mark.removesuffix(" share") for mark in marks],
+            axis=alt.Axis(orient="top", labelAngle=-35, domain=False, ticks=False),
+        ),
+        y=alt.Y(
+            "repository:N",
+            title=None,
+            sort=[row["repository"] for row in table.rows],
+            axis=alt.Axis(labelLimit=220, domain=False, ticks=False),
+        ),
+    )
+    cells = base.mark_rect(cornerRadius=2, color=_CODE).encode(
+        opacity=alt.Opacity("share:Q", legend=None, scale=alt.Scale(domain=[0, 1], range=[0.04, 0.75]))
+    )
+    words = base.mark_text(fontSize=10).encode(text="text:N")
+    chart = alt.layer(cells, words).properties(width=alt.Step(52), height=alt.Step(24))
+    caption = "The share of test files with at least one of each, by repository."
+    return Figure("style", "How the tests test", caption, chart)
+
+
+def _funnel(table: Table) -> Figure:
+    import altair as alt
+
+    names = [row["repository"] for row in table.rows if row["repository"] != ALL]
+    rows = []
+    for row in table.rows:
+        if row["repository"] == ALL:
+            continue
+        paired_tests = round(row["tests paired share"] * row["tests"])
+        paired_sources = row["sources"] - row.get("no_test", 0)
+        for kind, whole, paired in (
+            ("sources", row["sources"], paired_sources),
+            ("tests", row["tests"], paired_tests),
+        ):
+            rows.append({"repository": row["repository"], "kind": kind, "state": "in a pair", "n": paired})
+            rows.append(
+                {"repository": row["repository"], "kind": kind, "state": "left out", "n": whole - paired}
+            )
+    colour = alt.Scale(domain=["in a pair", "left out"], range=[_CODE, "#b9bec6"])
+    chart = (
+        alt.Chart(alt.InlineData(values=rows))
+        .mark_bar(height=12)
+        .encode(
+            x=alt.X("n:Q", title="files", axis=alt.Axis(tickCount=4)),
+            y=alt.Y("repository:N", title=None, sort=names, axis=alt.Axis(labelLimit=220)),
+            color=alt.Color("state:N", title=None, scale=colour, legend=alt.Legend(orient="top")),
+            order=alt.Order("state:N"),
+        )
+        .properties(width=230, height=alt.Step(18))
+        .facet(column=alt.Column("kind:N", title=None), spacing=16)
+        .resolve_scale(x="independent")
+    )
+    caption = (
+        "Go files that the pairing rule put into pairs, and those that it left out: each has its reason."
+    )
+    return Figure("funnel", "From files to pairs", caption, chart)
+
+
+def _two_sides() -> "alt.Color":
+    import altair as alt
+
+    scale = alt.Scale(domain=["code", "test"], range=[_CODE, _TEST])
+    return alt.Color("side:N", title=None, scale=scale, legend=alt.Legend(orient="top"))
+
+
+def _reach(values: Sequence[int]) -> list[tuple[int, float]]:
+    """Points of the share of values that are at least x, at most 200 of them."""
+    ordered = np.sort(np.asarray(values))
+    points: list[Any] = sorted({int(np.percentile(ordered, q)) for q in np.linspace(0, 100, 201)})
+    return [(at, float((ordered >= at).mean())) for at in points]

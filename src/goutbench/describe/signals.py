@@ -1,0 +1,98 @@
+"""Quality signals of every pair: what its columns do not say, and nobody should drop rows by in silence."""
+
+from collections import Counter
+from collections.abc import Iterable, Iterator, Sequence
+from dataclasses import dataclass
+from statistics import fmean
+from typing import Any
+
+from goutbench import scale
+from goutbench.chunk import token_counter
+from goutbench.dedup import fingerprint, grouped, neighbours
+from goutbench.golang.features import code_features, style_of
+from goutbench.golang.syntax import parse
+from goutbench.records import Pair, Signals
+from goutbench.secrets import find_secrets
+
+_BATCH = 64
+
+
+@dataclass(frozen=True, slots=True)
+class _Batch:
+    start: int
+    pairs: tuple[Pair, ...]
+    tokenizer: str
+
+
+def signals_of(pairs: Sequence[Pair], *, tokenizer: str, workers: int = 1) -> list[Signals]:
+    """The signals of pairs, in their order. Raises ConfigError for a tokenizer that is none."""
+    token_counter(tokenizer)
+    clusters = [pairs[first].id for first in _clusters(pairs, workers)]
+    sizes = Counter(clusters)
+    batches = [
+        _Batch(start, tuple(pairs[start : start + _BATCH]), tokenizer)
+        for start in range(0, len(pairs), _BATCH)
+    ]
+    made = dict(scale.run(_read, batches, workers=workers))
+    rows = [row for batch in batches for row in made[batch.start]]
+    return [
+        Signals(**row, cluster=cluster, cluster_size=sizes[cluster])
+        for row, cluster in zip(rows, clusters, strict=True)
+    ]
+
+
+def _clusters(pairs: Sequence[Pair], workers: int) -> list[int]:
+    """For each pair the first one that it is linked with by likeness of code or of test, in any steps."""
+    sides = []
+    for texts in ([pair.code for pair in pairs], [pair.test for pair in pairs]):
+        prints = fingerprint(texts, workers=workers)
+        sides.append((prints, neighbours(prints)))
+    return grouped(sides)
+
+
+def _read(batch: _Batch) -> tuple[int, list[dict[str, Any]]]:
+    counter = token_counter(batch.tokenizer)
+    codes = counter.count([pair.code for pair in batch.pairs])
+    tests = counter.count([pair.test for pair in batch.pairs])
+    return batch.start, [
+        _row(pair) | {"code_tokens": code, "test_tokens": test}
+        for pair, code, test in zip(batch.pairs, codes, tests, strict=True)
+    ]
+
+
+def _row(pair: Pair) -> dict[str, Any]:
+    code, test = (parse(text.encode("utf-8", "surrogateescape")) for text in (pair.code, pair.test))
+    features, style = code_features(code), style_of(test)
+    secrets = list(_secrets((pair.code, pair.test)))
+    return {
+        "id": pair.id,
+        "code_parses": not code.errors,
+        "test_parses": not test.errors,
+        "functions": len(features.functions),
+        "complexity": features.complexity,
+        "complexity_mean": round(fmean([each.value for each in features.functions] or [0]), 3),
+        "goroutines": features.goroutines,
+        "channels": features.channels,
+        "locks": features.locks,
+        "concurrent": features.concurrent,
+        "interfaces": features.interfaces,
+        "tests": style.tests,
+        "benchmarks": style.benchmarks,
+        "fuzz": style.fuzz,
+        "examples": style.examples,
+        "subtests": style.subtests,
+        "parallel": style.parallel,
+        "assertions": style.assertions,
+        "assertion_free": style.assertion_free,
+        "table_driven": style.table_driven,
+        "mocks": style.mocks,
+        "libraries": style.libraries,
+        "secrets": len(secrets),
+        "secret_kinds": tuple(sorted(set(secrets))),
+    }
+
+
+def _secrets(texts: Iterable[str]) -> Iterator[str]:
+    for text in texts:
+        for secret in find_secrets(text):
+            yield secret.kind
