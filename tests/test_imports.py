@@ -10,7 +10,9 @@ import goutbench
 PACKAGE = Path(goutbench.__file__).parent
 BASE = {"records", "errors"}
 MIDDLE = {"store", "config", "golang", "journal", "metrics", "scale", "card", "croissant", "console"}
-SHARED = {"chunk", "dedup", "prompt", "templates"}
+SHARED = {
+    "chunk", "dedup", "embed", "figures", "models", "prompt", "secrets", "surroundings", "templates",
+}  # fmt: skip
 TOP = {"cli", "__main__", "__init__", "_registry"}
 
 

@@ -79,5 +79,5 @@ def _cell(key: str, value: Any) -> Cell:
     if key == "share" or key.startswith("share ") or key.endswith(" share"):
         return Cell(f"{value:.1%}", float(value))
     if isinstance(value, float):
-        return Cell(f"{value:,.0f}" if value == int(value) and abs(value) >= 100 else f"{value:,.3g}", None)
+        return Cell(f"{value:,.0f}" if abs(value) >= 100 else f"{value:,.3g}", None)
     return Cell(f"{value:,}" if isinstance(value, int) else str(value), None)

@@ -137,56 +137,26 @@ def style_of(file: GoFile) -> Style:
 
 _RUNNERS = frozenset({"t", "b", "tb", "st", "tt", "s", "f"})
 """What testing's variables are called, those of subtests included."""
-_CHECKS = frozenset(
-    [
-        "Assert",
-        "Check",
-        "CmpEquals",
-        "Consistently",
-        "Contains",
-        "DeepEqual",
-        "DeepEquals",
-        "ElementsMatch",
-        "Empty",
-        "Equal",
-        "EqualError",
-        "EqualValues",
-        "Error",
-        "ErrorContains",
-        "ErrorIs",
-        "Eventually",
-        "Expect",
-        "Fail",
-        "FailNow",
-        "False",
-        "Greater",
-        "InDelta",
-        "JSONEq",
-        "Len",
-        "Less",
-        "Nil",
-        "NilError",
-        "NoError",
-        "NotContains",
-        "NotEmpty",
-        "NotEqual",
-        "NotNil",
-        "NotPanics",
-        "NotZero",
-        "Panics",
-        "Regexp",
-        "True",
-        "Zero",
-        "Ω",
-    ]
-)
+_CHECKS = frozenset({
+    "Assert", "Check", "CmpEquals", "Consistently", "Contains", "DeepEqual", "DeepEquals",
+    "ElementsMatch", "Empty", "Equal", "EqualError", "EqualValues", "Error", "ErrorContains", "ErrorIs",
+    "Eventually", "Expect", "Fail", "FailNow", "False", "Greater", "InDelta", "JSONEq", "Len", "Less",
+    "Nil", "NilError", "NoError", "NotContains", "NotEmpty", "NotEqual", "NotNil", "NotPanics",
+    "NotZero", "Panics", "Regexp", "True", "Zero", "Ω",
+})  # fmt: skip
 """What assertion libraries call their assertions, as methods of their own objects."""
+
+
+_BARE = frozenset({"Expect", "Eventually", "Consistently", "Fail", "Ω"})
+"""Those that are called without an owner, where the library is imported under no name."""
 
 
 def _asserts(owner: str, name: str, libraries: set[str], packages: set[str]) -> bool:
     """Whether a call is an assertion; `libraries` and `packages` are the names of imported ones."""
     if owner in _RUNNERS and name in _FAILING:
         return True
+    if not owner:
+        return "." in libraries and name in _BARE
     if owner in libraries:
         return name[:1].isupper() and not name.startswith("New")
     return bool(libraries) and name in _CHECKS and owner not in packages

@@ -1,0 +1,157 @@
+"""The stage on a real dataset: every table against counts made here, figures, page, and what others read."""
+
+import json
+import os
+import re
+import shutil
+from collections.abc import Callable
+from pathlib import Path
+
+import numpy as np
+import pyarrow.parquet as pq
+import pytest
+from gitmaker import GitMaker
+from gotexts import go_file, renamed
+from typer.testing import CliRunner
+
+from goutbench.cli import app
+from goutbench.config import CurateConfig
+from goutbench.curate import Places, curate, verify
+from goutbench.describe import describe
+from goutbench.describe.components import components
+from goutbench.embed import load_embedder
+from goutbench.errors import ConfigError
+from goutbench.split import Balance, Choice, split
+from goutbench.store import read_pairs
+
+Make = Callable[..., GitMaker]
+CHROMIUM = next(filter(None, map(shutil.which, ("chromium", "chromium-browser", "google-chrome"))), None)
+
+TEST = """package p
+
+import "testing"
+
+func Test%s(t *testing.T) {
+	for _, n := range []int{1, 2} {
+		if n < 0 {
+			t.Error(n)
+		}
+	}
+}
+"""
+
+
+@pytest.fixture
+def dataset(make_repo: Make, tmp_path: Path) -> Path:
+    """o/big has 12 pairs, two of which are the same but for names; o/small 4, one of them with a token."""
+    big = {f"a/f{i}.go": go_file(i) for i in range(11)} | {"a/copy.go": renamed(go_file(0))}
+    small = {f"b/g{i}.go": go_file(100 + i) for i in range(4)}
+    small["b/g0.go"] += f'\nvar token = "{"AKIA" + "Q3EGRIXJ7SWZ5TNB"}"\n'
+    entries = []
+    for name, files in (("big", big), ("small", small)):
+        tests = {
+            path.replace(".go", "_test.go"): TEST % Path(path).stem.title()
+            + go_file(1000 + n + len(files))[9:]
+            for n, path in enumerate(files)
+        }
+        maker = make_repo(name)
+        maker.commit(files | tests | {"a/lone.go": "package a\n", "a/lonely_test.go": "package a\n"})
+        maker.finish()
+        entries.append({"name": f"o/{name}", "source": str(maker.path), "domain": name})
+    config = CurateConfig.model_validate({"repositories": entries})
+    curate(config, tmp_path / "dataset", Places((tmp_path,), tmp_path / "cache"))
+    return tmp_path / "dataset"
+
+
+def test_tables_and_signals(dataset: Path, tmp_path: Path) -> None:
+    split(dataset, "leakfree", Choice(), Balance())
+    found = describe(dataset, tmp_path / "out")
+    tables = {table.name: table.rows for table in found.tables}
+    assert [(row["repository"], row["pairs"]) for row in tables["table-1"]] == [
+        ("o/big", 12), ("o/small", 4), ("all", 16),
+    ]  # fmt: skip
+    funnel = {row["repository"]: row for row in tables["funnel"]}
+    assert (funnel["o/big"]["Go files"], funnel["o/big"]["sources"], funnel["o/big"]["tests"]) == (26, 13, 13)
+    assert funnel["all"]["no_test"] == funnel["all"]["no_source"] == 2
+    quality = {row["repository"]: row for row in tables["quality"]}
+    assert (quality["o/small"]["with secrets"], quality["o/big"]["with secrets"]) == (1, 0)
+    assert (quality["o/big"]["in clusters"], quality["all"]["assertion-free"]) == (2, 0)
+    assert {row["table-driven share"] for row in tables["style"]} == {1.0}
+    splits = tables["split-leakfree"]
+    assert sum(row[name] for row in splits for name in ("train", "validation", "test")) == 16
+    for row in tables["lines"]:
+        side = f"{row['side']}_lines"
+        lines = [getattr(p, side) for p in read_pairs(dataset) if row["repository"] in ("all", p.repository)]
+        assert row["p50"] == round(float(np.median(lines)), 1)
+        assert row["total"] == sum(lines)
+    stored = pq.read_table(dataset / "signals.parquet").to_pylist()
+    assert [row["id"] for row in stored] == [pair.id for pair in read_pairs(dataset)]
+    for table in found.tables:
+        assert pq.read_table(tmp_path / "out" / "tables" / f"{table.name}.parquet").num_rows == len(
+            table.rows
+        )
+
+
+def test_described_twice_gives_the_same_and_the_dataset_stays_whole(dataset: Path, tmp_path: Path) -> None:
+    import datasets
+
+    for name, workers in (("one", 1), ("two", 2)):
+        describe(dataset, tmp_path / name, workers=workers)
+    one, two = (
+        {path.relative_to(tmp_path / name): path.read_bytes() for path in (tmp_path / name).rglob("*.*")}
+        for name in ("one", "two")
+    )
+    assert one == two
+    assert {Path("figures/components.svg"), Path("figures/style.png"), Path("tables.md")} <= one.keys()
+    assert verify(dataset, Places((tmp_path,), tmp_path / "cache")) == []
+    assert len(datasets.load_dataset(str(dataset), "signals", cache_dir=str(tmp_path / "hf"))["train"]) == 16
+
+
+def test_the_first_component_follows_what_the_embedding_says(dataset: Path) -> None:
+    pairs = list(read_pairs(dataset))
+
+    def by_lines(texts: list[str]) -> np.ndarray:  # type: ignore[type-arg]
+        return np.array([[text.count("\n"), 1.0, 0.1 * (n % 2)] for n, text in enumerate(texts)])
+
+    found = components(pairs, by_lines)  # type: ignore[arg-type]
+    assert found is not None
+    assert found.lines[0] > 0.99
+    assert found.explained[0] > 0.99
+    assert sum(found.explained) == pytest.approx(1.0)
+
+
+@pytest.mark.parametrize("name", ["no.such.module:f", "tfidf2", "goutbench.embed:nothing"])
+def test_an_embedder_that_is_none(name: str) -> None:
+    with pytest.raises(ConfigError, match="no embedder"):
+        load_embedder(name)
+
+
+def test_command(dataset: Path, tmp_path: Path) -> None:
+    done = CliRunner().invoke(app, ["describe", str(dataset), "--out", str(tmp_path / "out"), "--json"])
+    assert done.exit_code == 0, done.output
+    assert json.loads(done.stdout)["table-1"][0]["pairs"] == 12
+    wrong = CliRunner().invoke(app, ["describe", str(dataset), "--tokenizer", "none.json"])
+    assert isinstance(wrong.exception, ConfigError)
+    assert not (tmp_path / "description").exists()
+
+
+@pytest.mark.skipif(CHROMIUM is None and not os.environ.get("CI"), reason="needs Chromium")
+def test_the_page_opens_from_disk_and_fits_a_phone(dataset: Path, tmp_path: Path) -> None:
+    from playwright.sync_api import sync_playwright
+
+    page_file = describe(dataset, tmp_path / "out").page
+    assert not re.search(r'(src|href)="https?:', page_file.read_text("utf-8"))
+    with sync_playwright() as playwright:
+        browser = playwright.chromium.launch(executable_path=CHROMIUM, args=["--no-sandbox"])
+        page = browser.new_page(viewport={"width": 390, "height": 800})
+        said: list[str] = []
+        page.on("console", lambda message: said.append(message.text))
+        page.on("pageerror", lambda error: said.append(str(error)))
+        page.goto(page_file.as_uri())
+        assert page.locator("section").count() == 10
+        assert page.locator("figure svg").count() == 5
+        page.locator("#tokens summary").click()
+        assert "estimate" in page.locator("#tokens table").inner_text()
+        assert page.evaluate("document.documentElement.scrollWidth") <= 390
+        browser.close()
+    assert said == []
