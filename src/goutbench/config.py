@@ -136,10 +136,14 @@ class Lock(Strict):
 
 
 class Price(Strict):
-    """What a million tokens cost, in any one unit: the file of `generate --price`."""
+    """What a million tokens cost, in any one unit: the file of `--price`."""
 
     input: float = Field(ge=0)
     output: float = Field(ge=0)
+
+    def of(self, input_tokens: int, output_tokens: int) -> float:
+        """What one call cost."""
+        return (input_tokens * self.input + output_tokens * self.output) / 1e6
 
 
 def load_curate_config(path: Path) -> CurateConfig:

@@ -462,6 +462,7 @@ class Verdict:
     `order` is "ab" or "ba": which candidate was shown first. `choice` is "a", "b" or "tie", always by
     candidate and never by place; empty where there is none, and then `error` is "context-overflow",
     "model-error", "unreadable" (with the raw reply kept) or "injected". Scores are those of the paper's mode.
+    `cost` is in the price file's unit, None without one or where the judge gave no answer.
     """
 
     id: str
@@ -478,6 +479,7 @@ class Verdict:
     input_tokens: int
     output_tokens: int
     seconds: float
+    cost: float | None = None
 
 
 @dataclass(frozen=True, slots=True)

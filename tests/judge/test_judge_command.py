@@ -108,6 +108,49 @@ def test_what_does_not_fit_the_window_is_an_error_before_the_call(
 
 
 @with_inspect
+def test_a_price_gives_each_verdict_its_cost(runs: Runs, dataset: Path, tmp_path: Path) -> None:
+    price = tmp_path / "price.yaml"
+    price.write_text("input: 1_000_000\noutput: 2_000_000\n")
+    words = (*runs, "--dataset", dataset, "--model", ASSERTING)
+    priced, plain = tmp_path / "priced", tmp_path / "plain"
+    found = command(*words, "--out", priced, "--price", price, "--json")
+    costs = [verdict.cost for verdict in verdicts(priced)]
+    assert costs == [each.input_tokens + 2 * each.output_tokens for each in verdicts(priced)]
+    assert min(each.output_tokens for each in verdicts(priced)) > 0
+    figures = json.loads(found.stdout)
+    assert figures["cost"] == figures["judges"][f"default={ASSERTING}"]["cost"] == sum(map(float, costs))
+    assert f"cost {sum(map(float, costs)):g}: " in command(*words, "--out", priced, "--price", price).output
+    found = command(*words, "--out", plain)
+    assert {verdict.cost for verdict in verdicts(plain)} == {None}
+    assert "cost" not in found.output
+    found = command(*words, "--out", plain, "--window", 10, "--price", price)  # answers are there and kept
+    assert {verdict.cost for verdict in verdicts(plain)} == set(costs)
+
+
+@with_inspect
+def test_a_panel_has_a_price_for_each_model(runs: Runs, dataset: Path, tmp_path: Path) -> None:
+    price = tmp_path / "price.yaml"
+    price.write_text("input: 1_000_000\noutput: 0\n")
+    panel = ("--judge", f"default={ASSERTING}", "--judge", "paper=scripted_judge/longer")
+    words = (*runs, "--dataset", dataset, *panel, "--out", tmp_path / "out")
+    found = command(*words, "--price", price)
+    assert "one price for 2 models" in str(found.exception)
+    found = command(*words, "--price", f"other={price}")
+    assert "no judge has the model 'other'" in str(found.exception)
+    found = command(*words, "--price", f"{ASSERTING}={price}", "--audit", "--despite-audit")
+    assert found.exit_code == 0, found.output
+    by_judge: dict[str, set[bool]] = {}
+    for verdict in verdicts(tmp_path / "out"):
+        by_judge.setdefault(verdict.judge, set()).add(verdict.cost is None)
+    assert by_judge == {f"default={ASSERTING}": {False}, "paper=scripted_judge/longer": {True}}
+    cards = json.loads((tmp_path / "out" / "audit.json").read_text())
+    assert {judge: card["cost"] is None for judge, card in cards.items()} == {
+        f"default={ASSERTING}": False,
+        "paper=scripted_judge/longer": True,
+    }
+
+
+@with_inspect
 def test_a_panel_agrees_by_majority(runs: Runs, dataset: Path, tmp_path: Path) -> None:
     names = [f"default=scripted_judge/{rule}" for rule in ("asserting", "longer", "first")]
     words = [word for name in names for word in ("--judge", name)]

@@ -9,6 +9,7 @@ import typer
 from goutbench.cli.options import AsJson, app, assignments
 
 if TYPE_CHECKING:
+    from goutbench.judge.costs import Prices
     from goutbench.judge.folder import Juror
     from goutbench.judge.options import Options
     from goutbench.models import Server
@@ -52,6 +53,10 @@ def judge(
         int | None, typer.Option(min=1, help="Seconds for one call, retries included.")
     ] = None,
     retries: Annotated[int | None, typer.Option(min=0, help="Retries of one call.")] = None,
+    price: Annotated[
+        list[str] | None,
+        typer.Option(help="YAML: input, output: cost of a million tokens; FILE, or MODEL=FILE in a panel."),
+    ] = None,
     audit: Annotated[
         bool, typer.Option("--audit", help="First ask about placebo pairs; without two runs, only that.")
     ] = False,
@@ -80,6 +85,7 @@ def judge(
 ) -> None:
     """Have a model compare two runs, item by item: win, tie, loss, flip or error, with intervals."""
     from goutbench.judge.audit import require_pass
+    from goutbench.judge.costs import read_prices
     from goutbench.judge.folder import seat
     from goutbench.judge.options import Options
     from goutbench.models import Server
@@ -97,7 +103,8 @@ def judge(
         if not (import_labels or export_labels)
         else []
     )
-    asking = _Asking(dataset, out, jurors, options, server, reparse, as_json)
+    prices = read_prices(price or (), jurors)
+    asking = _Asking(dataset, out, jurors, options, server, reparse, as_json, prices)
     if import_labels:
         _import(import_labels, out, as_json)
     elif export_labels:
@@ -123,6 +130,7 @@ class _Asking(NamedTuple):
     server: "Server"
     reparse: bool
     as_json: bool
+    prices: "Prices"
 
 
 def _both(run_a: Path | None, run_b: Path | None) -> tuple[Path, Path]:
@@ -158,8 +166,11 @@ def _show_plan(runs: tuple[Path | None, Path | None], asking: _Asking, audit_pai
 def _audit(asking: _Asking, pairs: int, threshold: float) -> None:
     from goutbench.judge.audit import audit, text_of
 
-    dataset, out, jurors, options, server, reparse, as_json = asking
-    cards = audit(dataset, out, jurors, options, server, pairs=pairs, threshold=threshold, reparse=reparse)
+    dataset, out, jurors, options, server, reparse, as_json, prices = asking
+    cards = audit(
+        dataset, out, jurors, options, server,
+        pairs=pairs, threshold=threshold, reparse=reparse, prices=prices,
+    )  # fmt: skip
     _print(cards, text_of(cards), as_json)
 
 
@@ -167,8 +178,8 @@ def _run(runs: tuple[Path, Path], asking: _Asking) -> None:
     from goutbench.judge.stage import judge
     from goutbench.judge.tables import text_of
 
-    dataset, out, jurors, options, server, reparse, as_json = asking
-    judged = judge(*runs, dataset, out, jurors, options, server, reparse=reparse)
+    dataset, out, jurors, options, server, reparse, as_json, prices = asking
+    judged = judge(*runs, dataset, out, jurors, options, server, reparse=reparse, prices=prices)
     _print(judged.figures, text_of(judged.figures), as_json)
 
 

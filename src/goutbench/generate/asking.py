@@ -68,8 +68,7 @@ class Asker:
             return failure(prompt, self.name, number, "model-error", detail)
         if self.price is None:
             return kept
-        cost = (kept.input_tokens * self.price.input + kept.output_tokens * self.price.output) / 1e6
-        return replace(kept, cost=cost)
+        return replace(kept, cost=self.price.of(kept.input_tokens, kept.output_tokens))
 
 
 def fits_window(prompt: Prompt, options: Options) -> bool:

@@ -8,6 +8,7 @@ from typing import Any
 
 from goutbench.errors import ConfigError, GoutbenchError
 from goutbench.judge.asking import Request
+from goutbench.judge.costs import NO_PRICES, Prices, priced, total_cost
 from goutbench.judge.figures import rate
 from goutbench.judge.folder import Juror
 from goutbench.judge.options import Options
@@ -35,6 +36,7 @@ def audit(
     pairs: int = PAIRS,
     threshold: float = THRESHOLD,
     reparse: bool = False,
+    prices: Prices = NO_PRICES,
 ) -> dict[str, Card]:
     """Every judge's scorecard, by label; written to `audit.json`, with each placebo in `audit.parquet`.
 
@@ -51,9 +53,13 @@ def audit(
     with open_journal(out) as done:
         for juror in jurors:
             asked = requests_of(made, juror)
-            verdicts = by_match(collect(asked, juror, out, options, server, done, reparse=reparse))
+            found = priced(
+                collect(asked, juror, out, options, server, done, reparse=reparse), prices.get(juror.model)
+            )
+            verdicts = by_match(found)
             matches = [match_of(each.item, juror, verdicts[_match_id(each, juror)]) for each in made]
             cards[juror.label] = {"fingerprint": juror.fingerprint, **_card(made, matches, threshold)}
+            cards[juror.label]["cost"] = total_cost(found)
             rows += [_row(*each, verdicts) for each in zip(made, matches, strict=True)]
     write_rows(out / TABLE, rows)
     write_json(out / CARD, {**_read(out), **cards})

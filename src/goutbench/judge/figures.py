@@ -6,6 +6,7 @@ from collections.abc import Collection, Mapping, Sequence
 from itertools import combinations
 from typing import Any
 
+from goutbench.judge.costs import total_cost
 from goutbench.judge.families import self_preference
 from goutbench.judge.folder import Juror
 from goutbench.judge.items import Item
@@ -55,6 +56,7 @@ def figures(
         "model a": items[0].model_a,
         "model b": items[0].model_b,
         "judges": judges,
+        "cost": total_cost(verdicts),
         "agreement": agreement(matches, [juror.label for juror in jurors]),
         "warnings": self_preference(jurors, (items[0].model_a, items[0].model_b)),
     }
@@ -95,6 +97,11 @@ def _of_judge(
         "position": position(verdicts),
         "length": length(matches, lengths),
         "where both pass": _where_both_pass(matches, passing),
+        "tokens": {
+            "input": sum(verdict.input_tokens for verdict in verdicts),
+            "output": sum(verdict.output_tokens for verdict in verdicts),
+        },
+        "cost": total_cost(verdicts),
         "by repository": {name: _of_repository(matches, name) for name in sorted(set(names))},
     }
 

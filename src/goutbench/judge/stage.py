@@ -11,6 +11,7 @@ from goutbench.chunk import token_counter
 from goutbench.errors import ConfigError
 from goutbench.journal import Journal
 from goutbench.judge.asking import PLACEHOLDERS, Request, key_of, match_id, messages, requests, settings
+from goutbench.judge.costs import NO_PRICES, Prices, priced
 from goutbench.judge.figures import figures
 from goutbench.judge.folder import Juror
 from goutbench.judge.items import Item, Paired, read_items, read_passing
@@ -79,6 +80,7 @@ def judge(
     server: Server,
     *,
     reparse: bool = False,
+    prices: Prices = NO_PRICES,
 ) -> Judged:
     """Have the judges compare two runs, and write the folder: answers, verdicts, matches, `run.json`.
 
@@ -92,10 +94,11 @@ def judge(
     with open_journal(out) as done:
         for juror in jurors:
             asked = list(requests(paired.items, juror))
-            verdicts += collect(asked, juror, out, options, server, done, reparse=reparse)
-    found = by_match(verdicts)
+            found = collect(asked, juror, out, options, server, done, reparse=reparse)
+            verdicts += priced(found, prices.get(juror.model))
+    of_match = by_match(verdicts)
     for item in paired.items:
-        own = [match_of(item, juror, found[match_id(item, juror.label)]) for juror in jurors]
+        own = [match_of(item, juror, of_match[match_id(item, juror.label)]) for juror in jurors]
         matches += own if len(own) == 1 else [*own, panel_match(item, own)]
     judged = Judged(
         paired.items,

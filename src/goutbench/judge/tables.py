@@ -15,6 +15,8 @@ def text_of(figures: Figures) -> str:
         lines += ["", *_of_judge(judge, found)]
     if figures["agreement"]:
         lines += ["", *_agreement(figures["agreement"])]
+    if figures["cost"] is not None and len(figures["judges"]) > 1:
+        lines += ["", f"cost of all judges: {figures['cost']:g}"]
     lines += [f"warning: {words}" for words in figures["warnings"]]
     return "\n".join(lines)
 
@@ -37,6 +39,9 @@ def _of_judge(judge: str, found: Figures) -> Iterator[str]:
     if found["where both pass"]:
         both = found["where both pass"]
         yield f"  where both pass: win {rate_text(both['win'])}, loss {rate_text(both['loss'])}"
+    if found["cost"] is not None:
+        tokens = found["tokens"]
+        yield f"  cost {found['cost']:g}: {tokens['input']} tokens read, {tokens['output']} written"
     yield from _biases(found)
     yield from _repositories(found["by repository"])
 
