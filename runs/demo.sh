@@ -27,7 +27,7 @@ goutbench train configs/train/demo.yaml --dataset "$data" --model "$base" --out 
 step "5 of 8: both write tests for $functions held-out functions"
 for name in base tuned; do
   goutbench generate "$data" --model "hf/${!name}" -M batch_size=12 --connections 12 --unit function --split leakfree:test \
-    --paths "$pure" --budget 192 --limit "$functions" --max-tokens 200 --temperature 0 --out "demo/run-$name"
+    --paths "$pure" --budget 192 --around 0 --limit "$functions" --max-tokens 200 --temperature 0 --out "demo/run-$name"
 done
 
 step "6 of 8: run every one of them in the sandbox, with coverage and mutants"

@@ -64,6 +64,7 @@ def test_two_runs_give_identical_bytes_with_any_number_of_workers(
         "data/o__two.parquet",
         "export/paper.json",
         "manifest.json",
+        "packages.parquet",
         "rejections.parquet",
         "repos.lock.yaml",
     ]

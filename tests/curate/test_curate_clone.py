@@ -27,7 +27,9 @@ def server(make_repo: Make, tmp_path: Path) -> Iterator[tuple[GitMaker, str]]:
     maker.git("config", "uploadpack.allowFilter", "true")
     one = maker.commit({"a.go": GO + "// old", "a_test.go": GO, "big.bin": "x" * 5000}, date=1000)
     maker.commit(
-        {"a.go": GO, "a_test.go": GO, "unpaired.go": GO + "// u", "big.bin": "y" * 5000}, [one], date=2000
+        {"a.go": GO, "a_test.go": GO, "other/unpaired.go": GO + "// u", "big.bin": "y" * 5000},
+        [one],
+        date=2000,
     )
     maker.finish()
     with socket.socket() as probe:
@@ -65,7 +67,7 @@ def test_a_clone_brings_only_the_blobs_that_are_needed(server: tuple[GitMaker, s
     assert clone.partial
     blob = {
         name: maker.git("rev-parse", f"main:{name}").decode().strip()
-        for name in ("a.go", "big.bin", "unpaired.go")
+        for name in ("a.go", "big.bin", "other/unpaired.go")
     }
     assert present_objects(clone, blob.values()) == {blob["a.go"]}
 

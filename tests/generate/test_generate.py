@@ -43,6 +43,7 @@ MIXED = {
     "Double7(": "length",
     "Double8(": "400",
     "Double9(": "too long",
+    "Double11(": "detail",
 }
 
 
@@ -76,17 +77,18 @@ def test_every_misbehaviour_of_a_server_ends_as_a_result_or_a_classified_error(
     by_prompt = {row["prompt_id"]: row for row in rows(out, "completions")}
     errors = {name: by_prompt[key]["error"] for name, key in found.items()}
     assert {name for name, error in errors.items() if not error} == {
-        "Double0(", "Double1(", "Double10(", "Double11(",
+        "Double0(", "Double1(", "Double10(",
     }  # fmt: skip
     assert errors["Double3("] == "empty"
     assert errors["Double7("] == "truncated"
     assert errors["Double9("] == "context-overflow"
-    for name in ("Double2(", "Double4(", "Double5(", "Double6(", "Double8("):
+    for name in ("Double2(", "Double4(", "Double5(", "Double6(", "Double8(", "Double11("):
         assert errors[name] == "model-error"
         assert by_prompt[found[name]]["detail"], name
     assert "400" in str(by_prompt[found["Double8("]]["detail"])
+    assert "no model of that name" in str(by_prompt[found["Double11("]]["detail"])
     assert seen.most_flying <= 3
-    assert sum(not candidate.code for candidate in made) == 8
+    assert sum(not candidate.code for candidate in made) == 9
 
 
 def test_a_second_run_asks_only_for_what_failed(dataset: Path, tmp_path: Path) -> None:

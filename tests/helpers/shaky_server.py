@@ -54,6 +54,8 @@ def shaky_server(behave: Behave, *, seconds: float = 0.0) -> Iterator[tuple[str,
             if kind in ("429", "500", "400"):
                 headers = {"Retry-After": "0"} if kind == "429" else {}
                 self.send(int(kind), json.dumps({"error": {"message": kind}}).encode(), headers)
+            elif kind == "detail":  # as FastAPI has it, and not as OpenAI
+                self.send(400, json.dumps({"detail": "no model of that name"}).encode())
             elif kind == "too long":
                 error = {"message": "maximum context length is 10 tokens", "code": "context_length_exceeded"}
                 self.send(400, json.dumps({"error": error}).encode())

@@ -6,6 +6,7 @@ from pathlib import Path
 import pyarrow as pa
 import pytest
 from judging import make_pair
+from neighbours import write_calc
 
 from goutbench.chunk import function_chunks, token_counter
 from goutbench.errors import ConfigError
@@ -14,6 +15,7 @@ from goutbench.generate.options import Options
 from goutbench.golang.syntax import parse
 from goutbench.records import Pair
 from goutbench.store import read_pairs, to_table
+from goutbench.surroundings import Packages
 from goutbench.train.preflight import fit, refuse_empty, within
 from goutbench.train.recipe import DataChoice, load_recipe
 from goutbench.train.rows import balanced, make_rows
@@ -75,6 +77,18 @@ def test_prompts_of_training_and_of_generation_are_the_same_bytes(dataset: Path)
     asked = {item.pair.id: item.prompts[0].messages for item in items}
     assert len(asked) == 60
     assert asked == trained
+
+
+@pytest.mark.parametrize("unit", ["function", "file"])
+@pytest.mark.parametrize("around", [0, 30, 512])
+def test_they_tell_of_the_same_surroundings(unit: str, around: int, tmp_path: Path) -> None:
+    dataset = write_calc(tmp_path / "dataset")
+    pairs = to_table(list(read_pairs(dataset)), Pair)
+    choice = DataChoice.model_validate({"rows": unit, "around_tokens": around})
+    (row,) = make_rows(pairs, choice, COUNTER, Packages.read(dataset))
+    (item,) = read_items(dataset, Options(unit=unit, around=around))
+    assert row.prompt == item.prompts[0].messages
+    assert ("example.test/calc" in row.prompt[1][1]) == bool(around)
 
 
 def test_a_function_row_has_the_tests_that_exercise_it_and_what_they_need() -> None:

@@ -40,11 +40,12 @@ def full_texts(file: GoFile) -> list[bytes]:
     return texts
 
 
-def outline(file: GoFile, declaration: Declaration, wanted: Collection[bytes]) -> bytes:
+def outline(file: GoFile, declaration: Declaration, wanted: Collection[bytes] | None) -> bytes:
     """The declaration without what the reader of `wanted` words can spare; still Go, with the same names.
 
     Functions keep their signature, structs the fields that are wanted or embedded, groups the specs that
-    are wanted (all of them where `iota` counts), variables their type; literals lose their elements.
+    are wanted (all of them where `iota` counts), variables their type; literals lose their elements. With
+    None every field and spec is wanted.
     """
     node = file.node(declaration)
     source = file.source
@@ -54,7 +55,7 @@ def outline(file: GoFile, declaration: Declaration, wanted: Collection[bytes]) -
         return source[declaration.node_start : declaration.body[0]].rstrip() + _STUB
     if declaration.kind == "const" and _counts(source, node):
         return source[declaration.node_start : declaration.node_end]
-    kept = _wanted_specs(source, list(specs(node)), wanted)
+    kept = list(specs(node)) if wanted is None else _wanted_specs(source, list(specs(node)), wanted)
     texts = [_outline_of_spec(source, spec, wanted) for spec in kept]
     keyword = declaration.kind.encode()
     if len(texts) == 1:
@@ -208,14 +209,14 @@ def _spec_names(source: bytes, spec: Node) -> list[str]:
     ]
 
 
-def _outline_of_spec(source: bytes, spec: Node, wanted: Collection[bytes]) -> bytes:
+def _outline_of_spec(source: bytes, spec: Node, wanted: Collection[bytes] | None) -> bytes:
     start, end = spec.byte_range
     kind = spec.child_by_field_name("type")
     if spec.type == "var_spec":
         return _outline_of_variable(source, spec, kind)
     if spec.type == "type_spec" and kind is not None and kind.type == "struct_type":
         name = source[start : kind.start_byte].split()[0].split(b"[")[0]
-        fields = _struct(source, kind, None if name + b"{}" in wanted else wanted)
+        fields = _struct(source, kind, None if name + b"{}" in (wanted or ()) else wanted)
         return source[start : kind.start_byte] + fields + source[kind.end_byte : end]
     return source[start:end]
 

@@ -63,8 +63,8 @@ def generate(
     from goutbench.models import Server
 
     options = Options(
-        unit=unit, budget=budget, around=around, window=window, split=split, limit=limit, only=tuple(only or ()),
-        paths=paths,
+        unit=unit, budget=budget, around=around, window=window, split=split, limit=limit,
+        only=tuple(only or ()), paths=paths,
         samples=samples, repair=repair, examples=examples, seed=seed, mode=mode, revision=revision,
         temperature=temperature, max_tokens=max_tokens, tokenizer=tokenizer,
     )  # fmt: skip

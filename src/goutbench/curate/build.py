@@ -29,6 +29,7 @@ from goutbench.store import (
     DATA,
     LOCK,
     MANIFEST,
+    PACKAGES,
     REJECTIONS,
     from_table,
     read_table,
@@ -152,11 +153,12 @@ def _publish(
 
     work = tasks[0].work
     write_table(pa.concat_tables([read_table(task.rejections) for task in tasks]), work / REJECTIONS)
+    write_table(pa.concat_tables([read_table(task.packages) for task in tasks]), work / PACKAGES)
     config = CurateConfig(repositories=tuple(task.config for task in tasks))
     write_text(work / LOCK, dump_yaml(make_lock(config, summaries)))
     write_card(work, summaries)
     write_croissant(work, summaries)
-    files = [*(f"{DATA}/{task.data.name}" for task in tasks), REJECTIONS, LOCK, CARD, CROISSANT]
+    files = [*(f"{DATA}/{task.data.name}" for task in tasks), REJECTIONS, PACKAGES, LOCK, CARD, CROISSANT]
     if paper_export:
         pairs = (pair for task in tasks for pair in from_table(read_table(task.data), Pair))
         write_paper_export(pairs, work / PAPER_EXPORT)

@@ -8,10 +8,11 @@ from goutbench.config import RepositoryConfig
 from goutbench.curate.filters import Content, content_rejection, is_vendored, printable
 from goutbench.curate.history import PathHistory
 from goutbench.curate.licence import Licence, both, is_licence_file, is_permissive, licences
+from goutbench.curate.packages import package_files, wanted_paths
 from goutbench.curate.pairing import Match, is_test, pairing_rule
 from goutbench.curate.source import Entry, Source
 from goutbench.golang.header import is_generated, package_name
-from goutbench.records import Pair, Rejection, short_hash
+from goutbench.records import PackageFile, Pair, Rejection, short_hash
 
 # a stage's name, how much of it is done, and how much there is (None: not known)
 Progress = Callable[[str, int, int | None], None]
@@ -21,11 +22,13 @@ Progress = Callable[[str, int, int | None], None]
 class Curated:
     """What a repository gave: each of its Go files is in a pair or in a rejection.
 
-    `pairs` and `rejections` stand in path order; `go_files` counts all paths that end in `.go`.
+    `pairs`, `rejections` and `packages`, the files of the pairs' folders, stand in path order; `go_files`
+    counts all paths that end in `.go`.
     """
 
     pairs: tuple[Pair, ...]
     rejections: tuple[Rejection, ...]
+    packages: tuple[PackageFile, ...]
     go_files: int
     licences: Mapping[str, str]  # SPDX expression → where it was read and how, an example
 
@@ -57,7 +60,8 @@ def curate_repository(source: Source, config: RepositoryConfig, progress: Progre
     pairs = tuple(_pair(source, config, match, contents, found[match.code], history) for match in kept)
     rejections = _rejections(config, go.values(), matches, refused, paths)
     used = {licence.expression: f"{licence.file or '-'} ({licence.evidence})" for licence in found.values()}
-    return Curated(pairs, rejections, len(go), dict(sorted(used.items())))
+    packages = package_files(config, [match.code for match in kept], contents)
+    return Curated(pairs, rejections, packages, len(go), dict(sorted(used.items())))
 
 
 def _read(
@@ -67,9 +71,10 @@ def _read(
     entries: Mapping[bytes, Entry],
     progress: Progress,
 ) -> dict[bytes, Content]:
-    """All that is needed of a repository, in one go: its paired files and its licence files."""
-    paired = {path for match in matches for path in (match.code, match.test)}
-    paths = sorted(path for path in entries if path in paired or is_licence_file(path))
+    """All that is needed of a repository, in one go: paired files, those beside them, licences, modules."""
+    needed = {path for match in matches for path in (match.code, match.test)}
+    needed |= wanted_paths([match.code for match in matches], entries)
+    paths = sorted(path for path in entries if path in needed or is_licence_file(path))
     files = [entries[path] for path in paths if entries[path].kind == "file"]
     # a licence file that is a link says nothing that could be read
     contents = {path: Content(path, entries[path].kind, 0) for path in paths if entries[path].kind != "file"}

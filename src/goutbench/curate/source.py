@@ -46,7 +46,7 @@ class Source(Protocol):
         """The exact version that it is opened at."""
 
     def entries(self) -> list[Entry]:
-        """Its Go files and its licence files, in path order."""
+        """Its Go files, its licence files and its go.mod files, in path order."""
 
     def read(self, entries: Sequence[Entry], *, most: int) -> Iterator[Content]:
         """The content of regular files, in the order given; files over `most` bytes are not read."""
@@ -132,7 +132,7 @@ class GitSource:
     def entries(self) -> list[Entry]:
         listing = self.repository.output("ls-tree", "-r", "-z", "--full-tree", self.pin.revision)
         entries = (_entry(line) for line in listing.split(b"\0") if line)
-        return [entry for entry in entries if _is_wanted(entry.path)]
+        return [entry for entry in entries if _is_listed(entry.path)]
 
     def read(self, entries: Sequence[Entry], *, most: int) -> Iterator[Content]:
         held: set[str] | None = None  # None: everything that history names
@@ -175,7 +175,7 @@ class TreeSource:
 
     def entries(self) -> list[Entry]:
         files = (Entry(path, kind) for path, kind in tree.tree_files(self.root))
-        return [entry for entry in files if _is_wanted(entry.path)]
+        return [entry for entry in files if _is_listed(entry.path)]
 
     def read(self, entries: Sequence[Entry], *, most: int) -> Iterator[Content]:
         return (tree.read_file(self.root, entry.path, most) for entry in entries)
@@ -245,5 +245,10 @@ def _entry(line: bytes) -> Entry:
     return Entry(path, _KINDS.get(mode, "file"), key.decode("ascii"))
 
 
+def _is_listed(path: bytes) -> bool:
+    return _is_wanted(path) or path.rpartition(b"/")[2] == b"go.mod"
+
+
 def _is_wanted(path: bytes) -> bool:
+    """Whether a plain tree's digest is over the file: the pairs come from these alone."""
     return path.endswith(b".go") or is_licence_file(path)

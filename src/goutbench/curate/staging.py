@@ -15,7 +15,7 @@ from goutbench.curate.git import git_version
 from goutbench.curate.repository import Curated, Progress, curate_repository
 from goutbench.curate.source import Places, Source, open_source
 from goutbench.errors import DatasetError, GoutbenchError
-from goutbench.records import Pair, Rejection, RepoPin
+from goutbench.records import PackageFile, Pair, Rejection, RepoPin
 from goutbench.store import DATA, read_table, to_table, tool_versions, write_json, write_table
 
 PAPER_EXPORT = "export/paper.json"
@@ -50,6 +50,10 @@ class Task:
         return self.work / f"{self.config.file_stem}.rejections.parquet"
 
     @property
+    def packages(self) -> Path:
+        return self.work / f"{self.config.file_stem}.packages.parquet"
+
+    @property
     def state(self) -> Path:
         return self.work / f"{self.config.file_stem}.json"
 
@@ -80,6 +84,7 @@ def _stage(task: Task, source: Source, fingerprint: str, progress: Progress) -> 
     curated = curate_repository(source, task.config, progress)
     write_table(to_table(curated.pairs, Pair), task.data)
     write_table(to_table(curated.rejections, Rejection), task.rejections)
+    write_table(to_table(curated.packages, PackageFile), task.packages)
     summary = summarise(source.pin, curated)
     write_json(task.state, {"fingerprint": fingerprint, **_encoded(summary)})
     return summary
@@ -120,6 +125,7 @@ def _staged(task: Task, fingerprint: str) -> RepositorySummary | None:
             return None
         read_table(task.data, columns=["id"])
         read_table(task.rejections, columns=["path"])
+        read_table(task.packages, columns=["path"])
         return _decoded(content)
     except (OSError, ValueError, KeyError, TypeError, DatasetError):
         return None

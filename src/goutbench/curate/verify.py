@@ -17,12 +17,13 @@ from goutbench.curate.repository import curate_repository
 from goutbench.curate.source import Places, open_source
 from goutbench.curate.staging import PAPER_EXPORT, Event, summarise
 from goutbench.errors import ConfigError, DatasetError, GoutbenchError
-from goutbench.records import Pair, Rejection
+from goutbench.records import PackageFile, Pair, Rejection
 from goutbench.store import (
     CARD,
     CROISSANT,
     DATA,
     LOCK,
+    PACKAGES,
     REJECTIONS,
     file_hash,
     json_text,
@@ -39,6 +40,7 @@ class _Check:
     locked: LockedRepository
     places: Places
     dataset: Path
+    packages: bool  # whether the dataset has that table: older ones do not
 
 
 _Checked = tuple[RepositorySummary | None, list[Difference]]
@@ -64,7 +66,8 @@ def verify(
         return [*differences, Difference(LOCK, "", "", f"unreadable: {error.what}")]
     differences += _pins(lock.repositories, manifest["repositories"])
     differences += _strangers(dataset, manifest["files"], lock.repositories)
-    checks = [_Check(each, places, dataset) for each in lock.repositories]
+    packages = PACKAGES in manifest["files"]
+    checks = [_Check(each, places, dataset, packages) for each in lock.repositories]
     checked = list(scale.run(_check_repository, checks, workers=workers, listen=listen))
     differences += sorted((each for _, found in checked for each in found), key=str)
     summaries = {summary.pin.name: summary for summary, _ in checked if summary is not None}
@@ -107,12 +110,13 @@ def _strangers(
     for name in sorted((present | listed) - expected):
         yield Difference(name, "", "", "no repository of the lock gives this file")
     names = {each.settings.name for each in locked}
-    try:
-        found = set(read_table(dataset / REJECTIONS, columns=["repository"]).column("repository").to_pylist())
-    except (DatasetError, KeyError):
-        return  # the comparison of its rows says so
-    for name in sorted(found - names, key=str):
-        yield Difference(REJECTIONS, str(name), "", "no repository of the lock has this name")
+    for file in (REJECTIONS, *([PACKAGES] if PACKAGES in files else [])):
+        try:
+            found = set(read_table(dataset / file, columns=["repository"]).column("repository").to_pylist())
+        except (DatasetError, KeyError):
+            continue  # the comparison of its rows says so
+        for name in sorted(found - names, key=str):
+            yield Difference(file, str(name), "", "no repository of the lock has this name")
 
 
 def _check_repository(check: _Check) -> _Checked:
@@ -132,6 +136,9 @@ def _check_repository(check: _Check) -> _Checked:
     file = f"{DATA}/{settings.file_stem}.parquet"
     differences = list(compare_rows(check.dataset, file, pairs, ("code_path", "test_path"), settings.name))
     differences += compare_rows(check.dataset, REJECTIONS, rejections, ("path",), settings.name, shared=True)
+    if check.packages:
+        packages = to_table(curated.packages, PackageFile)
+        differences += compare_rows(check.dataset, PACKAGES, packages, ("path",), settings.name, shared=True)
     scale.tell(Event(settings.name, "done"))
     return summarise(source.pin, curated), differences
 

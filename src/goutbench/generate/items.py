@@ -12,6 +12,7 @@ from goutbench.generate.options import Options
 from goutbench.prompt import Example, build_prompt
 from goutbench.records import Chunk, Pair, Prompt
 from goutbench.store import read_pairs, read_table
+from goutbench.surroundings import Packages
 
 UNITS = ("file", "function")
 
@@ -43,7 +44,8 @@ def read_items(dataset: Path, options: Options) -> list[Item]:
     counter = token_counter(options.tokenizer)
     train = [pair for pair in pairs if assigned.get(pair.id, ("", ""))[0] == "train"]
     pool = _Pool(train, {key: group for key, (_, group) in assigned.items()}, options, counter)
-    found = [item for pair in chosen for item in _items(pair, pool, options, counter)]
+    packages = Packages.read(dataset)
+    found = [item for pair in chosen for item in _items(pair, pool, packages, options, counter)]
     if not found:
         raise ConfigError(
             "no pair is left to write tests for", where=str(dataset), mend="see --split, --paths, --only"
@@ -77,16 +79,22 @@ def _assigned(dataset: Path, split: str) -> dict[str, tuple[str, str]]:
     return {row["pair_id"]: (row["split"], row["group"]) for row in rows}
 
 
-def _items(pair: Pair, pool: "_Pool", options: Options, counter: TokenCounter) -> Iterator[Item]:
-    source = pair.code.encode("utf-8", "surrogateescape")
+def _items(
+    pair: Pair, pool: "_Pool", packages: Packages, options: Options, counter: TokenCounter
+) -> Iterator[Item]:
     examples = pool.examples_for(pair)
+
+    def prompt(chunk: Chunk) -> Prompt:
+        around = packages.around(pair, chunk, budget=options.around, counter=counter)
+        return build_prompt(pair, chunk, examples=examples, around=around, counter=counter)
+
     if options.unit == "file":
+        source = pair.code.encode("utf-8", "surrogateescape")
         chunks = chunk_file(source, budget=options.budget, counter=counter, pair_id=pair.id)
-        yield Item(pair, (), tuple(build_prompt(pair, c, examples=examples, counter=counter) for c in chunks))
+        yield Item(pair, (), tuple(prompt(chunk) for chunk in chunks))
         return
     for chunk in _functions(pair, options, counter):
-        prompt = build_prompt(pair, chunk, examples=examples, counter=counter)
-        yield Item(pair, chunk.focal, (prompt,))
+        yield Item(pair, chunk.focal, (prompt(chunk),))
 
 
 def _functions(pair: Pair, options: Options, counter: TokenCounter) -> list[Chunk]:

@@ -2,6 +2,8 @@
 
 from dataclasses import dataclass
 
+from goutbench.surroundings import AROUND
+
 
 @dataclass(frozen=True, slots=True)
 class Options:
@@ -9,13 +11,15 @@ class Options:
 
     `budget` is a chunk's limit in tokens, `window` the model's whole window (0: not known), `split` a scheme
     and its split, as in "leakfree:test" (empty: every pair), `paths` a regular expression that the focal
-    file's path must match. `repair` is how often the errors of a candidate that does not build are handed
-    back. `examples` in-context examples come from the training part of that scheme. `revision` names the
-    model's version where its name does not. The rest is handed to the model.
+    file's path must match. `around` is the limit in tokens of what is shown of the package's other files (0:
+    nothing is said of the surroundings). `repair` is how often the errors of a candidate that does not build
+    are handed back. `examples` in-context examples come from the training part of that scheme. `revision`
+    names the model's version where its name does not. The rest is handed to the model.
     """
 
     unit: str = "file"
     budget: int = 15_360
+    around: int = AROUND
     window: int = 0
     split: str = ""
     limit: int = 0

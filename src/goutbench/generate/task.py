@@ -149,9 +149,16 @@ async def _ask(model: Any, prompt: Prompt, options: Options, number: int) -> Com
 
 
 def words(error: BaseException) -> str:
-    """An error in one short line: its cause where it has one, as Inspect's own words repeat the request."""
+    """An error in one short line: its cause where it has one, as Inspect's own words repeat the request.
+
+    What the server said is in the error's `body`, which the client's words may leave out.
+    """
     first = error.__cause__ or error
     text = " ".join(str(first).split())
+    body = getattr(first, "body", None)
+    said = body.get("message") or body.get("detail") if isinstance(body, Mapping) else body
+    if said and str(said) not in text:
+        text = f"{text}: {' '.join(str(said).split())}"
     return (f"{type(first).__name__}: {text}" if text else type(first).__name__)[:300]
 
 

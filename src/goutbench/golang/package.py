@@ -1,6 +1,5 @@
 """What a test file meets in the package it will be put into."""
 
-import re
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from functools import lru_cache
@@ -8,6 +7,7 @@ from pathlib import Path
 
 from goutbench.errors import SourceError
 from goutbench.golang.header import package_name
+from goutbench.golang.modfile import read_module
 from goutbench.golang.syntax import GoFile, parse
 
 
@@ -133,9 +133,7 @@ def import_path_of(folder: Path) -> str | None:
     for root in (folder, *folder.parents):
         module_file = root / "go.mod"
         if module_file.is_file():
-            found = re.search(
-                r'^module[ \t]+"?([^\s"]+)', module_file.read_text("utf-8", "replace"), re.MULTILINE
-            )
+            module = read_module(module_file.read_text("utf-8", "replace")).path
             below = folder.relative_to(root).as_posix()
-            return None if found is None else found[1] if below == "." else f"{found[1]}/{below}"
+            return None if not module else module if below == "." else f"{module}/{below}"
     return None

@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Any
 from goutbench.chunk import token_counter
 from goutbench.records import Pair
 from goutbench.store import MANIFEST, file_hash, from_table
+from goutbench.surroundings import Packages
 from goutbench.train.losses import Sample, other_tasks
 from goutbench.train.preflight import Lengths, fit, refuse_empty, within
 from goutbench.train.recipe import Recipe
@@ -48,15 +49,16 @@ def prepare(dataset: Path, scheme: str, recipe: Recipe, tokenizer: Any, generati
     chosen = choose(table, recipe.data.where) if recipe.data.where else table
     held = split_table(dataset, scheme, "validation")
     stops = stop_ids(tokenizer, generation_config)
-    seed, data = recipe.sft.seed, recipe.data
-    kept, dropped = within(encode(_rows(chosen, recipe, tokenizer), tokenizer), recipe)
+    seed, data, packages = recipe.sft.seed, recipe.data, Packages.read(dataset)
+    kept, dropped = within(encode(_rows(chosen, recipe, tokenizer, packages), tokenizer), recipe)
     drawn = balanced(kept, [each.row.repository for each in kept], data, seed=seed)
     drawn = sampled(drawn, data.max_rows, seed=seed)
     train, lengths = fit(drawn, recipe, stops, dropped=dropped)
     refuse_empty(lengths, recipe)
     # what is compared before and after must fit whole, whatever becomes of the rows trained on
     limit = recipe.sft.max_length
-    whole = [row for row in encode(_rows(held, recipe, tokenizer), tokenizer) if len(row.ids) <= limit]
+    rows = encode(_rows(held, recipe, tokenizer, packages), tokenizer)
+    whole = [row for row in rows if len(row.ids) <= limit]
     evaluation, evaluation_lengths = fit(sampled(whole, data.max_eval_rows, seed=seed), recipe, stops)
     code = (pair.code for pair in from_table(held, Pair))
     return Prepared(
@@ -74,10 +76,11 @@ def prepare(dataset: Path, scheme: str, recipe: Recipe, tokenizer: Any, generati
     )
 
 
-def _rows(table: "pa.Table", recipe: Recipe, tokenizer: Any) -> list[Row]:
+def _rows(table: "pa.Table", recipe: Recipe, tokenizer: Any, packages: Packages) -> list[Row]:
     counter = token_counter(lambda text: len(tokenizer(text, add_special_tokens=False)["input_ids"]))
     backend = getattr(tokenizer, "backend_tokenizer", None)
-    return list(make_rows(table, recipe.data, token_counter(backend) if backend is not None else counter))
+    chosen = token_counter(backend) if backend is not None else counter
+    return list(make_rows(table, recipe.data, chosen, packages))
 
 
 def _dataset_hash(dataset: Path) -> str:

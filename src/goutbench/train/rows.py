@@ -9,9 +9,10 @@ from typing import TYPE_CHECKING, TypeVar
 
 from goutbench.chunk import TokenCounter, chunk_file, function_chunks
 from goutbench.golang.syntax import parse
-from goutbench.prompt import build_prompt, completion_text
+from goutbench.prompt import Surroundings, build_prompt, completion_text
 from goutbench.records import Chunk, Exercise, Pair, short_hash
 from goutbench.store import from_table
+from goutbench.surroundings import Packages
 from goutbench.train.recipe import DataChoice
 from goutbench.train.slices import slice_tests
 
@@ -20,6 +21,7 @@ if TYPE_CHECKING:
 
 Item = TypeVar("Item")
 Messages = tuple[tuple[str, str], ...]  # role and content
+_Part = tuple[Chunk, tuple[str, ...], str]  # what is asked for, the names of the tests, and these
 _WHOLE = 10**9  # a budget that no file passes: a file's row is cut by nobody but the trainer
 
 
@@ -36,10 +38,17 @@ class Row:
     completion: str
 
 
-def make_rows(table: "pa.Table", choice: DataChoice, counter: TokenCounter) -> Iterator[Row]:
-    """The rows of the table's pairs, in their order."""
+def make_rows(
+    table: "pa.Table", choice: DataChoice, counter: TokenCounter, packages: Packages | None = None
+) -> Iterator[Row]:
+    """The rows of the table's pairs, in their order; `packages` knows what stands around them."""
+    packages = packages or Packages()
     for pair in from_table(table, Pair):
-        yield from (_file_rows if choice.rows == "file" else _function_rows)(pair, choice, counter)
+        for chunk, names, test in (_of_file if choice.rows == "file" else _of_functions)(
+            pair, choice, counter
+        ):
+            around = packages.around(pair, chunk, budget=choice.around_tokens, counter=counter)
+            yield _row(pair, chunk, names, test, around)
 
 
 def balanced(rows: Sequence[Item], names: Sequence[str], choice: DataChoice, *, seed: int) -> list[Item]:
@@ -70,12 +79,12 @@ def sampled(rows: Sequence[Item], most: int | None, *, seed: int) -> list[Item]:
     return [rows[place] for place in chosen]
 
 
-def _file_rows(pair: Pair, choice: DataChoice, counter: TokenCounter) -> Iterator[Row]:
+def _of_file(pair: Pair, choice: DataChoice, counter: TokenCounter) -> Iterator[_Part]:
     (chunk,) = chunk_file(pair.code.encode(), budget=_WHOLE, counter=counter, pair_id=pair.id)
-    yield _row(pair, chunk, (), pair.test)
+    yield chunk, (), pair.test
 
 
-def _function_rows(pair: Pair, choice: DataChoice, counter: TokenCounter) -> Iterator[Row]:
+def _of_functions(pair: Pair, choice: DataChoice, counter: TokenCounter) -> Iterator[_Part]:
     tests = parse(pair.test.encode())
     budget = choice.context_tokens
     chunks = function_chunks(
@@ -90,7 +99,7 @@ def _function_rows(pair: Pair, choice: DataChoice, counter: TokenCounter) -> Ite
             continue
         for chosen in [[name] for name in names] if choice.one_test else [names]:
             named = replace(chunk, tests=tuple(e for e in chunk.tests if e.test in chosen))
-            yield _row(pair, named, tuple(chosen), slice_tests(tests, chosen))
+            yield named, tuple(chosen), slice_tests(tests, chosen)
 
 
 def _counts(exercise: Exercise, choice: DataChoice) -> bool:
@@ -98,13 +107,13 @@ def _counts(exercise: Exercise, choice: DataChoice) -> bool:
     return exercise.kind in ("test", "fuzz") and exercise.evidence[0] in choice.evidence
 
 
-def _row(pair: Pair, chunk: Chunk, names: tuple[str, ...], test: str) -> Row:
+def _row(pair: Pair, chunk: Chunk, names: tuple[str, ...], test: str, around: Surroundings) -> Row:
     return Row(
         short_hash(chunk.id, *names),
         pair.id,
         pair.repository,
         chunk.focal,
         names,
-        build_prompt(pair, chunk).messages,
+        build_prompt(pair, chunk, around=around).messages,
         completion_text(test),
     )

@@ -1,0 +1,159 @@
+"""The files beside the pairs: which are noted, in what words, with which module; and verify knows them."""
+
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import pytest
+from gitmaker import GitMaker
+
+from goutbench.config import CurateConfig
+from goutbench.curate import Places, curate, verify
+from goutbench.golang.modfile import Module, read_module
+from goutbench.golang.syntax import parse
+from goutbench.records import PackageFile
+from goutbench.store import PACKAGES, extend_manifest, read_packages, read_table, write_table
+from goutbench.surroundings import file_outline
+
+Make = Callable[..., GitMaker]
+TYPES = """//go:build linux
+
+package calc
+
+import "bytes"
+
+// Number is long explained.
+type Number struct {
+	value int // the value
+}
+
+// Add adds.
+func (n Number) Add(m Number) Number { return Number{n.value + m.value} }
+
+var table = map[string]int{"one": 1, "two": 2}
+
+func parse(text string) (Number, error) {
+	return Number{len(bytes.TrimSpace([]byte(text)))}, nil
+}
+"""
+FILES = {
+    "go.mod": "module example.test/calc // the module\n\ngo 1.26.1\n",
+    "calc/calc.go": "package calc\n\nfunc Twice(n Number) Number { return n.Add(n) }\n",
+    "calc/calc_test.go": "package calc\n",
+    "calc/types.go": TYPES,
+    "calc/broken.go": "no Go at all\n",
+    "calc/other_test.go": "package calc\n",
+    "alone/alone.go": "package alone\n",
+    "sub/go.mod": "module example.test/sub\n",
+    "sub/deep/d.go": "package deep\n",
+    "sub/deep/d_test.go": "package deep\n",
+    "vendor/a/b/b.go": "package b\n",
+    "vendor/a/b/b_test.go": "package b\n",
+}
+
+
+def curated(tmp_path: Path, source: Path, **settings: Any) -> Path:
+    entry = {"name": "o/calc", "source": str(source), **settings}
+    config = CurateConfig.model_validate({"repositories": [entry]})
+    curate(config, tmp_path / "dataset", places(tmp_path))
+    return tmp_path / "dataset"
+
+
+def places(tmp_path: Path) -> Places:
+    return Places((tmp_path,), tmp_path / "cache")
+
+
+@pytest.fixture
+def repository(make_repo: Make) -> Path:
+    maker = make_repo("calc")
+    maker.commit(FILES)
+    maker.finish()
+    return maker.path
+
+
+def by_path(dataset: Path) -> dict[str, PackageFile]:
+    return {each.path: each for each in read_packages(dataset)}
+
+
+def test_the_folders_of_pairs_are_noted_with_the_nearest_module(repository: Path, tmp_path: Path) -> None:
+    found = by_path(curated(tmp_path, repository))
+    assert {path: (each.package, each.module, each.go_version) for path, each in found.items()} == {
+        "calc/calc.go": ("calc", "example.test/calc", "1.26.1"),
+        "calc/types.go": ("calc", "example.test/calc", "1.26.1"),
+        "sub/deep/d.go": ("deep", "example.test/sub", ""),
+        "vendor/a/b/b.go": ("b", "", ""),
+    }
+    assert list(found) == sorted(found)
+
+
+def test_a_plain_tree_is_noted_like_a_commit(tmp_path: Path) -> None:
+    for name, text in FILES.items():
+        path = tmp_path / "tree" / name
+        path.parent.mkdir(parents=True, exist_ok=True)
+        path.write_text(text)
+    dataset = curated(tmp_path, tmp_path / "tree", version="v1")
+    assert by_path(dataset)["calc/types.go"].module == "example.test/calc"
+    assert verify(dataset, places(tmp_path)) == []
+
+
+def test_filters_hold_for_the_files_beside_a_pair(repository: Path, tmp_path: Path) -> None:
+    dataset = curated(tmp_path, repository, filters={"exclude": ["*/types.go"]})
+    assert "calc/types.go" not in by_path(dataset)
+
+
+def test_unknown_licences_hold_for_the_files_beside_a_pair(make_repo: Make, tmp_path: Path) -> None:
+    tag = "// SPDX-License-Identifier: {}\n\n"
+    files = {
+        name: tag.format("AGPL-3.0-only" if name == "calc/types.go" else "MIT") + text
+        for name, text in FILES.items()
+        if name.startswith("calc/")
+    }
+    maker = make_repo("calc")
+    maker.commit(files)
+    maker.finish()
+    dataset = curated(tmp_path, maker.path, licence="permissive")
+    assert list(by_path(dataset)) == ["calc/calc.go"]
+
+
+def test_an_outline_is_go_without_bodies_comments_and_elements() -> None:
+    text = file_outline(TYPES.encode())
+    file = parse(text.encode())
+    assert file.errors == ()
+    assert file.build_constraint == "linux"
+    assert [each.names for each in file.declarations] == [("Number",), ("Add",), ("table",), ("parse",)]
+    assert "func (n Number) Add(m Number) Number\n" in text
+    for gone in ("explained", "TrimSpace", '"one"', "import"):
+        assert gone not in text
+
+
+@pytest.mark.parametrize(
+    ("text", "module"),
+    [
+        ("", Module()),
+        ("module std\n\ngo 1.27\n", Module("std", "1.27")),
+        ('// x\nmodule "quoted.test/m"\r\ngo 1.21rc2\r\n', Module("quoted.test/m", "1.21rc2")),
+        ("module m\nrequire golang.org/x/mod v0.1.0\ntoolchain go1.25.0\n", Module("m", "")),
+    ],
+)
+def test_a_go_mod_says_module_and_version(text: str, module: Module) -> None:
+    assert read_module(text) == module
+
+
+def test_verify_names_a_changed_outline(repository: Path, tmp_path: Path) -> None:
+    dataset = curated(tmp_path, repository)
+    assert verify(dataset, places(tmp_path)) == []
+    table = read_table(dataset / PACKAGES)
+    rows = table.to_pylist()
+    rows[0]["outline"] += "\nfunc Planted()\n"
+    write_table(type(table).from_pylist(rows, schema=table.schema), dataset / PACKAGES)
+    extend_manifest(dataset, [PACKAGES], {})
+    (found,) = verify(dataset, places(tmp_path))
+    assert (found.file, found.row, found.column) == (PACKAGES, "o/calc calc/calc.go", "outline")
+
+
+def test_a_dataset_of_before_has_no_such_table_and_is_whole(repository: Path, tmp_path: Path) -> None:
+    dataset = curated(tmp_path, repository)
+    (dataset / PACKAGES).unlink()
+    extend_manifest(dataset, [], {}, gone=[PACKAGES])
+    assert list(read_packages(dataset)) == []
+    assert verify(dataset, places(tmp_path)) == []
