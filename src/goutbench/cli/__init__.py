@@ -1,8 +1,9 @@
 """The command line: one thin command per stage, in a file of its own, which parses, calls and prints.
 
-Exit codes: 0 done · 1 `verify` or `split --check` found differences, or an unexpected failure · 2 a
-file, option or argument is wrong · 3 a repository cannot be used · 4 a dataset is missing or damaged ·
-5 the output cannot be written · 6 a needed program is missing · 130 interrupted (the same command resumes).
+Exit codes: 0 done · 1 `verify` or `split --check` found differences, a judge failed its audit, or an
+unexpected failure · 2 a file, option or argument is wrong · 3 a repository cannot be used · 4 a dataset is
+missing or damaged · 5 the output cannot be written · 6 a needed program is missing · 130 interrupted (the same
+command resumes).
 """
 
 import sys

@@ -1,0 +1,174 @@
+"""Train: what recipes show of the tests, speed against a bare TRL script, and steps by execution reward.
+
+python benchmarks/bench_train.py empty --dataset DATASET
+python benchmarks/bench_train.py speed --dataset DATASET --steps 6 --rounds 3
+python benchmarks/bench_train.py grpo --dataset DATASET --steps 10
+
+All use the embedded model or its tokenizer. `empty` cuts as TRL does without packing, at the recipe's own
+max_length, and counts the rows that are left without any token of the test.
+"""
+
+import argparse
+import os
+import resource
+import statistics
+import tempfile
+import time
+from pathlib import Path
+from typing import Any
+
+from goutbench.train.embedded import prepare_embedded
+from goutbench.train.model import load_model, load_tokenizer, weigh, with_method
+from goutbench.train.prepare import prepare
+from goutbench.train.recipe import ModelChoice, Recipe, load_recipe
+from goutbench.train.stage import Job, look, make_trainer, sft_config
+
+CONFIGS = Path(__file__).resolve().parents[1] / "configs" / "train"
+EMBEDDED = ModelChoice(name="embedded", dtype="bfloat16")
+
+
+def empty(options: argparse.Namespace) -> None:
+    """The share of rows without a completion token: the paper's recipe, and ours, on the same pairs."""
+    tokenizer = load_tokenizer(EMBEDDED)
+    for name in ("llama-3.2-3b-full", "focal-function"):
+        recipe = load_recipe(CONFIGS / f"{name}.yaml")
+        data = recipe.data.model_copy(update={"max_empty_share": 1.0, "max_rows": None, "max_eval_rows": 1})
+        sft = recipe.sft.model_copy(update={"packing": False})
+        recipe = recipe.model_copy(update={"model": EMBEDDED, "data": data, "sft": sft, "forgetting": False})
+        found = prepare(options.dataset, "leakfree", recipe, tokenizer, weigh(recipe)[0])
+        lengths = found.train_lengths
+        print(
+            f"{name}: max_length {sft.max_length}, {found.chosen_pairs} pairs, {lengths.rows} rows, "
+            f"{lengths.dropped} left out, {lengths.cut_in_prompt} without any completion token "
+            f"({lengths.empty_share:.1%}), {lengths.cut_in_completion} cut within the completion"
+        )
+
+
+def speed(options: argparse.Namespace) -> None:
+    """CPU seconds and wall of `train`'s trainer against SFTTrainer on messages, same rows and settings."""
+    changed = {"max_steps": options.steps, "eval_steps": None, "logging_steps": 1, "save_steps": 10_000}
+    recipe = load_recipe(CONFIGS / "smollm2-135m-lora.yaml")
+    recipe = recipe.model_copy(
+        update={
+            "sft": recipe.sft.model_copy(update=changed),
+            "data": recipe.data.model_copy(update={"max_rows": options.rows}),
+            "forgetting": False,
+        }
+    )
+    ratios = []
+    with tempfile.TemporaryDirectory() as folder:
+        job = Job(recipe, options.dataset, "leakfree", Path(folder))
+        found, made, tokenizer = look(job)
+        for number in range(options.rounds):
+            spent = {}
+            for kind in ("ours", "bare") if number % 2 else ("bare", "ours"):
+                model, _, _ = with_method(load_model(recipe.model), recipe)
+                trainer: Any = (
+                    make_trainer(job, found, made, model, tokenizer)
+                    if kind == "ours"
+                    else _bare(recipe, made, model, tokenizer, Path(folder))
+                )
+                spent[kind] = _timed(trainer)
+            ratios.append(spent["bare"][0] / spent["ours"][0])
+            print({kind: f"{cpu:.1f} s CPU, {wall:.1f} s" for kind, (cpu, wall) in spent.items()}, flush=True)
+    print(f"tokens a CPU second, ours against bare: {statistics.median(ratios):.3f} (each: {ratios})")
+
+
+def _bare(recipe: Recipe, made: Any, model: Any, tokenizer: Any, folder: Path) -> Any:
+    """What a TRL script of twenty lines does: messages in, SFTTrainer, the same configuration."""
+    from datasets import Dataset
+    from trl.trainer.sft_trainer import SFTTrainer
+
+    rows = [
+        {
+            "prompt": [{"role": role, "content": content} for role, content in row.prompt],
+            "completion": [{"role": "assistant", "content": row.completion}],
+        }
+        for row in made.rows
+    ]
+    args = sft_config(recipe, folder / "bare")
+    return SFTTrainer(
+        model=model, args=args, train_dataset=Dataset.from_list(rows), processing_class=tokenizer
+    )
+
+
+def _timed(trainer: Any) -> tuple[float, float]:
+    before, start = resource.getrusage(resource.RUSAGE_SELF), time.monotonic()
+    trainer.train()
+    after = resource.getrusage(resource.RUSAGE_SELF)
+    cpu = after.ru_utime + after.ru_stime - before.ru_utime - before.ru_stime
+    return cpu, time.monotonic() - start
+
+
+def grpo(options: argparse.Namespace) -> None:
+    """Some steps of TRL's GRPO on the embedded model, with executions in the sandbox as the reward."""
+    from datasets import Dataset
+    from trl.trainer.grpo_config import GRPOConfig
+    from trl.trainer.grpo_trainer import GRPOTrainer
+
+    from goutbench.execute import Options
+    from goutbench.execute.inputs import read_sources
+    from goutbench.execute.reward import execution_reward
+    from goutbench.store import read_pairs
+
+    recipe = load_recipe(CONFIGS / "smollm2-135m-lora.yaml")
+    tokenizer = load_tokenizer(EMBEDDED)
+    made = prepare(options.dataset, "leakfree", recipe, tokenizer, weigh(recipe)[0])
+    chosen = sorted(made.rows, key=lambda row: sum(len(text) for _, text in row.prompt))[: 2 * options.steps]
+    rows = [
+        {
+            "prompt": [{"role": role, "content": content} for role, content in row.prompt],
+            "pair_id": row.pair_id,
+            "focal": list(row.functions),
+        }
+        for row in chosen
+    ]
+    pairs = {pair.id: pair for pair in read_pairs(options.dataset)}
+    reward = execution_reward(
+        pairs,
+        repositories=options.repos,
+        sources=read_sources(options.dataset),
+        options=Options(repeat=1, mutants=10),
+    )
+    seen: list[float | None] = []
+
+    def execution(**columns: Any) -> list[float | None]:
+        found = reward(**columns)
+        seen.extend(found)
+        return found
+
+    with tempfile.TemporaryDirectory() as folder:
+        args = GRPOConfig(
+            output_dir=folder, max_steps=options.steps, per_device_train_batch_size=2, num_generations=2,
+            max_completion_length=96, learning_rate=1e-5, logging_steps=1, report_to=[], use_cpu=True,
+            save_strategy="no", bf16=False, seed=42,
+        )  # fmt: skip
+        trainer = GRPOTrainer(
+            model=options.model or str(prepare_embedded()),
+            reward_funcs=[execution],  # type: ignore[list-item]
+            args=args,
+            train_dataset=Dataset.from_list(rows),
+            processing_class=tokenizer,
+        )
+        trainer.train()
+    steps = [entry for entry in trainer.state.log_history if "reward" in entry]
+    print(f"{len(steps)} steps, {len(seen)} executions, rewards: {sorted(set(seen), key=str)}")
+
+
+def main() -> None:
+    """Choose a measurement."""
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawTextHelpFormatter)
+    parser.add_argument("what", choices=("empty", "speed", "grpo"))
+    parser.add_argument("--dataset", type=Path, required=True)
+    parser.add_argument("--repos", type=Path, default=Path("repos"))
+    parser.add_argument("--model", default="", help="grpo: a folder instead of the embedded model")
+    parser.add_argument("--steps", type=int, default=10)
+    parser.add_argument("--rounds", type=int, default=3)
+    parser.add_argument("--rows", type=int, default=96)
+    options = parser.parse_args()
+    os.environ.setdefault("TOKENIZERS_PARALLELISM", "false")
+    {"empty": empty, "speed": speed, "grpo": grpo}[options.what](options)
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,72 @@
+"""The reward, from completions through assembly and the real sandbox: better tests are worth more."""
+
+import shutil
+import subprocess
+from dataclasses import replace
+from pathlib import Path
+
+import pytest
+from judging import make_pair
+
+from goutbench.execute import Options
+from goutbench.execute.campaign import Site
+from goutbench.execute.reward import execution_reward
+
+DATA = Path(__file__).parents[1] / "data" / "execute"
+
+GOOD = """func TestSum(t *testing.T) {
+	for n, want := range map[int]int{0: 0, 1: 1, 3: 6, -2: 0} {
+		if got := Sum(n); got != want {
+			t.Errorf("Sum(%d) = %d", n, got)
+		}
+	}
+}"""
+BODIES = {
+    "kills mutants": GOOD,
+    "only covers": "func TestSum(t *testing.T) { Sum(3) }",
+    "tests nothing": "func TestSum(t *testing.T) {}",
+    "fails": "func TestSum(t *testing.T) { t.Fatal(Sum(3)) }",
+    "does not build": "func TestSum(t *testing.T) { Summ(3) }",
+    "no code": "",
+}
+
+
+@pytest.fixture
+def repositories(site: Site, tmp_path: Path) -> tuple[Path, str]:
+    work = tmp_path / "calc"
+    shutil.copytree(DATA / "calc", work)
+    who = ["-c", "user.name=t", "-c", "user.email=t@example.com"]
+    for command in (["init", "-q"], ["add", "."], [*who, "commit", "-qm", "all"]):
+        subprocess.run(["git", *command], cwd=work, check=True)
+    bare = tmp_path / "repos" / "example__calc.git"
+    subprocess.run(["git", "clone", "-q", "--bare", str(work), str(bare)], check=True)
+    head = subprocess.run(["git", "rev-parse", "HEAD"], cwd=work, check=True, capture_output=True, text=True)
+    return bare.parent, head.stdout.strip()
+
+
+def test_better_tests_are_worth_more(site: Site, repositories: tuple[Path, str]) -> None:
+    code = (DATA / "calc" / "calc.go").read_text()
+    pair = replace(
+        make_pair(0), id="calc", repository="example/calc", revision=repositories[1], code=code,
+        code_path="calc.go", test_path="calc_test.go",
+    )  # fmt: skip
+    broken = replace(pair, id="gone", repository="example/gone")
+    reward = execution_reward(
+        {"calc": pair, "gone": broken}, repositories=repositories[0], work=site.place.root,
+        options=Options(repeat=1, mutants=0, test_seconds=8.0, memory_mib=512, build_seconds=60.0),
+    )  # fmt: skip
+    texts = [
+        f'```go\npackage calc\n\nimport "testing"\n\n{body}\n```' if body else "I cannot."
+        for body in BODIES.values()
+    ]
+    said = [[{"role": "assistant", "content": text}] for text in texts]
+    count = len(texts)
+    found = reward(prompts=[""] * count, completions=said, pair_id=["calc"] * count, focal=[["Sum"]] * count)
+    worth = dict(zip(BODIES, found, strict=True))
+    assert None not in found
+    assert worth["kills mutants"] > worth["only covers"] > worth["tests nothing"] > worth["fails"]
+    assert worth["fails"] > worth["does not build"] > worth["no code"] == 0.0
+    assert worth["tests nothing"] == 0.5
+    assert worth["only covers"] == 0.75
+    assert reward(prompts=[""], completions=texts[:1], pair_id=["calc"]) != [None]  # plain texts, whole file
+    assert reward(prompts=[""], completions=texts[:1], pair_id=["gone"]) == [None]
