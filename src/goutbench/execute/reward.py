@@ -21,9 +21,9 @@ _PASSES = 0.5
 def reward_of(record: Execution) -> float | None:
     """What an execution is worth, from 0 to 1; None where the machine failed, which says nothing of a test.
 
-    What does not pass is worth the rung that it reached, 0.3 at most, and a flaky test no more than a failing
-    one. A pass is worth 0.5, and up to 0.25 more each for the share of the focal statements that it covers
-    and for its mutation score: a test that passes and tests nothing must not be the easy way to a high reward.
+    What does not pass is worth the rung that it reached, 0.3 at most, and a flaky test no more than that. A
+    pass is worth 0.5, and up to 0.25 more each for the share of the focal statements that it covers and for
+    its mutation score: a test that passes and tests nothing must not be the easy way to a high reward.
     """
     if record.status == "INFRA_FAILURE":
         return None
