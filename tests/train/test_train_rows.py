@@ -107,6 +107,22 @@ def test_a_function_row_has_the_tests_that_exercise_it_and_what_they_need() -> N
         assert parse(text.removeprefix("```go\n").removesuffix("```\n").encode()).errors == ()
 
 
+@pytest.mark.parametrize("rows", ["file", "function"])
+def test_secrets_are_redacted_where_the_recipe_says_so(rows: str) -> None:
+    token = "AKIA" + "Q3EGRIXJ7SWZ5TNB"
+    pair = replace(
+        calc(),
+        code=CALC.replace("return a + b", f'return a + b + len("{token}")'),
+        test=CALC_TEST.replace("check(t, Add(1, 1), two)", f'check(t, Add(1, len("{token}")), two)'),
+    )
+    for choice, there in (("keep", True), ("redact", False)):
+        chosen = DataChoice.model_validate({"rows": rows, "secrets": choice})
+        made = next(make_rows(to_table([pair], Pair), chosen, COUNTER))
+        for text in (made.prompt[-1][1], made.completion):
+            assert (token in text) is there
+            assert ("REDACTED" in text) is not there
+
+
 def test_slices_keep_a_suite_whole() -> None:
     suite = b"type suite struct{}\n\nfunc (suite) TestA() {}\n\n"
     tests = parse(b"package p\n\n" + suite + b"func TestSuite(t *testing.T) { run(suite{}) }\n")

@@ -43,8 +43,9 @@ class DataChoice(Strict):
     that of what is shown of the package's other files (0: nothing is said of the surroundings). `loss`: on
     the completion only, or on `all`. `too_long`: rows over `max_length` are dropped, or cut at the end as TRL
     does. `max_empty_share` of the rows may be left without any completion token, else the run is refused.
-    `where` is a DuckDB expression. `balance: repository` draws no repository more often than
-    `balance_power` allows: rows in proportion to their number to that power.
+    `where` is a DuckDB expression. `secrets: redact` writes REDACTED for what looks like a key or token (to
+    leave such rows out: where `secrets = 0`, after `describe`). `balance: repository` draws no repository more
+    often than `balance_power` allows: rows in proportion to their number to that power.
     """
 
     rows: Literal["file", "function"] = "function"
@@ -58,6 +59,7 @@ class DataChoice(Strict):
     too_long: Literal["drop", "truncate"] = "drop"
     max_empty_share: Share = 0.01
     where: str | None = None
+    secrets: Literal["keep", "redact"] = "keep"
     balance: Literal["", "repository"] = ""
     balance_power: Share = 0.5
     max_rows: Positive | None = None

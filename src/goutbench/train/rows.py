@@ -11,6 +11,7 @@ from goutbench.chunk import TokenCounter, chunk_file, function_chunks
 from goutbench.golang.syntax import parse
 from goutbench.prompt import Surroundings, build_prompt, completion_text
 from goutbench.records import Chunk, Exercise, Pair, short_hash
+from goutbench.secrets import redact
 from goutbench.store import from_table
 from goutbench.surroundings import Packages
 from goutbench.train.recipe import DataChoice
@@ -44,6 +45,8 @@ def make_rows(
     """The rows of the table's pairs, in their order; `packages` knows what stands around them."""
     packages = packages or Packages()
     for pair in from_table(table, Pair):
+        if choice.secrets == "redact":
+            pair = replace(pair, code=redact(pair.code), test=redact(pair.test))
         for chunk, names, test in (_of_file if choice.rows == "file" else _of_functions)(
             pair, choice, counter
         ):
