@@ -44,8 +44,8 @@ class DataChoice(Strict):
     the completion only, or on `all`. `too_long`: rows over `max_length` are dropped, or cut at the end as TRL
     does. `max_empty_share` of the rows may be left without any completion token, else the run is refused.
     `where` is a DuckDB expression. `secrets: redact` writes REDACTED for what looks like a key or token (to
-    leave such rows out: where `secrets = 0`, after `describe`). `balance: repository` draws no repository more
-    often than `balance_power` allows: rows in proportion to their number to that power.
+    leave such rows out: where `secrets = 0`, after `describe`). `balance: repository` draws no repository
+    more often than `balance_power` allows: rows in proportion to their number to that power.
     """
 
     rows: Literal["file", "function"] = "function"
