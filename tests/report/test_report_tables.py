@@ -9,7 +9,8 @@ from judging import make_pair, write_dataset
 from reporting import PASSED, write_run
 
 from goutbench.errors import ConfigError, DatasetError
-from goutbench.report.rows import read_rows
+from goutbench.report.kinds import kinds
+from goutbench.report.rows import PairFacts, Row, read_rows
 from goutbench.report.stage import report
 from goutbench.report.tables import leaderboard
 from goutbench.report.taxonomy import CLASSES, failure_class
@@ -86,3 +87,32 @@ def test_bad_input_is_named(tmp_path: Path) -> None:
         report([run], dataset, tmp_path / "r.html", base="x")
     with pytest.raises(ConfigError, match="no matches"):
         report([run], dataset, tmp_path / "r.html", judgements=[tmp_path])
+
+
+def test_an_item_is_counted_by_its_own_functions_complexity() -> None:
+    code = """package p
+
+import "sync"
+
+var mu sync.Mutex
+
+type Doer interface{ Do() }
+
+func Plain() {}
+
+func Knotty(a, b bool) {
+	for a {
+		if a && b || !a {
+			return
+		}
+	}
+	if b {
+		return
+	}
+}
+"""
+    facts = PairFacts("x", "o/r", "", "p.go", "p_test.go", code, "package p\n\ntype fakeDoer struct{}\n", 20)
+    whole, plain = (Row(("x", names, 0), "m", 0, facts, None, None, "") for names in ((), ("Plain",)))
+    rest = ("concurrent", "declares interfaces", "tested with mocks")
+    assert kinds(whole) == ("complexity 6 to 10", *rest)  # for, if, &&, ||, if, and 1
+    assert kinds(plain) == ("complexity 1 to 2", *rest)

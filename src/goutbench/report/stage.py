@@ -9,6 +9,7 @@ from goutbench.errors import ConfigError
 from goutbench.report.charts import colours, rates_by_group, reach
 from goutbench.report.compare import compare
 from goutbench.report.items import write_items
+from goutbench.report.kinds import kinds, size
 from goutbench.report.page import Block, item_row, render
 from goutbench.report.preferences import preference_blocks, read_judged, verdicts_of
 from goutbench.report.rows import REFERENCE, Judged, Key, Row, read_rows, read_texts
@@ -23,8 +24,6 @@ from goutbench.report.tables import (
     raw,
 )  # fmt: skip
 from goutbench.store import read_manifest, write_text
-
-SIZES = ((50, "up to 50 lines"), (200, "51 to 200 lines"), (800, "201 to 800 lines"))
 
 
 def report(
@@ -62,7 +61,9 @@ def report(
         lead=_lead(rows, models),
         footer=_footer(dataset),
         blocks=blocks,
-        rows=[item_row(row, verdicts.get((row.model, row.key), ()), _groups(row)) for row in rows],
+        rows=[
+            item_row(row, verdicts.get((row.model, row.key), ()), (size(row), *kinds(row))) for row in rows
+        ],
         files_folder=beside.name,
     )
     write_text(out, page)
@@ -74,11 +75,18 @@ def _blocks(rows: Sequence[Row], judged: Sequence[Judged], base: str) -> list[Bl
     paint = colours(models, REFERENCE)
     repositories = by_group(
         rows, "repositories", "By repository", "First answers; every item in the denominator.",
-        lambda row: row.pair.repository, "repository",
+        lambda row: (row.pair.repository,), "repository",
     )  # fmt: skip
     sizes = by_group(
-        rows, "sizes", "By size of the code under test", "Lines of the focal file.", _size, "group"
-    )
+        rows, "sizes", "By size of the code under test", "Lines of the focal file.",
+        lambda row: (size(row),), "group",
+    )  # fmt: skip
+    sorts = by_group(
+        rows, "kinds", "By kind of code under test",
+        "Cyclomatic complexity of the focal function, or of the file's most complex one; the rest is of the "
+        "file and its reference test. An item counts in several rows.",
+        kinds, "group",
+    )  # fmt: skip
     return [
         Block(table=leaderboard(rows)),
         Block(table=ladder(rows)),
@@ -91,6 +99,7 @@ def _blocks(rows: Sequence[Row], judged: Sequence[Judged], base: str) -> list[Bl
             caption="Pass rates by repository. A wide line is a small repository, not a bad model.",
         ),
         Block(table=sizes),
+        Block(table=sorts),
         *preference_blocks(rows, judged),
         Block(table=failures(rows)),
     ]
@@ -126,14 +135,6 @@ def _rates(table: Table, models: Sequence[str]) -> list[dict[str, object]]:
                     {"group": row["repository"], "series": model, "rate": rate, "low": low, "high": high}
                 )
     return found
-
-
-def _size(row: Row) -> str:
-    return next((words for limit, words in SIZES if row.pair.code_lines <= limit), "over 800 lines")
-
-
-def _groups(row: Row) -> tuple[str, ...]:
-    return (_size(row),)
 
 
 def _title(models: Sequence[str]) -> str:

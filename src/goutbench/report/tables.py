@@ -234,14 +234,20 @@ def failures(rows: Sequence[Row]) -> Table:
 
 
 def by_group(
-    rows: Sequence[Row], name: str, title: str, note: str, group: Callable[[Row], str], column: str
+    rows: Sequence[Row], name: str, title: str, note: str, groups: Callable[[Row], Sequence[str]], column: str
 ) -> Table:
-    """Build and pass rates in each group of items (a repository, a size class), model by model."""
+    """Build and pass rates in each group of items (a repository, a size class), model by model.
+
+    An item may be in several groups, and counts in each.
+    """
     models = [model for model in models_of(rows) if model != REFERENCE] or models_of(rows)
     heads = [f"{model}: {what}" for model in models for what in ("builds", "passes")]
     table = Table(name, title, note, (column, "items", *heads), [])
-    for value in sorted({group(row) for row in rows}):
-        mine = [row for row in rows if group(row) == value]
+    members: dict[str, list[Row]] = {}
+    for row in rows:
+        for value in groups(row):
+            members.setdefault(value, []).append(row)
+    for value, mine in sorted(members.items()):
         items = len({row.key for row in mine if row.round == 0})
         cells, data = [Cell(value), Cell(str(items))], {column: value, "items": items}
         for model in models:
