@@ -6,8 +6,9 @@ from pathlib import Path
 from typing import Any, TypeVar
 
 from goutbench.errors import ConfigError
-from goutbench.metrics import adjusted_win_rate
+from goutbench.metrics import adjusted_win_rate, wilson
 from goutbench.records import Match, Verdict
+from goutbench.report.charts import rates_by_group
 from goutbench.report.page import Block, fate
 from goutbench.report.rows import Judged, Key, Row
 from goutbench.report.tables import Cell, Table, rate_cell
@@ -15,6 +16,7 @@ from goutbench.store import read_table
 
 Name = TypeVar("Name", bound=tuple[str, ...])
 OUTCOMES = ("win", "loss", "tie", "flip", "error")
+_COLOURS = dict(zip(OUTCOMES, ("#3f8f5b", "#d1722a", "#5a6b7b", "#9a4f96", "#8a7033"), strict=True))
 _FATES = ("passes", "builds, fails", "does not build")
 _SEEN = {"win": ("not preferred", "preferred"), "loss": ("preferred", "not preferred")}
 
@@ -58,6 +60,7 @@ def preference_blocks(rows: Sequence[Row], judged: Sequence[Judged]) -> list[Blo
     return [
         Block(table=_rates(matches)),
         Block(table=_by_repository(matches)),
+        *_pictures(matches),
         Block(table=_cross(rows, matches)),
     ]
 
@@ -106,20 +109,39 @@ def _by_repository(matches: Sequence[Match]) -> Table:
         "preferences-by-repository",
         "Preferences by repository",
         "As in Figures 4 and 5 of the paper, with the intervals that it does not give.",
-        ("judge", "repository", "n", *OUTCOMES),
+        ("judge", "match", "repository", "n", *OUTCOMES),
         [],
     )
-    for (judge, repository), group in _grouped(matches, lambda m: (m.judge, m.repository)).items():
+    for (judge, a, b, repository), group in _grouped(
+        matches, lambda m: (m.judge, m.model_a, m.model_b, m.repository)
+    ).items():
         counts = Counter(match.outcome for match in group)
-        cells = [
-            rate_cell(counts[o], len(group), _ask(group[0].model_b, o) | {"repository": repository})
-            for o in OUTCOMES
-        ]
-        table.rows.append([Cell(judge), Cell(repository), Cell(str(len(group))), *cells])
-        table.data.append(
-            {"judge": judge, "repository": repository, "n": len(group), **{o: counts[o] for o in OUTCOMES}}
+        cells = [rate_cell(counts[o], len(group), _ask(b, o) | {"repository": repository}) for o in OUTCOMES]
+        table.rows.append(
+            [Cell(judge), Cell(f"{b} against {a}"), Cell(repository), Cell(str(len(group))), *cells]
         )
+        found = {"judge": judge, "a": a, "b": b, "repository": repository, "n": len(group)}
+        table.data.append({**found, **{o: counts[o] for o in OUTCOMES}})
     return table
+
+
+def _pictures(matches: Sequence[Match]) -> list[Block]:
+    """The table by repository as the paper draws it: one figure for each judge and pair of models."""
+    found = []
+    for number, ((judge, a, b), group) in enumerate(
+        _grouped(matches, lambda m: (m.judge, m.model_a, m.model_b)).items(), 1
+    ):
+        rows = []
+        for (repository,), mine in _grouped(group, lambda m: (m.repository,)).items():
+            counts = Counter(match.outcome for match in mine)
+            for outcome in OUTCOMES:
+                low, high = wilson(counts[outcome], len(mine))
+                rate = counts[outcome] / len(mine)
+                rows.append({"group": repository, "series": outcome, "rate": rate, "low": low, "high": high})
+        caption = f"{b} against {a}, before {judge}: Figures 4 and 5 of the paper, with 95% intervals."
+        picture = rates_by_group(rows, _COLOURS, "share of matches")
+        found.append(Block(name=f"preferences-{number}", svg=picture, caption=caption))
+    return found
 
 
 def _cross(rows: Sequence[Row], matches: Sequence[Match]) -> Table:
