@@ -40,6 +40,7 @@ COLUMNS = {
     "test_first_date": "oldest committer date in `git log <revision> -- <test_path>`, UTC",
     "test_last_date": "committer date of `test_commit`, UTC",
     "pairing_rule": "the rule by which code and test were paired",
+    "pairing_confidence": "how sure the rule is, from 0 to 1; 1 for `same-name`",
 }
 
 

@@ -69,7 +69,7 @@ def _record_set(file: str) -> dict[str, Any]:
 def _croissant_type(arrow: str) -> str:
     if arrow.startswith("timestamp"):
         return "sc:DateTime"
-    return {"int64": "sc:Integer", "bool": "sc:Boolean"}.get(arrow, "sc:Text")
+    return {"int64": "sc:Integer", "bool": "sc:Boolean", "double": "sc:Float"}.get(arrow, "sc:Text")
 
 
 _CONTEXT = {

@@ -41,7 +41,8 @@ class Pair:
     `sha256` is of `code`'s bytes. A commit field is what `git log -1 --format=%H <revision> -- <path>`
     prints; it is None, as the dates are, for a plain source tree. Dates are committer dates in UTC: the
     last is the commit's own, the first is the oldest in `git log <revision> -- <path>`. Line counts
-    are newlines, plus one for an unterminated last line.
+    are newlines, plus one for an unterminated last line. `pairing_confidence` says how sure the pairing rule
+    is, from 0 to 1; where files have the same name it is 1.
     """
 
     sha256: str
@@ -68,6 +69,7 @@ class Pair:
     test_first_date: datetime | None
     test_last_date: datetime | None
     pairing_rule: str
+    pairing_confidence: float = 1.0
 
 
 @dataclass(frozen=True, slots=True)

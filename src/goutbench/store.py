@@ -85,8 +85,10 @@ def to_table(records: Sequence[Any], record: type[Any]) -> "pa.Table":
 
 
 def from_table(table: "pa.Table", record: type[Record]) -> Iterator[Record]:
-    """The records of a table that holds at least their columns."""
-    names = [field.name for field in dataclasses.fields(record)]  # type: ignore[arg-type]
+    """The records of a table that holds at least their columns; an older one may lack those with defaults."""
+    fields = dataclasses.fields(record)  # type: ignore[arg-type]
+    held = set(table.column_names)
+    names = [each.name for each in fields if each.name in held or each.default is dataclasses.MISSING]
     for row in table.select(names).to_pylist():
         yield record(**row)
 

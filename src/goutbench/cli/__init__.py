@@ -2,8 +2,8 @@
 
 Exit codes: 0 done · 1 `verify` or `split --check` found differences, a judge failed its audit, or an
 unexpected failure · 2 a file, option or argument is wrong · 3 a repository cannot be used · 4 a dataset is
-missing or damaged · 5 the output cannot be written · 6 a needed program is missing · 130 interrupted (the same
-command resumes).
+missing or damaged · 5 the output cannot be written · 6 a needed program is missing · 130 interrupted (the
+same command resumes).
 """
 
 import sys

@@ -29,6 +29,9 @@ def curate(
     only: Annotated[
         list[str] | None, typer.Option(help="Curate only this ORG/REPO of the configuration; repeatable.")
     ] = None,
+    pairing: Annotated[
+        str | None, typer.Option(help="`same-name` or `by-use`, in the place of the configuration's.")
+    ] = None,
     mirror: Mirror = None,
     cache: Cache = None,
     workers: Workers = 0,
@@ -44,7 +47,7 @@ def curate(
     from goutbench.curate import make_lock
     from goutbench.store import LOCK, write_text
 
-    settings, lock = _curate_settings(config, builtin, only or [])
+    settings, lock = _curate_settings(config, builtin, only or [], pairing)
     if export not in (None, "paper"):
         raise ConfigError(f"there is no export {export!r}", where="--export", mend="`paper`")
     lock_path = config.with_name(f"{config.stem}.lock.yaml") if config and not lock else None
@@ -92,7 +95,7 @@ def verify(
 
 
 def _curate_settings(
-    config: Path | None, builtin: str | None, only: list[str]
+    config: Path | None, builtin: str | None, only: list[str], pairing: str | None
 ) -> tuple["CurateConfig", "Lock | None"]:
     """The configuration, and its lock where a lock was given."""
     from goutbench.config import load_builtin, load_curate_config_or_lock
@@ -104,9 +107,10 @@ def _curate_settings(
     unknown = set(only) - {each.name for each in settings.repositories}
     if unknown:
         raise ConfigError(f"no repository {', '.join(sorted(unknown))}", where="--only", mend="see `name:`")
-    if only:
-        kept = tuple(each for each in settings.repositories if each.name in only)
-        settings = settings.model_copy(update={"repositories": kept})
+    kept = tuple(each for each in settings.repositories if not only or each.name in only)
+    if pairing is not None:
+        kept = tuple(each.model_copy(update={"pairing": pairing}) for each in kept)
+    settings = settings.model_copy(update={"repositories": kept})
     return settings, lock
 
 

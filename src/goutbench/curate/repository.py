@@ -1,7 +1,7 @@
 """One repository, from its source to pairs and rejections."""
 
 import hashlib
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Collection, Iterable, Mapping
 from dataclasses import dataclass
 
 from goutbench.config import RepositoryConfig
@@ -9,7 +9,7 @@ from goutbench.curate.filters import Content, content_rejection, is_vendored, pr
 from goutbench.curate.history import PathHistory
 from goutbench.curate.licence import Licence, both, is_licence_file, is_permissive, licences
 from goutbench.curate.packages import package_files, wanted_paths
-from goutbench.curate.pairing import Match, is_test, pairing_rule
+from goutbench.curate.pairing import Match, Pairing, is_test, pairing_rule
 from goutbench.curate.source import Entry, Source
 from goutbench.golang.header import is_generated, package_name
 from goutbench.records import PackageFile, Pair, Rejection, short_hash
@@ -39,9 +39,10 @@ def curate_repository(source: Source, config: RepositoryConfig, progress: Progre
     entries = {entry.path: entry for entry in source.entries()}
     go = {path: entry for path, entry in entries.items() if path.endswith(b".go")}
     regular = [path for path, entry in go.items() if entry.kind == "file"]
-    matches = sorted(pairing_rule(config.pairing)(regular))
+    pairing = _paired(source, config, entries, regular, progress)
+    matches = pairing.matches
 
-    contents = _read(source, config, matches, entries, progress)
+    contents = _read(source, config, _needed(matches, entries), entries, progress)
     refused: dict[bytes, tuple[str, str]] = {}
     for path in sorted({path for match in matches for path in (match.code, match.test)}):
         rejection = content_rejection(contents[path], config.filters)
@@ -57,24 +58,44 @@ def curate_repository(source: Source, config: RepositoryConfig, progress: Progre
     progress("reading history", 0, None)
     history = source.history(paths, lambda seen: progress("reading history", seen, None))
     progress("writing", 0, None)
-    pairs = tuple(_pair(source, config, match, contents, found[match.code], history) for match in kept)
-    rejections = _rejections(config, go.values(), matches, refused, paths)
+    pairs = tuple(_pair(source, config, match, contents, found[match], history) for match in kept)
+    rejections = _rejections(config, go.values(), pairing, refused, paths)
     used = {licence.expression: f"{licence.file or '-'} ({licence.evidence})" for licence in found.values()}
     packages = package_files(config, [match.code for match in kept], contents)
     return Curated(pairs, rejections, packages, len(go), dict(sorted(used.items())))
 
 
+def _paired(
+    source: Source,
+    config: RepositoryConfig,
+    entries: Mapping[bytes, Entry],
+    regular: Collection[bytes],
+    progress: Progress,
+) -> Pairing:
+    """What the pairing rule says, which may first have to see some files' contents."""
+    rule = pairing_rule(config.pairing)
+    seen = rule.reads(regular)
+    contents = _read(source, config, seen, entries, progress) if seen else {}
+    texts = {path: content.data for path, content in contents.items() if content.state == "present"}
+    return rule.pair(regular, texts)
+
+
+def _needed(matches: list[Match], entries: Mapping[bytes, Entry]) -> set[bytes]:
+    """All that is needed of a repository: paired files, those beside them, licences, modules."""
+    needed = {path for match in matches for path in (match.code, match.test)}
+    needed |= wanted_paths([match.code for match in matches], entries)
+    return needed | {path for path in entries if is_licence_file(path)}
+
+
 def _read(
     source: Source,
     config: RepositoryConfig,
-    matches: list[Match],
+    needed: Collection[bytes],
     entries: Mapping[bytes, Entry],
     progress: Progress,
 ) -> dict[bytes, Content]:
-    """All that is needed of a repository, in one go: paired files, those beside them, licences, modules."""
-    needed = {path for match in matches for path in (match.code, match.test)}
-    needed |= wanted_paths([match.code for match in matches], entries)
-    paths = sorted(path for path in entries if path in needed or is_licence_file(path))
+    """The contents of files, in one go."""
+    paths = sorted(needed)
     files = [entries[path] for path in paths if entries[path].kind == "file"]
     # a licence file that is a link says nothing that could be read
     contents = {path: Content(path, entries[path].kind, 0) for path in paths if entries[path].kind != "file"}
@@ -87,26 +108,27 @@ def _read(
 
 def _licences(
     config: RepositoryConfig, matches: list[Match], contents: Mapping[bytes, Content]
-) -> dict[bytes, Licence]:
-    """The licence of each match, by the path of its code."""
+) -> dict[Match, Licence]:
+    """The licence of each match: of its code and its test."""
     texts = {path: content for path, content in contents.items() if is_licence_file(path)}
     sources = {path: contents[path].data for match in matches for path in (match.code, match.test)}
     found = licences(sources, texts, config.declared_licence)
-    return {match.code: both(found[match.code], found[match.test]) for match in matches}
+    return {match: both(found[match.code], found[match.test]) for match in matches}
 
 
 def _licence_rejections(
-    found: Mapping[bytes, Licence], refused: Mapping[bytes, object]
+    found: Mapping[Match, Licence], refused: Mapping[bytes, object]
 ) -> dict[bytes, tuple[str, str]]:
-    allowed = {licence.expression: is_permissive(licence.expression) for licence in found.values()}
-    return {
-        path: (
-            "licence",
-            f"{licence.expression} is not permissive: {licence.file or '-'}, {licence.evidence}",
-        )
-        for path, licence in found.items()
-        if not allowed[licence.expression] and path not in refused
-    }
+    """Code files without a match of permissive licence, and test files that bar a match of other code."""
+    barred = {match: licence for match, licence in found.items() if not is_permissive(licence.expression)}
+    free = {path for match in found.keys() - barred.keys() for path in (match.code, match.test)}
+    rejections = {}
+    for match, licence in barred.items():
+        path = match.test if match.code in free else match.code
+        if path not in free and path not in refused:
+            evidence = f"{licence.file or '-'}, {licence.evidence}"
+            rejections[path] = ("licence", f"{licence.expression} is not permissive: {evidence}")
+    return rejections
 
 
 def _pair(
@@ -148,7 +170,8 @@ def _pair(
         code_last_date=code_history.last if code_history else None,
         test_first_date=test_history.first if test_history else None,
         test_last_date=test_history.last if test_history else None,
-        pairing_rule=config.pairing,
+        pairing_rule=match.rule,
+        pairing_confidence=match.confidence,
     )
 
 
@@ -160,18 +183,21 @@ def count_lines(text: bytes) -> int:
 def _rejections(
     config: RepositoryConfig,
     go: Iterable[Entry],
-    matches: list[Match],
+    pairing: Pairing,
     refused: Mapping[bytes, tuple[str, str]],
     paired: set[bytes],
 ) -> tuple[Rejection, ...]:
     """One rejection for every Go file that is in no pair."""
     partners: dict[bytes, bytes] = {}
-    for match in matches:
-        partners |= {match.code: match.test, match.test: match.code}
+    for match in pairing.matches:
+        if match.test in refused:
+            partners[match.code] = match.test
+        if match.code in refused:
+            partners[match.test] = match.code
     rejections = []
     for entry in sorted(go, key=lambda entry: entry.path):
         if entry.path not in paired:
-            rule, reason = _why(entry, config, partners, refused)
+            rule, reason = _why(entry, config, partners, refused, pairing.unmatched)
             rejections.append(Rejection(config.name, printable(entry.path), rule, reason))
     return tuple(rejections)
 
@@ -181,6 +207,7 @@ def _why(
     config: RepositoryConfig,
     partners: Mapping[bytes, bytes],
     refused: Mapping[bytes, tuple[str, str]],
+    unmatched: Mapping[bytes, str],
 ) -> tuple[str, str]:
     if entry.path in refused:
         return refused[entry.path]
@@ -192,5 +219,6 @@ def _why(
         assert rejection is not None
         return rejection
     if is_test(entry.path):
-        return "no_source", f"no source file by the rule {config.pairing}"
+        more = f": {unmatched[entry.path]}" if entry.path in unmatched else ""
+        return "no_source", f"no source file by the rule {config.pairing}{more}"
     return "no_test", f"no test file by the rule {config.pairing}"
