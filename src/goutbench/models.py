@@ -1,6 +1,8 @@
 """Opening a model by Inspect's name for it: one way for those that write tests and those that judge."""
 
-from collections.abc import Mapping
+import sys
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager, redirect_stdout
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
@@ -20,6 +22,13 @@ class Server:
     timeout: int | None = None
     retries: int | None = None
     display: str = "none"
+
+
+@contextmanager
+def talking_aside() -> Iterator[None]:
+    """Whatever Inspect prints goes to standard error: standard output is for results."""
+    with redirect_stdout(sys.stderr):
+        yield
 
 
 def open_model(name: str, server: Server, *, temperature: float | None) -> "Model":

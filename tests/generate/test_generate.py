@@ -175,6 +175,15 @@ def test_a_reply_as_long_as_allowed_is_cut_though_nobody_says_so(dataset: Path, 
         assert {row["error"] for row in rows(tmp_path / str(most), "completions")} == {error}
 
 
+def test_standard_output_is_left_to_results(
+    dataset: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    generate(dataset, tmp_path / "run", "scripted/echo", Options(limit=2), server=Server(display="plain"))
+    said = capsys.readouterr()
+    assert "unit_tests" in said.err
+    assert said.out == ""
+
+
 def test_samples_and_costs(dataset: Path, tmp_path: Path) -> None:
     options = Options(samples=2, limit=3, unit="function")
     made = generate(dataset, tmp_path / "run", "scripted/echo", options, price=Price(input=1e6, output=2e6))

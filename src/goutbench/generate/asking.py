@@ -9,6 +9,7 @@ from goutbench.config import Price
 from goutbench.generate.journal import Journal
 from goutbench.generate.options import Options
 from goutbench.generate.task import Failures, failure, key_of, make_task
+from goutbench.models import talking_aside
 from goutbench.records import Completion, Prompt
 
 if TYPE_CHECKING:
@@ -41,15 +42,16 @@ class Asker:
         fits = [prompt for prompt in prompts if fits_window(prompt, self.options)]
         failed: Failures = {}
         if fits:
-            run_tasks(
-                make_task(fits, replace(self.options, samples=samples), self.done, failed),
-                model=self.model,
-                log_dir=str(self.logs),
-                display=self.display,  # type: ignore[arg-type]
-                score=False,
-                log_samples=True,
-                fail_on_error=False,
-            )
+            with talking_aside():
+                run_tasks(
+                    make_task(fits, replace(self.options, samples=samples), self.done, failed),
+                    model=self.model,
+                    log_dir=str(self.logs),
+                    display=self.display,  # type: ignore[arg-type]
+                    score=False,
+                    log_samples=True,
+                    fail_on_error=False,
+                )
         return {
             (prompt.id, number): failed.get((prompt.id, number)) or self._settled(prompt, number)
             for prompt in prompts

@@ -19,7 +19,7 @@ from goutbench.judge.options import Options
 from goutbench.judge.outcome import by_match, match_of, panel_match
 from goutbench.judge.task import keep_at_once, make_task
 from goutbench.judge.verdict import Answer, no_verdict, verdict_of
-from goutbench.models import Server, open_model
+from goutbench.models import Server, open_model, talking_aside
 from goutbench.records import Match, Verdict
 from goutbench.store import write_json, write_rows
 
@@ -163,14 +163,15 @@ def _ask(
 
     model = open_model(juror.model, server, temperature=settings(juror.judge, options)["temperature"])
     keep_at_once(model, done)
-    run_tasks(
-        make_task(todo, juror, options, done, failed),
-        model=model,
-        log_dir=str(out / "logs"),
-        display=server.display,  # type: ignore[arg-type]
-        log_samples=True,
-        fail_on_error=False,
-    )
+    with talking_aside():
+        run_tasks(
+            make_task(todo, juror, options, done, failed),
+            model=model,
+            log_dir=str(out / "logs"),
+            display=server.display,  # type: ignore[arg-type]
+            log_samples=True,
+            fail_on_error=False,
+        )
 
 
 def _tokens(asked: Sequence[Request], options: Options) -> list[int]:
