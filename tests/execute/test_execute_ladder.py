@@ -273,6 +273,17 @@ def test_a_run_that_only_waits_is_told_from_one_that_works(bench: Bench) -> None
     assert (second.stopped, second.exit_code) == ("", 0)
 
 
+def test_many_runs_that_say_much_do_not_fill_the_pipe_of_their_reports(bench: Bench) -> None:
+    script = 'n=0; while [ $n -lt 300 ]; do echo "a line that fills the pipe"; n=$((n + 1)); done'
+    runs = (Run(wall=10.0),) * 60
+    outcome = bench.sandbox.run(
+        Command(("/bin/sh", "-c", script), Path("/tmp"), {"PATH": "/bin:/usr/bin"}, runs=runs)
+    )
+    assert outcome.stopped == ""
+    assert len(outcome.reports) == 60
+    assert sum(len(report.tail) for report in outcome.reports) > 65_536
+
+
 @pytest.mark.skipif(shutil.which("gcc") is None, reason="the race detector needs a C compiler")
 def test_the_race_detector_finds_a_race_where_it_is_asked_for(bench: Bench, subject: Subject) -> None:
     code = body(

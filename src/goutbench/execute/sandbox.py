@@ -23,6 +23,7 @@ import json
 import os
 import shutil
 from collections.abc import Callable, Mapping
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field, replace
 from functools import cache
 from pathlib import Path
@@ -274,11 +275,15 @@ def supervise(keeper: Path, prefix: list[str], command: Command) -> Outcome:
     mode = "many" if command.runs else "once"
     argv = [*_join(group), *prefix, *_limits(command.limits), str(keeper), str(write_end), mode, "--"]
     try:
-        with open(read_end, "rb", closefd=False) as status:
-            outcome = _start([*argv, *command.argv], command, write_end)
-            os.close(write_end)
-            write_end = -1
-            lines = status.read().splitlines()
+        with ThreadPoolExecutor(1) as aside:
+            # read while it runs: a full pipe would stop the keeper, and with it every run that is left
+            status = aside.submit(_read_all, read_end)
+            try:
+                outcome = _start([*argv, *command.argv], command, write_end)
+            finally:
+                os.close(write_end)
+                write_end = -1
+            lines = status.result().splitlines()
         return replace(
             outcome,
             started=bool(lines),
@@ -291,6 +296,11 @@ def supervise(keeper: Path, prefix: list[str], command: Command) -> Outcome:
             os.close(write_end)
         if group is not None:
             group.remove()
+
+
+def _read_all(descriptor: int) -> bytes:
+    with open(descriptor, "rb", closefd=False) as file:
+        return file.read()
 
 
 def _limits(limits: Limits) -> list[str]:
