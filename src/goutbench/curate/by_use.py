@@ -13,10 +13,11 @@ from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 
 from goutbench.curate.naming import is_support
+from goutbench.curate.pairing import folder_of
 from goutbench.curate.scoring import declared, scores_of, spread_of, without
 from goutbench.golang.platforms import builds_on_linux
 from goutbench.golang.syntax import GoFile, parse
-from goutbench.golang.testuses import test_uses
+from goutbench.golang.testuses import uses_by_test
 
 THRESHOLD = 0.5
 """Confidence from which on a source is taken."""
@@ -43,7 +44,7 @@ def ranked_in_folders(
     """The same as `ranked`, for the Go files of any number of folders."""
     folders: dict[bytes, tuple[dict[bytes, bytes], dict[bytes, bytes]]] = defaultdict(lambda: ({}, {}))
     for path, text in files.items():
-        folders[path.rpartition(b"/")[0]][path.endswith(b"_test.go")][path] = text
+        folders[folder_of(path)][path.endswith(b"_test.go")][path] = text
     found: dict[bytes, list[Evidence]] = {}
     for sources, tests in folders.values():
         found |= ranked(sources, tests, file_names=file_names)
@@ -63,7 +64,7 @@ def ranked(
     files = {path: parse(text) for path, text in sorted(tests.items())}
     packages = {file.package for file in parsed.values() if file.package}
     uses = {
-        path: test_uses(file, names, qualifiers)
+        path: uses_by_test(file, names, qualifiers)
         for path, file in files.items()
         if (qualifiers := _qualifiers(file, path, packages)) is not None
     }
@@ -104,7 +105,7 @@ def _qualifiers(file: GoFile, path: bytes, packages: set[str]) -> frozenset[str]
     own = (file.package or "").removesuffix("_test")
     if own not in packages:
         return None
-    folder = "/" + path.rpartition(b"/")[0].decode("utf-8", "replace")
+    folder = "/" + folder_of(path).decode("utf-8", "replace")
     exact = {i.known_as or i.name for i in file.imports if folder != "/" and ("/" + i.path).endswith(folder)}
     named = exact or {i.known_as for i in file.imports if i.known_as == own}
     found = frozenset(name for name in named if name and name != "_")

@@ -5,7 +5,7 @@ from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
 from goutbench.config import RepositoryConfig
 from goutbench.curate.filters import Content, content_rejection
 from goutbench.curate.licence import is_licence_file, is_permissive, licences
-from goutbench.curate.pairing import is_test
+from goutbench.curate.pairing import folder_of, is_test
 from goutbench.golang.header import package_name
 from goutbench.golang.modfile import Module, read_module
 from goutbench.records import PackageFile
@@ -17,9 +17,9 @@ _NO_MODULE = Module()
 
 def wanted_paths(codes: Sequence[bytes], paths: Collection[bytes]) -> set[bytes]:
     """Of all paths those of plain Go sources in a folder of the focal files, and of every go.mod."""
-    folders = {_folder(path) for path in codes}
+    folders = {folder_of(path) for path in codes}
     sources = {
-        path for path in paths if path.endswith(b".go") and not is_test(path) and _folder(path) in folders
+        path for path in paths if path.endswith(b".go") and not is_test(path) and folder_of(path) in folders
     }
     return sources | {path for path in paths if _name(path) == _MODULE_FILE}
 
@@ -36,7 +36,7 @@ def package_files(
     for path in _allowed(config, sorted(_readable(config, codes, contents)), contents):
         package = package_name(contents[path].data)
         if package is not None:
-            module = _module_of(_folder(path), modules)
+            module = _module_of(folder_of(path), modules)
             outline = file_outline(contents[path].data)
             found.append(PackageFile(config.name, path.decode(), package, module.path, module.go, outline))
     return tuple(found)
@@ -64,7 +64,7 @@ def _modules(contents: Mapping[bytes, Content]) -> Iterator[tuple[bytes, Module]
     """Each folder with a go.mod, and what it says."""
     for path, content in contents.items():
         if _name(path) == _MODULE_FILE and content.state == "present":
-            yield _folder(path), read_module(content.data.decode("utf-8", "replace"))
+            yield folder_of(path), read_module(content.data.decode("utf-8", "replace"))
 
 
 def _module_of(folder: bytes, modules: Mapping[bytes, Module]) -> Module:
@@ -72,12 +72,8 @@ def _module_of(folder: bytes, modules: Mapping[bytes, Module]) -> Module:
     while folder not in modules:
         if not folder or _name(folder) == b"vendor":
             return _NO_MODULE
-        folder = _folder(folder)
+        folder = folder_of(folder)
     return modules[folder]
-
-
-def _folder(path: bytes) -> bytes:
-    return path.rpartition(b"/")[0]
 
 
 def _name(path: bytes) -> bytes:

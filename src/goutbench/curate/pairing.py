@@ -67,8 +67,8 @@ class ByUse:
     """By paths, then each test file left over with the sources of its folder that it exercises."""
 
     def reads(self, paths: Collection[bytes]) -> set[bytes]:
-        folders = {_folder(path) for path in _without_source(paths)}
-        return {path for path in paths if _folder(path) in folders}
+        folders = {folder_of(path) for path in _without_source(paths)}
+        return {path for path in paths if folder_of(path) in folders}
 
     def pair(self, paths: Collection[bytes], contents: Mapping[bytes, bytes]) -> Pairing:
         from goutbench.curate.by_use import THRESHOLD, chosen, ranked_in_folders
@@ -95,7 +95,8 @@ def _without_source(paths: Collection[bytes]) -> list[bytes]:
     return sorted(path for path in paths if is_test(path) and path not in paired)
 
 
-def _folder(path: bytes) -> bytes:
+def folder_of(path: bytes) -> bytes:
+    """The folder of a path in a repository; empty for its root."""
     return path.rpartition(b"/")[0]
 
 

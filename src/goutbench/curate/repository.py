@@ -39,10 +39,10 @@ def curate_repository(source: Source, config: RepositoryConfig, progress: Progre
     entries = {entry.path: entry for entry in source.entries()}
     go = {path: entry for path, entry in entries.items() if path.endswith(b".go")}
     regular = [path for path, entry in go.items() if entry.kind == "file"]
-    pairing = _paired(source, config, entries, regular, progress)
+    pairing, contents = _paired(source, config, entries, regular, progress)
     matches = pairing.matches
 
-    contents = _read(source, config, _needed(matches, entries), entries, progress)
+    contents |= _read(source, config, _needed(matches, entries) - contents.keys(), entries, progress)
     refused: dict[bytes, tuple[str, str]] = {}
     for path in sorted({path for match in matches for path in (match.code, match.test)}):
         rejection = content_rejection(contents[path], config.filters)
@@ -71,13 +71,13 @@ def _paired(
     entries: Mapping[bytes, Entry],
     regular: Collection[bytes],
     progress: Progress,
-) -> Pairing:
-    """What the pairing rule says, which may first have to see some files' contents."""
+) -> tuple[Pairing, dict[bytes, Content]]:
+    """What the pairing rule says, and the contents of the files that it had to see first."""
     rule = pairing_rule(config.pairing)
     seen = rule.reads(regular)
     contents = _read(source, config, seen, entries, progress) if seen else {}
     texts = {path: content.data for path, content in contents.items() if content.state == "present"}
-    return rule.pair(regular, texts)
+    return rule.pair(regular, texts), contents
 
 
 def _needed(matches: list[Match], entries: Mapping[bytes, Entry]) -> set[bytes]:

@@ -113,9 +113,9 @@ def scores_of(
     return scores
 
 
-def _amounts(tests: tuple[TestUse, ...]) -> Counter[str]:
+def _amounts(tests: tuple[TestUse, ...]) -> dict[str, float]:
     """How many tests use a name; one half each where only a helper of theirs does."""
-    amounts: Counter[str] = Counter()
+    amounts: dict[str, float] = defaultdict(float)
     for test in tests:
         for found, dot, weight in (
             (test.names, "", 1.0),
@@ -124,7 +124,7 @@ def _amounts(tests: tuple[TestUse, ...]) -> Counter[str]:
             (test.helped_selected, ".", _HELPED),
         ):
             for name in found:
-                amounts[dot + name] += weight  # type: ignore[assignment]
+                amounts[dot + name] += weight
     return amounts
 
 

@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from goutbench.dedup.sketch import SLOTS, STRUCTURE, TEXT, Fingerprints
+from goutbench.dedup.sketch import SLOTS, STRUCTURE, TEXT, Fingerprints, fingerprint
 from goutbench.dedup.views import folded
 
 if TYPE_CHECKING:
@@ -40,6 +40,14 @@ def neighbours(prints: Fingerprints) -> tuple[Neighbours, ...]:
         alike = tuple(_alike(distinct, view.threshold))
         found.append(Neighbours(view.name, tuple(tuple(each) for each in members), alike))
     return tuple(found)
+
+
+def compared(
+    codes: Sequence[str], tests: Sequence[str], *, workers: int = 1
+) -> list[tuple[Fingerprints, tuple[Neighbours, ...]]]:
+    """Fingerprints and neighbours of the pairs' code, and of their tests: the sides that `grouped` takes."""
+    prints = [fingerprint(texts, workers=workers) for texts in (codes, tests)]
+    return [(each, neighbours(each)) for each in prints]
 
 
 def grouped(sides: Sequence[tuple[Fingerprints, Sequence[Neighbours]]]) -> list[int]:

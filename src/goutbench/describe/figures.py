@@ -2,6 +2,7 @@
 
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
+from operator import itemgetter
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -91,7 +92,7 @@ def _lines(data: Data) -> Figure:
                 }
             )
     base = alt.Chart(alt.InlineData(values=rows)).encode(
-        y=alt.Y("repository:N", title=None, sort=data.repositories, axis=alt.Axis(labelLimit=220)),
+        y=_repositories(data.repositories),
         yOffset=alt.YOffset("side:N", sort=["code", "test"]),
         color=_two_sides(),
     )
@@ -125,12 +126,7 @@ def _splits(table: Table) -> Figure:
         for split in splits
     ]
     base = alt.Chart(alt.InlineData(values=rows)).encode(
-        y=alt.Y(
-            "repository:N",
-            title=None,
-            sort=[row["repository"] for row in table.rows],
-            axis=alt.Axis(labelLimit=220),
-        )
+        y=_repositories([row["repository"] for row in table.rows])
     )
     axis = alt.Axis(format=_PERCENT, tickCount=4)
     bars = base.mark_bar(color=_CODE, height=12).encode(x=alt.X("share:Q", title="share of it", axis=axis))
@@ -148,7 +144,11 @@ def _tokens(data: Data) -> Figure:
     import altair as alt
 
     tokenizer, counts = next(iter(data.tokens.items()))
-    sides: dict[str, Callable[[tuple[int, int]], int]] = {"code": _code, "test": _test, "code + test": sum}
+    sides: dict[str, Callable[[tuple[int, int]], int]] = {
+        "code": itemgetter(0),
+        "test": itemgetter(1),
+        "code + test": sum,
+    }
     rows = [
         {"side": side, "tokens": point, "share": share}
         for side, size in sides.items()
@@ -181,14 +181,6 @@ def _tokens(data: Data) -> Figure:
     return Figure("tokens", "What fits a window", caption, chart)
 
 
-def _code(tokens: tuple[int, int]) -> int:
-    return tokens[0]
-
-
-def _test(tokens: tuple[int, int]) -> int:
-    return tokens[1]
-
-
 def _style(table: Table) -> Figure:
     import altair as alt
 
@@ -210,12 +202,7 @@ def _style(table: Table) -> Figure:
             sort=[mark.removesuffix(" share") for mark in marks],
             axis=alt.Axis(orient="top", labelAngle=-35, domain=False, ticks=False),
         ),
-        y=alt.Y(
-            "repository:N",
-            title=None,
-            sort=[row["repository"] for row in table.rows],
-            axis=alt.Axis(labelLimit=220, domain=False, ticks=False),
-        ),
+        y=_repositories([row["repository"] for row in table.rows], domain=False, ticks=False),
     )
     cells = base.mark_rect(cornerRadius=2, color=_CODE).encode(
         opacity=alt.Opacity("share:Q", legend=None, scale=alt.Scale(domain=[0, 1], range=[0.04, 0.75]))
@@ -250,7 +237,7 @@ def _funnel(table: Table) -> Figure:
         .mark_bar(height=12)
         .encode(
             x=alt.X("n:Q", title="files", axis=alt.Axis(tickCount=4)),
-            y=alt.Y("repository:N", title=None, sort=names, axis=alt.Axis(labelLimit=220)),
+            y=_repositories(names),
             color=alt.Color("state:N", title=None, scale=colour, legend=alt.Legend(orient="top")),
             order=alt.Order("state:N"),
         )
@@ -262,6 +249,13 @@ def _funnel(table: Table) -> Figure:
         "Go files that the pairing rule put into pairs, and those that it left out: each has its reason."
     )
     return Figure("funnel", "From files to pairs", caption, chart)
+
+
+def _repositories(names: Sequence[str], **axis: Any) -> "alt.Y":
+    """The vertical axis of repositories, in this order."""
+    import altair as alt
+
+    return alt.Y("repository:N", title=None, sort=list(names), axis=alt.Axis(labelLimit=220, **axis))
 
 
 def _two_sides() -> "alt.Color":

@@ -1,12 +1,11 @@
 """A description as a page and as Markdown: the same tables, the same words for their values."""
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from importlib.resources import files
 from typing import Any, NamedTuple
 
 from goutbench.describe.figures import Figure
 from goutbench.describe.tables import Table
-from goutbench.figures import svg
 
 
 class Cell(NamedTuple):
@@ -18,9 +17,9 @@ class Cell(NamedTuple):
 
 def page(
     *, title: str, lead: str, footer: str, facts: Sequence[tuple[str, str]], tables: Sequence[Table],
-    figures: Sequence[Figure],
+    figures: Sequence[Figure], drawings: Mapping[str, str],
 ) -> str:  # fmt: skip
-    """The page's text: no network, no script; the figures stand in it as SVG."""
+    """The page's text: no network, no script; `drawings` has each figure as SVG, by its name."""
     import jinja2
 
     environment = jinja2.Environment(autoescape=True, undefined=jinja2.StrictUndefined)
@@ -30,7 +29,7 @@ def page(
         lead=lead,
         footer=footer,
         facts=facts,
-        parts=_parts(tables, figures),
+        parts=_parts(tables, figures, drawings),
         style=(files("goutbench") / "templates" / "page.css").read_text("utf-8"),
     )
 
@@ -46,26 +45,20 @@ def markdown(title: str, tables: Sequence[Table]) -> str:
     return "\n".join(parts)
 
 
-def _parts(tables: Sequence[Table], figures: Sequence[Figure]) -> list[dict[str, Any]]:
+def _parts(
+    tables: Sequence[Table], figures: Sequence[Figure], drawings: Mapping[str, str]
+) -> list[dict[str, Any]]:
     """Tables with their figures; the figure of a table has its name."""
     drawn = {figure.name: figure for figure in figures}
     return [
         {
             "name": table.name,
             "title": drawn[table.name].title if table.name in drawn else table.title,
-            "figures": [
-                {"name": each.name, "caption": each.caption, "svg": svg(each.chart)}
-                for each in [drawn.get(table.name)]
-                if each is not None
-            ],
-            "tables": [
-                {
-                    "name": table.name,
-                    "note": table.note,
-                    "columns": [_heading(key) for key in (table.rows[0] if table.rows else ())],
-                    "rows": [[_cell(key, value) for key, value in row.items()] for row in table.rows],
-                }
-            ],
+            "figure": drawn.get(table.name),
+            "svg": drawings.get(table.name, ""),
+            "note": table.note,
+            "columns": [_heading(key) for key in (table.rows[0] if table.rows else ())],
+            "rows": [[_cell(key, value) for key, value in row.items()] for row in table.rows],
         }
         for table in tables
     ]

@@ -2,13 +2,13 @@
 
 from collections import Counter
 from collections.abc import Iterable, Iterator, Sequence
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass
 from statistics import fmean
 from typing import Any
 
 from goutbench import scale
 from goutbench.chunk import token_counter
-from goutbench.dedup import fingerprint, grouped, neighbours
+from goutbench.dedup import compared, grouped
 from goutbench.golang.features import code_features, style_of
 from goutbench.golang.syntax import parse
 from goutbench.records import Pair, Signals
@@ -43,11 +43,7 @@ def signals_of(pairs: Sequence[Pair], *, tokenizer: str, workers: int = 1) -> li
 
 def _clusters(pairs: Sequence[Pair], workers: int) -> list[int]:
     """For each pair the first one that it is linked with by likeness of code or of test, in any steps."""
-    sides = []
-    for texts in ([pair.code for pair in pairs], [pair.test for pair in pairs]):
-        prints = fingerprint(texts, workers=workers)
-        sides.append((prints, neighbours(prints)))
-    return grouped(sides)
+    return grouped(compared([p.code for p in pairs], [p.test for p in pairs], workers=workers))
 
 
 def _read(batch: _Batch) -> tuple[int, list[dict[str, Any]]]:
@@ -76,17 +72,8 @@ def _row(pair: Pair) -> dict[str, Any]:
         "locks": features.locks,
         "concurrent": features.concurrent,
         "interfaces": features.interfaces,
-        "tests": style.tests,
-        "benchmarks": style.benchmarks,
-        "fuzz": style.fuzz,
-        "examples": style.examples,
-        "subtests": style.subtests,
-        "parallel": style.parallel,
-        "assertions": style.assertions,
+        **asdict(style),
         "assertion_free": style.assertion_free,
-        "table_driven": style.table_driven,
-        "mocks": style.mocks,
-        "libraries": style.libraries,
         "secrets": len(secrets),
         "secret_kinds": tuple(sorted(set(secrets))),
     }

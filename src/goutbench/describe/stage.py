@@ -70,15 +70,16 @@ def describe(
     drawn = figures(data, made, principal)
     for table in made:
         write_rows(out / "tables" / f"{table.name}.parquet", table.rows)
+    drawings = {figure.name: svg(figure.chart) for figure in drawn}
     for figure in drawn:
-        write_text(out / "figures" / f"{figure.name}.svg", svg(figure.chart))
+        write_text(out / "figures" / f"{figure.name}.svg", drawings[figure.name])
         with whole_file(out / "figures" / f"{figure.name}.png") as draft:
             draft.write_bytes(png(figure.chart))
     title = f"{len(pairs):,} Go files and the tests that people wrote for them"
     write_text(out / "tables.md", markdown(title, made))
     text = page(
         title=title, lead=_lead(data), footer=_footer(dataset, embedder, tokenizers), facts=_facts(data),
-        tables=made, figures=drawn,
+        tables=made, figures=drawn, drawings=drawings,
     )  # fmt: skip
     write_text(out / "index.html", text)
     return Described(tuple(made), tuple(found), out / "index.html")

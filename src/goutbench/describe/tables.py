@@ -229,7 +229,8 @@ def _funnel(data: Data) -> Table:
         pairs = [pair for pair in data.pairs if name in (ALL, pair.repository)]
         out = [each for each in data.rejections if name in (ALL, each.repository)]
         lost = Counter(each.path.endswith("_test.go") for each in out)
-        tests, sources = ({(p.repository, path(p)) for p in pairs} for path in (_test_path, _code_path))
+        tests = {(pair.repository, pair.test_path) for pair in pairs}
+        sources = {(pair.repository, pair.code_path) for pair in pairs}
         rows.append(
             {
                 "repository": name,
@@ -246,14 +247,6 @@ def _funnel(data: Data) -> Table:
         )
     note = "Every Go file is in a pair, or has a row in rejections.parquet with its reason."
     return Table("funnel", "The pairing funnel", note, tuple(rows))
-
-
-def _test_path(pair: Pair) -> str:
-    return pair.test_path
-
-
-def _code_path(pair: Pair) -> str:
-    return pair.code_path
 
 
 def _by_repository(data: Data, values: Sequence[Any]) -> list[tuple[str, list[Any]]]:

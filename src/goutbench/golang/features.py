@@ -3,13 +3,13 @@
 All of it is read off the syntax, so it says what a file mentions and not what a type checker would resolve.
 """
 
+from bisect import bisect_left
 from collections import Counter
 from dataclasses import dataclass
-from functools import cache
 
-from tree_sitter import Language, Node, Query, QueryCursor
+from tree_sitter import Node, QueryCursor
 
-from goutbench.golang.syntax import GoFile
+from goutbench.golang.syntax import GoFile, go_query
 
 _QUERY = """
 [(if_statement) (for_statement) (expression_case) (type_case) (communication_case)] @branch
@@ -118,7 +118,7 @@ def style_of(file: GoFile) -> Style:
     """The features of a file as a test file."""
     found = _captures(file)
     kinds = Counter(test.kind for test in file.tests)
-    names = {_local_name(each.path, each.name): each.path for each in file.imports}
+    names = {each.known_as or each.name or each.path: each.path for each in file.imports}
     asserting = {name for name, path in names.items() if path in _ASSERTING}
     calls = [_callee(file, node) for node in found.get("call", ())]
     return Style(
@@ -163,23 +163,16 @@ def _asserts(owner: str, name: str, libraries: set[str], packages: set[str]) -> 
 
 
 def _captures(file: GoFile) -> dict[str, list[Node]]:
-    return QueryCursor(_query()).captures(file.tree.root_node)
-
-
-@cache
-def _query() -> Query:
-    import tree_sitter_go
-
-    return Query(Language(tree_sitter_go.language()), _QUERY)
+    return QueryCursor(go_query(_QUERY)).captures(file.tree.root_node)
 
 
 def _complexities(file: GoFile, branches: list[Node]) -> tuple[Complexity, ...]:
-    places = [node.start_byte for node in branches]
+    places = sorted(node.start_byte for node in branches)
     found = []
     for declaration in file.declarations:
         if declaration.is_function and declaration.body is not None:
             start, end = declaration.body
-            count = sum(start <= place < end for place in places)
+            count = bisect_left(places, end) - bisect_left(places, start)
             owner = f"{declaration.receiver}." if declaration.receiver else ""
             found.append(Complexity(owner + declaration.names[0], 1 + count))
     return tuple(found)
@@ -204,14 +197,6 @@ def _callee(file: GoFile, call: Node) -> tuple[str, str]:
     return _text(file, owner) if known and owner is not None else "", _text(file, field)
 
 
-def _local_name(path: str, name: str | None) -> str:
-    if name:
-        return name
-    *_, parent, last = ("", *path.split("/"))
-    is_version = last[:1] == "v" and last[1:].isdigit()
-    return parent if is_version else last.split(".")[0]
-
-
 def _mocks(file: GoFile) -> bool:
     if any(word in each.path for each in file.imports for word in _MOCKING):
         return True
@@ -220,13 +205,14 @@ def _mocks(file: GoFile) -> bool:
 
 
 def _table_driven(file: GoFile) -> bool:
-    return any(_loops_over_cases(file, file.node(each)) for each in file.declarations if each.is_function)
+    shared = _package_tables(file)
+    functions = (file.node(each) for each in file.declarations if each.is_function)
+    return any(_loops_over_cases(file, function, shared) for function in functions)
 
 
-def _loops_over_cases(file: GoFile, function: Node) -> bool:
+def _loops_over_cases(file: GoFile, function: Node, shared: set[str]) -> bool:
     """Whether a function ranges over a literal of several elements, or over a variable that holds one."""
-    tables = {_text(file, name) for name, value in _assigned(function) if _is_table(value)}
-    tables |= _package_tables(file)
+    tables = shared | {_text(file, name) for name, value in _assigned(function) if _is_table(value)}
     for loop in _below(function, "range_clause"):
         over = loop.child_by_field_name("right")
         if over is not None and (_is_table(over) or _text(file, over) in tables):
@@ -266,11 +252,4 @@ def _is_table(node: Node) -> bool:
 
 
 def _below(node: Node, kind: str) -> list[Node]:
-    return QueryCursor(_kind_query(kind)).captures(node).get("it", [])
-
-
-@cache
-def _kind_query(kind: str) -> Query:
-    import tree_sitter_go
-
-    return Query(Language(tree_sitter_go.language()), f"({kind}) @it")
+    return QueryCursor(go_query(f"({kind}) @it")).captures(node).get("it", [])

@@ -10,7 +10,7 @@ from dataclasses import dataclass, field
 from functools import cache
 from itertools import pairwise
 
-from tree_sitter import Language, Node, Parser, Tree
+from tree_sitter import Language, Node, Parser, Query, Tree
 
 from goutbench.golang.header import KEYWORDS, build_constraint, is_generated, package_name
 from goutbench.golang.imports import Import, read_imports
@@ -26,6 +26,7 @@ __all__ = [
     "TestFunction",
     "build_constraint",
     "free_names",
+    "go_query",
     "is_generated",
     "package_name",
     "parse",
@@ -200,10 +201,21 @@ class _Element:
 
 
 @cache
-def _parser() -> Parser:
+def _language() -> Language:
     import tree_sitter_go
 
-    return Parser(Language(tree_sitter_go.language()))
+    return Language(tree_sitter_go.language())
+
+
+@cache
+def _parser() -> Parser:
+    return Parser(_language())
+
+
+@cache
+def go_query(pattern: str) -> Query:
+    """A tree-sitter query over Go, compiled once."""
+    return Query(_language(), pattern)
 
 
 def _elements(source: bytes, root: Node) -> list[_Element]:

@@ -6,12 +6,11 @@ told apart from the functions of imported packages and from those of `testing.T`
 
 from collections.abc import Collection, Iterator
 from dataclasses import dataclass
-from functools import cache
 
-from tree_sitter import Language, Node, Query, QueryCursor
+from tree_sitter import Node, QueryCursor
 
 from goutbench.golang.references import uses, words
-from goutbench.golang.syntax import Declaration, GoFile
+from goutbench.golang.syntax import Declaration, GoFile, go_query
 from goutbench.golang.testnames import split_test_name
 
 _QUERY = """
@@ -39,7 +38,7 @@ class TestUse:
     helped_selected: frozenset[str]
 
 
-def test_uses(file: GoFile, names: Collection[str], qualifiers: Collection[str]) -> tuple[TestUse, ...]:
+def uses_by_test(file: GoFile, names: Collection[str], qualifiers: Collection[str]) -> tuple[TestUse, ...]:
     """What each test of a file uses of the top-level `names` of a package.
 
     They count where they stand by themselves if `qualifiers` is empty or holds ".", and after one of the
@@ -49,18 +48,15 @@ def test_uses(file: GoFile, names: Collection[str], qualifiers: Collection[str])
     if not tests:
         return ()
     direct = _direct(file, names, qualifiers)
-    found = []
+    found, others = [], set(tests)
     for index in tests:
         plain, selected = direct[index]
-        below = _reached(file, index) - {index}
+        below = _reached(file, index, others) - {index}
         helped = frozenset[str]().union(*(direct[each][0] for each in below))
         helped_selected = frozenset[str]().union(*(direct[each][1] for each in below))
         label = file.declarations[index].names[0] if file.declarations[index].names else "_"
         found.append(TestUse(label, plain, selected, helped - plain, helped_selected - selected))
     return tuple(found)
-
-
-test_uses.__test__ = False  # type: ignore[attr-defined]
 
 
 def _tests(file: GoFile) -> Iterator[int]:
@@ -85,9 +81,8 @@ def _is_spec(file: GoFile, declaration: Declaration) -> bool:
     return callee.decode("utf-8", "replace") in _CONTAINERS
 
 
-def _reached(file: GoFile, start: int) -> set[int]:
+def _reached(file: GoFile, start: int, tests: set[int]) -> set[int]:
     """The declaration and those that it refers to, except other tests."""
-    tests = set(_tests(file))
     reached, left = {start}, [start]
     while left:
         new = set(file.declarations[left.pop()].references) - reached - tests
@@ -135,16 +130,9 @@ def _own(file: GoFile, declaration: Declaration, known: set[bytes]) -> Iterator[
 
 def _selections(file: GoFile) -> list[tuple[Node, Node]]:
     """Every `owner.name` of the file, in order of the names."""
-    matches = QueryCursor(_query()).matches(file.tree.root_node)
+    matches = QueryCursor(go_query(_QUERY)).matches(file.tree.root_node)
     pairs = [(found["owner"][0], found["name"][0]) for _, found in matches]
     return sorted(pairs, key=lambda pair: pair[1].start_byte)
-
-
-@cache
-def _query() -> Query:
-    import tree_sitter_go
-
-    return Query(Language(tree_sitter_go.language()), _QUERY)
 
 
 def _text(node: Node) -> str:

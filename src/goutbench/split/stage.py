@@ -7,7 +7,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from goutbench.card import Config, write_configs
-from goutbench.dedup import Fingerprints, Neighbours, fingerprint, grouped, neighbours
+from goutbench.dedup import Fingerprints, Neighbours, compared, grouped
 from goutbench.errors import DatasetError
 from goutbench.records import Overlap, Pair, SplitAssignment
 from goutbench.split.balance import Balance, weights
@@ -59,10 +59,7 @@ class Looked:
 
 def look(pairs: Sequence[Pair], *, workers: int = 1) -> Looked:
     """Fingerprint the pairs and group them by what is alike in their code or their tests."""
-    sides = []
-    for texts in ([pair.code for pair in pairs], [pair.test for pair in pairs]):
-        prints = fingerprint(texts, workers=workers)
-        sides.append((prints, neighbours(prints)))
+    sides = compared([pair.code for pair in pairs], [pair.test for pair in pairs], workers=workers)
     rows = tuple(
         Row(p.id, p.repository, p.domain, p.code_path, p.test_path, p.code_first_date, group)
         for p, group in zip(pairs, grouped(sides), strict=True)
