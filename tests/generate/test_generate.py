@@ -175,13 +175,15 @@ def test_a_reply_as_long_as_allowed_is_cut_though_nobody_says_so(dataset: Path, 
         assert {row["error"] for row in rows(tmp_path / str(most), "completions")} == {error}
 
 
-def test_standard_output_is_left_to_results(
-    dataset: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
-) -> None:
-    generate(dataset, tmp_path / "run", "scripted/echo", Options(limit=2), server=Server(display="plain"))
-    said = capsys.readouterr()
-    assert "unit_tests" in said.err
-    assert said.out == ""
+def test_standard_output_is_left_to_results(dataset: Path, tmp_path: Path) -> None:
+    words = [str(dataset), "--model", "scripted/echo", "--limit", "2", "--out", str(tmp_path / "run")]
+    # a process of its own: Inspect keeps the first display that a process asks for
+    said = subprocess.run(
+        [sys.executable, "-m", "goutbench", "generate", *words], check=True, capture_output=True, text=True
+    )
+    assert "unit_tests" in said.stderr
+    assert "unit_tests" not in said.stdout
+    assert said.stdout.startswith("candidates: 2\n")
 
 
 def test_samples_and_costs(dataset: Path, tmp_path: Path) -> None:
