@@ -18,13 +18,13 @@ from pathlib import Path
 from typing import Any
 
 from goutbench.train.embedded import prepare_embedded
-from goutbench.train.model import load_model, load_tokenizer, weigh, with_method
+from goutbench.train.model import load_model, load_tokenizer, settled, weigh, with_method
 from goutbench.train.prepare import prepare
 from goutbench.train.recipe import ModelChoice, Recipe, load_recipe
 from goutbench.train.stage import Job, look, make_trainer, sft_config
 
 CONFIGS = Path(__file__).resolve().parents[1] / "configs" / "train"
-EMBEDDED = ModelChoice(name="embedded", dtype="bfloat16")
+EMBEDDED = ModelChoice(name="embedded")
 
 
 def empty(options: argparse.Namespace) -> None:
@@ -32,10 +32,12 @@ def empty(options: argparse.Namespace) -> None:
     tokenizer = load_tokenizer(EMBEDDED)
     for name in ("llama-3.2-3b-full", "focal-function"):
         recipe = load_recipe(CONFIGS / f"{name}.yaml")
-        data = recipe.data.model_copy(update={"max_empty_share": 1.0, "max_rows": None, "max_eval_rows": 1})
+        data = recipe.data.model_copy(
+            update={"where": None, "max_empty_share": 1.0, "max_rows": None, "max_eval_rows": 1}
+        )
         sft = recipe.sft.model_copy(update={"packing": False})
         recipe = recipe.model_copy(update={"model": EMBEDDED, "data": data, "sft": sft, "forgetting": False})
-        found = prepare(options.dataset, "leakfree", recipe, tokenizer, weigh(recipe)[0])
+        found = prepare(options.dataset, "leakfree", recipe, tokenizer, weigh(settled(recipe))[0])
         lengths = found.train_lengths
         print(
             f"{name}: max_length {sft.max_length}, {found.chosen_pairs} pairs, {lengths.rows} rows, "
@@ -58,6 +60,7 @@ def speed(options: argparse.Namespace) -> None:
     ratios = []
     with tempfile.TemporaryDirectory() as folder:
         job = Job(recipe, options.dataset, "leakfree", Path(folder))
+        recipe = job.recipe
         found, made, tokenizer = look(job)
         for number in range(options.rounds):
             spent = {}
@@ -111,7 +114,7 @@ def grpo(options: argparse.Namespace) -> None:
     from goutbench.execute.reward import execution_reward
     from goutbench.store import read_pairs
 
-    recipe = load_recipe(CONFIGS / "smollm2-135m-lora.yaml")
+    recipe = settled(load_recipe(CONFIGS / "smollm2-135m-lora.yaml"))
     tokenizer = load_tokenizer(EMBEDDED)
     made = prepare(options.dataset, "leakfree", recipe, tokenizer, weigh(recipe)[0])
     chosen = sorted(made.rows, key=lambda row: sum(len(text) for _, text in row.prompt))[: 2 * options.steps]

@@ -5,21 +5,26 @@
 #
 # DATASET is what `curate` and `split` wrote (for the paper's claim: `split --scheme repository --hold-out ORG/REPO`, so that
 # whole repositories are held out, and SCHEME=repository here). MODEL is a folder or name that transformers loads, or `embedded`.
-# The same command resumes. On a GPU with the defaults: a 0.5B model in under an hour. On two CPU cores, the smaller version:
+# EXAMPLES=1 gives both an in-context example. The same command resumes.
+# On a GPU with the defaults: a 0.5B model in under an hour, once the training pairs' own tests have been run (WHERE=true skips
+# that, and trains on tests that nobody ran). On two CPU cores, the smaller version of the same:
 #
-#   MODEL=embedded CONFIG=configs/train/smollm2-135m-lora.yaml FUNCTIONS=100 TOKENS=200 BUDGET=256 AROUND=0 \
-#     PATHS='^(container|encoding|hash|html|mime|text|regexp|index|image|archive|compress)/' runs/evidence.sh DATASET OUT
+#   MODEL=embedded CONFIG=configs/train/closed-function.yaml FUNCTIONS=110 TOKENS=384 BUDGET=256 AROUND=0 \
+#     PATHS='^(archive|compress|container|encoding|hash|html|image|index|mime|text|regexp)/' runs/evidence.sh DATASET OUT
 set -euo pipefail
 cd "$(dirname "$0")/.."
 export PATH="$PWD/.venv/bin:$PATH" TOKENIZERS_PARALLELISM=false PYTHONWARNINGS=ignore
 data=$1 out=$2 model=${MODEL:?a folder with a model, or: embedded}
 config=${CONFIG:-configs/train/focal-function.yaml} scheme=${SCHEME:-leakfree} where=${WHERE:-}
 functions=${FUNCTIONS:-300} tokens=${TOKENS:-1024} budget=${BUDGET:-4096} around=${AROUND:-512} batch=${BATCH:-12}
-mutants=${MUTANTS:-20} repos=${REPOS:-$HOME/.cache/goutbench/repos}
+mutants=${MUTANTS:-20} repos=${REPOS:-$HOME/.cache/goutbench/repos} examples=${EXAMPLES:-0}
 
 if [ "$model" = embedded ]; then
-  model=$out/base
+  model=$out/base-model
   [ -f "$model/config.json" ] || goutbench train --prepare-embedded "$model"
+fi
+if grep -q '^  where:.*verified' "$config" && [ -z "$where" ] && [ ! -f "$data/reference.parquet" ]; then
+  goutbench execute --reference --prepare --dataset "$data" --repos "$repos" --out "$out/verified"
 fi
 goutbench train "$config" --dataset "$data" --split "$scheme" --model "$model" ${where:+--where "$where"} --out "$out/model"
 
@@ -27,7 +32,8 @@ for name in base tuned; do
   [ "$name" = base ] && weights=$model || weights=$out/model/merged
   goutbench generate "$data" --model "hf/$weights" -M "batch_size=$batch" --connections "$batch" --unit function \
     --split "$scheme:test" ${PATHS:+--paths "$PATHS"} --budget "$budget" --around "$around" --limit "$functions" \
-    --max-tokens "$tokens" --temperature 0 --out "$out/$name"
+    --tokenizer "$out/model/merged/tokenizer.json" --examples "$examples" --max-tokens "$tokens" --temperature 0 \
+    --out "$out/$name"
   goutbench execute "$out/$name/candidates.parquet" --dataset "$data" --repos "$repos" --mutants "$mutants" --out "$out/$name"
 done
 goutbench execute "$out/base/candidates.parquet" --reference --dataset "$data" --repos "$repos" --mutants "$mutants" --out "$out/reference"

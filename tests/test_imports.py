@@ -11,7 +11,8 @@ PACKAGE = Path(goutbench.__file__).parent
 BASE = {"records", "errors"}
 MIDDLE = {"store", "config", "golang", "journal", "metrics", "scale", "card", "croissant", "console"}
 SHARED = {
-    "chunk", "dedup", "embed", "figures", "models", "prompt", "secrets", "surroundings", "templates",
+    "chunk", "dedup", "embed", "examples", "figures", "models", "prompt", "secrets", "surroundings",
+    "templates",
 }  # fmt: skip
 TOP = {"cli", "__main__", "__init__", "_registry"}
 

@@ -5,22 +5,23 @@ from pathlib import Path
 
 import pyarrow as pa
 import pytest
-from judging import make_pair
+from judging import make_pair, write_dataset
 from neighbours import write_calc
 
 from goutbench.chunk import function_chunks, token_counter
+from goutbench.chunk.slices import slice_tests
 from goutbench.errors import ConfigError
+from goutbench.examples import Examples
 from goutbench.generate.items import read_items
 from goutbench.generate.options import Options
 from goutbench.golang.syntax import parse
-from goutbench.records import Pair
-from goutbench.store import read_pairs, to_table
+from goutbench.records import Pair, SplitAssignment
+from goutbench.store import read_pairs, to_table, write_table
 from goutbench.surroundings import Packages
 from goutbench.train.preflight import fit, refuse_empty, within
 from goutbench.train.recipe import DataChoice, load_recipe
 from goutbench.train.rows import balanced, make_rows
-from goutbench.train.select import choose
-from goutbench.train.slices import slice_tests
+from goutbench.train.select import choose, split_groups
 from goutbench.train.tokens import Encoded, encode, stop_ids
 
 COUNTER = token_counter("estimate")
@@ -59,6 +60,19 @@ def calc() -> Pair:
     return replace(make_pair(1), code=CALC, test=CALC_TEST, package="calc")
 
 
+@pytest.fixture
+def grouped(tmp_path: Path) -> Path:
+    """14 pairs of three repositories, the last two for test; neighbours in the list are near-duplicates."""
+    pairs = [make_pair(number) for number in range(14)]
+    folder = write_dataset(tmp_path / "grouped", pairs)
+    rows = [
+        SplitAssignment(pair.id, "leakfree", "test" if at > 11 else "train", pairs[at // 2 * 2].id, 2, 1.0)
+        for at, pair in enumerate(pairs)
+    ]
+    write_table(to_table(rows, SplitAssignment), folder / "splits" / "leakfree.parquet")
+    return folder
+
+
 def encoded(
     recipe: Path, tiny_model: Path, dataset: Path, **choice: object
 ) -> tuple[list[Encoded], frozenset[int]]:
@@ -91,6 +105,40 @@ def test_they_tell_of_the_same_surroundings(unit: str, around: int, tmp_path: Pa
     assert ("example.test/calc" in row.prompt[1][1]) == bool(around)
 
 
+@pytest.mark.parametrize("unit", ["function", "file"])
+def test_they_show_the_same_examples_and_never_one_of_the_same_group(unit: str, grouped: Path) -> None:
+    options = Options(unit=unit, budget=512, around=0, examples=2, split="leakfree:test", seed=7)
+    asked = {item.pair.id: item.prompts[0].messages for item in read_items(grouped, options)}
+    pairs = {pair.id: pair for pair in read_pairs(grouped)}
+    groups = split_groups(grouped, "leakfree")
+    train = [pair for pair in pairs.values() if pair.id not in asked]
+    examples = Examples(train, groups, unit=unit, budget=512, counter=COUNTER, seed=7)
+    choice = DataChoice.model_validate(
+        {"rows": unit, "context_tokens": 512, "around_tokens": 0, "examples": 2}
+    )
+    rows = make_rows(to_table(list(pairs.values()), Pair), choice, COUNTER, examples=examples)
+    trained = {row.pair_id: row.prompt for row in rows}
+    assert len(asked) == 2
+    assert {key: trained[key] for key in asked} == asked
+    for key, messages in trained.items():
+        assert [role for role, _ in messages] == ["system", *["user", "assistant"] * 2, "user"]
+        alike = [pair for pair in pairs.values() if groups[pair.id] == groups[key]]
+        shown = "".join(content for _, content in messages[:-1])
+        assert not any(pair.code.split("func ")[1] in shown for pair in alike)
+
+
+def test_an_example_shows_one_function_and_a_test_that_stands_alone(grouped: Path) -> None:
+    needy = replace(calc(), id="a" * 16, test=CALC_TEST.replace("const two = 2", ""))
+    broad = replace(calc(), id="b" * 16, test=CALC_TEST.replace("1), two)", f"1), two{'+0' * 99})"))
+    examples = Examples([needy, broad], {}, unit="function", budget=512, counter=COUNTER, seed=1)
+    first, second = examples.of(make_pair(2), 2)
+    assert {first.pair.id, second.pair.id} == {needy.id, broad.id}
+    assert all(each.chunk.focal == ("Twice",) for each in (first, second))
+    assert all("TestAdd" not in each.test and "TestTwice" in each.test for each in (first, second))
+    only = replace(needy, test=needy.test[: needy.test.index("func TestTwice")])
+    assert Examples([only], {}, unit="function", budget=512, counter=COUNTER, seed=1).of(broad, 1) == []
+
+
 def test_a_function_row_has_the_tests_that_exercise_it_and_what_they_need() -> None:
     rows = list(make_rows(to_table([calc()], Pair), DataChoice(), COUNTER))
     assert [(row.functions, row.tests) for row in rows] == [
@@ -105,6 +153,32 @@ def test_a_function_row_has_the_tests_that_exercise_it_and_what_they_need() -> N
     assert "check(" not in twice
     for text in (add, twice):
         assert parse(text.removeprefix("```go\n").removesuffix("```\n").encode()).errors == ()
+
+
+def functions_of(pair: Pair, **choice: object) -> list[tuple[str, ...]]:
+    made = make_rows(to_table([pair], Pair), DataChoice.model_validate(choice), COUNTER)
+    return [row.functions for row in made]
+
+
+def test_rows_can_be_of_tests_that_use_only_what_the_prompt_shows() -> None:
+    pair = replace(calc(), test=CALC_TEST.replace("const two = 2\n", ""))
+    assert functions_of(pair) == [("Add",), ("Twice",)]
+    assert functions_of(pair, closed=True) == [("Twice",)]
+    assert functions_of(calc(), closed=True) == [("Add",), ("Twice",)]
+
+
+def test_rows_can_be_of_functions_that_only_compute() -> None:
+    pair = replace(calc(), code=CALC.replace("return a + b", "println(a)\n\treturn a + b"))
+    assert functions_of(pair, pure=True) == []
+    pair = replace(calc(), code=CALC.replace("return Add(a, a)", "println(a)\n\treturn a + a"))
+    assert functions_of(pair, pure=True) == [("Add",)]
+
+
+def test_pairs_without_a_function_row_can_make_a_row_of_their_file() -> None:
+    unseen = replace(calc(), test=CALC_TEST.partition("func TestAdd")[0] + "func TestX(t *testing.T) {}\n")
+    assert functions_of(unseen, rest="file") == [("Add", "Twice")]
+    assert functions_of(calc(), rest="file") == [("Add",), ("Twice",)]
+    assert functions_of(unseen) == []
 
 
 @pytest.mark.parametrize("rows", ["file", "function"])

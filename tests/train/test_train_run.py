@@ -6,6 +6,7 @@ import signal
 import subprocess
 import sys
 import time
+from itertools import pairwise
 from pathlib import Path
 from typing import Any
 
@@ -13,7 +14,10 @@ import pytest
 import yaml
 
 from goutbench.errors import ConfigError, GoutbenchError
-from goutbench.train import Job, load_recipe, plan, train
+from goutbench.store import read_table
+from goutbench.train import Job, load_recipe, look, plan, train
+from goutbench.train.model import load_model, with_method
+from goutbench.train.stage import make_trainer
 
 CONFIGS = Path(__file__).parents[2] / "configs" / "train"
 
@@ -48,6 +52,70 @@ def test_a_run_leaves_weights_that_load_and_a_record_of_how_they_were_made(
     assert torch.allclose(one, other, atol=1e-4)
     assert (out / "loss.svg").read_text().startswith("<svg")
     assert "held-out completions" in (out / "README.md").read_text()
+
+
+def test_adapter_and_merged_model_write_tests_in_generate(
+    recipe: Path, dataset: Path, tmp_path: Path
+) -> None:
+    """In the form that vLLM serves, too: an architecture, the base's names of weights, PEFT's two files."""
+    from safetensors import safe_open
+
+    settings = {"sft.max_steps": 1, "forgetting": False}
+    train(job(recipe, dataset, tmp_path / "model", **settings))
+    replies = {}
+    for name in ("adapter", "merged"):
+        words = ["--unit", "function", "--limit", "2", "--max-tokens", "8", "--temperature", "0"]
+        command = ["generate", str(dataset), "--model", f"hf/{tmp_path / 'model' / name}", *words]
+        run = [sys.executable, "-m", "goutbench", *command, "--out", str(tmp_path / name)]
+        subprocess.run(run, check=True, capture_output=True)
+        table = read_table(tmp_path / name / "completions.parquet").to_pylist()
+        assert all(row["output_tokens"] == 8 and row["error"] == "truncated" for row in table)
+        replies[name] = [row["text"] for row in table]
+    assert replies["adapter"] == replies["merged"]
+    merged, base = tmp_path / "model" / "merged", Path(load_recipe(recipe).model.name)
+    assert json.loads((merged / "config.json").read_text())["architectures"] == ["LlamaForCausalLM"]
+    with (
+        safe_open(merged / "model.safetensors", "pt") as ours,
+        safe_open(  # type: ignore[no-untyped-call]
+            base / "model.safetensors", "pt"
+        ) as theirs,
+    ):
+        assert set(ours.keys()) == set(theirs.keys())
+    adapter = tmp_path / "model" / "adapter"
+    assert json.loads((adapter / "adapter_config.json").read_text())["peft_type"] == "LORA"
+    assert (adapter / "adapter_model.safetensors").is_file()
+
+
+def test_packed_rows_do_not_see_each_other(recipe: Path, dataset: Path, tmp_path: Path) -> None:
+    import torch
+
+    settings = {"sft.packing": True, "sft.per_device_train_batch_size": 1, "lora.target_modules": ["q_proj"]}
+    packing = job(recipe, dataset, tmp_path / "model", **settings)
+    found, made, tokenizer = look(packing)
+    assert found.sequences < found.train.rows
+    model, _, _ = with_method(load_model(packing.recipe.model), packing.recipe)
+    trainer = make_trainer(packing, found, made, model, tokenizer)
+    batch = next(iter(trainer.get_train_dataloader()))
+    places = batch["position_ids"][0]
+    starts = [*(places == 0).nonzero().flatten().tolist(), len(places)]
+    assert len(starts) > 2
+    plain = load_model(packing.recipe.model).eval()
+    with torch.no_grad():
+        together = plain(input_ids=batch["input_ids"], position_ids=batch["position_ids"]).logits[0]
+        for start, end in pairwise(starts):
+            alone = plain(input_ids=batch["input_ids"][:, start:end]).logits[0]
+            assert torch.allclose(together[start:end], alone, atol=1e-4)
+
+
+@pytest.mark.parametrize(("fast", "chosen"), [(True, ("bfloat16", True)), (False, ("float32", False))])
+def test_the_type_follows_the_machine_where_the_recipe_leaves_it_open(
+    fast: bool, chosen: tuple[str, bool], recipe: Path, dataset: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("goutbench.train.model.multiplies_bfloat16", lambda: fast)
+    settled = job(recipe, dataset, Path("model"), **{"model.dtype": "auto", "sft.bf16": True}).recipe
+    assert (settled.model.dtype, settled.sft.bf16) == chosen
+    kept = job(recipe, dataset, Path("model"), **{"model.dtype": "bfloat16", "sft.bf16": True}).recipe
+    assert (kept.model.dtype, kept.sft.bf16) == ("bfloat16", True)
 
 
 def test_another_recipe_does_not_go_on_in_the_same_folder(

@@ -28,6 +28,9 @@ def generate(
     limit: Annotated[int, typer.Option(min=0, help="Items at most, drawn by --seed; 0: all.")] = 0,
     only: Annotated[list[str] | None, typer.Option(help="A pair's id; may be repeated.")] = None,
     paths: Annotated[str, typer.Option(help="Regular expression over the paths of focal files.")] = "",
+    pure: Annotated[
+        bool, typer.Option("--pure", help="Only functions that take and give plain values and only compute.")
+    ] = False,
     seed: Annotated[int, typer.Option(help="Seed of --limit and of the examples.")] = 1,
     budget: Annotated[int, typer.Option(min=1, help="Tokens of code in one prompt.")] = 15_360,
     around: Annotated[
@@ -64,7 +67,7 @@ def generate(
 
     options = Options(
         unit=unit, budget=budget, around=around, window=window, split=split, limit=limit,
-        only=tuple(only or ()), paths=paths,
+        only=tuple(only or ()), paths=paths, pure=pure,
         samples=samples, repair=repair, examples=examples, seed=seed, mode=mode, revision=revision,
         temperature=temperature, max_tokens=max_tokens, tokenizer=tokenizer,
     )  # fmt: skip

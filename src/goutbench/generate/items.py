@@ -8,8 +8,11 @@ from pathlib import Path
 
 from goutbench.chunk import TokenCounter, chunk_file, function_chunks, token_counter
 from goutbench.errors import ConfigError
+from goutbench.examples import Examples
 from goutbench.generate.options import Options
-from goutbench.prompt import Example, build_prompt
+from goutbench.golang.purity import pure_functions
+from goutbench.golang.syntax import parse
+from goutbench.prompt import build_prompt
 from goutbench.records import Chunk, Pair, Prompt
 from goutbench.store import read_pairs, read_table
 from goutbench.surroundings import Packages
@@ -42,13 +45,14 @@ def read_items(dataset: Path, options: Options) -> list[Item]:
     if options.only:
         chosen = [pair for pair in chosen if pair.id in set(options.only)]
     counter = token_counter(options.tokenizer)
-    train = [pair for pair in pairs if assigned.get(pair.id, ("", ""))[0] == "train"]
-    pool = _Pool(train, {key: group for key, (_, group) in assigned.items()}, options, counter)
+    pool = _pool(pairs, assigned, options, counter)
     packages = Packages.read(dataset)
     found = [item for pair in chosen for item in _items(pair, pool, packages, options, counter)]
     if not found:
         raise ConfigError(
-            "no pair is left to write tests for", where=str(dataset), mend="see --split, --paths, --only"
+            "no pair is left to write tests for",
+            where=str(dataset),
+            mend="see --split, --paths, --pure, --only",
         )
     if options.limit and len(found) > options.limit:
         kept = sorted(random.Random(options.seed).sample(range(len(found)), options.limit))
@@ -79,10 +83,24 @@ def _assigned(dataset: Path, split: str) -> dict[str, tuple[str, str]]:
     return {row["pair_id"]: (row["split"], row["group"]) for row in rows}
 
 
+def _pool(
+    pairs: Sequence[Pair], assigned: dict[str, tuple[str, str]], options: Options, counter: TokenCounter
+) -> Examples:
+    """Where in-context examples come from: the training part of the scheme, and nowhere else."""
+    train = [pair for pair in pairs if assigned.get(pair.id, ("", ""))[0] == "train"]
+    if options.examples and not train:
+        what = "examples come from a training split, and none was named"
+        raise ConfigError(what, where="--examples", mend="give --split SCHEME:SPLIT")
+    groups = {key: group for key, (_, group) in assigned.items()}
+    return Examples(
+        train, groups, unit=options.unit, budget=options.budget, counter=counter, seed=options.seed
+    )
+
+
 def _items(
-    pair: Pair, pool: "_Pool", packages: Packages, options: Options, counter: TokenCounter
+    pair: Pair, pool: Examples, packages: Packages, options: Options, counter: TokenCounter
 ) -> Iterator[Item]:
-    examples = pool.examples_for(pair)
+    examples = pool.of(pair, options.examples)
 
     def prompt(chunk: Chunk) -> Prompt:
         around = packages.around(pair, chunk, budget=options.around, counter=counter)
@@ -101,39 +119,9 @@ def _functions(pair: Pair, options: Options, counter: TokenCounter) -> list[Chun
     """The functions of a file that its reference test exercises: for the others there is no yardstick."""
     source, test = (text.encode("utf-8", "surrogateescape") for text in (pair.code, pair.test))
     chunks = function_chunks(source, tests=test, budget=options.budget, counter=counter, pair_id=pair.id)
-    return [chunk for chunk in chunks if chunk.tests and not chunk.over_budget]
-
-
-class _Pool:
-    """In-context examples, of the training split alone, of the same repository where it has any."""
-
-    def __init__(
-        self, train: Sequence[Pair], groups: dict[str, str], options: Options, counter: TokenCounter
-    ) -> None:
-        self._groups, self._options, self._counter = groups, options, counter
-        self._by_repository: dict[str, list[Pair]] = {}
-        self._all = sorted(train, key=lambda pair: (len(pair.code) + len(pair.test), pair.id))
-        for pair in self._all:
-            self._by_repository.setdefault(pair.repository, []).append(pair)
-        if options.examples and not train:
-            raise ConfigError(
-                "examples come from a training split, and none was named",
-                where="--examples",
-                mend="give --split SCHEME:SPLIT",
-            )
-
-    def examples_for(self, pair: Pair) -> list[Example]:
-        """The examples of a pair: short ones, drawn by its id; never of its own group of duplicates."""
-        wanted = self._options.examples
-        if not wanted:
-            return []
-        near = self._by_repository.get(pair.repository) or self._all
-        usable = [each for each in near if self._groups[each.id] != self._groups.get(pair.id)]
-        short = usable[: max(20, wanted)]
-        drawn = random.Random(f"{self._options.seed}:{pair.id}").sample(short, min(wanted, len(short)))
-        return [self._example(each) for each in drawn]
-
-    def _example(self, pair: Pair) -> Example:
-        """An example in the shape of the run's items."""
-        (chunk, *_) = chunk_file(pair.code.encode(), budget=10**9, counter=self._counter, pair_id=pair.id)
-        return Example(pair, chunk, pair.test)
+    pure = pure_functions(parse(source)) if options.pure else None
+    return [
+        chunk
+        for chunk in chunks
+        if chunk.tests and not chunk.over_budget and (pure is None or chunk.focal[0] in pure)
+    ]

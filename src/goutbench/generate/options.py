@@ -11,10 +11,11 @@ class Options:
 
     `budget` is a chunk's limit in tokens, `window` the model's whole window (0: not known), `split` a scheme
     and its split, as in "leakfree:test" (empty: every pair), `paths` a regular expression that the focal
-    file's path must match. `around` is the limit in tokens of what is shown of the package's other files (0:
-    nothing is said of the surroundings). `repair` is how often the errors of a candidate that does not build
-    are handed back. `examples` in-context examples come from the training part of that scheme. `revision`
-    names the model's version where its name does not. The rest is handed to the model.
+    file's path must match. `pure` leaves only functions that take and give plain values and do nothing but
+    compute. `around` is the limit in tokens of what is shown of the package's other files (0: nothing is said
+    of the surroundings). `repair` is how often the errors of a candidate that does not build are handed back.
+    `examples` in-context examples come from the training part of that scheme. `revision` names the model's
+    version where its name does not. The rest is handed to the model.
     """
 
     unit: str = "file"
@@ -25,6 +26,7 @@ class Options:
     limit: int = 0
     only: tuple[str, ...] = ()
     paths: str = ""
+    pure: bool = False
     samples: int = 1
     repair: int = 0
     examples: int = 0

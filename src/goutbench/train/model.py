@@ -5,9 +5,20 @@ from pathlib import Path
 from typing import Any
 
 from goutbench.errors import ConfigError, ToolError
+from goutbench.models import multiplies_bfloat16
 from goutbench.train.embedded import prepare_embedded
 from goutbench.train.recipe import EMBEDDED, ModelChoice, Recipe
 from goutbench.train.targets import Target, Weights, attach, weights
+
+
+def settled(recipe: Recipe) -> Recipe:
+    """The recipe with `dtype: auto` replaced by what this machine is fast in."""
+    if recipe.model.dtype != "auto":
+        return recipe
+    fast = multiplies_bfloat16()
+    model = recipe.model.model_copy(update={"dtype": "bfloat16" if fast else "float32"})
+    sft = recipe.sft if fast else recipe.sft.model_copy(update={"bf16": False})
+    return recipe.model_copy(update={"model": model, "sft": sft})
 
 
 def resolve(choice: ModelChoice) -> str:

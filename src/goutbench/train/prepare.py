@@ -3,19 +3,21 @@
 import hashlib
 from collections import Counter
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from goutbench.chunk import token_counter
+from goutbench.chunk import TokenCounter, token_counter
+from goutbench.examples import Examples
 from goutbench.records import Pair
+from goutbench.secrets import redact
 from goutbench.store import MANIFEST, file_hash, from_table
 from goutbench.surroundings import Packages
 from goutbench.train.losses import Sample, other_tasks
 from goutbench.train.preflight import Lengths, fit, refuse_empty, within
 from goutbench.train.recipe import Recipe
 from goutbench.train.rows import Row, balanced, make_rows, sampled
-from goutbench.train.select import BESIDE, choose, split_table
+from goutbench.train.select import BESIDE, choose, split_groups, split_table
 from goutbench.train.tokens import encode, stop_ids
 
 if TYPE_CHECKING:
@@ -49,15 +51,17 @@ def prepare(dataset: Path, scheme: str, recipe: Recipe, tokenizer: Any, generati
     chosen = choose(table, recipe.data.where) if recipe.data.where else table
     held = split_table(dataset, scheme, "validation")
     stops = stop_ids(tokenizer, generation_config)
-    seed, data, packages = recipe.sft.seed, recipe.data, Packages.read(dataset)
-    kept, dropped = within(encode(_rows(chosen, recipe, tokenizer, packages), tokenizer), recipe)
+    seed, data = recipe.sft.seed, recipe.data
+    counter = _counter(tokenizer)
+    beside = Packages.read(dataset), _examples(dataset, scheme, table, recipe, counter)
+    kept, dropped = within(encode(list(make_rows(chosen, data, counter, *beside)), tokenizer), recipe)
     drawn = balanced(kept, [each.row.repository for each in kept], data, seed=seed)
     drawn = sampled(drawn, data.max_rows, seed=seed)
     train, lengths = fit(drawn, recipe, stops, dropped=dropped)
     refuse_empty(lengths, recipe)
     # what is compared before and after must fit whole, whatever becomes of the rows trained on
     limit = recipe.sft.max_length
-    rows = encode(_rows(held, recipe, tokenizer, packages), tokenizer)
+    rows = encode(list(make_rows(held, data, counter, *beside)), tokenizer)
     whole = [row for row in rows if len(row.ids) <= limit]
     evaluation, evaluation_lengths = fit(sampled(whole, data.max_eval_rows, seed=seed), recipe, stops)
     code = (pair.code for pair in from_table(held, Pair))
@@ -76,11 +80,31 @@ def prepare(dataset: Path, scheme: str, recipe: Recipe, tokenizer: Any, generati
     )
 
 
-def _rows(table: "pa.Table", recipe: Recipe, tokenizer: Any, packages: Packages) -> list[Row]:
-    counter = token_counter(lambda text: len(tokenizer(text, add_special_tokens=False)["input_ids"]))
+def _counter(tokenizer: Any) -> TokenCounter:
     backend = getattr(tokenizer, "backend_tokenizer", None)
-    chosen = token_counter(backend) if backend is not None else counter
-    return list(make_rows(table, recipe.data, chosen, packages))
+    if backend is not None:
+        return token_counter(backend)
+    return token_counter(lambda text: len(tokenizer(text, add_special_tokens=False)["input_ids"]))
+
+
+def _examples(
+    dataset: Path, scheme: str, table: "pa.Table", recipe: Recipe, counter: TokenCounter
+) -> Examples | None:
+    """In-context examples out of all training pairs, as `generate` has them; None where none are wanted."""
+    data = recipe.data
+    if not data.examples:
+        return None
+    train = list(from_table(table, Pair))
+    if data.secrets == "redact":
+        train = [replace(pair, code=redact(pair.code), test=redact(pair.test)) for pair in train]
+    return Examples(
+        train,
+        split_groups(dataset, scheme),
+        unit=data.rows,
+        budget=data.context_tokens,
+        counter=counter,
+        seed=recipe.sft.seed,
+    )
 
 
 def _dataset_hash(dataset: Path) -> str:

@@ -21,13 +21,14 @@ Positive = Annotated[int, Field(gt=0)]
 class ModelChoice(Strict):
     """`name` is `embedded`, a folder, or a name on the Hub; `attention` one of transformers' own.
 
+    `dtype: auto` is bfloat16, or float32 (and `sft.bf16` off) on a processor that is slow in 16 bits.
     `shape` has the values of the model's configuration, `model_type` among them: with it a dry run needs
     nothing of the model. What is trained always has the configuration that comes with its weights.
     """
 
     name: str = Field(min_length=1)
     revision: str | None = None
-    dtype: Literal["float32", "bfloat16", "float16"] = "bfloat16"
+    dtype: Literal["auto", "float32", "bfloat16", "float16"] = "auto"
     attention: str = "sdpa"
     shape: dict[str, Any] | None = None
 
@@ -37,15 +38,18 @@ class DataChoice(Strict):
 
     `rows`: `file` is a whole focal file and its whole test file, `function` a focal function with its
     context and the tests that exercise it. `evidence` (for `function`) is what must say so, and
-    `max_functions` how many focal functions a test may exercise at most (a test of everything teaches little
-    of one); of what is left the `max_tests` with the strongest evidence are taken. With
-    `one_test` each of them makes a row of its own. `context_tokens` is the budget of a chunk, `around_tokens`
+    `max_functions` how many focal functions a test may exercise at most (a test of everything teaches
+    little of one); of what is left the `max_tests` with the strongest evidence are taken. With `one_test`
+    each of them makes a row of its own. `pure` leaves only functions that take and give plain values and do
+    nothing but compute, `closed` only tests that use no name of the package but those that the prompt
+    shows. `rest: file` makes a row of the whole file of each pair that no function row shows. `examples`
+    in-context examples stand in each prompt. `context_tokens` is the budget of a chunk, `around_tokens`
     that of what is shown of the package's other files (0: nothing is said of the surroundings). `loss`: on
-    the completion only, or on `all`. `too_long`: rows over `max_length` are dropped, or cut at the end as TRL
-    does. `max_empty_share` of the rows may be left without any completion token, else the run is refused.
-    `where` is a DuckDB expression. `secrets: redact` writes REDACTED for what looks like a key or token (to
-    leave such rows out: where `secrets = 0`, after `describe`). `balance: repository` draws no repository
-    more often than `balance_power` allows: rows in proportion to their number to that power.
+    the completion only, or on `all`. `too_long`: rows over `max_length` are dropped, or cut at the end as
+    TRL does. `max_empty_share` of the rows may be left without any completion token, else the run is
+    refused. `where` is a DuckDB expression. `secrets: redact` writes REDACTED for what looks like a key or
+    token (to leave such rows out: where `secrets = 0`, after `describe`). `balance: repository` draws no
+    repository more often than `balance_power` allows: rows in proportion to their number to that power.
     """
 
     rows: Literal["file", "function"] = "function"
@@ -53,6 +57,10 @@ class DataChoice(Strict):
     max_functions: Positive | None = None
     max_tests: Positive | None = None
     one_test: bool = False
+    pure: bool = False
+    closed: bool = False
+    rest: Literal["", "file"] = ""
+    examples: Count = 0
     context_tokens: Positive = 15_360
     around_tokens: Count = AROUND
     loss: Literal["completion", "all"] = "completion"
@@ -111,7 +119,7 @@ class Sft(Strict):
     train_sampling_strategy: Literal["random", "sequential", "group_by_length"] = "random"
     bf16: bool = False
     gradient_checkpointing: bool | Literal["unsloth"] = False
-    loss_type: Literal["nll", "chunked_nll"] = "nll"
+    loss_type: Literal["nll", "dft"] = "nll"
     seed: int = 42
     dataloader_num_workers: Count = 0
     logging_steps: Positive = 10

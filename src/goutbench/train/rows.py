@@ -8,6 +8,10 @@ from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, TypeVar
 
 from goutbench.chunk import TokenCounter, chunk_file, function_chunks
+from goutbench.chunk.slices import slice_tests
+from goutbench.examples import Examples
+from goutbench.golang.closed import names_from_elsewhere
+from goutbench.golang.purity import pure_functions
 from goutbench.golang.syntax import parse
 from goutbench.prompt import Surroundings, build_prompt, completion_text
 from goutbench.records import Chunk, Exercise, Pair, short_hash
@@ -15,7 +19,6 @@ from goutbench.secrets import redact
 from goutbench.store import from_table
 from goutbench.surroundings import Packages
 from goutbench.train.recipe import DataChoice
-from goutbench.train.slices import slice_tests
 
 if TYPE_CHECKING:
     import pyarrow as pa
@@ -40,18 +43,28 @@ class Row:
 
 
 def make_rows(
-    table: "pa.Table", choice: DataChoice, counter: TokenCounter, packages: Packages | None = None
+    table: "pa.Table",
+    choice: DataChoice,
+    counter: TokenCounter,
+    packages: Packages | None = None,
+    examples: Examples | None = None,
 ) -> Iterator[Row]:
-    """The rows of the table's pairs, in their order; `packages` knows what stands around them."""
+    """The rows of the table's pairs, in their order.
+
+    `packages` knows what stands around them, `examples` what may stand ahead of them in a prompt.
+    """
     packages = packages or Packages()
     for pair in from_table(table, Pair):
         if choice.secrets == "redact":
             pair = replace(pair, code=redact(pair.code), test=redact(pair.test))
-        for chunk, names, test in (_of_file if choice.rows == "file" else _of_functions)(
-            pair, choice, counter
-        ):
+        shown = examples.of(pair, choice.examples) if examples else []
+        for chunk, names, test in _parts(pair, choice, counter):
             around = packages.around(pair, chunk, budget=choice.around_tokens, counter=counter)
-            yield _row(pair, chunk, names, test, around)
+            if choice.closed and _from_elsewhere(chunk, around, test):
+                continue
+            alike = shown if chunk.kind == choice.rows else []
+            messages = build_prompt(pair, chunk, examples=alike, around=around).messages
+            yield _row(pair, chunk, names, test, messages)
 
 
 def balanced(rows: Sequence[Item], names: Sequence[str], choice: DataChoice, *, seed: int) -> list[Item]:
@@ -82,8 +95,18 @@ def sampled(rows: Sequence[Item], most: int | None, *, seed: int) -> list[Item]:
     return [rows[place] for place in chosen]
 
 
-def _of_file(pair: Pair, choice: DataChoice, counter: TokenCounter) -> Iterator[_Part]:
-    (chunk,) = chunk_file(pair.code.encode(), budget=_WHOLE, counter=counter, pair_id=pair.id)
+def _parts(pair: Pair, choice: DataChoice, counter: TokenCounter) -> Iterator[_Part]:
+    if choice.rows == "file":
+        yield from _of_file(pair)
+        return
+    made = list(_of_functions(pair, choice, counter))
+    yield from made
+    if not made and choice.rest == "file":
+        yield from _of_file(pair)
+
+
+def _of_file(pair: Pair) -> Iterator[_Part]:
+    (chunk,) = chunk_file(pair.code.encode(), budget=_WHOLE, pair_id=pair.id)
     yield chunk, (), pair.test
 
 
@@ -93,16 +116,23 @@ def _of_functions(pair: Pair, choice: DataChoice, counter: TokenCounter) -> Iter
     chunks = function_chunks(
         pair.code.encode(), tests=pair.test.encode(), budget=budget, counter=counter, pair_id=pair.id
     )
+    pure = pure_functions(parse(pair.code.encode())) if choice.pure else None
     by_chunk = {chunk.id: [e for e in chunk.tests if _counts(e, choice)] for chunk in chunks}
     breadth = Counter(exercise.test for found in by_chunk.values() for exercise in found)
     for chunk in chunks:
         names = [e.test for e in by_chunk[chunk.id] if breadth[e.test] <= (choice.max_functions or math.inf)]
         names = names[: choice.max_tests]  # the strongest evidence comes first
-        if chunk.over_budget or not names:
+        if chunk.over_budget or not names or (pure is not None and chunk.focal[0] not in pure):
             continue
         for chosen in [[name] for name in names] if choice.one_test else [names]:
             named = replace(chunk, tests=tuple(e for e in chunk.tests if e.test in chosen))
             yield named, tuple(chosen), slice_tests(tests, chosen)
+
+
+def _from_elsewhere(chunk: Chunk, around: Surroundings, test: str) -> frozenset[str]:
+    """The names of the package that a test uses and its prompt does not show."""
+    shown = parse(f"{chunk.text}\n{around.neighbours}".encode())
+    return names_from_elsewhere(parse(test.encode()), shown)
 
 
 def _counts(exercise: Exercise, choice: DataChoice) -> bool:
@@ -110,13 +140,13 @@ def _counts(exercise: Exercise, choice: DataChoice) -> bool:
     return exercise.kind in ("test", "fuzz") and exercise.evidence[0] in choice.evidence
 
 
-def _row(pair: Pair, chunk: Chunk, names: tuple[str, ...], test: str, around: Surroundings) -> Row:
+def _row(pair: Pair, chunk: Chunk, names: tuple[str, ...], test: str, messages: Messages) -> Row:
     return Row(
         short_hash(chunk.id, *names),
         pair.id,
         pair.repository,
         chunk.focal,
         names,
-        build_prompt(pair, chunk, around=around).messages,
+        messages,
         completion_text(test),
     )

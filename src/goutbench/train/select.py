@@ -24,6 +24,12 @@ def split_table(dataset: Path, scheme: str, split: str) -> "pa.Table":
     return _with_signals(read_table(path), dataset)
 
 
+def split_groups(dataset: Path, scheme: str) -> dict[str, str]:
+    """The group of near-duplicates of each pair, by id. Raises DatasetError where the split was not made."""
+    rows = read_table(dataset / "splits" / f"{scheme}.parquet", ["pair_id", "group"]).to_pylist()
+    return {row["pair_id"]: row["group"] for row in rows}
+
+
 def choose(table: "pa.Table", where: str) -> "pa.Table":
     """The rows for which the expression holds, in their order. Raises ConfigError.
 
@@ -41,6 +47,8 @@ def choose(table: "pa.Table", where: str) -> "pa.Table":
     except duckdb.Error as error:
         columns = ", ".join(table.column_names)
         mend = f"a DuckDB expression over {columns}"
+        if "verified" not in table.column_names:
+            mend += "; verified, coverage and mutation_score come with `goutbench execute --reference`"
         raise ConfigError(str(error).splitlines()[0], where=f"--where {where!r}", mend=mend) from None
     finally:
         connection.close()

@@ -1,0 +1,90 @@
+"""Functions that only compute, and tests that use only what they are shown beside."""
+
+import pytest
+
+from goutbench.golang.closed import names_from_elsewhere
+from goutbench.golang.purity import pure_functions
+from goutbench.golang.syntax import parse
+
+FILE = """package p
+
+import (
+	"fmt"
+	"os"
+	"strings"
+	"time"
+)
+
+type point struct{ x, y int }
+
+var table = map[string]int{"a": 1}
+var calls int
+
+func Double(n int) int { return 2 * n }
+func Quad(n int) int { return Double(Double(n)) }
+func Lookup(s string) (int, error) {
+	if n, ok := table[strings.ToLower(s)]; ok {
+		return n, nil
+	}
+	return 0, fmt.Errorf("no %q", s)
+}
+func Even(n int) bool { return n == 0 || Odd(n-1) }
+func Odd(n int) bool { return n != 0 && Even(n-1) }
+func Shadow(calls int) int { calls++; return calls }
+
+func Ping(n int) int { return Pong(n) + len(os.Args) }
+func Pong(n int) int { return Ping(n) }
+func Count(n int) int { calls++; return n }
+func Fill(s string) int { table[s] = 1; return 1 }
+func Address(n int) int { p := &calls; *p = n; return n }
+func Say(s string) string { fmt.Println(s); return s }
+func Read(s string) string { b, _ := os.ReadFile(s); return string(b) }
+func Age(n int) int { return n + time.Now().Year() }
+func Ask(n int) int { return Age(n) }
+func Send(n int) int { c := make(chan int, 1); c <- n; return <-c }
+func Later(n int) int { defer Double(n); return n }
+func Elsewhere(n int) int { return helper(n) }
+func Point(p point) int { return p.x }
+func Pointer(p *int) int { return *p }
+func Apply(f func(int) int) int { return f(1) }
+func Any(v any) int { return 1 }
+func Void(n int) {}
+func None() int { return 1 }
+func Generic[T int](n T) T { return n }
+func (p point) Sum(n int) int { return n }
+"""
+
+
+def test_only_functions_of_plain_values_that_compute_are_pure() -> None:
+    assert pure_functions(parse(FILE.encode())) == {"Double", "Quad", "Lookup", "Even", "Odd", "Shadow"}
+
+
+@pytest.mark.parametrize(
+    "source", [b"", b"package p\n\nfunc F(", b"package p\n\nfunc F(n int) int\n", b"\xff\xfe"]
+)
+def test_what_cannot_be_read_is_not_pure(source: bytes) -> None:
+    assert pure_functions(parse(source)) == frozenset()
+
+
+SHOWN = parse(b"package calc\n\nconst two = 2\n\nfunc Add(a, b int) int { return a + b }\n")
+
+
+@pytest.mark.parametrize(
+    ("imports", "body", "missing"),
+    [
+        ("", "if Add(1, two) != 3 { t.Fatal() }", set()),
+        ("", "want := make([]int, 1); got := Add(1, len(want)); check(t, got)", {"check"}),
+        ("", "for _, each := range cases { Add(each.a, fixture.b) }", {"cases", "fixture"}),
+        ('import "example.com/calc"', "calc.Add(1, calc.New(2))", {"New"}),
+        ('import . "example.com/calc"', "Add(1, 2)", {"."}),
+        ('import "example.com/other"', "other.New(Add(1, 2))", set()),
+    ],
+)
+def test_names_that_neither_test_nor_prompt_declares(imports: str, body: str, missing: set[str]) -> None:
+    text = f'package calc\n\nimport "testing"\n{imports}\n\nfunc TestAdd(t *testing.T) {{ {body} }}\n'
+    assert names_from_elsewhere(parse(text.encode()), SHOWN) == missing
+
+
+def test_what_the_test_file_declares_itself_is_known() -> None:
+    text = "package calc\n\ntype row struct{ a int }\n\nfunc (r row) twice() int { return Add(r.a, r.a) }\n"
+    assert names_from_elsewhere(parse(text.encode()), SHOWN) == set()
