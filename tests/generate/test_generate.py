@@ -19,6 +19,7 @@ from goutbench.config import Price
 from goutbench.errors import ConfigError
 from goutbench.execute.journal import write_table
 from goutbench.generate.options import Options
+from goutbench.generate.scripted import ScriptedAPI
 from goutbench.generate.stage import generate, plan
 from goutbench.models import Server
 from goutbench.store import read_pairs, read_table
@@ -173,6 +174,24 @@ def test_a_reply_as_long_as_allowed_is_cut_though_nobody_says_so(dataset: Path, 
     for most, error in ((3, "truncated"), (4, "")):
         generate(dataset, tmp_path / str(most), f"scripted/{script}", Options(limit=2, max_tokens=most))
         assert {row["error"] for row in rows(tmp_path / str(most), "completions")} == {error}
+
+
+def test_a_short_reply_is_not_cut_for_a_longer_one_in_its_batch(
+    dataset: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Inspect says of each reply of a local model's batch what the longest has."""
+
+    def tokenizer(text: str, add_special_tokens: bool) -> dict[str, list[str]]:
+        return {"input_ids": text.split()}
+
+    monkeypatch.setattr(ScriptedAPI, "tokenizer", staticmethod(tokenizer), raising=False)
+    script = tmp_path / "script.jsonl"
+    for words, error in ((64, "truncated"), (60, "")):
+        line = {"reply": " ".join(["x"] * words), "stop": "unknown", "tokens": 64}
+        script.write_text(json.dumps(line) + "\n")
+        generate(dataset, tmp_path / str(words), f"scripted/{script}", Options(limit=2, max_tokens=64))
+        found = rows(tmp_path / str(words), "completions")
+        assert {(row["error"], row["output_tokens"]) for row in found} == {(error, words)}
 
 
 def test_standard_output_is_left_to_results(dataset: Path, tmp_path: Path) -> None:

@@ -1,8 +1,9 @@
 """A model for tests and replays: `scripted/FILE.jsonl` answers from a file, `scripted/echo` by a rule.
 
 A line of the file has `reply` (or `error`), and optionally `contains`: it answers the prompts whose last
-message contains that text; the first line that fits answers. `seconds` makes it wait. Without a fitting line
-the rule `echo` answers: one empty test in the package of the code that it was shown.
+message contains that text; the first line that fits answers. `seconds` makes it wait, and `tokens` is what
+it says the reply had, instead of its words. Without a fitting line the rule `echo` answers: one empty test in
+the package of the code that it was shown.
 """
 
 import json
@@ -52,8 +53,9 @@ class ScriptedAPI(ModelAPI):
         if "error" in line:
             raise RuntimeError(str(line["error"]))
         output = ModelOutput.from_content(self.model_name, str(line["reply"]), line.get("stop", "stop"))
-        words = [len(text.split()) for text in (" ".join(m.text for m in input), str(line["reply"]))]
-        output.usage = ModelUsage(input_tokens=words[0], output_tokens=words[1], total_tokens=sum(words))
+        read = len(" ".join(message.text for message in input).split())
+        written = int(line.get("tokens", len(str(line["reply"]).split())))
+        output.usage = ModelUsage(input_tokens=read, output_tokens=written, total_tokens=read + written)
         return output
 
 

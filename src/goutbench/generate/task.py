@@ -118,7 +118,7 @@ def keep_at_once(model: "Model", done: Journal) -> None:
         asked = _asking.get()
         if asked is not None and not isinstance(output, Exception):
             prompt, number, most, key = asked
-            _kept(done, key, _completion(prompt, str(model), number, most, output, time.monotonic() - start))
+            _kept(done, key, _completion(prompt, model, number, most, output, time.monotonic() - start))
         return result
 
     model.api.generate = generate  # type: ignore[method-assign]
@@ -145,7 +145,7 @@ async def _ask(model: Any, prompt: Prompt, options: Options, number: int) -> Com
     except Exception as error:
         seconds = time.monotonic() - start
         return failure(prompt, str(model), number, "model-error", words(error), seconds)
-    return _completion(prompt, str(model), number, options.max_tokens, output, time.monotonic() - start)
+    return _completion(prompt, model, number, options.max_tokens, output, time.monotonic() - start)
 
 
 def words(error: BaseException) -> str:
@@ -173,23 +173,25 @@ def failure(
 
 
 def _completion(
-    prompt: Prompt, model: str, number: int, most: int, output: "ModelOutput", seconds: float
+    prompt: Prompt, model: "Model", number: int, most: int, output: "ModelOutput", seconds: float
 ) -> Completion:
+    name = str(model)
     stop = str(output.stop_reason) if output.choices else ""
     if output.error or not output.choices:
         detail = output.error or "the server gave no choice"
-        return failure(prompt, model, number, "model-error", detail[:300], seconds)
+        return failure(prompt, name, number, "model-error", detail[:300], seconds)
     usage = output.usage
     if stop == "model_length" and not (usage and usage.output_tokens):
         # Inspect hands the words of a server that refuses the prompt on as if they were a reply
-        return failure(prompt, model, number, "context-overflow", output.completion[:300], seconds)
-    if stop == "unknown" and usage and usage.output_tokens >= most:
+        return failure(prompt, name, number, "context-overflow", output.completion[:300], seconds)
+    written = _tokens_of(model, output)
+    if stop == "unknown" and usage and usage.output_tokens >= most and written >= most - most // 32 - 1:
         stop = "max_tokens"  # transformers does not say why it stopped
     return Completion(
-        id=short_hash(prompt.id, model, str(number), output.completion),
+        id=short_hash(prompt.id, name, str(number), output.completion),
         prompt_id=prompt.id,
         pair_id=prompt.pair_id,
-        model=model,
+        model=name,
         sample=number,
         round=0,
         text=output.completion,
@@ -197,7 +199,17 @@ def _completion(
         error="truncated" if stop in _KEPT else "" if output.completion.strip() else "empty",
         detail="",
         input_tokens=usage.input_tokens if usage else 0,
-        output_tokens=usage.output_tokens if usage else 0,
+        output_tokens=written,
         seconds=round(output.time or seconds, 3),
         cost=None,
     )
+
+
+def _tokens_of(model: "Model", output: "ModelOutput") -> int:
+    """The tokens of a reply. Of a local model Inspect gives those of the longest reply of the batch, so they
+    are counted anew; a few may be missing where the model wrote a text in other tokens than its tokenizer."""
+    given = output.usage.output_tokens if output.usage else 0
+    tokenizer = getattr(model.api, "tokenizer", None)
+    if not callable(tokenizer):
+        return given
+    return min(given, len(tokenizer(output.completion, add_special_tokens=False)["input_ids"]))
