@@ -49,7 +49,7 @@ def empty(options: argparse.Namespace) -> None:
 def speed(options: argparse.Namespace) -> None:
     """CPU seconds and wall of `train`'s trainer against SFTTrainer on messages, same rows and settings."""
     changed = {"max_steps": options.steps, "eval_steps": None, "logging_steps": 1, "save_steps": 10_000}
-    recipe = load_recipe(CONFIGS / "smollm2-135m-lora.yaml")
+    recipe = settled(load_recipe(CONFIGS / "smollm2-135m-lora.yaml"))
     recipe = recipe.model_copy(
         update={
             "sft": recipe.sft.model_copy(update=changed),
@@ -60,7 +60,6 @@ def speed(options: argparse.Namespace) -> None:
     ratios = []
     with tempfile.TemporaryDirectory() as folder:
         job = Job(recipe, options.dataset, "leakfree", Path(folder))
-        recipe = job.recipe
         found, made, tokenizer = look(job)
         for number in range(options.rounds):
             spent = {}

@@ -6,8 +6,8 @@
 # DATASET is what `curate` and `split` wrote (for the paper's claim: `split --scheme repository --hold-out ORG/REPO`, so that
 # whole repositories are held out, and SCHEME=repository here). MODEL is a folder or name that transformers loads, or `embedded`.
 # EXAMPLES=1 gives both an in-context example. The same command resumes.
-# On a GPU with the defaults: a 0.5B model in under an hour, once the training pairs' own tests have been run (WHERE=true skips
-# that, and trains on tests that nobody ran). On two CPU cores, the smaller version of the same:
+# The defaults are for a GPU and a model of 0.5B or more; the training pairs' own tests are run first (WHERE=true skips that, and
+# trains on tests that nobody ran). On two CPU cores, the smaller version of the same:
 #
 #   MODEL=embedded CONFIG=configs/train/closed-function.yaml FUNCTIONS=110 TOKENS=384 BUDGET=256 AROUND=0 \
 #     PATHS='^(archive|compress|container|encoding|hash|html|image|index|mime|text|regexp)/' runs/evidence.sh DATASET OUT
@@ -23,16 +23,20 @@ if [ "$model" = embedded ]; then
   model=$out/base-model
   [ -f "$model/config.json" ] || goutbench train --prepare-embedded "$model"
 fi
-if grep -q '^  where:.*verified' "$config" && [ -z "$where" ] && [ ! -f "$data/reference.parquet" ]; then
+chosen=${where:-$(sed -n 's/^  where: *//p' "$config")}  # what only a run of the references can answer
+if [[ $chosen =~ verified|coverage|mutation_score ]] && [ ! -f "$data/reference.parquet" ]; then
   goutbench execute --reference --prepare --dataset "$data" --repos "$repos" --out "$out/verified"
 fi
-goutbench train "$config" --dataset "$data" --split "$scheme" --model "$model" ${where:+--where "$where"} --out "$out/model"
+goutbench train "$config" --dataset "$data" --split "$scheme" --model "$model" --set "data.examples=$examples" \
+  ${where:+--where "$where"} --out "$out/model"
+tuned=$out/model/merged
+[ -d "$tuned" ] || tuned=$out/model/model  # all weights were trained
 
 for name in base tuned; do
-  [ "$name" = base ] && weights=$model || weights=$out/model/merged
+  [ "$name" = base ] && weights=$model || weights=$tuned
   goutbench generate "$data" --model "hf/$weights" -M "batch_size=$batch" --connections "$batch" --unit function \
     --split "$scheme:test" ${PATHS:+--paths "$PATHS"} --budget "$budget" --around "$around" --limit "$functions" \
-    --tokenizer "$out/model/merged/tokenizer.json" --examples "$examples" --max-tokens "$tokens" --temperature 0 \
+    --tokenizer "$tuned/tokenizer.json" --examples "$examples" --max-tokens "$tokens" --temperature 0 \
     --out "$out/$name"
   goutbench execute "$out/$name/candidates.parquet" --dataset "$data" --repos "$repos" --mutants "$mutants" --out "$out/$name"
 done

@@ -62,7 +62,7 @@ def multiplies_bfloat16() -> bool:
     import torch
 
     if torch.cuda.is_available():
-        return bool(torch.cuda.is_bf16_supported())
+        return bool(torch.cuda.is_bf16_supported(including_emulation=False))
     half, whole = (_quickest(torch.ones(128, 128, dtype=kind)) for kind in (torch.bfloat16, torch.float32))
     return half < 8 * whole
 

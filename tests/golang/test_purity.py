@@ -17,13 +17,18 @@ import (
 
 type point struct{ x, y int }
 
+func (p *point) move() { p.x++ }
+
+const most = 9
+
 var table = map[string]int{"a": 1}
 var calls int
+var now = time.Now
 
 func Double(n int) int { return 2 * n }
 func Quad(n int) int { return Double(Double(n)) }
 func Lookup(s string) (int, error) {
-	if n, ok := table[strings.ToLower(s)]; ok {
+	if n := len(strings.ToLower(s)); n < most {
 		return n, nil
 	}
 	return 0, fmt.Errorf("no %q", s)
@@ -36,6 +41,13 @@ func Ping(n int) int { return Pong(n) + len(os.Args) }
 func Pong(n int) int { return Ping(n) }
 func Count(n int) int { calls++; return n }
 func Fill(s string) int { table[s] = 1; return 1 }
+func Known(s string) int { return table[s] }
+func Forget(s string) int { t := table; delete(t, s); return 1 }
+func Clock(n int) int { return n + now().Year() }
+func Move(n int) int { p := point{x: n}; p.move(); return p.x }
+func Split(s string) string { fmt.
+	Println(s); return s }
+func _(n int) int { return n }
 func Address(n int) int { p := &calls; *p = n; return n }
 func Say(s string) string { fmt.Println(s); return s }
 func Read(s string) string { b, _ := os.ReadFile(s); return string(b) }
@@ -76,6 +88,9 @@ SHOWN = parse(b"package calc\n\nconst two = 2\n\nfunc Add(a, b int) int { return
         ("", "want := make([]int, 1); got := Add(1, len(want)); check(t, got)", {"check"}),
         ("", "for _, each := range cases { Add(each.a, fixture.b) }", {"cases", "fixture"}),
         ('import "example.com/calc"', "calc.Add(1, calc.New(2))", {"New"}),
+        ('import calc "example.com/x/src"', "calc.New(calc.Add(1, 2))", {"New"}),
+        ('import "example.com/calc"', 't.Log("calc.New") // calc.New', set()),
+        ('import "example.com/calc"', "calc := calc.Add(1, 2); calc.n()", set()),
         ('import . "example.com/calc"', "Add(1, 2)", {"."}),
         ('import "example.com/other"', "other.New(Add(1, 2))", set()),
     ],

@@ -19,6 +19,7 @@ from goutbench.records import Pair, SplitAssignment
 from goutbench.store import read_pairs, to_table, write_table
 from goutbench.surroundings import Packages
 from goutbench.train.preflight import fit, refuse_empty, within
+from goutbench.train.prepare import prepare
 from goutbench.train.recipe import DataChoice, load_recipe
 from goutbench.train.rows import balanced, make_rows
 from goutbench.train.select import choose, split_groups
@@ -62,14 +63,19 @@ def calc() -> Pair:
 
 @pytest.fixture
 def grouped(tmp_path: Path) -> Path:
-    """14 pairs of three repositories, the last two for test; neighbours in the list are near-duplicates."""
-    pairs = [make_pair(number) for number in range(14)]
+    """18 pairs of three repositories, three for test; each has a near-duplicate in its repository."""
+    pairs = [make_pair(number) for number in range(18)]
     folder = write_dataset(tmp_path / "grouped", pairs)
+    parts = {"train": pairs[:15], "validation": [], "test": pairs[15:]}
+    group = {pair.id: pairs[at % 9].id for at, pair in enumerate(pairs)}
     rows = [
-        SplitAssignment(pair.id, "leakfree", "test" if at > 11 else "train", pairs[at // 2 * 2].id, 2, 1.0)
-        for at, pair in enumerate(pairs)
+        SplitAssignment(pair.id, "leakfree", name, group[pair.id], 2, 1.0)
+        for name, part in parts.items()
+        for pair in part
     ]
     write_table(to_table(rows, SplitAssignment), folder / "splits" / "leakfree.parquet")
+    for name, part in parts.items():
+        write_table(to_table(part, Pair), folder / "splits" / f"leakfree.{name}.parquet")
     return folder
 
 
@@ -106,37 +112,53 @@ def test_they_tell_of_the_same_surroundings(unit: str, around: int, tmp_path: Pa
 
 
 @pytest.mark.parametrize("unit", ["function", "file"])
-def test_they_show_the_same_examples_and_never_one_of_the_same_group(unit: str, grouped: Path) -> None:
-    options = Options(unit=unit, budget=512, around=0, examples=2, split="leakfree:test", seed=7)
-    asked = {item.pair.id: item.prompts[0].messages for item in read_items(grouped, options)}
-    pairs = {pair.id: pair for pair in read_pairs(grouped)}
-    groups = split_groups(grouped, "leakfree")
-    train = [pair for pair in pairs.values() if pair.id not in asked]
-    examples = Examples(train, groups, unit=unit, budget=512, counter=COUNTER, seed=7)
-    choice = DataChoice.model_validate(
-        {"rows": unit, "context_tokens": 512, "around_tokens": 0, "examples": 2}
-    )
-    rows = make_rows(to_table(list(pairs.values()), Pair), choice, COUNTER, examples=examples)
-    trained = {row.pair_id: row.prompt for row in rows}
-    assert len(asked) == 2
-    assert {key: trained[key] for key in asked} == asked
-    for key, messages in trained.items():
+def test_they_show_the_same_examples_and_never_one_of_the_same_group(
+    unit: str, grouped: Path, recipe: Path, tiny_model: Path
+) -> None:
+    from transformers import AutoTokenizer
+
+    settings = {"data.rows": unit, "data.examples": 2, "data.around_tokens": 0, "sft.max_length": 4096}
+    tokenizer = AutoTokenizer.from_pretrained(tiny_model)
+    made = prepare(grouped, "leakfree", load_recipe(recipe, settings), tokenizer, None)
+    trained = {row.pair_id: row.prompt for row in made.rows}
+    asked = {}
+    for split in ("train", "test"):
+        options = Options(
+            unit=unit, budget=512, around=0, examples=2, split=f"leakfree:{split}", seed=7,
+            tokenizer=str(tiny_model / "tokenizer.json"),
+        )  # fmt: skip
+        asked |= {item.pair.id: item.prompts[0].messages for item in read_items(grouped, options)}
+    assert len(trained) == 15
+    assert len(asked) == 18
+    assert {key: asked[key] for key in trained} == trained
+    pairs, groups = {pair.id: pair for pair in read_pairs(grouped)}, split_groups(grouped, "leakfree")
+    for key, messages in asked.items():
         assert [role for role, _ in messages] == ["system", *["user", "assistant"] * 2, "user"]
         alike = [pair for pair in pairs.values() if groups[pair.id] == groups[key]]
+        assert {pair.repository for pair in alike} == {pairs[key].repository}
         shown = "".join(content for _, content in messages[:-1])
         assert not any(pair.code.split("func ")[1] in shown for pair in alike)
+
+
+def test_examples_of_other_repositories_stand_in_and_hide_secrets() -> None:
+    token = "AKIA" + "Q3EGRIXJ7SWZ5TNB"
+    secret = replace(calc(), test=CALC_TEST.replace('"xx"', f'"xx" && "{token}" != ""'))
+    (example,) = Examples([secret], {}, unit="function", budget=512, counter=COUNTER).of(make_pair(2), 3)
+    assert example.pair.repository != make_pair(2).repository
+    assert "REDACTED" in example.test
+    assert token not in example.test
 
 
 def test_an_example_shows_one_function_and_a_test_that_stands_alone(grouped: Path) -> None:
     needy = replace(calc(), id="a" * 16, test=CALC_TEST.replace("const two = 2", ""))
     broad = replace(calc(), id="b" * 16, test=CALC_TEST.replace("1), two)", f"1), two{'+0' * 99})"))
-    examples = Examples([needy, broad], {}, unit="function", budget=512, counter=COUNTER, seed=1)
+    examples = Examples([needy, broad], {}, unit="function", budget=512, counter=COUNTER)
     first, second = examples.of(make_pair(2), 2)
     assert {first.pair.id, second.pair.id} == {needy.id, broad.id}
     assert all(each.chunk.focal == ("Twice",) for each in (first, second))
     assert all("TestAdd" not in each.test and "TestTwice" in each.test for each in (first, second))
     only = replace(needy, test=needy.test[: needy.test.index("func TestTwice")])
-    assert Examples([only], {}, unit="function", budget=512, counter=COUNTER, seed=1).of(broad, 1) == []
+    assert Examples([only], {}, unit="function", budget=512, counter=COUNTER).of(broad, 1) == []
 
 
 def test_a_function_row_has_the_tests_that_exercise_it_and_what_they_need() -> None:

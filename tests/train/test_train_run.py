@@ -15,7 +15,7 @@ import yaml
 
 from goutbench.errors import ConfigError, GoutbenchError
 from goutbench.store import read_table
-from goutbench.train import Job, load_recipe, look, plan, train
+from goutbench.train import Job, load_recipe, look, plan, settled, train
 from goutbench.train.model import load_model, with_method
 from goutbench.train.stage import make_trainer
 
@@ -25,7 +25,7 @@ pytestmark = pytest.mark.filterwarnings("ignore")  # of torch and transformers t
 
 
 def job(recipe: Path, dataset: Path, out: Path, **settings: Any) -> Job:
-    return Job(load_recipe(recipe, settings), dataset, "paper", out)
+    return Job(settled(load_recipe(recipe, settings)), dataset, "paper", out)
 
 
 def test_a_run_leaves_weights_that_load_and_a_record_of_how_they_were_made(
@@ -113,8 +113,8 @@ def test_the_type_follows_the_machine_where_the_recipe_leaves_it_open(
     fast: bool, chosen: tuple[str, bool], recipe: Path, dataset: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr("goutbench.train.model.multiplies_bfloat16", lambda: fast)
-    settled = job(recipe, dataset, Path("model"), **{"model.dtype": "auto", "sft.bf16": True}).recipe
-    assert (settled.model.dtype, settled.sft.bf16) == chosen
+    followed = job(recipe, dataset, Path("model"), **{"model.dtype": "auto", "sft.bf16": True}).recipe
+    assert (followed.model.dtype, followed.sft.bf16) == chosen
     kept = job(recipe, dataset, Path("model"), **{"model.dtype": "bfloat16", "sft.bf16": True}).recipe
     assert (kept.model.dtype, kept.sft.bf16) == ("bfloat16", True)
 

@@ -17,7 +17,9 @@ def generate(
     ],
     out: Annotated[Path, typer.Option(help="The run folder; the same command resumes.")] = Path("run"),
     unit: Annotated[str, typer.Option(help="`file`, or `function`: one item for each function.")] = "file",
-    split: Annotated[str, typer.Option(help="SCHEME:SPLIT, such as leakfree:test; empty: all pairs.")] = "",
+    split: Annotated[
+        str, typer.Option(help="SCHEME:SPLIT, such as leakfree:test, or SPLIT+SPLIT; empty: all pairs.")
+    ] = "",
     samples: Annotated[int, typer.Option(min=1, help="Replies to each prompt.")] = 1,
     repair: Annotated[
         int, typer.Option(min=0, help="Rounds of handing build errors back, after `execute` into --out.")
@@ -31,7 +33,7 @@ def generate(
     pure: Annotated[
         bool, typer.Option("--pure", help="Only functions that take and give plain values and only compute.")
     ] = False,
-    seed: Annotated[int, typer.Option(help="Seed of --limit and of the examples.")] = 1,
+    seed: Annotated[int, typer.Option(help="Seed of --limit.")] = 1,
     budget: Annotated[int, typer.Option(min=1, help="Tokens of code in one prompt.")] = 15_360,
     around: Annotated[
         int,

@@ -36,7 +36,7 @@ def train(
     as_json: AsJson = False,
 ) -> None:
     """Fine-tune a model on a dataset's pairs, after saying what the run will do."""
-    from goutbench.train import Job, load_recipe
+    from goutbench.train import Job, load_recipe, settled
     from goutbench.train import plan as run_plan
     from goutbench.train import prepare_embedded as convert
     from goutbench.train import train as run
@@ -51,7 +51,7 @@ def train(
         import torch
 
         torch.set_num_threads(threads)
-    job = Job(load_recipe(config, _settings(setting or (), where, model)), dataset, split, out)
+    job = Job(settled(load_recipe(config, _settings(setting or (), where, model))), dataset, split, out)
     if dry_run:
         found = run_plan(job)
         content, lines = found.content(), plan_lines(found)

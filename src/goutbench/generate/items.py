@@ -35,8 +35,8 @@ def read_items(dataset: Path, options: Options) -> list[Item]:
         raise ConfigError(f"no unit {options.unit!r}", where="--unit", mend=f"one of: {', '.join(UNITS)}")
     pairs = list(read_pairs(dataset))
     assigned = _assigned(dataset, options.split)
-    part = options.split.partition(":")[2]
-    chosen = [pair for pair in pairs if not assigned or assigned.get(pair.id, ("", ""))[0] == part]
+    parts = _parts(options.split)
+    chosen = [pair for pair in pairs if not assigned or assigned.get(pair.id, ("", ""))[0] in parts]
     unknown = set(options.only) - {pair.id for pair in pairs}
     if unknown:
         raise ConfigError(f"no pair {min(unknown)!r} in the dataset", where="--only")
@@ -67,19 +67,25 @@ def _pattern(text: str) -> re.Pattern[str]:
         raise ConfigError(f"no regular expression: {error}", where="--paths") from None
 
 
+def _parts(split: str) -> list[str]:
+    """The splits that `SCHEME:SPLIT+SPLIT` names."""
+    return split.partition(":")[2].split("+")
+
+
 def _assigned(dataset: Path, split: str) -> dict[str, tuple[str, str]]:
     """Pair id → its split and group in the scheme that is asked for."""
     if not split:
         return {}
-    scheme, _, part = split.partition(":")
+    scheme, parts = split.partition(":")[0], _parts(split)
     path = dataset / "splits" / f"{scheme}.parquet"
-    if not path.is_file() or not part:
+    if not path.is_file() or not all(parts):
         raise ConfigError(
             f"no split {split!r}", where=str(path), mend="run `goutbench split`, and say SCHEME:SPLIT"
         )
     rows = read_table(path).to_pylist()
-    if part not in {row["split"] for row in rows}:
-        raise ConfigError(f"the scheme {scheme!r} has no split {part!r}", where=str(path))
+    for part in parts:
+        if part not in {row["split"] for row in rows}:
+            raise ConfigError(f"the scheme {scheme!r} has no split {part!r}", where=str(path))
     return {row["pair_id"]: (row["split"], row["group"]) for row in rows}
 
 
@@ -92,9 +98,7 @@ def _pool(
         what = "examples come from a training split, and none was named"
         raise ConfigError(what, where="--examples", mend="give --split SCHEME:SPLIT")
     groups = {key: group for key, (_, group) in assigned.items()}
-    return Examples(
-        train, groups, unit=options.unit, budget=options.budget, counter=counter, seed=options.seed
-    )
+    return Examples(train, groups, unit=options.unit, budget=options.budget, counter=counter)
 
 
 def _items(

@@ -9,13 +9,14 @@ from goutbench.surroundings import AROUND
 class Options:
     """`unit` is "file" (chunks of the whole file, assembled) or "function" (one item for each function).
 
-    `budget` is a chunk's limit in tokens, `window` the model's whole window (0: not known), `split` a scheme
-    and its split, as in "leakfree:test" (empty: every pair), `paths` a regular expression that the focal
-    file's path must match. `pure` leaves only functions that take and give plain values and do nothing but
-    compute. `around` is the limit in tokens of what is shown of the package's other files (0: nothing is said
-    of the surroundings). `repair` is how often the errors of a candidate that does not build are handed back.
-    `examples` in-context examples come from the training part of that scheme. `revision` names the model's
-    version where its name does not. The rest is handed to the model.
+    `budget` is a chunk's limit in tokens, `window` the model's whole window (0: not known), `split` a
+    scheme and its split, as in "leakfree:test", or several: "leakfree:validation+test" (empty: every pair),
+    `paths` a regular expression that the focal file's path must match. `pure` leaves only functions that
+    take and give plain values and do nothing but compute. `around` is the limit in tokens of what is shown
+    of the package's other files (0: nothing is said of the surroundings). `repair` is how often the errors
+    of a candidate that does not build are handed back. `examples` in-context examples come from the
+    training part of that scheme. `revision` names the model's version where its name does not. The rest is
+    handed to the model.
     """
 
     unit: str = "file"

@@ -4,14 +4,17 @@ import re
 
 from goutbench.golang.fresh import PREDECLARED
 from goutbench.golang.imports import guesses
+from goutbench.golang.references import uses
 from goutbench.golang.syntax import GoFile, free_names
+
+_FIELD = re.compile(rb"\s*\.\s*([A-Za-z_]\w*)")
 
 
 def names_from_elsewhere(test: GoFile, shown: GoFile) -> frozenset[str]:
     """The names of the package that a test file uses, and that neither it nor the code shown declares.
 
-    Names are those of declarations, not of fields and methods, which only a type checker could place; a dot
-    import counts as a name, as nobody can tell what comes from it.
+    Names are those of declarations, not of fields, methods and keys of literals, which only a type checker
+    could place; a dot import counts as a name, as nobody can tell what comes from it.
     """
     own = {name for each in test.declarations if each.kind != "method" for name in each.names}
     known = {name for each in shown.declarations if each.kind != "method" for name in each.names}
@@ -21,11 +24,14 @@ def names_from_elsewhere(test: GoFile, shown: GoFile) -> frozenset[str]:
     for spec in test.imports:
         if spec.name == ".":
             found.add(".")
-        elif spec.known_as and (shown.package or "") in guesses(spec.path):
-            found |= _selected(test.source, spec.known_as) - known
+        elif spec.known_as and shown.package and shown.package in (spec.known_as, *guesses(spec.path)):
+            found |= _selected(test, spec.known_as) - known
     return frozenset(found)
 
 
-def _selected(source: bytes, qualifier: str) -> set[str]:
-    pattern = rb"(?<![\w.])" + re.escape(qualifier.encode()) + rb"\s*\.\s*(\w+)"
-    return {name.decode() for name in re.findall(pattern, source)}
+def _selected(test: GoFile, qualifier: str) -> set[str]:
+    """What a file selects from a package that it calls so."""
+    name = qualifier.encode()
+    places = (at for each in test.declarations for at in uses(test.source, test.node(each), name))
+    found = (_FIELD.match(test.source, at + len(name)) for at in places)
+    return {match[1].decode() for match in found if match is not None}

@@ -15,16 +15,9 @@ _WORLD = """
 [(go_statement) (channel_type) (send_statement) (select_statement) (defer_statement)] @it
 (unary_expression operator: "<-") @it
 """
-_ASSIGNED = """
-(assignment_statement left: (expression_list (_) @to))
-(range_clause left: (expression_list (_) @to))
-(inc_statement (_) @to)
-(dec_statement (_) @to)
-(unary_expression operator: "&" operand: (_) @to)
-"""
 _VALUES = PREDECLARED & frozenset(
     """
-    bool string byte rune int int8 int16 int32 int64 uint uint8 uint16 uint32 uint64 uintptr
+    bool string byte rune int int8 int16 int32 int64 uint uint8 uint16 uint32 uint64
     float32 float64 complex64 complex128
     """.split()  # noqa: SIM905
 )
@@ -43,16 +36,15 @@ def pure_functions(file: GoFile) -> frozenset[str]:
     """The names of the functions that take and give plain values and only compute.
 
     Plain values are those of Go's predeclared types, and slices, arrays and maps of these; a result may be
-    an error, too. Only computing means: no goroutine, channel or deferred call; imports that neither touch
-    the outside nor keep state, nor see addresses; no package variable assigned; and of the package's own
-    functions only ones of this file that do no more. Judged without types, so that a method called on a
-    value is taken to compute as well.
+    an error, too. Only computing means: no goroutine, channel or deferred call, no variable of the package,
+    no method of the file's own types, imports that neither touch the outside nor keep state, and of the
+    file's own functions only ones that do no more. What a slice or map among the arguments holds may change.
     """
     computing = _computing(file)
     return frozenset(
         each.names[0]
         for index, each in enumerate(file.declarations)
-        if index in computing and _plain(file, each)
+        if index in computing and _plain(file, each) and each.names[0] != "_"
     )
 
 
@@ -87,14 +79,14 @@ class _World(NamedTuple):
 def _calls(file: GoFile, each: Declaration, world: _World) -> set[int] | None:
     """The functions of the file that one uses; None where it does something besides computing."""
     node = file.node(each)
-    if each.body is None or QueryCursor(go_query(_WORLD)).captures(node):
+    if each.body is None or each.maybe or QueryCursor(go_query(_WORLD)).captures(node):
         return None
     names = free_names(file, each)
     own = names & world.places.keys()
-    if own & _assigned(node) or not all(_computes(name, node, world) for name in names - own):
+    used = {world.places[name]: file.declarations[world.places[name]].kind for name in own}
+    if "var" in used.values() or not all(_computes(name, node, world) for name in names - own):
         return None
-    used = {world.places[name] for name in own}
-    return {index for index in used if file.declarations[index].kind == "func"}
+    return {index for index, kind in used.items() if kind == "func"}
 
 
 def _computes(name: str, node: Node, world: _World) -> bool:
@@ -133,19 +125,7 @@ def _values(node: Node, names: frozenset[str]) -> bool:
     return all(_values(child, names) for child in node.named_children)
 
 
-def _assigned(node: Node) -> set[str]:
-    """The names at the root of what is assigned, counted up or down, or whose address is taken below."""
-    return {_root(each) for each in QueryCursor(go_query(_ASSIGNED)).captures(node).get("to", [])}
-
-
-def _root(node: Node) -> str:
-    """The variable that an expression such as `a.b[0]` is part of."""
-    inner = node.child_by_field_name("operand")
-    while inner is not None:
-        node, inner = inner, inner.child_by_field_name("operand")
-    return (node.text or b"").decode("utf-8", "replace")
-
-
 def _only_formats(node: Node, name: str) -> bool:
     """Whether code uses of package fmt, under that name, only what makes text and errors."""
-    return set(re.findall(rb"\b" + re.escape(name.encode()) + rb"\.(\w+)", node.text or b"")) <= _FORMATTING
+    selected = rb"\b" + re.escape(name.encode()) + rb"\s*\.\s*(\w+)"
+    return set(re.findall(selected, node.text or b"")) <= _FORMATTING

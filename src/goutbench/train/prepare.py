@@ -3,14 +3,13 @@
 import hashlib
 from collections import Counter
 from collections.abc import Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from goutbench.chunk import TokenCounter, token_counter
 from goutbench.examples import Examples
 from goutbench.records import Pair
-from goutbench.secrets import redact
 from goutbench.store import MANIFEST, file_hash, from_table
 from goutbench.surroundings import Packages
 from goutbench.train.losses import Sample, other_tasks
@@ -94,17 +93,8 @@ def _examples(
     data = recipe.data
     if not data.examples:
         return None
-    train = list(from_table(table, Pair))
-    if data.secrets == "redact":
-        train = [replace(pair, code=redact(pair.code), test=redact(pair.test)) for pair in train]
-    return Examples(
-        train,
-        split_groups(dataset, scheme),
-        unit=data.rows,
-        budget=data.context_tokens,
-        counter=counter,
-        seed=recipe.sft.seed,
-    )
+    groups, train = split_groups(dataset, scheme), from_table(table, Pair)
+    return Examples(train, groups, unit=data.rows, budget=data.context_tokens, counter=counter)
 
 
 def _dataset_hash(dataset: Path) -> str:

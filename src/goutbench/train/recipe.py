@@ -73,6 +73,14 @@ class DataChoice(Strict):
     max_rows: Positive | None = None
     max_eval_rows: Positive = 200
 
+    @model_validator(mode="after")
+    def _one_meaning(self) -> "DataChoice":
+        if self.rows == "file" and (self.pure or self.closed or self.rest):
+            raise ValueError("pure, closed and rest are of function rows")
+        if self.rest and (self.pure or self.closed):
+            raise ValueError("rest would bring in whole files that pure and closed leave out")
+        return self
+
 
 class Lora(Strict):
     """PEFT's LoraConfig by its own names; a target that matches nothing is an error."""

@@ -20,7 +20,6 @@ from goutbench.train.model import (
     checkpointing,
     load_model,
     load_tokenizer,
-    settled,
     weigh,
     with_method,
 )
@@ -39,15 +38,12 @@ _OURS = ("gradient_checkpointing", "eval_steps", "report_to")  # settings that a
 
 @dataclass(frozen=True, slots=True)
 class Job:
-    """What one call is about; its recipe says in which type this machine computes."""
+    """What one call is about; the recipe is a settled one (`settled`): it says in which type to compute."""
 
     recipe: Recipe
     dataset: Path
     scheme: str
     out: Path
-
-    def __post_init__(self) -> None:
-        object.__setattr__(self, "recipe", settled(self.recipe))
 
 
 def look(job: Job, *, offline: bool = False) -> tuple[Preflight, Prepared, Any]:
