@@ -1,11 +1,14 @@
 """Train: what recipes show of the tests, speed against a bare TRL script, and steps by execution reward.
 
 python benchmarks/bench_train.py empty --dataset DATASET
+python benchmarks/bench_train.py closed --dataset DATASET
+python benchmarks/bench_train.py types --dataset DATASET
 python benchmarks/bench_train.py speed --dataset DATASET --steps 6 --rounds 3
 python benchmarks/bench_train.py grpo --dataset DATASET --steps 10
 
 All use the embedded model or its tokenizer. `empty` cuts as TRL does without packing, at the recipe's own
-max_length, and counts the rows that are left without any token of the test.
+max_length, and counts the rows that are left without any token of the test. `closed` counts the rows whose
+test uses no name but those that are shown; `types` says how fast this machine multiplies in which type.
 """
 
 import argparse
@@ -17,10 +20,16 @@ import time
 from pathlib import Path
 from typing import Any
 
+from goutbench.chunk import token_counter
+from goutbench.models import multiplies_bfloat16
+from goutbench.surroundings import Packages
 from goutbench.train.embedded import prepare_embedded
+from goutbench.train.estimate import measure_machine
 from goutbench.train.model import load_model, load_tokenizer, settled, weigh, with_method
 from goutbench.train.prepare import prepare
-from goutbench.train.recipe import ModelChoice, Recipe, load_recipe
+from goutbench.train.recipe import DataChoice, ModelChoice, Recipe, load_recipe
+from goutbench.train.rows import make_rows
+from goutbench.train.select import split_table
 from goutbench.train.stage import Job, look, make_trainer, sft_config
 
 CONFIGS = Path(__file__).resolve().parents[1] / "configs" / "train"
@@ -44,6 +53,32 @@ def empty(options: argparse.Namespace) -> None:
             f"{lengths.dropped} left out, {lengths.cut_in_prompt} without any completion token "
             f"({lengths.empty_share:.1%}), {lengths.cut_in_completion} cut within the completion"
         )
+
+
+def closed(options: argparse.Namespace) -> None:
+    """The share of single-test rows whose test uses only names that the prompt shows, for two prompt sizes."""
+    counter = token_counter(load_tokenizer(EMBEDDED).backend_tokenizer)
+    table, packages = split_table(options.dataset, "leakfree", "train"), Packages.read(options.dataset)
+    for context, around in ((256, 0), (4096, 512)):
+        found = {}
+        for only in (False, True):
+            choice = DataChoice(
+                max_functions=12, max_tests=3, one_test=True, closed=only, context_tokens=context,
+                around_tokens=around,
+            )  # fmt: skip
+            found[only] = sum(1 for _ in make_rows(table, choice, counter, packages))
+        share = f"{found[True]} of {found[False]} rows ({found[True] / found[False]:.1%})"
+        print(f"{context} tokens of context, {around} around: {share}", flush=True)
+
+
+def types(options: argparse.Namespace) -> None:
+    """Matrix products a second in either type, and which of them recipes with `dtype: auto` take here."""
+    import torch
+
+    for name in ("float32", "bfloat16"):
+        print(f"{name}: {measure_machine(name, side=512).speed / 1e9:,.1f} GFLOP/s")
+    print(f"torch {torch.__version__}, {torch.backends.cpu.get_cpu_capability()}")
+    print(f"chosen: {'bfloat16' if multiplies_bfloat16() else 'float32'}")
 
 
 def speed(options: argparse.Namespace) -> None:
@@ -160,7 +195,7 @@ def grpo(options: argparse.Namespace) -> None:
 def main() -> None:
     """Choose a measurement."""
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawTextHelpFormatter)
-    parser.add_argument("what", choices=("empty", "speed", "grpo"))
+    parser.add_argument("what", choices=("empty", "closed", "types", "speed", "grpo"))
     parser.add_argument("--dataset", type=Path, required=True)
     parser.add_argument("--repos", type=Path, default=Path("repos"))
     parser.add_argument("--model", default="", help="grpo: a folder instead of the embedded model")
@@ -169,7 +204,7 @@ def main() -> None:
     parser.add_argument("--rows", type=int, default=96)
     options = parser.parse_args()
     os.environ.setdefault("TOKENIZERS_PARALLELISM", "false")
-    {"empty": empty, "speed": speed, "grpo": grpo}[options.what](options)
+    {"empty": empty, "closed": closed, "types": types, "speed": speed, "grpo": grpo}[options.what](options)
 
 
 if __name__ == "__main__":

