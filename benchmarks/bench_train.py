@@ -56,7 +56,7 @@ def empty(options: argparse.Namespace) -> None:
 
 
 def closed(options: argparse.Namespace) -> None:
-    """The share of single-test rows whose test uses only names that the prompt shows, for two prompt sizes."""
+    """The share of rows of one test that uses only names that the prompt shows, for two prompt sizes."""
     counter = token_counter(load_tokenizer(EMBEDDED).backend_tokenizer)
     table, packages = split_table(options.dataset, "leakfree", "train"), Packages.read(options.dataset)
     for context, around in ((256, 0), (4096, 512)):

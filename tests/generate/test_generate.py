@@ -8,6 +8,7 @@ import subprocess
 import sys
 import time
 from collections import Counter
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -21,8 +22,10 @@ from goutbench.execute.journal import write_table
 from goutbench.generate.options import Options
 from goutbench.generate.scripted import ScriptedAPI
 from goutbench.generate.stage import generate, plan
-from goutbench.models import Server
-from goutbench.store import read_pairs, read_table
+from goutbench.models import Server, open_model
+from goutbench.records import SplitAssignment
+from goutbench.store import read_pairs, read_table, to_table
+from goutbench.store import write_table as write_arrow
 
 pytestmark = [
     pytest.mark.usefixtures("inspect_tidied"),
@@ -192,6 +195,40 @@ def test_a_short_reply_is_not_cut_for_a_longer_one_in_its_batch(
         generate(dataset, tmp_path / str(words), f"scripted/{script}", Options(limit=2, max_tokens=64))
         found = rows(tmp_path / str(words), "completions")
         assert {(row["error"], row["output_tokens"]) for row in found} == {(error, words)}
+
+
+@pytest.mark.parametrize(
+    ("name", "args", "fast", "dtype"),
+    [
+        ("hf/tiny", {}, False, "float32"),
+        ("hf/tiny", {}, True, None),
+        ("hf/tiny", {"dtype": "bfloat16"}, False, "bfloat16"),
+        ("hf/tiny", {"torch_dtype": "auto"}, False, None),
+        ("openai/tiny", {}, False, None),
+    ],
+)
+def test_local_models_are_opened_in_a_type_that_the_machine_is_fast_in(
+    name: str, args: dict[str, str], fast: bool, dtype: str | None, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    opened: dict[str, object] = {}
+    monkeypatch.setattr("goutbench.models.multiplies_bfloat16", lambda: fast)
+    monkeypatch.setattr("inspect_ai.model.get_model", lambda _, **options: opened.update(options))
+    open_model(name, Server(model_args=args), temperature=None)
+    assert opened.get("dtype") == dtype
+
+
+def test_only_functions_that_compute_are_asked_for(dataset: Path, tmp_path: Path) -> None:
+    """Of several splits, too: Double is pure in every pair."""
+    pairs = list(read_pairs(dataset))
+    splits = ["train", "validation", "test"]
+    assigned = [
+        SplitAssignment(each.id, "leakfree", splits[at % 3], each.id, 1, 1.0) for at, each in enumerate(pairs)
+    ]
+    write_arrow(to_table(assigned, SplitAssignment), dataset / "splits" / "leakfree.parquet")
+    options = Options(unit="function", pure=True, split="leakfree:validation+test")
+    assert plan(dataset, tmp_path, "scripted/echo", options).items == len(pairs) - (len(pairs) + 2) // 3
+    with pytest.raises(ConfigError, match="no split 'none'"):
+        plan(dataset, tmp_path, "scripted/echo", replace(options, split="leakfree:test+none"))
 
 
 def test_standard_output_is_left_to_results(dataset: Path, tmp_path: Path) -> None:
