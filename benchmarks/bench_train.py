@@ -3,6 +3,7 @@
 python benchmarks/bench_train.py empty --dataset DATASET
 python benchmarks/bench_train.py closed --dataset DATASET
 python benchmarks/bench_train.py types --dataset DATASET
+python benchmarks/bench_train.py memory --dataset DATASET --steps 3 --rounds 3
 python benchmarks/bench_train.py speed --dataset DATASET --steps 6 --rounds 3
 python benchmarks/bench_train.py grpo --dataset DATASET --steps 10
 
@@ -15,13 +16,15 @@ import argparse
 import os
 import resource
 import statistics
+import subprocess
+import sys
 import tempfile
 import time
 from pathlib import Path
 from typing import Any
 
 from goutbench.chunk import token_counter
-from goutbench.models import multiplies_bfloat16
+from goutbench.models import keep_memory, multiplies_bfloat16
 from goutbench.surroundings import Packages
 from goutbench.train.embedded import prepare_embedded
 from goutbench.train.estimate import measure_machine
@@ -83,15 +86,7 @@ def types(options: argparse.Namespace) -> None:
 
 def speed(options: argparse.Namespace) -> None:
     """CPU seconds and wall of `train`'s trainer against SFTTrainer on messages, same rows and settings."""
-    changed = {"max_steps": options.steps, "eval_steps": None, "logging_steps": 1, "save_steps": 10_000}
-    recipe = settled(load_recipe(CONFIGS / "smollm2-135m-lora.yaml"))
-    recipe = recipe.model_copy(
-        update={
-            "sft": recipe.sft.model_copy(update=changed),
-            "data": recipe.data.model_copy(update={"max_rows": options.rows}),
-            "forgetting": False,
-        }
-    )
+    recipe = _short(options)
     ratios = []
     with tempfile.TemporaryDirectory() as folder:
         job = Job(recipe, options.dataset, "leakfree", Path(folder))
@@ -109,6 +104,49 @@ def speed(options: argparse.Namespace) -> None:
             ratios.append(spent["bare"][0] / spent["ours"][0])
             print({kind: f"{cpu:.1f} s CPU, {wall:.1f} s" for kind, (cpu, wall) in spent.items()}, flush=True)
     print(f"tokens a CPU second, ours against bare: {statistics.median(ratios):.3f} (each: {ratios})")
+
+
+def _short(options: argparse.Namespace) -> Recipe:
+    """The embedded model's recipe for some steps on some rows."""
+    changed = {"max_steps": options.steps, "eval_steps": None, "logging_steps": 1, "save_steps": 10_000}
+    recipe = settled(load_recipe(CONFIGS / "smollm2-135m-lora.yaml"))
+    return recipe.model_copy(
+        update={
+            "sft": recipe.sft.model_copy(update=changed),
+            "data": recipe.data.model_copy(update={"max_rows": options.rows}),
+            "forgetting": False,
+        }
+    )
+
+
+def memory(options: argparse.Namespace) -> None:
+    """Some steps with memory given back to the kernel, and kept, each in a process of its own, in turn."""
+    for number in range(options.rounds):
+        for kept in (False, True) if number % 2 else (True, False):
+            command = [sys.executable, __file__, "steps", "--dataset", str(options.dataset)]
+            command += ["--steps", str(options.steps), "--rows", str(options.rows)]
+            subprocess.run([*command, *(["--keep"] if kept else [])], check=True, stderr=subprocess.DEVNULL)
+
+
+def steps(options: argparse.Namespace) -> None:
+    """What `memory` runs: steps of the embedded model's recipe, with what they took."""
+    if options.keep:
+        keep_memory()
+    with tempfile.TemporaryDirectory() as folder:
+        job = Job(_short(options), options.dataset, "leakfree", Path(folder))
+        found, made, tokenizer = look(job)
+        model, _, _ = with_method(load_model(job.recipe.model), job.recipe)
+        trainer = make_trainer(job, found, made, model, tokenizer)
+        before = resource.getrusage(resource.RUSAGE_SELF)
+        cpu, wall = _timed(trainer)
+        after = resource.getrusage(resource.RUSAGE_SELF)
+    said = "kept" if options.keep else "given back"
+    system = (after.ru_stime - before.ru_stime) / cpu
+    faults = after.ru_minflt - before.ru_minflt
+    print(
+        f"{said}: {cpu:.1f} s CPU ({system:.0%} in the kernel), {wall:.1f} s, {faults:,} page faults",
+        flush=True,
+    )
 
 
 def _bare(recipe: Recipe, made: Any, model: Any, tokenizer: Any, folder: Path) -> Any:
@@ -194,17 +232,22 @@ def grpo(options: argparse.Namespace) -> None:
 
 def main() -> None:
     """Choose a measurement."""
+    kinds = {
+        "empty": empty, "closed": closed, "types": types, "speed": speed, "memory": memory, "steps": steps,
+        "grpo": grpo,
+    }  # fmt: skip
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawTextHelpFormatter)
-    parser.add_argument("what", choices=("empty", "closed", "types", "speed", "grpo"))
+    parser.add_argument("what", choices=tuple(kinds))
     parser.add_argument("--dataset", type=Path, required=True)
     parser.add_argument("--repos", type=Path, default=Path("repos"))
     parser.add_argument("--model", default="", help="grpo: a folder instead of the embedded model")
     parser.add_argument("--steps", type=int, default=10)
     parser.add_argument("--rounds", type=int, default=3)
     parser.add_argument("--rows", type=int, default=96)
+    parser.add_argument("--keep", action="store_true", help="steps: keep memory, as `train` does")
     options = parser.parse_args()
     os.environ.setdefault("TOKENIZERS_PARALLELISM", "false")
-    {"empty": empty, "closed": closed, "types": types, "speed": speed, "grpo": grpo}[options.what](options)
+    kinds[options.what](options)
 
 
 if __name__ == "__main__":

@@ -76,8 +76,8 @@ def multiplies_bfloat16() -> bool:
 def keep_memory() -> None:
     """Have the C library keep the memory that this process gives back: for models on the CPU.
 
-    glibc hands large blocks back to the kernel, which gives them anew page by page: at each step of a training
-    that took two fifths of all CPU time. Other C libraries are left as they are.
+    glibc hands large blocks back to the kernel, which gives them anew page by page: up to two fifths of the
+    CPU time of a training went into that. Other C libraries are left as they are.
     """
     setting = getattr(ctypes.CDLL(None), "mallopt", None)
     if setting is not None:
