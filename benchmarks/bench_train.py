@@ -24,7 +24,7 @@ from pathlib import Path
 from typing import Any
 
 from goutbench.chunk import token_counter
-from goutbench.models import keep_memory, multiplies_bfloat16
+from goutbench.models import multiplies_bfloat16, take_large_pages
 from goutbench.surroundings import Packages
 from goutbench.train.embedded import prepare_embedded
 from goutbench.train.estimate import measure_machine
@@ -120,18 +120,18 @@ def _short(options: argparse.Namespace) -> Recipe:
 
 
 def memory(options: argparse.Namespace) -> None:
-    """Some steps with memory given back to the kernel, and kept, each in a process of its own, in turn."""
+    """Some steps with small and with large pages of memory, each in a process of its own, in turn."""
     for number in range(options.rounds):
-        for kept in (False, True) if number % 2 else (True, False):
+        for large in (False, True) if number % 2 else (True, False):
             command = [sys.executable, __file__, "steps", "--dataset", str(options.dataset)]
             command += ["--steps", str(options.steps), "--rows", str(options.rows)]
-            subprocess.run([*command, *(["--keep"] if kept else [])], check=True, stderr=subprocess.DEVNULL)
+            subprocess.run([*command, *(["--large"] if large else [])], check=True, stderr=subprocess.DEVNULL)
 
 
 def steps(options: argparse.Namespace) -> None:
     """What `memory` runs: steps of the embedded model's recipe, with what they took."""
-    if options.keep:
-        keep_memory()
+    if options.large:
+        take_large_pages()
     with tempfile.TemporaryDirectory() as folder:
         job = Job(_short(options), options.dataset, "leakfree", Path(folder))
         found, made, tokenizer = look(job)
@@ -140,13 +140,11 @@ def steps(options: argparse.Namespace) -> None:
         before = resource.getrusage(resource.RUSAGE_SELF)
         cpu, wall = _timed(trainer)
         after = resource.getrusage(resource.RUSAGE_SELF)
-    said = "kept" if options.keep else "given back"
+    said = "large pages" if options.large else "small pages"
     system = (after.ru_stime - before.ru_stime) / cpu
     faults = after.ru_minflt - before.ru_minflt
-    print(
-        f"{said}: {cpu:.1f} s CPU ({system:.0%} in the kernel), {wall:.1f} s, {faults:,} page faults",
-        flush=True,
-    )
+    print(f"{said}: {cpu:.1f} s CPU, {system:.0%} of it in the kernel, {wall:.1f} s", end="; ")
+    print(f"{faults:,} page faults, {after.ru_maxrss / 2**20:.1f} GiB", flush=True)
 
 
 def _bare(recipe: Recipe, made: Any, model: Any, tokenizer: Any, folder: Path) -> Any:
@@ -244,7 +242,7 @@ def main() -> None:
     parser.add_argument("--steps", type=int, default=10)
     parser.add_argument("--rounds", type=int, default=3)
     parser.add_argument("--rows", type=int, default=96)
-    parser.add_argument("--keep", action="store_true", help="steps: keep memory, as `train` does")
+    parser.add_argument("--large", action="store_true", help="steps: with large pages, as `train` does")
     options = parser.parse_args()
     os.environ.setdefault("TOKENIZERS_PARALLELISM", "false")
     kinds[options.what](options)

@@ -1,6 +1,6 @@
 """Opening a model by Inspect's name for it: one way for those that write tests and those that judge."""
 
-import ctypes
+import os
 import sys
 import time
 from collections.abc import Iterator, Mapping
@@ -14,9 +14,6 @@ from goutbench.errors import ConfigError
 if TYPE_CHECKING:
     from inspect_ai.model import Model
     from torch import Tensor
-
-
-_TRIM_THRESHOLD, _MMAP_MAX = -1, -4  # glibc's names for settings of `mallopt`, in malloc.h
 
 
 @dataclass(frozen=True, slots=True)
@@ -49,7 +46,7 @@ def open_model(name: str, server: Server, *, temperature: float | None) -> "Mode
     if temperature == 0 and name.startswith("hf/"):
         args.setdefault("do_sample", False)  # transformers refuses to sample at temperature 0
     if name.startswith("hf/"):
-        keep_memory()
+        take_large_pages()
         if "torch_dtype" not in args and not multiplies_bfloat16():
             args.setdefault("dtype", "float32")
     try:
@@ -73,16 +70,13 @@ def multiplies_bfloat16() -> bool:
     return half < 8 * whole
 
 
-def keep_memory() -> None:
-    """Have the C library keep the memory that this process gives back: for models on the CPU.
+def take_large_pages() -> None:
+    """Have torch ask for large pages for its tensors, unless the user says otherwise; before it is imported.
 
-    glibc hands large blocks back to the kernel, which gives them anew page by page: up to two fifths of the
-    CPU time of a training went into that. Other C libraries are left as they are.
+    The C library hands large blocks back to the kernel, which gives them anew page by page: up to two fifths
+    of the CPU time of a training went into that. Linux alone knows the request, and others ignore it.
     """
-    setting = getattr(ctypes.CDLL(None), "mallopt", None)
-    if setting is not None:
-        setting(_MMAP_MAX, 0)
-        setting(_TRIM_THRESHOLD, 2**31 - 1)
+    os.environ.setdefault("THP_MEM_ALLOC_ENABLE", "1")
 
 
 def _quickest(matrix: "Tensor") -> float:

@@ -36,6 +36,9 @@ def train(
     as_json: AsJson = False,
 ) -> None:
     """Fine-tune a model on a dataset's pairs, after saying what the run will do."""
+    from goutbench.models import take_large_pages
+
+    take_large_pages()
     from goutbench.train import Job, load_recipe, settled
     from goutbench.train import plan as run_plan
     from goutbench.train import prepare_embedded as convert

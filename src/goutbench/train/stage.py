@@ -10,7 +10,6 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from goutbench.errors import ConfigError
-from goutbench.models import keep_memory
 from goutbench.store import write_json
 from goutbench.train.card import write_card
 from goutbench.train.checkpoints import last_whole
@@ -71,7 +70,6 @@ def train(job: Job, *, show: Callable[[Preflight], None] = lambda found: None) -
     Raises ConfigError where the recipe cannot be kept to, or where `out` holds another run; DatasetError,
     StorageError and ToolError as its parts do.
     """
-    keep_memory()
     found, made, tokenizer = look(job)
     show(found)
     record = _record(job, found, made)
