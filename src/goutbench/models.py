@@ -2,18 +2,15 @@
 
 import os
 import sys
-import time
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager, redirect_stdout
 from dataclasses import dataclass, field
-from functools import cache
 from typing import TYPE_CHECKING, Any
 
 from goutbench.errors import ConfigError
 
 if TYPE_CHECKING:
     from inspect_ai.model import Model
-    from torch import Tensor
 
 
 @dataclass(frozen=True, slots=True)
@@ -55,19 +52,19 @@ def open_model(name: str, server: Server, *, temperature: float | None) -> "Mode
         raise ConfigError(f"no such model: {error}", where=f"--model {name}") from error
 
 
-@cache
 def multiplies_bfloat16() -> bool:
-    """Whether the device that torch takes here multiplies matrices in 16 bits at a useful speed.
+    """Whether the device that torch takes here multiplies matrices in 16 bits by instructions of its own.
 
-    Processors without instructions for it take some hundred times as long as in 32 bits (measured here in
-    some 20 ms), where those that have them are faster.
+    Where it does not, a product takes over a hundred times as long as in 32 bits; asked of oneDNN, which
+    makes the products, since a measurement would depend on what else the machine does.
     """
     import torch
 
     if torch.cuda.is_available():
         return bool(torch.cuda.is_bf16_supported(including_emulation=False))
-    half, whole = (_quickest(torch.ones(128, 128, dtype=kind)) for kind in (torch.bfloat16, torch.float32))
-    return half < 8 * whole
+    if not torch.backends.mkldnn.is_available():  # type: ignore[no-untyped-call]
+        return False
+    return bool(torch.ops.mkldnn._is_mkldnn_bf16_supported())
 
 
 def take_large_pages() -> None:
@@ -77,13 +74,3 @@ def take_large_pages() -> None:
     of the CPU time of a training went into that. Linux alone knows the request, and others ignore it.
     """
     os.environ.setdefault("THP_MEM_ALLOC_ENABLE", "1")
-
-
-def _quickest(matrix: "Tensor") -> float:
-    """Seconds of the quickest of some products."""
-    found = []
-    for _ in range(5):
-        start = time.perf_counter()
-        matrix @ matrix
-        found.append(time.perf_counter() - start)
-    return min(found)
