@@ -9,9 +9,6 @@ from goutbench.train.targets import Weights
 
 _BYTES = {"float32": 4, "bfloat16": 2, "float16": 2}
 _ADAM = 8  # two moments of 32 bits for each trained weight
-_LAYER = (
-    34  # bytes a token, layer and hidden unit that a layer keeps at 16 bits: Korthikanti et al. 2022, table 2
-)
 _TILE = 32_768  # entries of the vocabulary that TRL's loss looks at in one go
 _EFFICIENCY = 0.4  # of the speed of one large matrix product that training reaches: 0.35 to 0.5 measured
 
@@ -29,14 +26,14 @@ def memory_bytes(recipe: Recipe, shape: Any, weights: Weights) -> int:
     """Peak memory of one device: weights, gradients and Adam's moments, kept activations, logits.
 
     Attention's own matrix is not counted: the attentions in use never write it out. With checkpointing each
-    layer keeps its input, and one layer at a time all of it.
+    layer keeps its input, and one layer at a time all of it. On the CPU the process itself comes on top.
     """
     size, sft = _BYTES[recipe.model.dtype], recipe.sft
     tokens = sft.max_length * sft.per_device_train_batch_size
     trained = size if recipe.lora is None else 4  # PEFT keeps what it trains in 32 bits
     held = weights.total * size + (weights.trainable * 4 if recipe.lora else 0)
     moments = weights.trainable * (trained + (_ADAM if trained == 4 else 2 * trained))
-    layer = tokens * shape.hidden_size * _LAYER * size // 2
+    layer = tokens * _kept_by_layer(shape) * size
     layers = shape.num_hidden_layers
     kept = (
         layers * tokens * shape.hidden_size * size + layer if sft.gradient_checkpointing else layers * layer
@@ -44,6 +41,20 @@ def memory_bytes(recipe: Recipe, shape: Any, weights: Weights) -> int:
     # TRL never holds all logits: they are made by tiles of the vocabulary, with their gradient, in 32 bits
     logits = tokens * min(shape.vocab_size, _TILE) * 8
     return int(held + moments + kept + logits)
+
+
+def _kept_by_layer(shape: Any) -> int:
+    """Numbers that a layer keeps of each token for the way back, by counting a Llama layer's: about eight of
+    the model's width (norms, queries, what attention gives, residuals), keys and values as projected and as
+    rotated, and four of the width of the gated network (gate, up, activation, product); of a mixture of
+    experts, those of the experts that a token meets."""
+    heads = getattr(shape, "num_key_value_heads", None) or shape.num_attention_heads
+    head = getattr(shape, "head_dim", None) or shape.hidden_size // shape.num_attention_heads
+    inner = shape.intermediate_size
+    if experts := getattr(shape, "num_experts_per_tok", None):
+        met = experts + (getattr(shape, "n_shared_experts", None) or 0)
+        inner = met * getattr(shape, "moe_intermediate_size", inner)
+    return int(8 * shape.hidden_size + 4 * heads * head + 4 * inner)
 
 
 def run_seconds(tokens: float, recipe: Recipe, weights: Weights, machine: Machine) -> float:
