@@ -5,7 +5,7 @@
 #
 # DATASET is what `curate` and `split` wrote (for the paper's claim: `split --scheme repository --hold-out ORG/REPO`, so that
 # whole repositories are held out, and SCHEME=repository here). MODEL is a folder or name that transformers loads, or `embedded`.
-# EXAMPLES=1 gives both an in-context example. The same command resumes.
+# EXAMPLES=1 gives both an in-context example, STOP_AT=20 ends the training after that step. The same command resumes.
 # The defaults are for a GPU and a model of 0.5B or more; the training pairs' own tests are run first (WHERE=true skips that, and
 # trains on tests that nobody ran). On two CPU cores, the smaller version of the same:
 #
@@ -28,7 +28,7 @@ if [[ $chosen =~ verified|coverage|mutation_score ]] && [ ! -f "$data/reference.
   goutbench execute --reference --prepare --dataset "$data" --repos "$repos" --out "$out/verified"
 fi
 goutbench train "$config" --dataset "$data" --split "$scheme" --model "$model" --set "data.examples=$examples" \
-  ${where:+--where "$where"} --out "$out/model"
+  --stop-at "${STOP_AT:-0}" ${where:+--where "$where"} --out "$out/model"
 tuned=$out/model/merged
 [ -d "$tuned" ] || tuned=$out/model/model  # all weights were trained
 

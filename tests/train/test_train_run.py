@@ -158,6 +158,19 @@ def test_killed_it_goes_on_with_the_same_steps_and_rows(
     )
 
 
+def test_a_run_can_end_early_and_go_on_later(recipe: Path, dataset: Path, tmp_path: Path) -> None:
+    early = job(recipe, dataset, tmp_path / "early", forgetting=False)
+    record = train(early, stop_at=3)
+    assert (record["state"], record["steps"], record["preflight"]["steps"]) == ("stopped", 3, 6)
+    assert (tmp_path / "early" / "merged" / "model.safetensors").is_file()
+    assert "3 of 6 steps" in (tmp_path / "early" / "README.md").read_text()
+    later = train(early)
+    assert (later["state"], later["steps"], later["resumed_from"]) == ("done", 6, [3])
+    whole = train(job(recipe, dataset, tmp_path / "whole", forgetting=False))
+    losses = [[row["loss"] for row in each["log"] if "loss" in row] for each in (later, whole)]
+    assert losses[0] == pytest.approx(losses[1])
+
+
 def test_a_target_that_matches_nothing_is_an_error(recipe: Path, dataset: Path, tmp_path: Path) -> None:
     settings = {"lora.target_modules": ["q_proj", "qkv_proj"]}
     with pytest.raises(ConfigError, match="qkv_proj") as caught:

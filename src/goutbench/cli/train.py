@@ -29,6 +29,9 @@ def train(
         typer.Option("--set", help="KEY=VALUE of the recipe, such as sft.max_steps=20; may be repeated."),
     ] = None,
     threads: Annotated[int, typer.Option(min=0, help="Threads on the CPU; 0: as torch chooses.")] = 0,
+    stop_at: Annotated[
+        int, typer.Option(min=0, help="End after this step, with all that a run leaves; 0: go to the end.")
+    ] = 0,
     dry_run: Annotated[bool, typer.Option("--dry-run", help="Only say what the run would do.")] = False,
     prepare_embedded: Annotated[
         Path | None, typer.Option(help="Only write the embedded model to this folder, as safetensors.")
@@ -59,7 +62,7 @@ def train(
         found = run_plan(job)
         content, lines = found.content(), plan_lines(found)
     else:
-        content = run(job, show=lambda seen: _say(preflight_lines(seen), err=as_json))
+        content = run(job, stop_at=stop_at, show=lambda seen: _say(preflight_lines(seen), err=as_json))
         lines = result_lines(content, out)
     if as_json:
         typer.echo(json.dumps(content, indent=2))

@@ -30,3 +30,14 @@ class Lines(TrainerCallback):
         rate = self.tokens_per_step / seconds if seconds else 0.0
         line = f"step {state.global_step}/{state.max_steps}: {', '.join(words)}"
         print(f"{line}; {rate:,.0f} tokens/s, about {left:.0f} min left", file=sys.stderr, flush=True)
+
+
+class StopAt(TrainerCallback):
+    """Ends a run after a step, with a checkpoint; the schedule stays that of the whole run, which can go on."""
+
+    def __init__(self, step: int) -> None:
+        self.step = step
+
+    def on_step_end(self, args: Any, state: Any, control: Any, **more: Any) -> None:
+        if state.global_step >= self.step:
+            control.should_save = control.should_training_stop = True

@@ -31,7 +31,10 @@ def plan_lines(found: Plan) -> list[str]:
 
 def result_lines(record: dict[str, Any], out: Path) -> list[str]:
     """A finished run in words."""
+    steps = record["preflight"]["steps"]
+    early = f"stopped after {record['steps']:,} of {steps:,} steps; the same command goes on"
     return [
+        *([early] if record["state"] == "stopped" else []),
         *(f"{row['task']}: loss {row['before']:.3f} → {row['after']:.3f}" for row in record["losses"]),
         *(f"{name}: {out / folder}" for name, folder in record["outputs"].items()),
     ]

@@ -64,11 +64,14 @@ def look(job: Job, *, offline: bool = False) -> tuple[Preflight, Prepared, Any]:
     return found, made, tokenizer
 
 
-def train(job: Job, *, show: Callable[[Preflight], None] = lambda found: None) -> dict[str, Any]:
+def train(
+    job: Job, *, stop_at: int = 0, show: Callable[[Preflight], None] = lambda found: None
+) -> dict[str, Any]:
     """Train, or go on where a killed run stopped; returns the content of train_run.json.
 
-    Raises ConfigError where the recipe cannot be kept to, or where `out` holds another run; DatasetError,
-    StorageError and ToolError as its parts do.
+    With `stop_at` it ends after that step, and what it leaves is as good as it is by then; called again, the
+    run goes on. Raises ConfigError where the recipe cannot be kept to, or where `out` holds another run;
+    DatasetError, StorageError and ToolError as its parts do.
     """
     found, made, tokenizer = look(job)
     show(found)
@@ -76,9 +79,13 @@ def train(job: Job, *, show: Callable[[Preflight], None] = lambda found: None) -
     _claim(job.out, record)
     from transformers import set_seed
 
+    from goutbench.train.progress import StopAt
+
     set_seed(job.recipe.sft.seed)  # LoRA's first values are drawn when it is attached
     model, _, _ = with_method(load_model(job.recipe.model), job.recipe)
     trainer = make_trainer(job, found, made, model, tokenizer)
+    if stop_at:
+        trainer.add_callback(StopAt(stop_at))
     checkpoint = last_whole(job.out / CHECKPOINTS)
     if checkpoint is not None:
         print(f"going on from {checkpoint.name}", file=sys.stderr, flush=True)
@@ -91,7 +98,8 @@ def train(job: Job, *, show: Callable[[Preflight], None] = lambda found: None) -
     record["log"] = trainer.state.log_history
     record["losses"] = _compare(before, measure(trainer.model, _tasks(made)))
     record["outputs"] = write_outputs(trainer.model, tokenizer, job.recipe, job.out)
-    record["state"] = "done"
+    record["steps"] = trainer.state.global_step
+    record["state"] = "done" if trainer.state.global_step >= trainer.state.max_steps else "stopped"
     write_curve(trainer.state.log_history, job.out / "loss.svg", f"{job.recipe.model.name}: loss by step")
     write_card(record, job.out)
     write_json(job.out / RUN, record)  # the last: it says that all the rest is there
