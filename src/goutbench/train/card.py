@@ -59,8 +59,8 @@ def card(record: dict[str, Any]) -> str:
         _yaml(recipe),
         "```",
         "",
-        f"Seed {record['seeds']['seed']}; {record['steps']:,} of {found['steps']:,} steps; versions and more in "
-        "train_run.json.",
+        f"Seed {record['seeds']['seed']}; {record['steps']:,} of {found['steps']:,} steps; versions and "
+        "more in train_run.json.",
         "",
     ]
     return "\n".join(lines)

@@ -33,7 +33,7 @@ class Lines(TrainerCallback):
 
 
 class StopAt(TrainerCallback):
-    """Ends a run after a step, with a checkpoint; the schedule stays that of the whole run, which can go on."""
+    """Ends a run after a step, with a checkpoint; its schedule stays that of the whole, which can go on."""
 
     def __init__(self, step: int) -> None:
         self.step = step
