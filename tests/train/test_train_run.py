@@ -139,8 +139,15 @@ def test_killed_it_goes_on_with_the_same_steps_and_rows(
         command += ["--split", "paper", "--out", str(tmp_path / name), "--threads", "1"]
         return subprocess.Popen(command, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
 
+    def written(path: Path) -> bool:
+        try:
+            return bool(json.loads(path.read_bytes()))
+        except ValueError:  # the file is there, and not yet all of it
+            return False
+
     killed = start("killed")
-    while not list((tmp_path / "killed" / "checkpoints").glob("checkpoint-*/trainer_state.json")):
+    checkpoints = tmp_path / "killed" / "checkpoints"
+    while not any(written(path) for path in checkpoints.glob("checkpoint-*/trainer_state.json")):
         assert killed.poll() is None
         time.sleep(0.01)
     os.kill(killed.pid, signal.SIGKILL)
