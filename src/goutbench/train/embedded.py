@@ -69,15 +69,25 @@ def prepare_embedded(folder: Path | None = None) -> Path:
     target = folder or default_folder()
     if (target / _READY).is_file():
         return target
-    draft = target.with_name(f".{target.name}.partial")
     try:
-        draft.mkdir(parents=True, exist_ok=True)
-        with tempfile.TemporaryDirectory() as scratch:
+        target.parent.mkdir(parents=True, exist_ok=True)
+        with tempfile.TemporaryDirectory(dir=target.parent, prefix=f".{target.name}-") as scratch:
+            draft = Path(scratch) / "draft"
+            draft.mkdir()
             _convert(installed_gguf() or fetch_gguf(Path(scratch)), draft)
-        draft.replace(target)
+            _put(draft, target)
     except OSError as error:
         raise storage_error(error, target) from None
     return target
+
+
+def _put(draft: Path, target: Path) -> None:
+    """Move the draft into place, unless another process was first."""
+    try:
+        draft.replace(target)
+    except OSError:
+        if not (target / _READY).is_file():
+            raise
 
 
 def _convert(source: Path, target: Path) -> None:
