@@ -33,29 +33,40 @@ from goutbench.train.prepare import prepare
 from goutbench.train.recipe import DataChoice, ModelChoice, Recipe, load_recipe
 from goutbench.train.rows import make_rows
 from goutbench.train.select import split_table
-from goutbench.train.stage import Job, look, make_trainer, sft_config
+from goutbench.train.stage import Job, look
+from goutbench.train.trainer import make_trainer, sft_config
 
 CONFIGS = Path(__file__).resolve().parents[1] / "configs" / "train"
 EMBEDDED = ModelChoice(name="embedded")
 
 
 def empty(options: argparse.Namespace) -> None:
-    """The share of rows without a completion token: the paper's recipe, and ours, on the same pairs."""
+    """The share of rows without a completion token: the paper's recipe, and ours, on the same pairs.
+
+    With the packing of each recipe, and without: where packing splits rows nothing is cut off, and what counts
+    is how many completion tokens do not see the start of their prompt.
+    """
     tokenizer = load_tokenizer(EMBEDDED)
     for name in ("llama-3.2-3b-full", "focal-function"):
-        recipe = load_recipe(CONFIGS / f"{name}.yaml")
-        data = recipe.data.model_copy(
-            update={"where": None, "max_empty_share": 1.0, "max_rows": None, "max_eval_rows": 1}
-        )
-        sft = recipe.sft.model_copy(update={"packing": False})
-        recipe = recipe.model_copy(update={"model": EMBEDDED, "data": data, "sft": sft, "forgetting": False})
-        found = prepare(options.dataset, "leakfree", recipe, tokenizer, weigh(settled(recipe))[0])
-        lengths = found.train_lengths
-        print(
-            f"{name}: max_length {sft.max_length}, {found.chosen_pairs} pairs, {lengths.rows} rows, "
-            f"{lengths.dropped} left out, {lengths.cut_in_prompt} without any completion token "
-            f"({lengths.empty_share:.1%}), {lengths.cut_in_completion} cut within the completion"
-        )
+        for packing in (False, True):
+            recipe = load_recipe(CONFIGS / f"{name}.yaml")
+            data = recipe.data.model_copy(
+                update={"where": None, "max_empty_share": 1.0, "max_rows": None, "max_eval_rows": 1}
+            )
+            sft = recipe.sft.model_copy(update={"packing": packing})
+            changed = {"model": EMBEDDED, "data": data, "sft": sft, "forgetting": False}
+            recipe = recipe.model_copy(update=changed)
+            found = prepare(options.dataset, "leakfree", recipe, tokenizer, weigh(settled(recipe))[0])
+            lengths = found.train_lengths
+            print(
+                f"{name}, {'packed' if packing else 'not packed'}: max_length {sft.max_length}, "
+                f"{found.chosen_pairs} pairs, {found.trained_pairs} with a row, {lengths.rows} rows, "
+                f"{lengths.dropped} too long, {lengths.cut_in_prompt} without any completion token "
+                f"({lengths.empty_share:.1%}), {lengths.cut_in_completion} cut within the completion, "
+                f"{lengths.apart / lengths.completion_tokens:.1%} of completion tokens apart from their "
+                f"prompt's start; left out: {found.left_out}",
+                flush=True,
+            )
 
 
 def closed(options: argparse.Namespace) -> None:
@@ -96,7 +107,7 @@ def speed(options: argparse.Namespace) -> None:
             for kind in ("ours", "bare") if number % 2 else ("bare", "ours"):
                 model, _, _ = with_method(load_model(recipe.model), recipe)
                 trainer: Any = (
-                    make_trainer(job, found, made, model, tokenizer)
+                    make_trainer(recipe, Path(folder) / "ours", found, made, model, tokenizer)
                     if kind == "ours"
                     else _bare(recipe, made, model, tokenizer, Path(folder))
                 )
@@ -136,7 +147,7 @@ def steps(options: argparse.Namespace) -> None:
         job = Job(_short(options), options.dataset, "leakfree", Path(folder))
         found, made, tokenizer = look(job)
         model, _, _ = with_method(load_model(job.recipe.model), job.recipe)
-        trainer = make_trainer(job, found, made, model, tokenizer)
+        trainer = make_trainer(job.recipe, Path(folder), found, made, model, tokenizer)
         before = resource.getrusage(resource.RUSAGE_SELF)
         cpu, wall = _timed(trainer)
         after = resource.getrusage(resource.RUSAGE_SELF)

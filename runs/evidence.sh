@@ -5,7 +5,8 @@
 #
 # DATASET is what `curate` and `split` wrote (for the paper's claim: `split --scheme repository --hold-out ORG/REPO`, so that
 # whole repositories are held out, and SCHEME=repository here). MODEL is a folder or name that transformers loads, or `embedded`.
-# EXAMPLES=1 gives both an in-context example, STOP_AT=20 ends the training after that step. The same command resumes.
+# EXAMPLES=1 gives both an in-context example, STEPS=32 sets the length of the training, STOP_AT=20 ends it early. The same
+# command resumes. REPOS is a folder with the repositories; their modules are downloaded before anything is run.
 # The defaults are for a GPU and a model of 0.5B or more; the training pairs' own tests are run first (WHERE=true skips that, and
 # trains on tests that nobody ran). On two CPU cores, the smaller version of the same:
 #
@@ -28,7 +29,7 @@ if [[ $chosen =~ verified|coverage|mutation_score ]] && [ ! -f "$data/reference.
   goutbench execute --reference --prepare --dataset "$data" --repos "$repos" --out "$out/verified"
 fi
 goutbench train "$config" --dataset "$data" --split "$scheme" --model "$model" --set "data.examples=$examples" \
-  --stop-at "${STOP_AT:-0}" ${where:+--where "$where"} --out "$out/model"
+  --set "sft.max_steps=${STEPS:--1}" --stop-at "${STOP_AT:-0}" ${where:+--where "$where"} --out "$out/model"
 tuned=$out/model/merged
 [ -d "$tuned" ] || tuned=$out/model/model  # all weights were trained
 
@@ -38,7 +39,8 @@ for name in base tuned; do
     --split "$scheme:test" ${PATHS:+--paths "$PATHS"} --budget "$budget" --around "$around" --limit "$functions" \
     --tokenizer "$tuned/tokenizer.json" --examples "$examples" --max-tokens "$tokens" --temperature 0 \
     --out "$out/$name"
-  goutbench execute "$out/$name/candidates.parquet" --dataset "$data" --repos "$repos" --mutants "$mutants" --out "$out/$name"
+  goutbench execute "$out/$name/candidates.parquet" --prepare --dataset "$data" --repos "$repos" --mutants "$mutants" --out "$out/$name"
 done
-goutbench execute "$out/base/candidates.parquet" --reference --dataset "$data" --repos "$repos" --mutants "$mutants" --out "$out/reference"
+goutbench execute "$out/base/candidates.parquet" --reference --prepare --dataset "$data" --repos "$repos" --mutants "$mutants" \
+  --out "$out/reference"
 goutbench report "$out/base" "$out/tuned" "$out/reference" --dataset "$data" --base "hf/$model" --out "$out/report.html"

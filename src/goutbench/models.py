@@ -1,16 +1,23 @@
 """Opening a model by Inspect's name for it: one way for those that write tests and those that judge."""
 
+import hashlib
+import json
 import os
 import sys
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager, redirect_stdout
 from dataclasses import dataclass, field
+from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from goutbench.errors import ConfigError
+from goutbench.store import file_hash
 
 if TYPE_CHECKING:
     from inspect_ai.model import Model
+
+ASKED = "goutbench.json"
+"""The file beside tuned weights that says how the model was asked in training."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -50,6 +57,36 @@ def open_model(name: str, server: Server, *, temperature: float | None) -> "Mode
         return get_model(name, config=config, base_url=server.base_url, memoize=False, **args)
     except Exception as error:
         raise ConfigError(f"no such model: {error}", where=f"--model {name}") from error
+
+
+def local_folder(name: str) -> Path | None:
+    """The folder of a model that transformers reads here, or None: "hf/FOLDER"."""
+    folder = Path(name.removeprefix("hf/"))
+    return folder if name.startswith("hf/") and folder.is_dir() else None
+
+
+def weights_hash(folder: Path) -> str:
+    """A short hash of a model's weights and configurations: a folder may hold other weights tomorrow."""
+    digest = hashlib.sha256()
+    for path in sorted(path for path in folder.iterdir() if path.suffix in (".safetensors", ".bin", ".json")):
+        if path.name not in (ASKED, "train_run.json"):
+            digest.update(f"{path.name} {file_hash(path)}\n".encode())
+    return digest.hexdigest()[:16]
+
+
+def asked_in_training(folder: Path) -> dict[str, Any]:
+    """How a tuned model was asked in training, by the names of `generate`'s options; empty where none is said.
+
+    Raises ConfigError where the file cannot be read.
+    """
+    path = folder / ASKED
+    if not path.is_file():
+        return {}
+    try:
+        found: dict[str, Any] = json.loads(path.read_bytes())
+    except ValueError as error:
+        raise ConfigError(f"no JSON: {error}", where=str(path), mend="remove it, or train again") from None
+    return found
 
 
 def multiplies_bfloat16() -> bool:

@@ -1,5 +1,6 @@
 """From pairs to rows: what a row holds, what is cut, what is refused, what is chosen."""
 
+from collections import Counter
 from dataclasses import replace
 from pathlib import Path
 
@@ -232,7 +233,9 @@ def test_rows_that_end_within_their_prompt_are_counted_and_refused(
     shortest = min(row.prompt for row in rows)
     settings = {"data.too_long": "truncate", "sft.max_length": shortest}
     cut = load_recipe(recipe, settings)
-    _, lengths = fit(rows, cut, stops)
+    ready, lengths = fit(rows, cut, stops, loss="completion")
+    assert ready == []  # nothing to learn from, and nothing that a step is counted for
+    assert len(fit(rows, cut, stops, loss="all")[0]) == len(rows)
     assert lengths.cut_in_prompt == len(rows)
     assert lengths.completion_tokens == 0
     with pytest.raises(ConfigError, match="no completion token"):
@@ -246,13 +249,48 @@ def test_every_row_that_is_not_cut_ends_with_a_stop_token(
     recipe: Path, tiny_model: Path, dataset: Path
 ) -> None:
     rows, stops = encoded(recipe, tiny_model, dataset)
-    ready, lengths = fit(rows, load_recipe(recipe), stops)
+    ready, lengths = fit(rows, load_recipe(recipe), stops, loss="completion")
     assert lengths.without_stop == 0
     for row, sample in zip(rows, ready, strict=True):
         assert set(sample["labels"][: row.prompt]) == {-100}
         assert stops & set(sample["labels"][row.prompt :])
     with pytest.raises(ConfigError, match="no stop token"):
-        fit(rows, load_recipe(recipe), frozenset({-1}))
+        fit(rows, load_recipe(recipe), frozenset({-1}), loss="completion")
+
+
+def test_completion_tokens_apart_from_their_prompt_are_counted_where_packing_splits_rows(
+    recipe: Path, tiny_model: Path, dataset: Path
+) -> None:
+    rows, stops = encoded(recipe, tiny_model, dataset)
+    limit = max(len(row.ids) for row in rows) - 10
+    settings = {"sft.max_length": limit, "sft.packing": True, "data.too_long": "truncate"}
+    counted = {}
+    for strategy in ("bfd", "bfd_split", "wrapped"):
+        packing = load_recipe(recipe, settings | {"sft.packing_strategy": strategy})
+        counted[strategy] = fit(rows, packing, stops, loss="all")[1]
+    assert counted["bfd"].apart == 0
+    assert counted["bfd"].overhanging > 0
+    assert counted["bfd_split"].apart == sum(max(len(row.ids) - max(limit, row.prompt), 0) for row in rows)
+    place, expected = 0, 0
+    for row in rows:  # token by token: which of wrapped's sequences it stands in
+        places = range(place, place + len(row.ids))
+        expected += sum(at // limit > place // limit for at in places[row.prompt :])
+        place += len(row.ids)
+    assert counted["wrapped"].apart == expected > 0
+    assert counted["wrapped"].overhanging == 0
+
+
+def test_what_makes_no_row_is_counted_by_reason() -> None:
+    pair = replace(calc(), code=CALC.replace("return a + b", "return a + b" + " + 0" * 400))
+    choice, left = DataChoice(context_tokens=100), Counter[str]()
+    made = list(make_rows(to_table([pair], Pair), choice, COUNTER, left_out=left))
+    chunks = function_chunks(pair.code.encode(), tests=pair.test.encode(), budget=100, counter=COUNTER)
+    assert left["functions over 100 tokens"] == 1
+    assert left["functions that no test is clearly of"] == len(chunks) - len(made) - 1
+    left.clear()
+    untested = replace(calc(), test="package p\n")
+    assert not list(make_rows(to_table([untested], Pair), DataChoice(), COUNTER, left_out=left))
+    assert left["pairs without any function that is left"] == 1
 
 
 def test_rows_are_chosen_by_an_expression() -> None:
@@ -266,6 +304,8 @@ def test_rows_are_chosen_by_an_expression() -> None:
     ):
         with pytest.raises(ConfigError, match="--where"):
             choose(table, bad)
+    with pytest.raises(ConfigError, match="no pair satisfies"):
+        choose(table, "coverage > 1")
 
 
 def test_balancing_draws_small_repositories_more_often() -> None:

@@ -64,7 +64,7 @@ def generate(
     from goutbench.config import Price, load_yaml
     from goutbench.generate.options import Options
     from goutbench.generate.stage import generate as run
-    from goutbench.generate.stage import plan, summary
+    from goutbench.generate.stage import other_than_in_training, plan, summary
     from goutbench.models import Server
 
     options = Options(
@@ -73,6 +73,8 @@ def generate(
         samples=samples, repair=repair, examples=examples, seed=seed, mode=mode, revision=revision,
         temperature=temperature, max_tokens=max_tokens, tokenizer=tokenizer,
     )  # fmt: skip
+    if told := other_than_in_training(options, model):
+        typer.echo(f"warning: in training the model was asked with {told}", err=True)
     if dry_run:
         found = asdict(plan(dataset, out, model, options))
     else:

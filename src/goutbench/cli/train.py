@@ -36,13 +36,16 @@ def train(
     prepare_embedded: Annotated[
         Path | None, typer.Option(help="Only write the embedded model to this folder, as safetensors.")
     ] = None,
+    gguf: Annotated[
+        Path | None, typer.Option(help="Only write the model of this GGUF file to --out, as safetensors.")
+    ] = None,
     as_json: AsJson = False,
 ) -> None:
     """Fine-tune a model on a dataset's pairs, after saying what the run will do."""
     from goutbench.models import take_large_pages
 
     take_large_pages()
-    from goutbench.train import Job, load_recipe, settled
+    from goutbench.train import Job, load_recipe, prepare_gguf, settled
     from goutbench.train import plan as run_plan
     from goutbench.train import prepare_embedded as convert
     from goutbench.train import train as run
@@ -50,6 +53,9 @@ def train(
 
     if prepare_embedded is not None:
         typer.echo(str(convert(prepare_embedded)))
+        return
+    if gguf is not None:
+        typer.echo(str(prepare_gguf(gguf, out)))
         return
     if config is None:
         raise ConfigError("there is no recipe", where="train", mend="give a YAML, as those of configs/train/")

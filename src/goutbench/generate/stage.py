@@ -19,7 +19,7 @@ from goutbench.generate.task import keep_at_once, key_of
 from goutbench.golang.assemble import assemble
 from goutbench.golang.completions import candidate_of
 from goutbench.golang.package import PackageContext, package_context
-from goutbench.models import Server, open_model
+from goutbench.models import Server, asked_in_training, local_folder, open_model, weights_hash
 from goutbench.records import Candidate, Completion, Pair, Prompt
 from goutbench.store import read_manifest, read_pairs, read_table, write_json, write_rows
 
@@ -41,6 +41,7 @@ class Plan:
 
 def plan(dataset: Path, out: Path, model: str, options: Options) -> Plan:
     """What `generate` would do, without asking anybody anything."""
+    options = named(options, model)
     items = read_items(dataset, options)
     prompts = _distinct(items)
     with Journal(out) as done:
@@ -58,6 +59,24 @@ def plan(dataset: Path, out: Path, model: str, options: Options) -> Plan:
     )
 
 
+def named(options: Options, model: str) -> Options:
+    """The options with a local model's weights as its revision, unless one is given: training goes on in the
+    same folder, and what an earlier state of it wrote must not pass for what this one writes."""
+    folder = local_folder(model)
+    return replace(options, revision=weights_hash(folder)) if folder and not options.revision else options
+
+
+def other_than_in_training(options: Options, model: str) -> str:
+    """The options that a tuned model was asked with in training, where these are others; else empty."""
+    folder = local_folder(model)
+    asked = asked_in_training(folder) if folder else {}
+    given = asdict(options)
+    if all(given.get(name) == value for name, value in asked.items()):
+        return ""
+    words = " ".join(f"--{name} {value}" for name, value in asked.items())
+    return f"{words} --tokenizer {folder}/tokenizer.json"
+
+
 def generate(
     dataset: Path,
     out: Path,
@@ -72,6 +91,7 @@ def generate(
     `goutbench execute OUT/candidates.parquet --out OUT` goes on from there. The same call after a kill
     repeats no call that was answered. Raises ConfigError, DatasetError, StorageError.
     """
+    options = named(options, model)
     items = read_items(dataset, options)
     prompts, server = _distinct(items), server or Server()
     chosen = open_model(model, server, temperature=options.temperature)

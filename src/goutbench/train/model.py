@@ -6,6 +6,7 @@ from typing import Any
 
 from goutbench.errors import ConfigError, ToolError
 from goutbench.models import multiplies_bfloat16
+from goutbench.train.card import front_matter
 from goutbench.train.embedded import prepare_embedded
 from goutbench.train.recipe import EMBEDDED, ModelChoice, Recipe
 from goutbench.train.targets import Target, Weights, attach, weights
@@ -22,8 +23,21 @@ def settled(recipe: Recipe) -> Recipe:
 
 
 def resolve(choice: ModelChoice) -> str:
-    """The folder or Hub name that transformers loads; converts the embedded model where need be."""
-    return str(prepare_embedded()) if choice.name == EMBEDDED else choice.name
+    """The folder or Hub name that transformers loads; converts the embedded model where need be. A folder is
+    named in full: an adapter remembers it, and is loaded from elsewhere."""
+    if choice.name == EMBEDDED:
+        return str(prepare_embedded())
+    folder = Path(choice.name)
+    return str(folder.resolve()) if folder.is_dir() else choice.name
+
+
+def base_model(choice: ModelChoice) -> dict[str, str | None]:
+    """`name` and `licence` of a recipe's model, as its own card says; None where it does not."""
+    folder = Path(resolve(choice))
+    told = front_matter(folder / "README.md")
+    name = told.get("model_name") or (folder.name if folder.is_dir() else choice.name)
+    licence = told.get("license")
+    return {"name": str(name), "licence": str(licence) if licence else None}
 
 
 def load_tokenizer(choice: ModelChoice, *, offline: bool = False) -> Any:

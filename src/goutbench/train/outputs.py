@@ -4,22 +4,36 @@ from pathlib import Path
 from typing import Any
 
 from goutbench.errors import ConfigError
-from goutbench.store import storage_error
+from goutbench.models import ASKED
+from goutbench.store import storage_error, write_json
 from goutbench.train.model import load_model
 from goutbench.train.recipe import Recipe
 
 
 def write_outputs(model: Any, tokenizer: Any, recipe: Recipe, out: Path) -> dict[str, str]:
-    """Save adapter and merged model, or the model that was trained as a whole; the names of the folders."""
+    """Save adapter and merged model, or the model that was trained as a whole; the names of the folders.
+
+    Beside the weights stands how the model was asked in training, for `generate` to compare with.
+    """
     try:
         if recipe.lora is None:
-            return {"model": _save(model, tokenizer, out / "model")}
-        made = {"adapter": _save(model, tokenizer, out / "adapter")}
-        if recipe.merge:
-            made["merged"] = _save(merged(out / "adapter", recipe), tokenizer, out / "merged")
-        return made
+            made = {"model": _save(model, tokenizer, out / "model")}
+        else:
+            made = {"adapter": _save(model, tokenizer, out / "adapter")}
+            if recipe.merge:
+                made["merged"] = _save(merged(out / "adapter", recipe), tokenizer, out / "merged")
     except OSError as error:
         raise storage_error(error, out) from None
+    for folder in made.values():
+        write_json(out / folder / ASKED, asked(recipe))
+    return made
+
+
+def asked(recipe: Recipe) -> dict[str, Any]:
+    """The settings of `generate` that give the prompts of the training. A whole file is never cut there."""
+    data = recipe.data
+    budget = {"budget": data.context_tokens} if data.rows == "function" else {}
+    return {"unit": data.rows, **budget, "around": data.around_tokens, "examples": data.examples}
 
 
 def merged(adapter: Path, recipe: Recipe) -> Any:

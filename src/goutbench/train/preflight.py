@@ -21,7 +21,9 @@ class Lengths:
 
     `cut_in_prompt` rows end within their prompt, so that no completion token is left; `cut_in_completion`
     ones within the completion, with the stop token gone. `without_stop` rows have no stop token in their
-    labels. `overhanging` tokens are those that were cut off.
+    labels. `overhanging` tokens are those that were cut off. `apart` counts completion tokens that stand in
+    a later sequence than the start of their prompt, where packing splits rows: the model does not see there
+    what it is to write a test for.
     """
 
     rows: int
@@ -33,6 +35,7 @@ class Lengths:
     cut_in_completion: int
     overhanging: int
     without_stop: int
+    apart: int = 0
 
     @property
     def empty_share(self) -> float:
@@ -42,13 +45,18 @@ class Lengths:
 
 @dataclass(frozen=True, slots=True)
 class Preflight:
-    """All of it; `sequences` are what a step's batch is made of (packs, where rows are packed)."""
+    """All of it; `sequences` are what a step's batch is made of (packs, where rows are packed).
+
+    `left_out` says of what was not trained on how much it was, by reason.
+    """
 
     train: Lengths
     eval: Lengths
+    left_out: dict[str, int]
     sequences: int
     packing_efficiency: float
     steps: int
+    tokens_per_step: float
     weights: Weights
     targets: tuple[Target, ...]
     memory_bytes: int
@@ -72,20 +80,22 @@ def within(rows: Sequence[Encoded], recipe: Recipe) -> tuple[list[Encoded], int]
 
 
 def fit(
-    rows: Sequence[Encoded], recipe: Recipe, stops: frozenset[int], *, dropped: int = 0
+    rows: Sequence[Encoded], recipe: Recipe, stops: frozenset[int], *, loss: str, dropped: int = 0
 ) -> tuple[list[dict[str, list[int]]], Lengths]:
-    """Cut what is over `max_length`, as TRL will, and count it.
+    """Cut what is over `max_length`, as TRL will, and count it; `loss` is on the "completion" or on "all".
 
-    "wrapped" packing cuts nothing off: rows follow each other, and a sequence ends where it is full. Raises
-    ConfigError where a row that was not cut has no stop token in its labels: a model trained so never stops.
+    "wrapped" packing cuts nothing off: rows follow each other, and a sequence ends where it is full. A row
+    that is cut within its prompt has nothing left to learn where the loss is on the completion: it is counted
+    and, as by TRL, not trained on. Raises ConfigError where a row that was not cut has no stop token in its
+    labels: a model trained so never stops.
     """
-    limit, data = recipe.sft.max_length, recipe.data
-    whole = recipe.sft.packing and recipe.sft.packing_strategy in ("wrapped", "bfd_split")
+    limit = recipe.sft.max_length
+    whole = splits_rows(recipe)
     ready: list[dict[str, list[int]]] = []
-    in_prompt = in_completion = overhang = unstopped = 0
+    in_prompt = in_completion = overhang = unstopped = completion = 0
     for row in rows:
         end = len(row.ids) if whole else min(limit, len(row.ids))
-        labels = row.labels(data.loss)[:end]
+        labels = row.labels(loss)[:end]
         cut = end < len(row.ids)
         stopped = any(label in stops for label in labels[row.prompt :])
         if not cut and not stopped:
@@ -95,21 +105,38 @@ def fit(
         in_completion += row.prompt < end < len(row.ids)
         overhang += len(row.ids) - end
         unstopped += not stopped
-        ready.append({"input_ids": row.ids[:end], "labels": labels})
+        completion += max(end - row.prompt, 0)
+        if end > row.prompt or loss == "all":
+            ready.append({"input_ids": row.ids[:end], "labels": labels})
     lengths = Lengths(
         rows=len(rows),
         dropped=dropped,
         tokens=sum(len(each["input_ids"]) for each in ready),
-        completion_tokens=sum(
-            max(len(e["input_ids"]) - r.prompt, 0) for e, r in zip(ready, rows, strict=True)
-        ),
+        completion_tokens=completion,
         longest=max((len(row.ids) for row in rows), default=0),
         cut_in_prompt=in_prompt,
         cut_in_completion=in_completion,
         overhanging=overhang,
         without_stop=unstopped,
+        apart=_apart(rows, recipe) if whole else 0,
     )
     return ready, lengths
+
+
+def splits_rows(recipe: Recipe) -> bool:
+    """Whether packing splits rows over sequences, so that nothing is cut off."""
+    return recipe.sft.packing and recipe.sft.packing_strategy in ("wrapped", "bfd_split")
+
+
+def _apart(rows: Sequence[Encoded], recipe: Recipe) -> int:
+    """Completion tokens in a later sequence than the start of their row. "wrapped" fills sequence after
+    sequence with rows as they follow; "bfd_split" splits a row from its own start."""
+    limit, found, start = recipe.sft.max_length, 0, 0
+    for row in rows:
+        seen = limit - start % limit  # the tokens of this row that stand in the sequence where it starts
+        found += len(row.ids) - max(row.prompt, min(seen, len(row.ids)))
+        start += len(row.ids) if recipe.sft.packing_strategy == "wrapped" else 0
+    return found
 
 
 def refuse_empty(lengths: Lengths, recipe: Recipe) -> None:
@@ -160,6 +187,7 @@ def step_count(sequences: int, recipe: Recipe, devices: int = 1) -> int:
 def preflight(
     train: tuple["Dataset", Lengths],
     evaluation: Lengths,
+    left_out: dict[str, int],
     recipe: Recipe,
     shape: Any,
     counted: Weights,
@@ -169,23 +197,19 @@ def preflight(
     """Put together what is known; `shape` is the model's configuration."""
     ready, lengths = train
     sequences, efficiency = packed(ready, recipe)
-    steps = step_count(sequences, recipe, machine.devices)
-    per_epoch = lengths.tokens * steps / max(step_count(sequences, recipe, machine.devices), 1)
-    epochs = recipe.sft.num_train_epochs if recipe.sft.max_steps <= 0 else _epochs(sequences, recipe)
+    steps, sft = step_count(sequences, recipe, machine.devices), recipe.sft
+    batch = sft.per_device_train_batch_size * sft.gradient_accumulation_steps * machine.devices
+    per_step = lengths.tokens / max(sequences, 1) * min(batch, sequences)
     return Preflight(
         train=lengths,
         eval=evaluation,
+        left_out=left_out,
         sequences=sequences,
         packing_efficiency=efficiency,
         steps=steps,
+        tokens_per_step=per_step,
         weights=counted,
         targets=targets,
         memory_bytes=memory_bytes(recipe, shape, counted),
-        seconds=run_seconds(per_epoch * epochs, recipe, counted, machine),
+        seconds=run_seconds(per_step * steps, recipe, counted, machine),
     )
-
-
-def _epochs(sequences: int, recipe: Recipe) -> float:
-    sft = recipe.sft
-    seen = sft.max_steps * sft.per_device_train_batch_size * sft.gradient_accumulation_steps
-    return seen / sequences

@@ -27,11 +27,14 @@ if TYPE_CHECKING:
 class Prepared:
     """Rows as tokens for training and evaluation, other tasks for the forgetting check, and their hashes.
 
+    `left_out` counts what the choice left, by reason; `pairs` are those of the split, `chosen_pairs` those for
+    which `where` holds, and `trained_pairs` those with a row that is trained on, whose `licences` are counted.
     `dataset_hash` is of the dataset's manifest and of the tables beside it; `rows_hash` of every token and
     label in the order of the rows.
     """
 
     rows: tuple[Row, ...]
+    left_out: dict[str, int]
     train: list[Sample]
     train_lengths: Lengths
     evaluation: list[Sample]
@@ -39,6 +42,7 @@ class Prepared:
     other: dict[str, list[Sample]]
     pairs: int
     chosen_pairs: int
+    trained_pairs: int
     licences: dict[str, int]
     dataset_hash: str
     rows_hash: str
@@ -49,31 +53,45 @@ def prepare(dataset: Path, scheme: str, recipe: Recipe, tokenizer: Any, generati
     table = split_table(dataset, scheme, "train")
     chosen = choose(table, recipe.data.where) if recipe.data.where else table
     held = split_table(dataset, scheme, "validation")
+    judged = choose(held, recipe.data.where) if recipe.data.where else held
     stops = stop_ids(tokenizer, generation_config)
     seed, data = recipe.sft.seed, recipe.data
     counter = _counter(tokenizer)
     beside = Packages.read(dataset), _examples(dataset, scheme, table, recipe, counter)
-    kept, dropped = within(encode(list(make_rows(chosen, data, counter, *beside)), tokenizer), recipe)
+    left_out: Counter[str] = Counter()
+    made = encode(list(make_rows(chosen, data, counter, *beside, left_out=left_out)), tokenizer)
+    kept, dropped = within(made, recipe)
     drawn = balanced(kept, [each.row.repository for each in kept], data, seed=seed)
     drawn = sampled(drawn, data.max_rows, seed=seed)
-    train, lengths = fit(drawn, recipe, stops, dropped=dropped)
+    train, lengths = fit(drawn, recipe, stops, loss=data.loss, dropped=dropped)
     refuse_empty(lengths, recipe)
-    # what is compared before and after must fit whole, whatever becomes of the rows trained on
-    limit = recipe.sft.max_length
-    rows = encode(list(make_rows(held, data, counter, *beside)), tokenizer)
-    whole = [row for row in rows if len(row.ids) <= limit]
-    evaluation, evaluation_lengths = fit(sampled(whole, data.max_eval_rows, seed=seed), recipe, stops)
-    code = (pair.code for pair in from_table(held, Pair))
+    left_out["rows not drawn"] = len(kept) - len({each.row.id for each in drawn})
+    # what is compared before and after must fit whole, whatever becomes of the rows trained on, and is of
+    # completions, so that recipes can be compared
+    rows = encode(list(make_rows(judged, data, counter, *beside)), tokenizer)
+    whole = [row for row in rows if len(row.ids) <= recipe.sft.max_length]
+    evaluation, evaluation_lengths = fit(
+        sampled(whole, data.max_eval_rows, seed=seed),
+        recipe,
+        stops,
+        loss="completion",
+        dropped=len(rows) - len(whole),
+    )
+    used = {each.row.pair_id for each in drawn}
+    licences = zip(chosen.column("id").to_pylist(), chosen.column("licence").to_pylist(), strict=True)
+    code = [pair.code for pair in from_table(held, Pair)]
     return Prepared(
         rows=tuple(each.row for each in drawn),
+        left_out={reason: number for reason, number in left_out.items() if number},
         train=train,
         train_lengths=lengths,
         evaluation=evaluation,
         evaluation_lengths=evaluation_lengths,
-        other=other_tasks(tokenizer, code) if recipe.forgetting else {},
+        other=other_tasks(tokenizer, code, seed=seed) if recipe.forgetting else {},
         pairs=table.num_rows,
         chosen_pairs=chosen.num_rows,
-        licences=dict(Counter(chosen.column("licence").to_pylist())),
+        trained_pairs=len(used),
+        licences=dict(Counter(licence for key, licence in licences if key in used)),
         dataset_hash=_dataset_hash(dataset),
         rows_hash=_rows_hash(train),
     )

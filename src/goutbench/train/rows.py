@@ -48,19 +48,23 @@ def make_rows(
     counter: TokenCounter,
     packages: Packages | None = None,
     examples: Examples | None = None,
+    *,
+    left_out: Counter[str] | None = None,
 ) -> Iterator[Row]:
     """The rows of the table's pairs, in their order.
 
-    `packages` knows what stands around them, `examples` what may stand ahead of them in a prompt.
+    `packages` knows what stands around them, `examples` what may stand ahead of them in a prompt; in
+    `left_out` is counted what makes no row, by reason.
     """
-    packages = packages or Packages()
+    packages, left = packages or Packages(), Counter() if left_out is None else left_out
     for pair in from_table(table, Pair):
         if choice.secrets == "redact":
             pair = replace(pair, code=redact(pair.code), test=redact(pair.test))
         shown = examples.of(pair, choice.examples) if examples else []
-        for chunk, names, test in _parts(pair, choice, counter):
+        for chunk, names, test in _parts(pair, choice, counter, left):
             around = packages.around(pair, chunk, budget=choice.around_tokens, counter=counter)
             if choice.closed and _from_elsewhere(chunk, around, test):
+                left["rows whose test uses names that the prompt does not show"] += 1
                 continue
             alike = shown if chunk.kind == choice.rows else []
             messages = build_prompt(pair, chunk, examples=alike, around=around).messages
@@ -95,14 +99,18 @@ def sampled(rows: Sequence[Item], most: int | None, *, seed: int) -> list[Item]:
     return [rows[place] for place in chosen]
 
 
-def _parts(pair: Pair, choice: DataChoice, counter: TokenCounter) -> Iterator[_Part]:
+def _parts(pair: Pair, choice: DataChoice, counter: TokenCounter, left: Counter[str]) -> Iterator[_Part]:
     if choice.rows == "file":
         yield from _of_file(pair)
         return
-    made = list(_of_functions(pair, choice, counter))
+    made = list(_of_functions(pair, choice, counter, left))
     yield from made
-    if not made and choice.rest == "file":
+    if made:
+        return
+    if choice.rest == "file":
         yield from _of_file(pair)
+    else:
+        left["pairs without any function that is left"] += 1
 
 
 def _of_file(pair: Pair) -> Iterator[_Part]:
@@ -110,7 +118,9 @@ def _of_file(pair: Pair) -> Iterator[_Part]:
     yield chunk, (), pair.test
 
 
-def _of_functions(pair: Pair, choice: DataChoice, counter: TokenCounter) -> Iterator[_Part]:
+def _of_functions(
+    pair: Pair, choice: DataChoice, counter: TokenCounter, left: Counter[str]
+) -> Iterator[_Part]:
     tests = parse(pair.test.encode())
     budget = choice.context_tokens
     chunks = function_chunks(
@@ -122,7 +132,14 @@ def _of_functions(pair: Pair, choice: DataChoice, counter: TokenCounter) -> Iter
     for chunk in chunks:
         names = [e.test for e in by_chunk[chunk.id] if breadth[e.test] <= (choice.max_functions or math.inf)]
         names = names[: choice.max_tests]  # the strongest evidence comes first
-        if chunk.over_budget or not names or (pure is not None and chunk.focal[0] not in pure):
+        reason = (
+            "functions that no test is clearly of" if not names
+            else f"functions over {choice.context_tokens:,} tokens" if chunk.over_budget
+            else "functions that do more than compute" if pure is not None and chunk.focal[0] not in pure
+            else ""
+        )  # fmt: skip
+        if reason:
+            left[reason] += 1
             continue
         for chosen in [[name] for name in names] if choice.one_test else [names]:
             named = replace(chunk, tests=tuple(e for e in chunk.tests if e.test in chosen))

@@ -52,6 +52,9 @@ def choose(table: "pa.Table", where: str) -> "pa.Table":
         raise ConfigError(str(error).splitlines()[0], where=f"--where {where!r}", mend=mend) from None
     finally:
         connection.close()
+    if not rows:
+        mend = "choose more; a comparison with what is not known does not hold"
+        raise ConfigError("no pair satisfies it", where=f"--where {where!r}", mend=mend)
     return table.take(rows)
 
 
