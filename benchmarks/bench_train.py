@@ -43,8 +43,8 @@ EMBEDDED = ModelChoice(name="embedded")
 def empty(options: argparse.Namespace) -> None:
     """The share of rows without a completion token: the paper's recipe, and ours, on the same pairs.
 
-    With the packing of each recipe, and without: where packing splits rows nothing is cut off, and what counts
-    is how many completion tokens do not see the start of their prompt.
+    With the packing of each recipe, and without: where packing splits rows nothing is cut off, and what
+    counts is how many completion tokens do not see the start of their prompt.
     """
     tokenizer = load_tokenizer(EMBEDDED)
     for name in ("llama-3.2-3b-full", "focal-function"):

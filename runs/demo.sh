@@ -27,14 +27,16 @@ goutbench train configs/train/demo.yaml --dataset "$data" --model "$base" --out 
 step "5 of 8: both write tests for held-out functions, small ones that only compute"
 for name in base tuned; do
   goutbench generate "$data" --model "hf/${!name}" -M batch_size=12 --connections 12 --unit function --split leakfree:validation+test \
-    --pure --paths "$beside" --budget 512 --around 0 --tokenizer "$base/tokenizer.json" --limit "$functions" \
+    --pure --paths "$beside" --budget 256 --around 0 --tokenizer "$base/tokenizer.json" --limit "$functions" \
     --max-tokens 200 --temperature 0 --out "demo/run-$name"
 done
 
 step "6 of 8: run every one of them in the sandbox, with coverage and mutants"
 executed=yes
 for name in base tuned; do
-  goutbench execute "demo/run-$name/candidates.parquet" --dataset "$data" --mutants 20 --out "demo/run-$name" || executed=no
+  goutbench execute "demo/run-$name/candidates.parquet" --dataset "$data" --mutants 20 --out "demo/run-$name" || {
+    code=$?; [ "$code" = 6 ] || exit "$code"; executed=no  # 6: a program is missing, as the sandbox's; the rest is an error
+  }
 done
 [ "$executed" = no ] || goutbench execute demo/run-base/candidates.parquet --reference --dataset "$data" --mutants 20 --out demo/run-reference
 [ "$executed" = yes ] || echo "Skipped: nothing was executed, so the page says what was written and not whether it works."
@@ -57,6 +59,10 @@ cat <<END
 
 Open demo/report.html. A model of this size mostly shows that the loop works; what it got right and wrong is all there.
 Next, with a real model and your own code:
-  goutbench curate repos.yaml --out dataset && goutbench split dataset && goutbench execute --reference --prepare --dataset dataset --out reference
+  export PATH=$PWD/.venv/bin:\$PATH
+  goutbench curate repos.yaml --out dataset && goutbench split dataset
+  goutbench execute --reference --prepare --dataset dataset --repos ~/.cache/goutbench/repos --out reference
   goutbench train configs/train/focal-function.yaml --model YOUR-MODEL --dataset dataset --where "verified and coverage > 0.5" --out model
+and all of that with base, tuned, tests and page: runs/evidence.sh. A judge of your own: runs/demo.sh openai/NAME, with
+OPENAI_BASE_URL and OPENAI_API_KEY set.
 END

@@ -4,7 +4,8 @@
 #   MODEL=FOLDER runs/evidence.sh DATASET OUT
 #
 # DATASET is what `curate` and `split` wrote (for the paper's claim: `split --scheme repository --hold-out ORG/REPO`, so that
-# whole repositories are held out, and SCHEME=repository here). MODEL is a folder or name that transformers loads, or `embedded`.
+# whole repositories are held out, and SCHEME=repository here). MODEL is a folder or name that transformers loads, or `embedded`;
+# `goutbench train --gguf FILE --out FOLDER` makes such a folder of a GGUF file.
 # EXAMPLES=1 gives both an in-context example, STEPS=32 sets the length of the training, STOP_AT=20 ends it early. The same
 # command resumes. REPOS is a folder with the repositories; their modules are downloaded before anything is run.
 # The defaults are for a GPU and a model of 0.5B or more; the training pairs' own tests are run first (WHERE=true skips that, and
@@ -15,7 +16,7 @@
 set -euo pipefail
 cd "$(dirname "$0")/.."
 export PATH="$PWD/.venv/bin:$PATH" TOKENIZERS_PARALLELISM=false PYTHONWARNINGS=ignore
-data=$1 out=$2 model=${MODEL:?a folder with a model, or: embedded}
+data=${1:?a dataset folder that was split} out=${2:?a folder to write to} model=${MODEL:?a folder with a model, or: embedded}
 config=${CONFIG:-configs/train/focal-function.yaml} scheme=${SCHEME:-leakfree} where=${WHERE:-}
 functions=${FUNCTIONS:-300} tokens=${TOKENS:-1024} budget=${BUDGET:-4096} around=${AROUND:-512} batch=${BATCH:-12}
 mutants=${MUTANTS:-20} repos=${REPOS:-$HOME/.cache/goutbench/repos} examples=${EXAMPLES:-0}
@@ -29,7 +30,7 @@ if [[ $chosen =~ verified|coverage|mutation_score ]] && [ ! -f "$data/reference.
   goutbench execute --reference --prepare --dataset "$data" --repos "$repos" --out "$out/verified"
 fi
 goutbench train "$config" --dataset "$data" --split "$scheme" --model "$model" --set "data.examples=$examples" \
-  --set "sft.max_steps=${STEPS:--1}" --stop-at "${STOP_AT:-0}" ${where:+--where "$where"} --out "$out/model"
+  ${STEPS:+--set "sft.max_steps=$STEPS"} --stop-at "${STOP_AT:-0}" ${where:+--where "$where"} --out "$out/model"
 tuned=$out/model/merged
 [ -d "$tuned" ] || tuned=$out/model/model  # all weights were trained
 

@@ -68,14 +68,14 @@ def local_folder(name: str) -> Path | None:
 def weights_hash(folder: Path) -> str:
     """A short hash of a model's weights and configurations: a folder may hold other weights tomorrow."""
     digest = hashlib.sha256()
-    for path in sorted(path for path in folder.iterdir() if path.suffix in (".safetensors", ".bin", ".json")):
-        if path.name not in (ASKED, "train_run.json"):
+    for path in sorted(folder.iterdir()):
+        if path.suffix in (".safetensors", ".bin", ".json") and path.name != ASKED:
             digest.update(f"{path.name} {file_hash(path)}\n".encode())
     return digest.hexdigest()[:16]
 
 
 def asked_in_training(folder: Path) -> dict[str, Any]:
-    """How a tuned model was asked in training, by the names of `generate`'s options; empty where none is said.
+    """How a tuned model was asked in training, by the names of `generate`'s options; empty where not said.
 
     Raises ConfigError where the file cannot be read.
     """

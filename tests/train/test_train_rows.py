@@ -304,7 +304,7 @@ def test_rows_are_chosen_by_an_expression() -> None:
     ):
         with pytest.raises(ConfigError, match="--where"):
             choose(table, bad)
-    with pytest.raises(ConfigError, match="no pair satisfies"):
+    with pytest.raises(ConfigError, match="no pair of the dataset satisfies"):
         choose(table, "coverage > 1")
 
 

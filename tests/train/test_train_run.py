@@ -268,11 +268,13 @@ def test_lora_of_fused_experts_reaches_every_weight_that_the_paper_names() -> No
     from transformers import AutoConfig, AutoModelForCausalLM
 
     recipe = load_recipe(CONFIGS / "deepseek-coder-v2-lite-lora.yaml")
-    assert recipe.lora and recipe.model.shape
+    assert recipe.lora is not None
+    assert recipe.model.shape is not None
     small = {
         "vocab_size": 100, "hidden_size": 32, "intermediate_size": 48, "moe_intermediate_size": 16,
         "num_hidden_layers": 2, "num_attention_heads": 2, "num_key_value_heads": 2, "n_routed_experts": 4,
-        "num_experts_per_tok": 2, "kv_lora_rank": 8, "qk_rope_head_dim": 8, "qk_nope_head_dim": 8, "v_head_dim": 8,
+        "num_experts_per_tok": 2, "kv_lora_rank": 8, "qk_rope_head_dim": 8, "qk_nope_head_dim": 8,
+        "v_head_dim": 8,
     }  # fmt: skip
     shape = AutoConfig.for_model(**(recipe.model.shape | small))
     model, _ = attach(AutoModelForCausalLM.from_config(shape, dtype=torch.float32), recipe.lora)

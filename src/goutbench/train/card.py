@@ -57,7 +57,7 @@ def card(record: dict[str, Any], *, curve: str) -> str:
         "",
         "## Licences",
         "",
-        f"The base model's licence, as its own card says: {base['licence'] or 'not said there; see its maker'}. "
+        f"The base model's licence, by its own card: {base['licence'] or 'not said there; see its maker'}. "
         "The tuned weights are under its terms. The training texts keep the licences of their repositories; "
         "the numbers are of the pairs with a row that was trained on:",
         "",
@@ -82,8 +82,8 @@ def card(record: dict[str, Any], *, curve: str) -> str:
         _yaml(record["recipe"]),
         "```",
         "",
-        f"Seed {record['seeds']['seed']}; {record['steps']:,} of {record['preflight']['steps']:,} steps; versions "
-        "and more in train_run.json.",
+        f"Seed {record['seeds']['seed']}; {record['steps']:,} of {record['preflight']['steps']:,} steps; "
+        "versions and more in train_run.json.",
         "",
     ]
     return "\n".join(lines)

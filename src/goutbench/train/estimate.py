@@ -25,9 +25,9 @@ class Machine:
 def memory_bytes(recipe: Recipe, shape: Any, weights: Weights) -> int:
     """What one device holds at once: weights, gradients and Adam's moments, kept activations, logits.
 
-    The peak is higher: what is made and dropped on the way (5 of 14.6 GiB in a run of a 0.5B model on the CPU)
-    and, there, the process itself come on top. Attention's own matrix is not counted: the attentions in use
-    never write it out. With checkpointing each layer keeps its input, and one layer at a time all of it.
+    The peak is higher: what is made and dropped on the way (5 of 14.6 GiB in a run of a 0.5B model on the
+    CPU) and, there, the process itself come on top. Attention's own matrix is not counted: the attentions in
+    use never write it out. With checkpointing each layer keeps its input, and one at a time all of it.
     """
     size, sft = _BYTES[recipe.model.dtype], recipe.sft
     tokens = sft.max_length * sft.per_device_train_batch_size

@@ -6,7 +6,6 @@ from typing import Any
 
 from goutbench.store import write_text
 
-
 _AXIS = {"completion": "loss (nats per completion token)", "all": "loss (nats per token)"}
 
 

@@ -17,7 +17,7 @@ from goutbench.train.preflight import Lengths, fit, refuse_empty, within
 from goutbench.train.recipe import Recipe
 from goutbench.train.rows import Row, balanced, make_rows, sampled
 from goutbench.train.select import BESIDE, choose, split_groups, split_table
-from goutbench.train.tokens import encode, stop_ids
+from goutbench.train.tokens import Encoded, encode, stop_ids
 
 if TYPE_CHECKING:
     import pyarrow as pa
@@ -27,10 +27,10 @@ if TYPE_CHECKING:
 class Prepared:
     """Rows as tokens for training and evaluation, other tasks for the forgetting check, and their hashes.
 
-    `left_out` counts what the choice left, by reason; `pairs` are those of the split, `chosen_pairs` those for
-    which `where` holds, and `trained_pairs` those with a row that is trained on, whose `licences` are counted.
-    `dataset_hash` is of the dataset's manifest and of the tables beside it; `rows_hash` of every token and
-    label in the order of the rows.
+    `left_out` counts what the choice left, by reason; `pairs` are those of the split, `chosen_pairs` those
+    for which `where` holds, and `trained_pairs` those with a row that is trained on, whose `licences` are
+    counted. `dataset_hash` is of the dataset's manifest and of the tables beside it; `rows_hash` of every
+    token and label in the order of the rows.
     """
 
     rows: tuple[Row, ...]
@@ -48,35 +48,33 @@ class Prepared:
     rows_hash: str
 
 
+@dataclass(frozen=True, slots=True)
+class _Maker:
+    """What turns pairs into tokens, the same for those trained on and those held out."""
+
+    recipe: Recipe
+    tokenizer: Any
+    stops: frozenset[int]
+    counter: TokenCounter
+    packages: Packages
+    examples: Examples | None
+
+    def encoded(self, table: "pa.Table", left_out: "Counter[str] | None" = None) -> list[Encoded]:
+        beside = self.counter, self.packages, self.examples
+        return encode(list(make_rows(table, self.recipe.data, *beside, left_out=left_out)), self.tokenizer)
+
+
 def prepare(dataset: Path, scheme: str, recipe: Recipe, tokenizer: Any, generation_config: Any) -> Prepared:
     """Read, choose and encode. Raises ConfigError and DatasetError before anything heavy is loaded."""
-    table = split_table(dataset, scheme, "train")
-    chosen = choose(table, recipe.data.where) if recipe.data.where else table
-    held = split_table(dataset, scheme, "validation")
-    judged = choose(held, recipe.data.where) if recipe.data.where else held
-    stops = stop_ids(tokenizer, generation_config)
-    seed, data = recipe.sft.seed, recipe.data
+    table, chosen = _chosen(dataset, scheme, "train", recipe)
+    held, judged = _chosen(dataset, scheme, "validation", recipe)
     counter = _counter(tokenizer)
-    beside = Packages.read(dataset), _examples(dataset, scheme, table, recipe, counter)
+    examples = _examples(dataset, scheme, table, recipe, counter)
+    stops = stop_ids(tokenizer, generation_config)
+    maker = _Maker(recipe, tokenizer, stops, counter, Packages.read(dataset), examples)
     left_out: Counter[str] = Counter()
-    made = encode(list(make_rows(chosen, data, counter, *beside, left_out=left_out)), tokenizer)
-    kept, dropped = within(made, recipe)
-    drawn = balanced(kept, [each.row.repository for each in kept], data, seed=seed)
-    drawn = sampled(drawn, data.max_rows, seed=seed)
-    train, lengths = fit(drawn, recipe, stops, loss=data.loss, dropped=dropped)
-    refuse_empty(lengths, recipe)
-    left_out["rows not drawn"] = len(kept) - len({each.row.id for each in drawn})
-    # what is compared before and after must fit whole, whatever becomes of the rows trained on, and is of
-    # completions, so that recipes can be compared
-    rows = encode(list(make_rows(judged, data, counter, *beside)), tokenizer)
-    whole = [row for row in rows if len(row.ids) <= recipe.sft.max_length]
-    evaluation, evaluation_lengths = fit(
-        sampled(whole, data.max_eval_rows, seed=seed),
-        recipe,
-        stops,
-        loss="completion",
-        dropped=len(rows) - len(whole),
-    )
+    drawn, train, lengths = _trained(maker, chosen, left_out)
+    evaluation, evaluation_lengths = _held_out(maker, judged)
     used = {each.row.pair_id for each in drawn}
     licences = zip(chosen.column("id").to_pylist(), chosen.column("licence").to_pylist(), strict=True)
     code = [pair.code for pair in from_table(held, Pair)]
@@ -87,7 +85,7 @@ def prepare(dataset: Path, scheme: str, recipe: Recipe, tokenizer: Any, generati
         train_lengths=lengths,
         evaluation=evaluation,
         evaluation_lengths=evaluation_lengths,
-        other=other_tasks(tokenizer, code, seed=seed) if recipe.forgetting else {},
+        other=other_tasks(tokenizer, code, seed=recipe.sft.seed) if recipe.forgetting else {},
         pairs=table.num_rows,
         chosen_pairs=chosen.num_rows,
         trained_pairs=len(used),
@@ -95,6 +93,34 @@ def prepare(dataset: Path, scheme: str, recipe: Recipe, tokenizer: Any, generati
         dataset_hash=_dataset_hash(dataset),
         rows_hash=_rows_hash(train),
     )
+
+
+def _chosen(dataset: Path, scheme: str, split: str, recipe: Recipe) -> tuple["pa.Table", "pa.Table"]:
+    """The pairs of a split, and those of them for which the recipe's expression holds."""
+    table, where = split_table(dataset, scheme, split), recipe.data.where
+    return table, choose(table, where, of=f"the {split} split") if where else table
+
+
+def _trained(
+    maker: _Maker, table: "pa.Table", left_out: "Counter[str]"
+) -> tuple[list[Encoded], list[Sample], Lengths]:
+    recipe, seed = maker.recipe, maker.recipe.sft.seed
+    kept, dropped = within(maker.encoded(table, left_out), recipe)
+    drawn = balanced(kept, [each.row.repository for each in kept], recipe.data, seed=seed)
+    drawn = sampled(drawn, recipe.data.max_rows, seed=seed)
+    left_out["rows not drawn"] = len(kept) - len({each.row.id for each in drawn})
+    train, lengths = fit(drawn, recipe, maker.stops, loss=recipe.data.loss, dropped=dropped)
+    refuse_empty(lengths, recipe)
+    return drawn, train, lengths
+
+
+def _held_out(maker: _Maker, table: "pa.Table") -> tuple[list[Sample], Lengths]:
+    """What is compared before and after must fit whole, whatever becomes of the rows trained on; and it is of
+    completions, so that recipes can be compared."""
+    recipe, rows = maker.recipe, maker.encoded(table)
+    whole = [row for row in rows if len(row.ids) <= recipe.sft.max_length]
+    drawn = sampled(whole, recipe.data.max_eval_rows, seed=recipe.sft.seed)
+    return fit(drawn, recipe, maker.stops, loss="completion", dropped=len(rows) - len(whole))
 
 
 def _counter(tokenizer: Any) -> TokenCounter:

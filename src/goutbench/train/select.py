@@ -30,8 +30,9 @@ def split_groups(dataset: Path, scheme: str) -> dict[str, str]:
     return {row["pair_id"]: row["group"] for row in rows}
 
 
-def choose(table: "pa.Table", where: str) -> "pa.Table":
-    """The rows for which the expression holds, in their order. Raises ConfigError.
+def choose(table: "pa.Table", where: str, *, of: str = "the dataset") -> "pa.Table":
+    """The rows for which the expression holds, in their order; `of` says in words what they are of. Raises
+    ConfigError, too where it holds for none.
 
     A comparison with what is not known (NULL, as for a pair that was never executed) does not hold.
     """
@@ -54,7 +55,7 @@ def choose(table: "pa.Table", where: str) -> "pa.Table":
         connection.close()
     if not rows:
         mend = "choose more; a comparison with what is not known does not hold"
-        raise ConfigError("no pair satisfies it", where=f"--where {where!r}", mend=mend)
+        raise ConfigError(f"no pair of {of} satisfies it", where=f"--where {where!r}", mend=mend)
     return table.take(rows)
 
 

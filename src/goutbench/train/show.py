@@ -34,9 +34,13 @@ def plan_lines(found: Plan) -> list[str]:
 def result_lines(record: dict[str, Any], out: Path) -> list[str]:
     """A finished run in words."""
     steps = record["preflight"]["steps"]
-    early = f"stopped after {record['steps']:,} of {steps:,} steps; with a later --stop-at, or without one, it goes on"
+    early = f"stopped after {record['steps']:,} of {steps:,} steps"
     return [
-        *([early] if record["state"] == "stopped" else []),
+        *(
+            [f"{early}; with a later --stop-at, or without, it goes on"]
+            if record["state"] == "stopped"
+            else []
+        ),
         *(f"{row['task']}: loss {row['before']:.3f} → {row['after']:.3f}" for row in record["losses"]),
         *(f"{name}: {out / folder}" for name, folder in record["outputs"].items()),
     ]
@@ -65,8 +69,8 @@ def _length_lines(name: str, lengths: Lengths) -> list[str]:
 
 
 def _apart(lengths: Lengths) -> str:
-    share = lengths.apart / lengths.completion_tokens
-    return f"  completion tokens in a later sequence than the start of their prompt: {lengths.apart:,} ({share:.1%})"
+    share = f"{lengths.apart:,} ({lengths.apart / lengths.completion_tokens:.1%})"
+    return f"  completion tokens in a later sequence than the start of their prompt: {share}"
 
 
 def _left_out(found: Preflight) -> list[str]:

@@ -185,7 +185,7 @@ def _begin(
 
 
 def _reporter(recipe: Recipe) -> None:
-    """Raises ToolError where the recipe reports to a package that is not installed, before anything is loaded."""
+    """Raises ToolError where the recipe reports to a package that is not here, before anything is read."""
     name = recipe.sft.report_to
     if name != "none" and find_spec(name) is None:
         mend = f"pip install {name}, or --set sft.report_to=none"
