@@ -24,7 +24,7 @@ def make_trainer(
 
     from goutbench.train.progress import Lines
 
-    trainer = _class(recipe)(
+    trainer: SFTTrainer = _class(recipe)(
         model=model,
         args=sft_config(recipe, out),
         train_dataset=as_dataset(made.train),
@@ -114,7 +114,7 @@ def _class(recipe: Recipe) -> Any:
 
     class Trainer(SFTTrainer):
         def _get_train_sampler(self, train_dataset: Any = None) -> ByLength:
-            data = self.train_dataset if train_dataset is None else train_dataset
+            data: Any = self.train_dataset if train_dataset is None else train_dataset
             size = self.args.train_batch_size * self.args.gradient_accumulation_steps
             return ByLength(size, lengths=[len(ids) for ids in data["input_ids"]])
 
