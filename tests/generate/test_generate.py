@@ -21,7 +21,7 @@ from goutbench.errors import ConfigError
 from goutbench.execute.journal import write_table
 from goutbench.generate.options import Options
 from goutbench.generate.scripted import ScriptedAPI
-from goutbench.generate.stage import generate, plan
+from goutbench.generate.stage import generate, named, plan
 from goutbench.models import Server, open_model
 from goutbench.records import SplitAssignment
 from goutbench.store import read_pairs, read_table, to_table
@@ -215,6 +215,20 @@ def test_local_models_are_opened_in_a_type_that_the_machine_is_fast_in(
     monkeypatch.setattr("inspect_ai.model.get_model", lambda _, **options: opened.update(options))
     open_model(name, Server(model_args=args), temperature=None)
     assert opened.get("dtype") == dtype
+
+
+def test_a_local_model_is_known_by_its_weights(tmp_path: Path) -> None:
+    folder = tmp_path / "model"
+    folder.mkdir()
+    (folder / "model.safetensors").write_bytes(b"one")
+    first = named(Options(), f"hf/{folder}").revision
+    assert first == named(Options(), f"hf/{folder}").revision != ""
+    (folder / "README.md").write_text("a card is no weight")
+    assert named(Options(), f"hf/{folder}").revision == first
+    (folder / "model.safetensors").write_bytes(b"two")
+    assert named(Options(), f"hf/{folder}").revision not in ("", first)
+    assert named(Options(revision="mine"), f"hf/{folder}").revision == "mine"
+    assert named(Options(), "openai/model").revision == ""
 
 
 def test_only_functions_that_compute_are_asked_for(dataset: Path, tmp_path: Path) -> None:

@@ -16,7 +16,7 @@ import yaml
 
 from goutbench.errors import ConfigError, GoutbenchError, ToolError
 from goutbench.store import read_table
-from goutbench.train import Job, load_recipe, look, plan, settled, train
+from goutbench.train import Job, load_recipe, look, plan, prepare_gguf, settled, train
 from goutbench.train.card import front_matter
 from goutbench.train.model import load_model, with_method
 from goutbench.train.targets import attach
@@ -253,6 +253,16 @@ def test_the_card_says_what_the_weights_are(recipe: Path, dataset: Path, tmp_pat
         assert "held-out completions" in text
         assert "learning_rate: 0.01" in text
         assert "More Information Needed" not in text
+
+
+@pytest.mark.parametrize(("content", "words"), [(None, "no such file"), (b"GGUF\0", "not to be read")])
+def test_what_is_no_gguf_file_is_said(content: bytes | None, words: str, tmp_path: Path) -> None:
+    source = tmp_path / "model.gguf"
+    if content:
+        source.write_bytes(content)
+    with pytest.raises(ConfigError, match=words):
+        prepare_gguf(source, tmp_path / "model")
+    assert not (tmp_path / "model").exists()
 
 
 def test_a_reporter_that_is_not_installed_is_named_before_anything_is_loaded(

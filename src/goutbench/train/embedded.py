@@ -6,6 +6,7 @@ cannot save what it read, so the weights are moved once into a plain model of th
 
 import copy
 import os
+import struct
 import subprocess
 import sys
 import tempfile
@@ -88,12 +89,14 @@ def prepare_embedded(folder: Path | None = None) -> Path:
 def prepare_gguf(source: Path, folder: Path) -> Path:
     """Any model's GGUF file as a folder that transformers loads. Raises ConfigError where it cannot be read,
     or where the folder is there; StorageError where that cannot be written."""
+    if not source.is_file():
+        raise ConfigError("there is no such file", where=str(source), mend="give a GGUF file")
     if folder.exists():
         raise ConfigError("it is there already", where=str(folder), mend="give the name of a new folder")
     with _draft(folder) as draft:
         try:
             convert_gguf(source, draft)
-        except (OSError, ValueError, KeyError) as error:
+        except (OSError, ValueError, KeyError, struct.error) as error:
             what = f"not to be read as a model: {str(error).splitlines()[0]}"
             raise ConfigError(what, where=str(source), mend="give a whole GGUF file") from error
         _put(draft, folder)
