@@ -1,5 +1,6 @@
 """Dependencies: a missing module is the machine's failure; preparing over a file:// GOPROXY mends it."""
 
+import json
 import os
 import shutil
 import subprocess
@@ -7,10 +8,12 @@ import zipfile
 from pathlib import Path
 
 import pytest
+from judging import make_pair, write_dataset
 
 from goutbench.errors import SourceError
 from goutbench.execute import Options, evaluate, prepare
 from goutbench.execute.campaign import Site, open_site
+from goutbench.execute.command import run_prepare
 from goutbench.execute.inputs import PairPlace, candidate
 from goutbench.execute.materialise import find_repository, materialise
 
@@ -74,6 +77,23 @@ def test_prepare_downloads_what_execution_misses(
     finally:
         subprocess.run(["chmod", "-R", "u+w", str(work)], check=True)
         shutil.rmtree(work)
+
+
+def test_only_the_repositories_of_the_candidates_are_prepared(site: Site, tmp_path: Path) -> None:
+    here, elsewhere = make_pair(0), make_pair(1)
+    dataset = write_dataset(tmp_path / "set", [here, elsewhere])
+    app = site.place.trees / "prepare-source" / here.repository
+    app.mkdir(parents=True, exist_ok=True)
+    (app / "go.mod").write_text("module example.test/app\n\ngo 1.22\n")
+    (app / here.code_path).write_text(here.code)
+    candidates = tmp_path / "candidates.jsonl"
+    row = {"pair_id": here.id, "model": "m", "code": here.test}
+    candidates.write_text(json.dumps(row) + "\n")
+    repositories = site.place.trees / "prepare-source"
+    lines = list(run_prepare(dataset, repositories, candidates=candidates, work=site.place.root))
+    assert [Path(line.partition(": ")[0]) for line in lines] == [app]
+    with pytest.raises(SourceError, match=elsewhere.repository):
+        list(run_prepare(dataset, repositories, work=site.place.root))
 
 
 def test_a_tree_is_what_the_commit_holds(site: Site, tmp_path: Path) -> None:

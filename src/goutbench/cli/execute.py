@@ -70,7 +70,8 @@ def execute(
         build_seconds=build_seconds,
     )
     if prepare:
-        for line in run_prepare(dataset, repos, work=work, unsafe=unsafe_no_sandbox):
+        unsafe = unsafe_no_sandbox
+        for line in run_prepare(dataset, repos, candidates=candidates, work=work, unsafe=unsafe):
             typer.echo(line, err=True)
         if candidates is None and not reference:
             return

@@ -69,10 +69,18 @@ def run_stage(
 
 
 def run_prepare(
-    dataset: Path, repositories: Path, *, work: Path | None = None, unsafe: bool = False
+    dataset: Path,
+    repositories: Path,
+    *,
+    candidates: Path | None = None,
+    work: Path | None = None,
+    unsafe: bool = False,
 ) -> Iterator[str]:
-    """Download the modules of every pair; one line for each module."""
+    """Download the modules of every pair, or of the candidates' pairs alone; one line for each module."""
     places: Sequence[PairPlace] = list(read_places(dataset).values())
+    if candidates:
+        asked = {each.pair_id for each in read_candidates(candidates)}
+        places = [place for place in places if place.id in asked]
     sources = read_sources(dataset)
     for done in prepare(places, repositories=repositories, work=work, sources=sources, unsafe=unsafe):
         yield f"{done.module}: {done.what}" + (f"\n{done.problem}" if done.problem else "")
