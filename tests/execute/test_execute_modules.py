@@ -25,18 +25,30 @@ FILES = {
 }
 
 
+BEYOND = (
+    'package app\n\nimport (\n\t"testing"\n\n\t"example.test/far"\n)\n\n'
+    "func TestFar(t *testing.T) {\n\tfar.Far()\n}\n"
+)
+
+
 @pytest.fixture
 def proxy(tmp_path: Path) -> str:
-    """A module proxy in a folder, with one version of one module."""
-    folder = tmp_path / "proxy" / "example.test" / "dep" / "@v"
-    folder.mkdir(parents=True)
-    (folder / "list").write_text("v1.0.0\n")
-    (folder / "v1.0.0.info").write_text('{"Version":"v1.0.0","Time":"2024-01-01T00:00:00Z"}')
-    (folder / "v1.0.0.mod").write_text("module example.test/dep\n\ngo 1.22\n")
-    with zipfile.ZipFile(folder / "v1.0.0.zip", "w") as archive:
-        prefix = "example.test/dep@v1.0.0"
-        archive.writestr(f"{prefix}/go.mod", "module example.test/dep\n\ngo 1.22\n")
-        archive.writestr(f"{prefix}/dep.go", 'package dep\n\nfunc Name() string { return "dep" }\n')
+    """A module proxy in a folder, with one version of two modules, the first of which requires the other."""
+    sources = {
+        "dep": ("\nrequire example.test/far v1.0.0\n", 'func Name() string { return "dep" }\n'),
+        "far": ("", "func Far() {}\n"),
+    }
+    for name, (requires, code) in sources.items():
+        folder = tmp_path / "proxy" / "example.test" / name / "@v"
+        folder.mkdir(parents=True)
+        module = f"module example.test/{name}\n\ngo 1.22\n{requires}"
+        (folder / "list").write_text("v1.0.0\n")
+        (folder / "v1.0.0.info").write_text('{"Version":"v1.0.0","Time":"2024-01-01T00:00:00Z"}')
+        (folder / "v1.0.0.mod").write_text(module)
+        with zipfile.ZipFile(folder / "v1.0.0.zip", "w") as archive:
+            prefix = f"example.test/{name}@v1.0.0"
+            archive.writestr(f"{prefix}/go.mod", module)
+            archive.writestr(f"{prefix}/{name}.go", f"package {name}\n\n{code}")
     return f"file://{tmp_path / 'proxy'}"
 
 
@@ -61,9 +73,9 @@ def test_prepare_downloads_what_execution_misses(
     shutil.rmtree(fresh.place.build_cache)
     fresh.place.build_cache.symlink_to(site.place.build_cache)
 
-    def status() -> tuple[str, str]:
+    def status(test: str = FILES["app_test.go"]) -> tuple[str, str]:
         record = evaluate(
-            [candidate("app", "reference", FILES["app_test.go"])], places, repositories=app.parents[1],
+            [candidate("app", "reference", test)], places, repositories=app.parents[1],
             options=Options(repeat=1), work=work,
         )[0]  # fmt: skip
         return record.status, record.reason
@@ -74,6 +86,8 @@ def test_prepare_downloads_what_execution_misses(
             "downloaded"
         ]
         assert status() == ("PASSED", "")
+        # in the module graph, and yet not among what go.mod and go.sum give: the candidate may not import it
+        assert status(BEYOND) == ("BUILD_FAILED", "module-not-required")
     finally:
         subprocess.run(["chmod", "-R", "u+w", str(work)], check=True)
         shutil.rmtree(work)

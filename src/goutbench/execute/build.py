@@ -15,11 +15,15 @@ from goutbench.golang.testoutput import evidence
 from goutbench.golang.toolchain import go_env
 
 BINARY = "x.test"
+# go.mod, go.sum or the vendor folder does not give a module: the repository's fault when the package does not
+# build without the candidate either, else that of the candidate, which imports what nobody requires
+NOT_REQUIRED = "module-not-required"
 
 _ENVIRONMENT_FAULTS = {
-    "missing-module": r"module lookup disabled by GOPROXY=off|missing go\.sum entry|inconsistent vendoring"
-    r"|cannot find module providing package .*: module lookup|updates to go\.mod needed"
+    "missing-module": r"module lookup disabled by GOPROXY=off"
+    r"|cannot find module providing package .*: module lookup"
     r"|/cache/download/.*(permission denied|read-only file system)",
+    NOT_REQUIRED: r"missing go\.sum entry|inconsistent vendoring|updates to go\.mod needed",
     "go-version": r"requires go >= |go\.mod requires go|toolchain not available|requires newer Go version",
     "c-library": r"fatal error: .*\.h: No such file|cannot find -l|ld: library .* not found"
     r"|C compiler .* not found|pkg-config.*not found|Package .* was not found in the pkg-config",
@@ -102,7 +106,7 @@ def compile_test(
     elif outcome.ok:
         reason = "no-test-files"
     elif fault := environment_fault(text, subject.test):
-        reason, infra = fault, True
+        reason, infra = fault, fault != NOT_REQUIRED
     return Build(None, reason, text, infra, outcome.cpu_seconds)
 
 
@@ -119,7 +123,7 @@ def environment_fault(text: str, candidate: str) -> str:
     for line in text.splitlines():
         own = re.match(rf"(\S*/)?{re.escape(candidate)}:\d+", line) is not None
         for word, pattern in _ENVIRONMENT_FAULTS.items():
-            if re.search(pattern, line) and (not own or word == "missing-module"):
+            if re.search(pattern, line) and (not own or word in ("missing-module", NOT_REQUIRED)):
                 return word
     return ""
 
