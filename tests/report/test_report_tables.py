@@ -67,6 +67,22 @@ def test_a_model_without_an_answer_is_counted_as_one_that_failed(tmp_path: Path)
     assert found == {"whole": (6, 6), "half": (6, 3)}
 
 
+def test_what_only_the_references_were_run_for_is_no_item_of_a_group(tmp_path: Path) -> None:
+    pairs = [make_pair(number) for number in range(6)]
+    dataset = write_dataset(tmp_path / "dataset", pairs)
+    runs = [
+        write_run(tmp_path / "m", "m", pairs[:3], lambda number: PASSED),
+        write_run(tmp_path / "reference", "reference", pairs, lambda number: PASSED),
+    ]
+    out = tmp_path / "report.html"
+    report(runs, dataset, out)
+    for name in ("repositories", "sizes"):
+        rows = table(out, name)
+        assert sum(int(row["items"]) for row in rows) == sum(int(row["m passed"]) for row in rows) == 3
+    report(runs[1:], dataset, out)
+    assert sum(int(row["items"]) for row in table(out, "repositories")) == 6
+
+
 def test_every_class_has_words_and_every_execution_a_class() -> None:
     for status in ("NO_CODE", "BUILD_FAILED", "NO_TESTS_RAN", "TESTS_FAILED", "FLAKY", "PASSED", "TIMED_OUT"):
         for reason in ("", "undefined", "assertion", "what-nobody-knows"):

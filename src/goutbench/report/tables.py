@@ -238,13 +238,14 @@ def by_group(
 ) -> Table:
     """Build and pass rates in each group of items (a repository, a size class), model by model.
 
-    An item may be in several groups, and counts in each.
+    An item may be in several groups, and counts in each. References have a column only where nothing else is
+    there, and else are no items: they are whole files where models may have been asked for functions.
     """
     models = [model for model in models_of(rows) if model != REFERENCE] or models_of(rows)
     heads = [f"{model}: {what}" for model in models for what in ("builds", "passes")]
     table = Table(name, title, note, (column, "items", *heads), [])
     members: dict[str, list[Row]] = {}
-    for row in rows:
+    for row in (row for row in rows if row.model in models):
         for value in groups(row):
             members.setdefault(value, []).append(row)
     for value, mine in sorted(members.items()):
