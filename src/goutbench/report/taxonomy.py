@@ -52,6 +52,7 @@ _BUILD = {
     "import-cycle": "wrong-package",
     "missing-package": "missing-package",
     "internal-package": "missing-package",
+    "module-not-required": "missing-package",
     "undefined": "undefined",
     "unexported": "undefined",
     "redeclared": "redeclared",
