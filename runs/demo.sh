@@ -50,9 +50,9 @@ else
 fi
 
 step "8 of 8: the page"
-runs=(demo/run-base demo/run-tuned)
+runs=("SmolLM2-135M=demo/run-base" "SmolLM2-135M, tuned=demo/run-tuned")
 [ "$executed" = no ] || runs+=(demo/run-reference)
-goutbench report "${runs[@]}" --dataset "$data" --base "hf/$base" ${judged[@]+"${judged[@]}"} --out demo/report.html \
+goutbench report "${runs[@]}" --dataset "$data" --base SmolLM2-135M ${judged[@]+"${judged[@]}"} --out demo/report.html \
   --title "A model of 135 million weights writes Go tests, before and after five minutes of tuning"
 
 cat <<END

@@ -44,4 +44,4 @@ for name in base tuned; do
 done
 goutbench execute "$out/base/candidates.parquet" --reference --prepare --dataset "$data" --repos "$repos" --mutants "$mutants" \
   --out "$out/reference"
-goutbench report "$out/base" "$out/tuned" "$out/reference" --dataset "$data" --base "hf/$model" --out "$out/report.html"
+goutbench report "base=$out/base" "tuned=$out/tuned" "$out/reference" --dataset "$data" --base base --out "$out/report.html"

@@ -6,8 +6,10 @@ from pathlib import Path
 import pyarrow.parquet as pq
 import pytest
 from judging import make_pair, write_dataset
-from reporting import PASSED, write_run
+from reporting import PASSED, UNDEFINED, write_judgement, write_run
+from typer.testing import CliRunner
 
+from goutbench.cli import app
 from goutbench.errors import ConfigError, DatasetError
 from goutbench.report.kinds import kinds
 from goutbench.report.rows import PairFacts, Row, read_rows
@@ -81,6 +83,43 @@ def test_what_only_the_references_were_run_for_is_no_item_of_a_group(tmp_path: P
         assert sum(int(row["items"]) for row in rows) == sum(int(row["m passed"]) for row in rows) == 3
     report(runs[1:], dataset, out)
     assert sum(int(row["items"]) for row in table(out, "repositories")) == 6
+
+
+def test_two_runs_of_one_model_are_told_apart_by_name(tmp_path: Path) -> None:
+    pairs = [make_pair(number) for number in range(4)]
+    dataset = write_dataset(tmp_path / "dataset", pairs)
+    plain = write_run(tmp_path / "plain", "m", pairs, lambda number: UNDEFINED)
+    shown = write_run(tmp_path / "shown", "m", pairs, lambda number: PASSED)
+    out = tmp_path / "report.html"
+    command = [
+        "report",
+        str(plain),
+        f"an example={shown}",
+        "--dataset",
+        str(dataset),
+        "--base",
+        "m",
+        "-o",
+        str(out),
+    ]
+    assert CliRunner().invoke(app, command).exit_code == 0
+    assert {row["model"]: row["passed"] for row in table(out, "leaderboard")} == {"m": "0", "an example": "4"}
+    with pytest.raises(ConfigError, match="4 items have an answer of 'm' in an earlier run too"):
+        report([plain, shown], dataset, out)
+    with pytest.raises(ConfigError, match="4 items"):
+        report([plain, shown], dataset, out, names={shown: "m"})
+
+
+def test_a_judges_word_goes_by_the_runs_names(tmp_path: Path) -> None:
+    pairs = [make_pair(number) for number in range(4)]
+    dataset = write_dataset(tmp_path / "dataset", pairs)
+    runs = [write_run(tmp_path / name, name, pairs, lambda number: PASSED) for name in ("old", "new")]
+    judged = write_judgement(tmp_path / "judged", pairs, "old", "new", lambda number: "win")
+    report(
+        runs, dataset, tmp_path / "r.html", judgements=[judged], names={runs[0]: "before", runs[1]: "after"}
+    )
+    (row,) = table(tmp_path / "r.html", "preferences")
+    assert {"before", "after"} <= set(row.values())
 
 
 def test_every_class_has_words_and_every_execution_a_class() -> None:

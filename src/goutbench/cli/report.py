@@ -10,7 +10,10 @@ from goutbench.cli.options import app
 
 @app.command()
 def report(
-    runs: Annotated[list[Path], typer.Argument(help="Run folders of `generate` and `execute`.")],
+    runs: Annotated[
+        list[str],
+        typer.Argument(help="Run folders of `generate` and `execute`; NAME=FOLDER gives the model a name."),
+    ],
     dataset: Annotated[Path, typer.Option(help="The dataset that the runs were made from.")] = Path(
         "dataset"
     ),
@@ -24,5 +27,14 @@ def report(
     """Write one self-contained page: leaderboard, ladder, comparisons, failures, and every item."""
     from goutbench.report import report as run
 
-    rows = run(runs, dataset, out, judgements=judge or (), base=base, title=title)
+    named = [_named(text) for text in runs]
+    names = {folder: name for name, folder in named if name}
+    folders = [folder for _, folder in named]
+    rows = run(folders, dataset, out, names=names, judgements=judge or (), base=base, title=title)
     typer.echo(f"{out}: {len(rows)} candidates")
+
+
+def _named(text: str) -> tuple[str, Path]:
+    """NAME=FOLDER, or a folder alone; a folder that is there is taken as it is written."""
+    name, equals, folder = text.partition("=")
+    return ("", Path(text)) if not equals or Path(text).exists() else (name, Path(folder))

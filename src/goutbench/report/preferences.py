@@ -2,6 +2,7 @@
 
 from collections import Counter, defaultdict
 from collections.abc import Callable, Iterable, Mapping, Sequence
+from dataclasses import replace
 from pathlib import Path
 from typing import Any, TypeVar
 
@@ -21,13 +22,16 @@ _FATES = ("passes", "builds, fails", "does not build")
 _SEEN = {"win": ("not preferred", "preferred"), "loss": ("preferred", "not preferred")}
 
 
-def read_judged(folders: Iterable[Path]) -> list[Judged]:
-    """The matches and verdicts of judge folders. Raises ConfigError for a folder that holds none."""
+def read_judged(folders: Iterable[Path], names: Mapping[str, str] | None = None) -> list[Judged]:
+    """The matches and verdicts of judge folders; `names` (candidate id → model) goes before what they say.
+
+    Raises ConfigError for a folder that holds none.
+    """
     found = []
     for folder in folders:
         if not (folder / "matches.parquet").is_file():
             raise ConfigError("no matches.parquet is there", where=str(folder), mend="run `goutbench judge`")
-        matches = [_match(row) for row in read_table(folder / "matches.parquet").to_pylist()]
+        matches = [_match(row, names or {}) for row in read_table(folder / "matches.parquet").to_pylist()]
         verdicts: dict[str, list[Verdict]] = defaultdict(list)
         if (folder / "verdicts.parquet").is_file():
             for row in read_table(folder / "verdicts.parquet").to_pylist():
@@ -36,8 +40,13 @@ def read_judged(folders: Iterable[Path]) -> list[Judged]:
     return found
 
 
-def _match(row: Mapping[str, Any]) -> Match:
-    return Match(**{**row, "focal": tuple(row["focal"] or ())})
+def _match(row: Mapping[str, Any], names: Mapping[str, str]) -> Match:
+    match = Match(**{**row, "focal": tuple(row["focal"] or ())})
+    return replace(
+        match,
+        model_a=names.get(match.candidate_a, match.model_a),
+        model_b=names.get(match.candidate_b, match.model_b),
+    )
 
 
 def verdicts_of(judged: Sequence[Judged]) -> dict[tuple[str, Key], tuple[str, ...]]:

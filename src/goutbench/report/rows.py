@@ -1,6 +1,6 @@
 """What a report is made of: one row for each item and model, from the folders of the stages before."""
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -16,6 +16,9 @@ _UNANSWERED = ("context-overflow", "model-error")
 
 Key = tuple[str, tuple[str, ...], int]
 """An item: the pair's id, the focal functions (none: the whole file), the sample's number."""
+
+_Answer = tuple[str, int, Key]  # the model's name, the round, the item
+_Records = tuple[dict[str, Any] | None, dict[str, Any] | None]  # the candidate and its execution
 
 
 @dataclass(frozen=True, slots=True)
@@ -110,27 +113,48 @@ def read_facts(dataset: Path, only: Iterable[str]) -> dict[str, PairFacts]:
     return found
 
 
-def read_rows(runs: Sequence[Path], dataset: Path) -> list[Row]:
+def read_rows(runs: Sequence[Path], dataset: Path, names: Mapping[Path, str] | None = None) -> list[Row]:
     """Every candidate of the runs, and every execution without a candidate table (a reference run).
 
-    All models are given the union of the items: one without a candidate has a row that says so.
-    Raises ConfigError for a folder that is no run, and DatasetError for a pair that is not in the dataset.
+    `names` gives a run's model another name, so that one model's runs with two prompts can be told apart.
+    All models are given the union of the items: one without a candidate has a row that says so. Raises
+    ConfigError for a folder that is no run, for a named one of several models, and where two runs answer the
+    same item by the same name; DatasetError for a pair that is not in the dataset.
     """
-    found: dict[tuple[str, int, Key], tuple[dict[str, Any] | None, dict[str, Any] | None]] = {}
+    found: dict[_Answer, _Records] = {}
     for run in runs:
-        for candidate, execution in _read_run(run):
-            source = candidate or execution or {}
-            key = (
-                source["pair_id"],
-                tuple((candidate or {}).get("focal") or ()),
-                _number(candidate, "sample"),
+        mine = _answers(run, (names or {}).get(run, ""))
+        if both := found.keys() & mine.keys():
+            model, _, key = min(both)
+            raise ConfigError(
+                f"{len(both)} items have an answer of {model!r} in an earlier run too, such as pair {key[0]}",
+                where=str(run),
+                mend="name one of them: NAME=FOLDER",
             )
-            found[source["model"], _number(candidate, "round"), key] = (candidate, execution)
+        found |= mine
     facts = read_facts(dataset, {key[0] for _, _, key in found})
     rows = [_row(model, number, key, facts[key[0]], *both) for (model, number, key), both in found.items()]
     return sorted(
         [*rows, *_absent(rows)], key=lambda row: (row.model, row.round, row.pair.repository, row.key)
     )
+
+
+def _answers(run: Path, name: str) -> dict[_Answer, _Records]:
+    """What a run holds, by the model's name or by `name`."""
+    found: dict[_Answer, _Records] = {}
+    models = set[str]()
+    for candidate, execution in _read_run(run):
+        source = candidate or execution or {}
+        models.add(source["model"])
+        key = (source["pair_id"], tuple((candidate or {}).get("focal") or ()), _number(candidate, "sample"))
+        found[name or source["model"], _number(candidate, "round"), key] = (candidate, execution)
+    if name and len(models) > 1:
+        raise ConfigError(
+            f"one name, {name!r}, for {len(models)} models",
+            where=str(run),
+            mend="give the folder without a name",
+        )
+    return found
 
 
 def _number(candidate: dict[str, Any] | None, name: str) -> int:

@@ -31,16 +31,18 @@ def report(
     dataset: Path,
     out: Path,
     *,
+    names: Mapping[Path, str] | None = None,
     judgements: Sequence[Path] = (),
     base: str | None = None,
     title: str = "",
 ) -> list[Row]:
     """Write the page `out` and, beside it, the folder `<stem>_files` with its items and tables.
 
-    `base` is the model that the others are compared with; without it the first by name. Raises ConfigError
-    and DatasetError for folders that are not what they should be, StorageError where nothing can be written.
+    `names` renames the model of a run, also in judgements of its candidates. `base` is the model, by that
+    name, that the others are compared with; without it the first by name. Raises ConfigError and DatasetError
+    for folders that are not what they should be, StorageError where nothing can be written.
     """
-    rows = read_rows(runs, dataset)
+    rows = read_rows(runs, dataset, names)
     models = [model for model in models_of(rows) if model != REFERENCE]
     if not rows:
         raise ConfigError("there is nothing to report", where=", ".join(map(str, runs)))
@@ -48,7 +50,7 @@ def report(
         raise ConfigError(
             f"no model {base!r} in the runs", where="--base", mend=f"one of: {', '.join(models)}"
         )
-    judged = read_judged(judgements)
+    judged = read_judged(judgements, {row.candidate["id"]: row.model for row in rows if row.candidate})
     beside = out.with_name(f"{out.stem}_files")
     blocks = _blocks(rows, judged, base or (models[0] if models else REFERENCE))
     for table in (block.table for block in blocks):
