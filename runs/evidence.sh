@@ -6,8 +6,9 @@
 # DATASET is what `curate` and `split` wrote (for the paper's claim: `split --scheme repository --hold-out ORG/REPO`, so that
 # whole repositories are held out, and SCHEME=repository here). MODEL is a folder or name that transformers loads, or `embedded`;
 # `goutbench train --gguf FILE --out FOLDER` makes such a folder of a GGUF file.
-# EXAMPLES=1 gives both an in-context example, STEPS=32 sets the length of the training, STOP_AT=20 ends it early. The same
-# command resumes. REPOS is a folder with the repositories; their modules are downloaded before anything is run.
+# The base model is asked twice, without an in-context example and with one: without, it may only not know what is wanted
+# (EXAMPLES=1 shows one to both, and in training). STEPS=32 sets the length of the training, STOP_AT=20 ends it early. The
+# same command resumes. REPOS is a folder with the repositories; their modules are downloaded before anything is run.
 # The defaults are for a GPU and a model of 0.5B or more; the training pairs' own tests are run first (WHERE=true skips that, and
 # trains on tests that nobody ran). On two CPU cores, the smaller version of the same:
 #
@@ -34,14 +35,22 @@ goutbench train "$config" --dataset "$data" --split "$scheme" --model "$model" -
 tuned=$out/model/merged
 [ -d "$tuned" ] || tuned=$out/model/model  # all weights were trained
 
-for name in base tuned; do
-  [ "$name" = base ] && weights=$model || weights=$tuned
+arms=(base tuned)
+[ "$examples" != 0 ] || arms=(base base-example tuned)
+runs=()
+for name in "${arms[@]}"; do
+  weights=$model shown=$examples run=$out/$name
+  [ "$name" != tuned ] || weights=$tuned
+  [ "$name" != base-example ] || shown=1
   goutbench generate "$data" --model "hf/$weights" -M "batch_size=$batch" --connections "$batch" --unit function \
     --split "$scheme:test" ${PATHS:+--paths "$PATHS"} --budget "$budget" --around "$around" --limit "$functions" \
-    --tokenizer "$tuned/tokenizer.json" --examples "$examples" --max-tokens "$tokens" --temperature 0 \
-    --out "$out/$name"
-  goutbench execute "$out/$name/candidates.parquet" --prepare --dataset "$data" --repos "$repos" --mutants "$mutants" --out "$out/$name"
+    --tokenizer "$tuned/tokenizer.json" --examples "$shown" --max-tokens "$tokens" --temperature 0 --out "$run"
+  goutbench execute "$run/candidates.parquet" --prepare --dataset "$data" --repos "$repos" --mutants "$mutants" --out "$run"
+  runs+=("$name=$run")
 done
 goutbench execute "$out/base/candidates.parquet" --reference --prepare --dataset "$data" --repos "$repos" --mutants "$mutants" \
   --out "$out/reference"
-goutbench report "base=$out/base" "tuned=$out/tuned" "$out/reference" --dataset "$data" --base base --out "$out/report.html"
+for ((i = 0; i < ${#arms[@]} - 1; i++)); do  # a page against each of the base model's arms
+  page=report; [ "$i" = 0 ] || page=report-example
+  goutbench report "${runs[@]}" "$out/reference" --dataset "$data" --base "${arms[i]}" --out "$out/$page.html"
+done
