@@ -28,12 +28,13 @@ from goutbench.models import multiplies_bfloat16, take_large_pages
 from goutbench.surroundings import Packages
 from goutbench.train.embedded import prepare_embedded
 from goutbench.train.estimate import measure_machine
-from goutbench.train.model import load_model, load_tokenizer, settled, weigh, with_method
+from goutbench.train.model import held, load_model, load_tokenizer, settled, with_method
 from goutbench.train.prepare import prepare
 from goutbench.train.recipe import DataChoice, ModelChoice, Recipe, load_recipe
 from goutbench.train.rows import make_rows
 from goutbench.train.select import split_table
 from goutbench.train.stage import Job, look
+from goutbench.train.tokens import stop_ids
 from goutbench.train.trainer import make_trainer, sft_config
 
 CONFIGS = Path(__file__).resolve().parents[1] / "configs" / "train"
@@ -56,7 +57,7 @@ def empty(options: argparse.Namespace) -> None:
             sft = recipe.sft.model_copy(update={"packing": packing})
             changed = {"model": EMBEDDED, "data": data, "sft": sft, "forgetting": False}
             recipe = recipe.model_copy(update=changed)
-            found = prepare(options.dataset, "leakfree", recipe, tokenizer, weigh(settled(recipe))[0])
+            found = prepare(options.dataset, "leakfree", recipe, tokenizer, stop_ids(tokenizer))
             lengths = found.train_lengths
             print(
                 f"{name}, {'packed' if packing else 'not packed'}: max_length {sft.max_length}, "
@@ -105,7 +106,7 @@ def speed(options: argparse.Namespace) -> None:
         for number in range(options.rounds):
             spent = {}
             for kind in ("ours", "bare") if number % 2 else ("bare", "ours"):
-                model, _, _ = with_method(load_model(recipe.model), recipe)
+                model, _, _ = with_method(load_model(held(recipe)), recipe)
                 trainer: Any = (
                     make_trainer(recipe, Path(folder) / "ours", found, made, model, tokenizer)
                     if kind == "ours"
@@ -120,6 +121,7 @@ def speed(options: argparse.Namespace) -> None:
 def _short(options: argparse.Namespace) -> Recipe:
     """The embedded model's recipe for some steps on some rows."""
     changed = {"max_steps": options.steps, "eval_steps": None, "logging_steps": 1, "save_steps": 10_000}
+    changed |= {"train_sampling_strategy": "sequential"}  # the same rows for both, whoever draws them
     recipe = settled(load_recipe(CONFIGS / "smollm2-135m-lora.yaml"))
     return recipe.model_copy(
         update={
@@ -146,7 +148,7 @@ def steps(options: argparse.Namespace) -> None:
     with tempfile.TemporaryDirectory() as folder:
         job = Job(_short(options), options.dataset, "leakfree", Path(folder))
         found, made, tokenizer = look(job)
-        model, _, _ = with_method(load_model(job.recipe.model), job.recipe)
+        model, _, _ = with_method(load_model(held(job.recipe)), job.recipe)
         trainer = make_trainer(job.recipe, Path(folder), found, made, model, tokenizer)
         before = resource.getrusage(resource.RUSAGE_SELF)
         cpu, wall = _timed(trainer)
@@ -197,7 +199,7 @@ def grpo(options: argparse.Namespace) -> None:
 
     recipe = settled(load_recipe(CONFIGS / "smollm2-135m-lora.yaml"))
     tokenizer = load_tokenizer(EMBEDDED)
-    made = prepare(options.dataset, "leakfree", recipe, tokenizer, weigh(recipe)[0])
+    made = prepare(options.dataset, "leakfree", recipe, tokenizer, stop_ids(tokenizer))
     chosen = sorted(made.rows, key=lambda row: sum(len(text) for _, text in row.prompt))[: 2 * options.steps]
     rows = [
         {

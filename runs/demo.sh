@@ -44,7 +44,8 @@ done
 judged=()
 if [ -n "$judge" ]; then
   step "7 of 8: $judge compares them"
-  goutbench judge demo/run-base demo/run-tuned --dataset "$data" --judge "$judge" --out demo/judged && judged=(--judge demo/judged)
+  goutbench judge demo/run-base demo/run-tuned --dataset "$data" --judge "$judge" --out demo/judged  # its failure ends this
+  judged=(--judge demo/judged)
 else
   step "7 of 8: no judge was asked: runs/demo.sh MODEL asks one"
 fi

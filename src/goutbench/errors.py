@@ -56,3 +56,8 @@ class StorageError(GoutbenchError):
 
 class ToolError(GoutbenchError):
     exit_code = 6
+
+
+def first_line(error: BaseException) -> str:
+    """The first line of what an error of another package says, its kind where it says nothing."""
+    return next((line.strip() for line in str(error).splitlines() if line.strip()), type(error).__name__)

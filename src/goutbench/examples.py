@@ -15,7 +15,7 @@ from goutbench.secrets import redact
 
 _PAIRS, _SHORT = 20, 10  # the shortest usable pairs of a repository, and of these the shortest examples
 _ENOUGH = 5  # with fewer, those of other repositories are taken as well
-_WHOLE = 10**9  # a budget that no file passes
+WHOLE = 10**9  # a budget that no file passes
 _EVIDENCE = ("call", "table", "name")
 
 
@@ -93,9 +93,14 @@ class Examples:
         return min((each for each in made if _stands_alone(each)), key=_length, default=None)
 
 
+def whole_file(pair: Pair) -> Chunk:
+    """The focal file in one piece, however long it is."""
+    (chunk,) = chunk_file(pair.code.encode("utf-8", "surrogateescape"), budget=WHOLE, pair_id=pair.id)
+    return chunk
+
+
 def _file(pair: Pair) -> Example:
-    (chunk,) = chunk_file(pair.code.encode("utf-8", "surrogateescape"), budget=_WHOLE, pair_id=pair.id)
-    return Example(pair, chunk, pair.test)
+    return Example(pair, whole_file(pair), pair.test)
 
 
 def _length(each: Example) -> int:

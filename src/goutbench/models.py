@@ -19,6 +19,8 @@ if TYPE_CHECKING:
 ASKED = "goutbench.json"
 """The file beside tuned weights that says how the model was asked in training."""
 
+_OF_A_MODEL = (".safetensors", ".bin", ".json", ".jinja", ".model", ".txt")
+
 
 @dataclass(frozen=True, slots=True)
 class Server:
@@ -60,18 +62,32 @@ def open_model(name: str, server: Server, *, temperature: float | None) -> "Mode
 
 
 def local_folder(name: str) -> Path | None:
-    """The folder of a model that transformers reads here, or None: "hf/FOLDER"."""
-    folder = Path(name.removeprefix("hf/"))
-    return folder if name.startswith("hf/") and folder.is_dir() else None
+    """The folder of a model that is read here, or None: "hf/FOLDER" or "vllm/FOLDER"."""
+    provider, _, folder = name.partition("/")
+    return Path(folder) if provider in ("hf", "vllm") and folder and Path(folder).is_dir() else None
 
 
 def weights_hash(folder: Path) -> str:
-    """A short hash of a model's weights and configurations: a folder may hold other weights tomorrow."""
+    """A short hash of a model's weights and configurations, and of those that an adapter is added to.
+
+    A folder may hold other weights tomorrow.
+    """
     digest = hashlib.sha256()
     for path in sorted(folder.iterdir()):
-        if path.suffix in (".safetensors", ".bin", ".json") and path.name != ASKED:
+        if path.suffix in _OF_A_MODEL and path.name != ASKED:
             digest.update(f"{path.name} {file_hash(path)}\n".encode())
+    if (base := _adapted(folder)) is not None:
+        digest.update(weights_hash(base).encode())
     return digest.hexdigest()[:16]
+
+
+def _adapted(folder: Path) -> Path | None:
+    """The folder of the model that an adapter is for, None where it is no adapter or that is not here."""
+    path = folder / "adapter_config.json"
+    if not path.is_file():
+        return None
+    base = Path(json.loads(path.read_bytes()).get("base_model_name_or_path") or "-")
+    return base if base.is_dir() else None
 
 
 def asked_in_training(folder: Path) -> dict[str, Any]:
@@ -83,9 +99,11 @@ def asked_in_training(folder: Path) -> dict[str, Any]:
     if not path.is_file():
         return {}
     try:
-        found: dict[str, Any] = json.loads(path.read_bytes())
+        found = json.loads(path.read_bytes())
     except ValueError as error:
         raise ConfigError(f"no JSON: {error}", where=str(path), mend="remove it, or train again") from None
+    if not isinstance(found, dict):
+        raise ConfigError("no JSON object", where=str(path), mend="remove it, or train again")
     return found
 
 

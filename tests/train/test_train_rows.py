@@ -120,7 +120,7 @@ def test_they_show_the_same_examples_and_never_one_of_the_same_group(
 
     settings = {"data.rows": unit, "data.examples": 2, "data.around_tokens": 0, "sft.max_length": 4096}
     tokenizer = AutoTokenizer.from_pretrained(tiny_model)
-    made = prepare(grouped, "leakfree", load_recipe(recipe, settings), tokenizer, None)
+    made = prepare(grouped, "leakfree", load_recipe(recipe, settings), tokenizer, stop_ids(tokenizer))
     trained = {row.pair_id: row.prompt for row in made.rows}
     asked = {}
     for split in ("train", "test"):
@@ -239,8 +239,11 @@ def test_rows_that_end_within_their_prompt_are_counted_and_refused(
     assert lengths.cut_in_prompt == len(rows)
     assert lengths.completion_tokens == 0
     with pytest.raises(ConfigError, match="no completion token"):
-        refuse_empty(lengths, cut)
-    refuse_empty(lengths, load_recipe(recipe, settings | {"data.max_empty_share": 1.0}))
+        refuse_empty(lengths, cut, {})
+    allowing = load_recipe(recipe, settings | {"data.max_empty_share": 1.0})
+    with pytest.raises(ConfigError, match="nothing is left to train on"):
+        refuse_empty(lengths, allowing, {})
+    refuse_empty(fit(rows, cut, stops, loss="all")[1], allowing, {})
     dropping = load_recipe(recipe, {"sft.max_length": shortest})
     assert within(rows, dropping) == ([], len(rows))
 
@@ -278,6 +281,9 @@ def test_completion_tokens_apart_from_their_prompt_are_counted_where_packing_spl
         place += len(row.ids)
     assert counted["wrapped"].apart == expected > 0
     assert counted["wrapped"].overhanging == 0
+    assert (
+        fit(rows, packing, stops, loss="completion", packs=False)[1].apart == 0
+    )  # held-out rows are not packed
 
 
 def test_what_makes_no_row_is_counted_by_reason() -> None:

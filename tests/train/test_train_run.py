@@ -66,9 +66,14 @@ def test_adapter_and_merged_model_write_tests_in_generate(
     settings = {"sft.max_steps": 1, "forgetting": False}
     train(job(recipe, dataset, tmp_path / "model", **settings))
     replies = {}
-    for name, budget, warned in (("adapter", "512", False), ("merged", "400", True)):
+    tokenizer = str(tmp_path / "model" / "merged" / "tokenizer.json")
+    for name, budget, counts, warned in (
+        ("adapter", "512", tokenizer, False),
+        ("merged", "400", tokenizer, True),
+        ("merged", "512", "estimate", True),  # other tokens, and so another context within the same budget
+    ):
         words = ["--unit", "function", "--limit", "2", "--max-tokens", "8", "--temperature", "0"]
-        words += ["--budget", budget]
+        words += ["--budget", budget, "--tokenizer", counts]
         command = ["generate", str(dataset), "--model", f"hf/{tmp_path / 'model' / name}", *words]
         run = [sys.executable, "-m", "goutbench", *command, "--out", str(tmp_path / name)]
         said = subprocess.run(run, check=True, capture_output=True, text=True).stderr
@@ -89,6 +94,35 @@ def test_adapter_and_merged_model_write_tests_in_generate(
     adapter = tmp_path / "model" / "adapter"
     assert json.loads((adapter / "adapter_config.json").read_text())["peft_type"] == "LORA"
     assert (adapter / "adapter_model.safetensors").is_file()
+
+
+@pytest.mark.parametrize("dtype", ["float32", "bfloat16"])
+def test_all_weights_are_trained_in_32_bits_and_saved_in_the_recipes_type(
+    dtype: str, recipe: Path, dataset: Path, tmp_path: Path
+) -> None:
+    """At a rate whose every step is under half the distance of two numbers of 16 bits at most weights."""
+    import torch
+    from transformers import AutoModelForCausalLM
+
+    settings = {
+        "lora": None, "model.dtype": dtype, "sft.bf16": dtype == "bfloat16", "sft.learning_rate": 2e-6,
+        "sft.lr_scheduler_type": "constant", "sft.max_steps": 24, "sft.eval_steps": None, "forgetting": False,
+    }  # fmt: skip
+    whole = job(recipe, dataset, tmp_path / "model", **settings)
+    record = train(whole, stop_at=20)
+    assert record["outputs"] == {"model": "model"}
+    assert record["preflight"]["weights"]["share"] == 1
+    record = train(whole)
+    assert [(leg["from"], leg["to"]) for leg in record["legs"]] == [(0, 20), (20, 24)]
+    tuned = AutoModelForCausalLM.from_pretrained(tmp_path / "model" / "model", dtype="auto")
+    assert tuned.dtype == getattr(torch, dtype)
+    base = AutoModelForCausalLM.from_pretrained(whole.recipe.model.name, dtype=tuned.dtype)
+    pairs = list(zip(tuned.parameters(), base.parameters(), strict=True))
+    moved = sum(int((one != other).sum()) for one, other in pairs) / sum(one.numel() for one, _ in pairs)
+    assert moved > (0.9 if dtype == "float32" else 0.3)
+    (task,) = record["losses"]
+    assert task["after"] < task["before"]
+    assert "all weights" in (tmp_path / "model" / "model" / "README.md").read_text()
 
 
 def test_packed_rows_do_not_see_each_other(recipe: Path, dataset: Path, tmp_path: Path) -> None:
@@ -131,6 +165,40 @@ def test_another_recipe_does_not_go_on_in_the_same_folder(
     train(job(recipe, dataset, tmp_path / "model", **settings))
     with pytest.raises(GoutbenchError, match="another"):
         train(job(recipe, dataset, tmp_path / "model", **settings | {"sft.learning_rate": 0.5}))
+    with pytest.raises(GoutbenchError, match="another"):  # the losses before are of other held-out rows
+        train(job(recipe, dataset, tmp_path / "model", **settings | {"forgetting": True}))
+    (tmp_path / "model" / "train_run.json").unlink()
+    with pytest.raises(ConfigError, match="no train_run"):
+        train(job(recipe, dataset, tmp_path / "model", **settings))
+
+
+def test_other_weights_in_the_same_folder_are_another_model(
+    recipe: Path, dataset: Path, tmp_path: Path, tiny_model: Path
+) -> None:
+    from safetensors.torch import load_file, save_file
+
+    base = shutil.copytree(tiny_model, tmp_path / "base")
+    settings = {"model.name": str(base), "sft.max_steps": 1, "sft.eval_steps": None, "forgetting": False}
+    train(job(recipe, dataset, tmp_path / "model", **settings))
+    weights = load_file(base / "model.safetensors")
+    save_file({name: each + 0.01 for name, each in weights.items()}, base / "model.safetensors")
+    with pytest.raises(ConfigError, match="another recipe or model"):
+        train(job(recipe, dataset, tmp_path / "model", **settings))
+
+
+@pytest.mark.parametrize(
+    ("settings", "words"),
+    [
+        ({"sft.lr_scheduler_type": "liner"}, "no lr_scheduler_type 'liner'"),
+        ({"sft.optim": "adamm"}, "no optim 'adamm'"),
+        ({"sft.max_length": 40}, "no row is left of 42"),
+    ],
+)
+def test_a_dry_run_finds_what_the_run_would_fail_on(
+    settings: dict[str, Any], words: str, recipe: Path, dataset: Path, tmp_path: Path
+) -> None:
+    with pytest.raises(ConfigError, match=words):
+        plan(job(recipe, dataset, tmp_path / "model", **settings))
 
 
 def test_killed_it_goes_on_with_the_same_steps_and_rows(
@@ -358,8 +426,18 @@ def test_every_recipe_reads(path: Path) -> None:
         ({"sft.learning_rate": 0}, "greater than 0"),
         ({"nowhere.at": 1}, "no such section"),
         ({"lora.target_modules": []}, "needs target_modules"),
+        ({"data.evidence": ["cal"]}, "data.evidence"),
+        ({"data.evidence": []}, "data.evidence"),
     ],
 )
 def test_bad_settings_are_named(recipe: Path, settings: dict[str, Any], words: str) -> None:
     with pytest.raises(ConfigError, match=words):
         load_recipe(recipe, settings)
+
+
+def test_a_setting_that_is_no_yaml_is_named(recipe: Path, dataset: Path) -> None:
+    command = ["train", str(recipe), "--dataset", str(dataset), "--split", "paper", "--set", 'data.where="x']
+    run = subprocess.run([sys.executable, "-m", "goutbench", *command], capture_output=True, text=True)
+    assert run.returncode == 2
+    assert "--set data.where" in run.stderr
+    assert "Traceback" not in run.stderr

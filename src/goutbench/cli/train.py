@@ -80,10 +80,16 @@ def _settings(words: Sequence[str], where: str | None, model: str | None) -> dic
     """What the command line says other than the recipe; values are read as YAML."""
     import yaml
 
+    found: dict[str, Any] = {}
     for word in words:
         if "=" not in word:
             raise ConfigError(f"{word!r} is not KEY=VALUE", where="--set")
-    found = {key: yaml.safe_load(value) for key, value in (word.split("=", 1) for word in words)}
+    for key, value in (word.split("=", 1) for word in words):
+        try:
+            found[key] = yaml.safe_load(value)
+        except yaml.YAMLError as error:
+            what = f"{value!r} is no YAML: {' '.join(str(error).split())}"
+            raise ConfigError(what, where=f"--set {key}", mend="quote it as in a YAML file") from None
     if where is not None:
         found["data.where"] = where
     if model is not None:

@@ -21,9 +21,10 @@ from goutbench.golang.completions import candidate_of
 from goutbench.golang.package import PackageContext, package_context
 from goutbench.models import Server, asked_in_training, local_folder, open_model, weights_hash
 from goutbench.records import Candidate, Completion, Pair, Prompt
-from goutbench.store import read_manifest, read_pairs, read_table, write_json, write_rows
+from goutbench.store import file_hash, read_manifest, read_pairs, read_table, write_json, write_rows
 
 PROMPTS, COMPLETIONS, CANDIDATES = "prompts.parquet", "completions.parquet", "candidates.parquet"
+TOKENIZER = "tokenizer.json"
 
 
 @dataclass(frozen=True, slots=True)
@@ -67,14 +68,23 @@ def named(options: Options, model: str) -> Options:
 
 
 def other_than_in_training(options: Options, model: str) -> str:
-    """The options that a tuned model was asked with in training, where these are others; else empty."""
+    """The options that a tuned model was asked with in training, where these are others; else empty. Budgets
+    are counted in tokens, so the tokenizer is one of them."""
     folder = local_folder(model)
     asked = asked_in_training(folder) if folder else {}
     given = asdict(options)
-    if all(given.get(name) == value for name, value in asked.items()):
+    if not folder or not asked:
+        return ""
+    alike = all(given.get(name) == value for name, value in asked.items())
+    if alike and _same_file(Path(options.tokenizer), folder / TOKENIZER):
         return ""
     words = " ".join(f"--{name} {value}" for name, value in asked.items())
-    return f"{words} --tokenizer {folder}/tokenizer.json"
+    return f"{words} --tokenizer {folder / TOKENIZER}"
+
+
+def _same_file(one: Path, other: Path) -> bool:
+    """Whether both hold the same; so, too, where the second is not there to compare with."""
+    return not other.is_file() or (one.is_file() and file_hash(one) == file_hash(other))
 
 
 def generate(

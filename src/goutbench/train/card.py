@@ -57,7 +57,7 @@ def card(record: dict[str, Any], *, curve: str) -> str:
         "",
         "## Licences",
         "",
-        f"The base model's licence, by its own card: {base['licence'] or 'not said there; see its maker'}. "
+        f"The base model's licence, by its own card: {base['licence'] or 'not known; see its maker'}. "
         "The tuned weights are under its terms. The training texts keep the licences of their repositories; "
         "the numbers are of the pairs with a row that was trained on:",
         "",

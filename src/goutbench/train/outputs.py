@@ -3,7 +3,8 @@
 from pathlib import Path
 from typing import Any
 
-from goutbench.errors import ConfigError
+from goutbench.errors import ConfigError, first_line
+from goutbench.examples import WHOLE
 from goutbench.models import ASKED
 from goutbench.store import storage_error, write_json
 from goutbench.train.model import load_model
@@ -15,9 +16,12 @@ def write_outputs(model: Any, tokenizer: Any, recipe: Recipe, out: Path) -> dict
 
     Beside the weights stands how the model was asked in training, for `generate` to compare with.
     """
+    import torch
+
     try:
         if recipe.lora is None:
-            made = {"model": _save(model, tokenizer, out / "model")}
+            rounded = model.to(getattr(torch, recipe.model.dtype))  # it was trained in 32 bits
+            made = {"model": _save(rounded, tokenizer, out / "model")}
         else:
             made = {"adapter": _save(model, tokenizer, out / "adapter")}
             if recipe.merge:
@@ -30,10 +34,10 @@ def write_outputs(model: Any, tokenizer: Any, recipe: Recipe, out: Path) -> dict
 
 
 def asked(recipe: Recipe) -> dict[str, Any]:
-    """The settings of `generate` that give the prompts of the training. A whole file is never cut there."""
+    """The settings of `generate` that give the prompts of the training, where a whole file is never cut."""
     data = recipe.data
-    budget = {"budget": data.context_tokens} if data.rows == "function" else {}
-    return {"unit": data.rows, **budget, "around": data.around_tokens, "examples": data.examples}
+    budget = data.context_tokens if data.rows == "function" else WHOLE
+    return {"unit": data.rows, "budget": budget, "around": data.around_tokens, "examples": data.examples}
 
 
 def merged(adapter: Path, recipe: Recipe) -> Any:
@@ -48,7 +52,7 @@ def merged(adapter: Path, recipe: Recipe) -> Any:
     try:
         model = PeftModel.from_pretrained(load_model(whole), str(adapter)).merge_and_unload(safe_merge=True)
     except ValueError as error:
-        what = str(error).splitlines()[0]
+        what = first_line(error)
         raise ConfigError(what, where=str(adapter), mend="give the model that it was made for") from error
     return model.to(getattr(torch, recipe.model.dtype))
 

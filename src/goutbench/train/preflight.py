@@ -1,7 +1,7 @@
 """What a run will do, known before its first step: rows, tokens, cuts, packing, weights, memory, time."""
 
 import math
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass
 from typing import TYPE_CHECKING, Any
 
@@ -80,21 +80,26 @@ def within(rows: Sequence[Encoded], recipe: Recipe) -> tuple[list[Encoded], int]
 
 
 def fit(
-    rows: Sequence[Encoded], recipe: Recipe, stops: frozenset[int], *, loss: str, dropped: int = 0
+    rows: Sequence[Encoded],
+    recipe: Recipe,
+    stops: frozenset[int],
+    *,
+    loss: str,
+    dropped: int = 0,
+    packs: bool = True,
 ) -> tuple[list[dict[str, list[int]]], Lengths]:
     """Cut what is over `max_length`, as TRL will, and count it; `loss` is on the "completion" or on "all".
+    `packs` is False for rows that stand alone whatever the recipe says of packing, as held-out ones do.
 
     "wrapped" packing cuts nothing off: rows follow each other, and a sequence ends where it is full. A row
     that is cut within its prompt has nothing left to learn where the loss is on the completion: it is counted
     and, as by TRL, not trained on. Raises ConfigError where a row that was not cut has no stop token in its
     labels: a model trained so never stops.
     """
-    limit = recipe.sft.max_length
-    whole = splits_rows(recipe)
     ready: list[dict[str, list[int]]] = []
     in_prompt = in_completion = overhang = unstopped = completion = 0
     for row in rows:
-        end = len(row.ids) if whole else min(limit, len(row.ids))
+        end = _end(row, recipe)
         labels = row.labels(loss)[:end]
         cut = end < len(row.ids)
         stopped = any(label in stops for label in labels[row.prompt :])
@@ -106,7 +111,7 @@ def fit(
         overhang += len(row.ids) - end
         unstopped += not stopped
         completion += max(end - row.prompt, 0)
-        if end > row.prompt or loss == "all":
+        if teaches(row, recipe, loss):
             ready.append({"input_ids": row.ids[:end], "labels": labels})
     lengths = Lengths(
         rows=len(rows),
@@ -118,9 +123,18 @@ def fit(
         cut_in_completion=in_completion,
         overhanging=overhang,
         without_stop=unstopped,
-        apart=_apart(rows, recipe) if whole else 0,
+        apart=_apart(rows, recipe) if packs and splits_rows(recipe) else 0,
     )
     return ready, lengths
+
+
+def teaches(row: Encoded, recipe: Recipe, loss: str) -> bool:
+    """Whether anything of the row is left that the loss is on."""
+    return loss == "all" or _end(row, recipe) > row.prompt
+
+
+def _end(row: Encoded, recipe: Recipe) -> int:
+    return len(row.ids) if splits_rows(recipe) else min(recipe.sft.max_length, len(row.ids))
 
 
 def splits_rows(recipe: Recipe) -> bool:
@@ -139,10 +153,12 @@ def _apart(rows: Sequence[Encoded], recipe: Recipe) -> int:
     return found
 
 
-def refuse_empty(lengths: Lengths, recipe: Recipe) -> None:
+def refuse_empty(lengths: Lengths, recipe: Recipe, left_out: Mapping[str, int]) -> None:
     """Raises ConfigError where there is nothing to train on, or too many rows show nothing of a test."""
     if not lengths.rows:
         what = f"no row is left of {lengths.dropped}" if lengths.dropped else "there is no row"
+        reasons = "; ".join(f"{number} {reason}" for reason, number in left_out.items() if number)
+        what += f" (left out: {reasons})" if reasons else ""
         raise ConfigError(what, where="data", mend="raise max_length, or choose other rows")
     if lengths.empty_share > recipe.data.max_empty_share:
         what = (
@@ -151,6 +167,9 @@ def refuse_empty(lengths: Lengths, recipe: Recipe) -> None:
         )
         mend = "set too_long: drop, use function rows, or allow it with data.max_empty_share"
         raise ConfigError(what, where="data", mend=mend)
+    if not lengths.tokens:
+        what = f"each of {lengths.rows} rows is cut within its prompt: nothing is left to train on"
+        raise ConfigError(what, where="data", mend="raise max_length")
 
 
 def packed(ready: "Dataset", recipe: Recipe) -> tuple[int, float]:

@@ -13,11 +13,11 @@ from goutbench.records import Pair
 from goutbench.store import MANIFEST, file_hash, from_table
 from goutbench.surroundings import Packages
 from goutbench.train.losses import Sample, other_tasks
-from goutbench.train.preflight import Lengths, fit, refuse_empty, within
+from goutbench.train.preflight import Lengths, fit, refuse_empty, teaches, within
 from goutbench.train.recipe import Recipe
 from goutbench.train.rows import Row, balanced, make_rows, sampled
 from goutbench.train.select import BESIDE, choose, split_groups, split_table
-from goutbench.train.tokens import Encoded, encode, stop_ids
+from goutbench.train.tokens import Encoded, encode
 
 if TYPE_CHECKING:
     import pyarrow as pa
@@ -30,7 +30,7 @@ class Prepared:
     `left_out` counts what the choice left, by reason; `pairs` are those of the split, `chosen_pairs` those
     for which `where` holds, and `trained_pairs` those with a row that is trained on, whose `licences` are
     counted. `dataset_hash` is of the dataset's manifest and of the tables beside it; `rows_hash` of every
-    token and label in the order of the rows.
+    token and label in the order of the rows, `held_out_hash` of those that are measured before and after.
     """
 
     rows: tuple[Row, ...]
@@ -46,6 +46,7 @@ class Prepared:
     licences: dict[str, int]
     dataset_hash: str
     rows_hash: str
+    held_out_hash: str
 
 
 @dataclass(frozen=True, slots=True)
@@ -64,20 +65,21 @@ class _Maker:
         return encode(list(make_rows(table, self.recipe.data, *beside, left_out=left_out)), self.tokenizer)
 
 
-def prepare(dataset: Path, scheme: str, recipe: Recipe, tokenizer: Any, generation_config: Any) -> Prepared:
-    """Read, choose and encode. Raises ConfigError and DatasetError before anything heavy is loaded."""
+def prepare(dataset: Path, scheme: str, recipe: Recipe, tokenizer: Any, stops: frozenset[int]) -> Prepared:
+    """Read, choose and encode; `stops` are the ids at which generation ends. Raises ConfigError and
+    DatasetError before anything heavy is loaded."""
     table, chosen = _chosen(dataset, scheme, "train", recipe)
     held, judged = _chosen(dataset, scheme, "validation", recipe)
+    code = [pair.code for pair in from_table(held, Pair)]
     counter = _counter(tokenizer)
     examples = _examples(dataset, scheme, table, recipe, counter)
-    stops = stop_ids(tokenizer, generation_config)
     maker = _Maker(recipe, tokenizer, stops, counter, Packages.read(dataset), examples)
     left_out: Counter[str] = Counter()
     drawn, train, lengths = _trained(maker, chosen, left_out)
     evaluation, evaluation_lengths = _held_out(maker, judged)
+    other = other_tasks(tokenizer, code, seed=recipe.sft.seed) if recipe.forgetting else {}
     used = {each.row.pair_id for each in drawn}
     licences = zip(chosen.column("id").to_pylist(), chosen.column("licence").to_pylist(), strict=True)
-    code = [pair.code for pair in from_table(held, Pair)]
     return Prepared(
         rows=tuple(each.row for each in drawn),
         left_out={reason: number for reason, number in left_out.items() if number},
@@ -85,20 +87,23 @@ def prepare(dataset: Path, scheme: str, recipe: Recipe, tokenizer: Any, generati
         train_lengths=lengths,
         evaluation=evaluation,
         evaluation_lengths=evaluation_lengths,
-        other=other_tasks(tokenizer, code, seed=recipe.sft.seed) if recipe.forgetting else {},
+        other=other,
         pairs=table.num_rows,
         chosen_pairs=chosen.num_rows,
         trained_pairs=len(used),
         licences=dict(Counter(licence for key, licence in licences if key in used)),
         dataset_hash=_dataset_hash(dataset),
         rows_hash=_rows_hash(train),
+        held_out_hash=_rows_hash([sample for task in (evaluation, *other.values()) for sample in task]),
     )
 
 
 def _chosen(dataset: Path, scheme: str, split: str, recipe: Recipe) -> tuple["pa.Table", "pa.Table"]:
     """The pairs of a split, and those of them for which the recipe's expression holds."""
     table, where = split_table(dataset, scheme, split), recipe.data.where
-    return table, choose(table, where, of=f"the {split} split") if where else table
+    if not where or not table.num_rows:  # `where` is not to blame for an empty split
+        return table, table
+    return table, choose(table, where, of=f"the {split} split")
 
 
 def _trained(
@@ -110,8 +115,8 @@ def _trained(
     drawn = sampled(drawn, recipe.data.max_rows, seed=seed)
     left_out["rows not drawn"] = len(kept) - len({each.row.id for each in drawn})
     train, lengths = fit(drawn, recipe, maker.stops, loss=recipe.data.loss, dropped=dropped)
-    refuse_empty(lengths, recipe)
-    return drawn, train, lengths
+    refuse_empty(lengths, recipe, left_out)
+    return [row for row in drawn if teaches(row, recipe, recipe.data.loss)], train, lengths
 
 
 def _held_out(maker: _Maker, table: "pa.Table") -> tuple[list[Sample], Lengths]:
@@ -120,7 +125,7 @@ def _held_out(maker: _Maker, table: "pa.Table") -> tuple[list[Sample], Lengths]:
     recipe, rows = maker.recipe, maker.encoded(table)
     whole = [row for row in rows if len(row.ids) <= recipe.sft.max_length]
     drawn = sampled(whole, recipe.data.max_eval_rows, seed=recipe.sft.seed)
-    return fit(drawn, recipe, maker.stops, loss="completion", dropped=len(rows) - len(whole))
+    return fit(drawn, recipe, maker.stops, loss="completion", dropped=len(rows) - len(whole), packs=False)
 
 
 def _counter(tokenizer: Any) -> TokenCounter:

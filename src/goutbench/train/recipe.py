@@ -16,14 +16,17 @@ EMBEDDED = "embedded"
 Share = Annotated[float, Field(ge=0, le=1)]
 Count = Annotated[int, Field(ge=0)]
 Positive = Annotated[int, Field(gt=0)]
+Evidence = Literal["call", "table", "name", "method name"]
 
 
 class ModelChoice(Strict):
     """`name` is `embedded`, a folder, or a name on the Hub; `attention` one of transformers' own.
 
-    `dtype: auto` is bfloat16, or float32 (and `sft.bf16` off) on a processor that is slow in 16 bits.
-    `shape` has the values of the model's configuration, `model_type` among them: with it a dry run needs
-    nothing of the model. What is trained always has the configuration that comes with its weights.
+    `dtype` is of the weights; where these are all trained they are held in 32 bits, computed with as
+    `sft.bf16` says, and saved in `dtype`. `auto` is bfloat16, or float32 (and `sft.bf16` off) on a processor
+    that is slow in 16 bits. `shape` has the values of the model's configuration, `model_type` among them:
+    with it a dry run needs nothing of the model. What is trained always has the configuration that comes
+    with its weights.
     """
 
     name: str = Field(min_length=1)
@@ -48,12 +51,13 @@ class DataChoice(Strict):
     the completion only, or on `all`. `too_long`: rows over `max_length` are dropped, or cut at the end as
     TRL does. `max_empty_share` of the rows may be left without any completion token, else the run is
     refused. `where` is a DuckDB expression. `secrets: redact` writes REDACTED for what looks like a key or
-    token (to leave such rows out: where `secrets = 0`, after `describe`). `balance: repository` draws no
-    repository more often than `balance_power` allows: rows in proportion to their number to that power.
+    token; `generate` shows code as it is (to leave such rows out: where `secrets = 0`, after `describe`).
+    `balance: repository` draws no repository more often than `balance_power` allows: rows in proportion to
+    their number to that power.
     """
 
     rows: Literal["file", "function"] = "function"
-    evidence: tuple[str, ...] = ("call", "table", "name")
+    evidence: Annotated[tuple[Evidence, ...], Field(min_length=1)] = ("call", "table", "name")
     max_functions: Positive | None = None
     max_tests: Positive | None = None
     one_test: bool = False

@@ -7,9 +7,9 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, TypeVar
 
-from goutbench.chunk import TokenCounter, chunk_file, function_chunks
+from goutbench.chunk import TokenCounter, function_chunks
 from goutbench.chunk.slices import slice_tests
-from goutbench.examples import Examples
+from goutbench.examples import Examples, whole_file
 from goutbench.golang.closed import names_from_elsewhere
 from goutbench.golang.purity import pure_functions
 from goutbench.golang.syntax import parse
@@ -26,7 +26,6 @@ if TYPE_CHECKING:
 Item = TypeVar("Item")
 Messages = tuple[tuple[str, str], ...]  # role and content
 _Part = tuple[Chunk, tuple[str, ...], str]  # what is asked for, the names of the tests, and these
-_WHOLE = 10**9  # a budget that no file passes: a file's row is cut by nobody but the trainer
 
 
 @dataclass(frozen=True, slots=True)
@@ -114,8 +113,7 @@ def _parts(pair: Pair, choice: DataChoice, counter: TokenCounter, left: Counter[
 
 
 def _of_file(pair: Pair) -> Iterator[_Part]:
-    (chunk,) = chunk_file(pair.code.encode(), budget=_WHOLE, pair_id=pair.id)
-    yield chunk, (), pair.test
+    yield whole_file(pair), (), pair.test  # a file's row is cut by nobody but the trainer
 
 
 def _of_functions(

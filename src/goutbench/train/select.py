@@ -3,7 +3,7 @@
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from goutbench.errors import ConfigError, DatasetError
+from goutbench.errors import ConfigError, DatasetError, first_line
 from goutbench.store import read_table
 
 if TYPE_CHECKING:
@@ -50,7 +50,7 @@ def choose(table: "pa.Table", where: str, *, of: str = "the dataset") -> "pa.Tab
         mend = f"a DuckDB expression over {columns}"
         if "verified" not in table.column_names:
             mend += "; verified, coverage and mutation_score come with `goutbench execute --reference`"
-        raise ConfigError(str(error).splitlines()[0], where=f"--where {where!r}", mend=mend) from None
+        raise ConfigError(first_line(error), where=f"--where {where!r}", mend=mend) from None
     finally:
         connection.close()
     if not rows:

@@ -17,13 +17,23 @@ from goutbench.train.checkpoints import last_whole
 from goutbench.train.estimate import measure_machine
 from goutbench.train.figure import write_curve
 from goutbench.train.losses import Loss, measure
-from goutbench.train.model import base_model, checkpointing, load_model, load_tokenizer, weigh, with_method
+from goutbench.train.model import (
+    base_model,
+    checkpointing,
+    ends,
+    held,
+    load_model,
+    load_tokenizer,
+    weigh,
+    with_method,
+)  # fmt: skip
 from goutbench.train.outputs import write_outputs
 from goutbench.train.preflight import Preflight, preflight
 from goutbench.train.prepare import Prepared, prepare
 from goutbench.train.provenance import git_state, versions
 from goutbench.train.recipe import Recipe
-from goutbench.train.trainer import advance, as_dataset, make_trainer
+from goutbench.train.tokens import stop_ids
+from goutbench.train.trainer import advance, as_dataset, check_names, make_trainer
 
 RUN, CHECKPOINTS, BEFORE = "train_run.json", "checkpoints", "before.json"
 
@@ -42,7 +52,9 @@ def look(job: Job, *, offline: bool = False) -> tuple[Preflight, Prepared, Any]:
     """The preflight, without any weights. Also gives the rows and the tokenizer."""
     tokenizer = load_tokenizer(job.recipe.model, offline=offline)
     shape, targets, counted = weigh(job.recipe)
-    made = prepare(job.dataset, job.scheme, job.recipe, tokenizer, shape)
+    check_names(job.recipe)
+    stops = stop_ids(tokenizer, ends(job.recipe.model, shape, offline=offline))
+    made = prepare(job.dataset, job.scheme, job.recipe, tokenizer, stops)
     machine = measure_machine(job.recipe.model.dtype)
     found = preflight(
         (as_dataset(made.train), made.train_lengths),
@@ -78,7 +90,7 @@ def train(
     from transformers import set_seed
 
     set_seed(job.recipe.sft.seed)  # LoRA's first values are drawn when it is attached
-    model, _, _ = with_method(load_model(job.recipe.model), job.recipe)
+    model, _, _ = with_method(load_model(held(job.recipe)), job.recipe)
     trainer = make_trainer(job.recipe, job.out / CHECKPOINTS, found, made, model, tokenizer)
     checkpoint = last_whole(job.out / CHECKPOINTS)
     leg = _begin(job, record, earlier, checkpoint)
@@ -92,10 +104,14 @@ def train(
     record["state"] = "done" if trainer.state.global_step >= trainer.state.max_steps else "stopped"
     record["outputs"] = write_outputs(trainer.model, tokenizer, job.recipe, job.out)
     title = f"{record['base']['name']}: loss by step"
-    write_curve(trainer.state.log_history, job.out / "loss.svg", title, of=job.recipe.data.loss)
+    write_curve(trainer.state.log_history, job.out / "loss.svg", title, of=_curve_of(job.recipe))
     write_card(record, job.out)
     write_json(job.out / RUN, record)  # the last: it says that all the rest is there
     return record
+
+
+def _curve_of(recipe: Recipe) -> str:
+    return "dft" if recipe.sft.loss_type == "dft" else recipe.data.loss
 
 
 def _tasks(made: Prepared) -> dict[str, Any]:
@@ -127,11 +143,13 @@ def _compare(before: list[Loss], after: list[Loss]) -> list[dict[str, Any]]:
 
 def _record(job: Job, found: Preflight, made: Prepared) -> dict[str, Any]:
     recipe = job.recipe.model_dump(mode="json")
-    key = hashlib.sha256(json.dumps([recipe, made.rows_hash], sort_keys=True).encode()).hexdigest()
+    base = base_model(job.recipe.model)
+    about = [recipe, base["version"], made.rows_hash, made.held_out_hash]
+    key = hashlib.sha256(json.dumps(about, sort_keys=True).encode()).hexdigest()
     return {
         "state": "running",
         "key": key,
-        "base": base_model(job.recipe.model),
+        "base": base,
         "recipe": recipe,
         "seeds": {"seed": job.recipe.sft.seed},
         "dataset": {
@@ -155,10 +173,13 @@ def _earlier(out: Path, record: dict[str, Any]) -> dict[str, Any] | None:
     """What the folder says of this run; None for a new one. Raises ConfigError where it holds another."""
     path = out / RUN
     if not path.is_file():
+        if (out / BEFORE).is_file() or last_whole(out / CHECKPOINTS):
+            what = f"it holds checkpoints or losses of a run, and no {RUN} that says of which"
+            raise ConfigError(what, where=str(out), mend="give another folder for --out")
         return None
     earlier: dict[str, Any] = json.loads(path.read_bytes())
     if earlier.get("key") != record["key"]:
-        what = "it holds a run of another recipe, or on other rows"
+        what = "it holds a run of another recipe or model, or on other rows"
         raise ConfigError(what, where=str(out), mend="give another folder for --out")
     return earlier
 

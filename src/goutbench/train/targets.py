@@ -3,7 +3,7 @@
 from dataclasses import dataclass
 from typing import Any
 
-from goutbench.errors import ConfigError
+from goutbench.errors import ConfigError, first_line
 from goutbench.train.recipe import Lora
 
 
@@ -45,7 +45,7 @@ def attach(model: Any, lora: Lora) -> tuple[Any, tuple[Target, ...]]:
     try:
         wrapped = get_peft_model(model, LoraConfig(**settings), low_cpu_mem_usage=meta)
     except ValueError as error:
-        raise ConfigError(str(error).splitlines()[0], where="lora", mend="correct the targets") from error
+        raise ConfigError(first_line(error), where="lora", mend="correct the targets") from error
     if lora.target_parameters and lora.lora_dropout:
         _set_dropout(wrapped, lora.lora_dropout)
     return wrapped, _matched(wrapped, lora)

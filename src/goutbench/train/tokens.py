@@ -22,10 +22,6 @@ class Encoded:
     ids: list[int]
     prompt: int
 
-    @property
-    def completion(self) -> int:
-        return len(self.ids) - self.prompt
-
     def labels(self, loss: str) -> list[int]:
         """Labels for loss on the `completion` only, or on `all`."""
         start = self.prompt if loss == "completion" else 0
@@ -54,8 +50,6 @@ def _ids(tokenizer: Any, messages: list[dict[str, str]], **options: bool) -> lis
     return list(ids)
 
 
-def stop_ids(tokenizer: Any, generation_config: Any = None) -> frozenset[int]:
-    """The ids at which generation ends, by tokenizer and model."""
-    known = getattr(generation_config, "eos_token_id", None)
-    listed = known if isinstance(known, list) else [known]
-    return frozenset(id for id in (*listed, tokenizer.eos_token_id) if id is not None)
+def stop_ids(tokenizer: Any, ends: Sequence[int] = ()) -> frozenset[int]:
+    """The ids at which generation ends: `ends`, by the model's own settings, and the tokenizer's."""
+    return frozenset(id for id in (*ends, tokenizer.eos_token_id) if id is not None)

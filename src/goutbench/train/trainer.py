@@ -59,6 +59,18 @@ def sft_config(recipe: Recipe, out: Path) -> Any:
     )
 
 
+def check_names(recipe: Recipe) -> None:
+    """Raises ConfigError for a schedule or an optimizer that transformers does not know."""
+    from transformers.trainer_utils import SchedulerType
+    from transformers.training_args import OptimizerNames
+
+    for name, known in (("lr_scheduler_type", SchedulerType), ("optim", OptimizerNames)):
+        given = getattr(recipe.sft, name)
+        if given not in {each.value for each in known}:
+            words = ", ".join(each.value for each in known)
+            raise ConfigError(f"no {name} {given!r}", where=f"sft.{name}", mend=f"one of: {words}")
+
+
 def advance(trainer: Any, checkpoint: Path | None, stop_at: int) -> None:
     """Train from the checkpoint to the end, or to step `stop_at`; a checkpoint that is there is only loaded.
 
