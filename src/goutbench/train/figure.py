@@ -9,7 +9,7 @@ from goutbench.store import write_text
 _AXIS = {
     "completion": "loss (nats per completion token)",
     "all": "loss (nats per token)",
-    "dft": "training: loss weighted by probability (DFT); held out: nats",
+    "dft": "loss weighted by probability (DFT)",
 }
 
 
