@@ -28,7 +28,8 @@ if [ "$model" = embedded ]; then
 fi
 chosen=${where:-$(sed -n 's/^  where: *//p' "$config")}  # what only a run of the references can answer
 if [[ $chosen =~ verified|coverage|mutation_score ]] && [ ! -f "$data/reference.parquet" ]; then
-  goutbench execute --reference --prepare --dataset "$data" --repos "$repos" --out "$out/verified"
+  scored=(); [[ ! $chosen =~ mutation_score ]] || scored=(--mutants "$mutants")
+  goutbench execute --reference --prepare --dataset "$data" --repos "$repos" ${scored[@]+"${scored[@]}"} --out "$out/verified"
 fi
 goutbench train "$config" --dataset "$data" --split "$scheme" --model "$model" --set "data.examples=$examples" \
   ${STEPS:+--set "sft.max_steps=$STEPS"} --stop-at "${STOP_AT:-0}" ${where:+--where "$where"} --out "$out/model"

@@ -173,7 +173,7 @@ def _earlier(out: Path, record: dict[str, Any]) -> dict[str, Any] | None:
     """What the folder says of this run; None for a new one. Raises ConfigError where it holds another."""
     path = out / RUN
     if not path.is_file():
-        if (out / BEFORE).is_file() or last_whole(out / CHECKPOINTS):
+        if (out / BEFORE).is_file() or any((out / CHECKPOINTS).glob("checkpoint-*")):
             what = f"it holds checkpoints or losses of a run, and no {RUN} that says of which"
             raise ConfigError(what, where=str(out), mend="give another folder for --out")
         return None
