@@ -323,6 +323,19 @@ def test_the_card_says_what_the_weights_are(recipe: Path, dataset: Path, tmp_pat
         assert "More Information Needed" not in text
 
 
+def test_a_template_that_says_the_day_says_the_same_tomorrow(recipe: Path, tmp_path: Path) -> None:
+    from goutbench.train.model import load_tokenizer
+
+    choice = load_recipe(recipe).model
+    plain = load_tokenizer(choice)
+    day = "{%- if not date_string is defined %}{%- set date_string = strftime_now('%d %b %Y') %}{%- endif %}"
+    plain.chat_template = day + "Today Date: {{ date_string }}" + plain.chat_template
+    plain.save_pretrained(tmp_path / "base")
+    tokenizer = load_tokenizer(choice.model_copy(update={"name": str(tmp_path / "base")}))
+    said = tokenizer.apply_chat_template([{"role": "user", "content": "x"}], tokenize=False)
+    assert said.startswith("Today Date: 26 Jul 2024")
+
+
 @pytest.mark.parametrize(("content", "words"), [(None, "no such file"), (b"GGUF\0", "not to be read")])
 def test_what_is_no_gguf_file_is_said(content: bytes | None, words: str, tmp_path: Path) -> None:
     source = tmp_path / "model.gguf"

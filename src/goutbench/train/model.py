@@ -11,6 +11,8 @@ from goutbench.train.embedded import prepare_embedded
 from goutbench.train.recipe import EMBEDDED, ModelChoice, Recipe
 from goutbench.train.targets import Target, Weights, attach, weights
 
+_DAY = "{%- set date_string = '26 Jul 2024' %}"  # Llama's own for a template that is told no day
+
 
 def settled(recipe: Recipe) -> Recipe:
     """The recipe with `dtype: auto` replaced by what this machine is fast in."""
@@ -77,6 +79,8 @@ def load_tokenizer(choice: ModelChoice, *, offline: bool = False) -> Any:
     tokenizer = _found(
         choice, lambda name: AutoTokenizer.from_pretrained(name, revision=revision, local_files_only=offline)
     )
+    if "strftime_now" in (tokenizer.chat_template or ""):  # a prompt that says the day differs tomorrow
+        tokenizer.chat_template = _DAY + tokenizer.chat_template
     if tokenizer.pad_token_id is None:  # labels of padding are masked by position, so any token will do
         tokenizer.pad_token = tokenizer.eos_token
     return tokenizer
