@@ -369,6 +369,10 @@ def test_lora_of_fused_experts_reaches_every_weight_that_the_paper_names() -> No
     }  # fmt: skip
     shape = AutoConfig.for_model(**(recipe.model.shape | small))
     model, _ = attach(AutoModelForCausalLM.from_config(shape, dtype=torch.float32), recipe.lora)
+    layers = [layer for layer in model.modules() if hasattr(layer, "lora_dropout")]
+    assert {layer.scaling["default"] for layer in layers} == {2.0}
+    dropped = [getattr(layer.lora_dropout["default"], "p", 0) for layer in layers]
+    assert dropped.count(0.05) == 2 * len(recipe.lora.target_modules)  # parameters have none
     ids = torch.arange(24).reshape(2, 12)
     model(input_ids=ids, labels=ids).loss.backward()
     trained = {name: weight for name, weight in model.named_parameters() if weight.requires_grad}
