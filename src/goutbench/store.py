@@ -14,7 +14,7 @@ from importlib.metadata import version
 from pathlib import Path, PurePosixPath
 from typing import TYPE_CHECKING, Any, TypeVar
 
-from goutbench.errors import DatasetError, StorageError
+from goutbench.errors import DatasetError, StorageError, first_line
 from goutbench.records import PackageFile, Pair, Rejection
 
 if TYPE_CHECKING:
@@ -119,8 +119,8 @@ def read_table(path: Path, columns: list[str] | None = None) -> "pa.Table":
         with pq.ParquetFile(path, page_checksum_verification=True) as file:
             return file.read(columns=columns)
     except (OSError, pa.ArrowException) as error:
-        first = str(error).splitlines()[0]
-        raise DatasetError(f"unreadable: {first}", where=str(path), mend="curate it again") from None
+        what = f"unreadable: {first_line(error)}"
+        raise DatasetError(what, where=str(path), mend="curate it again") from None
 
 
 def write_rows(path: Path, rows: Sequence[Mapping[str, Any]]) -> None:
@@ -140,7 +140,7 @@ def read_schema(path: Path) -> "pa.Schema":
     try:
         return pq.read_schema(path)
     except (OSError, pa.ArrowException) as error:
-        raise DatasetError(f"unreadable: {str(error).splitlines()[0]}", where=str(path)) from None
+        raise DatasetError(f"unreadable: {first_line(error)}", where=str(path)) from None
 
 
 def read_pairs(dataset: Path) -> Iterator[Pair]:

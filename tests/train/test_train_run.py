@@ -70,6 +70,7 @@ def test_adapter_and_merged_model_write_tests_in_generate(
     for name, budget, counts, warned in (
         ("adapter", "512", tokenizer, False),
         ("merged", "400", tokenizer, True),
+        ("merged", "512", str(tmp_path / "model" / "merged"), False),  # the tokenizer by its folder
         ("merged", "512", "estimate", True),  # other tokens, and so another context within the same budget
     ):
         words = ["--unit", "function", "--limit", "2", "--max-tokens", "8", "--temperature", "0"]

@@ -112,10 +112,15 @@ def token_counter(tokenizer: "str | Path | Callable[[str], int] | Tokenizer" = D
     return FileCounter("tokenizer", tokenizer, _bounded(tokenizer))
 
 
+def tokenizer_file(path: Path) -> Path:
+    """The tokenizer.json that a path names, by itself or by its folder; it need not be there."""
+    return path / "tokenizer.json" if path.is_dir() else path
+
+
 def _from_file(path: Path) -> TokenCounter:
     from tokenizers import Tokenizer
 
-    file = path / "tokenizer.json" if path.is_dir() else path
+    file = tokenizer_file(path)
     mend = f"give the path of a tokenizer.json, or one of: {', '.join(COUNTERS)}"
     if not file.is_file():
         raise ConfigError("no such tokenizer", where=str(path), mend=mend)

