@@ -5,7 +5,7 @@ from collections.abc import Sequence
 from pathlib import Path
 
 import pytest
-from hypothesis import given, settings
+from hypothesis import example, given, settings
 from hypothesis import strategies as st
 from tokenizers import Regex, Tokenizer, decoders, models, normalizers, pre_tokenizers, trainers
 
@@ -48,6 +48,7 @@ texts = st.one_of(
 
 @settings(max_examples=150, deadline=None)
 @given(texts)
+@example(b"\x001")  # two pieces, and a prefix space for each
 @pytest.mark.parametrize("counter", COUNTERS)
 def test_the_byte_bound_holds(counter: TokenCounter, source: bytes) -> None:
     bound = counter.at_most(source)

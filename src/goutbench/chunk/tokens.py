@@ -67,18 +67,18 @@ class FileCounter:
 
     name: str
     tokenizer: "Tokenizer"
-    bounded: bool  # no more tokens than bytes
+    per_byte: int  # tokens that a byte makes at most, 0 where that is not known
 
     def count(self, texts: Sequence[str]) -> list[int]:
         encoded = self.tokenizer.encode_batch_fast(list(texts), add_special_tokens=False)
         return [len(encoding) for encoding in encoded]
 
     def at_most(self, source: bytes) -> int | None:
-        if not self.bounded:
+        if not self.per_byte:
             return None
         # a normaliser may lengthen text that is not ASCII: at most threefold (Unicode Annex 15, NFC in UTF-8)
         factor = 1 if source.isascii() else 3
-        return factor * _as_text_bytes(source) + 1  # one more for a prefix space
+        return factor * self.per_byte * _as_text_bytes(source)
 
 
 @dataclass(frozen=True, slots=True)
@@ -109,7 +109,7 @@ def token_counter(tokenizer: "str | Path | Callable[[str], int] | Tokenizer" = D
         return _from_file(Path(tokenizer))
     if callable(tokenizer):
         return CallableCounter(getattr(tokenizer, "__name__", "function"), tokenizer)
-    return FileCounter("tokenizer", tokenizer, _bounded(tokenizer))
+    return FileCounter("tokenizer", tokenizer, _per_byte(tokenizer))
 
 
 def tokenizer_file(path: Path) -> Path:
@@ -130,17 +130,21 @@ def _from_file(path: Path) -> TokenCounter:
         raise ConfigError(f"not a tokenizer: {error}", where=str(file), mend=mend) from error
     tokenizer.no_truncation()
     tokenizer.no_padding()
-    return FileCounter(str(path), tokenizer, _bounded(tokenizer))
+    return FileCounter(str(path), tokenizer, _per_byte(tokenizer))
 
 
-def _bounded(tokenizer: "Tokenizer") -> bool:
-    """Whether each token stands for a byte at least, as in BPE that starts from the bytes as they are."""
+def _per_byte(tokenizer: "Tokenizer") -> int:
+    """One where each token stands for a byte at least, as in BPE that starts from the bytes as they are; two
+    where each piece of the text, which may be one byte, gets a space in front; else 0: not known."""
     import json
 
     settings = json.loads(tokenizer.to_str())
     normalizer = (settings.get("normalizer") or {}).get("type")
-    byte_level = "ByteLevel" in {part.get("type") for part in _parts(settings.get("pre_tokenizer"))}
-    return settings["model"].get("type") == "BPE" and byte_level and normalizer in (None, "NFC")
+    parts = _parts(settings.get("pre_tokenizer"))
+    byte_level = [part for part in parts if part.get("type") == "ByteLevel"]
+    if settings["model"].get("type") != "BPE" or not byte_level or normalizer not in (None, "NFC"):
+        return 0
+    return 2 if any(part.get("add_prefix_space", True) for part in byte_level) else 1
 
 
 def _parts(component: dict[str, Any] | None) -> list[dict[str, Any]]:

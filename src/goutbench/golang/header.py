@@ -3,9 +3,10 @@
 import re
 
 _NAME = rb"[A-Za-z_\x80-\xff][\w\x80-\xff]*"
-_COMMENT = rb"//[^\n]*+|/\*[^*]*+\*+(?:[^/*][^*]*+\*+)*+/"
-_SKIP = rb"(?:[ \t\r\n]++|" + _COMMENT + rb")*+"
-_LEAD = re.compile(rb"(?:\xef\xbb\xbf)?+" + _SKIP)
+# Only single characters are repeated possessively: what Python before 3.11.5 matches of groups is wrong.
+_COMMENT = rb"//[^\n]*+|/\*[^*]*+\*++(?:[^/*][^*]*+\*++)*/"
+_SKIP = rb"(?:[ \t\r\n]++|" + _COMMENT + rb")*"
+_LEAD = re.compile(rb"(?:\xef\xbb\xbf)?" + _SKIP)
 _CLAUSE = re.compile(rb"package(?![\w\x80-\xff])" + _SKIP + rb"(" + _NAME + rb")")
 _COMMENTS = re.compile(_COMMENT)
 _GENERATED = re.compile(rb"^// Code generated .* DO NOT EDIT\.\r?$", re.MULTILINE)

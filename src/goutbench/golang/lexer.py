@@ -6,14 +6,15 @@ as fast as a walk over a syntax tree's leaves from Python. Nothing here raises, 
 
 import re
 
-_SKIPPED = rb"(?:\s++|//[^\n]*+|/\*(?:[^*]|\*(?!/))*+\*/)*+"
+# Only single characters are repeated possessively: what Python before 3.11.5 matches of groups is wrong.
+_SKIPPED = rb"(?:\s++|//[^\n]*+|/\*[^*]*+\*++(?:[^/*][^*]*+\*++)*/)*"
 _TOKEN = re.compile(
     _SKIPPED
     + rb"""(
     [A-Za-z_\x80-\xff][\w\x80-\xff]*+
-  | "(?:[^"\\\n]|\\.)*+" | `[^`]*+` | '(?:[^'\\\n]|\\.)++'
-  | 0[xX][\da-fA-F_.]*+(?:[pP][+-]?[\d_]*+)?+i?+ | 0[bBoO][\d_]*+i?+
-  | (?:\d[\d_]*+\.?+[\d_]*+|\.\d[\d_]*+)(?:[eE][+-]?[\d_]*+)?+i?+
+  | "[^"\\\n]*+(?:\\.[^"\\\n]*+)*" | `[^`]*+` | '(?:[^'\\\n]|\\.)[^'\\\n]*+(?:\\.[^'\\\n]*+)*'
+  | 0[xX][\da-fA-F_.]*+(?:[pP][+-]?[\d_]*+)?i?+ | 0[bBoO][\d_]*+i?+
+  | (?:\d[\d_]*+\.?+[\d_]*+|\.\d[\d_]*+)(?:[eE][+-]?[\d_]*+)?i?+
   | &\^=?+ | <<=?+ | >>=?+ | \+\+ | -- | && | \|\| | <- | \.\.\. | := | [-+*/%&|^<>=!]=?+
   | \S
   | \Z )""",
