@@ -9,6 +9,7 @@ import sys
 import time
 from itertools import pairwise
 from pathlib import Path
+from types import ModuleType
 from typing import Any
 
 import pytest
@@ -18,7 +19,7 @@ from goutbench.errors import ConfigError, GoutbenchError, ToolError
 from goutbench.store import read_table
 from goutbench.train import Job, load_recipe, look, plan, prepare_gguf, settled, train
 from goutbench.train.card import front_matter
-from goutbench.train.model import load_model, with_method
+from goutbench.train.model import checkpointing, load_model, with_method
 from goutbench.train.targets import attach
 from goutbench.train.trainer import make_trainer
 
@@ -276,9 +277,12 @@ def test_a_run_can_end_early_and_go_on_later(
     assert len(losses[0]) == last
 
 
-def test_a_checkpoint_of_the_last_step_is_only_loaded(recipe: Path, dataset: Path, tmp_path: Path) -> None:
+@pytest.mark.parametrize("bf16", [False, True])
+def test_a_checkpoint_of_the_last_step_is_only_loaded(
+    bf16: bool, recipe: Path, dataset: Path, tmp_path: Path
+) -> None:
     """A kill between the last step and the outputs must not cost a step more."""
-    done = job(recipe, dataset, tmp_path / "model", forgetting=False)
+    done = job(recipe, dataset, tmp_path / "model", **{"forgetting": False, "sft.bf16": bf16})
     record = train(done)
     weights = tmp_path / "model" / "adapter" / "adapter_model.safetensors"
     before = weights.read_bytes()
@@ -287,6 +291,81 @@ def test_a_checkpoint_of_the_last_step_is_only_loaded(recipe: Path, dataset: Pat
     assert (again["steps"], again["state"]) == (record["steps"], "done")
     assert weights.read_bytes() == before
     assert again["losses"] == record["losses"]
+
+
+@pytest.mark.parametrize("lora", [True, False])
+def test_a_training_that_moves_nothing_changes_no_loss(
+    lora: bool, recipe: Path, dataset: Path, tmp_path: Path, content: dict[str, Any]
+) -> None:
+    """Before and after are measured in the same types, whatever training computes in."""
+    content["lora"] = content["lora"] if lora else None
+    recipe.write_text(yaml.safe_dump(content))
+    settings = {"sft.bf16": True, "sft.learning_rate": 1e-30, "sft.max_steps": 1}
+    record = train(job(recipe, dataset, tmp_path / "model", **settings))
+    assert len(record["losses"]) == 3
+    assert [row["change"] for row in record["losses"]] == [0, 0, 0]
+
+
+def test_where_may_hold_for_no_held_out_pair(recipe: Path, dataset: Path, tmp_path: Path) -> None:
+    held_out = set(read_table(dataset / "splits" / "paper.validation.parquet").column("id").to_pylist())
+    where = f"id NOT IN ({', '.join(repr(key) for key in sorted(held_out))})"
+    chosen = {"data.where": where, "sft.max_steps": 1}
+    with pytest.raises(ConfigError, match=r"no held-out row is left \(0 too long\)"):
+        look(job(recipe, dataset, tmp_path / "model", **chosen))
+    record = train(job(recipe, dataset, tmp_path / "model", **chosen, **{"sft.eval_steps": None}))
+    assert [row["task"] for row in record["losses"]] == ["Go code", "code questions"]
+    assert "| code questions |" in (tmp_path / "model" / "merged" / "README.md").read_text()
+
+
+@pytest.mark.parametrize(
+    ("gpus", "processes", "words"), [(2, "", "CUDA_VISIBLE_DEVICES=0"), (1, "2", "without a launcher")]
+)
+def test_a_run_is_one_process_on_one_device(
+    gpus: int, processes: str, words: str, recipe: Path, dataset: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    import torch
+
+    monkeypatch.setattr(torch.cuda, "device_count", lambda: gpus)
+    if processes:
+        monkeypatch.setenv("WORLD_SIZE", processes)
+    with pytest.raises(ConfigError, match=words):
+        look(job(recipe, dataset, Path("model")))
+
+
+@pytest.mark.parametrize(
+    ("gpu", "failure", "taken"),
+    [
+        (False, None, "torch"),
+        (True, None, "unsloth"),
+        (True, ImportError("no torchao"), "torch"),
+        (True, NotImplementedError("no such accelerator"), "torch"),
+    ],
+)
+def test_unsloths_checkpointing_is_taken_where_it_works(
+    gpu: bool, failure: Exception | None, taken: str, recipe: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Without its trainers. A stand-in for its package, which needs a GPU to do anything."""
+    import torch
+
+    called = []
+
+    class Standing(ModuleType):
+        def __getattr__(self, name: str) -> Any:
+            if name != "patch_unsloth_smart_gradient_checkpointing":
+                raise AttributeError(name)
+            if failure:
+                raise failure
+            return lambda: called.append(os.environ["UNSLOTH_IS_PRESENT"])
+
+    for name in ("unsloth_zoo", "unsloth_zoo.gradient_checkpointing"):
+        monkeypatch.setitem(sys.modules, name, Standing(name))
+    for name in ("UNSLOTH_IS_PRESENT", "UNSLOTH_FUSED_FORWARD"):
+        monkeypatch.setenv(name, "")  # so that it is taken back afterwards
+        monkeypatch.delenv(name)
+    monkeypatch.setattr(torch.cuda, "is_available", lambda: gpu)
+    wanted = load_recipe(recipe, {"sft.gradient_checkpointing": "unsloth"})
+    assert checkpointing(wanted) == taken
+    assert called == (["1"] if taken == "unsloth" else [])
 
 
 def test_rows_are_tokenized_as_trl_does(recipe: Path, dataset: Path, tmp_path: Path) -> None:

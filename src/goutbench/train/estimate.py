@@ -16,9 +16,8 @@ _EFFICIENCY = 0.4  # of the speed of one large matrix product that training reac
 
 @dataclass(frozen=True, slots=True)
 class Machine:
-    """What the run will use: number of devices, and floating-point operations a second of one of them."""
+    """The device that the run will use: its floating-point operations a second."""
 
-    devices: int
     speed: float
 
 
@@ -62,7 +61,7 @@ def run_seconds(tokens: float, recipe: Recipe, weights: Weights, machine: Machin
     again for the gradients of trained weights, and a forward more with checkpointing."""
     passes = 2 + 2 + 2 * weights.share + (2 if recipe.sft.gradient_checkpointing else 0)
     work = passes * weights.total * tokens
-    return work / (machine.speed * _EFFICIENCY * machine.devices)
+    return work / (machine.speed * _EFFICIENCY)
 
 
 def measure_machine(dtype: str, *, side: int = 1024) -> Machine:
@@ -78,4 +77,4 @@ def measure_machine(dtype: str, *, side: int = 1024) -> Machine:
     while (began := time.perf_counter()) - start < 0.5:
         float((one @ one)[0, 0])  # reading a value waits for the device
         best = min(best, time.perf_counter() - began)
-    return Machine(max(torch.cuda.device_count(), 1), 2 * side**3 / best)
+    return Machine(2 * side**3 / best)

@@ -1,5 +1,6 @@
 """The model of a recipe: found, loaded with its tokenizer, or built without weights for a dry run."""
 
+import os
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -169,11 +170,21 @@ def checkpointing(recipe: Recipe) -> str:
     wanted = recipe.sft.gradient_checkpointing
     if wanted != "unsloth":
         return "torch" if wanted else "none"
+    import torch
+
+    if (
+        not torch.cuda.is_available()
+    ):  # it moves what is kept to the CPU's memory, and fails where all is there
+        return "torch"
+    # What `import unsloth` would set; that import puts trainers of its own in the place of TRL's, which would
+    # pack rows in another way than was counted, and the second setting other losses.
+    os.environ.setdefault("UNSLOTH_IS_PRESENT", "1")
+    os.environ.setdefault("UNSLOTH_FUSED_FORWARD", "0")
     try:
         from unsloth_zoo.gradient_checkpointing import (  # type: ignore[import-not-found]
             patch_unsloth_smart_gradient_checkpointing,
         )
-    except ImportError:
+    except (ImportError, NotImplementedError):  # the latter for an accelerator that it does not know
         return "torch"
     patch_unsloth_smart_gradient_checkpointing()
     return "unsloth"

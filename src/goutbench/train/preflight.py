@@ -194,12 +194,12 @@ def _padded(ready: "Dataset", recipe: Recipe) -> float:
     return sum(lengths) / sum(max(batch) * len(batch) for batch in batches)
 
 
-def step_count(sequences: int, recipe: Recipe, devices: int = 1) -> int:
+def step_count(sequences: int, recipe: Recipe) -> int:
     """Optimizer steps, by the Trainer's own rule: a last, smaller batch counts."""
     sft = recipe.sft
     if sft.max_steps > 0:
         return sft.max_steps
-    batches = math.ceil(sequences / (sft.per_device_train_batch_size * devices))
+    batches = math.ceil(sequences / sft.per_device_train_batch_size)
     return math.ceil(max(math.ceil(batches / sft.gradient_accumulation_steps), 1) * sft.num_train_epochs)
 
 
@@ -216,8 +216,8 @@ def preflight(
     """Put together what is known; `shape` is the model's configuration."""
     ready, lengths = train
     sequences, efficiency = packed(ready, recipe)
-    steps, sft = step_count(sequences, recipe, machine.devices), recipe.sft
-    batch = sft.per_device_train_batch_size * sft.gradient_accumulation_steps * machine.devices
+    steps, sft = step_count(sequences, recipe), recipe.sft
+    batch = sft.per_device_train_batch_size * sft.gradient_accumulation_steps
     per_step = lengths.tokens / max(sequences, 1) * min(batch, sequences)
     return Preflight(
         train=lengths,

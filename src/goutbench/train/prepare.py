@@ -103,7 +103,7 @@ def _chosen(dataset: Path, scheme: str, split: str, recipe: Recipe) -> tuple["pa
     table, where = split_table(dataset, scheme, split), recipe.data.where
     if not where or not table.num_rows:  # `where` is not to blame for an empty split
         return table, table
-    return table, choose(table, where, of=f"the {split} split")
+    return table, choose(table, where, of=f"the {split} split", none=split != "train")
 
 
 def _trained(

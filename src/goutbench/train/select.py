@@ -30,13 +30,14 @@ def split_groups(dataset: Path, scheme: str) -> dict[str, str]:
     return {row["pair_id"]: row["group"] for row in rows}
 
 
-def choose(table: "pa.Table", where: str, *, of: str = "the dataset") -> "pa.Table":
+def choose(table: "pa.Table", where: str, *, of: str = "the dataset", none: bool = False) -> "pa.Table":
     """The rows for which the expression holds, in their order; `of` says in words what they are of. Raises
-    ConfigError, too where it holds for none.
+    ConfigError, too where it holds for none, unless `none` allows that.
 
     A comparison with what is not known (NULL, as for a pair that was never executed) does not hold.
     """
     import duckdb
+    import pyarrow as pa
 
     connection = duckdb.connect(config={"enable_external_access": False, "threads": 1})
     try:
@@ -53,10 +54,10 @@ def choose(table: "pa.Table", where: str, *, of: str = "the dataset") -> "pa.Tab
         raise ConfigError(first_line(error), where=f"--where {where!r}", mend=mend) from None
     finally:
         connection.close()
-    if not rows:
+    if not rows and not none:
         mend = "choose more; a comparison with what is not known does not hold"
         raise ConfigError(f"no pair of {of} satisfies it", where=f"--where {where!r}", mend=mend)
-    return table.take(rows)
+    return table.take(pa.array(rows, pa.int64()))
 
 
 def _with_signals(table: "pa.Table", dataset: Path) -> "pa.Table":

@@ -33,7 +33,14 @@ from goutbench.train.prepare import Prepared, prepare
 from goutbench.train.provenance import git_state, versions
 from goutbench.train.recipe import Recipe
 from goutbench.train.tokens import stop_ids
-from goutbench.train.trainer import advance, as_dataset, check_names, make_trainer
+from goutbench.train.trainer import (
+    advance,
+    as_dataset,
+    check_devices,
+    check_evaluation,
+    check_names,
+    make_trainer,
+)
 
 RUN, CHECKPOINTS, BEFORE = "train_run.json", "checkpoints", "before.json"
 
@@ -51,10 +58,12 @@ class Job:
 def look(job: Job, *, offline: bool = False) -> tuple[Preflight, Prepared, Any]:
     """The preflight, without any weights. Also gives the rows and the tokenizer."""
     check_names(job.recipe)
+    check_devices()
     tokenizer = load_tokenizer(job.recipe.model, offline=offline)
     shape, targets, counted = weigh(job.recipe)
     stops = stop_ids(tokenizer, ends(job.recipe.model, shape, offline=offline))
     made = prepare(job.dataset, job.scheme, job.recipe, tokenizer, stops)
+    check_evaluation(job.recipe, made)
     machine = measure_machine(job.recipe.model.dtype)
     found = preflight(
         (as_dataset(made.train), made.train_lengths),
@@ -94,12 +103,12 @@ def train(
     trainer = make_trainer(job.recipe, job.out / CHECKPOINTS, found, made, model, tokenizer)
     checkpoint = last_whole(job.out / CHECKPOINTS)
     leg = _begin(job, record, earlier, checkpoint)
-    before = _before(job, made, model)
+    before = _before(job, made, trainer)
     start = time.monotonic()
     advance(trainer, checkpoint, stop_at)
     leg |= {"to": trainer.state.global_step, "seconds": round(time.monotonic() - start, 1)}
     record["log"] = trainer.state.log_history
-    record["losses"] = _compare(before, measure(trainer.model, _tasks(made)))
+    record["losses"] = _compare(before, _measured(trainer, made))
     record["steps"] = trainer.state.global_step
     record["state"] = "done" if trainer.state.global_step >= trainer.state.max_steps else "stopped"
     record["outputs"] = write_outputs(trainer.model, tokenizer, job.recipe, job.out)
@@ -118,12 +127,19 @@ def _tasks(made: Prepared) -> dict[str, Any]:
     return {"held-out completions": made.evaluation, **made.other}
 
 
-def _before(job: Job, made: Prepared, model: Any) -> list[Loss]:
+def _measured(trainer: Any, made: Prepared) -> list[Loss]:
+    """The losses of the model as it is now, in the types that training computes in: a model that was trained
+    stays wrapped in these, and one that was only loaded is not."""
+    with trainer.accelerator.autocast():
+        return measure(trainer.model, _tasks(made))
+
+
+def _before(job: Job, made: Prepared, trainer: Any) -> list[Loss]:
     """The losses of the untouched model, measured once; a resumed run reads what was measured then."""
     path = job.out / BEFORE
     if path.is_file():
         return [Loss(**each) for each in json.loads(path.read_bytes())]
-    measured = measure(model, _tasks(made))
+    measured = _measured(trainer, made)
     write_json(path, [asdict(each) for each in measured])
     return measured
 

@@ -1,5 +1,6 @@
 """TRL's trainer with a recipe's settings: rows as they were counted, in an order that a resumed run keeps."""
 
+import os
 import sys
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -19,7 +20,7 @@ _OURS = ("gradient_checkpointing", "eval_steps", "report_to")  # settings that a
 def make_trainer(
     recipe: Recipe, out: Path, found: Preflight, made: Prepared, model: Any, tokenizer: Any
 ) -> "SFTTrainer":
-    """The trainer, whose checkpoints go to `out`. Raises ConfigError where no held-out row fits."""
+    """The trainer, whose checkpoints go to `out`."""
     from transformers import PrinterCallback, ProgressCallback
 
     from goutbench.train.progress import Lines
@@ -28,7 +29,7 @@ def make_trainer(
         model=model,
         args=sft_config(recipe, out),
         train_dataset=as_dataset(made.train),
-        eval_dataset=as_dataset(made.evaluation) if _evaluates(recipe, made) else None,
+        eval_dataset=as_dataset(made.evaluation) if recipe.sft.eval_steps else None,
         processing_class=tokenizer,
         callbacks=[Lines(found.tokens_per_step)],
     )
@@ -71,6 +72,29 @@ def check_names(recipe: Recipe) -> None:
             raise ConfigError(f"no {name} {given!r}", where=f"sft.{name}", mend=f"one of: {words}")
 
 
+def check_evaluation(recipe: Recipe, made: Prepared) -> None:
+    """Raises ConfigError where a loss on held-out rows is asked for on the way, and there are none."""
+    if recipe.sft.eval_steps and not made.evaluation:
+        lengths = made.evaluation_lengths
+        what = f"no held-out row is left ({lengths.dropped} too long), and sft.eval_steps wants their loss"
+        mend = "raise max_length, choose other rows, or --set sft.eval_steps=null"
+        raise ConfigError(what, where="data", mend=mend)
+
+
+def check_devices() -> None:
+    """Raises ConfigError where this process sees several GPUs, or is one of several: a run is one process on
+    one device, and TRL refuses to spread it by itself."""
+    import torch
+
+    seen, processes = torch.cuda.device_count(), int(os.environ.get("WORLD_SIZE", "1"))
+    if seen > 1:
+        what, mend = f"{seen} GPUs are visible, and a run takes one", "set CUDA_VISIBLE_DEVICES=0"
+        raise ConfigError(what, where="train", mend=mend)
+    if processes > 1:
+        what = f"it was started as one of {processes} processes, and a run is one"
+        raise ConfigError(what, where="train", mend="start it without a launcher")
+
+
 def advance(trainer: Any, checkpoint: Path | None, stop_at: int) -> None:
     """Train from the checkpoint to the end, or to step `stop_at`; a checkpoint that is there is only loaded.
 
@@ -97,14 +121,6 @@ def as_dataset(samples: list[dict[str, list[int]]]) -> Any:
     from datasets import Dataset
 
     return Dataset.from_list(samples)
-
-
-def _evaluates(recipe: Recipe, made: Prepared) -> bool:
-    if recipe.sft.eval_steps and not made.evaluation:
-        raise ConfigError(
-            "no held-out row fits", where="data", mend="raise max_length, or leave eval_steps out"
-        )
-    return bool(recipe.sft.eval_steps)
 
 
 def _class(recipe: Recipe) -> Any:
