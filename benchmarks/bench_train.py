@@ -27,7 +27,7 @@ from goutbench.chunk import token_counter
 from goutbench.models import multiplies_bfloat16, take_large_pages
 from goutbench.surroundings import Packages
 from goutbench.train.embedded import prepare_embedded
-from goutbench.train.estimate import measure_machine
+from goutbench.train.estimate import measure_speed
 from goutbench.train.model import held, load_model, load_tokenizer, settled, with_method
 from goutbench.train.prepare import prepare
 from goutbench.train.recipe import DataChoice, ModelChoice, Recipe, load_recipe
@@ -91,7 +91,7 @@ def types(options: argparse.Namespace) -> None:
     import torch
 
     for name in ("float32", "bfloat16"):
-        print(f"{name}: {measure_machine(name, side=512).speed / 1e9:,.1f} GFLOP/s")
+        print(f"{name}: {measure_speed(name, side=512) / 1e9:,.1f} GFLOP/s")
     print(f"torch {torch.__version__}, {torch.backends.cpu.get_cpu_capability()}")
     print(f"chosen: {'bfloat16' if multiplies_bfloat16() else 'float32'}")
 

@@ -16,7 +16,7 @@
 #     PATHS='^(archive|compress|container|encoding|hash|html|image|index|mime|text|regexp)/' runs/evidence.sh DATASET OUT
 set -euo pipefail
 cd "$(dirname "$0")/.."
-export PATH="$PWD/.venv/bin:$PATH" TOKENIZERS_PARALLELISM=false PYTHONWARNINGS=ignore
+export PATH="$PWD/.venv/bin:$PATH" TOKENIZERS_PARALLELISM=false PYTHONWARNINGS=ignore CUDA_VISIBLE_DEVICES=${CUDA_VISIBLE_DEVICES-0}
 data=${1:?a dataset folder that was split} out=${2:?a folder to write to} model=${MODEL:?a folder with a model, or: embedded}
 config=${CONFIG:-configs/train/focal-function.yaml} scheme=${SCHEME:-leakfree} where=${WHERE:-}
 functions=${FUNCTIONS:-300} tokens=${TOKENS:-1024} budget=${BUDGET:-4096} around=${AROUND:-512} batch=${BATCH:-12}

@@ -312,6 +312,7 @@ def test_rows_are_chosen_by_an_expression() -> None:
             choose(table, bad)
     with pytest.raises(ConfigError, match="no pair of the dataset satisfies"):
         choose(table, "coverage > 1")
+    assert choose(table, "coverage > 1", may_be_empty=True).num_rows == 0
 
 
 def test_balancing_draws_small_repositories_more_often() -> None:

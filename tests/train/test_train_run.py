@@ -310,7 +310,7 @@ def test_where_may_hold_for_no_held_out_pair(recipe: Path, dataset: Path, tmp_pa
     held_out = set(read_table(dataset / "splits" / "paper.validation.parquet").column("id").to_pylist())
     where = f"id NOT IN ({', '.join(repr(key) for key in sorted(held_out))})"
     chosen = {"data.where": where, "sft.max_steps": 1}
-    with pytest.raises(ConfigError, match=r"no held-out row is left \(0 too long\)"):
+    with pytest.raises(ConfigError, match="9 pairs in the validation split, 0 chosen, 0 rows"):
         look(job(recipe, dataset, tmp_path / "model", **chosen))
     record = train(job(recipe, dataset, tmp_path / "model", **chosen, **{"sft.eval_steps": None}))
     assert [row["task"] for row in record["losses"]] == ["Go code", "code questions"]
@@ -329,7 +329,8 @@ def test_a_run_is_one_process_on_one_device(
     if processes:
         monkeypatch.setenv("WORLD_SIZE", processes)
     with pytest.raises(ConfigError, match=words):
-        look(job(recipe, dataset, Path("model")))
+        train(job(recipe, dataset, Path("model")))
+    assert plan(job(recipe, dataset, Path("model"))).preflight  # to look at a run takes no device
 
 
 @pytest.mark.parametrize(
@@ -342,7 +343,12 @@ def test_a_run_is_one_process_on_one_device(
     ],
 )
 def test_unsloths_checkpointing_is_taken_where_it_works(
-    gpu: bool, failure: Exception | None, taken: str, recipe: Path, monkeypatch: pytest.MonkeyPatch
+    gpu: bool,
+    failure: Exception | None,
+    taken: str,
+    recipe: Path,
+    monkeypatch: pytest.MonkeyPatch,
+    capsys: pytest.CaptureFixture[str],
 ) -> None:
     """Without its trainers. A stand-in for its package, which needs a GPU to do anything."""
     import torch
@@ -355,7 +361,8 @@ def test_unsloths_checkpointing_is_taken_where_it_works(
                 raise AttributeError(name)
             if failure:
                 raise failure
-            return lambda: called.append(os.environ["UNSLOTH_IS_PRESENT"])
+            print("greetings")
+            return called.append
 
     for name in ("unsloth_zoo", "unsloth_zoo.gradient_checkpointing"):
         monkeypatch.setitem(sys.modules, name, Standing(name))
@@ -363,9 +370,15 @@ def test_unsloths_checkpointing_is_taken_where_it_works(
         monkeypatch.setenv(name, "")  # so that it is taken back afterwards
         monkeypatch.delenv(name)
     monkeypatch.setattr(torch.cuda, "is_available", lambda: gpu)
-    wanted = load_recipe(recipe, {"sft.gradient_checkpointing": "unsloth"})
+    wanted = load_recipe(
+        recipe, {"sft.gradient_checkpointing": "unsloth", "model.dtype": "bfloat16", "lora": None}
+    )
     assert checkpointing(wanted) == taken
-    assert called == (["1"] if taken == "unsloth" else [])
+    assert capsys.readouterr().out == ""
+    assert called == ([torch.float32] if taken == "unsloth" else [])  # all weights are trained, in 32 bits
+    assert "unsloth" not in sys.modules
+    if gpu:
+        assert (os.environ["UNSLOTH_IS_PRESENT"], os.environ["UNSLOTH_FUSED_FORWARD"]) == ("1", "0")
 
 
 def test_rows_are_tokenized_as_trl_does(recipe: Path, dataset: Path, tmp_path: Path) -> None:

@@ -1,7 +1,6 @@
 """Estimates of memory and time before a run: good to plan with, no promise."""
 
 import time
-from dataclasses import dataclass
 from typing import Any
 
 from goutbench.train.recipe import Recipe
@@ -12,13 +11,6 @@ _TRAINED = 4  # what is trained, and so its gradient, is held in 32 bits
 _ADAM = 8  # two moments of 32 bits for each trained weight
 _TILE = 32_768  # entries of the vocabulary that TRL's loss looks at in one go
 _EFFICIENCY = 0.4  # of the speed of one large matrix product that training reaches: 0.35 to 0.5 measured
-
-
-@dataclass(frozen=True, slots=True)
-class Machine:
-    """The device that the run will use: its floating-point operations a second."""
-
-    speed: float
 
 
 def memory_bytes(recipe: Recipe, shape: Any, weights: Weights) -> int:
@@ -56,16 +48,17 @@ def _kept_by_layer(shape: Any) -> int:
     return int(8 * shape.hidden_size + 4 * heads * head + 4 * inner)
 
 
-def run_seconds(tokens: float, recipe: Recipe, weights: Weights, machine: Machine) -> float:
+def run_seconds(tokens: float, recipe: Recipe, weights: Weights, speed: float) -> float:
     """Time for so many tokens: 2 operations a weight and token forward, as many for what flows back, as many
-    again for the gradients of trained weights, and a forward more with checkpointing."""
+    again for the gradients of trained weights, and a forward more with checkpointing. `speed` is that of the
+    device, in floating-point operations a second."""
     passes = 2 + 2 + 2 * weights.share + (2 if recipe.sft.gradient_checkpointing else 0)
     work = passes * weights.total * tokens
-    return work / (machine.speed * _EFFICIENCY)
+    return work / (speed * _EFFICIENCY)
 
 
-def measure_machine(dtype: str, *, side: int = 1024) -> Machine:
-    """The device that training takes, and how fast it multiplies matrices, in about half a second.
+def measure_speed(dtype: str, *, side: int = 1024) -> float:
+    """Operations a second of the device that training takes, as it multiplies matrices for half a second.
 
     Of several products the fastest counts: what else the machine does makes single ones slow.
     """
@@ -77,4 +70,4 @@ def measure_machine(dtype: str, *, side: int = 1024) -> Machine:
     while (began := time.perf_counter()) - start < 0.5:
         float((one @ one)[0, 0])  # reading a value waits for the device
         best = min(best, time.perf_counter() - began)
-    return Machine(2 * side**3 / best)
+    return 2 * side**3 / best

@@ -1,7 +1,9 @@
 """The model of a recipe: found, loaded with its tokenizer, or built without weights for a dry run."""
 
 import os
+import sys
 from collections.abc import Callable
+from contextlib import redirect_stdout
 from pathlib import Path
 from typing import Any
 
@@ -172,21 +174,22 @@ def checkpointing(recipe: Recipe) -> str:
         return "torch" if wanted else "none"
     import torch
 
-    if (
-        not torch.cuda.is_available()
-    ):  # it moves what is kept to the CPU's memory, and fails where all is there
+    # It moves what is kept to the CPU's memory, and fails where all is there already.
+    if not torch.cuda.is_available():
         return "torch"
-    # What `import unsloth` would set; that import puts trainers of its own in the place of TRL's, which would
-    # pack rows in another way than was counted, and the second setting other losses.
+    # The first is what `import unsloth` sets; that import would put trainers of its own in the place of
+    # TRL's, which pack rows in another way than was counted. The second keeps other losses out of the models.
     os.environ.setdefault("UNSLOTH_IS_PRESENT", "1")
     os.environ.setdefault("UNSLOTH_FUSED_FORWARD", "0")
     try:
-        from unsloth_zoo.gradient_checkpointing import (  # type: ignore[import-not-found]
-            patch_unsloth_smart_gradient_checkpointing,
-        )
+        with redirect_stdout(sys.stderr):  # it greets
+            from unsloth_zoo.gradient_checkpointing import (  # type: ignore[import-not-found]
+                patch_unsloth_smart_gradient_checkpointing,
+            )
     except (ImportError, NotImplementedError):  # the latter for an accelerator that it does not know
         return "torch"
-    patch_unsloth_smart_gradient_checkpointing()
+    with redirect_stdout(sys.stderr):  # what is kept is kept in the type that it is told, whatever it was in
+        patch_unsloth_smart_gradient_checkpointing(getattr(torch, held(recipe).dtype))
     return "unsloth"
 
 

@@ -6,7 +6,7 @@ from dataclasses import asdict, dataclass
 from typing import TYPE_CHECKING, Any
 
 from goutbench.errors import ConfigError
-from goutbench.train.estimate import Machine, memory_bytes, run_seconds
+from goutbench.train.estimate import memory_bytes, run_seconds
 from goutbench.train.recipe import Recipe
 from goutbench.train.targets import Target, Weights
 from goutbench.train.tokens import Encoded
@@ -211,9 +211,9 @@ def preflight(
     shape: Any,
     counted: Weights,
     targets: tuple[Target, ...],
-    machine: Machine,
+    speed: float,
 ) -> Preflight:
-    """Put together what is known; `shape` is the model's configuration."""
+    """Put together what is known; `shape` is the model's configuration, `speed` the device's."""
     ready, lengths = train
     sequences, efficiency = packed(ready, recipe)
     steps, sft = step_count(sequences, recipe), recipe.sft
@@ -230,5 +230,5 @@ def preflight(
         weights=counted,
         targets=targets,
         memory_bytes=memory_bytes(recipe, shape, counted),
-        seconds=run_seconds(per_step * steps, recipe, counted, machine),
+        seconds=run_seconds(per_step * steps, recipe, counted, speed),
     )

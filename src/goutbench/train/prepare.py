@@ -29,8 +29,9 @@ class Prepared:
 
     `left_out` counts what the choice left, by reason; `pairs` are those of the split, `chosen_pairs` those
     for which `where` holds, and `trained_pairs` those with a row that is trained on, whose `licences` are
-    counted. `dataset_hash` is of the dataset's manifest and of the tables beside it; `rows_hash` of every
-    token and label in the order of the rows, `held_out_hash` of those that are measured before and after.
+    counted; `held_out_pairs` and `held_out_chosen` are the same of the validation split. `dataset_hash` is
+    of the dataset's manifest and of the tables beside it; `rows_hash` of every token and label in the order
+    of the rows, `held_out_hash` of those that are measured before and after.
     """
 
     rows: tuple[Row, ...]
@@ -47,6 +48,13 @@ class Prepared:
     dataset_hash: str
     rows_hash: str
     held_out_hash: str
+    held_out_pairs: int
+    held_out_chosen: int
+
+    def held_out_words(self) -> str:
+        """What became of the validation split, as its rows' number alone does not say."""
+        chosen = f"{self.held_out_pairs:,} pairs in the validation split, {self.held_out_chosen:,} chosen"
+        return f"{chosen}, {self.evaluation_lengths.dropped:,} rows of them too long"
 
 
 @dataclass(frozen=True, slots=True)
@@ -95,6 +103,8 @@ def prepare(dataset: Path, scheme: str, recipe: Recipe, tokenizer: Any, stops: f
         dataset_hash=_dataset_hash(dataset),
         rows_hash=_rows_hash(train),
         held_out_hash=_rows_hash([sample for task in (evaluation, *other.values()) for sample in task]),
+        held_out_pairs=held.num_rows,
+        held_out_chosen=judged.num_rows,
     )
 
 
@@ -103,7 +113,7 @@ def _chosen(dataset: Path, scheme: str, split: str, recipe: Recipe) -> tuple["pa
     table, where = split_table(dataset, scheme, split), recipe.data.where
     if not where or not table.num_rows:  # `where` is not to blame for an empty split
         return table, table
-    return table, choose(table, where, of=f"the {split} split", none=split != "train")
+    return table, choose(table, where, of=f"the {split} split", may_be_empty=split != "train")
 
 
 def _trained(

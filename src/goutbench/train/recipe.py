@@ -109,8 +109,8 @@ class Lora(Strict):
 class Sft(Strict):
     """TRL's SFTConfig by its own names. `max_length` has no default: TRL's is 1,024, and it cuts silently.
 
-    `gradient_checkpointing: unsloth` takes unsloth's where that is installed, else torch's. `max_steps`
-    of -1 leaves the epochs to say how long.
+    `gradient_checkpointing: unsloth` takes unsloth's where that and a GPU are there, else torch's. A
+    `max_steps` of -1 leaves the epochs to say how long.
     """
 
     max_length: Positive

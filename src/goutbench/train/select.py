@@ -30,9 +30,11 @@ def split_groups(dataset: Path, scheme: str) -> dict[str, str]:
     return {row["pair_id"]: row["group"] for row in rows}
 
 
-def choose(table: "pa.Table", where: str, *, of: str = "the dataset", none: bool = False) -> "pa.Table":
+def choose(
+    table: "pa.Table", where: str, *, of: str = "the dataset", may_be_empty: bool = False
+) -> "pa.Table":
     """The rows for which the expression holds, in their order; `of` says in words what they are of. Raises
-    ConfigError, too where it holds for none, unless `none` allows that.
+    ConfigError; also where it holds for no row, unless `may_be_empty`.
 
     A comparison with what is not known (NULL, as for a pair that was never executed) does not hold.
     """
@@ -54,7 +56,7 @@ def choose(table: "pa.Table", where: str, *, of: str = "the dataset", none: bool
         raise ConfigError(first_line(error), where=f"--where {where!r}", mend=mend) from None
     finally:
         connection.close()
-    if not rows and not none:
+    if not rows and not may_be_empty:
         mend = "choose more; a comparison with what is not known does not hold"
         raise ConfigError(f"no pair of {of} satisfies it", where=f"--where {where!r}", mend=mend)
     return table.take(pa.array(rows, pa.int64()))

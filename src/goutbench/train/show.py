@@ -54,11 +54,11 @@ def _weight_lines(weights: Weights, targets: Sequence[Target]) -> list[str]:
 
 
 def _length_lines(name: str, lengths: Lengths) -> list[str]:
-    rows = f"{name}: {lengths.rows:,} rows"
+    rows = f"{name}: {lengths.rows:,} rows ({lengths.dropped:,} too long and left out)"
     if not lengths.rows:
         return [rows]
     return [
-        f"{rows} ({lengths.dropped:,} too long and left out), {lengths.tokens:,} tokens, "
+        f"{rows}, {lengths.tokens:,} tokens, "
         f"{lengths.completion_tokens:,} in completions; the longest had {lengths.longest:,}",
         f"  cut within the prompt, no completion token left: {lengths.cut_in_prompt:,} "
         f"({lengths.empty_share:.1%}); cut within the completion: {lengths.cut_in_completion:,}; "

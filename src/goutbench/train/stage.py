@@ -5,6 +5,7 @@ import json
 import sys
 import time
 from collections.abc import Callable
+from contextlib import redirect_stdout
 from dataclasses import asdict, dataclass
 from importlib.util import find_spec
 from pathlib import Path
@@ -14,7 +15,7 @@ from goutbench.errors import ConfigError, ToolError
 from goutbench.store import write_json
 from goutbench.train.card import write_card
 from goutbench.train.checkpoints import last_whole
-from goutbench.train.estimate import measure_machine
+from goutbench.train.estimate import measure_speed
 from goutbench.train.figure import write_curve
 from goutbench.train.losses import Loss, measure
 from goutbench.train.model import (
@@ -58,13 +59,12 @@ class Job:
 def look(job: Job, *, offline: bool = False) -> tuple[Preflight, Prepared, Any]:
     """The preflight, without any weights. Also gives the rows and the tokenizer."""
     check_names(job.recipe)
-    check_devices()
     tokenizer = load_tokenizer(job.recipe.model, offline=offline)
     shape, targets, counted = weigh(job.recipe)
     stops = stop_ids(tokenizer, ends(job.recipe.model, shape, offline=offline))
     made = prepare(job.dataset, job.scheme, job.recipe, tokenizer, stops)
     check_evaluation(job.recipe, made)
-    machine = measure_machine(job.recipe.model.dtype)
+    speed = measure_speed(job.recipe.model.dtype)
     found = preflight(
         (as_dataset(made.train), made.train_lengths),
         made.evaluation_lengths,
@@ -73,7 +73,7 @@ def look(job: Job, *, offline: bool = False) -> tuple[Preflight, Prepared, Any]:
         shape,
         counted,
         targets,
-        machine,
+        speed,
     )
     return found, made, tokenizer
 
@@ -88,6 +88,7 @@ def train(
     ConfigError where the recipe cannot be kept to, or where `out` holds another run; DatasetError,
     StorageError and ToolError as its parts do.
     """
+    check_devices()
     _reporter(job.recipe)
     found, made, tokenizer = look(job)
     show(found)
@@ -105,7 +106,8 @@ def train(
     leg = _begin(job, record, earlier, checkpoint)
     before = _before(job, made, trainer)
     start = time.monotonic()
-    advance(trainer, checkpoint, stop_at)
+    with redirect_stdout(sys.stderr):  # what libraries say is no result
+        advance(trainer, checkpoint, stop_at)
     leg |= {"to": trainer.state.global_step, "seconds": round(time.monotonic() - start, 1)}
     record["log"] = trainer.state.log_history
     record["losses"] = _compare(before, _measured(trainer, made))

@@ -75,10 +75,9 @@ def check_names(recipe: Recipe) -> None:
 def check_evaluation(recipe: Recipe, made: Prepared) -> None:
     """Raises ConfigError where a loss on held-out rows is asked for on the way, and there are none."""
     if recipe.sft.eval_steps and not made.evaluation:
-        lengths = made.evaluation_lengths
-        what = f"no held-out row is left ({lengths.dropped} too long), and sft.eval_steps wants their loss"
+        what = f"their loss is asked for, and no held-out row is left: {made.held_out_words()}"
         mend = "raise max_length, choose other rows, or --set sft.eval_steps=null"
-        raise ConfigError(what, where="data", mend=mend)
+        raise ConfigError(what, where="sft.eval_steps", mend=mend)
 
 
 def check_devices() -> None:
@@ -86,7 +85,7 @@ def check_devices() -> None:
     one device, and TRL refuses to spread it by itself."""
     import torch
 
-    seen, processes = torch.cuda.device_count(), int(os.environ.get("WORLD_SIZE", "1"))
+    seen, processes = torch.cuda.device_count(), int(os.environ.get("WORLD_SIZE") or 1)
     if seen > 1:
         what, mend = f"{seen} GPUs are visible, and a run takes one", "set CUDA_VISIBLE_DEVICES=0"
         raise ConfigError(what, where="train", mend=mend)
