@@ -13,8 +13,9 @@ from typer.testing import CliRunner
 
 from goutbench.cli import app
 from goutbench.errors import ConfigError, DatasetError, StorageError, ToolError
-from goutbench.execute import sandbox, stepdown
+from goutbench.execute import sandbox
 from goutbench.execute.campaign import Site
+from goutbench.execute.contained import Command
 from goutbench.execute.inputs import read_barred, read_candidates, read_places
 from goutbench.execute.journal import decode, load
 from goutbench.execute.process import Outcome
@@ -113,21 +114,19 @@ def test_without_a_sandbox_nothing_runs_unless_it_is_said(
     monkeypatch.setattr(sandbox, "why_not_bubblewrap", lambda keeper: "missing: bwrap")
     if os.geteuid() == 0:
         assert sandbox.choose(keeper).name == "unshare"
-    monkeypatch.setattr(stepdown, "why_not_unshare", lambda keeper: "it needs root")
+    monkeypatch.setattr(sandbox, "why_not_unshare", lambda keeper: "it needs root")
     with pytest.raises(ToolError, match="cannot contain"):
         sandbox.choose(keeper)
     uncontained = sandbox.choose(keeper, unsafe=True)
     assert uncontained.name == "none"
     outcome = uncontained.run(
-        sandbox.Command(
-            ("/bin/sh", "-c", "echo $A; exit 3"), Path("/tmp"), {"A": "b", "PATH": "/usr/bin:/bin"}
-        )
+        Command(("/bin/sh", "-c", "echo $A; exit 3"), Path("/tmp"), {"A": "b", "PATH": "/usr/bin:/bin"})
     )
     assert (outcome.exit_code, outcome.stdout, outcome.started) == (3, b"b\n", True)
 
 
 def test_a_sandbox_that_cannot_start_is_not_the_commands_failure(site: Site) -> None:
-    outcome: Outcome = site.sandbox.run(sandbox.Command(("/bin/true",), Path("/nowhere"), {}))
+    outcome: Outcome = site.sandbox.run(Command(("/bin/true",), Path("/nowhere"), {}))
     assert not outcome.started
     assert b"/nowhere" in outcome.stderr
 

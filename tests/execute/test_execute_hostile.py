@@ -134,7 +134,7 @@ def test_nothing_survives_a_killed_parent(site: Site, subject: Subject, tmp_path
         textwrap.dedent(f"""
         from pathlib import Path
         from goutbench.execute.campaign import open_site
-        from goutbench.execute.sandbox import Command
+        from goutbench.execute.contained import Command
         site = open_site(work=Path({str(site.place.root)!r}))
         site.sandbox.run(Command(("/bin/sleep", "987654"), Path("/tmp"), {{"PATH": "/usr/bin:/bin"}}))
         """)

@@ -13,9 +13,9 @@ import pytest
 from goutbench.execute import Options, evaluate
 from goutbench.execute.bench import Bench
 from goutbench.execute.campaign import Site
+from goutbench.execute.contained import Command, Run
 from goutbench.execute.harness import execute
 from goutbench.execute.inputs import PairPlace, candidate
-from goutbench.execute.sandbox import Command, Run
 from goutbench.execute.subject import Subject
 from goutbench.records import Execution
 

@@ -12,8 +12,7 @@ from collections import defaultdict
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 
-from goutbench.curate.naming import is_support
-from goutbench.curate.pairing import folder_of
+from goutbench.curate.naming import folder_of, is_support
 from goutbench.curate.scoring import declared, scores_of, spread_of, without
 from goutbench.golang.platforms import builds_on_linux
 from goutbench.golang.syntax import GoFile, parse

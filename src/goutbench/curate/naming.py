@@ -12,6 +12,11 @@ _SUPPORT = frozenset(
 )
 
 
+def folder_of(path: bytes) -> bytes:
+    """The folder of a path in a repository; empty for its root."""
+    return path.rpartition(b"/")[0]
+
+
 def name_relations(test: bytes, sources: Iterable[bytes]) -> dict[bytes, float]:
     """How well the names of a test and the source files of its folder go together, above 0 and up to 1.
 

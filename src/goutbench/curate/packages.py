@@ -5,7 +5,8 @@ from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
 from goutbench.config import RepositoryConfig
 from goutbench.curate.filters import Content, content_rejection
 from goutbench.curate.licence import is_licence_file, is_permissive, licences
-from goutbench.curate.pairing import folder_of, is_test
+from goutbench.curate.naming import folder_of
+from goutbench.curate.pairing import is_test
 from goutbench.golang.header import package_name
 from goutbench.golang.modfile import Module, read_module
 from goutbench.records import PackageFile

@@ -4,6 +4,8 @@ from collections.abc import Collection, Mapping
 from dataclasses import dataclass, field
 from typing import Protocol
 
+from goutbench.curate.by_use import THRESHOLD, chosen, ranked_in_folders
+from goutbench.curate.naming import folder_of
 from goutbench.errors import ConfigError
 
 _GO, _TEST = b".go", b"_test.go"
@@ -71,8 +73,6 @@ class ByUse:
         return {path for path in paths if folder_of(path) in folders}
 
     def pair(self, paths: Collection[bytes], contents: Mapping[bytes, bytes]) -> Pairing:
-        from goutbench.curate.by_use import THRESHOLD, chosen, ranked_in_folders
-
         evidence = ranked_in_folders(contents)
         matches, unmatched = same_name(paths), {}
         for test in _without_source(paths):
@@ -93,11 +93,6 @@ def _without_source(paths: Collection[bytes]) -> list[bytes]:
     """The test files that have no source of their name, in path order."""
     paired = {match.test for match in same_name(paths)}
     return sorted(path for path in paths if is_test(path) and path not in paired)
-
-
-def folder_of(path: bytes) -> bytes:
-    """The folder of a path in a repository; empty for its root."""
-    return path.rpartition(b"/")[0]
 
 
 def pairing_rule(name: str) -> PairingRule:

@@ -4,8 +4,8 @@ from dataclasses import dataclass, field
 from pathlib import Path
 
 from goutbench.execute.build import environment
+from goutbench.execute.contained import Sandbox
 from goutbench.execute.options import Options
-from goutbench.execute.sandbox import Sandbox
 from goutbench.execute.subject import Subject
 from goutbench.execute.workplace import Workplace
 from goutbench.golang.helper import GoHelper

@@ -7,8 +7,8 @@ import re
 from dataclasses import dataclass
 from pathlib import Path
 
+from goutbench.execute.contained import COMPILER, GIB, Command, Limits, Sandbox
 from goutbench.execute.options import Options
-from goutbench.execute.sandbox import COMPILER, GIB, Command, Limits, Sandbox
 from goutbench.execute.subject import Subject
 from goutbench.execute.workplace import Workplace
 from goutbench.golang.testoutput import evidence

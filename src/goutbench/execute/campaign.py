@@ -14,12 +14,13 @@ from goutbench.errors import SourceError
 from goutbench.execute import journal
 from goutbench.execute.bench import Bench
 from goutbench.execute.canary import check_canary
+from goutbench.execute.contained import Sandbox
 from goutbench.execute.harness import blank, empty_record, execute
 from goutbench.execute.inputs import PairLike
 from goutbench.execute.materialise import Tree, find_repository, materialise, module_root
 from goutbench.execute.options import Options
 from goutbench.execute.prepare import Prepared, prepare_modules, toolchain_for
-from goutbench.execute.sandbox import Sandbox, choose
+from goutbench.execute.sandbox import choose
 from goutbench.execute.subject import Subject, find_subject
 from goutbench.execute.workplace import Workplace, default_root, open_workplace
 from goutbench.golang.helper import HelperFault

@@ -9,7 +9,8 @@ from pathlib import Path
 from goutbench.errors import GoutbenchError
 from goutbench.execute import cgroup
 from goutbench.execute.campaign import Site, install_keeper
-from goutbench.execute.sandbox import Bubblewrap, Command, Sandbox, Uncontained, why_not_bubblewrap
+from goutbench.execute.contained import Command, Sandbox
+from goutbench.execute.sandbox import Bubblewrap, Uncontained, why_not_bubblewrap
 from goutbench.execute.stepdown import Unshare, why_not_unshare
 from goutbench.execute.workplace import default_root, open_workplace
 from goutbench.golang.toolchain import find_toolchain

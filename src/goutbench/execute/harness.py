@@ -8,12 +8,12 @@ from pathlib import Path
 from goutbench.execute.admission import build_failed, declared_tests, gate, refuse, refused_by_gate
 from goutbench.execute.bench import Bench
 from goutbench.execute.build import compile_test
+from goutbench.execute.contained import Sandbox
 from goutbench.execute.cover import Coverage, Position, merge
 from goutbench.execute.focus import Span, focal_spans, positions
 from goutbench.execute.mutants import mutate
 from goutbench.execute.options import Options, identity
 from goutbench.execute.run import Target, Verdict, run_tests
-from goutbench.execute.sandbox import Sandbox
 from goutbench.execute.subject import Subject
 from goutbench.golang.mutate import mutants
 from goutbench.records import Candidate, Execution

@@ -9,11 +9,11 @@ from collections.abc import Sequence
 from dataclasses import dataclass, replace
 
 from goutbench.execute.build import compile_test
+from goutbench.execute.contained import MIB, Run, Sandbox
 from goutbench.execute.focus import Span, mutants_in
 from goutbench.execute.options import Options
 from goutbench.execute.process import RunReport
 from goutbench.execute.run import Target, Verdict, command_for
-from goutbench.execute.sandbox import MIB, Run, Sandbox
 from goutbench.execute.workplace import Workplace
 from goutbench.golang.mutate import Mutant, MutationPlan
 from goutbench.records import Mutation

@@ -6,10 +6,10 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 
 from goutbench.execute.build import readable
+from goutbench.execute.contained import MIB, Command, Limits, Sandbox
 from goutbench.execute.cover import EMPTY, Coverage, read_profile
 from goutbench.execute.options import Options
 from goutbench.execute.process import Outcome
-from goutbench.execute.sandbox import MIB, Command, Limits, Sandbox
 from goutbench.execute.subject import Subject
 from goutbench.execute.workplace import Workplace
 from goutbench.golang.testoutput import TestOutput, evidence, parse_output

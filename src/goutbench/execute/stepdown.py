@@ -11,8 +11,9 @@ import shutil
 from dataclasses import dataclass
 from pathlib import Path
 
+from goutbench.execute.contained import PATH, Command, Sandbox
 from goutbench.execute.process import Outcome
-from goutbench.execute.sandbox import PATH, Command, Sandbox, supervise, system_parts, worker_user_id
+from goutbench.execute.supervise import supervise, system_parts, worker_user_id
 
 _DEVICES = ("null", "zero", "full", "random", "urandom")
 _NEEDED = ("unshare", "mount", "umount", "pivot_root", "setpriv", "setsid", "prlimit")

@@ -12,7 +12,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from goutbench.errors import StorageError
-from goutbench.execute.sandbox import COMPILER, Sandbox
+from goutbench.execute.contained import COMPILER, Sandbox
 
 _PASSWD = "root:x:0:0:root:/tmp/home:/bin/sh\ncandidate:x:{user}:{user}:candidate:/tmp/home:/bin/sh\n"
 _GROUP = "root:x:0:\ncandidate:x:{user}:\n"
