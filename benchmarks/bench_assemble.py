@@ -25,12 +25,12 @@ from pathlib import Path
 from resource import RUSAGE_CHILDREN, RUSAGE_SELF, getrusage
 from typing import Any
 
-from goutbench.golang.assemble import assemble
-from goutbench.golang.extract import Unit
-from goutbench.golang.package import PackageContext, package_context
-from goutbench.golang.pieces import Piece, pieces_of
-from goutbench.golang.syntax import GoFile, parse
-from goutbench.golang.toolchain import find_toolchain
+from goutbench.assemble.extract import Unit
+from goutbench.assemble.file import assemble
+from goutbench.assemble.package_context import PackageContext, package_context
+from goutbench.assemble.pieces import Piece, pieces_of
+from goutbench.golang.syntax.file import GoFile, parse
+from goutbench.golang.toolchain.go import find_toolchain
 from goutbench.records import Assembly
 
 HERE = Path(__file__).resolve().parent

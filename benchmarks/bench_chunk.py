@@ -22,7 +22,7 @@ from goutbench.chunk import chunk_file, token_counter
 from goutbench.chunk.context import make_plan
 from goutbench.chunk.graph import Sizes
 from goutbench.chunk.render import keys
-from goutbench.golang.syntax import GoFile, parse
+from goutbench.golang.syntax.file import GoFile, parse
 from goutbench.records import Chunk
 
 _state: dict[str, object] = {}

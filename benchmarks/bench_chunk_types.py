@@ -17,9 +17,9 @@ from gochecker import GoChecker
 
 from goutbench.chunk import TokenCounter, token_counter
 from goutbench.chunk.context import make_plan
-from goutbench.chunk.files import cut
 from goutbench.chunk.render import Part, rest_of_file
-from goutbench.golang.syntax import parse
+from goutbench.chunk.stage import cut
+from goutbench.golang.syntax.file import parse
 
 
 def drafts(source: bytes, budget: int, counter: TokenCounter) -> Iterator[tuple[bytes, bytes]]:

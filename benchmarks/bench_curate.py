@@ -28,8 +28,8 @@ import plain_curate
 from seven import AS_OF, Spent, chosen, files_at, measured, opened, pair_paths, parser, print_table
 
 from goutbench.config import RepositoryConfig
-from goutbench.curate.git import Repository, read_environment
-from goutbench.curate.source import Entry, GitSource, Places, open_source
+from goutbench.curate.git.repository import Repository, read_environment
+from goutbench.curate.sources.source import Entry, GitSource, Places, open_source
 
 
 def main() -> None:

@@ -32,11 +32,12 @@ from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
-from goutbench.execute import Options, evaluate, prepare
-from goutbench.execute.campaign import Finder, Site, open_site
+from goutbench.execute import Options, evaluate
+from goutbench.execute.evaluate import Finder, Site, open_site
 from goutbench.execute.inputs import PairPlace, read_places, read_sources, reference_candidates
-from goutbench.execute.subject import Subject
-from goutbench.golang.toolchain import go_env
+from goutbench.execute.workspace import prepare
+from goutbench.execute.workspace.subject import Subject
+from goutbench.golang.toolchain.go import go_env
 from goutbench.records import Candidate, Execution
 
 

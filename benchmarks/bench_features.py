@@ -10,8 +10,8 @@ import subprocess
 import time
 from pathlib import Path
 
-from goutbench.golang.features import code_features, style_of
-from goutbench.golang.syntax import parse
+from goutbench.golang.analysis.features import code_features, style_of
+from goutbench.golang.syntax.file import parse
 
 _LINE = re.compile(r"^(\d+) \S+ (\S+) (.+):\d+:\d+$")
 

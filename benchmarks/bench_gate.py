@@ -24,9 +24,9 @@ from pathlib import Path
 
 from bench_mutation import children_cpu, focal_files
 
-from goutbench.golang.gate import GateRequest, GateResult, check
-from goutbench.golang.helper import GoHelper
-from goutbench.golang.toolchain import Toolchain, find_toolchain, go_env, run_go
+from goutbench.golang.toolchain.go import Toolchain, find_toolchain, go_env, run_go
+from goutbench.golang.toolchain.helper import GoHelper
+from goutbench.golang.toolchain.typecheck import GateRequest, GateResult, check
 
 Change = Callable[[str], str]
 

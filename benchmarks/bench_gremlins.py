@@ -21,9 +21,9 @@ from pathlib import Path
 
 from bench_mutation import Bench, children_cpu, focal_files, schemata
 
-from goutbench.golang.helper import GoHelper
-from goutbench.golang.mutate import mutants
-from goutbench.golang.toolchain import run_go
+from goutbench.golang.toolchain.go import run_go
+from goutbench.golang.toolchain.helper import GoHelper
+from goutbench.golang.toolchain.mutation import mutants
 
 
 def copied(bench: Bench, package: str, root: Path) -> Path:

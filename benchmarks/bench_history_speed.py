@@ -24,9 +24,9 @@ from collections.abc import Callable, Sequence
 
 from seven import Known, Spent, chosen, files_at, measured, opened, pair_paths, parser, print_table
 
-from goutbench.curate.git import Repository, read_environment
-from goutbench.curate.history import walk
-from goutbench.curate.objects import ObjectReader
+from goutbench.curate.git.history import walk
+from goutbench.curate.git.objects import ObjectReader
+from goutbench.curate.git.repository import Repository, read_environment
 
 Row = tuple[object, ...]
 

@@ -25,8 +25,8 @@ from pathlib import Path
 
 from seven import Known, chosen, files_at, opened, pair_paths, parser, print_table
 
-from goutbench.curate.git import Repository, open_repository, read_environment
-from goutbench.curate.history import PathHistory, walk
+from goutbench.curate.git.history import PathHistory, walk
+from goutbench.curate.git.repository import Repository, open_repository, read_environment
 
 sys.path.insert(0, str(Path(__file__).resolve().parent.parent / "tests" / "helpers"))
 from gitmaker import NAMES, GitMaker, Tree, _put, random_tree

@@ -12,7 +12,7 @@ import argparse
 
 import numpy as np
 
-from goutbench.metrics import cluster_bootstrap, exact, wilson
+from goutbench.statistics import cluster_bootstrap, exact, wilson
 
 SIZES = (1935, 878, 761, 482, 412, 285, 226, 185, 73, 27)
 RATES = (0.02, 0.1, 0.3, 0.5, 0.7, 0.9)

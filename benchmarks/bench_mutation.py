@@ -27,10 +27,10 @@ from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from pathlib import Path
 
-from goutbench.execute.mutants import STEPS_FACTOR, STEPS_FLOOR
-from goutbench.golang.helper import GoHelper
-from goutbench.golang.mutate import Mutant, MutationPlan, mutants, single
-from goutbench.golang.toolchain import Toolchain, find_toolchain, go_env, run_go
+from goutbench.execute.ladder.mutants import STEPS_FACTOR, STEPS_FLOOR
+from goutbench.golang.toolchain.go import Toolchain, find_toolchain, go_env, run_go
+from goutbench.golang.toolchain.helper import GoHelper
+from goutbench.golang.toolchain.mutation import Mutant, MutationPlan, mutants, single
 
 
 def focal_files(module: Path) -> Iterator[Path]:

@@ -21,7 +21,7 @@ from goutbench.dedup import fingerprint, grouped, neighbours
 from goutbench.dedup.near import BAND_SLOTS, BANDS, banded, similarity
 from goutbench.dedup.sketch import SLOTS, TEXT, shingles, sign
 from goutbench.dedup.views import views
-from goutbench.scale import available_cpus
+from goutbench.parallel import available_cpus
 
 
 def main() -> None:

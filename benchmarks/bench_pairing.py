@@ -26,10 +26,10 @@ from pathlib import Path
 
 from seven import Known, chosen, files_at, measured, opened, parser, print_table
 
-from goutbench.curate import by_use
-from goutbench.curate.objects import ObjectReader
-from goutbench.curate.pairing import is_test, same_name
-from goutbench.metrics import wilson
+from goutbench.curate.git.objects import ObjectReader
+from goutbench.curate.pairing import by_use
+from goutbench.curate.pairing.rules import is_test, same_name
+from goutbench.statistics import wilson
 
 LABELS = Path(__file__).with_name("pairing_labels.tsv")
 SEED = 20241125

@@ -18,11 +18,11 @@ from dataclasses import asdict, replace
 from itertools import cycle, islice
 from pathlib import Path
 
+from goutbench.dataset.store import DATA, read_pairs, to_table, write_manifest, write_rows
+from goutbench.dataset.store import write_table as write_data
 from goutbench.execute.journal import write_table
 from goutbench.records import Candidate, Execution, Mutation, Pair
 from goutbench.report.stage import report
-from goutbench.store import DATA, read_pairs, to_table, write_manifest, write_rows
-from goutbench.store import write_table as write_data
 
 OUTCOMES = (
     ("PASSED", "mutation", ""),

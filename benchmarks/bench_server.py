@@ -23,7 +23,7 @@ from pathlib import Path
 from typing import Any
 from urllib.parse import urlsplit
 
-from goutbench.store import read_table
+from goutbench.dataset.store import read_table
 
 WAIT = 300.0  # seconds until a server that loads its weights must listen
 

@@ -22,15 +22,15 @@ from pathlib import Path
 import numpy as np
 from seven import measured, print_table
 
+from goutbench.dataset.store import read_pairs
 from goutbench.dedup import fingerprint, grouped, neighbours
 from goutbench.dedup.sketch import STRUCTURE, TEXT, View, shingles
 from goutbench.dedup.views import _PREDECLARED, views
-from goutbench.golang.syntax import parse
+from goutbench.golang.syntax.file import parse
 from goutbench.records import Pair
 from goutbench.split import SCHEMES, Balance, Choice, broken, check, split
 from goutbench.split.quotas import SPLITS
 from goutbench.split.schemes import Row
-from goutbench.store import read_pairs
 
 PAPER = {
     "kubernetes/kubernetes": 1935,

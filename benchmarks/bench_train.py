@@ -24,18 +24,18 @@ from pathlib import Path
 from typing import Any
 
 from goutbench.chunk import token_counter
-from goutbench.models import multiplies_bfloat16, take_large_pages
-from goutbench.surroundings import Packages
-from goutbench.train.embedded import prepare_embedded
-from goutbench.train.estimate import measure_speed
-from goutbench.train.model import held, load_model, load_tokenizer, settled, with_method
-from goutbench.train.prepare import prepare
+from goutbench.inference.models import multiplies_bfloat16, take_large_pages
+from goutbench.prompts.cross_file import Packages
+from goutbench.train.data.prepare import prepare
+from goutbench.train.data.rows import make_rows
+from goutbench.train.data.select import split_table
+from goutbench.train.data.tokens import stop_ids
+from goutbench.train.model.embedded import prepare_embedded
+from goutbench.train.model.load import held, load_model, load_tokenizer, settled, with_method
 from goutbench.train.recipe import DataChoice, ModelChoice, Recipe, load_recipe
-from goutbench.train.rows import make_rows
-from goutbench.train.select import split_table
+from goutbench.train.run.estimate import measure_speed
+from goutbench.train.run.trainer import make_trainer, sft_config
 from goutbench.train.stage import Job, look
-from goutbench.train.tokens import stop_ids
-from goutbench.train.trainer import make_trainer, sft_config
 
 CONFIGS = Path(__file__).resolve().parents[1] / "configs" / "train"
 EMBEDDED = ModelChoice(name="embedded")
@@ -192,10 +192,10 @@ def grpo(options: argparse.Namespace) -> None:
     from trl.trainer.grpo_config import GRPOConfig
     from trl.trainer.grpo_trainer import GRPOTrainer
 
+    from goutbench.dataset.store import read_pairs
     from goutbench.execute import Options
     from goutbench.execute.inputs import read_sources
     from goutbench.execute.reward import execution_reward
-    from goutbench.store import read_pairs
 
     recipe = settled(load_recipe(CONFIGS / "smollm2-135m-lora.yaml"))
     tokenizer = load_tokenizer(EMBEDDED)

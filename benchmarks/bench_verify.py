@@ -23,8 +23,8 @@ from seven import AS_OF, chosen, parser
 
 from goutbench.config import CurateConfig
 from goutbench.curate import Places, curate, verify
+from goutbench.dataset.store import MANIFEST, read_table, write_table
 from goutbench.errors import GoutbenchError
-from goutbench.store import MANIFEST, read_table, write_table
 
 DATA = "data/gin-gonic__gin.parquet"
 Tamper = Callable[[Path], list[str]]  # changes a dataset, and gives what must be named

@@ -11,9 +11,9 @@ from pathlib import Path
 from typing import TypeVar
 
 from goutbench.config import RepositoryConfig
-from goutbench.curate.git import Repository
-from goutbench.curate.pairing import same_name
-from goutbench.curate.source import Places, open_source
+from goutbench.curate.git.repository import Repository
+from goutbench.curate.pairing.rules import same_name
+from goutbench.curate.sources.source import Places, open_source
 
 Result = TypeVar("Result")
 AS_OF = "2024-11-25"

@@ -2,7 +2,7 @@
 
 import pytest
 
-from goutbench.secrets import find_secrets, redact
+from goutbench.prompts.secrets import find_secrets, redact
 
 BODY = "\n".join(["MIIEpAIBAAKCAQEA" + "Ab1+" * 12] * 4)
 KEY = f"-----BEGIN RSA PRIVATE KEY-----\n{BODY}\n-----END RSA PRIVATE KEY-----"

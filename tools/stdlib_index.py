@@ -1,6 +1,6 @@
-"""Writes src/goutbench/golang/data/stdlib.txt: the packages of Go's standard library and what they export.
+"""Writes golang/syntax/data/stdlib.txt: the packages of Go's standard library and what they export.
 
-    python tools/stdlib_index.py [--go PATH] > src/goutbench/golang/data/stdlib.txt
+    python tools/stdlib_index.py [--go PATH] > src/goutbench/golang/syntax/data/stdlib.txt
 
 Read from the toolchain's own source for linux/amd64. A line: import path, package name, exported names.
 """
@@ -11,8 +11,8 @@ import os
 import subprocess
 from pathlib import Path
 
-from goutbench.golang.syntax import parse
-from goutbench.golang.toolchain import find_toolchain
+from goutbench.golang.syntax.file import parse
+from goutbench.golang.toolchain.go import find_toolchain
 
 
 def main() -> None:

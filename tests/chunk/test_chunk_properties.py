@@ -12,9 +12,9 @@ from hypothesis import strategies as st
 
 from goutbench.chunk import chunk_file, function_chunks, token_counter
 from goutbench.chunk.context import make_plan
-from goutbench.chunk.files import cut
 from goutbench.chunk.render import Part, keys, rest_of_file
-from goutbench.golang.syntax import parse
+from goutbench.chunk.stage import cut
+from goutbench.golang.syntax.file import parse
 
 COUNTER = token_counter(lambda text: len(re.findall(r"\w+|[^\w\s]", text)))
 budgets = st.integers(5, 400)

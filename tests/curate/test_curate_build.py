@@ -15,9 +15,9 @@ from gitmaker import GitMaker
 
 from goutbench.config import CurateConfig, load_lock
 from goutbench.curate import Event, Places, curate
+from goutbench.dataset.store import PAPER_COLUMNS, read_pairs, read_rejections, schema_of
 from goutbench.errors import ConfigError, SourceError, StorageError
 from goutbench.records import Pair
-from goutbench.store import PAPER_COLUMNS, read_pairs, read_rejections, schema_of
 
 Make = Callable[..., GitMaker]
 

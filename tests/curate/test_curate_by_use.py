@@ -9,12 +9,12 @@ from gitmaker import GitMaker
 
 from goutbench.config import CurateConfig, load_lock
 from goutbench.curate import Places, curate, verify
-from goutbench.curate.by_use import MOST_SOURCES, THRESHOLD, ranked
-from goutbench.curate.naming import is_support, name_relation, name_relations
-from goutbench.curate.pairing import RULES, same_name
-from goutbench.golang.platforms import builds_on_linux
+from goutbench.curate.pairing.by_use import MOST_SOURCES, THRESHOLD, ranked
+from goutbench.curate.pairing.naming import is_support, name_relation, name_relations
+from goutbench.curate.pairing.rules import RULES, same_name
+from goutbench.dataset.store import from_table, read_pairs, read_rejections, to_table
+from goutbench.golang.analysis.build_constraints import builds_on_linux
 from goutbench.records import Pair
-from goutbench.store import from_table, read_pairs, read_rejections, to_table
 
 Make = Callable[..., GitMaker]
 

@@ -10,10 +10,10 @@ import pytest
 from gitmaker import GitMaker
 
 from goutbench.config import RepositoryConfig
-from goutbench.curate.clone import is_url, present_objects
-from goutbench.curate.git import open_repository
+from goutbench.curate.git.clone import is_url, present_objects
+from goutbench.curate.git.repository import open_repository
 from goutbench.curate.repository import Curated, curate_repository
-from goutbench.curate.source import Places, open_source
+from goutbench.curate.sources.source import Places, open_source
 from goutbench.errors import SourceError
 
 Make = Callable[..., GitMaker]

@@ -7,8 +7,8 @@ from pathlib import Path
 import pytest
 from gitmaker import GitMaker, random_history
 
-from goutbench.curate.git import Repository, open_repository
-from goutbench.curate.history import walk
+from goutbench.curate.git.history import walk
+from goutbench.curate.git.repository import Repository, open_repository
 from goutbench.errors import SourceError
 
 Make = Callable[..., GitMaker]

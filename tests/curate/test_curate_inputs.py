@@ -9,9 +9,9 @@ import pytest
 from gitmaker import GitMaker
 
 from goutbench.config import RepositoryConfig
-from goutbench.curate.git import find_git_dir
+from goutbench.curate.git.repository import find_git_dir
 from goutbench.curate.repository import Curated, curate_repository
-from goutbench.curate.source import Places, open_source
+from goutbench.curate.sources.source import Places, open_source
 from goutbench.errors import SourceError
 
 Make = Callable[..., GitMaker]

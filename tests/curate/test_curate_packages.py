@@ -9,11 +9,11 @@ from gitmaker import GitMaker
 
 from goutbench.config import CurateConfig
 from goutbench.curate import Places, curate, verify
-from goutbench.golang.modfile import Module, read_module
-from goutbench.golang.syntax import parse
+from goutbench.dataset.store import PACKAGES, extend_manifest, read_packages, read_table, write_table
+from goutbench.golang.syntax.file import parse
+from goutbench.golang.syntax.modfile import Module, read_module
+from goutbench.prompts.cross_file import file_outline
 from goutbench.records import PackageFile
-from goutbench.store import PACKAGES, extend_manifest, read_packages, read_table, write_table
-from goutbench.surroundings import file_outline
 
 Make = Callable[..., GitMaker]
 TYPES = """//go:build linux

@@ -11,8 +11,8 @@ from gitmaker import GitMaker
 
 from goutbench.config import CurateConfig, load_lock
 from goutbench.curate import Places, curate, verify
+from goutbench.dataset.store import file_hash, read_table, write_table
 from goutbench.errors import DatasetError
-from goutbench.store import file_hash, read_table, write_table
 
 Make = Callable[..., GitMaker]
 GIN = "data/o__gin.parquet"

@@ -17,12 +17,12 @@ from typer.testing import CliRunner
 from goutbench.cli import app
 from goutbench.config import CurateConfig
 from goutbench.curate import Places, curate, verify
+from goutbench.dataset.store import read_pairs
 from goutbench.describe import describe
 from goutbench.describe.components import components
-from goutbench.embed import load_embedder
+from goutbench.embeddings import load_embedder
 from goutbench.errors import ConfigError
 from goutbench.split import Balance, Choice, split
-from goutbench.store import read_pairs
 
 Make = Callable[..., GitMaker]
 CHROMIUM = next(filter(None, map(shutil.which, ("chromium", "chromium-browser", "google-chrome"))), None)
@@ -120,7 +120,7 @@ def test_the_first_component_follows_what_the_embedding_says(dataset: Path) -> N
     assert sum(found.explained) == pytest.approx(1.0)
 
 
-@pytest.mark.parametrize("name", ["no.such.module:f", "tfidf2", "goutbench.embed:nothing"])
+@pytest.mark.parametrize("name", ["no.such.module:f", "tfidf2", "goutbench.embeddings:nothing"])
 def test_an_embedder_that_is_none(name: str) -> None:
     with pytest.raises(ConfigError, match="no embedder"):
         load_embedder(name)

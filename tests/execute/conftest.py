@@ -8,11 +8,11 @@ from pathlib import Path
 
 import pytest
 
-from goutbench.execute.bench import Bench
-from goutbench.execute.campaign import Site, open_site
-from goutbench.execute.materialise import Tree
+from goutbench.execute.evaluate import Site, open_site
 from goutbench.execute.options import Options
-from goutbench.execute.subject import Subject
+from goutbench.execute.worker import Bench
+from goutbench.execute.workspace.subject import Subject
+from goutbench.execute.workspace.trees import Tree
 
 DATA = Path(__file__).parents[1] / "data" / "execute"
 

@@ -13,12 +13,12 @@ from typer.testing import CliRunner
 
 from goutbench.cli import app
 from goutbench.errors import ConfigError, DatasetError, StorageError, ToolError
-from goutbench.execute import sandbox
-from goutbench.execute.campaign import Site
-from goutbench.execute.contained import Command
+from goutbench.execute.evaluate import Site
 from goutbench.execute.inputs import read_barred, read_candidates, read_places
 from goutbench.execute.journal import decode, load
-from goutbench.execute.process import Outcome
+from goutbench.execute.sandbox import choose as sandbox
+from goutbench.execute.sandbox.command import Command
+from goutbench.execute.sandbox.process import Outcome
 from goutbench.records import Execution
 
 CALC = Path(__file__).parents[1] / "data" / "execute" / "calc"

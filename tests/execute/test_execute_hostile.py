@@ -20,12 +20,12 @@ from pathlib import Path
 
 import pytest
 
-from goutbench.execute.bench import Bench
-from goutbench.execute.campaign import Site
-from goutbench.execute.harness import execute
+from goutbench.execute.evaluate import Site
 from goutbench.execute.inputs import candidate
-from goutbench.execute.stepdown import Unshare, why_not_unshare
-from goutbench.execute.subject import Subject
+from goutbench.execute.ladder.climb import execute
+from goutbench.execute.sandbox.unshare import Unshare, why_not_unshare
+from goutbench.execute.worker import Bench
+from goutbench.execute.workspace.subject import Subject
 
 CASES = sorted((Path(__file__).parents[1] / "data" / "execute" / "hostile").glob("*.go.txt"))
 SECRET = Path("/var/tmp/goutbench-hostile-secret")
@@ -133,8 +133,8 @@ def test_nothing_survives_a_killed_parent(site: Site, subject: Subject, tmp_path
     script.write_text(
         textwrap.dedent(f"""
         from pathlib import Path
-        from goutbench.execute.campaign import open_site
-        from goutbench.execute.contained import Command
+        from goutbench.execute.evaluate import open_site
+        from goutbench.execute.sandbox.command import Command
         site = open_site(work=Path({str(site.place.root)!r}))
         site.sandbox.run(Command(("/bin/sleep", "987654"), Path("/tmp"), {{"PATH": "/usr/bin:/bin"}}))
         """)

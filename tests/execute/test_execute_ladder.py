@@ -11,12 +11,12 @@ from pathlib import Path
 import pytest
 
 from goutbench.execute import Options, evaluate
-from goutbench.execute.bench import Bench
-from goutbench.execute.campaign import Site
-from goutbench.execute.contained import Command, Run
-from goutbench.execute.harness import execute
+from goutbench.execute.evaluate import Site
 from goutbench.execute.inputs import PairPlace, candidate
-from goutbench.execute.subject import Subject
+from goutbench.execute.ladder.climb import execute
+from goutbench.execute.sandbox.command import Command, Run
+from goutbench.execute.worker import Bench
+from goutbench.execute.workspace.subject import Subject
 from goutbench.records import Execution
 
 DATA = Path(__file__).parents[1] / "data" / "execute"

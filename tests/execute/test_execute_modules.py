@@ -11,11 +11,12 @@ import pytest
 from judging import make_pair, write_dataset
 
 from goutbench.errors import SourceError
-from goutbench.execute import Options, evaluate, prepare
-from goutbench.execute.campaign import Site, open_site
-from goutbench.execute.command import run_prepare
+from goutbench.execute import Options, evaluate
+from goutbench.execute.evaluate import Site, open_site
 from goutbench.execute.inputs import PairPlace, candidate
-from goutbench.execute.materialise import find_repository, materialise
+from goutbench.execute.stage import run_prepare
+from goutbench.execute.workspace import prepare
+from goutbench.execute.workspace.trees import find_repository, materialise
 
 FILES = {
     "go.mod": "module example.test/app\n\ngo 1.22\n\nrequire example.test/dep v1.0.0\n",

@@ -6,12 +6,12 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from goutbench.execute.cover import merge, read_profile
-from goutbench.execute.mutants import _interval
+from goutbench.execute.ladder.coverage import merge, read_profile
+from goutbench.execute.ladder.mutants import _interval
+from goutbench.execute.ladder.run import judge
 from goutbench.execute.options import Options, identity
-from goutbench.execute.process import Outcome, RunReport
-from goutbench.execute.run import judge
-from goutbench.golang.testoutput import parse_output
+from goutbench.execute.sandbox.process import Outcome, RunReport
+from goutbench.golang.toolchain.test_output import parse_output
 
 PASS = b"\x16=== RUN   TestA\n\x16--- PASS: TestA (0.00s)\n\x16=== NAME  \n\x16PASS\ncoverage: 1.0%\n"
 TWICE = PASS + b"\x16--- FAIL: TestA (0.00s)\n"

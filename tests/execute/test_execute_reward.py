@@ -9,7 +9,7 @@ import pytest
 from judging import make_pair
 
 from goutbench.execute import Options
-from goutbench.execute.campaign import Site
+from goutbench.execute.evaluate import Site
 from goutbench.execute.reward import execution_reward
 
 DATA = Path(__file__).parents[1] / "data" / "execute"

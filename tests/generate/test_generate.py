@@ -17,15 +17,15 @@ from reporting import execution
 from shaky_server import shaky_server
 
 from goutbench.config import Price
+from goutbench.dataset.store import read_pairs, read_table, to_table
+from goutbench.dataset.store import write_table as write_arrow
 from goutbench.errors import ConfigError
 from goutbench.execute.journal import write_table
 from goutbench.generate.options import Options
 from goutbench.generate.scripted import ScriptedAPI
 from goutbench.generate.stage import generate, named, plan
-from goutbench.models import Server, open_model
+from goutbench.inference.models import Server, open_model
 from goutbench.records import SplitAssignment
-from goutbench.store import read_pairs, read_table, to_table
-from goutbench.store import write_table as write_arrow
 
 pytestmark = [
     pytest.mark.usefixtures("inspect_tidied"),
@@ -211,7 +211,7 @@ def test_local_models_are_opened_in_a_type_that_the_machine_is_fast_in(
     name: str, args: dict[str, str], fast: bool, dtype: str | None, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     opened: dict[str, object] = {}
-    monkeypatch.setattr("goutbench.models.multiplies_bfloat16", lambda: fast)
+    monkeypatch.setattr("goutbench.inference.models.multiplies_bfloat16", lambda: fast)
     monkeypatch.setattr("inspect_ai.model.get_model", lambda _, **options: opened.update(options))
     open_model(name, Server(model_args=args), temperature=None)
     assert opened.get("dtype") == dtype

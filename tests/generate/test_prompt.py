@@ -2,9 +2,9 @@
 
 from dataclasses import dataclass
 
+from goutbench.assemble.extract import extract
 from goutbench.chunk import chunk_file, function_chunks
-from goutbench.golang.extract import extract
-from goutbench.prompt import (
+from goutbench.prompts.prompt import (
     FILE,
     FUNCTION,
     REPAIR,

@@ -9,9 +9,9 @@ from neighbours import FILES, calc_pair, package_files, write_calc
 from goutbench.chunk import chunk_file, function_chunks, token_counter
 from goutbench.generate.items import read_items
 from goutbench.generate.options import Options
-from goutbench.prompt import Surroundings
+from goutbench.prompts.cross_file import Packages, file_outline
+from goutbench.prompts.prompt import Surroundings
 from goutbench.records import Chunk
-from goutbench.surroundings import Packages, file_outline
 
 COUNTER = token_counter("estimate")
 TWICE_NEEDS = """func check(n Number, most int) error

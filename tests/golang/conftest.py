@@ -8,8 +8,8 @@ from pathlib import Path
 import pytest
 import toymodule
 
-from goutbench.golang.helper import GoHelper
-from goutbench.golang.toolchain import Toolchain, find_toolchain, go_env
+from goutbench.golang.toolchain.go import Toolchain, find_toolchain, go_env
+from goutbench.golang.toolchain.helper import GoHelper
 
 
 @pytest.fixture(scope="session")

@@ -2,8 +2,8 @@
 
 import pytest
 
-from goutbench.golang.features import Style, code_features, style_of
-from goutbench.golang.syntax import parse
+from goutbench.golang.analysis.features import Style, code_features, style_of
+from goutbench.golang.syntax.file import parse
 
 CODE = b"""package p
 

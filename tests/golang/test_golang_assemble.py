@@ -7,13 +7,13 @@ from pathlib import Path
 import pytest
 from typer.testing import CliRunner
 
+from goutbench.assemble.file import ScriptedModel, assemble
+from goutbench.assemble.package_context import import_path_of, package_context, read_context
+from goutbench.assemble.stage import candidates, load_model, read_replies
 from goutbench.cli import app
 from goutbench.errors import ConfigError, SourceError
-from goutbench.golang import stdlib
-from goutbench.golang.assemble import ScriptedModel, assemble
-from goutbench.golang.completions import candidates, load_model, read_replies
-from goutbench.golang.gofmt import gofmt
-from goutbench.golang.package import import_path_of, package_context, read_context
+from goutbench.golang.syntax import stdlib
+from goutbench.golang.toolchain.gofmt import gofmt
 
 ADD = 'package p\n\nimport "testing"\n\nfunc TestAdd(t *testing.T) { _ = Add(1, 2) }\n'
 SUB = 'package p\n\nimport "testing"\n\nfunc TestSub(t *testing.T) { _ = Sub(1, 2) }\n'

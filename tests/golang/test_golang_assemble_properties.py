@@ -7,11 +7,11 @@ from pathlib import Path
 from hypothesis import HealthCheck, example, given, settings
 from hypothesis import strategies as st
 
-from goutbench.golang.assemble import assemble
-from goutbench.golang.extract import extract, is_go
-from goutbench.golang.package import PackageContext, package_context
-from goutbench.golang.recover import segments
-from goutbench.golang.syntax import parse
+from goutbench.assemble.extract import extract, is_go
+from goutbench.assemble.file import assemble
+from goutbench.assemble.package_context import PackageContext, package_context
+from goutbench.assemble.recover import segments
+from goutbench.golang.syntax.file import parse
 
 REPLIES = Path(__file__).parent / "replies"
 CALC = (REPLIES / "focal" / "calc.go").read_bytes()

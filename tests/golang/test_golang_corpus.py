@@ -6,7 +6,7 @@ import pytest
 from corpus import Case, check, read_corpus
 
 from goutbench.chunk.render import keys
-from goutbench.golang.syntax import GoFile, parse
+from goutbench.golang.syntax.file import GoFile, parse
 
 CASES = read_corpus(Path(__file__).parent / "corpus")
 

@@ -4,9 +4,9 @@ from pathlib import Path
 import pytest
 import toymodule
 
-from goutbench.golang.gate import KINDS, GateRequest, GateResult, check
-from goutbench.golang.helper import GoHelper, HelperFault
-from goutbench.golang.toolchain import Toolchain, run_go
+from goutbench.golang.toolchain.go import Toolchain, run_go
+from goutbench.golang.toolchain.helper import GoHelper, HelperFault
+from goutbench.golang.toolchain.typecheck import KINDS, GateRequest, GateResult, check
 
 GOOD = """package toy
 

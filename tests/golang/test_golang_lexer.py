@@ -10,8 +10,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from goutbench.golang import lexer
-from goutbench.golang.lexer import lex, without_header
+from goutbench.golang.syntax import lexer
+from goutbench.golang.syntax.lexer import lex, without_header
 
 _SCANNER = """package main
 

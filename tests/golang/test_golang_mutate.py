@@ -6,9 +6,9 @@ from pathlib import Path
 import pytest
 import toymodule
 
-from goutbench.golang.helper import GoHelper
-from goutbench.golang.mutate import MutationPlan, mutants, single
-from goutbench.golang.toolchain import Toolchain, run_go
+from goutbench.golang.toolchain.go import Toolchain, run_go
+from goutbench.golang.toolchain.helper import GoHelper
+from goutbench.golang.toolchain.mutation import MutationPlan, mutants, single
 
 OPERATORS = """package toy
 

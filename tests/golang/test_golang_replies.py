@@ -22,10 +22,10 @@ from pathlib import Path
 
 import pytest
 
-from goutbench.golang.assemble import ScriptedModel, assemble
-from goutbench.golang.gofmt import gofmt
-from goutbench.golang.package import PackageContext, package_context
-from goutbench.golang.toolchain import find_toolchain
+from goutbench.assemble.file import ScriptedModel, assemble
+from goutbench.assemble.package_context import PackageContext, package_context
+from goutbench.golang.toolchain.go import find_toolchain
+from goutbench.golang.toolchain.gofmt import gofmt
 from goutbench.records import Assembly
 
 CORPUS = Path(__file__).parent / "replies"

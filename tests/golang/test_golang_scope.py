@@ -4,8 +4,8 @@ import re
 
 import pytest
 
-from goutbench.golang.scope import FREE, resolve
-from goutbench.golang.syntax import parse
+from goutbench.golang.syntax.file import parse
+from goutbench.golang.syntax.scope import FREE, resolve
 
 SNIPPETS = {
     "a top-level name and its uses": "func «x»() { «x»() }",

@@ -10,7 +10,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from goutbench.golang.syntax import (
+from goutbench.golang.syntax.file import (
     build_constraint,
     free_names,
     is_generated,

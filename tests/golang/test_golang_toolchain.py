@@ -6,8 +6,8 @@ from pathlib import Path
 import pytest
 
 from goutbench.errors import ToolError
-from goutbench.golang import toolchain as under_test
-from goutbench.golang.toolchain import Toolchain, build_helper, find_toolchain, go_env, run_go
+from goutbench.golang.toolchain import go as under_test
+from goutbench.golang.toolchain.go import Toolchain, build_helper, find_toolchain, go_env, run_go
 
 
 def test_finds_go_on_path_then_in_the_wheel(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
@@ -69,7 +69,7 @@ def test_a_go_command_that_takes_too_long_ends_with_its_children(
 
 def test_helper_is_built_once_though_many_ask(go_environment: dict[str, str], tmp_path: Path) -> None:
     script = (
-        "from goutbench.golang.toolchain import *\n"
+        "from goutbench.golang.toolchain.go import *\n"
         "p = build_helper(find_toolchain())\n"
         "print(p, p.stat().st_ino)"
     )

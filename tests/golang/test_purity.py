@@ -2,9 +2,9 @@
 
 import pytest
 
-from goutbench.golang.closed import names_from_elsewhere
-from goutbench.golang.purity import pure_functions
-from goutbench.golang.syntax import parse
+from goutbench.golang.analysis.purity import pure_functions
+from goutbench.golang.analysis.self_contained import names_from_elsewhere
+from goutbench.golang.syntax.file import parse
 
 FILE = """package p
 

@@ -5,10 +5,10 @@ from pathlib import Path
 
 import pytest
 
+from goutbench.dataset.store import DATA, to_table, write_manifest, write_table
 from goutbench.judge.folder import Juror, load_judge
 from goutbench.judge.items import Item
 from goutbench.records import Pair
-from goutbench.store import DATA, to_table, write_manifest, write_table
 
 MakeRun = Callable[..., Path]
 REPOSITORIES = ("o/one", "o/two", "o/three")

@@ -5,9 +5,9 @@ from pathlib import Path
 
 from judging import make_pair
 
+from goutbench.dataset.store import DATA, PACKAGES, to_table, write_manifest, write_table
+from goutbench.prompts.cross_file import file_outline
 from goutbench.records import PackageFile, Pair
-from goutbench.store import DATA, PACKAGES, to_table, write_manifest, write_table
-from goutbench.surroundings import file_outline
 
 FILES = {
     "calc/calc.go": """package calc

@@ -4,9 +4,9 @@ from collections.abc import Callable, Sequence
 from dataclasses import asdict
 from pathlib import Path
 
+from goutbench.dataset.store import write_rows
 from goutbench.execute.journal import write_table
 from goutbench.records import Candidate, Completion, Execution, Match, Mutation, Pair, Prompt, Verdict
-from goutbench.store import write_rows
 
 EVIL = "</script><script>document.title='broken'</script><img src=x onerror=\"document.title='broken'\">"
 Outcome = tuple[str, str, str]

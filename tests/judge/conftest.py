@@ -8,8 +8,8 @@ from pathlib import Path
 import pytest
 from judging import GOOD, IDLE, MakeRun, make_pair, write_dataset
 
+from goutbench.dataset.store import write_rows
 from goutbench.records import Candidate, Pair
-from goutbench.store import write_rows
 
 
 @pytest.fixture

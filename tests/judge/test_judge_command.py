@@ -16,16 +16,16 @@ from judging import GOOD, IDLE, MakeRun, juror, with_inspect
 from typer.testing import CliRunner, Result
 
 from goutbench.cli import app
+from goutbench.dataset.store import read_table, write_rows
 from goutbench.errors import ConfigError, GoutbenchError, StorageError
+from goutbench.inference.models import Server
 from goutbench.judge.audit import require_pass
 from goutbench.judge.folder import Juror
 from goutbench.judge.items import read_items, read_passing
-from goutbench.judge.labels import _order
 from goutbench.judge.options import Options
+from goutbench.judge.results.labels import _order
 from goutbench.judge.stage import judge
-from goutbench.models import Server
 from goutbench.records import Match, Verdict
-from goutbench.store import read_table, write_rows
 
 Runs = tuple[Path, Path]
 ASSERTING = "scripted_judge/asserting"

@@ -13,11 +13,11 @@ from inspect_ai.model import ChatMessage, GenerateConfig, ModelAPI, ModelOutput,
 from inspect_ai.tool import ToolChoice, ToolInfo
 from judging import GOOD, MakeRun, item, juror, with_inspect
 
+from goutbench.inference.models import Server
 from goutbench.judge.asking import Labels, Request, draw_nonce, labels_of, messages
 from goutbench.judge.options import Options
 from goutbench.judge.stage import judge
 from goutbench.judge.verdict import Answer, Unreadable, read, verdict_of
-from goutbench.models import Server
 
 WIN = '{"rationale": "It is better.", "winner": "second"}'
 SCORES = (

@@ -7,11 +7,11 @@ import pytest
 from judging import GOOD, MakeRun, juror
 from playwright.sync_api import sync_playwright
 
+from goutbench.inference.models import Server
 from goutbench.judge.items import read_items
-from goutbench.judge.labels import export_labels, import_labels
 from goutbench.judge.options import Options
+from goutbench.judge.results.labels import export_labels, import_labels
 from goutbench.judge.stage import judge
-from goutbench.models import Server
 
 CHROMIUM = shutil.which("chromium") or shutil.which("chromium-browser") or shutil.which("google-chrome")
 ATTACK = "</script><script>document.title = 'taken'</script><img src=x onerror=\"document.title='taken'\">"

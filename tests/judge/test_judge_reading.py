@@ -11,11 +11,11 @@ from pydantic import ValidationError
 
 from goutbench.errors import ConfigError
 from goutbench.judge.asking import Labels, Request, key_of, messages, requests
-from goutbench.judge.families import family, self_preference
-from goutbench.judge.figures import agreement, figures
 from goutbench.judge.folder import Judge, Juror, load_judge, seat
 from goutbench.judge.options import Options
 from goutbench.judge.outcome import match_of, panel_match
+from goutbench.judge.results.families import family, self_preference
+from goutbench.judge.results.figures import agreement, figures
 from goutbench.judge.verdict import Reading, Unreadable, no_verdict, read
 from goutbench.records import Match, Verdict
 

@@ -12,9 +12,9 @@ from typing import Any, ClassVar
 import pytest
 from judging import juror, with_inspect
 
+from goutbench.inference.models import Server
 from goutbench.judge.options import Options
 from goutbench.judge.stage import judge
-from goutbench.models import Server
 from goutbench.records import Verdict
 
 LABEL = re.compile(r"^(\w+) is the candidate that was shown second", re.MULTILINE)

@@ -13,10 +13,10 @@ from gotexts import edited, go_file, recommented, renamed
 from typer.testing import CliRunner
 
 from goutbench.cli import app
+from goutbench.dataset.store import PAPER_COLUMNS, from_table, read_table
 from goutbench.errors import ConfigError
 from goutbench.leakage import Leakage, leakage
 from goutbench.records import Leak
-from goutbench.store import PAPER_COLUMNS, from_table, read_table
 
 CODE, TEST = PAPER_COLUMNS["code"], PAPER_COLUMNS["test"]
 

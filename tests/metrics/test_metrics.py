@@ -9,7 +9,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 from scipy import stats
 
-from goutbench import metrics
+from goutbench import statistics
 
 COUNTS = st.integers(1, 500).flatmap(lambda of: st.tuples(st.integers(0, of), st.just(of)))
 
@@ -18,7 +18,7 @@ COUNTS = st.integers(1, 500).flatmap(lambda of: st.tuples(st.integers(0, of), st
 def test_intervals_of_rates_are_scipys(counts: tuple[int, int]) -> None:
     successes, of = counts
     test = stats.binomtest(successes, of)
-    for ours, method in ((metrics.wilson, "wilson"), (metrics.exact, "exact")):
+    for ours, method in ((statistics.wilson, "wilson"), (statistics.exact, "exact")):
         theirs = test.proportion_ci(method=method)
         assert ours(successes, of) == pytest.approx((theirs.low, theirs.high), abs=1e-9)
 
@@ -26,7 +26,7 @@ def test_intervals_of_rates_are_scipys(counts: tuple[int, int]) -> None:
 @pytest.mark.parametrize(("successes", "of"), [(1, 0), (-1, 3), (4, 3)])
 def test_a_rate_of_nothing_is_refused(successes: int, of: int) -> None:
     with pytest.raises(ValueError, match="no rate"):
-        metrics.wilson(successes, of)
+        statistics.wilson(successes, of)
 
 
 @given(st.integers(1, 8).flatmap(lambda n: st.tuples(st.just(n), st.integers(0, n), st.integers(1, n))))
@@ -34,18 +34,18 @@ def test_pass_at_k_is_the_share_of_draws_with_a_pass(drawn: tuple[int, int, int]
     samples, passing, k = drawn
     draws = list(combinations(range(samples), k))
     share = sum(any(at < passing for at in draw) for draw in draws) / len(draws)
-    assert metrics.pass_at_k(samples, passing, k) == pytest.approx(share)
+    assert statistics.pass_at_k(samples, passing, k) == pytest.approx(share)
 
 
 def test_mcnemar_counts_only_what_differs() -> None:
     first = [True] * 5 + [False] * 20 + [True] * 30
     second = [False] * 5 + [True] * 20 + [True] * 30
-    assert metrics.mcnemar(first, second) == pytest.approx(stats.binomtest(5, 25).pvalue)
-    assert metrics.mcnemar(first, first) == 1.0
+    assert statistics.mcnemar(first, second) == pytest.approx(stats.binomtest(5, 25).pvalue)
+    assert statistics.mcnemar(first, first) == 1.0
 
 
 def test_holm_on_a_worked_example() -> None:
-    assert metrics.holm([0.01, 0.04, 0.03, 0.005]) == pytest.approx([0.03, 0.06, 0.06, 0.02])
+    assert statistics.holm([0.01, 0.04, 0.03, 0.005]) == pytest.approx([0.03, 0.06, 0.06, 0.02])
 
 
 @given(st.lists(st.integers(-3, 3).map(float), min_size=2, max_size=9))
@@ -54,25 +54,25 @@ def test_permutation_is_exact_for_few_items(differences: list[float]) -> None:
         (np.array(differences),), lambda x, axis: x.mean(axis=axis), permutation_type="samples",
         n_resamples=np.inf, vectorized=True,
     )  # fmt: skip
-    assert metrics.permutation_test(differences) == pytest.approx(theirs.pvalue)
+    assert statistics.permutation_test(differences) == pytest.approx(theirs.pvalue)
 
 
 def test_permutation_of_many_items_agrees_with_the_t_test() -> None:
     differences = np.random.default_rng(1).normal(0.12, 1, 400)
-    ours = metrics.permutation_test(differences)
+    ours = statistics.permutation_test(differences)
     assert ours == pytest.approx(stats.ttest_1samp(differences, 0).pvalue, abs=0.01)
-    assert ours == metrics.permutation_test(differences)
+    assert ours == statistics.permutation_test(differences)
 
 
 def test_items_needed_gives_the_power_it_promises() -> None:
     better, worse = 0.2, 0.1
-    needed = metrics.items_needed(better, worse)
+    needed = statistics.items_needed(better, worse)
     assert needed is not None
     random = np.random.default_rng(0)
     counts = random.multinomial(needed, [better, worse, 1 - better - worse], size=4000)
-    seen = np.array([metrics.sign_test(int(up), int(down)) < 0.05 for up, down, _ in counts[:1000]]).mean()
+    seen = np.array([statistics.sign_test(int(up), int(down)) < 0.05 for up, down, _ in counts[:1000]]).mean()
     assert 0.74 < seen < 0.86
-    assert metrics.items_needed(0.1, 0.1) is None
+    assert statistics.items_needed(0.1, 0.1) is None
 
 
 def test_cluster_bootstrap_is_wider_where_clusters_differ() -> None:
@@ -80,15 +80,16 @@ def test_cluster_bootstrap_is_wider_where_clusters_differ() -> None:
     apart = [float(number % 2) for number in range(8) for _ in range(40)]
     mixed = [float(place % 2) for _ in range(8) for place in range(40)]
     wide, narrow = (
-        metrics.cluster_bootstrap(values, clusters, resamples=2000) for values in (apart, [*mixed[1:], 1.0])
+        statistics.cluster_bootstrap(values, clusters, resamples=2000)
+        for values in (apart, [*mixed[1:], 1.0])
     )
     assert wide.value == pytest.approx(0.5)
     assert wide.high - wide.low > 4 * (narrow.high - narrow.low)
-    assert wide == metrics.cluster_bootstrap(apart, clusters, resamples=2000)
+    assert wide == statistics.cluster_bootstrap(apart, clusters, resamples=2000)
 
 
 def test_two_clusters_say_nothing() -> None:
-    assert metrics.cluster_bootstrap([0, 1, 1, 1], list("aabb"))[1:] == (0.0, 1.0)
+    assert statistics.cluster_bootstrap([0, 1, 1, 1], list("aabb"))[1:] == (0.0, 1.0)
 
 
 def test_cluster_bootstrap_covers_the_truth() -> None:
@@ -97,7 +98,7 @@ def test_cluster_bootstrap_covers_the_truth() -> None:
         rates = random.beta(6, 4, 10)
         clusters = [number for number in range(10) for _ in range(30)]
         values = (random.random(300) < np.repeat(rates, 30)).astype(float)
-        found = metrics.cluster_bootstrap(values, clusters, seed=run, resamples=1000)
+        found = statistics.cluster_bootstrap(values, clusters, seed=run, resamples=1000)
         covered += found.low <= 0.6 <= found.high
     assert covered / 300 > 0.91
 
@@ -105,8 +106,8 @@ def test_cluster_bootstrap_covers_the_truth() -> None:
 def test_kappa_on_cohens_table() -> None:
     first = ["yes"] * 25 + ["no"] * 25
     second = ["yes"] * 20 + ["no"] * 5 + ["yes"] * 10 + ["no"] * 15
-    assert metrics.cohen_kappa(first, second) == pytest.approx(0.4)
-    assert metrics.cohen_kappa(["a", "a"], ["a", "a"]) == 1.0
+    assert statistics.cohen_kappa(first, second) == pytest.approx(0.4)
+    assert statistics.cohen_kappa(["a", "a"], ["a", "a"]) == 1.0
 
 
 def test_alpha_on_krippendorffs_example() -> None:
@@ -120,17 +121,17 @@ def test_alpha_on_krippendorffs_example() -> None:
     items = [
         [label for label in column if label != "."] for column in zip(*map(str.split, observers), strict=True)
     ]
-    assert metrics.krippendorff_alpha(items) == pytest.approx(0.743, abs=0.0005)
-    assert math.isnan(metrics.krippendorff_alpha([["a"], []]))
+    assert statistics.krippendorff_alpha(items) == pytest.approx(0.743, abs=0.0005)
+    assert math.isnan(statistics.krippendorff_alpha([["a"], []]))
 
 
 def test_adjusted_win_rate_keeps_flips_and_errors_below_the_line() -> None:
-    assert metrics.adjusted_win_rate(["win", "tie", "flip", "error", "loss"]) == pytest.approx(0.3)
+    assert statistics.adjusted_win_rate(["win", "tie", "flip", "error", "loss"]) == pytest.approx(0.3)
 
 
 def test_length_control_takes_away_what_length_alone_wins() -> None:
     ratio = np.random.default_rng(3).normal(0.6, 0.5, 3000)
     wins = (np.random.default_rng(4).random(3000) < 1 / (1 + np.exp(-3 * ratio))).astype(float)
     assert wins.mean() > 0.75
-    assert metrics.length_controlled(wins, ratio) == pytest.approx(0.5, abs=0.06)
-    assert metrics.length_controlled(wins[:50] * 0 + 1, ratio[:50]) > 0.8
+    assert statistics.length_controlled(wins, ratio) == pytest.approx(0.5, abs=0.06)
+    assert statistics.length_controlled(wins[:50] * 0 + 1, ratio[:50]) > 0.8

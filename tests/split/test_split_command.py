@@ -12,10 +12,10 @@ from typer.testing import CliRunner
 from goutbench.cli import app
 from goutbench.config import CurateConfig
 from goutbench.curate import Places, curate, verify
+from goutbench.dataset.store import from_table, read_pairs, read_table, to_table, write_table
 from goutbench.errors import DatasetError
 from goutbench.records import Overlap, SplitAssignment
 from goutbench.split import Balance, Choice, broken, check, split
-from goutbench.store import from_table, read_pairs, read_table, to_table, write_table
 
 Make = Callable[..., GitMaker]
 

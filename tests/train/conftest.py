@@ -8,8 +8,8 @@ import yaml
 from judging import make_pair, write_dataset
 from tinymodel import write_tiny_model
 
+from goutbench.dataset.store import to_table, write_table
 from goutbench.records import Pair
-from goutbench.store import to_table, write_table
 
 
 @pytest.fixture(scope="session")

@@ -11,20 +11,20 @@ from neighbours import write_calc
 
 from goutbench.chunk import function_chunks, token_counter
 from goutbench.chunk.slices import slice_tests
+from goutbench.dataset.store import read_pairs, to_table, write_table
 from goutbench.errors import ConfigError
-from goutbench.examples import Examples
 from goutbench.generate.items import read_items
 from goutbench.generate.options import Options
-from goutbench.golang.syntax import parse
+from goutbench.golang.syntax.file import parse
+from goutbench.prompts.cross_file import Packages
+from goutbench.prompts.examples import Examples
 from goutbench.records import Pair, SplitAssignment
-from goutbench.store import read_pairs, to_table, write_table
-from goutbench.surroundings import Packages
-from goutbench.train.preflight import fit, refuse_empty, within
-from goutbench.train.prepare import prepare
+from goutbench.train.data.preflight import fit, refuse_empty, within
+from goutbench.train.data.prepare import prepare
+from goutbench.train.data.rows import balanced, make_rows
+from goutbench.train.data.select import choose, split_groups
+from goutbench.train.data.tokens import Encoded, encode, stop_ids
 from goutbench.train.recipe import DataChoice, load_recipe
-from goutbench.train.rows import balanced, make_rows
-from goutbench.train.select import choose, split_groups
-from goutbench.train.tokens import Encoded, encode, stop_ids
 
 COUNTER = token_counter("estimate")
 CALC = """package calc

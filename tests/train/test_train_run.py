@@ -15,13 +15,13 @@ from typing import Any
 import pytest
 import yaml
 
+from goutbench.dataset.store import read_table
 from goutbench.errors import ConfigError, GoutbenchError, ToolError
-from goutbench.store import read_table
 from goutbench.train import Job, load_recipe, look, plan, prepare_gguf, settled, train
-from goutbench.train.card import front_matter
-from goutbench.train.model import checkpointing, load_model, with_method
-from goutbench.train.targets import attach
-from goutbench.train.trainer import make_trainer
+from goutbench.train.model.load import checkpointing, load_model, with_method
+from goutbench.train.model.targets import attach
+from goutbench.train.run.card import front_matter
+from goutbench.train.run.trainer import make_trainer
 
 CONFIGS = Path(__file__).parents[2] / "configs" / "train"
 
@@ -153,7 +153,7 @@ def test_packed_rows_do_not_see_each_other(recipe: Path, dataset: Path, tmp_path
 def test_the_type_follows_the_machine_where_the_recipe_leaves_it_open(
     fast: bool, chosen: tuple[str, bool], recipe: Path, dataset: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr("goutbench.train.model.multiplies_bfloat16", lambda: fast)
+    monkeypatch.setattr("goutbench.train.model.load.multiplies_bfloat16", lambda: fast)
     followed = job(recipe, dataset, Path("model"), **{"model.dtype": "auto", "sft.bf16": True}).recipe
     assert (followed.model.dtype, followed.sft.bf16) == chosen
     kept = job(recipe, dataset, Path("model"), **{"model.dtype": "bfloat16", "sft.bf16": True}).recipe
@@ -417,7 +417,7 @@ def test_the_card_says_what_the_weights_are(recipe: Path, dataset: Path, tmp_pat
 
 
 def test_a_template_that_says_the_day_says_the_same_tomorrow(recipe: Path, tmp_path: Path) -> None:
-    from goutbench.train.model import load_tokenizer
+    from goutbench.train.model.load import load_tokenizer
 
     choice = load_recipe(recipe).model
     plain = load_tokenizer(choice)

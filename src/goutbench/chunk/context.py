@@ -7,7 +7,7 @@ from goutbench.chunk.graph import Edges, Sizes, edges
 from goutbench.chunk.render import Part, compose, full_texts, header, outline, wanted_words
 from goutbench.chunk.shorten import shorten
 from goutbench.chunk.tokens import TokenCounter
-from goutbench.golang.syntax import GoFile
+from goutbench.golang.syntax.file import GoFile
 
 _SEAM = 2  # tokens, for the blank line between two texts that were counted apart
 _DEPTH = 2  # how many references away from a focal declaration context still helps

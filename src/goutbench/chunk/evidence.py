@@ -3,10 +3,10 @@
 import re
 from collections.abc import Iterator
 
-from goutbench.golang.imports import guesses
-from goutbench.golang.references import Span, uses, words
-from goutbench.golang.syntax import Declaration, GoFile
-from goutbench.golang.testnames import split_test_name
+from goutbench.golang.syntax.file import Declaration, GoFile
+from goutbench.golang.syntax.imports import guesses
+from goutbench.golang.syntax.references import Span, uses, words
+from goutbench.golang.syntax.test_functions import split_test_name
 from goutbench.records import Exercise
 
 _CALLED = re.compile(rb"\s*(?:\[[^\]\n]*\]\s*)?\(")

@@ -11,7 +11,7 @@ from collections.abc import Iterable
 from dataclasses import dataclass, field
 from heapq import heapify, heappop, heappush
 
-from goutbench.golang.syntax import Declaration
+from goutbench.golang.syntax.file import Declaration
 
 # what losing an edge costs: a method without its type says little, a call that may go elsewhere less
 _RECEIVER, _CALL, _USE, _MAYBE, _NEIGHBOUR = 2.0, 1.5, 1.0, 0.3, 0.05

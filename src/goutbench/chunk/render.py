@@ -6,7 +6,7 @@ from dataclasses import dataclass
 
 from tree_sitter import Node
 
-from goutbench.golang.syntax import Declaration, GoFile, Import, free_names, parse, specs
+from goutbench.golang.syntax.file import Declaration, GoFile, Import, free_names, parse, specs
 
 _STUB = b' { panic("elided") }'
 _WORD = re.compile(rb"[A-Za-z_\x80-\xff][\w\x80-\xff]*")

@@ -5,8 +5,8 @@ from collections.abc import Callable, Iterator
 
 from tree_sitter import Node
 
-from goutbench.golang.references import Span
-from goutbench.golang.syntax import Declaration, GoFile, specs
+from goutbench.golang.syntax.file import Declaration, GoFile, specs
+from goutbench.golang.syntax.references import Span
 
 _BLOCK = b'{ panic("elided") }'
 _TAIL = b'\n\tpanic("elided")'

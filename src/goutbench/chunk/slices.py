@@ -3,7 +3,7 @@
 from collections.abc import Iterable
 
 from goutbench.chunk.render import Part, compose, full_texts
-from goutbench.golang.syntax import GoFile
+from goutbench.golang.syntax.file import GoFile
 
 
 def slice_tests(tests: GoFile, names: Iterable[str]) -> str:

@@ -29,10 +29,10 @@ def assemble(
     """Make one Go test file of a model's replies; what was dropped or renamed goes to standard error."""
     from dataclasses import asdict
 
-    from goutbench.golang.assemble import assemble as run
-    from goutbench.golang.completions import candidates, load_model, read_replies, read_text
-    from goutbench.golang.package import read_context
-    from goutbench.store import write_text
+    from goutbench.assemble.file import assemble as run
+    from goutbench.assemble.package_context import read_context
+    from goutbench.assemble.stage import candidates, load_model, read_replies, read_text
+    from goutbench.dataset.store import write_text
 
     context = read_context(focal) if focal else None
     complete = load_model(model) if model else None

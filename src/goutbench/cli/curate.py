@@ -13,9 +13,9 @@ from goutbench.cli.options import AsJson, Cache, Mirror, Workers, app, worker_co
 from goutbench.errors import ConfigError
 
 if TYPE_CHECKING:
-    from goutbench.card import RepositorySummary
     from goutbench.config import CurateConfig, Lock
     from goutbench.curate import Difference, Places
+    from goutbench.dataset.card import RepositorySummary
 
 
 @app.command()
@@ -45,7 +45,7 @@ def curate(
     from goutbench.console import showing
     from goutbench.curate import curate as run
     from goutbench.curate import make_lock
-    from goutbench.store import LOCK, write_text
+    from goutbench.dataset.store import LOCK, write_text
 
     settings, lock = _curate_settings(config, builtin, only or [], pairing)
     if export not in (None, "paper"):
@@ -83,7 +83,7 @@ def verify(
     """Rebuild a dataset from its pins and compare it row by row; exits with 1 where anything differs."""
     from goutbench.console import showing
     from goutbench.curate import verify as run
-    from goutbench.store import read_manifest
+    from goutbench.dataset.store import read_manifest
 
     count = len(read_manifest(dataset)["repositories"])
     places = _places([base] if base else [Path(), dataset, dataset.parent], mirror, cache)
@@ -125,7 +125,7 @@ def _places(bases: list[Path], mirror: Path | None, cache: Path | None) -> "Plac
 
 
 def _print_curated(out: Path, summaries: list["RepositorySummary"], *, as_json: bool) -> None:
-    from goutbench.card import table_one
+    from goutbench.dataset.card import table_one
 
     total = sum(each.pairs for each in summaries)
     if as_json:

@@ -56,7 +56,7 @@ def execute(
 ) -> None:
     """Run tests in a sandbox: do they compile, pass, stay stable, cover, and catch mutants?"""
     from goutbench.execute import Options
-    from goutbench.execute.command import run_prepare, run_stage, summary
+    from goutbench.execute.stage import run_prepare, run_stage, summary
 
     options = Options(
         siblings=siblings,

@@ -65,7 +65,7 @@ def generate(
     from goutbench.generate.options import Options
     from goutbench.generate.stage import generate as run
     from goutbench.generate.stage import other_than_in_training, plan, summary
-    from goutbench.models import Server
+    from goutbench.inference.models import Server
 
     options = Options(
         unit=unit, budget=budget, around=around, window=window, split=split, limit=limit,

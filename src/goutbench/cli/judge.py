@@ -9,10 +9,10 @@ import typer
 from goutbench.cli.options import AsJson, app, assignments
 
 if TYPE_CHECKING:
-    from goutbench.judge.costs import Prices
+    from goutbench.inference.models import Server
     from goutbench.judge.folder import Juror
     from goutbench.judge.options import Options
-    from goutbench.models import Server
+    from goutbench.judge.results.costs import Prices
 
 
 @app.command()
@@ -84,11 +84,11 @@ def judge(
     as_json: AsJson = False,
 ) -> None:
     """Have a model compare two runs, item by item: win, tie, loss, flip or error, with intervals."""
+    from goutbench.inference.models import Server
     from goutbench.judge.audit import require_pass
-    from goutbench.judge.costs import read_prices
     from goutbench.judge.folder import seat
     from goutbench.judge.options import Options
-    from goutbench.models import Server
+    from goutbench.judge.results.costs import read_prices
 
     options = Options(
         window=window, tokenizer=tokenizer, budget=budget, limit=limit, seed=seed, revision=revision,
@@ -144,12 +144,12 @@ def _both(run_a: Path | None, run_b: Path | None) -> tuple[Path, Path]:
 def _show_plan(runs: tuple[Path | None, Path | None], asking: _Asking, audit_pairs: int) -> None:
     from dataclasses import asdict
 
+    from goutbench.dataset.store import read_pairs
     from goutbench.judge.asking import requests
     from goutbench.judge.audit import requests_of
     from goutbench.judge.items import read_items
     from goutbench.judge.placebo import placebos
     from goutbench.judge.stage import check_jury, plan
-    from goutbench.store import read_pairs
 
     check_jury(asking.jurors)
     asked = []
@@ -175,8 +175,8 @@ def _audit(asking: _Asking, pairs: int, threshold: float) -> None:
 
 
 def _run(runs: tuple[Path, Path], asking: _Asking) -> None:
+    from goutbench.judge.results.tables import text_of
     from goutbench.judge.stage import judge
-    from goutbench.judge.tables import text_of
 
     dataset, out, jurors, options, server, reparse, as_json, prices = asking
     judged = judge(*runs, dataset, out, jurors, options, server, reparse=reparse, prices=prices)
@@ -185,7 +185,7 @@ def _run(runs: tuple[Path, Path], asking: _Asking) -> None:
 
 def _export(runs: tuple[Path, Path], asking: _Asking, count: int, path: Path) -> None:
     from goutbench.judge.items import read_items
-    from goutbench.judge.labels import LABELS, export_labels
+    from goutbench.judge.results.labels import LABELS, export_labels
 
     items = read_items(*runs, asking.dataset, asking.options).items
     written = export_labels(items, asking.out, count, asking.options.seed, path)
@@ -193,7 +193,7 @@ def _export(runs: tuple[Path, Path], asking: _Asking, count: int, path: Path) ->
 
 
 def _import(paths: list[Path], out: Path, as_json: bool) -> None:
-    from goutbench.judge.labels import import_labels, text_of
+    from goutbench.judge.results.labels import import_labels, text_of
 
     found = import_labels(paths, out)
     _print(found, text_of(found), as_json)

@@ -27,7 +27,7 @@ AsJson = Annotated[bool, typer.Option("--json", help="Print the result as JSON o
 
 def worker_count(workers: int) -> int:
     """How many processes an option's value asks for."""
-    from goutbench.scale import available_cpus
+    from goutbench.parallel import available_cpus
 
     return workers or available_cpus()
 

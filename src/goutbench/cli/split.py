@@ -69,7 +69,7 @@ def leakage(
     as_json: AsJson = False,
 ) -> None:
     """Find out how much of a dataset stands in other corpora: exact, normalised, near, in parts."""
-    from goutbench.embed import load_embedder
+    from goutbench.embeddings import load_embedder
     from goutbench.leakage import leakage as run
     from goutbench.leakage import write_leaks
     from goutbench.leakage.show import print_leakage

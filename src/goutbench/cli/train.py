@@ -42,7 +42,7 @@ def train(
     as_json: AsJson = False,
 ) -> None:
     """Fine-tune a model on a dataset's pairs, after saying what the run will do."""
-    from goutbench.models import take_large_pages
+    from goutbench.inference.models import take_large_pages
 
     take_large_pages()
     from goutbench.train import Job, load_recipe, prepare_gguf, settled

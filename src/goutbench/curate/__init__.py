@@ -1,8 +1,8 @@
 """Curate: repositories in, a verifiable dataset out."""
 
-from goutbench.curate.build import curate, make_lock
 from goutbench.curate.compare import Difference
-from goutbench.curate.source import Places
+from goutbench.curate.sources.source import Places
+from goutbench.curate.stage import curate, make_lock
 from goutbench.curate.staging import Event
 from goutbench.curate.verify import verify
 

@@ -6,8 +6,8 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from goutbench.dataset.store import read_schema, read_table
 from goutbench.errors import DatasetError
-from goutbench.store import read_schema, read_table
 
 if TYPE_CHECKING:
     import pyarrow as pa

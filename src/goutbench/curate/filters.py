@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from fnmatch import fnmatchcase
 
 from goutbench.config import Filters
-from goutbench.golang.header import is_generated, package_name
+from goutbench.golang.syntax.header import is_generated, package_name
 
 _LFS = b"version https://git-lfs.github.com/spec/"
 _VENDOR_FOLDERS = {"vendor", "_vendor", "third_party", "Godeps"}

@@ -11,7 +11,7 @@ from functools import lru_cache
 from typing import Any
 
 from goutbench.curate.filters import Content
-from goutbench.golang.header import header_end
+from goutbench.golang.syntax.header import header_end
 
 UNKNOWN = "NOASSERTION"
 _FILE_NAME = re.compile(

@@ -5,12 +5,12 @@ from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
 from goutbench.config import RepositoryConfig
 from goutbench.curate.filters import Content, content_rejection
 from goutbench.curate.licence import is_licence_file, is_permissive, licences
-from goutbench.curate.naming import folder_of
-from goutbench.curate.pairing import is_test
-from goutbench.golang.header import package_name
-from goutbench.golang.modfile import Module, read_module
+from goutbench.curate.pairing.naming import folder_of
+from goutbench.curate.pairing.rules import is_test
+from goutbench.golang.syntax.header import package_name
+from goutbench.golang.syntax.modfile import Module, read_module
+from goutbench.prompts.cross_file import file_outline
 from goutbench.records import PackageFile
-from goutbench.surroundings import file_outline
 
 _MODULE_FILE = b"go.mod"
 _NO_MODULE = Module()

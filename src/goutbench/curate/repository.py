@@ -6,12 +6,12 @@ from dataclasses import dataclass
 
 from goutbench.config import RepositoryConfig
 from goutbench.curate.filters import Content, content_rejection, is_vendored, printable
-from goutbench.curate.history import PathHistory
+from goutbench.curate.git.history import PathHistory
 from goutbench.curate.licence import Licence, both, is_licence_file, is_permissive, licences
 from goutbench.curate.packages import package_files, wanted_paths
-from goutbench.curate.pairing import Match, Pairing, is_test, pairing_rule
-from goutbench.curate.source import Entry, Source
-from goutbench.golang.header import is_generated, package_name
+from goutbench.curate.pairing.rules import Match, Pairing, is_test, pairing_rule
+from goutbench.curate.sources.source import Entry, Source
+from goutbench.golang.syntax.header import is_generated, package_name
 from goutbench.records import PackageFile, Pair, Rejection, short_hash
 
 # a stage's name, how much of it is done, and how much there is (None: not known)

@@ -8,17 +8,15 @@ from typing import Any
 
 import yaml
 
-from goutbench import __version__, scale
-from goutbench.card import RepositorySummary, card_text, data_file
+from goutbench import __version__, parallel
 from goutbench.config import LockedRepository, load_lock
-from goutbench.croissant import croissant
 from goutbench.curate.compare import Difference, compare_rows
 from goutbench.curate.repository import curate_repository
-from goutbench.curate.source import Places, open_source
+from goutbench.curate.sources.source import Places, open_source
 from goutbench.curate.staging import PAPER_EXPORT, Event, summarise
-from goutbench.errors import ConfigError, DatasetError, GoutbenchError
-from goutbench.records import PackageFile, Pair, Rejection
-from goutbench.store import (
+from goutbench.dataset.card import RepositorySummary, card_text, data_file
+from goutbench.dataset.croissant import croissant
+from goutbench.dataset.store import (
     CARD,
     CROISSANT,
     DATA,
@@ -33,6 +31,8 @@ from goutbench.store import (
     to_table,
     write_paper_export,
 )
+from goutbench.errors import ConfigError, DatasetError, GoutbenchError
+from goutbench.records import PackageFile, Pair, Rejection
 
 
 @dataclass(frozen=True, slots=True)
@@ -68,7 +68,7 @@ def verify(
     differences += _strangers(dataset, manifest["files"], lock.repositories)
     packages = PACKAGES in manifest["files"]
     checks = [_Check(each, places, dataset, packages) for each in lock.repositories]
-    checked = list(scale.run(_check_repository, checks, workers=workers, listen=listen))
+    checked = list(parallel.run(_check_repository, checks, workers=workers, listen=listen))
     differences += sorted((each for _, found in checked for each in found), key=str)
     summaries = {summary.pin.name: summary for summary, _ in checked if summary is not None}
     if not differences and len(summaries) == len(lock.repositories):
@@ -124,7 +124,7 @@ def _check_repository(check: _Check) -> _Checked:
     settings = check.locked.settings
 
     def progress(stage: str, done: int, total: int | None) -> None:
-        scale.tell(Event(settings.name, stage, done, total))
+        parallel.tell(Event(settings.name, stage, done, total))
 
     try:
         source = open_source(settings, check.places, check.locked, lambda what: progress(what, 0, None))
@@ -139,7 +139,7 @@ def _check_repository(check: _Check) -> _Checked:
     if check.packages:
         packages = to_table(curated.packages, PackageFile)
         differences += compare_rows(check.dataset, PACKAGES, packages, ("path",), settings.name, shared=True)
-    scale.tell(Event(settings.name, "done"))
+    parallel.tell(Event(settings.name, "done"))
     return summarise(source.pin, curated), differences
 
 

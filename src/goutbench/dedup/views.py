@@ -13,8 +13,8 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from goutbench.golang.header import KEYWORDS
-from goutbench.golang.lexer import lex, without_header
+from goutbench.golang.syntax.header import KEYWORDS
+from goutbench.golang.syntax.lexer import lex, without_header
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray

@@ -4,7 +4,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
-from goutbench.embed import Embedder
+from goutbench.embeddings import Embedder
 from goutbench.records import Pair
 
 if TYPE_CHECKING:

@@ -9,7 +9,7 @@ import numpy as np
 
 from goutbench.describe.components import Components
 from goutbench.describe.tables import ALL, WINDOWS, Data, Table
-from goutbench.figures import PALETTE
+from goutbench.plotting import PALETTE
 
 if TYPE_CHECKING:
     import altair as alt

@@ -30,7 +30,7 @@ def page(
         footer=footer,
         facts=facts,
         parts=_parts(tables, figures, drawings),
-        style=(files("goutbench") / "templates" / "page.css").read_text("utf-8"),
+        style=(files("goutbench") / "page.css").read_text("utf-8"),
     )
 
 

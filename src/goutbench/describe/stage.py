@@ -4,18 +4,9 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
-from goutbench.card import Config, write_configs
 from goutbench.chunk import token_counter
-from goutbench.describe.components import components
-from goutbench.describe.figures import figures
-from goutbench.describe.render import markdown, page
-from goutbench.describe.signals import signals_of
-from goutbench.describe.tables import Data, Table, tables
-from goutbench.embed import TFIDF, load_embedder
-from goutbench.errors import DatasetError
-from goutbench.figures import png, svg
-from goutbench.records import Signals
-from goutbench.store import (
+from goutbench.dataset.card import Config, write_configs
+from goutbench.dataset.store import (
     CARD,
     extend_manifest,
     read_pairs,
@@ -27,6 +18,15 @@ from goutbench.store import (
     write_table,
     write_text,
 )
+from goutbench.describe.components import components
+from goutbench.describe.figures import figures
+from goutbench.describe.render import markdown, page
+from goutbench.describe.signals import signals_of
+from goutbench.describe.tables import Data, Table, tables
+from goutbench.embeddings import TFIDF, load_embedder
+from goutbench.errors import DatasetError
+from goutbench.plotting import png, svg
+from goutbench.records import Signals
 
 SIGNALS = "signals.parquet"
 

@@ -3,7 +3,7 @@
 `evaluate` is the library's call; `goutbench execute` is the same from the command line.
 """
 
-from goutbench.execute.campaign import evaluate, prepare
+from goutbench.execute.evaluate import evaluate, prepare
 from goutbench.execute.options import Options
 
 __all__ = ["Options", "evaluate", "prepare"]

@@ -6,11 +6,11 @@ A machine on which everything passes, or nothing does, would write a whole colum
 from dataclasses import replace
 
 from goutbench.errors import ToolError
-from goutbench.execute.bench import Bench
-from goutbench.execute.harness import execute
-from goutbench.execute.materialise import Tree
-from goutbench.execute.subject import Subject
-from goutbench.golang.toolchain import Toolchain
+from goutbench.execute.ladder.climb import execute
+from goutbench.execute.worker import Bench
+from goutbench.execute.workspace.subject import Subject
+from goutbench.execute.workspace.trees import Tree
+from goutbench.golang.toolchain.go import Toolchain
 from goutbench.records import Candidate, Execution
 
 _FILES = {

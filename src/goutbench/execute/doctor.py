@@ -7,13 +7,13 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from goutbench.errors import GoutbenchError
-from goutbench.execute import cgroup
-from goutbench.execute.campaign import Site, install_keeper
-from goutbench.execute.contained import Command, Sandbox
-from goutbench.execute.sandbox import Bubblewrap, Uncontained, why_not_bubblewrap
-from goutbench.execute.stepdown import Unshare, why_not_unshare
-from goutbench.execute.workplace import default_root, open_workplace
-from goutbench.golang.toolchain import find_toolchain
+from goutbench.execute.evaluate import Site, install_keeper
+from goutbench.execute.sandbox import cgroup
+from goutbench.execute.sandbox.choose import Bubblewrap, Uncontained, why_not_bubblewrap
+from goutbench.execute.sandbox.command import Command, Sandbox
+from goutbench.execute.sandbox.unshare import Unshare, why_not_unshare
+from goutbench.execute.workspace.folders import default_root, open_workplace
+from goutbench.golang.toolchain.go import find_toolchain
 
 
 @dataclass(frozen=True, slots=True)

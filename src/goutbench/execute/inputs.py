@@ -50,7 +50,7 @@ def read_places(dataset: Path) -> dict[str, PairPlace]:
 def read_sources(dataset: Path) -> dict[str, str]:
     """Repository name → the source that `repos.lock.yaml` names, for what is not in the cache folder."""
     from goutbench.config import load_lock
-    from goutbench.store import LOCK
+    from goutbench.dataset.store import LOCK
 
     path = dataset / LOCK
     if not path.is_file():

@@ -7,9 +7,9 @@ from dataclasses import asdict, fields
 from pathlib import Path
 from typing import IO, Any
 
+from goutbench.dataset.store import write_rows
 from goutbench.errors import StorageError
 from goutbench.records import Execution, Mutation
-from goutbench.store import write_rows
 
 JOURNAL = "executions.jsonl"
 TABLE = "executions.parquet"

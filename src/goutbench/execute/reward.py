@@ -5,11 +5,11 @@ from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
-from goutbench.execute.campaign import evaluate
+from goutbench.assemble.file import assemble
+from goutbench.assemble.package_context import package_context
+from goutbench.assemble.stage import candidate_of
+from goutbench.execute.evaluate import evaluate
 from goutbench.execute.options import Options
-from goutbench.golang.assemble import assemble
-from goutbench.golang.completions import candidate_of
-from goutbench.golang.package import package_context
 from goutbench.records import Candidate, Execution, Pair
 
 Reward = Callable[..., list[float | None]]

@@ -9,7 +9,7 @@ from goutbench.config import Price
 from goutbench.generate.journal import Journal
 from goutbench.generate.options import Options
 from goutbench.generate.task import Failures, failure, key_of, make_task
-from goutbench.models import talking_aside
+from goutbench.inference.models import talking_aside
 from goutbench.records import Completion, Prompt
 
 if TYPE_CHECKING:

@@ -7,15 +7,15 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from goutbench.chunk import TokenCounter, chunk_file, function_chunks, token_counter
+from goutbench.dataset.store import read_pairs, read_table
 from goutbench.errors import ConfigError
-from goutbench.examples import Examples
 from goutbench.generate.options import Options
-from goutbench.golang.purity import pure_functions
-from goutbench.golang.syntax import parse
-from goutbench.prompt import build_prompt
+from goutbench.golang.analysis.purity import pure_functions
+from goutbench.golang.syntax.file import parse
+from goutbench.prompts.cross_file import Packages
+from goutbench.prompts.examples import Examples
+from goutbench.prompts.prompt import build_prompt
 from goutbench.records import Chunk, Pair, Prompt
-from goutbench.store import read_pairs, read_table
-from goutbench.surroundings import Packages
 
 UNITS = ("file", "function")
 

@@ -2,8 +2,8 @@
 
 from pathlib import Path
 
-from goutbench import journal
-from goutbench.journal import request_key
+from goutbench.dataset import journal
+from goutbench.dataset.journal import request_key
 from goutbench.records import Completion
 
 __all__ = ["JOURNAL", "Journal", "request_key"]

@@ -2,7 +2,7 @@
 
 from dataclasses import dataclass
 
-from goutbench.surroundings import AROUND
+from goutbench.prompts.cross_file import AROUND
 
 
 @dataclass(frozen=True, slots=True)

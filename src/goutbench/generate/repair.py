@@ -6,11 +6,11 @@ from pathlib import Path
 from typing import Any
 
 from goutbench.chunk import TokenCounter
+from goutbench.dataset.store import read_table
 from goutbench.errors import ConfigError
 from goutbench.generate.asking import Answers, Asker
-from goutbench.prompt import REPAIR, completion_text, repair_text, template_hash
+from goutbench.prompts.prompt import REPAIR, completion_text, repair_text, template_hash
 from goutbench.records import Candidate, Completion, Prompt, short_hash
-from goutbench.store import read_table
 
 EXECUTIONS = "executions.parquet"
 

@@ -8,21 +8,21 @@ from importlib.metadata import version
 from pathlib import Path, PurePosixPath
 from typing import Any
 
+from goutbench.assemble.file import assemble
+from goutbench.assemble.package_context import PackageContext, package_context
+from goutbench.assemble.stage import candidate_of
 from goutbench.chunk import token_counter
 from goutbench.chunk.tokens import tokenizer_file
 from goutbench.config import Price
+from goutbench.dataset.store import file_hash, read_manifest, read_pairs, read_table, write_json, write_rows
 from goutbench.generate.asking import Answers, Asker, fits_window
 from goutbench.generate.items import Item, read_items
 from goutbench.generate.journal import Journal
 from goutbench.generate.options import Options
 from goutbench.generate.repair import repaired
 from goutbench.generate.task import keep_at_once, key_of
-from goutbench.golang.assemble import assemble
-from goutbench.golang.completions import candidate_of
-from goutbench.golang.package import PackageContext, package_context
-from goutbench.models import Server, asked_in_training, local_folder, open_model, weights_hash
+from goutbench.inference.models import Server, asked_in_training, local_folder, open_model, weights_hash
 from goutbench.records import Candidate, Completion, Pair, Prompt
-from goutbench.store import file_hash, read_manifest, read_pairs, read_table, write_json, write_rows
 
 PROMPTS, COMPLETIONS, CANDIDATES = "prompts.parquet", "completions.parquet", "candidates.parquet"
 

@@ -1,1 +1,1 @@
-"""What knows Go: its syntax (tree-sitter) and its toolchain."""
+"""Everything that knows Go and nothing about models."""

@@ -15,7 +15,7 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from goutbench.journal import request_key
+from goutbench.dataset.journal import request_key
 from goutbench.judge.folder import Judge, Juror
 from goutbench.judge.items import Item
 from goutbench.judge.options import Options

@@ -6,19 +6,19 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
+from goutbench.dataset.store import read_pairs, write_json, write_rows
 from goutbench.errors import ConfigError, GoutbenchError
+from goutbench.inference.models import Server
 from goutbench.judge.asking import Request
-from goutbench.judge.costs import NO_PRICES, Prices, priced, total_cost
-from goutbench.judge.figures import rate
 from goutbench.judge.folder import Juror
 from goutbench.judge.options import Options
 from goutbench.judge.outcome import by_match, match_of
 from goutbench.judge.placebo import RIGHT, Placebo, placebos
+from goutbench.judge.results.costs import NO_PRICES, Prices, priced, total_cost
+from goutbench.judge.results.figures import rate
+from goutbench.judge.results.tables import rate_text, scorecard
 from goutbench.judge.stage import check_jury, collect, open_journal
-from goutbench.judge.tables import rate_text, scorecard
-from goutbench.models import Server
 from goutbench.records import Match, Verdict
-from goutbench.store import read_pairs, write_json, write_rows
 
 CARD, TABLE = "audit.json", "audit.parquet"
 PAIRS, THRESHOLD = 8, 0.75

@@ -7,11 +7,11 @@ from pathlib import Path
 from typing import Any
 
 from goutbench.chunk import TokenCounter, function_chunks, token_counter
+from goutbench.dataset.store import read_pairs, read_table
 from goutbench.errors import ConfigError
-from goutbench.golang.syntax import parse
+from goutbench.golang.syntax.file import parse
 from goutbench.judge.options import Options
 from goutbench.records import Pair, short_hash
-from goutbench.store import read_pairs, read_table
 
 CANDIDATES, EXECUTIONS = "candidates.parquet", "executions.parquet"
 Key = tuple[str, tuple[str, ...], int]  # pair, focal functions, sample

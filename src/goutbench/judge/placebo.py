@@ -8,7 +8,7 @@ from dataclasses import dataclass
 
 from tree_sitter import Node
 
-from goutbench.golang.syntax import GoFile, parse
+from goutbench.golang.syntax.file import GoFile, parse
 from goutbench.judge.items import Item
 from goutbench.records import Pair, short_hash
 

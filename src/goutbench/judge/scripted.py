@@ -85,7 +85,7 @@ def _more(one: float, two: float) -> str:
 
 
 def _asserting(one: str, two: str) -> str:
-    from goutbench.golang.syntax import parse
+    from goutbench.golang.syntax.file import parse
 
     broken = [bool(parse(text.encode()).errors) for text in (one, two)]
     if broken[0] != broken[1]:

@@ -8,20 +8,20 @@ from pathlib import Path
 from typing import Any
 
 from goutbench.chunk import token_counter
+from goutbench.dataset.journal import Journal
+from goutbench.dataset.store import write_json, write_rows
 from goutbench.errors import ConfigError
-from goutbench.journal import Journal
+from goutbench.inference.models import Server, open_model, talking_aside
 from goutbench.judge.asking import PLACEHOLDERS, Request, key_of, match_id, messages, requests, settings
-from goutbench.judge.costs import NO_PRICES, Prices, priced
-from goutbench.judge.figures import figures
 from goutbench.judge.folder import Juror
 from goutbench.judge.items import Item, Paired, read_items, read_passing
 from goutbench.judge.options import Options
 from goutbench.judge.outcome import by_match, match_of, panel_match
+from goutbench.judge.results.costs import NO_PRICES, Prices, priced
+from goutbench.judge.results.figures import figures
 from goutbench.judge.task import keep_at_once, make_task
 from goutbench.judge.verdict import Answer, no_verdict, verdict_of
-from goutbench.models import Server, open_model, talking_aside
 from goutbench.records import Match, Verdict
-from goutbench.store import write_json, write_rows
 
 JOURNAL, VERDICTS, MATCHES, RUN = "answers.jsonl", "verdicts.parquet", "matches.parquet", "run.json"
 

@@ -5,7 +5,7 @@ from collections.abc import Mapping, Sequence
 from contextvars import ContextVar
 from typing import TYPE_CHECKING, Any
 
-from goutbench.journal import Journal
+from goutbench.dataset.journal import Journal
 from goutbench.judge.asking import Request, draw_nonce, key_of, labels_of, messages, settings
 from goutbench.judge.folder import Juror
 from goutbench.judge.options import Options

@@ -7,8 +7,8 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+from goutbench.dataset.store import MANIFEST, data_files
 from goutbench.errors import ConfigError, first_line
-from goutbench.store import MANIFEST, data_files
 
 _CODE = ("code", "Code")
 _TEST = ("test", "Unit Test - (Ground Truth)")

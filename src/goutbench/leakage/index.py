@@ -8,7 +8,7 @@ import numpy as np
 
 from goutbench.dedup.near import band_keys, similarity
 from goutbench.dedup.sketch import STRUCTURE, TEXT, Fingerprints, View
-from goutbench.embed import Embedder
+from goutbench.embeddings import Embedder
 from goutbench.records import Leak
 
 if TYPE_CHECKING:

@@ -6,13 +6,13 @@ from dataclasses import dataclass
 from itertools import islice
 from pathlib import Path
 
+from goutbench.dataset.store import to_table, write_table
 from goutbench.dedup import fingerprint
-from goutbench.embed import Embedder
+from goutbench.embeddings import Embedder
 from goutbench.errors import ConfigError
 from goutbench.leakage.corpus import Row, read_rows
 from goutbench.leakage.index import GRAM, Index, unit_vectors
 from goutbench.records import CorpusFile, Leak
-from goutbench.store import to_table, write_table
 
 MANY_GRAMS = 0.5  # the share of 13-grams from which a text counts as overlapping: Go repeats itself a lot
 _ROWS_AT_ONCE = 4_000

@@ -3,7 +3,7 @@
 from collections.abc import Sequence
 from typing import TYPE_CHECKING, Any
 
-from goutbench.figures import PALETTE, svg
+from goutbench.plotting import PALETTE, svg
 
 if TYPE_CHECKING:
     import altair as alt

@@ -3,9 +3,9 @@
 from collections.abc import Callable, Sequence
 from typing import Any
 
-from goutbench.metrics import cluster_bootstrap, holm, items_needed, permutation_test, sign_test
 from goutbench.report.rows import REFERENCE, Row
 from goutbench.report.tables import Cell, Table, models_of, raw
+from goutbench.statistics import cluster_bootstrap, holm, items_needed, permutation_test, sign_test
 
 _FEW_REPOSITORIES = 5
 

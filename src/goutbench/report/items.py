@@ -12,8 +12,8 @@ from collections.abc import Iterable, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
+from goutbench.dataset.store import write_text
 from goutbench.report.rows import Judged, Row
-from goutbench.store import write_text
 
 _EVIDENCE = 4000
 

@@ -2,8 +2,8 @@
 
 from functools import lru_cache
 
-from goutbench.golang.features import code_features, style_of
-from goutbench.golang.syntax import parse
+from goutbench.golang.analysis.features import code_features, style_of
+from goutbench.golang.syntax.file import parse
 from goutbench.report.rows import PairFacts, Row
 
 SIZES = ((50, "up to 50 lines"), (200, "51 to 200 lines"), (800, "201 to 800 lines"))

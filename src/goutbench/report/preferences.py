@@ -6,14 +6,14 @@ from dataclasses import replace
 from pathlib import Path
 from typing import Any, TypeVar
 
+from goutbench.dataset.store import read_table
 from goutbench.errors import ConfigError
-from goutbench.metrics import adjusted_win_rate, wilson
 from goutbench.records import Match, Verdict
 from goutbench.report.charts import rates_by_group
-from goutbench.report.page import Block, fate
+from goutbench.report.render import Block, fate
 from goutbench.report.rows import Judged, Key, Row
 from goutbench.report.tables import Cell, Table, rate_cell
-from goutbench.store import read_table
+from goutbench.statistics import adjusted_win_rate, wilson
 
 Name = TypeVar("Name", bound=tuple[str, ...])
 OUTCOMES = ("win", "loss", "tie", "flip", "error")

@@ -5,10 +5,10 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+from goutbench.dataset.store import data_files, read_table
 from goutbench.errors import ConfigError, DatasetError
 from goutbench.records import Match, Verdict
 from goutbench.report.taxonomy import RUNGS, failure_class
-from goutbench.store import data_files, read_table
 
 REFERENCE = "reference"
 

@@ -5,13 +5,14 @@ import io
 from collections.abc import Iterable, Mapping, Sequence
 from pathlib import Path
 
+from goutbench.dataset.store import read_manifest, write_text
 from goutbench.errors import ConfigError
 from goutbench.report.charts import colours, rates_by_group, reach
 from goutbench.report.compare import compare
 from goutbench.report.items import write_items
 from goutbench.report.kinds import kinds, size
-from goutbench.report.page import Block, item_row, render
 from goutbench.report.preferences import preference_blocks, read_judged, verdicts_of
+from goutbench.report.render import Block, item_row, render
 from goutbench.report.rows import REFERENCE, Judged, Key, Row, read_rows, read_texts
 from goutbench.report.tables import (
     Table,
@@ -23,7 +24,6 @@ from goutbench.report.tables import (
     over_all,
     raw,
 )  # fmt: skip
-from goutbench.store import read_manifest, write_text
 
 
 def report(
@@ -125,7 +125,7 @@ def _distributions(rows: Sequence[Row], models: Sequence[str], paint: Mapping[st
 
 
 def _rates(table: Table, models: Sequence[str]) -> list[dict[str, object]]:
-    from goutbench.metrics import wilson
+    from goutbench.statistics import wilson
 
     found: list[dict[str, object]] = []
     for row in table.data:
@@ -166,7 +166,7 @@ def _write_table(folder: Path, table: Table) -> None:
     """A table as CSV and as Parquet."""
     import pyarrow as pa
 
-    from goutbench.store import write_table
+    from goutbench.dataset.store import write_table
 
     if not table.data:
         return

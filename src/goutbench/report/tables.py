@@ -5,9 +5,9 @@ from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
-from goutbench.metrics import wilson
 from goutbench.report.rows import REFERENCE, Row
 from goutbench.report.taxonomy import CLASSES, RUNGS
+from goutbench.statistics import wilson
 
 Query = dict[str, str]
 """Which items a number counts: column of the item list → value."""

@@ -6,15 +6,8 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from goutbench.card import Config, write_configs
-from goutbench.dedup import Fingerprints, Neighbours, compared, grouped
-from goutbench.errors import DatasetError
-from goutbench.records import Overlap, Pair, SplitAssignment
-from goutbench.split.balance import Balance, weights
-from goutbench.split.proof import broken, prove
-from goutbench.split.quotas import SPLITS
-from goutbench.split.schemes import Choice, Row, scheme_named
-from goutbench.store import (
+from goutbench.dataset.card import Config, write_configs
+from goutbench.dataset.store import (
     CARD,
     extend_manifest,
     from_table,
@@ -23,6 +16,13 @@ from goutbench.store import (
     to_table,
     write_table,
 )
+from goutbench.dedup import Fingerprints, Neighbours, compared, grouped
+from goutbench.errors import DatasetError
+from goutbench.records import Overlap, Pair, SplitAssignment
+from goutbench.split.balance import Balance, weights
+from goutbench.split.proof import broken, prove
+from goutbench.split.quotas import SPLITS
+from goutbench.split.schemes import Choice, Row, scheme_named
 
 if TYPE_CHECKING:
     import pyarrow as pa

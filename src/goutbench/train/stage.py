@@ -11,14 +11,13 @@ from importlib.util import find_spec
 from pathlib import Path
 from typing import Any
 
+from goutbench.dataset.store import write_json
 from goutbench.errors import ConfigError, ToolError
-from goutbench.store import write_json
-from goutbench.train.card import write_card
-from goutbench.train.checkpoints import last_whole
-from goutbench.train.estimate import measure_speed
-from goutbench.train.figure import write_curve
-from goutbench.train.losses import Loss, measure
-from goutbench.train.model import (
+from goutbench.train.data.preflight import Preflight, preflight
+from goutbench.train.data.prepare import Prepared, prepare
+from goutbench.train.data.tokens import stop_ids
+from goutbench.train.model.checkpoints import last_whole
+from goutbench.train.model.load import (
     base_model,
     checkpointing,
     ends,
@@ -28,13 +27,14 @@ from goutbench.train.model import (
     weigh,
     with_method,
 )
-from goutbench.train.outputs import write_outputs
-from goutbench.train.preflight import Preflight, preflight
-from goutbench.train.prepare import Prepared, prepare
-from goutbench.train.provenance import git_state, versions
+from goutbench.train.model.outputs import write_outputs
 from goutbench.train.recipe import Recipe
-from goutbench.train.tokens import stop_ids
-from goutbench.train.trainer import (
+from goutbench.train.run.card import write_card
+from goutbench.train.run.estimate import measure_speed
+from goutbench.train.run.figure import write_curve
+from goutbench.train.run.losses import Loss, measure
+from goutbench.train.run.provenance import git_state, versions
+from goutbench.train.run.trainer import (
     advance,
     as_dataset,
     check_devices,

@@ -1,0 +1,1 @@
+"""From model replies to one Go test file."""

@@ -1,0 +1,1 @@
+"""Git repositories: opening, cloning, history, objects."""

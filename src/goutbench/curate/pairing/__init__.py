@@ -1,0 +1,1 @@
+"""Rules that pair a source file with its tests."""

@@ -1,0 +1,1 @@
+"""Where files come from: a git commit or a plain source tree."""

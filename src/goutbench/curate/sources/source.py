@@ -1,0 +1,254 @@
+"""Where files come from: a git commit or a plain tree, behind one small interface."""
+
+import importlib.util
+import os
+from collections.abc import Callable, Collection, Iterator, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Protocol
+
+from goutbench.config import LockedRepository, RepositoryConfig
+from goutbench.curate.filters import Content
+from goutbench.curate.git.clone import Report, bring_blobs, cloned, is_url, present_objects
+from goutbench.curate.git.history import PathHistory, walk
+from goutbench.curate.git.objects import ObjectReader
+from goutbench.curate.git.repository import (
+    Repository,
+    commit_as_of,
+    commit_facts,
+    default_tip,
+    find_git_dir,
+    open_repository,
+    resolve_revision,
+)
+from goutbench.curate.licence import is_licence_file
+from goutbench.curate.sources import tree
+from goutbench.errors import SourceError
+from goutbench.records import RepoPin
+
+_KINDS = {b"120000": "symlink", b"160000": "submodule"}
+
+
+@dataclass(frozen=True, slots=True)
+class Entry:
+    """A file of a repository at its pin; `key` is the blob's hash where there is git."""
+
+    path: bytes
+    kind: str  # "file" | "symlink" | "submodule"
+    key: str = ""
+
+
+class Source(Protocol):
+    """A repository at its pin."""
+
+    @property
+    def pin(self) -> RepoPin:
+        """The exact version that it is opened at."""
+
+    def entries(self) -> list[Entry]:
+        """Its Go files, its licence files and its go.mod files, in path order."""
+
+    def read(self, entries: Sequence[Entry], *, most: int) -> Iterator[Content]:
+        """The content of regular files, in the order given; files over `most` bytes are not read."""
+
+    def history(
+        self, paths: Collection[bytes], progress: Callable[[int], None]
+    ) -> dict[bytes, PathHistory] | None:
+        """When each path was changed last and first; None where there is no history."""
+
+
+@dataclass(frozen=True, slots=True)
+class Places:
+    """Where sources are looked for: relative ones below `base` folders, all of them first in `mirror`."""
+
+    bases: tuple[Path, ...]
+    cache: Path
+    mirror: Path | None = None
+
+
+def open_source(
+    config: RepositoryConfig, places: Places, locked: LockedRepository | None, report: Report
+) -> Source:
+    """Open a repository at the locked pin, or at the one its configuration asks for.
+
+    Raises SourceError where it is missing, unfit, or not what the lock says.
+    """
+    local = _in_mirror(config, places.mirror)
+    if local is None and is_url(config.source):
+        if places.mirror is not None:
+            report(f"not in {places.mirror}: taking it from its URL")
+        pinned = locked.revision if locked else None
+        return _git_source(cloned(config, places.cache, pinned=pinned, report=report), config, locked)
+    path = local or _local_path(config, places.bases)
+    git_dir = find_git_dir(path)
+    if git_dir is None:
+        return _tree_source(path, config, locked)
+    return _git_source(open_repository(config.name, git_dir), config, locked)
+
+
+def _in_mirror(config: RepositoryConfig, mirror: Path | None) -> Path | None:
+    if mirror is None:
+        return None
+    organization, _, repository = config.name.partition("/")
+    folders = [f"{organization}{mark}{repository}" for mark in ("__", "+", "/", "-")]
+    names = [folder + ending for folder in folders for ending in ("", ".git", "/repo", "/repo.git")]
+    found = (mirror / name for name in names if find_git_dir(mirror / name) is not None)
+    return next(found, None)
+
+
+def _local_path(config: RepositoryConfig, bases: Sequence[Path]) -> Path:
+    if config.source.startswith("package:"):
+        return _package_path(config)
+    given = Path(os.path.expanduser(config.source))  # noqa: PTH111 - Path's raises for an unknown user
+    candidates = [given] if given.is_absolute() else [base / given for base in bases]
+    for candidate in candidates:
+        if candidate.is_dir():
+            return candidate.resolve()
+    tried = ", ".join(str(candidate) for candidate in candidates)
+    raise SourceError(
+        f"no folder {tried}", where=f"{config.name}: source", mend="correct `source:`, or give --mirror DIR"
+    )
+
+
+def _package_path(config: RepositoryConfig) -> Path:
+    package, _, folder = config.source.removeprefix("package:").partition("/")
+    spec = importlib.util.find_spec(package) if package.isidentifier() else None
+    for location in (spec.submodule_search_locations or ()) if spec else ():
+        path = Path(location, folder)
+        if path.is_dir():
+            return path.resolve()
+    mend = "pip install 'goutbench[go]'" if package == "go" else f"install the Python package {package!r}"
+    raise SourceError(f"no folder for {config.source}", where=f"{config.name}: source", mend=mend)
+
+
+@dataclass(frozen=True, slots=True)
+class GitSource:
+    """A commit of a git repository."""
+
+    pin: RepoPin
+    repository: Repository
+    config: RepositoryConfig
+
+    def entries(self) -> list[Entry]:
+        listing = self.repository.output("ls-tree", "-r", "-z", "--full-tree", self.pin.revision)
+        entries = (_entry(line) for line in listing.split(b"\0") if line)
+        return [entry for entry in entries if _is_listed(entry.path)]
+
+    def read(self, entries: Sequence[Entry], *, most: int) -> Iterator[Content]:
+        held: set[str] | None = None  # None: everything that history names
+        if self.repository.partial:
+            keys = [entry.key for entry in entries]
+            if self.repository.owned:
+                bring_blobs(self.repository, self.config, keys)
+            held = present_objects(self.repository, keys)
+        sizes = self._sizes(entries, held)
+        with ObjectReader(self.repository) as reader:
+            small = (entry.key for entry in entries if sizes.get(entry.key, most + 1) <= most)
+            contents = reader.read(small)
+            for entry in entries:
+                size = sizes.get(entry.key)
+                if size is None or size > most:
+                    yield Content(entry.path, "missing" if size is None else "too_large", size or 0)
+                    continue
+                answer = next(contents)
+                yield Content(entry.path, answer.state, answer.size, answer.content or b"")
+
+    def _sizes(self, entries: Sequence[Entry], held: set[str] | None) -> dict[str, int]:
+        """The size of each blob that is there, by hash. A blob never asked of git is never fetched by it."""
+        keys = dict.fromkeys(entry.key for entry in entries if held is None or entry.key in held)
+        with ObjectReader(self.repository, contents=False) as reader:
+            answers = zip(keys, reader.read(keys), strict=True)
+            return {key: answer.size for key, answer in answers if answer.state != "missing"}
+
+    def history(
+        self, paths: Collection[bytes], progress: Callable[[int], None]
+    ) -> dict[bytes, PathHistory] | None:
+        return walk(self.repository, self.pin.revision, paths, progress=progress)
+
+
+@dataclass(frozen=True, slots=True)
+class TreeSource:
+    """A plain source tree."""
+
+    pin: RepoPin
+    root: Path
+
+    def entries(self) -> list[Entry]:
+        files = (Entry(path, kind) for path, kind in tree.tree_files(self.root))
+        return [entry for entry in files if _is_listed(entry.path)]
+
+    def read(self, entries: Sequence[Entry], *, most: int) -> Iterator[Content]:
+        return (tree.read_file(self.root, entry.path, most) for entry in entries)
+
+    def history(
+        self, paths: Collection[bytes], progress: Callable[[int], None]
+    ) -> dict[bytes, PathHistory] | None:
+        return None
+
+
+def _git_source(
+    repository: Repository, config: RepositoryConfig, locked: LockedRepository | None
+) -> GitSource:
+    if config.version is not None:
+        raise SourceError(
+            "`version:` is for plain source trees, and this is a git repository",
+            where=f"{config.name} ({repository.git_dir})",
+            mend="use `revision:` or `as_of:`",
+        )
+    commit = _commit(repository, config, locked)
+    tree_hash, date = commit_facts(repository, commit)
+    pin = RepoPin(config.name, config.source, commit, tree_hash, config.domain, "git", date)
+    _check_pin(pin, locked)
+    return GitSource(pin, repository, config)
+
+
+def _commit(repository: Repository, config: RepositoryConfig, locked: LockedRepository | None) -> str:
+    if locked is not None:
+        return resolve_revision(repository, locked.revision)
+    if config.revision is not None:
+        return resolve_revision(repository, config.revision)
+    instant = config.as_of_instant()
+    return commit_as_of(repository, instant) if instant else default_tip(repository)
+
+
+def _tree_source(root: Path, config: RepositoryConfig, locked: LockedRepository | None) -> TreeSource:
+    if config.revision is not None or config.as_of is not None:
+        raise SourceError(
+            "`revision:` and `as_of:` need a git repository, and this is a plain source tree",
+            where=f"{config.name} ({root})",
+            mend="use `version:`, or the path of a git repository",
+        )
+    version = tree.tree_version(root, config.version)
+    files = [path for path, kind in tree.tree_files(root) if kind == "file" and _is_wanted(path)]
+    pin = RepoPin(config.name, config.source, version, tree.tree_digest(root, files), config.domain, "tree")
+    _check_pin(pin, locked)
+    return TreeSource(pin, root)
+
+
+def _check_pin(pin: RepoPin, locked: LockedRepository | None) -> None:
+    """Refuse a source that is not what the lock says."""
+    if locked is None:
+        return
+    for what in ("kind", "revision", "tree"):
+        is_now, was = getattr(pin, what), getattr(locked, what)
+        if is_now != was:
+            raise SourceError(
+                f"{what} is {is_now}, but the lock says {was}",
+                where=pin.name,
+                mend="restore the locked version, or run without --locked to pin anew",
+            )
+
+
+def _entry(line: bytes) -> Entry:
+    facts, _, path = line.partition(b"\t")
+    mode, _, key = facts.split(b" ")
+    return Entry(path, _KINDS.get(mode, "file"), key.decode("ascii"))
+
+
+def _is_listed(path: bytes) -> bool:
+    return _is_wanted(path) or path.rpartition(b"/")[2] == b"go.mod"
+
+
+def _is_wanted(path: bytes) -> bool:
+    """Whether a plain tree's digest is over the file: the pairs come from these alone."""
+    return path.endswith(b".go") or is_licence_file(path)

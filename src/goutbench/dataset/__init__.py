@@ -1,0 +1,1 @@
+"""The dataset on disk: Parquet tables with hashes, journals, the dataset card and Croissant metadata."""

@@ -1,0 +1,1 @@
+"""The steps that one candidate climbs, from syntax to mutation score."""

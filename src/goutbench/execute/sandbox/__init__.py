@@ -1,0 +1,1 @@
+"""Running a command so that it can harm nothing."""

@@ -1,0 +1,1 @@
+"""The source trees, modules and folders that executions share."""

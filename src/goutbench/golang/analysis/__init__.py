@@ -1,0 +1,1 @@
+"""What Go code is like: features, purity, self-contained tests, test usage, build constraints."""

@@ -1,0 +1,1 @@
+"""Go syntax in process, by tree-sitter: declarations, references, scopes, imports."""

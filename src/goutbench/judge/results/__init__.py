@@ -1,0 +1,1 @@
+"""Statistics, tables, costs and human labels of judged comparisons."""

@@ -1,0 +1,1 @@
+"""Prompts: templates, in-context examples, cross-file context, redaction of secrets."""

@@ -1,0 +1,42 @@
+"""The loss curve of a run, as SVG."""
+
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Any
+
+from goutbench.dataset.store import write_text
+
+_AXIS = {
+    "completion": "loss (nats per completion token)",
+    "all": "loss (nats per token)",
+    "dft": "loss weighted by probability (DFT)",
+}
+
+
+def curve_points(log: Sequence[dict[str, Any]]) -> list[dict[str, Any]]:
+    """The trainer's log as points: step, loss, and whether it is of training or of held-out rows."""
+    points = []
+    for entry in log:
+        for key, kind in (("loss", "training"), ("eval_loss", "held out")):
+            if key in entry:
+                points.append({"step": entry["step"], "loss": entry[key], "rows": kind})
+    return points
+
+
+def write_curve(log: Sequence[dict[str, Any]], path: Path, title: str, *, of: str = "completion") -> None:
+    """Draw training and held-out loss by step; `of` says which tokens the training's is of, "completion" or
+    "all", or that it is the "dft" loss (held-out losses are always of completions). Raises StorageError."""
+    import altair as alt
+    import vl_convert as vlc
+
+    points = curve_points(log)
+    base = alt.Chart({"values": points}).encode(
+        x=alt.X("step:Q", title="optimizer step"),
+        y=alt.Y("loss:Q", title=_AXIS[of], scale=alt.Scale(zero=False)),
+        color=alt.Color("rows:N", title=None, scale=alt.Scale(range=["#c2410c", "#1d4ed8"])),
+        strokeDash=alt.StrokeDash("rows:N", title=None),
+    )
+    chart = (base.mark_line() + base.mark_point(size=18, filled=True)).properties(
+        width=560, height=300, title=title, background="white"
+    )
+    write_text(path, vlc.vegalite_to_svg(chart.to_json()))
