@@ -7,6 +7,7 @@ followed back to the commit it came from.
 import hashlib
 from dataclasses import dataclass
 from datetime import datetime
+from enum import StrEnum
 
 
 def short_hash(*parts: str) -> str:
@@ -383,6 +384,77 @@ class Candidate:
 
 
 # ── execute ───────────────────────────────────────────────────────────────────────────────────────
+
+
+class Status(StrEnum):
+    """How the execution of a candidate ended. `label` is what a progress line shows.
+
+    To add a status, add a line here and return it from the step of `execute/ladder` that detects it.
+    """
+
+    label: str
+
+    NO_CODE = "NO_CODE", "no code"
+    BUILD_FAILED = "BUILD_FAILED", "build failed"
+    NO_TESTS_RAN = "NO_TESTS_RAN", "no tests ran"
+    TESTS_FAILED = "TESTS_FAILED", "tests failed"
+    FLAKY = "FLAKY", "flaky"
+    PASSED = "PASSED", "passed"
+    TIMED_OUT = "TIMED_OUT", "timed out"
+    INFRA_FAILURE = "INFRA_FAILURE", "infrastructure error"
+
+    def __new__(cls, value: str, label: str) -> "Status":
+        status = str.__new__(cls, value)
+        status._value_ = value
+        status.label = label
+        return status
+
+
+class Rung(StrEnum):
+    """A step of the ladder. The order of these lines is the order of the ladder; everything derives from it.
+
+    `label` says what a candidate on this rung does. `reward` is what reaching it is worth in training by
+    reward, from 0 to 1, before coverage and mutation score are added.
+    """
+
+    label: str
+    reward: float
+
+    NONE = "none", "reached nothing", 0.0
+    SYNTAX = "syntax", "parses", 0.05
+    TYPES = "types", "type-checks", 0.15
+    BUILD = "build", "builds", 0.2
+    RUNS = "runs", "runs a test", 0.3
+    PASS = "pass", "passes", 0.5
+    STABLE = "stable", "passes every time", 0.5
+    COVERS = "covers", "covers its focal code", 0.5
+    MUTATION = "mutation", "its mutants were run", 0.5
+
+    def __new__(cls, value: str, label: str, reward: float) -> "Rung":
+        rung = str.__new__(cls, value)
+        rung._value_ = value
+        rung.label = label
+        rung.reward = reward
+        return rung
+
+    @property
+    def height(self) -> int:
+        """The number of rungs below this one."""
+        return list(type(self)).index(self)
+
+    def reaches(self, rung: "Rung") -> bool:
+        """Whether a candidate whose highest rung is this one has reached `rung`."""
+        return self.height >= rung.height
+
+
+class MutantStatus(StrEnum):
+    """What the candidate's tests did to one mutant."""
+
+    KILLED = "killed"
+    SURVIVED = "survived"
+    TIMED_OUT = "timed_out"
+    NO_COVERAGE = "no_coverage"
+    NOT_VIABLE = "not_viable"
 
 
 @dataclass(frozen=True, slots=True)
