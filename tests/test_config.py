@@ -1,4 +1,4 @@
-"""A wrong YAML file is answered with file, line and mend."""
+"""A wrong YAML file is answered with file, line and hint."""
 
 from datetime import UTC, datetime
 from pathlib import Path
@@ -70,7 +70,7 @@ def test_a_mistake_is_named_with_its_line(tmp_path: Path, old: str, new: str, li
         load_curate_config(path)
     assert caught.value.where == f"{path}:{line}"
     assert says in caught.value.what
-    assert caught.value.mend
+    assert caught.value.hint
 
 
 @pytest.mark.parametrize(

@@ -147,12 +147,12 @@ class Price(Strict):
 
 
 def load_curate_config(path: Path) -> CurateConfig:
-    """Read a `repos.yaml`. Raises ConfigError with file, line and mend."""
+    """Read a `repos.yaml`. Raises ConfigError with file, line and hint."""
     return _load(path, CurateConfig)
 
 
 def load_lock(path: Path) -> Lock:
-    """Read a `repos.lock.yaml`. Raises ConfigError with file, line and mend."""
+    """Read a `repos.lock.yaml`. Raises ConfigError with file, line and hint."""
     return _load(path, Lock)
 
 
@@ -174,8 +174,8 @@ def load_builtin(name: str) -> CurateConfig:
     files = (Path(entry.name) for entry in folder.iterdir())
     known = sorted(file.stem for file in files if file.suffix == ".yaml")
     if name not in known:
-        mend = f"one of {', '.join(known)}"
-        raise ConfigError(f"there is no builtin {name!r}", where="--builtin", mend=mend)
+        hint = f"one of {', '.join(known)}"
+        raise ConfigError(f"there is no builtin {name!r}", where="--builtin", hint=hint)
     with resources.as_file(folder / f"{name}.yaml") as path:
         return _load(path, CurateConfig)
 
@@ -194,7 +194,7 @@ _Dumper.add_representer(tuple, lambda dumper, value: dumper.represent_list(value
 
 
 def load_yaml(path: Path, model: type[Model]) -> Model:
-    """Read a YAML file as any model derived from `Strict`. Raises ConfigError with file, line and mend."""
+    """Read a YAML file as any model derived from `Strict`. Raises ConfigError with file, line and hint."""
     return _load(path, model)
 
 
@@ -203,11 +203,11 @@ def _load(path: Path, model: type[Model]) -> Model:
         text = path.read_bytes().decode("utf-8")
     except OSError as error:
         raise ConfigError(
-            error.strerror or "cannot be read", where=str(path), mend="give an existing file"
+            error.strerror or "cannot be read", where=str(path), hint="give an existing file"
         ) from None
     except UnicodeDecodeError as error:
         what = f"not UTF-8 at byte {error.start}"
-        raise ConfigError(what, where=str(path), mend="save it as UTF-8") from None
+        raise ConfigError(what, where=str(path), hint="save it as UTF-8") from None
     lines: dict[Location, int] = {}
     try:
         root = yaml.compose(text, Loader=yaml.SafeLoader)
@@ -216,9 +216,9 @@ def _load(path: Path, model: type[Model]) -> Model:
         content = yaml.safe_load(text)
     except yaml.YAMLError as error:
         what = str(getattr(error, "problem", None) or error)
-        raise ConfigError(what, where=_yaml_place(error, path), mend="correct the YAML") from None
+        raise ConfigError(what, where=_yaml_place(error, path), hint="correct the YAML") from None
     except (ValueError, RecursionError) as error:  # an impossible date such as 2024-13-45, or endless nesting
-        raise ConfigError(str(error), where=str(path), mend="correct the value") from None
+        raise ConfigError(str(error), where=str(path), hint="correct the value") from None
     try:
         return model.model_validate(content)
     except ValidationError as error:
@@ -237,16 +237,16 @@ def _lines(node: yaml.Node, path: Path) -> dict[Location, int]:
     def visit(node: yaml.Node, location: Location) -> None:
         lines.setdefault(location, node.start_mark.line + 1)
         if id(node) in visited:
-            raise ConfigError("an alias (*name)", where=_at(path, node), mend="write the value out")
+            raise ConfigError("an alias (*name)", where=_at(path, node), hint="write the value out")
         visited.add(id(node))
         if isinstance(node, yaml.MappingNode):
             for key, value in node.value:
                 if not isinstance(key, yaml.ScalarNode):
-                    raise ConfigError("a key is not text", where=_at(path, key), mend="write `key: value`")
+                    raise ConfigError("a key is not text", where=_at(path, key), hint="write `key: value`")
                 inner = (*location, key.value)
                 if inner in lines:
                     what = f"key {key.value!r} stands twice"
-                    raise ConfigError(what, where=_at(path, key), mend="keep one")
+                    raise ConfigError(what, where=_at(path, key), hint="keep one")
                 lines[inner] = key.start_mark.line + 1
                 visit(value, inner)
         elif isinstance(node, yaml.SequenceNode):
@@ -271,9 +271,9 @@ def _config_error(error: ValidationError, lines: dict[Location, int], path: Path
     if len(details) > 1:  # a list with one bad entry is also reported as too short: noise
         details = [detail for detail in details if detail["type"] != "too_short"]
     problems = [_problem(detail, lines) for detail in details]
-    line, what, mend = problems[0]
+    line, what, hint = problems[0]
     more = "".join(f"\n  also line {number}: {text}" for number, text, _ in problems[1:])
-    return ConfigError(what + more, where=f"{path}:{line}", mend=mend)
+    return ConfigError(what + more, where=f"{path}:{line}", hint=hint)
 
 
 def _problem(detail: Any, lines: dict[Location, int]) -> tuple[int, str, str]:

@@ -29,8 +29,8 @@ def load_embedder(name: str) -> Embedder:
     try:
         found = getattr(importlib.import_module(module), attribute)
     except (ImportError, AttributeError, ValueError) as error:
-        mend = "give `tfidf`, a sentence-transformers folder, or a callable as package.module:name"
-        raise ConfigError(f"no embedder {name!r}: {error}", where="--embedder", mend=mend) from None
+        hint = "give `tfidf`, a sentence-transformers folder, or a callable as package.module:name"
+        raise ConfigError(f"no embedder {name!r}: {error}", where="--embedder", hint=hint) from None
     return cast(Embedder, found)
 
 
@@ -61,8 +61,8 @@ def _sentence_transformer(folder: Path) -> Embedder:
     try:
         library = importlib.import_module("sentence_transformers")
     except ImportError:
-        mend = "pip install sentence-transformers"
-        raise ConfigError("a folder needs sentence-transformers", where="--embedder", mend=mend) from None
+        hint = "pip install sentence-transformers"
+        raise ConfigError("a folder needs sentence-transformers", where="--embedder", hint=hint) from None
     try:
         model: Any = library.SentenceTransformer(str(folder), local_files_only=True)
     except Exception as error:

@@ -7,7 +7,7 @@
     ├── StorageError     5    the output cannot be written (disk full, permission)
     └── ToolError        6    a program that is needed is missing or too old (git, go, bwrap)
 
-A message says what is wrong, where, and how to mend it. A bad model reply or a failing
+A message says what is wrong, where, and how to fix it (the hint). A bad model reply or a failing
 `go test` is a record, never one of these.
 """
 
@@ -19,23 +19,23 @@ class GoutbenchError(Exception):
 
     exit_code: ClassVar[int] = 1
 
-    def __init__(self, what: str, *, where: str = "", mend: str = "") -> None:
+    def __init__(self, what: str, *, where: str = "", hint: str = "") -> None:
         super().__init__(what)
         self.what = what
         self.where = where
-        self.mend = mend
+        self.hint = hint
 
     def __str__(self) -> str:
         text = f"{self.where}: {self.what}" if self.where else self.what
-        return f"{text}\n  mend: {self.mend}" if self.mend else text
+        return f"{text}\n  hint: {self.hint}" if self.hint else text
 
     def __reduce__(self) -> tuple[object, ...]:
         # keyword-only arguments do not survive pickling between worker processes by themselves
-        return (_rebuild, (type(self), self.what, self.where, self.mend))
+        return (_rebuild, (type(self), self.what, self.where, self.hint))
 
 
-def _rebuild(kind: type[GoutbenchError], what: str, where: str, mend: str) -> GoutbenchError:
-    return kind(what, where=where, mend=mend)
+def _rebuild(kind: type[GoutbenchError], what: str, where: str, hint: str) -> GoutbenchError:
+    return kind(what, where=where, hint=hint)
 
 
 class ConfigError(GoutbenchError):

@@ -90,8 +90,8 @@ def _processes(
             _kill_group(child.pid)
         pool.shutdown(wait=True, cancel_futures=True)
         if isinstance(error, BrokenProcessPool):
-            mend = "give it more memory or fewer --workers; the same command resumes"
-            raise GoutbenchError("a worker process was killed", mend=mend) from None
+            hint = "give it more memory or fewer --workers; the same command resumes"
+            raise GoutbenchError("a worker process was killed", hint=hint) from None
         raise
     pool.shutdown(wait=True)
     messages.put(None)

@@ -145,7 +145,7 @@ def test_no_network(tmp_path: Path) -> None:
         port = free.getsockname()[1]
     with pytest.raises(SourceError, match="git clone failed") as caught:
         run(f"git://127.0.0.1:{port}/gone", tmp_path)
-    assert "--mirror" in caught.value.mend
+    assert "--mirror" in caught.value.hint
     assert not list((tmp_path / "cache").glob("*.git*"))
     assert not list((tmp_path / "cache").glob(".*.partial"))
 

@@ -490,7 +490,7 @@ def test_a_target_that_matches_nothing_is_an_error(recipe: Path, dataset: Path, 
     settings = {"lora.target_modules": ["q_proj", "qkv_proj"]}
     with pytest.raises(ConfigError, match="qkv_proj") as caught:
         plan(job(recipe, dataset, tmp_path / "model", **settings))
-    assert "q_proj" in str(caught.value.mend)
+    assert "q_proj" in str(caught.value.hint)
 
 
 def test_the_papers_recipes_have_its_values_and_need_no_download(dataset: Path, tmp_path: Path) -> None:

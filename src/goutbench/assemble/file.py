@@ -71,9 +71,9 @@ def assemble(
         return Assembly(merged.code, merged.package, mode, notes + merged.notes)
     if mode == "llm":
         if complete is None:
-            raise ConfigError("mode llm needs a model", mend="name one, or use --mode merge")
+            raise ConfigError("mode llm needs a model", hint="name one, or use --mode merge")
         return _combine(units, notes, context, complete)
-    raise ConfigError(f"unknown mode {mode!r}", mend=f"use one of {', '.join(MODES)}")
+    raise ConfigError(f"unknown mode {mode!r}", hint=f"use one of {', '.join(MODES)}")
 
 
 def _append(read: Sequence[Extraction], notes: tuple[Note, ...]) -> Assembly:

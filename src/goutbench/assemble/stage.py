@@ -36,9 +36,9 @@ def read_replies(path: Path) -> list[Reply]:
         try:
             row = json.loads(line)
         except ValueError as error:
-            raise ConfigError(f"not JSON: {error}", where=where, mend="one JSON object a line") from error
+            raise ConfigError(f"not JSON: {error}", where=where, hint="one JSON object a line") from error
         if not isinstance(row, dict) or not isinstance(row.get("text"), str):
-            raise ConfigError("no string `text`", where=where, mend='{"pair_id": …, "model": …, "text": …}')
+            raise ConfigError("no string `text`", where=where, hint='{"pair_id": …, "model": …, "text": …}')
         identity = str(row.get("id") or short_hash(str(path), str(number), row["text"]))
         replies.append(Reply(identity, str(row.get("pair_id", "")), str(row.get("model", "")), row["text"]))
     return replies
@@ -94,6 +94,6 @@ def load_model(name: str) -> Complete:
     try:
         found = getattr(importlib.import_module(module), attribute)
     except (ImportError, AttributeError, ValueError) as error:
-        mend = "name a callable as package.module:name"
-        raise ConfigError(f"no model {name!r}: {error}", where="--model", mend=mend) from error
+        hint = "name a callable as package.module:name"
+        raise ConfigError(f"no model {name!r}: {error}", where="--model", hint=hint) from error
     return cast(Complete, found)

@@ -121,13 +121,13 @@ def _from_file(path: Path) -> TokenCounter:
     from tokenizers import Tokenizer
 
     file = tokenizer_file(path)
-    mend = f"give the path of a tokenizer.json, or one of: {', '.join(COUNTERS)}"
+    hint = f"give the path of a tokenizer.json, or one of: {', '.join(COUNTERS)}"
     if not file.is_file():
-        raise ConfigError("no such tokenizer", where=str(path), mend=mend)
+        raise ConfigError("no such tokenizer", where=str(path), hint=hint)
     try:
         tokenizer = Tokenizer.from_file(str(file))
     except Exception as error:  # the library raises bare Exception
-        raise ConfigError(f"not a tokenizer: {error}", where=str(file), mend=mend) from error
+        raise ConfigError(f"not a tokenizer: {error}", where=str(file), hint=hint) from error
     tokenizer.no_truncation()
     tokenizer.no_padding()
     return FileCounter(str(path), tokenizer, _per_byte(tokenizer))

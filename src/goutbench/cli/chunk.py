@@ -35,7 +35,7 @@ def chunk(
     from goutbench.chunk.explain import print_chunks
 
     if tests is not None and not functions:
-        raise ConfigError("tests are told of single functions only", where="--tests", mend="add --functions")
+        raise ConfigError("tests are told of single functions only", where="--tests", hint="add --functions")
     counter = token_counter(tokenizer)
     source = _read_source(file)
     if functions:

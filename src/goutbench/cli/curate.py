@@ -49,7 +49,7 @@ def curate(
 
     settings, lock = _curate_settings(config, builtin, only or [], pairing)
     if export not in (None, "paper"):
-        raise ConfigError(f"there is no export {export!r}", where="--export", mend="`paper`")
+        raise ConfigError(f"there is no export {export!r}", where="--export", hint="`paper`")
     lock_path = config.with_name(f"{config.stem}.lock.yaml") if config and not lock else None
     if locked and lock is None:
         lock = load_lock(lock_path if lock_path and lock_path.is_file() else out / LOCK)
@@ -102,11 +102,11 @@ def _curate_settings(
 
     if (config is None) == (builtin is None):
         what = "give either a repos.yaml or --builtin"
-        raise ConfigError(what, where="curate", mend="goutbench curate repos.yaml --out dataset/")
+        raise ConfigError(what, where="curate", hint="goutbench curate repos.yaml --out dataset/")
     settings, lock = load_curate_config_or_lock(config) if config else (load_builtin(builtin or ""), None)
     unknown = set(only) - {each.name for each in settings.repositories}
     if unknown:
-        raise ConfigError(f"no repository {', '.join(sorted(unknown))}", where="--only", mend="see `name:`")
+        raise ConfigError(f"no repository {', '.join(sorted(unknown))}", where="--only", hint="see `name:`")
     kept = tuple(each for each in settings.repositories if not only or each.name in only)
     if pairing is not None:
         kept = tuple(each.model_copy(update={"pairing": pairing}) for each in kept)
@@ -119,7 +119,7 @@ def _places(bases: list[Path], mirror: Path | None, cache: Path | None) -> "Plac
 
     home = Path(os.environ.get("XDG_CACHE_HOME") or Path.home() / ".cache")
     if mirror is not None and not mirror.is_dir():
-        raise ConfigError(f"no folder {mirror}", where="--mirror", mend="give an existing folder")
+        raise ConfigError(f"no folder {mirror}", where="--mirror", hint="give an existing folder")
     resolved = tuple(base.resolve() for base in bases or [Path()])
     return Places(resolved, cache or home / "goutbench" / "repos", mirror.resolve() if mirror else None)
 

@@ -107,7 +107,7 @@ def doctor(
         typer.echo(json.dumps([asdict(check) for check in checks], indent=2))
     else:
         for check in checks:
-            mend = f" ({check.mend})" if check.mend else ""
-            typer.echo(f"{check.state:8}{check.what}: {check.found}{mend}")
+            hint = f" ({check.hint})" if check.hint else ""
+            typer.echo(f"{check.state:8}{check.what}: {check.found}{hint}")
     if any(check.state == "missing" for check in checks):
         raise typer.Exit(6)

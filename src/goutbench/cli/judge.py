@@ -137,7 +137,7 @@ def _both(run_a: Path | None, run_b: Path | None) -> tuple[Path, Path]:
     from goutbench.errors import ConfigError
 
     if run_a is None or run_b is None:
-        raise ConfigError("two runs are compared", where="judge", mend="goutbench judge RUN_A RUN_B ...")
+        raise ConfigError("two runs are compared", where="judge", hint="goutbench judge RUN_A RUN_B ...")
     return run_a, run_b
 
 

@@ -58,7 +58,7 @@ def train(
         typer.echo(str(prepare_gguf(gguf, out)))
         return
     if config is None:
-        raise ConfigError("there is no recipe", where="train", mend="give a YAML, as those of configs/train/")
+        raise ConfigError("there is no recipe", where="train", hint="give a YAML, as those of configs/train/")
     if threads:
         import torch
 
@@ -89,7 +89,7 @@ def _settings(words: Sequence[str], where: str | None, model: str | None) -> dic
             found[key] = yaml.safe_load(value)
         except yaml.YAMLError as error:
             what = f"{value!r} is no YAML: {' '.join(str(error).split())}"
-            raise ConfigError(what, where=f"--set {key}", mend="quote it as in a YAML file") from None
+            raise ConfigError(what, where=f"--set {key}", hint="quote it as in a YAML file") from None
     if where is not None:
         found["data.where"] = where
     if model is not None:

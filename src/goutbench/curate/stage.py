@@ -80,7 +80,7 @@ def _first(failures: Sequence[GoutbenchError]) -> GoutbenchError:
     """One of several errors to end with, naming the others."""
     first, *others = sorted(failures, key=str)
     what = "".join([first.what, *(f"\n  also {other.where}: {other.what}" for other in others)])
-    return type(first)(what, where=first.where, mend=first.mend)
+    return type(first)(what, where=first.where, hint=first.hint)
 
 
 def make_lock(config: CurateConfig, summaries: Sequence[RepositorySummary]) -> Lock:
@@ -102,7 +102,7 @@ def _check(config: CurateConfig) -> None:
         pairing_rule(each.pairing)
         if each.declared_licence is not None and normalised(each.declared_licence) is None:
             what = f"declared_licence {each.declared_licence!r} is not an SPDX expression"
-            raise ConfigError(what, where=each.name, mend="see https://spdx.org/licenses")
+            raise ConfigError(what, where=each.name, hint="see https://spdx.org/licenses")
 
 
 def _locked(config: RepositoryConfig, lock: Lock | None) -> LockedRepository | None:
@@ -111,7 +111,7 @@ def _locked(config: RepositoryConfig, lock: Lock | None) -> LockedRepository | N
     found = next((each for each in lock.repositories if each.settings.name == config.name), None)
     if found is None or _question(found.settings) != _question(config):
         state = "is not in the lock" if found is None else "has other settings than when it was locked"
-        raise ConfigError(f"{config.name} {state}", where=LOCK, mend="run without --locked to pin anew")
+        raise ConfigError(f"{config.name} {state}", where=LOCK, hint="run without --locked to pin anew")
     return found
 
 
@@ -123,8 +123,8 @@ def _question(config: RepositoryConfig) -> dict[str, Any]:
 def _claimed(out: Path, work: Path) -> Iterator[None]:
     """Hold the output folder for this run alone."""
     if out.is_dir() and not work.is_dir() and not (out / MANIFEST).is_file() and any(out.iterdir()):
-        mend = "give an empty or a new folder to --out"
-        raise StorageError("the folder holds something else than a dataset", where=str(out), mend=mend)
+        hint = "give an empty or a new folder to --out"
+        raise StorageError("the folder holds something else than a dataset", where=str(out), hint=hint)
     try:
         work.mkdir(parents=True, exist_ok=True)
         handle = os.open(out, os.O_RDONLY)  # the folder itself is what is locked: it leaves nothing behind
@@ -141,8 +141,8 @@ def _lock(handle: int, out: Path) -> None:
     try:
         fcntl.flock(handle, fcntl.LOCK_EX | fcntl.LOCK_NB)
     except BlockingIOError:
-        mend = "wait for it, or give another --out"
-        raise StorageError("another run is writing here", where=str(out), mend=mend) from None
+        hint = "wait for it, or give another --out"
+        raise StorageError("another run is writing here", where=str(out), hint=hint) from None
 
 
 def _publish(

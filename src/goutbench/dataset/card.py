@@ -92,7 +92,7 @@ def write_configs(dataset: Path, configs: Sequence[Config]) -> Path:
         content = yaml.safe_load(front)
         older = content["configs"]
     except (OSError, ValueError, TypeError, KeyError, yaml.YAMLError):
-        raise DatasetError("not a dataset card", where=str(path), mend="curate it again") from None
+        raise DatasetError("not a dataset card", where=str(path), hint="curate it again") from None
     names = {config.name for config in configs}
     content["configs"] = [each for each in older if each["config_name"] not in names]
     content["configs"] += [

@@ -79,7 +79,7 @@ class Journal(Generic[Answer]):
                 key = row.pop("key")
                 self._done[key] = self._answer(**row)
             except (ValueError, TypeError, KeyError, AttributeError) as error:
-                where, mend = f"{self._path}:{number}", "give another --out"
+                where, hint = f"{self._path}:{number}", "give another --out"
                 raise StorageError(
-                    f"not a journal of this version: {error}", where=where, mend=mend
+                    f"not a journal of this version: {error}", where=where, hint=hint
                 ) from None

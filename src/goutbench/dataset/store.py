@@ -120,7 +120,7 @@ def read_table(path: Path, columns: list[str] | None = None) -> "pa.Table":
             return file.read(columns=columns)
     except (OSError, pa.ArrowException) as error:
         what = f"unreadable: {first_line(error)}"
-        raise DatasetError(what, where=str(path), mend="curate it again") from None
+        raise DatasetError(what, where=str(path), hint="curate it again") from None
 
 
 def write_rows(path: Path, rows: Sequence[Mapping[str, Any]]) -> None:
@@ -188,8 +188,8 @@ def whole_file(path: Path) -> Iterator[Path]:
 def storage_error(error: OSError, path: Path) -> StorageError:
     """An operating system's refusal to write, as a message to the user."""
     full = error.errno in (errno.ENOSPC, errno.EDQUOT, errno.EFBIG)
-    mend = f"{'free some space, or write' if full else 'write'} elsewhere; the same command resumes"
-    return StorageError(error.strerror or str(error), where=str(path), mend=mend)
+    hint = f"{'free some space, or write' if full else 'write'} elsewhere; the same command resumes"
+    return StorageError(error.strerror or str(error), where=str(path), hint=hint)
 
 
 def write_text(path: Path, text: str) -> None:
@@ -253,10 +253,10 @@ def read_manifest(dataset: Path) -> dict[str, Any]:
         _check_manifest(content)
     except FileNotFoundError:
         what = "not a finished dataset: there is no manifest.json"
-        mend = "run the same `goutbench curate` command again"
-        raise DatasetError(what, where=str(dataset), mend=mend) from None
+        hint = "run the same `goutbench curate` command again"
+        raise DatasetError(what, where=str(dataset), hint=hint) from None
     except (OSError, ValueError, KeyError, TypeError):
-        raise DatasetError("unreadable", where=str(path), mend="curate it again") from None
+        raise DatasetError("unreadable", where=str(path), hint="curate it again") from None
     return typing.cast("dict[str, Any]", content)
 
 

@@ -54,7 +54,7 @@ def describe(
     """
     pairs = list(read_pairs(dataset))
     if not pairs:
-        raise DatasetError("there is no pair in it", where=str(dataset), mend="curate more repositories")
+        raise DatasetError("there is no pair in it", where=str(dataset), hint="curate more repositories")
     embed = load_embedder(embedder)
     found = signals_of(pairs, tokenizer=tokenizers[0], workers=workers)
     _add_signals(dataset, found)

@@ -54,5 +54,5 @@ def _sick(what: str, record: Execution) -> ToolError:
     return ToolError(
         f"{what} ({record.status}, {record.reason}): {record.evidence[:1500]}",
         where="canary",
-        mend="this machine cannot tell good tests from bad ones; `goutbench doctor` may say why",
+        hint="this machine cannot tell good tests from bad ones; `goutbench doctor` may say why",
     )

@@ -23,7 +23,7 @@ class Check:
     what: str
     state: str
     found: str
-    mend: str = ""
+    hint: str = ""
 
 
 _PROBES = {
@@ -43,7 +43,7 @@ def examine(work: Path | None = None) -> Iterator[Check]:
     try:
         toolchain = find_toolchain()
     except GoutbenchError as error:
-        yield Check("Go", "missing", error.what, error.mend)
+        yield Check("Go", "missing", error.what, error.hint)
         return
     yield Check("Go", "ok", f"{toolchain.version} ({toolchain.go})")
     yield _program("git", "materialising commits needs it")
@@ -64,13 +64,13 @@ def examine(work: Path | None = None) -> Iterator[Check]:
         site = Site(sandbox, open_workplace(root, sandbox), toolchain)
         yield Check("workplace", "ok", str(site.place.root))
     except GoutbenchError as error:
-        yield Check("workplace", "missing", error.what, error.mend)
+        yield Check("workplace", "missing", error.what, error.hint)
     if weakness and worse:
-        yield Check("sandbox", "missing", f"bubblewrap: {weakness}; unshare: {worse}", _userns_mend())
+        yield Check("sandbox", "missing", f"bubblewrap: {weakness}; unshare: {worse}", _userns_hint())
         return
     if weakness:
         found = f"unshare, a step down: commands can make further user namespaces (bubblewrap: {weakness})"
-        yield Check("sandbox", "weak", found, _userns_mend())
+        yield Check("sandbox", "weak", found, _userns_hint())
     else:
         yield _identity(sandbox)
     yield from (_probe(sandbox, what, script) for what, script in _PROBES.items())
@@ -116,7 +116,7 @@ def _cgroups() -> Check:
     )
 
 
-def _userns_mend() -> str:
+def _userns_hint() -> str:
     switches = {
         "/proc/sys/kernel/apparmor_restrict_unprivileged_userns": "1",
         "/proc/sys/kernel/unprivileged_userns_clone": "0",

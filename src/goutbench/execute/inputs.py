@@ -94,7 +94,7 @@ def read_candidates(path: Path) -> list[Candidate]:
     """
     if not path.is_file():
         raise ConfigError(
-            "there is no such file", where=str(path), mend="give candidates (.parquet or .jsonl)"
+            "there is no such file", where=str(path), hint="give candidates (.parquet or .jsonl)"
         )
     rows = _parquet_rows(path) if path.suffix == ".parquet" else _json_rows(path)
     found = [_candidate(row, where) for where, row in rows]
@@ -152,9 +152,9 @@ def _rows(dataset: Path, columns: tuple[str, ...]) -> Iterator[dict[str, Any]]:
 
     files = sorted((dataset / "data").glob("*.parquet"))
     if not files:
-        raise DatasetError("there is no data/*.parquet", where=str(dataset), mend="give a dataset folder")
+        raise DatasetError("there is no data/*.parquet", where=str(dataset), hint="give a dataset folder")
     for file in files:
         try:
             yield from pq.read_table(file, columns=list(columns)).to_pylist()
         except (pa.ArrowException, OSError) as error:
-            raise DatasetError(f"not readable: {error}", where=str(file), mend="curate it again") from error
+            raise DatasetError(f"not readable: {error}", where=str(file), hint="curate it again") from error

@@ -29,7 +29,7 @@ def load(folder: Path) -> dict[str, Execution]:
         records = [decode(json.loads(line)) for line in whole.splitlines()]
     except (ValueError, TypeError, KeyError) as error:
         raise StorageError(
-            f"not a journal of this version: {error}", where=str(path), mend="give another --out"
+            f"not a journal of this version: {error}", where=str(path), hint="give another --out"
         ) from error
     return {record.id: record for record in records}
 
@@ -40,7 +40,7 @@ def open_journal(folder: Path) -> IO[bytes]:
         folder.mkdir(parents=True, exist_ok=True)
         return (folder / JOURNAL).open("ab", buffering=0)
     except OSError as error:
-        raise StorageError(f"cannot write: {error}", where=str(folder), mend="give another --out") from error
+        raise StorageError(f"cannot write: {error}", where=str(folder), hint="give another --out") from error
 
 
 def append(journal: IO[bytes], record: Execution) -> None:
@@ -50,7 +50,7 @@ def append(journal: IO[bytes], record: Execution) -> None:
         journal.write(line.encode("ascii") + b"\n")
     except OSError as error:
         raise StorageError(
-            f"cannot write: {error}", where=JOURNAL, mend="free some space and resume"
+            f"cannot write: {error}", where=JOURNAL, hint="free some space and resume"
         ) from error
 
 

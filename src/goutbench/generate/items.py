@@ -32,7 +32,7 @@ class Item:
 def read_items(dataset: Path, options: Options) -> list[Item]:
     """The items of a run, in the dataset's order. Raises ConfigError for options that name nothing."""
     if options.unit not in UNITS:
-        raise ConfigError(f"no unit {options.unit!r}", where="--unit", mend=f"one of: {', '.join(UNITS)}")
+        raise ConfigError(f"no unit {options.unit!r}", where="--unit", hint=f"one of: {', '.join(UNITS)}")
     pairs = list(read_pairs(dataset))
     assigned = _assigned(dataset, options.split)
     parts = _parts(options.split)
@@ -52,7 +52,7 @@ def read_items(dataset: Path, options: Options) -> list[Item]:
         raise ConfigError(
             "no pair is left to write tests for",
             where=str(dataset),
-            mend="see --split, --paths, --pure, --only",
+            hint="see --split, --paths, --pure, --only",
         )
     if options.limit and len(found) > options.limit:
         kept = sorted(random.Random(options.seed).sample(range(len(found)), options.limit))
@@ -80,7 +80,7 @@ def _assigned(dataset: Path, split: str) -> dict[str, tuple[str, str]]:
     path = dataset / "splits" / f"{scheme}.parquet"
     if not path.is_file() or not all(parts):
         raise ConfigError(
-            f"no split {split!r}", where=str(path), mend="run `goutbench split`, and say SCHEME:SPLIT"
+            f"no split {split!r}", where=str(path), hint="run `goutbench split`, and say SCHEME:SPLIT"
         )
     rows = read_table(path).to_pylist()
     for part in parts:
@@ -96,7 +96,7 @@ def _pool(
     train = [pair for pair in pairs if assigned.get(pair.id, ("", ""))[0] == "train"]
     if options.examples and not train:
         what = "examples come from a training split, and none was named"
-        raise ConfigError(what, where="--examples", mend="give --split SCHEME:SPLIT")
+        raise ConfigError(what, where="--examples", hint="give --split SCHEME:SPLIT")
     groups = {key: group for key, (_, group) in assigned.items()}
     return Examples(train, groups, unit=options.unit, budget=options.budget, counter=counter)
 

@@ -60,8 +60,8 @@ def repaired(
 def _executions(out: Path) -> dict[str, dict[str, Any]]:
     path = out / EXECUTIONS
     if not path.is_file():
-        mend = f"run `goutbench execute {out / 'candidates.parquet'} --out {out}` before"
-        raise ConfigError("nothing was executed, so there is nothing to repair", where=str(path), mend=mend)
+        hint = f"run `goutbench execute {out / 'candidates.parquet'} --out {out}` before"
+        raise ConfigError("nothing was executed, so there is nothing to repair", where=str(path), hint=hint)
     columns = ["candidate_id", "status", "evidence"]
     return {row["candidate_id"]: row for row in read_table(path).select(columns).to_pylist()}
 

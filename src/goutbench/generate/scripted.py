@@ -64,7 +64,7 @@ def _read(path: Path) -> list[dict[str, Any]]:
         lines = path.read_text(encoding="utf-8").splitlines()
         found = [json.loads(line) for line in lines if line.strip()]
     except (OSError, ValueError) as error:
-        raise ConfigError(f"no script: {error}", where=str(path), mend="give JSON lines, or `echo`") from None
+        raise ConfigError(f"no script: {error}", where=str(path), hint="give JSON lines, or `echo`") from None
     bad = next((at for at, line in enumerate(found, 1) if not {"reply", "error"} & set(line)), None)
     if bad is not None:
         raise ConfigError("neither `reply` nor `error`", where=f"{path}:{bad}")

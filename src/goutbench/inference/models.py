@@ -101,9 +101,9 @@ def asked_in_training(folder: Path) -> dict[str, Any]:
     try:
         found = json.loads(path.read_bytes())
     except ValueError as error:
-        raise ConfigError(f"no JSON: {error}", where=str(path), mend="remove it, or train again") from None
+        raise ConfigError(f"no JSON: {error}", where=str(path), hint="remove it, or train again") from None
     if not isinstance(found, dict):
-        raise ConfigError("no JSON object", where=str(path), mend="remove it, or train again")
+        raise ConfigError("no JSON object", where=str(path), hint="remove it, or train again")
     return found
 
 

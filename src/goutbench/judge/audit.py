@@ -139,7 +139,7 @@ def require_pass(out: Path, jurors: Sequence[Juror]) -> None:
         raise GoutbenchError(
             f"the audit found {', '.join(failed)} below the threshold",
             where=str(out / CARD),
-            mend="take another judge, or add --despite-audit",
+            hint="take another judge, or add --despite-audit",
         )
 
 
@@ -148,4 +148,4 @@ def _read(out: Path) -> dict[str, Card]:
     try:
         return dict(json.loads(path.read_bytes())) if path.is_file() else {}
     except ValueError:
-        raise ConfigError("not an audit of this version", where=str(path), mend="remove it") from None
+        raise ConfigError("not an audit of this version", where=str(path), hint="remove it") from None

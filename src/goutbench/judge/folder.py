@@ -81,8 +81,8 @@ def load_judge(name: str) -> Judge:
     folder = resources.files("goutbench") / "judges"
     known = sorted(entry.name for entry in folder.iterdir() if (entry / FILE).is_file())
     if name not in known:
-        mend = f"one of {', '.join(known)}, or a folder with a {FILE}"
-        raise ConfigError(f"no judge {name!r}", where="--judge", mend=mend)
+        hint = f"one of {', '.join(known)}, or a folder with a {FILE}"
+        raise ConfigError(f"no judge {name!r}", where="--judge", hint=hint)
     with resources.as_file(folder / name / FILE) as path:
         return load_yaml(path, Judge)
 
@@ -99,5 +99,5 @@ def seat(words: str, model: str) -> Juror:
     judge = load_judge(name)
     chosen = own or model or judge.model
     if not chosen:
-        raise ConfigError(f"no model for judge {name!r}", where="--judge", mend="give --model provider/name")
+        raise ConfigError(f"no model for judge {name!r}", where="--judge", hint="give --model provider/name")
     return Juror(judge, chosen)

@@ -73,11 +73,11 @@ def read_items(run_a: Path, run_b: Path, dataset: Path, options: Options) -> Pai
         found += [_item(pair, key, shown[key[1]], a[key], b[key]) for key in keys]
     if wanted:
         raise ConfigError(
-            f"the dataset has no pair {min(wanted)!r}", where=str(dataset), mend="give the runs' dataset"
+            f"the dataset has no pair {min(wanted)!r}", where=str(dataset), hint="give the runs' dataset"
         )
     if not found:
         raise ConfigError(
-            "the runs have no item in common", where=f"{run_a}, {run_b}", mend="generate both alike"
+            "the runs have no item in common", where=f"{run_a}, {run_b}", hint="generate both alike"
         )
     return Paired(tuple(_drawn(found, options)), len(a) - len(shared), len(b) - len(shared))
 
@@ -102,16 +102,16 @@ def _drawn(items: Sequence[Item], options: Options) -> Sequence[Item]:
 def _candidates(run: Path) -> dict[Key, dict[str, Any]]:
     path = run / CANDIDATES
     if not path.is_file():
-        raise ConfigError(f"no {CANDIDATES} is there", where=str(run), mend="run `goutbench generate`")
+        raise ConfigError(f"no {CANDIDATES} is there", where=str(run), hint="run `goutbench generate`")
     rows = [row for row in read_table(path).to_pylist() if not row.get("round")]
     models = sorted({row["model"] for row in rows})
     if len(models) != 1:
         raise ConfigError(
-            f"has {len(models)} models, and not one", where=str(path), mend="give one run a model"
+            f"has {len(models)} models, and not one", where=str(path), hint="give one run a model"
         )
     found = {(row["pair_id"], tuple(row["focal"] or ()), row["sample"]): row for row in rows}
     if len(found) < len(rows):
-        raise ConfigError("has two candidates for one item", where=str(path), mend="generate it again")
+        raise ConfigError("has two candidates for one item", where=str(path), hint="generate it again")
     return found
 
 

@@ -108,8 +108,8 @@ def _read(path: Path) -> list[dict[str, Any]]:
         lines = path.read_text(encoding="utf-8").splitlines()
         found = [json.loads(line) for line in lines if line.strip()]
     except (OSError, ValueError) as error:
-        mend = f"give JSON lines, or one of: {', '.join(RULES)}"
-        raise ConfigError(f"no script: {error}", where=str(path), mend=mend) from None
+        hint = f"give JSON lines, or one of: {', '.join(RULES)}"
+        raise ConfigError(f"no script: {error}", where=str(path), hint=hint) from None
     for number, line in enumerate(found, 1):
         if not {"reply", "error"} & set(line) and line.get("prefer") not in RULES:
             raise ConfigError(

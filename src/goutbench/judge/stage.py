@@ -114,7 +114,7 @@ def check_jury(jurors: Sequence[Juror]) -> None:
     """Raises ConfigError for no judge, or for one that is named twice."""
     labels = [juror.label for juror in jurors]
     if not labels or len(set(labels)) < len(labels):
-        raise ConfigError("no judge, or one of them twice", where="--judge", mend="name each once")
+        raise ConfigError("no judge, or one of them twice", where="--judge", hint="name each once")
 
 
 def collect(

@@ -15,7 +15,7 @@ _TEST = ("test", "Unit Test - (Ground Truth)")
 _TEXT = ("text", "content")
 _KNOWN = {"code": _CODE, "test": _TEST, "text": _TEXT}
 _HASHES = ("sha256", "SHA256")
-_MEND = "give the columns to compare with --column"
+_HINT = "give the columns to compare with --column"
 
 
 @dataclass(frozen=True, slots=True)
@@ -57,7 +57,7 @@ def _folder(folder: Path, columns: Sequence[str]) -> Iterator[Row]:
             yield from _table(path, columns)
     if not found:
         what = "no .go, .parquet, .jsonl or .json file below this folder"
-        raise ConfigError(what, where=str(folder), mend="give a corpus")
+        raise ConfigError(what, where=str(folder), hint="give a corpus")
 
 
 def _table(path: Path, columns: Sequence[str]) -> Iterator[Row]:
@@ -69,7 +69,7 @@ def _table(path: Path, columns: Sequence[str]) -> Iterator[Row]:
         identity = row["id"] if isinstance(row.get("id"), str) else place
         yield Row(str(path), place, identity, next(hashes, None) or _hash(texts[0][1]), texts)
     if not number:
-        raise ConfigError("there is no row in it", where=str(path), mend="leave it out")
+        raise ConfigError("there is no row in it", where=str(path), hint="leave it out")
 
 
 def _texts(row: dict[str, Any], columns: Sequence[str], place: str) -> Iterator[tuple[str, str]]:
@@ -82,23 +82,23 @@ def _texts(row: dict[str, Any], columns: Sequence[str], place: str) -> Iterator[
                 yield side, row[name]
     if not found:
         has = ", ".join(repr(name) for name in row)
-        raise ConfigError(f"no text that can be compared; it has {has}", where=place, mend=_MEND)
+        raise ConfigError(f"no text that can be compared; it has {has}", where=place, hint=_HINT)
 
 
 def _raw_rows(path: Path, columns: Sequence[str]) -> Iterator[dict[str, Any]]:
     if path.suffix not in _TABLES:
-        mend = "a dataset, a folder, .parquet, .jsonl or .json"
-        raise ConfigError("cannot tell what this is", where=str(path), mend=mend)
+        hint = "a dataset, a folder, .parquet, .jsonl or .json"
+        raise ConfigError("cannot tell what this is", where=str(path), hint=hint)
     try:
         for number, row in enumerate(_TABLES[path.suffix](path, columns), 1):
             if not isinstance(row, dict):
-                raise ConfigError("not a JSON object", where=f"{path}:{number}", mend="one object a row")
+                raise ConfigError("not a JSON object", where=f"{path}:{number}", hint="one object a row")
             yield row
     except OSError as error:
-        raise ConfigError(error.strerror or str(error), where=str(path), mend="give a whole file") from None
+        raise ConfigError(error.strerror or str(error), where=str(path), hint="give a whole file") from None
     except ValueError as error:  # not JSON, not UTF-8, not Parquet
         what = f"unreadable: {first_line(error)}"
-        raise ConfigError(what, where=str(path), mend="give a whole file") from None
+        raise ConfigError(what, where=str(path), hint="give a whole file") from None
 
 
 def _parquet(path: Path, wanted: Sequence[str]) -> Iterator[Any]:

@@ -52,7 +52,7 @@ def leakage(
     Raises ConfigError, DatasetError.
     """
     if not against:
-        raise ConfigError("nothing to compare with", where="--against", mend="a corpus, folder or dataset")
+        raise ConfigError("nothing to compare with", where="--against", hint="a corpus, folder or dataset")
     own = list(read_rows([dataset], columns))
     texts = [text for row in own for _, text in row.texts]
     prints = fingerprint(texts, workers=workers, gram=GRAM)

@@ -79,5 +79,5 @@ def _plugins() -> "tuple[BasePlugin, ...]":
             for module, name in _DETECTORS.items()
         )
     except ImportError as error:
-        mend = "pip install 'goutbench[report]'"
-        raise ToolError(f"looking for secrets needs detect-secrets: {error}", mend=mend) from None
+        hint = "pip install 'goutbench[report]'"
+        raise ToolError(f"looking for secrets needs detect-secrets: {error}", hint=hint) from None

@@ -30,7 +30,7 @@ def read_judged(folders: Iterable[Path], names: Mapping[str, str] | None = None)
     found = []
     for folder in folders:
         if not (folder / "matches.parquet").is_file():
-            raise ConfigError("no matches.parquet is there", where=str(folder), mend="run `goutbench judge`")
+            raise ConfigError("no matches.parquet is there", where=str(folder), hint="run `goutbench judge`")
         matches = [_match(row, names or {}) for row in read_table(folder / "matches.parquet").to_pylist()]
         verdicts: dict[str, list[Verdict]] = defaultdict(list)
         if (folder / "verdicts.parquet").is_file():

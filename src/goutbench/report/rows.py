@@ -108,7 +108,7 @@ def read_facts(dataset: Path, only: Iterable[str]) -> dict[str, PairFacts]:
         raise DatasetError(
             f"{len(missing)} of the runs' pairs are not in it, such as {min(missing)}",
             where=str(dataset),
-            mend="give the dataset that the runs were made from",
+            hint="give the dataset that the runs were made from",
         )
     return found
 
@@ -129,7 +129,7 @@ def read_rows(runs: Sequence[Path], dataset: Path, names: Mapping[Path, str] | N
             raise ConfigError(
                 f"{len(both)} items have an answer of {model!r} in an earlier run too, such as pair {key[0]}",
                 where=str(run),
-                mend="name one of them: NAME=FOLDER",
+                hint="name one of them: NAME=FOLDER",
             )
         found |= mine
     facts = read_facts(dataset, {key[0] for _, _, key in found})
@@ -152,7 +152,7 @@ def _answers(run: Path, name: str) -> dict[_Answer, _Records]:
         raise ConfigError(
             f"one name, {name!r}, for {len(models)} models",
             where=str(run),
-            mend="give the folder without a name",
+            hint="give the folder without a name",
         )
     return found
 
@@ -189,7 +189,7 @@ def _read_run(run: Path) -> Iterable[tuple[dict[str, Any] | None, dict[str, Any]
         raise ConfigError(
             "no run: neither candidates.parquet nor executions.parquet is there",
             where=str(run),
-            mend="give the folders of `goutbench generate` and `goutbench execute`",
+            hint="give the folders of `goutbench generate` and `goutbench execute`",
         )
     done = {row["candidate_id"]: row for row in _table(executions)}
     errors = {row["id"]: row["error"] for row in _table(run / "completions.parquet")}

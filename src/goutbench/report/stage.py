@@ -48,7 +48,7 @@ def report(
         raise ConfigError("there is nothing to report", where=", ".join(map(str, runs)))
     if base is not None and base not in models:
         raise ConfigError(
-            f"no model {base!r} in the runs", where="--base", mend=f"one of: {', '.join(models)}"
+            f"no model {base!r} in the runs", where="--base", hint=f"one of: {', '.join(models)}"
         )
     judged = read_judged(judgements, {row.candidate["id"]: row.model for row in rows if row.candidate})
     beside = out.with_name(f"{out.stem}_files")

@@ -25,11 +25,11 @@ class Balance:
     def __post_init__(self) -> None:
         if self.by not in ("", "repository", "domain"):
             what = f"cannot balance by {self.by!r}"
-            raise ConfigError(what, where="--balance", mend="`repository` or `domain`")
+            raise ConfigError(what, where="--balance", hint="`repository` or `domain`")
         if not 0 <= self.power <= 1:
-            raise ConfigError(f"{self.power} is no power from 0 to 1", where="--power", mend="such as 0.5")
+            raise ConfigError(f"{self.power} is no power from 0 to 1", where="--power", hint="such as 0.5")
         if self.cap is not None and self.cap < 1:
-            raise ConfigError("a cap keeps one row at least", where="--cap", mend="such as 500")
+            raise ConfigError("a cap keeps one row at least", where="--cap", hint="such as 500")
 
 
 def weights(rows: Sequence[Row], splits: Sequence[str], balance: Balance, *, seed: int) -> list[float]:

@@ -62,8 +62,8 @@ def _leakfree(rows: Sequence[Row], choice: Choice) -> list[str]:
 def _temporal(rows: Sequence[Row], choice: Choice) -> list[str]:
     """Test: groups whose every row was first committed at `after` or later; the rest as by leakfree."""
     if choice.after is None:
-        mend = "a model's training cutoff, such as 2024-06-01"
-        raise ConfigError("temporal needs a date", where="--after", mend=mend)
+        hint = "a model's training cutoff, such as 2024-06-01"
+        raise ConfigError("temporal needs a date", where="--after", hint=hint)
     old = {row.group for row in rows if row.code_first_date is None or row.code_first_date < choice.after}
     rest = [index for index, row in enumerate(rows) if row.group in old]
     kept = [rows[index] for index in rest]
@@ -78,14 +78,14 @@ def _repository(rows: Sequence[Row], choice: Choice) -> list[str]:
     """Whole repositories held out: those that come nearest to the sizes, or that the user names."""
     sizes = Counter(row.repository for row in rows)
     if unknown := [name for name in choice.hold_out if name not in sizes]:
-        mend = f"one of {', '.join(sorted(sizes))}"
-        raise ConfigError(f"no repository {', '.join(unknown)} in the dataset", where="--hold-out", mend=mend)
+        hint = f"one of {', '.join(sorted(sizes))}"
+        raise ConfigError(f"no repository {', '.join(unknown)} in the dataset", where="--hold-out", hint=hint)
     target = held_size(len(rows))
     test = choice.hold_out or _nearest(sizes, target, choice.seed)
     rest = {name: size for name, size in sizes.items() if name not in test}
     if not rest or not test:
         what = "test and train need a repository each"
-        raise ConfigError(what, where="--scheme repository", mend="a dataset of two repositories or more")
+        raise ConfigError(what, where="--scheme repository", hint="a dataset of two repositories or more")
     validation = _nearest(rest, target, choice.seed)
     place = dict.fromkeys(validation, VALIDATION) | dict.fromkeys(test, TEST)
     return [place.get(row.repository, TRAIN) for row in rows]
@@ -102,8 +102,8 @@ SCHEMES: dict[str, Scheme] = {
 def scheme_named(name: str) -> Scheme:
     """A scheme. Raises ConfigError where there is none of the name."""
     if name not in SCHEMES:
-        mend = f"one of {', '.join(SCHEMES)}"
-        raise ConfigError(f"there is no scheme {name!r}", where="--scheme", mend=mend)
+        hint = f"one of {', '.join(SCHEMES)}"
+        raise ConfigError(f"there is no scheme {name!r}", where="--scheme", hint=hint)
     return SCHEMES[name]
 
 

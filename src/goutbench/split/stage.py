@@ -85,7 +85,7 @@ def split(dataset: Path, scheme: str, choice: Choice, balance: Balance, *, worke
     scheme_named(scheme)
     pairs = list(read_pairs(dataset))
     if not pairs:
-        raise DatasetError("there is no pair in it", where=str(dataset), mend="curate more repositories")
+        raise DatasetError("there is no pair in it", where=str(dataset), hint="curate more repositories")
     made = make(look(pairs, workers=workers), scheme, choice, balance)
     if wrong := broken(made.proof):
         raise AssertionError(f"the scheme {scheme} breaks its promise: {wrong}")
@@ -98,8 +98,8 @@ def check(dataset: Path, scheme: str, *, workers: int = 1) -> Split:
     assignments = tuple(from_table(read_table(dataset / table_name(scheme)), SplitAssignment))
     pairs = list(read_pairs(dataset))
     if [each.pair_id for each in assignments] != [pair.id for pair in pairs]:
-        mend = "run the same `goutbench split` command again"
-        raise DatasetError("not a split of these pairs", where=str(dataset / table_name(scheme)), mend=mend)
+        hint = "run the same `goutbench split` command again"
+        raise DatasetError("not a split of these pairs", where=str(dataset / table_name(scheme)), hint=hint)
     looked = look(pairs, workers=workers)
     splits = [each.split for each in assignments]
     return Split(assignments, tuple(prove(scheme, looked.rows, splits, looked.code, looked.test)))

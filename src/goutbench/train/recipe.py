@@ -156,7 +156,7 @@ class Recipe(Strict):
 def load_recipe(path: Path, settings: Mapping[str, Any] | None = None) -> Recipe:
     """Read a training YAML; `settings` replace what it says: "sft.max_steps": 20.
 
-    Raises ConfigError with file, line and mend.
+    Raises ConfigError with file, line and hint.
     """
     recipe = load_yaml(path, Recipe)
     if not settings:
@@ -168,11 +168,11 @@ def load_recipe(path: Path, settings: Mapping[str, Any] | None = None) -> Recipe
         for section in sections:
             place = place.get(section) if isinstance(place, dict) else None  # type: ignore[assignment]
         if not isinstance(place, dict):
-            raise ConfigError("the recipe has no such section", where=f"--set {key}", mend="see its YAML")
+            raise ConfigError("the recipe has no such section", where=f"--set {key}", hint="see its YAML")
         place[last] = value
     try:
         return Recipe.model_validate(content)
     except ValidationError as error:
         first = error.errors()[0]
         what = f"{'.'.join(str(part) for part in first['loc'])}: {first['msg']}"
-        raise ConfigError(what, where=f"--set {', '.join(settings)}", mend="correct the value") from None
+        raise ConfigError(what, where=f"--set {', '.join(settings)}", hint="correct the value") from None

@@ -193,12 +193,12 @@ def _earlier(out: Path, record: dict[str, Any]) -> dict[str, Any] | None:
     if not path.is_file():
         if (out / BEFORE).is_file() or any((out / CHECKPOINTS).glob("checkpoint-*")):
             what = f"it holds checkpoints or losses of a run, and no {RUN} that says of which"
-            raise ConfigError(what, where=str(out), mend="give another folder for --out")
+            raise ConfigError(what, where=str(out), hint="give another folder for --out")
         return None
     earlier: dict[str, Any] = json.loads(path.read_bytes())
     if earlier.get("key") != record["key"]:
         what = "it holds a run of another recipe or model, or on other rows"
-        raise ConfigError(what, where=str(out), mend="give another folder for --out")
+        raise ConfigError(what, where=str(out), hint="give another folder for --out")
     return earlier
 
 
@@ -227,5 +227,5 @@ def _reporter(recipe: Recipe) -> None:
     """Raises ToolError where the recipe reports to a package that is not here, before anything is read."""
     name = recipe.sft.report_to
     if name != "none" and find_spec(name) is None:
-        mend = f"pip install {name}, or --set sft.report_to=none"
-        raise ToolError(f"the recipe reports to {name}, which is not installed", where=name, mend=mend)
+        hint = f"pip install {name}, or --set sft.report_to=none"
+        raise ToolError(f"the recipe reports to {name}, which is not installed", where=name, hint=hint)

@@ -161,10 +161,10 @@ def _network(config: RepositoryConfig, arguments: Sequence[str], stdin: bytes = 
     place = f"{config.name} ({config.source})"
     if "No space left on device" in said:
         raise StorageError(
-            f"git {verb} failed: {said}", where=place, mend="free some space, or give --cache DIR"
+            f"git {verb} failed: {said}", where=place, hint="free some space, or give --cache DIR"
         )
-    mend = "check the URL and the network, or use a local copy: `source: PATH`, or --mirror DIR"
-    raise SourceError(f"git {verb} failed: {said}", where=place, mend=mend)
+    hint = "check the URL and the network, or use a local copy: `source: PATH`, or --mirror DIR"
+    raise SourceError(f"git {verb} failed: {said}", where=place, hint=hint)
 
 
 @contextmanager

@@ -108,7 +108,7 @@ class CommitReader:
             raise SourceError(
                 f"git cannot read the history at {oids[0].decode('ascii')}: {complaint(self._errors.read())}",
                 where=f"{self._repository.name} ({self._repository.git_dir})",
-                mend="check it with `git fsck`, or take a fresh clone",
+                hint="check it with `git fsck`, or take a fresh clone",
             )
         # every field ends with NUL, and none is empty but the one before a commit's header
         return map(_parse, answer.removeprefix(b"\0").split(b"\0\0"))

@@ -180,7 +180,7 @@ class TreeReader:
             raise SourceError(
                 f"object {oid} is {answer.state}, so history cannot be followed",
                 where=f"{repository.name} ({repository.git_dir})",
-                mend="check it with `git fsck`, or take a fresh clone",
+                hint="check it with `git fsck`, or take a fresh clone",
             )
         return answer.content
 

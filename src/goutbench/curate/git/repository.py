@@ -62,7 +62,7 @@ class Repository:
             raise SourceError(
                 f"git {arguments[0]} failed: {complaint(done.stderr)}",
                 where=f"{self.name} ({self.git_dir})",
-                mend="check it with `git fsck`, or take a fresh clone",
+                hint="check it with `git fsck`, or take a fresh clone",
             )
         return done.stdout
 
@@ -82,7 +82,7 @@ def run_git(
             command, input=stdin, capture_output=True, check=False, env=environment or read_environment()
         )
     except FileNotFoundError:
-        raise ToolError("git is not installed", mend=f"install git {_dotted(_OLDEST)} or later") from None
+        raise ToolError("git is not installed", hint=f"install git {_dotted(_OLDEST)} or later") from None
 
 
 def complaint(stderr: bytes) -> str:
@@ -98,8 +98,8 @@ def git_version() -> str:
     printed = run_git(["git", "--version"]).stdout.decode("ascii", "replace")
     found = re.search(r"(\d+)\.(\d+)[.\w]*", printed)
     if found is None or (int(found[1]), int(found[2])) < _OLDEST:
-        mend = f"install git {_dotted(_OLDEST)} or later"
-        raise ToolError(f"git is too old: {printed.strip()}", mend=mend)
+        hint = f"install git {_dotted(_OLDEST)} or later"
+        raise ToolError(f"git is too old: {printed.strip()}", hint=hint)
     return found[0]
 
 
@@ -131,16 +131,16 @@ def open_repository(name: str, git_dir: Path) -> Repository:
     done = repository.run("rev-parse", "--is-shallow-repository")
     if done.returncode != 0:
         raise SourceError(
-            f"git cannot read it: {complaint(done.stderr)}", where=place, mend="take a fresh clone"
+            f"git cannot read it: {complaint(done.stderr)}", where=place, hint="take a fresh clone"
         )
     if done.stdout.strip() != b"false":
         what = "the repository is shallow: its history is cut off, so commit hashes would be wrong"
-        raise SourceError(what, where=place, mend="run `git fetch --unshallow`, or clone it without --depth")
+        raise SourceError(what, where=place, hint="run `git fetch --unshallow`, or clone it without --depth")
     keys = ("--get-regexp", r"^(extensions\.partialclone|remote\..*\.(promisor|partialclonefilter))$")
     settings = repository.run("config", "--local", *keys).stdout
     if b"filter tree:" in settings:
         what = "the clone lacks trees (--filter=tree:…), so history cannot be read"
-        raise SourceError(what, where=place, mend="clone it with --filter=blob:none, or in full")
+        raise SourceError(what, where=place, hint="clone it with --filter=blob:none, or in full")
     return Repository(name, git_dir, partial=bool(settings))
 
 
@@ -157,9 +157,9 @@ def default_tip(repository: Repository) -> str:
     head = repository.run("symbolic-ref", "--quiet", "HEAD").stdout.decode("utf-8", "replace").strip()
     place = f"{repository.name} ({repository.git_dir})"
     if not repository.run("for-each-ref", "--count=1").stdout.strip():
-        raise SourceError("the repository is empty: it has no commit", where=place, mend="leave it out")
+        raise SourceError("the repository is empty: it has no commit", where=place, hint="leave it out")
     what = f"HEAD names {head or 'no commit'}, which does not exist"
-    raise SourceError(what, where=place, mend="give `revision:`, or repair HEAD with `git symbolic-ref`")
+    raise SourceError(what, where=place, hint="give `revision:`, or repair HEAD with `git symbolic-ref`")
 
 
 def _commit_of(repository: Repository, revision: str) -> str | None:
@@ -175,7 +175,7 @@ def resolve_revision(repository: Repository, revision: str) -> str:
         raise SourceError(
             f"there is no commit {revision!r}",
             where=f"{repository.name} ({repository.git_dir})",
-            mend="check the spelling, or fetch it into the repository",
+            hint="check the spelling, or fetch it into the repository",
         )
     return commit
 
@@ -196,7 +196,7 @@ def commit_as_of(repository: Repository, instant: datetime) -> str:
     raise SourceError(
         f"the default branch has no commit as of {instant.isoformat()}",
         where=f"{repository.name} ({repository.git_dir})",
-        mend="give a later `as_of:`",
+        hint="give a later `as_of:`",
     )
 
 

@@ -98,6 +98,6 @@ def _without_source(paths: Collection[bytes]) -> list[bytes]:
 def pairing_rule(name: str) -> PairingRule:
     """The rule of that name. Raises ConfigError for an unknown one."""
     if name not in RULES:
-        mend = f"one of {', '.join(sorted(RULES))}"
-        raise ConfigError(f"there is no pairing rule {name!r}", where="pairing", mend=mend)
+        hint = f"one of {', '.join(sorted(RULES))}"
+        raise ConfigError(f"there is no pairing rule {name!r}", where="pairing", hint=hint)
     return RULES[name]

@@ -106,7 +106,7 @@ def _local_path(config: RepositoryConfig, bases: Sequence[Path]) -> Path:
             return candidate.resolve()
     tried = ", ".join(str(candidate) for candidate in candidates)
     raise SourceError(
-        f"no folder {tried}", where=f"{config.name}: source", mend="correct `source:`, or give --mirror DIR"
+        f"no folder {tried}", where=f"{config.name}: source", hint="correct `source:`, or give --mirror DIR"
     )
 
 
@@ -117,8 +117,8 @@ def _package_path(config: RepositoryConfig) -> Path:
         path = Path(location, folder)
         if path.is_dir():
             return path.resolve()
-    mend = "pip install 'goutbench[go]'" if package == "go" else f"install the Python package {package!r}"
-    raise SourceError(f"no folder for {config.source}", where=f"{config.name}: source", mend=mend)
+    hint = "pip install 'goutbench[go]'" if package == "go" else f"install the Python package {package!r}"
+    raise SourceError(f"no folder for {config.source}", where=f"{config.name}: source", hint=hint)
 
 
 @dataclass(frozen=True, slots=True)
@@ -193,7 +193,7 @@ def _git_source(
         raise SourceError(
             "`version:` is for plain source trees, and this is a git repository",
             where=f"{config.name} ({repository.git_dir})",
-            mend="use `revision:` or `as_of:`",
+            hint="use `revision:` or `as_of:`",
         )
     commit = _commit(repository, config, locked)
     tree_hash, date = commit_facts(repository, commit)
@@ -216,7 +216,7 @@ def _tree_source(root: Path, config: RepositoryConfig, locked: LockedRepository 
         raise SourceError(
             "`revision:` and `as_of:` need a git repository, and this is a plain source tree",
             where=f"{config.name} ({root})",
-            mend="use `version:`, or the path of a git repository",
+            hint="use `version:`, or the path of a git repository",
         )
     version = tree.tree_version(root, config.version)
     files = [path for path, kind in tree.tree_files(root) if kind == "file" and _is_wanted(path)]
@@ -235,7 +235,7 @@ def _check_pin(pin: RepoPin, locked: LockedRepository | None) -> None:
             raise SourceError(
                 f"{what} is {is_now}, but the lock says {was}",
                 where=pin.name,
-                mend="restore the locked version, or run without --locked to pin anew",
+                hint="restore the locked version, or run without --locked to pin anew",
             )
 
 

@@ -25,7 +25,7 @@ def tree_version(root: Path, declared: str | None) -> str:
     raise SourceError(
         "neither a git repository nor a plain tree with a version",
         where=str(root),
-        mend="give `version:` for a plain source tree, or the path of a git repository",
+        hint="give `version:` for a plain source tree, or the path of a git repository",
     )
 
 

@@ -62,7 +62,7 @@ class Uncontained:
 
     def run(self, command: Command) -> Outcome:
         if command.tmpfs:
-            raise ToolError("this command needs a private file system", mend="install bubblewrap")
+            raise ToolError("this command needs a private file system", hint="install bubblewrap")
         variables = [f"{name}={value}" for name, value in command.env.items()]
         return supervise(self.keeper, ["env", "-i", "-C", str(command.cwd), *variables], command)
 
@@ -86,7 +86,7 @@ def choose(keeper: Path, *, unsafe: bool = False) -> Sandbox:
     raise ToolError(
         f"generated tests are untrusted programs, and this machine cannot contain them: {weakness}",
         where="sandbox",
-        mend="install bubblewrap and allow unprivileged user namespaces (`goutbench doctor` says more), "
+        hint="install bubblewrap and allow unprivileged user namespaces (`goutbench doctor` says more), "
         "or accept the risk with --unsafe-no-sandbox",
     )
 

@@ -90,13 +90,13 @@ def open_workplace(root: Path, sandbox: Sandbox) -> Workplace:
                 _give_tree(place.build_cache, compiler)
         _sweep(place.scratch)
     except OSError as error:
-        raise StorageError(f"no workplace: {error}", where=str(root), mend="give --work DIR") from error
+        raise StorageError(f"no workplace: {error}", where=str(root), hint="give --work DIR") from error
     closed = closed_parent(place.root)
     if closed is not None and sandbox.user_id(0) != os.geteuid():
         raise StorageError(
             f"sandboxed users cannot pass {closed}",
             where=str(place.root),
-            mend="give --work DIR outside private folders, or set GOUTBENCH_CACHE",
+            hint="give --work DIR outside private folders, or set GOUTBENCH_CACHE",
         )
     return place
 

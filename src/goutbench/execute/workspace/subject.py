@@ -41,7 +41,7 @@ def find_subject(tree: Tree, code_path: str, test_path: str, toolchain: Toolchai
         raise SourceError(
             f"{code_path}: {missing}",
             where=f"{tree.repository}@{tree.revision}",
-            mend="fetch it, or rebuild the dataset from this repository",
+            hint="fetch it, or rebuild the dataset from this repository",
         )
     # a test of another folder (a pairing rule may say so) still goes where its own package is
     return Subject(tree, test.parent, focal.name, test.name, toolchain)

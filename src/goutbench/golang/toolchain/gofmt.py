@@ -43,5 +43,5 @@ def _program() -> str:
         if program.is_file():
             return str(program)
     raise ToolError(
-        "gofmt was not found beside go", where=str(toolchain.go), mend="install a complete Go toolchain"
+        "gofmt was not found beside go", where=str(toolchain.go), hint="install a complete Go toolchain"
     )

@@ -24,10 +24,10 @@ def read_prices(words: Sequence[str], jurors: Sequence[Juror]) -> Prices:
         model, _, path = word.rpartition("=")
         if not model and len(models) > 1:
             what = f"one price for {len(models)} models"
-            raise ConfigError(what, where=f"--price {word}", mend="say MODEL=FILE for each")
+            raise ConfigError(what, where=f"--price {word}", hint="say MODEL=FILE for each")
         if model and model not in models:
-            mend = f"one of: {', '.join(models)}"
-            raise ConfigError(f"no judge has the model {model!r}", where=f"--price {word}", mend=mend)
+            hint = f"one of: {', '.join(models)}"
+            raise ConfigError(f"no judge has the model {model!r}", where=f"--price {word}", hint=hint)
         price = load_yaml(Path(path), Price)
         found.update(dict.fromkeys([model] if model else models, price))
     return found

@@ -98,13 +98,13 @@ def import_labels(paths: Sequence[Path], out: Path) -> dict[str, Any]:
     were never judged in this folder.
     """
     if not (out / MATCHES).is_file():
-        raise ConfigError(f"no {MATCHES} is there", where=str(out), mend="run `goutbench judge` first")
+        raise ConfigError(f"no {MATCHES} is there", where=str(out), hint="run `goutbench judge` first")
     judges = _outcomes(out)
     people = {str(path): _read(path) for path in paths}
     known = {item for of in judges.values() for item in of}
     for path, labels in zip(paths, people.values(), strict=True):
         if not known & labels.keys():
-            raise ConfigError("no item in it has a label and was judged", where=str(path), mend="see --out")
+            raise ConfigError("no item in it has a label and was judged", where=str(path), hint="see --out")
     found = {
         "judges": {
             f"{judge} and {person}": _agreement(of, labels)
@@ -144,7 +144,7 @@ def _read(path: Path) -> dict[str, str]:
     for number, row in enumerate(rows, 1):
         label = (row.get("label") or "").strip().lower()
         if label and label not in LABELS:
-            raise ConfigError(f"no label {label!r}", where=f"{path}, item {number}", mend=f"one of {LABELS}")
+            raise ConfigError(f"no label {label!r}", where=f"{path}, item {number}", hint=f"one of {LABELS}")
         if label:
             item = str(row.get("item"))
             shown = dict(zip(("first", "second"), _order(item), strict=True))

@@ -105,7 +105,7 @@ def fit(
         stopped = any(label in stops for label in labels[row.prompt :])
         if not cut and not stopped:
             what = f"row {row.row.id} has no stop token in its labels"
-            raise ConfigError(what, where="model", mend="use a chat template that ends the answer's turn")
+            raise ConfigError(what, where="model", hint="use a chat template that ends the answer's turn")
         in_prompt += end <= row.prompt
         in_completion += row.prompt < end < len(row.ids)
         overhang += len(row.ids) - end
@@ -159,17 +159,17 @@ def refuse_empty(lengths: Lengths, recipe: Recipe, left_out: Mapping[str, int]) 
         what = f"no row is left of {lengths.dropped}" if lengths.dropped else "there is no row"
         reasons = "; ".join(f"{number} {reason}" for reason, number in left_out.items() if number)
         what += f" (left out: {reasons})" if reasons else ""
-        raise ConfigError(what, where="data", mend="raise max_length, or choose other rows")
+        raise ConfigError(what, where="data", hint="raise max_length, or choose other rows")
     if lengths.empty_share > recipe.data.max_empty_share:
         what = (
             f"{lengths.cut_in_prompt} of {lengths.rows} rows ({lengths.empty_share:.1%}) have no completion "
             f"token left within {recipe.sft.max_length} tokens"
         )
-        mend = "set too_long: drop, use function rows, or allow it with data.max_empty_share"
-        raise ConfigError(what, where="data", mend=mend)
+        hint = "set too_long: drop, use function rows, or allow it with data.max_empty_share"
+        raise ConfigError(what, where="data", hint=hint)
     if not lengths.tokens:
         what = f"each of {lengths.rows} rows is cut within its prompt: nothing is left to train on"
-        raise ConfigError(what, where="data", mend="raise max_length")
+        raise ConfigError(what, where="data", hint="raise max_length")
 
 
 def packed(ready: "Dataset", recipe: Recipe) -> tuple[int, float]:

@@ -19,8 +19,8 @@ def split_table(dataset: Path, scheme: str, split: str) -> "pa.Table":
     """The pairs of one split with all that is known of them. Raises DatasetError where it was not made."""
     path = dataset / "splits" / f"{scheme}.{split}.parquet"
     if not path.is_file():
-        mend = f"goutbench split {dataset} --scheme {scheme}"
-        raise DatasetError(f"there is no {split} split of scheme {scheme!r}", where=str(dataset), mend=mend)
+        hint = f"goutbench split {dataset} --scheme {scheme}"
+        raise DatasetError(f"there is no {split} split of scheme {scheme!r}", where=str(dataset), hint=hint)
     return _with_signals(read_table(path), dataset)
 
 
@@ -50,15 +50,15 @@ def choose(
         rows = [number for (number,) in connection.execute(numbered).fetchall()]
     except duckdb.Error as error:
         columns = ", ".join(table.column_names)
-        mend = f"a DuckDB expression over {columns}"
+        hint = f"a DuckDB expression over {columns}"
         if "verified" not in table.column_names:
-            mend += "; verified, coverage and mutation_score come with `goutbench execute --reference`"
-        raise ConfigError(first_line(error), where=f"--where {where!r}", mend=mend) from None
+            hint += "; verified, coverage and mutation_score come with `goutbench execute --reference`"
+        raise ConfigError(first_line(error), where=f"--where {where!r}", hint=hint) from None
     finally:
         connection.close()
     if not rows and not may_be_empty:
-        mend = "choose more; a comparison with what is not known does not hold"
-        raise ConfigError(f"no pair of {of} satisfies it", where=f"--where {where!r}", mend=mend)
+        hint = "choose more; a comparison with what is not known does not hold"
+        raise ConfigError(f"no pair of {of} satisfies it", where=f"--where {where!r}", hint=hint)
     return table.take(pa.array(rows, pa.int64()))
 
 
@@ -71,7 +71,7 @@ def _with_signals(table: "pa.Table", dataset: Path) -> "pa.Table":
             continue
         beside = read_table(path)
         if "id" not in beside.column_names:
-            raise DatasetError("has no column `id`", where=str(path), mend="write it again")
+            raise DatasetError("has no column `id`", where=str(path), hint="write it again")
         known = set(table.column_names) - {"id"}
         beside = beside.select([column for column in beside.column_names if column not in known])
         table = _join(table, beside, path)
@@ -89,7 +89,7 @@ def _join(table: "pa.Table", beside: "pa.Table", path: Path) -> "pa.Table":
     ids = beside.column("id").to_pylist()
     places = {key: place for place, key in enumerate(ids)}
     if len(places) < len(ids):
-        raise DatasetError("an id stands twice", where=str(path), mend="write it again")
+        raise DatasetError("an id stands twice", where=str(path), hint="write it again")
     take = pa.array([places.get(key) for key in table.column("id").to_pylist()], type=pa.int64())
     for name in beside.column_names:
         if name != "id":

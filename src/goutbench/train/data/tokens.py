@@ -32,7 +32,7 @@ def encode(rows: Sequence[Row], tokenizer: Any) -> list[Encoded]:
     """Tokens by the tokenizer's chat template. Raises ConfigError where it has none, or one that rewrites
     the prompt once an answer follows: the model would be trained on another prompt than it is given later."""
     if not tokenizer.chat_template:
-        raise ConfigError("the tokenizer has no chat template", where="model", mend="use an instruct model")
+        raise ConfigError("the tokenizer has no chat template", where="model", hint="use an instruct model")
     made = []
     for row in rows:
         prompt = [{"role": role, "content": content} for role, content in row.prompt]
@@ -40,7 +40,7 @@ def encode(rows: Sequence[Row], tokenizer: Any) -> list[Encoded]:
         ids = _ids(tokenizer, [*prompt, {"role": "assistant", "content": row.completion}])
         if ids[: len(head)] != head:
             what = f"the chat template changes the prompt of {row.id} once an answer follows"
-            raise ConfigError(what, where="model", mend="use a template that renders both alike")
+            raise ConfigError(what, where="model", hint="use a template that renders both alike")
         made.append(Encoded(row, ids, len(head)))
     return made
 

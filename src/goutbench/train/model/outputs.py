@@ -53,7 +53,7 @@ def merged(adapter: Path, recipe: Recipe) -> Any:
         model = PeftModel.from_pretrained(load_model(whole), str(adapter)).merge_and_unload(safe_merge=True)
     except ValueError as error:
         what = first_line(error)
-        raise ConfigError(what, where=str(adapter), mend="give the model that it was made for") from error
+        raise ConfigError(what, where=str(adapter), hint="give the model that it was made for") from error
     return model.to(getattr(torch, recipe.model.dtype))
 
 

@@ -45,7 +45,7 @@ def attach(model: Any, lora: Lora) -> tuple[Any, tuple[Target, ...]]:
     try:
         wrapped = get_peft_model(model, LoraConfig(**settings), low_cpu_mem_usage=meta)
     except ValueError as error:
-        raise ConfigError(first_line(error), where="lora", mend="correct the targets") from error
+        raise ConfigError(first_line(error), where="lora", hint="correct the targets") from error
     if lora.target_parameters and lora.lora_dropout:
         _set_dropout(wrapped, lora.lora_dropout)
     return wrapped, _matched(wrapped, lora)
@@ -66,7 +66,7 @@ def _check(model: Any, lora: Lora) -> None:
     if missing:
         leaves = sorted({name.rpartition(".")[2] for name, m in model.named_modules() if _is_linear(m)})
         what = f"nothing in the model is named {', '.join(missing)}"
-        raise ConfigError(what, where="lora", mend=f"its linear modules are {', '.join(leaves)}")
+        raise ConfigError(what, where="lora", hint=f"its linear modules are {', '.join(leaves)}")
 
 
 def _matched(wrapped: Any, lora: Lora) -> tuple[Target, ...]:
@@ -80,8 +80,8 @@ def _matched(wrapped: Any, lora: Lora) -> tuple[Target, ...]:
     missing = [each.target for each in found if not each.matched]
     if missing:
         what = f"PEFT leaves {', '.join(missing)} alone in this model"
-        mend = "its experts are fused: name their parameters in target_parameters"
-        raise ConfigError(what, where="lora", mend=mend)
+        hint = "its experts are fused: name their parameters in target_parameters"
+        raise ConfigError(what, where="lora", hint=hint)
     return tuple(found)
 
 

@@ -69,15 +69,15 @@ def check_names(recipe: Recipe) -> None:
         given = getattr(recipe.sft, name)
         if given not in {each.value for each in known}:
             words = ", ".join(each.value for each in known)
-            raise ConfigError(f"no {name} {given!r}", where=f"sft.{name}", mend=f"one of: {words}")
+            raise ConfigError(f"no {name} {given!r}", where=f"sft.{name}", hint=f"one of: {words}")
 
 
 def check_evaluation(recipe: Recipe, made: Prepared) -> None:
     """Raises ConfigError where a loss on held-out rows is asked for on the way, and there are none."""
     if recipe.sft.eval_steps and not made.evaluation:
         what = f"their loss is asked for, and no held-out row is left: {made.held_out_words()}"
-        mend = "raise max_length, choose other rows, or --set sft.eval_steps=null"
-        raise ConfigError(what, where="sft.eval_steps", mend=mend)
+        hint = "raise max_length, choose other rows, or --set sft.eval_steps=null"
+        raise ConfigError(what, where="sft.eval_steps", hint=hint)
 
 
 def check_devices() -> None:
@@ -87,11 +87,11 @@ def check_devices() -> None:
 
     seen, processes = torch.cuda.device_count(), int(os.environ.get("WORLD_SIZE") or 1)
     if seen > 1:
-        what, mend = f"{seen} GPUs are visible, and a run takes one", "set CUDA_VISIBLE_DEVICES=0"
-        raise ConfigError(what, where="train", mend=mend)
+        what, hint = f"{seen} GPUs are visible, and a run takes one", "set CUDA_VISIBLE_DEVICES=0"
+        raise ConfigError(what, where="train", hint=hint)
     if processes > 1:
         what = f"it was started as one of {processes} processes, and a run is one"
-        raise ConfigError(what, where="train", mend="start it without a launcher")
+        raise ConfigError(what, where="train", hint="start it without a launcher")
 
 
 def advance(trainer: Any, checkpoint: Path | None, stop_at: int) -> None:
