@@ -9,7 +9,7 @@ what comes of them: the file, a line `- - - - -`, the notes. Below the title sta
   :escaped         the replies are written with the escapes of a Python string
   :loose           the result is not expected to compile
 
-`python tests/golang/test_golang_replies.py` writes the expectations anew: read the difference before you
+`python tests/assemble/test_assemble_replies.py` writes the expectations anew: read the difference before you
 commit it.
 """
 
