@@ -1,12 +1,12 @@
-# Two targets do all the set-up on a machine with Python >= 3.11 and git: `make demo` and `make test`.
+# `make demo` and `make test` do all the set-up on a machine with Python >= 3.11 and git.
 PYTHON ?= python3
 VENV := .venv
 BIN := $(VENV)/bin
 INSTALL = $(BIN)/python -m pip install --quiet --disable-pip-version-check --constraint constraints.txt --editable
 
-.PHONY: demo test lint sandbox bwrap chromium clean
+.PHONY: demo test lint docs sandbox bwrap chromium clean
 
-demo: $(VENV)/demo.stamp sandbox  ## The whole loop with a real model, as runs/demo.sh says it
+demo: $(VENV)/demo.stamp sandbox  ## Run the complete pipeline with a real model (runs/demo.sh)
 	runs/demo.sh $(JUDGE)
 
 test: $(VENV)/dev.stamp bwrap chromium lint  ## Run every check, as CI does
@@ -16,6 +16,9 @@ lint: $(VENV)/dev.stamp
 	$(BIN)/ruff check .
 	$(BIN)/ruff format --check .
 	$(BIN)/mypy
+
+docs: $(VENV)/dev.stamp  ## Build the documentation site with search; a broken link is an error
+	$(BIN)/sphinx-build -W --keep-going -q -b html docs docs/_build/html
 
 $(VENV)/bin/python:
 	$(PYTHON) -c 'import sys; sys.exit("Python 3.11 or later is needed" if sys.version_info < (3, 11) else 0)'
@@ -46,4 +49,4 @@ chromium:
 	  { echo "Chromium is needed: install the package 'chromium'"; exit 1; }
 
 clean:
-	rm -rf $(VENV) demo
+	rm -rf $(VENV) demo docs/_build docs/_generated
