@@ -24,8 +24,8 @@ from pathlib import Path
 from typing import Any
 
 from goutbench.chunk import token_counter
-from goutbench.inference.models import multiplies_bfloat16, take_large_pages
-from goutbench.prompts.cross_file import Packages
+from goutbench.inference.models import has_native_bfloat16, use_huge_pages
+from goutbench.prompts.cross_file import PackageIndex
 from goutbench.train.data.prepare import prepare
 from goutbench.train.data.rows import make_rows
 from goutbench.train.data.select import split_table
@@ -73,13 +73,13 @@ def empty(options: argparse.Namespace) -> None:
 def closed(options: argparse.Namespace) -> None:
     """The share of rows of one test that uses only names that the prompt shows, for two prompt sizes."""
     counter = token_counter(load_tokenizer(EMBEDDED).backend_tokenizer)
-    table, packages = split_table(options.dataset, "leakfree", "train"), Packages.read(options.dataset)
+    table, packages = split_table(options.dataset, "leakfree", "train"), PackageIndex.read(options.dataset)
     for context, around in ((256, 0), (4096, 512)):
         found = {}
         for only in (False, True):
             choice = DataChoice(
                 max_functions=12, max_tests=3, one_test=True, closed=only, context_tokens=context,
-                around_tokens=around,
+                cross_file_tokens=around,
             )  # fmt: skip
             found[only] = sum(1 for _ in make_rows(table, choice, counter, packages))
         share = f"{found[True]} of {found[False]} rows ({found[True] / found[False]:.1%})"
@@ -93,7 +93,7 @@ def types(options: argparse.Namespace) -> None:
     for name in ("float32", "bfloat16"):
         print(f"{name}: {measure_speed(name, side=512) / 1e9:,.1f} GFLOP/s")
     print(f"torch {torch.__version__}, {torch.backends.cpu.get_cpu_capability()}")
-    print(f"chosen: {'bfloat16' if multiplies_bfloat16() else 'float32'}")
+    print(f"chosen: {'bfloat16' if has_native_bfloat16() else 'float32'}")
 
 
 def speed(options: argparse.Namespace) -> None:
@@ -144,7 +144,7 @@ def memory(options: argparse.Namespace) -> None:
 def steps(options: argparse.Namespace) -> None:
     """What `memory` runs: steps of the embedded model's recipe, with what they took."""
     if options.large:
-        take_large_pages()
+        use_huge_pages()
     with tempfile.TemporaryDirectory() as folder:
         job = Job(_short(options), options.dataset, "leakfree", Path(folder))
         found, made, tokenizer = look(job)

@@ -1,15 +1,16 @@
-"""Prompts: what stands in them, that they are pure, and that their templates are never changed unseen."""
+"""Prompts: what they contain, that they depend on their input alone, and that a template never changes."""
 
 from dataclasses import dataclass
 
 from goutbench.assemble.extract import extract
 from goutbench.chunk import chunk_file, function_chunks
 from goutbench.prompts.prompt import (
+    COMBINE,
     FILE,
     FUNCTION,
     REPAIR,
+    CrossFileContext,
     Example,
-    Surroundings,
     build_prompt,
     completion_text,
     repair_text,
@@ -24,6 +25,16 @@ func Add(a, b int) int { return a + b }
 func Twice(a int) int { return Add(a, a) }
 """
 TEST = 'package calc\n\nimport "testing"\n\nfunc TestAdd(t *testing.T) { _ = Add(1, 2) }\n'
+HASHES = {
+    "function-v1": "e16b032bb29b",
+    "file-v1": "c2321eee2151",
+    "repair-v1": "4527b2354f5d",
+    "combine-v1": "b75ce02aacd1",
+    "function-v2": "882f49c5bf22",
+    "file-v2": "67f1ded1a5a1",
+    "repair-v2": "48e94e43c8e9",
+    "combine-v2": "eb8a26bac986",
+}
 
 
 @dataclass(frozen=True)
@@ -34,31 +45,28 @@ class Pair:
     package: str = "calc"
 
 
-def test_templates_are_followed_by_versions_and_never_changed() -> None:
-    """A changed text must get a new name: runs and adapters name the template that they were made with."""
-    assert {name: template_hash(name)[:12] for name in (FUNCTION, FILE, REPAIR)} == {
-        FUNCTION: "e16b032bb29b",
-        FILE: "c2321eee2151",
-        REPAIR: "4527b2354f5d",
-    }
+def test_a_template_never_changes() -> None:
+    """A changed text needs a new version: runs and adapters record the name and hash of their template."""
+    assert {name: template_hash(name)[:12] for name in HASHES} == HASHES
+    assert {FUNCTION, FILE, REPAIR, COMBINE} <= HASHES.keys()
 
 
 def test_a_function_prompt_names_its_function_and_shows_its_context() -> None:
     (_, twice) = function_chunks(CODE, pair_id="p1")
-    made = build_prompt(Pair(), twice)
-    assert made.focal == ("Twice",)
-    (system, user) = made.messages
+    prompt = build_prompt(Pair(), twice)
+    assert prompt.focal == ("Twice",)
+    (system, user) = prompt.messages
     assert (system[0], user[0]) == ("system", "user")
-    assert "tests for `Twice` of calc/calc.go, package calc, in org/repo" in user[1]
+    assert "tests for `Twice` in calc/calc.go (package calc) in org/repo" in user[1]
     assert "return Add(a, a)" in user[1]
     assert "func Add(a, b int) int" in user[1]
-    assert 50 < made.tokens < 400
-    assert made == build_prompt(Pair(), twice)
+    assert 50 < prompt.tokens < 400
+    assert prompt == build_prompt(Pair(), twice)
 
 
-def test_a_file_prompt_says_which_part_it_is() -> None:
-    (whole,) = chunk_file(CODE, pair_id="p1")
-    assert "part 1" not in build_prompt(Pair(), whole).messages[1][1]
+def test_a_file_prompt_states_which_part_of_the_file_it_shows() -> None:
+    (chunk,) = chunk_file(CODE, pair_id="p1")
+    assert "part 1" not in build_prompt(Pair(), chunk).messages[1][1]
     parts = chunk_file(CODE * 1, budget=20, pair_id="p1")
     assert len(parts) > 1
     assert f"part 2 of {len(parts)}" in build_prompt(Pair(), parts[1]).messages[1][1]
@@ -67,32 +75,32 @@ def test_a_file_prompt_says_which_part_it_is() -> None:
 
 def test_examples_are_earlier_turns_of_the_same_conversation() -> None:
     add, twice = function_chunks(CODE, pair_id="p1")
-    made = build_prompt(Pair(), twice, examples=[Example(Pair(), add, TEST)])
-    assert [role for role, _ in made.messages] == ["system", "user", "assistant", "user"]
-    assert made.messages[1] == build_prompt(Pair(), add).messages[1]
-    assert made.messages[2][1] == completion_text(TEST)
-    assert made.messages[3] == build_prompt(Pair(), twice).messages[1]
+    prompt = build_prompt(Pair(), twice, examples=[Example(Pair(), add, TEST)])
+    assert [role for role, _ in prompt.messages] == ["system", "user", "assistant", "user"]
+    assert prompt.messages[1] == build_prompt(Pair(), add).messages[1]
+    assert prompt.messages[2][1] == completion_text(TEST)
+    assert prompt.messages[3] == build_prompt(Pair(), twice).messages[1]
 
 
-def test_the_surroundings_are_told() -> None:
+def test_a_prompt_shows_the_cross_file_context() -> None:
     (_, twice) = function_chunks(CODE, pair_id="p1")
-    around = Surroundings("example.test/calc", "1.26", "type Number int")
-    said = build_prompt(Pair(), twice, around=around).messages[1][1]
-    assert "The module is example.test/calc, Go 1.26." in said
-    assert "type Number int" in said
+    context = CrossFileContext("example.test/calc", "1.26", "type Number int")
+    text = build_prompt(Pair(), twice, context=context).messages[1][1]
+    assert "The module is example.test/calc (Go 1.26)." in text
+    assert "type Number int" in text
 
 
-def test_braces_in_code_are_code() -> None:
+def test_braces_in_code_are_not_template_fields() -> None:
     (chunk,) = function_chunks(b'package p\n\nfunc F() string { return "{focal} {0} {" }\n', pair_id="p1")
     assert '"{focal} {0} {"' in build_prompt(Pair(), chunk).messages[1][1]
 
 
-def test_a_completion_is_read_back_whole_even_with_fences_inside() -> None:
+def test_a_completion_is_extracted_in_full_even_with_fences_inside() -> None:
     for test in (TEST, TEST + "\n// ```go\n// not code\n// ```\n"):
         (unit,) = extract(completion_text(test)).units
         assert unit.file.source.decode().strip() == test.strip()
 
 
-def test_repair_hands_errors_back() -> None:
-    said = repair_text([f"calc_test.go:{line}:1: undefined: x" for line in range(30)])
-    assert said.count("undefined: x") == 20
+def test_a_repair_prompt_shows_the_first_20_errors() -> None:
+    text = repair_text([f"calc_test.go:{line}:1: undefined: x" for line in range(30)])
+    assert text.count("undefined: x") == 20

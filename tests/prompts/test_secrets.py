@@ -1,4 +1,4 @@
-"""Keys and tokens: found where they are, not where code speaks of them, and gone after redaction."""
+"""Secrets: real keys and tokens are found, mentions of them are not, and redaction removes them."""
 
 import pytest
 
@@ -19,11 +19,11 @@ AWS, GITHUB = "AKIA" + "Q3EGRIXJ7SWZ5TNB", "ghp_" + "wWPw5k4aXcaT4fNP0UcnZwJUVFk
         ('sum := "da39a3ee5e6b4b0d3255bfef95601890afd80709"', []),
     ],
 )
-def test_finds(text: str, kinds: list[str]) -> None:
-    assert [each.kind for each in find_secrets(text)] == kinds
+def test_find_secrets_returns_keys_and_tokens_but_no_headers_or_hashes(text: str, kinds: list[str]) -> None:
+    assert [secret.kind for secret in find_secrets(text)] == kinds
 
 
-def test_redacted_text_has_none_and_keeps_the_rest() -> None:
+def test_redaction_removes_every_secret_and_nothing_else() -> None:
     text = f'package p\n\nconst id = "{AWS}"\n\nvar key = `{KEY}`\n\nvar token = "{GITHUB}"\n'
     clean = redact(text)
     assert find_secrets(clean) == []

@@ -6,18 +6,18 @@ from pathlib import Path
 
 import pyarrow as pa
 import pytest
+from calc_package import write_calc
 from judging import make_pair, write_dataset
-from neighbours import write_calc
 
 from goutbench.chunk import function_chunks, token_counter
-from goutbench.chunk.slices import slice_tests
+from goutbench.chunk.test_extraction import extract_tests
 from goutbench.dataset.store import read_pairs, to_table, write_table
 from goutbench.errors import ConfigError
 from goutbench.generate.items import read_items
 from goutbench.generate.options import Options
 from goutbench.golang.syntax.file import parse
-from goutbench.prompts.cross_file import Packages
-from goutbench.prompts.examples import Examples
+from goutbench.prompts.cross_file import PackageIndex
+from goutbench.prompts.examples import ExamplePool
 from goutbench.records import Pair, SplitAssignment
 from goutbench.train.data.preflight import fit, refuse_empty, within
 from goutbench.train.data.prepare import prepare
@@ -101,15 +101,17 @@ def test_prompts_of_training_and_of_generation_are_the_same_bytes(dataset: Path)
 
 
 @pytest.mark.parametrize("unit", ["function", "file"])
-@pytest.mark.parametrize("around", [0, 30, 512])
-def test_they_tell_of_the_same_surroundings(unit: str, around: int, tmp_path: Path) -> None:
+@pytest.mark.parametrize("cross_file_tokens", [0, 30, 512])
+def test_training_and_generation_show_the_same_cross_file_context(
+    unit: str, cross_file_tokens: int, tmp_path: Path
+) -> None:
     dataset = write_calc(tmp_path / "dataset")
     pairs = to_table(list(read_pairs(dataset)), Pair)
-    choice = DataChoice.model_validate({"rows": unit, "around_tokens": around})
-    (row,) = make_rows(pairs, choice, COUNTER, Packages.read(dataset))
-    (item,) = read_items(dataset, Options(unit=unit, around=around))
+    choice = DataChoice.model_validate({"rows": unit, "cross_file_tokens": cross_file_tokens})
+    (row,) = make_rows(pairs, choice, COUNTER, PackageIndex.read(dataset))
+    (item,) = read_items(dataset, Options(unit=unit, cross_file_tokens=cross_file_tokens))
     assert row.prompt == item.prompts[0].messages
-    assert ("example.test/calc" in row.prompt[1][1]) == bool(around)
+    assert ("example.test/calc" in row.prompt[1][1]) == bool(cross_file_tokens)
 
 
 @pytest.mark.parametrize("unit", ["function", "file"])
@@ -118,14 +120,14 @@ def test_they_show_the_same_examples_and_never_one_of_the_same_group(
 ) -> None:
     from transformers import AutoTokenizer
 
-    settings = {"data.rows": unit, "data.examples": 2, "data.around_tokens": 0, "sft.max_length": 4096}
+    settings = {"data.rows": unit, "data.examples": 2, "data.cross_file_tokens": 0, "sft.max_length": 4096}
     tokenizer = AutoTokenizer.from_pretrained(tiny_model)
     made = prepare(grouped, "leakfree", load_recipe(recipe, settings), tokenizer, stop_ids(tokenizer))
     trained = {row.pair_id: row.prompt for row in made.rows}
     asked = {}
     for split in ("train", "test"):
         options = Options(
-            unit=unit, budget=512, around=0, examples=2, split=f"leakfree:{split}", seed=7,
+            unit=unit, budget=512, cross_file_tokens=0, examples=2, split=f"leakfree:{split}", seed=7,
             tokenizer=str(tiny_model / "tokenizer.json"),
         )  # fmt: skip
         asked |= {item.pair.id: item.prompts[0].messages for item in read_items(grouped, options)}
@@ -144,7 +146,7 @@ def test_they_show_the_same_examples_and_never_one_of_the_same_group(
 def test_examples_of_other_repositories_stand_in_and_hide_secrets() -> None:
     token = "AKIA" + "Q3EGRIXJ7SWZ5TNB"
     secret = replace(calc(), test=CALC_TEST.replace('"xx"', f'"xx" && "{token}" != ""'))
-    (example,) = Examples([secret], {}, unit="function", budget=512, counter=COUNTER).of(make_pair(2), 3)
+    (example,) = ExamplePool([secret], {}, unit="function", budget=512, counter=COUNTER).draw(make_pair(2), 3)
     assert example.pair.repository != make_pair(2).repository
     assert "REDACTED" in example.test
     assert token not in example.test
@@ -153,13 +155,13 @@ def test_examples_of_other_repositories_stand_in_and_hide_secrets() -> None:
 def test_an_example_shows_one_function_and_a_test_that_stands_alone(grouped: Path) -> None:
     needy = replace(calc(), id="a" * 16, test=CALC_TEST.replace("const two = 2", ""))
     broad = replace(calc(), id="b" * 16, test=CALC_TEST.replace("1), two)", f"1), two{'+0' * 99})"))
-    examples = Examples([needy, broad], {}, unit="function", budget=512, counter=COUNTER)
-    first, second = examples.of(make_pair(2), 2)
+    examples = ExamplePool([needy, broad], {}, unit="function", budget=512, counter=COUNTER)
+    first, second = examples.draw(make_pair(2), 2)
     assert {first.pair.id, second.pair.id} == {needy.id, broad.id}
     assert all(each.chunk.focal == ("Twice",) for each in (first, second))
     assert all("TestAdd" not in each.test and "TestTwice" in each.test for each in (first, second))
     only = replace(needy, test=needy.test[: needy.test.index("func TestTwice")])
-    assert Examples([only], {}, unit="function", budget=512, counter=COUNTER).of(broad, 1) == []
+    assert ExamplePool([only], {}, unit="function", budget=512, counter=COUNTER).draw(broad, 1) == []
 
 
 def test_a_function_row_has_the_tests_that_exercise_it_and_what_they_need() -> None:
@@ -223,7 +225,7 @@ def test_secrets_are_redacted_where_the_recipe_says_so(rows: str) -> None:
 def test_slices_keep_a_suite_whole() -> None:
     suite = b"type suite struct{}\n\nfunc (suite) TestA() {}\n\n"
     tests = parse(b"package p\n\n" + suite + b"func TestSuite(t *testing.T) { run(suite{}) }\n")
-    assert "TestA" in slice_tests(tests, ["TestSuite"])
+    assert "TestA" in extract_tests(tests, ["TestSuite"])
 
 
 def test_rows_that_end_within_their_prompt_are_counted_and_refused(

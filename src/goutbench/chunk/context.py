@@ -4,7 +4,7 @@ from collections.abc import Iterable
 from dataclasses import dataclass, field
 
 from goutbench.chunk.graph import Edges, Sizes, edges
-from goutbench.chunk.render import Part, compose, full_texts, header, outline, wanted_words
+from goutbench.chunk.render import Part, compose, full_texts, header, outline, mentioned_names
 from goutbench.chunk.shorten import shorten
 from goutbench.chunk.tokens import TokenCounter
 from goutbench.golang.syntax.file import GoFile
@@ -35,14 +35,14 @@ class Plan:
         return [self.counted[text] for text in texts]
 
     def wanted(self, parts: Iterable[Part]) -> set[bytes]:
-        """The words of these parts, as `wanted_words` has them."""
+        """The words of these parts, as `mentioned_names` has them."""
         found: set[bytes] = set()
         for part in parts:
             if part.form != "full":
-                found |= wanted_words([part.text])
+                found |= mentioned_names([part.text])
             else:
                 if part.index not in self.words:
-                    self.words[part.index] = wanted_words([part.text])
+                    self.words[part.index] = mentioned_names([part.text])
                 found |= self.words[part.index]
         return found
 

@@ -63,7 +63,7 @@ def outline(file: GoFile, declaration: Declaration, wanted: Collection[bytes] | 
     return keyword + b" (\n" + b"".join(b"\t" + text + b"\n" for text in texts) + b")"
 
 
-def wanted_words(texts: Iterable[bytes]) -> set[bytes]:
+def mentioned_names(texts: Iterable[bytes]) -> set[bytes]:
     """The words of Go texts, and `T{}` for a T whose fields are given by position: all of them are wanted."""
     found: set[bytes] = set()
     for text in texts:

@@ -35,9 +35,9 @@ def generate(
     ] = False,
     seed: Annotated[int, typer.Option(help="Seed of --limit.")] = 1,
     budget: Annotated[int, typer.Option(min=1, help="Tokens of code in one prompt.")] = 15_360,
-    around: Annotated[
+    cross_file_tokens: Annotated[
         int,
-        typer.Option(min=0, help="Tokens of the package's other files in one prompt; 0: no word of them."),
+        typer.Option(min=0, help="Tokens of cross-file context in one prompt; 0 disables it."),
     ] = 512,
     window: Annotated[int, typer.Option(min=0, help="The model's window in tokens; 0: not known.")] = 0,
     tokenizer: Annotated[str, typer.Option(help="`estimate`, or a tokenizer.json.")] = "estimate",
@@ -68,7 +68,7 @@ def generate(
     from goutbench.inference.models import Server
 
     options = Options(
-        unit=unit, budget=budget, around=around, window=window, split=split, limit=limit,
+        unit=unit, budget=budget, cross_file_tokens=cross_file_tokens, window=window, split=split, limit=limit,
         only=tuple(only or ()), paths=paths, pure=pure,
         samples=samples, repair=repair, examples=examples, seed=seed, mode=mode, revision=revision,
         temperature=temperature, max_tokens=max_tokens, tokenizer=tokenizer,

@@ -12,8 +12,8 @@ from goutbench.errors import ConfigError
 from goutbench.generate.options import Options
 from goutbench.golang.analysis.purity import pure_functions
 from goutbench.golang.syntax.file import parse
-from goutbench.prompts.cross_file import Packages
-from goutbench.prompts.examples import Examples
+from goutbench.prompts.cross_file import PackageIndex
+from goutbench.prompts.examples import ExamplePool
 from goutbench.prompts.prompt import build_prompt
 from goutbench.records import Chunk, Pair, Prompt
 
@@ -46,7 +46,7 @@ def read_items(dataset: Path, options: Options) -> list[Item]:
         chosen = [pair for pair in chosen if pair.id in set(options.only)]
     counter = token_counter(options.tokenizer)
     pool = _pool(pairs, assigned, options, counter)
-    packages = Packages.read(dataset)
+    packages = PackageIndex.read(dataset)
     found = [item for pair in chosen for item in _items(pair, pool, packages, options, counter)]
     if not found:
         raise ConfigError(
@@ -91,24 +91,24 @@ def _assigned(dataset: Path, split: str) -> dict[str, tuple[str, str]]:
 
 def _pool(
     pairs: Sequence[Pair], assigned: dict[str, tuple[str, str]], options: Options, counter: TokenCounter
-) -> Examples:
+) -> ExamplePool:
     """Where in-context examples come from: the training part of the scheme, and nowhere else."""
     train = [pair for pair in pairs if assigned.get(pair.id, ("", ""))[0] == "train"]
     if options.examples and not train:
         what = "examples come from a training split, and none was named"
         raise ConfigError(what, where="--examples", hint="give --split SCHEME:SPLIT")
     groups = {key: group for key, (_, group) in assigned.items()}
-    return Examples(train, groups, unit=options.unit, budget=options.budget, counter=counter)
+    return ExamplePool(train, groups, unit=options.unit, budget=options.budget, counter=counter)
 
 
 def _items(
-    pair: Pair, pool: Examples, packages: Packages, options: Options, counter: TokenCounter
+    pair: Pair, pool: ExamplePool, packages: PackageIndex, options: Options, counter: TokenCounter
 ) -> Iterator[Item]:
-    examples = pool.of(pair, options.examples)
+    examples = pool.draw(pair, options.examples)
 
     def prompt(chunk: Chunk) -> Prompt:
-        around = packages.around(pair, chunk, budget=options.around, counter=counter)
-        return build_prompt(pair, chunk, examples=examples, around=around, counter=counter)
+        context = packages.context(pair, chunk, budget=options.cross_file_tokens, counter=counter)
+        return build_prompt(pair, chunk, examples=examples, context=context, counter=counter)
 
     if options.unit == "file":
         source = pair.code.encode("utf-8", "surrogateescape")

@@ -2,7 +2,7 @@
 
 from dataclasses import dataclass
 
-from goutbench.prompts.cross_file import AROUND
+from goutbench.prompts.prompt import CROSS_FILE_TOKENS
 
 
 @dataclass(frozen=True, slots=True)
@@ -12,8 +12,8 @@ class Options:
     `budget` is a chunk's limit in tokens, `window` the model's whole window (0: not known), `split` a
     scheme and its split, as in "leakfree:test", or several: "leakfree:validation+test" (empty: every pair),
     `paths` a regular expression that the focal file's path must match. `pure` leaves only functions that
-    take and give plain values and do nothing but compute. `around` is the limit in tokens of what is shown
-    of the package's other files (0: nothing is said of the surroundings). `repair` is how often the errors
+    take and give plain values and do nothing but compute. `cross_file_tokens` limits the cross-file context
+    (0: none). `repair` is how often the errors
     of a candidate that does not build are handed back. `examples` in-context examples come from the
     training part of that scheme. `revision` names the model's version where its name does not. The rest is
     handed to the model.
@@ -21,7 +21,7 @@ class Options:
 
     unit: str = "file"
     budget: int = 15_360
-    around: int = AROUND
+    cross_file_tokens: int = CROSS_FILE_TOKENS
     window: int = 0
     split: str = ""
     limit: int = 0

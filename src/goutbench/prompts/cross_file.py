@@ -1,40 +1,45 @@
-"""What a prompt tells of the code around a chunk: module, Go version, and declarations of other files.
+"""The cross-file context of a prompt: module, Go version, and declarations from the package's other files.
 
-`curate` notes the outline of every file beside a pair; `generate` and `train` pick from these what a chunk
-uses, by the same call, so that their prompts are the same bytes.
+`curate` stores the outline of every file of a pair's package. `generate` and `train` select from these
+outlines what a chunk uses, with the same call, so that their prompts are the same bytes.
 """
 
 import re
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from pathlib import Path, PurePosixPath
 
-from goutbench.chunk import TokenCounter
-from goutbench.chunk.render import keys, outline, wanted_words
+from goutbench.chunk.render import keys, mentioned_names, outline
+from goutbench.chunk.tokens import TokenCounter
 from goutbench.dataset.store import read_packages
 from goutbench.golang.syntax.file import Declaration, GoFile, parse
 from goutbench.golang.syntax.references import uses, words
-from goutbench.prompts.prompt import Place, Surroundings
+from goutbench.prompts.prompt import NO_CONTEXT, CrossFileContext, FocalFile
 from goutbench.records import Chunk, PackageFile
 
-AROUND = 512
-"""Tokens of neighbouring declarations in a prompt, if nothing else is said."""
-
-_SEAM = 2  # tokens, for the blank line between two texts that were counted apart
-_SELECTED = re.compile(rb"\.\s*([A-Za-z_\x80-\xff][\w\x80-\xff]*)")
-_Found = tuple[GoFile, Declaration]
+_SEPARATOR_TOKENS = 2  # for the blank line between two texts that are counted separately
+_SELECTOR = re.compile(rb"\.\s*([A-Za-z_\x80-\xff][\w\x80-\xff]*)")
+_Declared = tuple[GoFile, Declaration]
+_Position = tuple[int, int]  # index of the file, byte offset of the declaration
 
 
 def file_outline(source: bytes) -> str:
-    """A Go file's declarations without bodies, comments and imports; its build constraint stays."""
+    """A Go file's declarations without bodies, comments and imports; its build constraint remains."""
     file = parse(source)
     texts = [b"//go:build " + file.build_constraint.encode()] if file.build_constraint else []
     texts.append(b"package " + (file.package or "_").encode())
-    texts += [_signature(file, each) or outline(file, each, None) for each in file.declarations]
+    for declaration in file.declarations:
+        if declaration.is_function:
+            end = declaration.body[0] if declaration.body is not None else declaration.node_end
+            texts.append(
+                source[declaration.node_start : end].rstrip()
+            )  # a function without a body is Go, too
+        else:
+            texts.append(outline(file, declaration, None))
     return b"\n\n".join(texts).decode("utf-8", "replace") + "\n"
 
 
-class Packages:
-    """The packages that a dataset's pairs stand in; nothing is known without the table of `curate`."""
+class PackageIndex:
+    """The packages of a dataset's pairs; it is empty where `curate` stored no outlines."""
 
     def __init__(self, files: Iterable[PackageFile] = ()) -> None:
         self._folders: dict[tuple[str, str], list[PackageFile]] = {}
@@ -43,140 +48,115 @@ class Packages:
         self._current: tuple[tuple[str, str], _Package] | None = None
 
     @classmethod
-    def read(cls, dataset: Path) -> "Packages":
-        """Those of a dataset folder. Raises DatasetError."""
+    def read(cls, dataset: Path) -> "PackageIndex":
+        """The packages of a dataset folder. Raises DatasetError."""
         return cls(read_packages(dataset))
 
-    def around(self, pair: Place, chunk: Chunk, *, budget: int, counter: TokenCounter) -> Surroundings:
-        """The surroundings of a chunk, with at most `budget` tokens of neighbours; 0: nothing is said."""
-        place = _folder(pair.repository, pair.code_path)
-        files = self._folders.get(place)
+    def context(
+        self, pair: FocalFile, chunk: Chunk, *, budget: int, counter: TokenCounter
+    ) -> CrossFileContext:
+        """The cross-file context of a chunk, with at most `budget` tokens of declarations; 0: no context."""
+        folder = _folder(pair.repository, pair.code_path)
+        files = self._folders.get(folder)
         if not budget or not files:
-            return Surroundings()
-        if self._current is None or self._current[0] != place:  # pairs come folder by folder
-            self._current = (place, _Package(files))
-        return self._current[1].around(pair, chunk, budget, counter)
+            return NO_CONTEXT
+        if self._current is None or self._current[0] != folder:  # pairs come sorted by folder
+            self._current = (folder, _Package(files))
+        return self._current[1].context(pair, chunk, budget, counter)
 
 
 class _Package:
     """One folder's files, parsed once."""
 
     def __init__(self, files: Sequence[PackageFile]) -> None:
-        self._facts = {each.path: each for each in files}
-        self._parsed = {each.path: parse(each.outline.encode()) for each in files}
+        self._files = {file.path: file for file in files}
+        self._parsed = {file.path: parse(file.outline.encode()) for file in files}
 
-    def around(self, pair: Place, chunk: Chunk, budget: int, counter: TokenCounter) -> Surroundings:
-        facts = self._facts.get(pair.code_path)
-        if facts is None:
-            return Surroundings()
-        own = self._parsed[pair.code_path]
-        others = [
-            file
-            for path, file in self._parsed.items()
-            if path != pair.code_path and self._facts[path].package == pair.package
+    def context(self, pair: FocalFile, chunk: Chunk, budget: int, counter: TokenCounter) -> CrossFileContext:
+        file = self._files.get(pair.code_path)
+        if file is None:
+            return NO_CONTEXT
+        siblings = [
+            parsed
+            for path, parsed in self._parsed.items()
+            if path != pair.code_path and self._files[path].package == pair.package
         ]
-        others.sort(key=lambda file: file.build_constraint is not None)  # the plain one of two of a name
-        text = _neighbours(chunk, own, others, budget, counter)
-        return Surroundings(facts.module, facts.go_version, text)
+        # of two declarations of a name, the one without a build constraint comes first
+        siblings.sort(key=lambda parsed: parsed.build_constraint is not None)
+        texts = _used_declarations(chunk, self._parsed[pair.code_path], siblings)
+        return CrossFileContext(file.module, file.go_version, _join_within(texts, budget, counter))
 
 
-def _neighbours(
-    chunk: Chunk, own: GoFile, others: Sequence[GoFile], budget: int, counter: TokenCounter
-) -> str:
-    """What the chunk uses of the other files: the focal declarations' needs first, within the budget."""
-    here = {name for each in own.declarations if each.kind != "method" for name in each.names}
-    declared = _declared(others, here | {"_", "init"})
-    file = parse(chunk.text.encode())
-    focal = _focal_first(file, chunk)
-    used = [declared[name] for name in _used(file, focal, declared.keys())]
-    used += _methods(file, focal, others)
-    wanted = wanted_words([chunk.text.encode()])
-    texts = {each[1:]: _text(*each[0], wanted) for each in _numbered(used, others)}
-    return _within(texts, budget, counter)
-
-
-def _declared(files: Sequence[GoFile], taken: set[str]) -> dict[str, _Found]:
-    """Functions, types, constants and variables by name; of several of a name the first."""
-    found: dict[str, _Found] = {}
-    for file in files:
-        for each in file.declarations:
-            if each.kind != "method":
-                for name in each.names:
-                    if name not in taken:
-                        found.setdefault(name, (file, each))
-    return found
-
-
-def _focal_first(file: GoFile, chunk: Chunk) -> list[Declaration]:
+def _used_declarations(chunk: Chunk, own: GoFile, siblings: Sequence[GoFile]) -> dict[_Position, str]:
+    """The outlines of the siblings' declarations that the chunk uses; the needs of its focal code come first."""
+    source = chunk.text.encode()
+    file = parse(source)
     named = zip(keys(file), file.declarations, strict=True)
-    return [each for _, each in sorted(named, key=lambda pair: pair[0] not in chunk.focal)]
+    focal_first = [item for _, item in sorted(named, key=lambda pair: pair[0] not in chunk.focal)]
+    used = [*_used_names(file, focal_first, own, siblings), *_used_methods(file, focal_first, siblings)]
+    mentioned = mentioned_names([source])
+    indices = {id(sibling): index for index, sibling in enumerate(siblings)}
+    texts: dict[_Position, str] = {}
+    for sibling, declaration in used:
+        position = indices[id(sibling)], declaration.node_start
+        if position not in texts:
+            texts[position] = outline(sibling, declaration, mentioned).decode("utf-8", "replace")
+    return texts
 
 
-def _used(file: GoFile, order: Sequence[Declaration], names: Iterable[str]) -> Iterator[str]:
-    """The names that the declarations use and do not bind, in order of use, each once."""
-    wanted = {name.encode() for name in names}
-    for declaration in order:
+def _used_names(
+    file: GoFile, ordered: Sequence[Declaration], own: GoFile, siblings: Sequence[GoFile]
+) -> Iterator[_Declared]:
+    """Functions, types, constants and variables that the declarations use, in order of first use."""
+    own_names = {name for item in own.declarations if item.kind != "method" for name in item.names}
+    by_name: dict[bytes, _Declared] = {}
+    for sibling in siblings:
+        for declaration in sibling.declarations:
+            if declaration.kind != "method":
+                for name in set(declaration.names) - own_names - {"_", "init"}:
+                    by_name.setdefault(name.encode(), (sibling, declaration))
+    unused = set(by_name)
+    for declaration in ordered:
         node = file.node(declaration)
-        present = words(file.source, (declaration.node_start, declaration.node_end)) & wanted
-        places = {name: next(uses(file.source, node, name), None) for name in present}
-        hits = sorted((at, name) for name, at in places.items() if at is not None)
-        wanted -= {name for _, name in hits}
-        yield from (name.decode() for _, name in hits)
+        present = words(file.source, (declaration.node_start, declaration.node_end)) & unused
+        offsets = {name: next(uses(file.source, node, name), None) for name in present}
+        hits = sorted((offset, name) for name, offset in offsets.items() if offset is not None)
+        unused -= {name for _, name in hits}
+        yield from (by_name[name] for _, name in hits)
 
 
-def _methods(file: GoFile, order: Sequence[Declaration], others: Sequence[GoFile]) -> Iterator[_Found]:
-    """Methods that other files declare on types the chunk names, and whose name it selects on some value."""
-    selected = {name: at for at, name in enumerate(dict.fromkeys(_SELECTED.findall(file.source)))}
-    named = words(file.source, (0, len(file.source)))
-    found: dict[tuple[str, str], tuple[int, _Found]] = {}
-    for other in others:
-        for each in other.declarations:
-            if each.kind == "method" and each.names and (each.receiver or "").encode() in named:
-                at = selected.get(each.names[0].encode())
-                if at is not None:
-                    found.setdefault((each.receiver or "", each.names[0]), (at, (other, each)))
-    own = {(each.receiver, each.names[0]) for each in order if each.kind == "method" and each.names}
-    kept = [(at, key, each) for key, (at, each) in found.items() if key not in own]
-    yield from (each for _, _, each in sorted(kept, key=lambda row: row[:2]))
+def _used_methods(
+    file: GoFile, ordered: Sequence[Declaration], siblings: Sequence[GoFile]
+) -> Iterator[_Declared]:
+    """Methods of types that the chunk names, where the chunk selects the method's name on some value."""
+    selected = {name: rank for rank, name in enumerate(dict.fromkeys(_SELECTOR.findall(file.source)))}
+    names = words(file.source, (0, len(file.source)))
+    methods: dict[tuple[str, str], tuple[int, _Declared]] = {}
+    for sibling in siblings:
+        for item in sibling.declarations:
+            if item.kind == "method" and item.names and (item.receiver or "").encode() in names:
+                rank = selected.get(item.names[0].encode())
+                if rank is not None:
+                    methods.setdefault((item.receiver or "", item.names[0]), (rank, (sibling, item)))
+    own = {(item.receiver, item.names[0]) for item in ordered if item.kind == "method" and item.names}
+    ranked = sorted((rank, key) for key, (rank, _) in methods.items() if key not in own)
+    yield from (methods[key][1] for _, key in ranked)
 
 
-def _numbered(used: Iterable[_Found], others: Sequence[GoFile]) -> Iterator[tuple[_Found, int, int]]:
-    """Each declaration once, with the places of its file and its own."""
-    files = {id(file): at for at, file in enumerate(others)}
-    seen: set[tuple[int, int]] = set()
-    for file, declaration in used:
-        place = (files[id(file)], declaration.node_start)
-        if place not in seen:
-            seen.add(place)
-            yield (file, declaration), *place
-
-
-def _text(file: GoFile, declaration: Declaration, wanted: set[bytes]) -> str:
-    return outline(file, declaration, wanted).decode("utf-8", "replace")
-
-
-def _within(texts: dict[tuple[int, int], str], budget: int, counter: TokenCounter) -> str:
-    """The texts that fit, the first before the others, joined in the order of their places."""
-    chosen: list[tuple[int, int]] = []
-    left = budget
-    for place, tokens in zip(texts, counter.count(list(texts.values())), strict=True):
-        if tokens + _SEAM <= left:
-            chosen.append(place)
-            left -= tokens + _SEAM
+def _join_within(texts: Mapping[_Position, str], budget: int, counter: TokenCounter) -> str:
+    """The texts that fit the budget, earlier ones preferred, joined by position."""
+    chosen: list[_Position] = []
+    remaining = budget
+    for position, tokens in zip(texts, counter.count(list(texts.values())), strict=True):
+        if tokens + _SEPARATOR_TOKENS <= remaining:
+            chosen.append(position)
+            remaining -= tokens + _SEPARATOR_TOKENS
     while chosen:
-        whole = "\n\n".join(texts[place] for place in sorted(chosen))
-        if sum(counter.count([whole])) <= budget:
-            return whole
-        chosen.pop()  # tokens do not always add up
+        joined = "\n\n".join(texts[position] for position in sorted(chosen))
+        if sum(counter.count([joined])) <= budget:
+            return joined
+        chosen.pop()  # the tokens of a joined text can exceed the sum of its parts
     return ""
-
-
-def _signature(file: GoFile, declaration: Declaration) -> bytes:
-    """A function up to its body, which is Go as well; empty for what is no function."""
-    if not declaration.is_function:
-        return b""
-    end = declaration.body[0] if declaration.body is not None else declaration.node_end
-    return file.source[declaration.node_start : end].rstrip()
 
 
 def _folder(repository: str, path: str) -> tuple[str, str]:

@@ -1,7 +1,7 @@
-"""A chunk as messages to a model: the same, byte for byte, in training and in generation.
+"""Builds the messages that ask a model for tests: the same bytes in training and in generation.
 
-The texts are versioned templates in `goutbench/templates`; a template is never changed, only followed by the
-next version. These are our own: the paper's prompts are not public.
+The texts are the versioned templates in `templates/`. A template never changes; a new version replaces it.
+The paper's prompts are not public, so these are our own.
 """
 
 import hashlib
@@ -10,16 +10,19 @@ from functools import cache
 from importlib.resources import files
 from typing import NamedTuple, Protocol
 
-from goutbench.chunk import TokenCounter, token_counter
+from goutbench.chunk.tokens import TokenCounter, token_counter
 from goutbench.records import Chunk, Prompt, short_hash
 
-FUNCTION, FILE, REPAIR = "function-v1", "file-v1", "repair-v1"
-_BREAK = "\n---\n"
-_ERRORS = 20
+FUNCTION, FILE, REPAIR, COMBINE = "function-v2", "file-v2", "repair-v2", "combine-v2"
+CROSS_FILE_TOKENS = 512
+"""Default limit for the cross-file context of a prompt, in tokens."""
+
+_SYSTEM_END = "\n---\n"
+_MAX_ERRORS = 20
 
 
-class Place(Protocol):
-    """The part of a pair that a prompt tells of."""
+class FocalFile(Protocol):
+    """The facts about a pair that a prompt states."""
 
     @property
     def id(self) -> str: ...
@@ -32,48 +35,49 @@ class Place(Protocol):
 
 
 class Example(NamedTuple):
-    """One worked example: the place and chunk that it was asked with, and the test file that answers."""
+    """A solved example: the pair and chunk that the prompt asks about, and the test file that answers it."""
 
-    pair: Place
+    pair: FocalFile
     chunk: Chunk
     test: str
 
 
-class Surroundings(NamedTuple):
-    """What is known of the code around a chunk; empty where it is not.
+class CrossFileContext(NamedTuple):
+    """The code around a chunk; a field is empty where it is unknown.
 
-    `neighbours` are declarations of other files of the package that the chunk uses, in outline.
+    `declarations` are those from the package's other files that the chunk uses, in outline.
     """
 
     module: str = ""
-    go: str = ""
-    neighbours: str = ""
+    go_version: str = ""
+    declarations: str = ""
 
 
-_NOTHING = Surroundings()
+NO_CONTEXT = CrossFileContext()
 
 
 def build_prompt(
-    pair: Place,
+    pair: FocalFile,
     chunk: Chunk,
     *,
     examples: Sequence[Example] = (),
-    around: Surroundings = _NOTHING,
+    context: CrossFileContext = NO_CONTEXT,
     counter: TokenCounter | None = None,
 ) -> Prompt:
-    """The messages that ask for the tests of a chunk: of its one function, or of the whole (part of a) file.
+    """The messages that ask for the tests of a chunk: of its function, or of the file (or part of it).
 
-    Examples come first, as turns of the same conversation. Without a counter tokens are estimated.
+    Examples come first, as earlier turns of the same conversation. Without a counter, tokens are estimated.
     """
     name = FUNCTION if chunk.kind == "function" else FILE
-    messages: list[tuple[str, str]] = []
+    messages = [("system", template(name).split(_SYSTEM_END)[0])]
     for example in examples:
-        messages += _ask(example.pair, example.chunk, _NOTHING)[bool(messages) :]
+        messages.append(("user", _user_message(example.pair, example.chunk, NO_CONTEXT)))
         messages.append(("assistant", completion_text(example.test)))
-    messages += _ask(pair, chunk, around)[bool(messages) :]
+    messages.append(("user", _user_message(pair, chunk, context)))
     tokens = sum((counter or token_counter()).count([content for _, content in messages]))
+    texts = [text for message in messages for text in message]
     return Prompt(
-        id=short_hash(pair.id, chunk.id, template_hash(name), *(text for each in messages for text in each)),
+        id=short_hash(pair.id, chunk.id, template_hash(name), *texts),
         pair_id=pair.id,
         chunk_id=chunk.id,
         focal=chunk.focal if chunk.kind == "function" else (),
@@ -85,7 +89,7 @@ def build_prompt(
 
 
 def completion_text(test: str) -> str:
-    """The reply that a model is trained to give: the test file in a Go fence."""
+    """The reply that training teaches: the test file in a Go code fence."""
     fence = "```"
     while fence in test:
         fence += "`"
@@ -93,13 +97,13 @@ def completion_text(test: str) -> str:
 
 
 def repair_text(errors: Sequence[str]) -> str:
-    """The message that hands the type checker's errors back."""
-    return template(REPAIR).format_map({"errors": "\n".join(errors[:_ERRORS])})
+    """The message that returns the first compiler errors to the model."""
+    return template(REPAIR).format_map({"errors": "\n".join(errors[:_MAX_ERRORS])})
 
 
 @cache
 def template(name: str) -> str:
-    """The text of a template of the package."""
+    """The text of a template."""
     return (files("goutbench.prompts") / "templates" / f"{name}.md").read_text("utf-8").strip("\n")
 
 
@@ -109,26 +113,22 @@ def template_hash(name: str) -> str:
     return hashlib.sha256(template(name).encode()).hexdigest()
 
 
-def _ask(pair: Place, chunk: Chunk, around: Surroundings) -> list[tuple[str, str]]:
-    name = FUNCTION if chunk.kind == "function" else FILE
-    system, user = template(name).split(_BREAK)
-    facts = {
+def _user_message(pair: FocalFile, chunk: Chunk, context: CrossFileContext) -> str:
+    is_function = chunk.kind == "function"
+    sections = []
+    if context.module:
+        version = f" (Go {context.go_version})" if context.go_version else ""
+        sections.append(f"The module is {context.module}{version}.\n\n")
+    if context.declarations:
+        declarations = context.declarations.rstrip()
+        sections.append(f"Declarations from other files of the package:\n\n```go\n{declarations}\n```\n\n")
+    fields = {
         "path": pair.code_path,
         "package": pair.package,
         "repository": pair.repository,
-        "focal": ", ".join(f"`{key}`" for key in chunk.focal) if chunk.kind == "function" else "",
+        "focal": ", ".join(f"`{key}`" for key in chunk.focal) if is_function else "",
         "part": f" This is part {chunk.index + 1} of {chunk.count} of the file." if chunk.count > 1 else "",
-        "neighbours": _neighbours(around),
+        "cross_file_context": "".join(sections),
         "code": chunk.text.rstrip(),
     }
-    return [("system", system), ("user", user.format_map(facts))]
-
-
-def _neighbours(around: Surroundings) -> str:
-    lines = []
-    if around.module:
-        go = f", Go {around.go}" if around.go else ""
-        lines.append(f"The module is {around.module}{go}.\n")
-    if around.neighbours:
-        lines.append(f"Declared elsewhere in the package:\n\n```go\n{around.neighbours.rstrip()}\n```\n")
-    return "\n".join([*lines, ""]) if lines else ""
+    return template(FUNCTION if is_function else FILE).split(_SYSTEM_END)[1].format_map(fields)

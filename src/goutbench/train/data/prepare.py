@@ -9,8 +9,8 @@ from typing import TYPE_CHECKING, Any
 
 from goutbench.chunk import TokenCounter, token_counter
 from goutbench.dataset.store import MANIFEST, file_hash, from_table
-from goutbench.prompts.cross_file import Packages
-from goutbench.prompts.examples import Examples
+from goutbench.prompts.cross_file import PackageIndex
+from goutbench.prompts.examples import ExamplePool
 from goutbench.records import Pair
 from goutbench.train.data.preflight import Lengths, fit, refuse_empty, teaches, within
 from goutbench.train.data.rows import Row, balanced, make_rows, sampled
@@ -65,8 +65,8 @@ class _Maker:
     tokenizer: Any
     stops: frozenset[int]
     counter: TokenCounter
-    packages: Packages
-    examples: Examples | None
+    packages: PackageIndex
+    examples: ExamplePool | None
 
     def encoded(self, table: "pa.Table", left_out: "Counter[str] | None" = None) -> list[Encoded]:
         beside = self.counter, self.packages, self.examples
@@ -81,7 +81,7 @@ def prepare(dataset: Path, scheme: str, recipe: Recipe, tokenizer: Any, stops: f
     code = [pair.code for pair in from_table(held, Pair)]
     counter = _counter(tokenizer)
     examples = _examples(dataset, scheme, table, recipe, counter)
-    maker = _Maker(recipe, tokenizer, stops, counter, Packages.read(dataset), examples)
+    maker = _Maker(recipe, tokenizer, stops, counter, PackageIndex.read(dataset), examples)
     left_out: Counter[str] = Counter()
     drawn, train, lengths = _trained(maker, chosen, left_out)
     evaluation, evaluation_lengths = _held_out(maker, judged)
@@ -147,13 +147,13 @@ def _counter(tokenizer: Any) -> TokenCounter:
 
 def _examples(
     dataset: Path, scheme: str, table: "pa.Table", recipe: Recipe, counter: TokenCounter
-) -> Examples | None:
+) -> ExamplePool | None:
     """In-context examples out of all training pairs, as `generate` has them; None where none are wanted."""
     data = recipe.data
     if not data.examples:
         return None
     groups, train = split_groups(dataset, scheme), from_table(table, Pair)
-    return Examples(train, groups, unit=data.rows, budget=data.context_tokens, counter=counter)
+    return ExamplePool(train, groups, unit=data.rows, budget=data.context_tokens, counter=counter)
 
 
 def _dataset_hash(dataset: Path) -> str:

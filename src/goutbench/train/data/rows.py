@@ -8,14 +8,14 @@ from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, TypeVar
 
 from goutbench.chunk import TokenCounter, function_chunks
-from goutbench.chunk.slices import slice_tests
+from goutbench.chunk.test_extraction import extract_tests
 from goutbench.dataset.store import from_table
 from goutbench.golang.analysis.purity import pure_functions
 from goutbench.golang.analysis.self_contained import names_from_elsewhere
 from goutbench.golang.syntax.file import parse
-from goutbench.prompts.cross_file import Packages
-from goutbench.prompts.examples import Examples, whole_file
-from goutbench.prompts.prompt import Surroundings, build_prompt, completion_text
+from goutbench.prompts.cross_file import PackageIndex
+from goutbench.prompts.examples import ExamplePool, file_chunk
+from goutbench.prompts.prompt import CrossFileContext, build_prompt, completion_text
 from goutbench.prompts.secrets import redact
 from goutbench.records import Chunk, Exercise, Pair, short_hash
 from goutbench.train.recipe import DataChoice
@@ -45,8 +45,8 @@ def make_rows(
     table: "pa.Table",
     choice: DataChoice,
     counter: TokenCounter,
-    packages: Packages | None = None,
-    examples: Examples | None = None,
+    packages: PackageIndex | None = None,
+    examples: ExamplePool | None = None,
     *,
     left_out: Counter[str] | None = None,
 ) -> Iterator[Row]:
@@ -55,18 +55,18 @@ def make_rows(
     `packages` knows what stands around them, `examples` what may stand ahead of them in a prompt; in
     `left_out` is counted what makes no row, by reason.
     """
-    packages, left = packages or Packages(), Counter() if left_out is None else left_out
+    packages, left = packages or PackageIndex(), Counter() if left_out is None else left_out
     for pair in from_table(table, Pair):
         if choice.secrets == "redact":
             pair = replace(pair, code=redact(pair.code), test=redact(pair.test))
-        shown = examples.of(pair, choice.examples) if examples else []
+        shown = examples.draw(pair, choice.examples) if examples else []
         for chunk, names, test in _parts(pair, choice, counter, left):
-            around = packages.around(pair, chunk, budget=choice.around_tokens, counter=counter)
-            if choice.closed and _from_elsewhere(chunk, around, test):
+            context = packages.context(pair, chunk, budget=choice.cross_file_tokens, counter=counter)
+            if choice.closed and _from_elsewhere(chunk, context, test):
                 left["rows whose test uses names that the prompt does not show"] += 1
                 continue
             alike = shown if chunk.kind == choice.rows else []
-            messages = build_prompt(pair, chunk, examples=alike, around=around).messages
+            messages = build_prompt(pair, chunk, examples=alike, context=context).messages
             yield _row(pair, chunk, names, test, messages)
 
 
@@ -113,7 +113,7 @@ def _parts(pair: Pair, choice: DataChoice, counter: TokenCounter, left: Counter[
 
 
 def _of_file(pair: Pair) -> Iterator[_Part]:
-    yield whole_file(pair), (), pair.test  # a file's row is cut by nobody but the trainer
+    yield file_chunk(pair), (), pair.test  # a file's row is cut by nobody but the trainer
 
 
 def _of_functions(
@@ -141,12 +141,12 @@ def _of_functions(
             continue
         for chosen in [[name] for name in names] if choice.one_test else [names]:
             named = replace(chunk, tests=tuple(e for e in chunk.tests if e.test in chosen))
-            yield named, tuple(chosen), slice_tests(tests, chosen)
+            yield named, tuple(chosen), extract_tests(tests, chosen)
 
 
-def _from_elsewhere(chunk: Chunk, around: Surroundings, test: str) -> frozenset[str]:
+def _from_elsewhere(chunk: Chunk, context: CrossFileContext, test: str) -> frozenset[str]:
     """The names of the package that a test uses and its prompt does not show."""
-    shown = parse(f"{chunk.text}\n{around.neighbours}".encode())
+    shown = parse(f"{chunk.text}\n{context.declarations}".encode())
     return names_from_elsewhere(parse(test.encode()), shown)
 
 

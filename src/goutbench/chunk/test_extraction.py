@@ -6,7 +6,7 @@ from goutbench.chunk.render import Part, compose, full_texts
 from goutbench.golang.syntax.file import GoFile
 
 
-def slice_tests(tests: GoFile, names: Iterable[str]) -> str:
+def extract_tests(tests: GoFile, names: Iterable[str]) -> str:
     """A test file with these test functions, what they use of their file, and the imports of both.
 
     What they use is by name, so it is never too little within the file; a suite's methods come with its type,
