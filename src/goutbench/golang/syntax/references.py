@@ -1,7 +1,7 @@
-"""Where a declaration uses a name that is not its own: Go's scopes, on a tree-sitter tree.
+"""Where a declaration uses a name that it does not bind: Go's scopes, on a tree-sitter tree.
 
-A walk over every node in Python costs several times what parsing costs. So names are looked for in the
-bytes, and the tree is asked what they mean only where they stand, and where the bytes leave a doubt.
+A walk over every node in Python costs several times as much as parsing. So names are searched in the bytes, and
+the tree is consulted only at their occurrences, and only where the bytes are ambiguous.
 """
 
 import re
@@ -11,11 +11,11 @@ from tree_sitter import Node, TreeCursor
 
 Span = tuple[int, int]
 
-_WORD = re.compile(rb"[A-Za-z_\x80-\xff][\w\x80-\xff]*")
-_QUOTED = re.compile(rb"[\"'`]|//|\b(?:goto|break|continue)\b")  # ahead of what is no name, or may be none
-_WORD_BYTES = frozenset(byte for byte in range(256) if byte >= 128 or chr(byte).isalnum() or byte == ord("_"))
+_IDENTIFIER = re.compile(rb"[A-Za-z_\x80-\xff][\w\x80-\xff]*")
+_QUOTED = re.compile(rb"[\"'`]|//|\b(?:goto|break|continue)\b")  # precedes text that is, or may be, no name
+_NAME_BYTES = frozenset(byte for byte in range(256) if byte >= 128 or chr(byte).isalnum() or byte == ord("_"))
 _DOT, _SPACE, _NEWLINE = b". \n"
-_BLANKS = bytes(byte if byte in _WORD_BYTES else _SPACE for byte in range(256))
+_BLANKS = bytes(byte if byte in _NAME_BYTES else _SPACE for byte in range(256))
 
 _FUNCTIONS = frozenset({"function_declaration", "method_declaration", "func_literal"})
 _SCOPES = _FUNCTIONS | {
@@ -36,23 +36,23 @@ _FIELD_OR_KEY = (-2, -2)
 _NEITHER = (0, 0)
 
 
-def words(source: bytes, span: Span) -> set[bytes]:
-    """Every word and number in the span, those of comments and strings included."""
+def identifiers_in(source: bytes, span: Span) -> set[bytes]:
+    """Every identifier, keyword and number in the span, including those in comments and strings."""
     return set(source[span[0] : span[1]].translate(_BLANKS).split())
 
 
 def surely_used(source: bytes, span: Span, name: bytes) -> bool:
     """Whether the bytes alone show that a name is used and bound nowhere in a span of code.
 
-    True only if each occurrence stands where Go cannot be binding it, as in `name(`, `name.x`, `*name` or
-    `return name` at the end of a line, and one of them outside of comments and strings. For spans without
-    interfaces, raw strings and block comments: there an occurrence may look like a use and be none.
+    True only if every occurrence is at a position where Go cannot bind a name, as in `name(`, `name.x`, `*name`
+    or `return name` at the end of a line, and at least one is outside of comments and strings. Not valid for
+    spans with interfaces, raw strings or block comments, whose occurrences can look like uses.
     """
     at, end = span
     length, seen = len(name), False
     while (at := source.find(name, at, end)) >= 0:
         before, after = source[at - 1], source[at + length] if at + length < end else _NEWLINE
-        if before not in _WORD_BYTES and after not in _WORD_BYTES:
+        if before not in _NAME_BYTES and after not in _NAME_BYTES:
             if before == _DOT:
                 pass
             elif before in b"*&]" or after in b".({)" or (before == _SPACE and after in b"\n;"):
@@ -64,18 +64,18 @@ def surely_used(source: bytes, span: Span, name: bytes) -> bool:
 
 
 def uses(
-    source: bytes, declaration: Node, name: bytes, *, keys: bool = False, places: Iterable[int] | None = None
+    source: bytes, declaration: Node, name: bytes, *, keys: bool = False, offsets: Iterable[int] | None = None
 ) -> Iterator[int]:
     """Byte offsets where a top-level declaration uses `name` from outside itself, in order.
 
-    Left out are occurrences in comments and strings, fields and methods selected, labels, and those that
-    a parameter, variable, constant or type of the declaration's own shadows. `{name: value}` in a literal
-    whose type does not tell a field from a key counts only with `keys`. `places` are the name's occurrences,
-    where the caller has them.
+    Ignores occurrences in comments and strings, selected fields and methods, labels, and occurrences that a
+    parameter, variable, constant or type of the declaration shadows. `{name: value}` in a literal whose type
+    does not distinguish fields from keys counts only with `keys`. `offsets` are the name's occurrences, if the
+    caller has them.
     """
     cursor = declaration.walk()
     shadows: list[Span] = []
-    for at in occurrences(source, declaration.byte_range, name) if places is None else places:
+    for at in occurrences(source, declaration.byte_range, name) if offsets is None else offsets:
         if any(start <= at < end for start, end in shadows):
             continue
         meaning = _meaning(cursor, declaration, at, len(name))
@@ -86,31 +86,31 @@ def uses(
 
 
 def occurrences(source: bytes, span: Span, name: bytes) -> Iterator[int]:
-    """Where `name` stands as a whole word that is not selected with a dot."""
+    """The offsets at which `name` is a complete identifier that is not selected with a dot."""
     at, end = span
     while (at := source.find(name, at, end)) >= 0:
         after = at + len(name)
-        if (after >= end or source[after] not in _WORD_BYTES) and _unselected(source, at):
+        if (after >= end or source[after] not in _NAME_BYTES) and _unselected(source, at):
             yield at
         at = after
 
 
 def all_occurrences(source: bytes, span: Span, names: set[bytes]) -> dict[bytes, list[int]]:
-    """The same for many names in one pass."""
-    places: dict[bytes, list[int]] = {name: [] for name in names}
-    for match in _WORD.finditer(source, *span):
+    """The `occurrences` of many names, in one pass."""
+    offsets: dict[bytes, list[int]] = {name: [] for name in names}
+    for match in _IDENTIFIER.finditer(source, *span):
         if (name := match[0]) in names and _unselected(source, match.start()):
-            places[name].append(match.start())
-    return places
+            offsets[name].append(match.start())
+    return offsets
 
 
 def _unselected(source: bytes, at: int) -> bool:
     before = source[at - 1] if at else 0
-    return before not in _WORD_BYTES and (before != _DOT or source.startswith(b"...", at - 3))
+    return before not in _NAME_BYTES and (before != _DOT or source.startswith(b"...", at - 3))
 
 
 def _meaning(cursor: TreeCursor, declaration: Node, at: int, length: int) -> Span:
-    """`_USE`, `_FIELD_OR_KEY`, `_NEITHER`, or the span in which what is bound here shadows the name."""
+    """`_USE`, `_FIELD_OR_KEY`, `_NEITHER`, or the span in which the binding here shadows the name."""
     cursor.reset(declaration)
     while cursor.goto_first_child_for_byte(at) is not None:
         pass
@@ -132,7 +132,7 @@ def _meaning_of_type(cursor: TreeCursor, declaration: Node, node: Node) -> Span:
     parent = _up(cursor)
     if field == "name":
         if parent.type in ("type_spec", "type_alias"):
-            return _rest_of_scope(cursor, node.start_byte)
+            return _remaining_scope(cursor, node.start_byte)
         return _NEITHER  # the name in pkg.Name
     if parent.type == "type_elem" and _up(cursor).type == "type_arguments":
         receiver = declaration.child_by_field_name("receiver")
@@ -154,7 +154,7 @@ def _meaning_of_identifier(cursor: TreeCursor) -> Span:
         case "type_parameter_declaration" if field == "name":
             return _climb(cursor, _FUNCTIONS | {"type_spec", "type_alias"}).byte_range
         case "var_spec" | "const_spec" if field == "name":
-            return _rest_of_scope(cursor, parent.end_byte)
+            return _remaining_scope(cursor, parent.end_byte)
         case "function_declaration":
             return _NEITHER
     return _USE
@@ -167,9 +167,9 @@ def _meaning_in_list(cursor: TreeCursor, names: Node) -> Span:
     if field != "left":
         return _USE
     if owner.type == "short_var_declaration":
-        return _rest_of_scope(cursor, owner.end_byte)
+        return _remaining_scope(cursor, owner.end_byte)
     if owner.type in ("range_clause", "receive_statement") and any(c.type == ":=" for c in owner.children):
-        return _rest_of_scope(cursor, owner.end_byte)
+        return _remaining_scope(cursor, owner.end_byte)
     return _USE
 
 
@@ -189,8 +189,8 @@ def _function_body(cursor: TreeCursor) -> Span:
     return body.byte_range if body is not None else _NEITHER
 
 
-def _rest_of_scope(cursor: TreeCursor, start: int) -> Span:
-    """From `start` to the end of the innermost scope; nothing for what the declaration itself declares."""
+def _remaining_scope(cursor: TreeCursor, start: int) -> Span:
+    """From `start` to the end of the innermost scope; `_NEITHER` for the names of the declaration itself."""
     scope = _climb(cursor, _SCOPES)
     return (start, scope.end_byte) if scope.type in _SCOPES else _NEITHER
 
@@ -209,5 +209,5 @@ def _up(cursor: TreeCursor) -> Node:
 
 def _node(cursor: TreeCursor) -> Node:
     node = cursor.node
-    assert node is not None  # a cursor that was set on a node always stands on one
+    assert node is not None  # a cursor that was set on a node is always on one
     return node

@@ -1,11 +1,11 @@
-"""Which identifiers of a Go file are looked up outside of every function: the names a merge may rename.
+"""Resolves every identifier of a Go file by scope: which ones are free, so that a merge can rename them.
 
-A syntactic reading of Go's scope rules (The Go Programming Language Specification, "Declarations and scope")
-over the tree of tree-sitter. Fields, methods, labels and struct literal keys are never looked up by scope, so
-they are no `Name`. What needs types stays unknown: `k` in `T{k: v}` of another package's type is a field.
+This applies Go's scope rules (The Go Programming Language Specification, "Declarations and scope") to the tree
+of tree-sitter. Fields, methods, labels and struct literal keys are never looked up by scope, so they are no
+`ScopedName`. Where only types decide, a syntactic rule does: `k` in `T{k: v}` of another package's type is a field.
 
-`references.py` answers for one name where it is used; here every name of a file is resolved at once, locals
-too, which renaming needs.
+`references.py` finds the uses of one name; this module resolves all names of a file at once, including local
+ones, which renaming needs.
 """
 
 from collections.abc import Callable, Iterator
@@ -13,16 +13,18 @@ from dataclasses import dataclass
 
 from tree_sitter import Node
 
+from goutbench.golang.syntax.file import name_nodes
+
 FREE = -1
 """The binding of a name that no function declares: it belongs to the file, the package or the universe."""
 
 
 @dataclass(frozen=True, slots=True)
-class Name:
+class ScopedName:
     """One occurrence of a scoped identifier: bytes `start` to `end`, the local `binding` it means or FREE.
 
     For `x.Sel`, `member` is "Sel" and `member_start` its first byte; `captured` is the local binding that a
-    bare `Sel` would mean at this place (FREE: none), which decides whether the qualifier may be taken away.
+    bare `Sel` would refer to at this position (FREE: none), which decides whether the qualifier can be removed.
     """
 
     text: str
@@ -35,19 +37,19 @@ class Name:
 
 
 @dataclass(frozen=True, slots=True)
-class Names:
+class ScopedNames:
     """Every scoped identifier in source order, the fields and methods declared, and those used."""
 
-    uses: tuple[Name, ...]
+    uses: tuple[ScopedName, ...]
     members: frozenset[str]
     selected: frozenset[str]
 
 
-def resolve(root: Node) -> Names:
-    """The names of one parsed file; a name that the file itself declares at top level is FREE as well."""
+def resolve(root: Node) -> ScopedNames:
+    """The names of one parsed file; a name that the file declares at top level is FREE, too."""
     walk = _Walk(root)
     walk.run()
-    return Names(
+    return ScopedNames(
         tuple(sorted(walk.uses, key=lambda use: use.start)), frozenset(walk.members), frozenset(walk.selected)
     )
 
@@ -72,7 +74,7 @@ class _Walk:
         self.stack: list[_Step] = [root]
         self.scopes: list[dict[str, int]] = []
         self.bindings = 0
-        self.uses: list[Name] = []
+        self.uses: list[ScopedName] = []
         self.members: set[str] = set()
         self.selected: set[str] = set()
         self.types = dict(_named_types(root))
@@ -103,7 +105,7 @@ class _Walk:
     def use(self, node: Node) -> None:
         text = _text(node)
         if text != "_":
-            self.uses.append(Name(text, node.start_byte, node.end_byte, self.lookup(text)))
+            self.uses.append(ScopedName(text, node.start_byte, node.end_byte, self.lookup(text)))
 
     def bind(self, nodes: list[Node]) -> None:
         """Declares in the innermost scope (none at top level); a redeclaration keeps its binding."""
@@ -129,9 +131,9 @@ class _Walk:
         elif kind in ("short_var_declaration", "range_clause", "receive_statement"):
             self.push(node.child_by_field_name("right"), *self.assigned(node))
         elif kind in ("var_spec", "const_spec"):
-            names = _names(node)
-            rest = [child for child in node.named_children if child not in names]
-            self.push(*rest, lambda: self.bind(names))
+            names = name_nodes(node)
+            values = [child for child in node.named_children if child not in names]
+            self.push(*values, lambda: self.bind(names))
         elif kind in ("type_spec", "type_alias"):
             self.type_spec(node)
         elif kind == "type_parameter_list":
@@ -139,13 +141,13 @@ class _Walk:
         elif kind == "composite_literal":
             self.literal(node)
         elif kind == "field_declaration":
-            self.members.update(_text(name) for name in _names(node))
+            self.members.update(_text(name) for name in name_nodes(node))
             self.push(node.child_by_field_name("type"))
         else:
             self.push(*node.named_children)
 
     def scoped(self, node: Node) -> list[_Step]:
-        """The parts of a scope in the order they bind: the name of `switch v := x.(type)` after `x`."""
+        """The parts of a scope in the order in which they bind: the `v` of `switch v := x.(type)` after `x`."""
         alias = node.child_by_field_name("alias") if node.type == "type_switch_statement" else None
         value = node.child_by_field_name("value")
         names = _identifiers(alias) if alias is not None else []
@@ -158,7 +160,7 @@ class _Walk:
         return steps
 
     def assigned(self, node: Node) -> list[_Step]:
-        """The left side of `:=`, or of a `range` or receive that may as well use `=`."""
+        """The left side of `:=`, or of a `range` or receive, which can also use `=`."""
         left = node.child_by_field_name("left")
         if left is None:
             return []
@@ -181,7 +183,7 @@ class _Walk:
         text = _text(operand)
         binding = self.lookup(text)
         self.uses.append(
-            Name(
+            ScopedName(
                 text,
                 operand.start_byte,
                 operand.end_byte,
@@ -193,18 +195,18 @@ class _Walk:
         )
 
     def function(self, node: Node) -> None:
-        """Types are looked up outside: in `func f(url string) *url.URL` the second url is the package."""
+        """Types are resolved in the outer scope: in `func f(url string) *url.URL`, `url.URL` names the package."""
         name = node.child_by_field_name("name")
         if name is not None and name.type == "field_identifier":
             self.members.add(_text(name))
         fields = ("receiver", "parameters", "result")
-        lists = [found for field in fields if (found := node.child_by_field_name(field)) is not None]
-        declared = [
-            each for found in lists if found.type == "parameter_list" for each in found.named_children
+        parts = [part for field in fields if (part := node.child_by_field_name(field)) is not None]
+        parameters = [
+            parameter for part in parts if part.type == "parameter_list" for parameter in part.named_children
         ]
-        types: list[Node | None] = [each.child_by_field_name("type") for each in declared]
-        types += [found for found in lists if found.type != "parameter_list"]
-        names = [name for each in declared for name in _names(each)]
+        types: list[Node | None] = [parameter.child_by_field_name("type") for parameter in parameters]
+        types += [part for part in parts if part.type != "parameter_list"]
+        names = [name for parameter in parameters for name in name_nodes(parameter)]
         receiver = node.child_by_field_name("receiver")
         generic = list(_receiver_parameters(receiver)) if receiver is not None else []
         self.push(
@@ -230,8 +232,8 @@ class _Walk:
 
     def type_parameters(self, node: Node) -> None:
         """All are in scope in every constraint: `[S ~[]E, E any]`."""
-        names = [name for each in node.named_children for name in _names(each)]
-        types = [each.child_by_field_name("type") for each in node.named_children]
+        names = [name for parameter in node.named_children for name in name_nodes(parameter)]
+        types = [parameter.child_by_field_name("type") for parameter in node.named_children]
         self.push(lambda: self.bind(names), *types)
 
     def literal(self, node: Node) -> None:
@@ -269,7 +271,7 @@ class _Walk:
             self.push(element)
 
     def underlying(self, kind: Node | None) -> Node | None:
-        """The type literal behind a name that this file declares; pointers of elided `&T` fall away."""
+        """The type literal that a name of this file refers to; the pointer of an elided `&T` is ignored."""
         for _ in range(8):
             if kind is None:
                 return None
@@ -286,11 +288,6 @@ class _Walk:
 
 def _text(node: Node) -> str:
     return (node.text or b"").decode("utf-8", "replace")
-
-
-def _names(node: Node) -> list[Node]:
-    """The grammar gives a comma between names the same field as the names."""
-    return [child for child in node.children_by_field_name("name") if child.is_named]
 
 
 def _identifiers(node: Node) -> list[Node]:
@@ -311,7 +308,7 @@ def _named_types(root: Node) -> Iterator[tuple[str, Node]]:
 
 
 def _receiver_parameters(receiver: Node) -> Iterator[Node]:
-    """`T` of `func (s *Stack[T])`: declared by standing there."""
+    """`T` of `func (s *Stack[T])`, which the receiver declares."""
     stack = list(receiver.named_children)
     while stack:
         node = stack.pop()

@@ -1,13 +1,13 @@
-"""The packages of the standard library and what they export: data/stdlib.txt, which says of which Go."""
+"""The packages of the standard library and their exported names, from data/stdlib.txt."""
 
 from collections.abc import Collection
 from functools import cache
 from importlib.resources import files
 
-from goutbench.golang.syntax.imports import Import
+from goutbench.golang.syntax.file import Import
 
-# Where the selectors do not decide between packages of one name: what a test is likelier to mean.
-_LIKELIER = {
+# The packages that tests use more often, for names whose selectors do not decide between packages.
+_PREFERRED = {
     "rand": "math/rand",
     "template": "text/template",
     "scanner": "text/scanner",
@@ -22,23 +22,25 @@ def exports() -> dict[str, frozenset[str]]:
 
 
 def package_name(path: str) -> str | None:
-    """The name of a standard-library package, None when the path is not one."""
-    found = _packages().get(path)
-    return found[0] if found else None
+    """The name of a standard-library package; None if the path is not one."""
+    package = _packages().get(path)
+    return package[0] if package else None
 
 
 def local_name(spec: Import) -> str | None:
-    """What a file calls an imported package: certain where the standard library's index has the path."""
+    """The name by which a file refers to an imported package; inferred for paths outside the standard library."""
     return spec.name or package_name(spec.path) or spec.known_as
 
 
 def find_package(name: str, selected: Collection[str]) -> tuple[str | None, tuple[str, ...]]:
-    """The package called `name` that exports all of `selected`, and the others that would do as well."""
-    fitting = [
-        path for path, (own, names) in _packages().items() if own == name and names.issuperset(selected)
+    """The package called `name` that exports all of `selected` (None: there is none), and the alternatives."""
+    matches = [
+        path
+        for path, (package, names) in _packages().items()
+        if package == name and names.issuperset(selected)
     ]
-    fitting.sort(key=lambda path: (path != _LIKELIER.get(name), len(path), path))
-    return (fitting[0], tuple(fitting[1:])) if fitting else (None, ())
+    matches.sort(key=lambda path: (path != _PREFERRED.get(name), len(path), path))
+    return (matches[0], tuple(matches[1:])) if matches else (None, ())
 
 
 @cache
