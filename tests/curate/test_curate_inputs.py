@@ -9,10 +9,10 @@ import pytest
 from gitmaker import GitMaker
 
 from goutbench.config import RepositoryConfig
-from goutbench.curate.git.repository import find_git_dir
 from goutbench.curate.repository import Curated, curate_repository
 from goutbench.curate.sources.source import Places, open_source
 from goutbench.errors import SourceError
+from goutbench.locations import find_git_dir
 
 Make = Callable[..., GitMaker]
 GO = b"package p\n"

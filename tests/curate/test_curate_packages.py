@@ -10,9 +10,9 @@ from gitmaker import GitMaker
 from goutbench.config import CurateConfig
 from goutbench.curate import Places, curate, verify
 from goutbench.dataset.store import PACKAGES, extend_manifest, read_packages, read_table, write_table
-from goutbench.golang.syntax.file import parse
 from goutbench.golang.syntax.modfile import Module, read_module
-from goutbench.prompts.cross_file import file_outline
+from goutbench.golang.syntax.outline import file_outline
+from goutbench.golang.syntax.parser import parse
 from goutbench.records import PackageFile
 
 Make = Callable[..., GitMaker]
@@ -116,7 +116,7 @@ def test_unknown_licences_hold_for_the_files_beside_a_pair(make_repo: Make, tmp_
 
 
 def test_an_outline_is_go_without_bodies_comments_and_elements() -> None:
-    text = file_outline(TYPES.encode())
+    text = file_outline(parse(TYPES.encode()))
     file = parse(text.encode())
     assert file.errors == ()
     assert file.build_constraint == "linux"

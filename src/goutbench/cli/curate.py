@@ -1,7 +1,6 @@
 """`goutbench curate` and `goutbench verify`."""
 
 import json
-import os
 import sys
 from pathlib import Path
 from shutil import which
@@ -116,12 +115,12 @@ def _curate_settings(
 
 def _places(bases: list[Path], mirror: Path | None, cache: Path | None) -> "Places":
     from goutbench.curate import Places
+    from goutbench.locations import clones_folder
 
-    home = Path(os.environ.get("XDG_CACHE_HOME") or Path.home() / ".cache")
     if mirror is not None and not mirror.is_dir():
         raise ConfigError(f"no folder {mirror}", where="--mirror", hint="give an existing folder")
     resolved = tuple(base.resolve() for base in bases or [Path()])
-    return Places(resolved, cache or home / "goutbench" / "repos", mirror.resolve() if mirror else None)
+    return Places(resolved, clones_folder(cache), mirror.resolve() if mirror else None)
 
 
 def _print_curated(out: Path, summaries: list["RepositorySummary"], *, as_json: bool) -> None:

@@ -9,7 +9,8 @@ from goutbench.curate.pairing.naming import folder_of
 from goutbench.curate.pairing.rules import is_test
 from goutbench.golang.syntax.header import package_name
 from goutbench.golang.syntax.modfile import Module, read_module
-from goutbench.prompts.cross_file import file_outline
+from goutbench.golang.syntax.outline import file_outline
+from goutbench.golang.syntax.parser import parse
 from goutbench.records import PackageFile
 
 _MODULE_FILE = b"go.mod"
@@ -38,7 +39,7 @@ def package_files(
         package = package_name(contents[path].data)
         if package is not None:
             module = _module_of(folder_of(path), modules)
-            outline = file_outline(contents[path].data)
+            outline = file_outline(parse(contents[path].data))
             found.append(PackageFile(config.name, path.decode(), package, module.path, module.go, outline))
     return tuple(found)
 

@@ -107,22 +107,6 @@ def _dotted(version: tuple[int, int]) -> str:
     return ".".join(map(str, version))
 
 
-def find_git_dir(path: Path) -> Path | None:
-    """The git directory of a work tree (also a linked one), or a bare one; None for anything else.
-
-    Parents are not searched: a plain tree inside somebody's work tree is not that repository.
-    """
-    dot_git = path / ".git"
-    if dot_git.is_dir():
-        return dot_git
-    if dot_git.is_file():
-        pointer = dot_git.read_text(encoding="utf-8", errors="replace").removeprefix("gitdir:").strip()
-        return (path / pointer).resolve()
-    # `core.bare` may be unset and the config missing: a git directory is known by what it holds
-    is_bare = (path / "HEAD").is_file() and (path / "objects").is_dir() and (path / "refs").is_dir()
-    return path if is_bare else None
-
-
 def open_repository(name: str, git_dir: Path) -> Repository:
     """Open a git directory. Raises SourceError where its answers would be missing or wrong."""
     git_version()

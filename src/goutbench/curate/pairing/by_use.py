@@ -16,7 +16,8 @@ from goutbench.curate.pairing.naming import folder_of, is_support
 from goutbench.curate.pairing.scoring import declared, scores_of, spread_of, without
 from goutbench.golang.analysis.build_constraints import builds_on_linux
 from goutbench.golang.analysis.test_usage import uses_by_test
-from goutbench.golang.syntax.file import GoFile, parse
+from goutbench.golang.syntax.file import GoFile
+from goutbench.golang.syntax.parser import parse
 
 THRESHOLD = 0.5
 """Confidence from which on a source is taken."""
@@ -105,8 +106,8 @@ def _qualifiers(file: GoFile, path: bytes, packages: set[str]) -> frozenset[str]
     if own not in packages:
         return None
     folder = "/" + folder_of(path).decode("utf-8", "replace")
-    exact = {i.known_as or i.name for i in file.imports if folder != "/" and ("/" + i.path).endswith(folder)}
-    named = exact or {i.known_as for i in file.imports if i.known_as == own}
+    exact = {i.local_name or i.name for i in file.imports if folder != "/" and ("/" + i.path).endswith(folder)}
+    named = exact or {i.local_name for i in file.imports if i.local_name == own}
     found = frozenset(name for name in named if name and name != "_")
     return found or frozenset({own})
 

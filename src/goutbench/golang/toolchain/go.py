@@ -16,6 +16,7 @@ from functools import cache as memoised
 from pathlib import Path
 
 from goutbench.errors import ToolError
+from goutbench.locations import helpers_folder, user_cache
 
 # What of the user's environment a networked go command may see: where modules come from, how to reach it.
 _PASSED_ONLINE = (
@@ -150,7 +151,7 @@ def build_helper(toolchain: Toolchain, name: str = "gohelper") -> Path:
     from importlib.resources import as_file, files
 
     with as_file(files("goutbench.golang.toolchain") / name) as source:
-        folder = _user_cache() / "helpers" / f"{name}-{_identity(source, toolchain)}"
+        folder = helpers_folder() / f"{name}-{_identity(source, toolchain)}"
         program = folder / name
         if program.exists():
             return program
@@ -183,17 +184,9 @@ def _compile(toolchain: Toolchain, source: Path, program: Path) -> None:
         draft.replace(program)
 
 
-def _caches() -> Path:
-    return Path(os.environ.get("XDG_CACHE_HOME") or "~/.cache").expanduser()
-
-
-def _user_cache() -> Path:
-    return _caches() / "goutbench"
-
-
 def _own_go_cache() -> Path:
     """The user's GOCACHE: the standard packages that the helper needs may lie there already."""
-    return Path(os.environ.get("GOCACHE") or _caches() / "go-build")
+    return Path(os.environ.get("GOCACHE") or user_cache() / "go-build")
 
 
 def _make_folder(folder: Path) -> None:
@@ -201,7 +194,9 @@ def _make_folder(folder: Path) -> None:
         folder.mkdir(parents=True, exist_ok=True)
     except OSError as error:
         raise ToolError(
-            f"the cache folder cannot be made: {error.strerror}", where=str(folder), hint="set XDG_CACHE_HOME"
+            f"the cache folder cannot be made: {error.strerror}",
+            where=str(folder),
+            hint="set GOUTBENCH_CACHE or XDG_CACHE_HOME",
         ) from error
 
 

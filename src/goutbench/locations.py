@@ -1,0 +1,133 @@
+"""Where repositories and caches are. No other module computes a repository's folder or the cache's.
+
+A folder of repositories, as `--mirror` and `--repos` name it, may hold `org/name` under any of `spellings`.
+The cache is the folder that an option names, else `$GOUTBENCH_CACHE`, else `goutbench` in the user's cache
+folder.
+"""
+
+import os
+from collections.abc import Iterator, Sequence
+from importlib.util import find_spec
+from pathlib import Path
+
+from goutbench.errors import SourceError
+
+_SEPARATORS = ("__", "+", "/", "-")
+
+
+# ── repositories ──────────────────────────────────────────────────────────────────────────────────
+
+
+def spellings(repository: str) -> tuple[str, ...]:
+    """The accepted folder names of `org/name`, in the order in which they are tried.
+
+    Each of `org__name`, `org+name`, `org/name` and `org-name` is tried as it is, with `.git`, and then as a
+    container with the repository in `repo` or `repo.git`.
+    """
+    organization, _, name = repository.partition("/")
+    folders = [f"{organization}{separator}{name}" for separator in _SEPARATORS]
+    return tuple(folder + ending for folder in folders for ending in ("", ".git", "/repo", "/repo.git"))
+
+
+def find_repository(folder: Path, repository: str, *, plain_trees: bool = False) -> Path | None:
+    """The folder of `org/name` in a folder of repositories; None where no spelling of its name exists.
+
+    Git repositories come first: work trees and bare git directories. With `plain_trees`, any other folder of
+    such a name counts as a source tree. Raises SourceError where two spellings name different repositories.
+    """
+    existing = [folder / name for name in spellings(repository) if (folder / name).is_dir()]
+    matches = _outermost(path for path in existing if find_git_dir(path) is not None)
+    if not matches and plain_trees:
+        containers = {path.parent for path in existing}
+        trees = (path for path in existing if path not in containers or (path / "go.mod").is_file())
+        matches = _outermost(trees)
+    if len({path.resolve() for path in matches}) > 1:
+        raise SourceError(
+            f"several folders may be {repository}: {', '.join(map(str, matches))}",
+            where=str(folder),
+            hint="keep one of them in this folder",
+        )
+    return matches[0] if matches else None
+
+
+def _outermost(paths: Iterator[Path]) -> list[Path]:
+    """The paths that are in no other one: a folder `repo` inside a repository is part of it."""
+    outermost: list[Path] = []
+    for path in paths:
+        if path.parent not in outermost:
+            outermost.append(path)
+    return outermost
+
+
+def find_git_dir(path: Path) -> Path | None:
+    """The git directory of a work tree (also a linked one), or a bare one; None for anything else.
+
+    Parents are not searched: a plain tree inside somebody's work tree is not that repository.
+    """
+    dot_git = path / ".git"
+    if dot_git.is_dir():
+        return dot_git
+    if dot_git.is_file():
+        pointer = dot_git.read_text(encoding="utf-8", errors="replace").removeprefix("gitdir:").strip()
+        return (path / pointer).resolve()
+    # `core.bare` may be unset and the config missing: the contents identify a git directory
+    is_bare = (path / "HEAD").is_file() and (path / "objects").is_dir() and (path / "refs").is_dir()
+    return path if is_bare else None
+
+
+def source_folders(source: str, bases: Sequence[Path]) -> list[Path]:
+    """The folders that a `source:` may name, in order: none for a URL or for a package that is not installed.
+
+    `package:NAME/sub/folder` is a folder in an installed Python package. A relative path starts at each of
+    `bases` in turn.
+    """
+    if source.startswith("package:"):
+        package, _, folder = source.removeprefix("package:").partition("/")
+        spec = find_spec(package) if package.isidentifier() else None
+        return (
+            [Path(location, folder) for location in (spec.submodule_search_locations or ())] if spec else []
+        )
+    if not source or "://" in source:
+        return []
+    path = Path(os.path.expanduser(source))  # noqa: PTH111 - Path's raises for an unknown user
+    return [path] if path.is_absolute() else [base / path for base in bases]
+
+
+# ── caches ────────────────────────────────────────────────────────────────────────────────────────
+
+
+def user_cache() -> Path:
+    """The user's folder for caches of all programs."""
+    return Path(os.environ.get("XDG_CACHE_HOME") or "~/.cache").expanduser()
+
+
+def cache_root() -> Path:
+    """The folder of this program's caches."""
+    chosen = os.environ.get("GOUTBENCH_CACHE")
+    return Path(chosen) if chosen else user_cache() / "goutbench"
+
+
+def workspace_folder(option: Path | None = None) -> Path:
+    """Where executions share source trees and build caches.
+
+    Sandboxed commands run as other user ids, which may not enter root's home. So root's default is
+    `/var/cache/goutbench`.
+    """
+    if option is None and os.geteuid() == 0 and not os.environ.get("GOUTBENCH_CACHE"):
+        return Path("/var/cache/goutbench")
+    return option or cache_root()
+
+
+def clones_folder(option: Path | None = None) -> Path:
+    """Where `curate` keeps its clones of remote repositories."""
+    return option or cache_root() / "repos"
+
+
+def models_folder() -> Path:
+    """Where `train` keeps converted models."""
+    return cache_root() / "models"
+
+
+def helpers_folder() -> Path:
+    """Where the compiled Go helpers are."""
+    return cache_root() / "helpers"
