@@ -2,8 +2,8 @@
 
 import pytest
 
-from goutbench.golang.analysis.features import Style, code_features, style_of
-from goutbench.golang.syntax.file import parse
+from goutbench.golang.analysis.features import TestStyle, code_features, style_of
+from goutbench.golang.syntax.parser import parse
 
 CODE = b"""package p
 
@@ -75,7 +75,7 @@ def test_concurrency_and_interfaces() -> None:
 HEAD = b'package p\n\nimport (\n\t"testing"\n%s)\n\n'
 
 
-def style(body: str, *imports: str) -> Style:
+def style(body: str, *imports: str) -> TestStyle:
     lines = "".join(f'\t"{path}"\n' for path in imports)
     return style_of(parse(HEAD % lines.encode() + body.encode()))
 

@@ -3,8 +3,8 @@
 import pytest
 
 from goutbench.golang.analysis.purity import pure_functions
-from goutbench.golang.analysis.self_contained import names_from_elsewhere
-from goutbench.golang.syntax.file import parse
+from goutbench.golang.analysis.self_contained import undeclared_names
+from goutbench.golang.syntax.parser import parse
 
 FILE = """package p
 
@@ -97,9 +97,9 @@ SHOWN = parse(b"package calc\n\nconst two = 2\n\nfunc Add(a, b int) int { return
 )
 def test_names_that_neither_test_nor_prompt_declares(imports: str, body: str, missing: set[str]) -> None:
     text = f'package calc\n\nimport "testing"\n{imports}\n\nfunc TestAdd(t *testing.T) {{ {body} }}\n'
-    assert names_from_elsewhere(parse(text.encode()), SHOWN) == missing
+    assert undeclared_names(parse(text.encode()), SHOWN) == missing
 
 
 def test_what_the_test_file_declares_itself_is_known() -> None:
     text = "package calc\n\ntype row struct{ a int }\n\nfunc (r row) twice() int { return Add(r.a, r.a) }\n"
-    assert names_from_elsewhere(parse(text.encode()), SHOWN) == set()
+    assert undeclared_names(parse(text.encode()), SHOWN) == set()

@@ -1,6 +1,7 @@
-"""Whether plain `go test` on linux/amd64 builds a Go file, by its name and its build constraint."""
+"""Decides by file name and build constraint whether plain `go test` on linux/amd64 builds a Go file."""
 
 import re
+from dataclasses import dataclass
 
 from goutbench.golang.syntax.header import build_constraint
 
@@ -18,56 +19,60 @@ _TOKEN = re.compile(r"&&|\|\||!|\(|\)|[^\s()!&|]+")
 
 
 def builds_on_linux(name: str, source: bytes) -> bool:
-    """Whether name and constraint let a file in on linux/amd64 when no tags are given."""
+    """Whether a file is part of the build on linux/amd64 without build tags."""
     constraint = build_constraint(source)
-    return all(map(_tag, platform_words(name))) and (constraint is None or satisfied(constraint))
+    return all(map(_is_set, platform_suffixes(name))) and (constraint is None or satisfied(constraint))
 
 
-def platform_words(name: str) -> list[str]:
-    """The system and the machine that a file's name ends in, as Go reads it: `_linux`, `_linux_amd64`."""
-    words = name.removesuffix(".go").removesuffix("_test").split("_")[1:]
-    if len(words) > 1 and words[-2] in SYSTEMS and words[-1] in MACHINES:
-        return words[-2:]
-    return words[-1:] if words and words[-1] in SYSTEMS | MACHINES else []
+def platform_suffixes(name: str) -> list[str]:
+    """The operating system and architecture at the end of a file's name: of `_linux` or `_linux_amd64`."""
+    parts = name.removesuffix(".go").removesuffix("_test").split("_")[1:]
+    if len(parts) > 1 and parts[-2] in SYSTEMS and parts[-1] in MACHINES:
+        return parts[-2:]
+    return parts[-1:] if parts and parts[-1] in SYSTEMS | MACHINES else []
 
 
 def satisfied(constraint: str) -> bool:
-    """The value of a build constraint on linux/amd64; True for one that cannot be read."""
-    tokens = _TOKEN.findall(constraint)[::-1]
+    """The value of a build constraint on linux/amd64; True if it is malformed."""
+    expression = _Expression(_TOKEN.findall(constraint)[::-1])
     try:
-        value = _either(tokens)
+        value = expression.disjunction()
     except IndexError:
         return True
-    return value or bool(tokens)
+    return value or bool(expression.tokens)
 
 
-def _either(tokens: list[str]) -> bool:
-    value = _both(tokens)
-    while tokens and tokens[-1] == "||":
-        tokens.pop()
-        value = _both(tokens) or value
-    return value
+@dataclass(slots=True)
+class _Expression:
+    """A recursive-descent evaluator; `tokens` are the remaining ones, the next one last."""
 
+    tokens: list[str]
 
-def _both(tokens: list[str]) -> bool:
-    value = _single(tokens)
-    while tokens and tokens[-1] == "&&":
-        tokens.pop()
-        value = _single(tokens) and value
-    return value
-
-
-def _single(tokens: list[str]) -> bool:
-    token = tokens.pop()
-    if token == "!":
-        return not _single(tokens)
-    if token == "(":
-        value = _either(tokens)
-        if tokens and tokens[-1] == ")":
-            tokens.pop()
+    def disjunction(self) -> bool:
+        value = self._conjunction()
+        while self.tokens and self.tokens[-1] == "||":
+            self.tokens.pop()
+            value = self._conjunction() or value
         return value
-    return _tag(token)
+
+    def _conjunction(self) -> bool:
+        value = self._operand()
+        while self.tokens and self.tokens[-1] == "&&":
+            self.tokens.pop()
+            value = self._operand() and value
+        return value
+
+    def _operand(self) -> bool:
+        token = self.tokens.pop()
+        if token == "!":
+            return not self._operand()
+        if token == "(":
+            value = self.disjunction()
+            if self.tokens and self.tokens[-1] == ")":
+                self.tokens.pop()
+            return value
+        return _is_set(token)
 
 
-def _tag(tag: str) -> bool:
+def _is_set(tag: str) -> bool:
     return tag in _SET or _RELEASE.fullmatch(tag) is not None

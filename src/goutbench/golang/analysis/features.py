@@ -1,15 +1,16 @@
-"""What a Go file is like: how complex, how concurrent, and in which style its tests are written.
+"""Measures Go files: complexity and concurrency of code, and the style of tests.
 
-All of it is read off the syntax, so it says what a file mentions and not what a type checker would resolve.
+This reads the syntax only: it counts what a file mentions, not what a type checker resolves.
 """
 
 from bisect import bisect_left
 from collections import Counter
+from collections.abc import Iterator
 from dataclasses import dataclass
 
 from tree_sitter import Node, QueryCursor
 
-from goutbench.golang.syntax.file import GoFile, go_query
+from goutbench.golang.syntax.file import GoFile, go_query, node_text
 
 _QUERY = """
 [(if_statement) (for_statement) (expression_case) (type_case) (communication_case)] @branch
@@ -21,9 +22,9 @@ _QUERY = """
 (call_expression) @call
 (qualified_type) @type
 """
-_LOCKS = frozenset({"Mutex", "RWMutex", "WaitGroup", "Once", "Cond", "Map", "Pool"})
-_FAILING = frozenset({"Error", "Errorf", "Fatal", "Fatalf", "Fail", "FailNow"})
-_ASSERTING = {
+_LOCK_TYPES = frozenset({"Mutex", "RWMutex", "WaitGroup", "Once", "Cond", "Map", "Pool"})
+_FAILURE_METHODS = frozenset({"Error", "Errorf", "Fatal", "Fatalf", "Fail", "FailNow"})
+_ASSERTION_LIBRARIES = {
     "github.com/stretchr/testify/assert": "testify",
     "github.com/stretchr/testify/require": "testify",
     "github.com/stretchr/testify/suite": "testify",
@@ -36,15 +37,30 @@ _ASSERTING = {
     "github.com/alecthomas/assert/v2": "alecthomas/assert",
     "gopkg.in/check.v1": "check.v1",
 }
-"""Import paths of what tests assert with."""
-_MOCKING = ("gomock", "testify/mock", "sqlmock", "httpmock", "counterfeiter", "/mock", "mock_", "mocks")
-_DOUBLES = ("mock", "fake", "stub", "spy")
+"""Assertion libraries by import path."""
+_MOCK_PACKAGES = ("gomock", "testify/mock", "sqlmock", "httpmock", "counterfeiter", "/mock", "mock_", "mocks")
+_TEST_DOUBLES = ("mock", "fake", "stub", "spy")
+_TESTING_VARIABLES = frozenset({"t", "b", "tb", "st", "tt", "s", "f"})
+"""Usual names of `*testing.T` and its relatives, including those of subtests."""
+_ASSERTIONS = frozenset({
+    "Assert", "Check", "CmpEquals", "Consistently", "Contains", "DeepEqual", "DeepEquals",
+    "ElementsMatch", "Empty", "Equal", "EqualError", "EqualValues", "Error", "ErrorContains", "ErrorIs",
+    "Eventually", "Expect", "Fail", "FailNow", "False", "Greater", "InDelta", "JSONEq", "Len", "Less",
+    "Nil", "NilError", "NoError", "NotContains", "NotEmpty", "NotEqual", "NotNil", "NotPanics",
+    "NotZero", "Panics", "Regexp", "True", "Zero", "Ω",
+})  # fmt: skip
+"""Assertions of the libraries, as methods of their objects."""
+_DOT_IMPORTED_ASSERTIONS = frozenset({"Expect", "Eventually", "Consistently", "Fail", "Ω"})
+"""Assertions that dot imports make available without a qualifier."""
+_TABLE_TYPES = frozenset({"slice_type", "array_type", "implicit_length_array_type", "map_type"})
 
 
 @dataclass(frozen=True, slots=True)
 class Complexity:
-    """Cyclomatic complexity of one function, as gocyclo counts it: 1, and 1 for each `if`, `for`, `case` that
-    is not `default`, `&&` and `||`, those of function literals inside it included."""
+    """Cyclomatic complexity of one function, as gocyclo counts it.
+
+    It is 1, plus 1 for each `if`, `for`, `case`, `&&` and `||`, including those in its function literals.
+    """
 
     name: str
     value: int
@@ -52,8 +68,11 @@ class Complexity:
 
 @dataclass(frozen=True, slots=True)
 class CodeFeatures:
-    """A file's functions and what they mention. `goroutines` counts `go` statements; `channels` channel
-    types, sends, receives and `select`; `locks` counts types of package sync and uses of sync/atomic."""
+    """The complexity of a file's functions, and counts of concurrency features and interface types.
+
+    `goroutines` counts `go` statements; `channels` channel types, sends, receives and `select`; `locks` types
+    of package sync and uses of sync/atomic.
+    """
 
     functions: tuple[Complexity, ...]
     goroutines: int
@@ -63,21 +82,26 @@ class CodeFeatures:
 
     @property
     def complexity(self) -> int:
-        """The most complex function's; 0 where there is none."""
+        """The complexity of the most complex function; 0 without functions."""
         return max((function.value for function in self.functions), default=0)
 
     @property
     def concurrent(self) -> bool:
-        """Whether goroutines, channels or locks occur at all."""
+        """Whether goroutines, channels or locks occur."""
         return bool(self.goroutines or self.channels or self.locks)
 
 
 @dataclass(frozen=True, slots=True)
-class Style:
-    """How a test file tests. `assertions` counts calls that can fail a test: Error, Fatal and Fail of a
-    testing variable, and calls into (or on a value of) an assertion library. `table_driven`: a function loops
-    over a literal of several cases. `mocks`: a mocking library or a package of mocks is imported, or a type
-    declared whose name says mock, fake, stub or spy."""
+class TestStyle:
+    """How a test file tests.
+
+    `assertions` counts calls that can fail a test: Error, Fatal and Fail of a testing variable, and calls
+    into (or on a value of) an assertion library. `table_driven`: a function loops over a literal with several
+    elements. `mocks`: the file imports a mocking library or a package of mocks, or declares a type with mock,
+    fake, stub or spy in its name.
+    """
+
+    __test__ = False  # pytest must not collect it
 
     tests: int
     benchmarks: int
@@ -92,164 +116,142 @@ class Style:
 
     @property
     def assertion_free(self) -> bool:
-        """Whether tests are declared and nothing in the file could make one fail but a panic."""
+        """Whether the file declares tests and only a panic can make them fail."""
         return bool(self.tests) and not self.assertions
 
 
 def code_features(file: GoFile) -> CodeFeatures:
     """The features of a file as code under test."""
-    found = _captures(file)
-    concurrent = {each.path for each in file.imports} & {"sync", "sync/atomic"}
-    locks = [_text(file, node) for node in found.get("type", ())] if concurrent else []
-    calls = [_callee(file, node) for node in found.get("call", ())] if concurrent else []
-    return CodeFeatures(
-        functions=_complexities(file, found.get("branch", [])),
-        goroutines=len(found.get("goroutine", ())),
-        channels=len(found.get("channel", ())),
-        locks=sum(
-            (text.startswith("sync.") and text[5:] in _LOCKS) or text.startswith("atomic.") for text in locks
+    return _Measurement(file).code_features()
+
+
+def style_of(file: GoFile) -> TestStyle:
+    """The style of a test file."""
+    return _Measurement(file).style()
+
+
+class _Measurement:
+    """One file with the captures of the query."""
+
+    def __init__(self, file: GoFile) -> None:
+        self.file = file
+        self.captures = QueryCursor(go_query(_QUERY)).captures(file.tree.root_node)
+
+    def code_features(self) -> CodeFeatures:
+        locks = 0
+        if {spec.path for spec in self.file.imports} & {"sync", "sync/atomic"}:
+            types = (self.text(node) for node in self.captures.get("type", ()))
+            locks = sum(
+                (text.startswith("sync.") and text[5:] in _LOCK_TYPES) or text.startswith("atomic.")
+                for text in types
+            ) + sum(owner == "atomic" for owner, _ in self.calls())
+        return CodeFeatures(
+            functions=tuple(self.complexities()),
+            goroutines=len(self.captures.get("goroutine", ())),
+            channels=len(self.captures.get("channel", ())),
+            locks=locks,
+            interfaces=len(self.captures.get("interface", ())),
         )
-        + sum(owner == "atomic" for owner, _ in calls),
-        interfaces=len(found.get("interface", ())),
-    )
+
+    def style(self) -> TestStyle:
+        kinds = Counter(test.kind for test in self.file.tests)
+        paths = {spec.local_name or spec.name or spec.path: spec.path for spec in self.file.imports}
+        libraries = {name for name, path in paths.items() if path in _ASSERTION_LIBRARIES}
+        calls = list(self.calls())
+        on_testing = Counter(name for owner, name in calls if owner in _TESTING_VARIABLES)
+        return TestStyle(
+            tests=kinds["test"],
+            benchmarks=kinds["benchmark"],
+            fuzz=kinds["fuzz"],
+            examples=kinds["example"],
+            subtests=on_testing["Run"],
+            parallel=on_testing["Parallel"],
+            assertions=sum(_is_assertion(call, libraries, set(paths) - libraries) for call in calls),
+            table_driven=self.is_table_driven(),
+            mocks=self.uses_mocks(),
+            libraries=tuple(sorted({_ASSERTION_LIBRARIES[paths[name]] for name in libraries})),
+        )
+
+    def complexities(self) -> Iterator[Complexity]:
+        offsets = sorted(node.start_byte for node in self.captures.get("branch", ()))
+        for declaration in self.file.declarations:
+            if declaration.is_function and declaration.body is not None:
+                start, end = declaration.body
+                branches = bisect_left(offsets, end) - bisect_left(offsets, start)
+                receiver = f"{declaration.receiver}." if declaration.receiver else ""
+                yield Complexity(receiver + declaration.names[0], 1 + branches)
+
+    def calls(self) -> Iterator[tuple[str, str]]:
+        """Owner and name of every called function; the owner is the last part of its path, or empty."""
+        for call in self.captures.get("call", ()):
+            function = call.child_by_field_name("function")
+            owner, name = "", ""
+            if function is not None and function.type == "identifier":
+                name = self.text(function)
+            elif function is not None and function.type == "selector_expression":
+                operand, field = (function.child_by_field_name(part) for part in ("operand", "field"))
+                if operand is not None and field is not None:
+                    name = self.text(field)
+                    if operand.type == "selector_expression":
+                        operand = operand.child_by_field_name("field")
+                    if operand is not None and operand.type in ("identifier", "field_identifier"):
+                        owner = self.text(operand)
+            yield owner, name
+
+    def uses_mocks(self) -> bool:
+        if any(part in spec.path for spec in self.file.imports for part in _MOCK_PACKAGES):
+            return True
+        types = (name.lower() for d in self.file.declarations if d.kind == "type" for name in d.names)
+        return any(double in name for name in types for double in _TEST_DOUBLES)
+
+    def is_table_driven(self) -> bool:
+        """Whether a function loops over a literal with several elements, or over a variable that has one."""
+        variables = [self.file.node(d) for d in self.file.declarations if d.kind == "var"]
+        shared = {name for node in variables for name in self.tables(node)}
+        functions = (self.file.node(d) for d in self.file.declarations if d.is_function)
+        return any(self.loops_over_table(function, shared) for function in functions)
+
+    def loops_over_table(self, function: Node, shared: set[str]) -> bool:
+        tables = shared | set(self.tables(function))
+        for loop in _descendants(function, "range_clause"):
+            over = loop.child_by_field_name("right")
+            if over is not None and (_is_table(over) or self.text(over) in tables):
+                return True
+        return False
+
+    def tables(self, node: Node) -> Iterator[str]:
+        """The variables below a node whose declaration assigns a table."""
+        for spec in (*_descendants(node, "short_var_declaration"), *_descendants(node, "var_spec")):
+            target = spec.child_by_field_name("left") or spec.child_by_field_name("name")
+            value = spec.child_by_field_name("right") or spec.child_by_field_name("value")
+            if target is None or value is None or not value.named_children:
+                continue
+            if _is_table(value.named_children[0] if value.type == "expression_list" else value):
+                yield self.text(target.named_children[0] if target.type == "expression_list" else target)
+
+    def text(self, node: Node) -> str:
+        return node_text(self.file.source, node)
 
 
-def style_of(file: GoFile) -> Style:
-    """The features of a file as a test file."""
-    found = _captures(file)
-    kinds = Counter(test.kind for test in file.tests)
-    names = {each.known_as or each.name or each.path: each.path for each in file.imports}
-    asserting = {name for name, path in names.items() if path in _ASSERTING}
-    calls = [_callee(file, node) for node in found.get("call", ())]
-    return Style(
-        tests=kinds["test"],
-        benchmarks=kinds["benchmark"],
-        fuzz=kinds["fuzz"],
-        examples=kinds["example"],
-        subtests=sum(name == "Run" and owner in _RUNNERS for owner, name in calls),
-        parallel=sum(name == "Parallel" and owner in _RUNNERS for owner, name in calls),
-        assertions=sum(_asserts(owner, name, asserting, set(names) - asserting) for owner, name in calls),
-        table_driven=_table_driven(file),
-        mocks=_mocks(file),
-        libraries=tuple(sorted({_ASSERTING[names[name]] for name in asserting})),
-    )
-
-
-_RUNNERS = frozenset({"t", "b", "tb", "st", "tt", "s", "f"})
-"""What testing's variables are called, those of subtests included."""
-_CHECKS = frozenset({
-    "Assert", "Check", "CmpEquals", "Consistently", "Contains", "DeepEqual", "DeepEquals",
-    "ElementsMatch", "Empty", "Equal", "EqualError", "EqualValues", "Error", "ErrorContains", "ErrorIs",
-    "Eventually", "Expect", "Fail", "FailNow", "False", "Greater", "InDelta", "JSONEq", "Len", "Less",
-    "Nil", "NilError", "NoError", "NotContains", "NotEmpty", "NotEqual", "NotNil", "NotPanics",
-    "NotZero", "Panics", "Regexp", "True", "Zero", "Ω",
-})  # fmt: skip
-"""What assertion libraries call their assertions, as methods of their own objects."""
-
-
-_BARE = frozenset({"Expect", "Eventually", "Consistently", "Fail", "Ω"})
-"""Those that are called without an owner, where the library is imported under no name."""
-
-
-def _asserts(owner: str, name: str, libraries: set[str], packages: set[str]) -> bool:
-    """Whether a call is an assertion; `libraries` and `packages` are the names of imported ones."""
-    if owner in _RUNNERS and name in _FAILING:
+def _is_assertion(call: tuple[str, str], libraries: set[str], packages: set[str]) -> bool:
+    """Whether a call is an assertion; `libraries` and `packages` are the names of imported packages."""
+    owner, name = call
+    if owner in _TESTING_VARIABLES and name in _FAILURE_METHODS:
         return True
     if not owner:
-        return "." in libraries and name in _BARE
+        return "." in libraries and name in _DOT_IMPORTED_ASSERTIONS
     if owner in libraries:
         return name[:1].isupper() and not name.startswith("New")
-    return bool(libraries) and name in _CHECKS and owner not in packages
-
-
-def _captures(file: GoFile) -> dict[str, list[Node]]:
-    return QueryCursor(go_query(_QUERY)).captures(file.tree.root_node)
-
-
-def _complexities(file: GoFile, branches: list[Node]) -> tuple[Complexity, ...]:
-    places = sorted(node.start_byte for node in branches)
-    found = []
-    for declaration in file.declarations:
-        if declaration.is_function and declaration.body is not None:
-            start, end = declaration.body
-            count = bisect_left(places, end) - bisect_left(places, start)
-            owner = f"{declaration.receiver}." if declaration.receiver else ""
-            found.append(Complexity(owner + declaration.names[0], 1 + count))
-    return tuple(found)
-
-
-def _text(file: GoFile, node: Node) -> str:
-    return file.source[node.start_byte : node.end_byte].decode("utf-8", "replace")
-
-
-def _callee(file: GoFile, call: Node) -> tuple[str, str]:
-    """What a call calls: the last part of its owner (empty for a bare name), and the name."""
-    function = call.child_by_field_name("function")
-    if function is None:
-        return "", ""
-    if function.type != "selector_expression":
-        return "", _text(file, function) if function.type == "identifier" else ""
-    operand, field = function.child_by_field_name("operand"), function.child_by_field_name("field")
-    if operand is None or field is None:
-        return "", ""
-    owner = operand.child_by_field_name("field") if operand.type == "selector_expression" else operand
-    known = owner is not None and owner.type in ("identifier", "field_identifier")
-    return _text(file, owner) if known and owner is not None else "", _text(file, field)
-
-
-def _mocks(file: GoFile) -> bool:
-    if any(word in each.path for each in file.imports for word in _MOCKING):
-        return True
-    names = (name for each in file.declarations if each.kind == "type" for name in each.names)
-    return any(word in name.lower() for name in names for word in _DOUBLES)
-
-
-def _table_driven(file: GoFile) -> bool:
-    shared = _package_tables(file)
-    functions = (file.node(each) for each in file.declarations if each.is_function)
-    return any(_loops_over_cases(file, function, shared) for function in functions)
-
-
-def _loops_over_cases(file: GoFile, function: Node, shared: set[str]) -> bool:
-    """Whether a function ranges over a literal of several elements, or over a variable that holds one."""
-    tables = shared | {_text(file, name) for name, value in _assigned(function) if _is_table(value)}
-    for loop in _below(function, "range_clause"):
-        over = loop.child_by_field_name("right")
-        if over is not None and (_is_table(over) or _text(file, over) in tables):
-            return True
-    return False
-
-
-def _package_tables(file: GoFile) -> set[str]:
-    return {
-        _text(file, name)
-        for each in file.declarations
-        if each.kind == "var"
-        for name, value in _assigned(file.node(each))
-        if _is_table(value)
-    }
-
-
-def _assigned(node: Node) -> list[tuple[Node, Node]]:
-    found = []
-    for each in (*_below(node, "short_var_declaration"), *_below(node, "var_spec")):
-        left = each.child_by_field_name("left") or each.child_by_field_name("name")
-        right = each.child_by_field_name("right") or each.child_by_field_name("value")
-        if left is None or right is None or not right.named_children:
-            continue
-        name = left.named_children[0] if left.type == "expression_list" else left
-        found.append((name, right.named_children[0] if right.type == "expression_list" else right))
-    return found
+    return bool(libraries) and name in _ASSERTIONS and owner not in packages
 
 
 def _is_table(node: Node) -> bool:
-    """A slice, array or map literal of at least two elements."""
+    """Whether a node is a slice, array or map literal with at least two elements."""
     kind, body = node.child_by_field_name("type"), node.child_by_field_name("body")
-    if node.type != "composite_literal" or kind is None or body is None:
+    if node.type != "composite_literal" or kind is None or body is None or kind.type not in _TABLE_TYPES:
         return False
-    kinds = ("slice_type", "array_type", "implicit_length_array_type", "map_type")
-    return kind.type in kinds and len([child for child in body.named_children if child.type != "comment"]) > 1
+    return sum(child.type != "comment" for child in body.named_children) > 1
 
 
-def _below(node: Node, kind: str) -> list[Node]:
+def _descendants(node: Node, kind: str) -> list[Node]:
     return QueryCursor(go_query(f"({kind}) @it")).captures(node).get("it", [])

@@ -1,6 +1,6 @@
-"""Functions that only compute: results from arguments, as far as the syntax shows.
+"""Functions that only compute: their results depend on their arguments alone, as far as the syntax shows.
 
-Small models can be asked about these without a word of the world around: a call and a comparison make a test.
+A model needs no context to test them: a call and a comparison are a test.
 """
 
 import re
@@ -8,124 +8,111 @@ from typing import NamedTuple
 
 from tree_sitter import Node, QueryCursor
 
-from goutbench.golang.syntax.file import Declaration, GoFile, free_names, go_query
-from goutbench.golang.syntax.predeclared import PREDECLARED
+from goutbench.golang.syntax.file import Declaration, GoFile, go_query
+from goutbench.golang.syntax.identifiers import PREDECLARED
+from goutbench.golang.syntax.links import free_names
 
-_WORLD = """
+_EFFECTS = """
 [(go_statement) (channel_type) (send_statement) (select_statement) (defer_statement)] @it
 (unary_expression operator: "<-") @it
 """
-_VALUES = PREDECLARED & frozenset(
+_PLAIN_TYPES = PREDECLARED & frozenset(
     """
     bool string byte rune int int8 int16 int32 int64 uint uint8 uint16 uint32 uint64
     float32 float64 complex64 complex128
     """.split()  # noqa: SIM905
 )
-_SPEAKING = frozenset({"print", "println", "recover", "close"})
-_COMPUTING = frozenset(
+_NOT_PLAIN = frozenset({
+    "channel_type", "function_type", "generic_type", "interface_type", "pointer_type", "qualified_type",
+    "struct_type",
+})  # fmt: skip
+_IMPURE_BUILTINS = frozenset({"print", "println", "recover", "close"})
+_PURE_PACKAGES = frozenset(
     """
     bytes cmp encoding/ascii85 encoding/base32 encoding/base64 encoding/binary encoding/hex errors
     hash/adler32 hash/crc32 hash/crc64 hash/fnv html maps math math/bits math/cmplx path slices sort strconv
     strings unicode unicode/utf16 unicode/utf8
     """.split()  # noqa: SIM905
 )
-_FORMATTING = frozenset({b"Sprintf", b"Sprint", b"Sprintln", b"Errorf", b"Append", b"Appendf"})
+_PURE_FMT = frozenset({b"Sprintf", b"Sprint", b"Sprintln", b"Errorf", b"Append", b"Appendf"})
 
 
 def pure_functions(file: GoFile) -> frozenset[str]:
-    """The names of the functions that take and give plain values and only compute.
+    """The names of the functions that take and return plain values and only compute.
 
-    Plain values are those of Go's predeclared types, and slices, arrays and maps of these; a result may be
-    an error, too. Only computing means: no goroutine, channel or deferred call, no variable of the package,
-    no method of the file's own types, imports that neither touch the outside nor keep state, and of the
-    file's own functions only ones that do no more. What a slice or map among the arguments holds may change.
+    Plain values are those of Go's predeclared types, and slices, arrays and maps of them; a result may also
+    be an error. A function only computes if it has no goroutine, channel or deferred call, no variable of
+    the package, no method of the file's own types, only imports that have no side effects and no state, and
+    calls only functions of the file that only compute. It may change the elements of its arguments.
     """
-    computing = _computing(file)
-    return frozenset(
-        each.names[0]
-        for index, each in enumerate(file.declarations)
-        if index in computing and _plain(file, each) and each.names[0] != "_"
-    )
-
-
-def _computing(file: GoFile) -> set[int]:
-    """The functions, by index, that only compute, and call only functions that do."""
-    world = _World(
-        places={
+    names = _FileNames(
+        declarations={
             name: index
-            for index, each in enumerate(file.declarations)
-            if each.kind != "method"
-            for name in each.names
+            for index, declaration in enumerate(file.declarations)
+            if declaration.kind != "method"
+            for name in declaration.names
         },
-        imports={spec.known_as: spec.path for spec in file.imports if spec.known_as},
+        imports={spec.local_name: spec.path for spec in file.imports if spec.local_name},
     )
     called = {
-        index: found
-        for index, each in enumerate(file.declarations)
-        if each.kind == "func" and (found := _calls(file, each, world)) is not None
+        index: calls
+        for index, declaration in enumerate(file.declarations)
+        if declaration.kind == "func" and (calls := _pure_calls(file, declaration, names)) is not None
     }
-    while worse := {index for index, found in called.items() if not found <= called.keys()}:
-        called = {index: found for index, found in called.items() if index not in worse}
-    return set(called)
+    while impure := {index for index, calls in called.items() if not calls <= called.keys()}:
+        called = {index: calls for index, calls in called.items() if index not in impure}
+    candidates = (file.declarations[index] for index in called)
+    return frozenset(
+        function.names[0]
+        for function in candidates
+        if function.names[0] != "_" and _has_plain_signature(file.node(function))
+    )
 
 
-class _World(NamedTuple):
-    """What a name of the file stands for: the index of its declaration, or an import's path."""
+class _FileNames(NamedTuple):
+    """What the names of a file stand for: the index of a declaration, or the path of an import."""
 
-    places: dict[str, int]
+    declarations: dict[str, int]
     imports: dict[str, str]
 
+    def only_computes(self, name: str, node: Node) -> bool:
+        """Whether a name that the file does not declare is a package or builtin without side effects."""
+        path = self.imports.get(name)
+        if path == "fmt":
+            selected = rb"\b" + re.escape(name.encode()) + rb"\s*\.\s*(\w+)"
+            return set(re.findall(selected, node.text or b"")) <= _PURE_FMT
+        return name in PREDECLARED - _IMPURE_BUILTINS if path is None else path in _PURE_PACKAGES
 
-def _calls(file: GoFile, each: Declaration, world: _World) -> set[int] | None:
-    """The functions of the file that one uses; None where it does something besides computing."""
-    node = file.node(each)
-    if each.body is None or each.maybe or QueryCursor(go_query(_WORLD)).captures(node):
+
+def _pure_calls(file: GoFile, declaration: Declaration, file_names: _FileNames) -> set[int] | None:
+    """The functions of the file that a function uses; None if it has side effects of its own."""
+    node = file.node(declaration)
+    if declaration.body is None or declaration.maybe or QueryCursor(go_query(_EFFECTS)).captures(node):
         return None
-    names = free_names(file, each)
-    own = names & world.places.keys()
-    used = {world.places[name]: file.declarations[world.places[name]].kind for name in own}
-    if "var" in used.values() or not all(_computes(name, node, world) for name in names - own):
+    names = free_names(file, declaration)
+    own = names & file_names.declarations.keys()
+    used = {index: file.declarations[index].kind for name in own for index in [file_names.declarations[name]]}
+    if "var" in used.values() or not all(file_names.only_computes(name, node) for name in names - own):
         return None
     return {index for index, kind in used.items() if kind == "func"}
 
 
-def _computes(name: str, node: Node, world: _World) -> bool:
-    """Whether a name from outside the file is a package, or a word of Go's own, that only computes."""
-    path = world.imports.get(name)
-    if path is None:
-        return name in PREDECLARED - _SPEAKING
-    return path in _COMPUTING or (path == "fmt" and _only_formats(node, name))
-
-
-def _plain(file: GoFile, each: Declaration) -> bool:
-    """Whether a function takes plain values, and gives at least one."""
-    node = file.node(each)
-    parameters, result = node.child_by_field_name("parameters"), node.child_by_field_name("result")
-    if parameters is None or result is None or node.child_by_field_name("type_parameters") is not None:
+def _has_plain_signature(function: Node) -> bool:
+    """Whether a function takes at least one value, returns at least one, and all are plain."""
+    parameters, result = function.child_by_field_name("parameters"), function.child_by_field_name("result")
+    if parameters is None or result is None or function.child_by_field_name("type_parameters") is not None:
         return False
     return (
-        _values(parameters, _VALUES)
-        and bool(parameters.named_children)
-        and _values(result, _VALUES | {"error"})
+        bool(parameters.named_children)
+        and _all_types_in(parameters, _PLAIN_TYPES)
+        and _all_types_in(result, _PLAIN_TYPES | {"error"})
     )
 
 
-_REFERENCES = frozenset({
-    "channel_type", "function_type", "generic_type", "interface_type", "pointer_type", "qualified_type",
-    "struct_type",
-})  # fmt: skip
-
-
-def _values(node: Node, names: frozenset[str]) -> bool:
-    """Whether all types below a node are of these names, or slices, arrays and maps of them."""
-    if node.type in _REFERENCES:
+def _all_types_in(node: Node, names: frozenset[str]) -> bool:
+    """Whether all types below a node have these names, or are slices, arrays and maps of such types."""
+    if node.type in _NOT_PLAIN:
         return False
     if node.type == "type_identifier":
         return (node.text or b"").decode() in names
-    return all(_values(child, names) for child in node.named_children)
-
-
-def _only_formats(node: Node, name: str) -> bool:
-    """Whether code uses of package fmt, under that name, only what makes text and errors."""
-    selected = rb"\b" + re.escape(name.encode()) + rb"\s*\.\s*(\w+)"
-    return set(re.findall(selected, node.text or b"")) <= _FORMATTING
+    return all(_all_types_in(child, names) for child in node.named_children)

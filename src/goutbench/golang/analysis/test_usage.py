@@ -1,35 +1,35 @@
-"""Which names a test file uses, test by test: of its own package, or of the package that it imports.
+"""The names that each test of a file uses: of its own package, or of an imported one.
 
-All of it is read off the syntax. Whose method a selected name is, only a type checker would know; here it is
-told apart from the functions of imported packages and from those of `testing.T`, and no more.
+This reads the syntax only. The method that a selected name refers to needs a type checker; here, selected
+names are only distinguished from functions of imported packages and methods of `testing.T`.
 """
 
-from collections.abc import Collection, Iterator
+from collections.abc import Collection, Iterator, Mapping
 from dataclasses import dataclass
 
 from tree_sitter import Node, QueryCursor
 
 from goutbench.golang.syntax.file import Declaration, GoFile, go_query
-from goutbench.golang.syntax.references import uses, words
+from goutbench.golang.syntax.references import identifiers_in, uses
 from goutbench.golang.syntax.test_functions import split_test_name
 
 _QUERY = """
 (selector_expression operand: (_) @owner field: (field_identifier) @name)
 (qualified_type package: (package_identifier) @owner name: (type_identifier) @name)
 """
-_RUNNERS = frozenset({"t", "b", "f", "tb", "tt", "require", "assert"})
-_CONTAINERS = frozenset({"Describe", "Context", "When", "It", "DescribeTable", "FDescribe"})
+_TESTING_NAMES = frozenset({"t", "b", "f", "tb", "tt", "require", "assert"})
+_GINKGO_CONTAINERS = frozenset({"Describe", "Context", "When", "It", "DescribeTable", "FDescribe"})
 
 
 @dataclass(frozen=True, slots=True)
 class TestUse:
-    """What one test (or a spec of Ginkgo, named "_") mentions.
+    """The names that one test (or a top-level Ginkgo spec, named "_") mentions.
 
-    `names` and `selected` stand in the test itself, `helped` and `helped_selected` in what it refers to in
-    the same file, in any number of steps. Selected names are those after a dot that may be methods.
+    `names` and `selected` occur in the test itself; `helped` and `helped_selected` occur only in declarations
+    of the file that the test refers to, directly or not. Selected names follow a dot and may be methods.
     """
 
-    __test__ = False  # its name is Go's word, not pytest's
+    __test__ = False  # pytest must not collect it
 
     name: str
     names: frozenset[str]
@@ -39,31 +39,38 @@ class TestUse:
 
 
 def uses_by_test(file: GoFile, names: Collection[str], qualifiers: Collection[str]) -> tuple[TestUse, ...]:
-    """What each test of a file uses of the top-level `names` of a package.
+    """Which top-level `names` of a package each test of a file uses.
 
-    They count where they stand by themselves if `qualifiers` is empty or holds ".", and after one of the
-    `qualifiers`, by which the file knows the package. A file without a test gives nothing.
+    Unqualified names count if `qualifiers` is empty or contains ".". Qualified names count after one of the
+    `qualifiers`, by which the file refers to the package. A file without tests has no uses.
     """
-    tests = list(_tests(file))
+    tests = list(_test_declarations(file))
     if not tests:
         return ()
-    direct = _direct(file, names, qualifiers)
-    found, others = [], set(tests)
+    names_in, selected_in = _mentions(file, names, qualifiers)
+    test_uses = []
     for index in tests:
-        plain, selected = direct[index]
-        below = _reached(file, index, others) - {index}
-        helped = frozenset[str]().union(*(direct[each][0] for each in below))
-        helped_selected = frozenset[str]().union(*(direct[each][1] for each in below))
-        label = file.declarations[index].names[0] if file.declarations[index].names else "_"
-        found.append(TestUse(label, plain, selected, helped - plain, helped_selected - selected))
-    return tuple(found)
+        helpers = _helpers(file, index, set(tests))
+        helped = {name for helper in helpers for name in names_in[helper]}
+        helped_selected = {name for helper in helpers for name in selected_in[helper]}
+        declared = file.declarations[index].names
+        test_uses.append(
+            TestUse(
+                name=declared[0] if declared else "_",
+                names=frozenset(names_in[index]),
+                selected=frozenset(selected_in[index]),
+                helped=frozenset(helped - names_in[index]),
+                helped_selected=frozenset(helped_selected - selected_in[index]),
+            )
+        )
+    return tuple(test_uses)
 
 
-def _tests(file: GoFile) -> Iterator[int]:
-    """The declarations that hold tests: functions, methods of suites, and top-level specs."""
-    own = {test.declaration for test in file.tests if test.kind != "benchmark"}
-    for index, each in enumerate(file.declarations):
-        if index in own or _is_suite_method(each) or _is_spec(file, each):
+def _test_declarations(file: GoFile) -> Iterator[int]:
+    """The declarations that contain tests: functions, methods of suites, and top-level Ginkgo specs."""
+    functions = {test.declaration for test in file.tests if test.kind != "benchmark"}
+    for index, declaration in enumerate(file.declarations):
+        if index in functions or _is_suite_method(declaration) or _is_ginkgo_spec(file, declaration):
             yield index
 
 
@@ -72,67 +79,57 @@ def _is_suite_method(declaration: Declaration) -> bool:
     return parts is not None and parts[0] == "Test" and parts[1] != ""
 
 
-def _is_spec(file: GoFile, declaration: Declaration) -> bool:
-    """`var _ = Describe(…)`, as Ginkgo has it."""
+def _is_ginkgo_spec(file: GoFile, declaration: Declaration) -> bool:
+    """Whether a declaration has the form `var _ = Describe(…)`."""
     if declaration.kind != "var" or declaration.names != ("_",):
         return False
     text = file.source[declaration.node_start : declaration.node_end]
     callee = text.partition(b"=")[2].partition(b"(")[0].strip().rpartition(b".")[2]
-    return callee.decode("utf-8", "replace") in _CONTAINERS
+    return callee.decode("utf-8", "replace") in _GINKGO_CONTAINERS
 
 
-def _reached(file: GoFile, start: int, tests: set[int]) -> set[int]:
-    """The declaration and those that it refers to, except other tests."""
-    reached, left = {start}, [start]
-    while left:
-        new = set(file.declarations[left.pop()].references) - reached - tests
+def _helpers(file: GoFile, test: int, tests: set[int]) -> set[int]:
+    """The declarations that a test refers to, directly or not; other tests are ignored."""
+    reached, pending = {test}, [test]
+    while pending:
+        new = set(file.declarations[pending.pop()].references) - reached - tests
         reached |= new
-        left += new
-    return reached
+        pending += new
+    return reached - {test}
 
 
-def _direct(
+def _mentions(
     file: GoFile, names: Collection[str], qualifiers: Collection[str]
-) -> list[tuple[frozenset[str], frozenset[str]]]:
-    """For each declaration, the names of the package that stand in it, and what may be methods."""
-    known = {name.encode(): name for name in names}
-    packages = {each.known_as for each in file.imports if each.known_as}
-    plain = [
-        {known[w] for w in _own(file, each, set(known))} if not qualifiers or "." in qualifiers else set()
-        for each in file.declarations
-    ]
-    selected: list[set[str]] = [set() for _ in file.declarations]
-    spans = [(each.node_start, each.node_end) for each in file.declarations]
-    at = 0
-    for owner, name in _selections(file):
-        while at < len(spans) and spans[at][1] <= name.start_byte:
-            at += 1
-        if at == len(spans):
-            break
-        word, before = _text(name), _text(owner)
-        if before in qualifiers:
-            if word in names:
-                plain[at].add(word)
-        elif before not in packages and before not in _RUNNERS and owner.type != "package_identifier":
-            selected[at].add(word)
-    return [(frozenset(a), frozenset(b)) for a, b in zip(plain, selected, strict=True)]
-
-
-def _own(file: GoFile, declaration: Declaration, known: set[bytes]) -> Iterator[bytes]:
-    """Which of the names a declaration uses from outside itself."""
-    span = (declaration.node_start, declaration.node_end)
-    found = words(file.source, span) & known
-    node = file.node(declaration) if found else None
-    for word in found:
-        if node is not None and next(uses(file.source, node, word), None) is not None:
-            yield word
-
-
-def _selections(file: GoFile) -> list[tuple[Node, Node]]:
-    """Every `owner.name` of the file, in order of the names."""
+) -> tuple[list[set[str]], list[set[str]]]:
+    """For each declaration, the names of the package in it, and the selected names that may be methods."""
+    not_values = _TESTING_NAMES | {spec.local_name for spec in file.imports if spec.local_name}
+    unqualified = {name.encode(): name for name in names} if not qualifiers or "." in qualifiers else {}
+    names_in = [set(_used_names(file, declaration, unqualified)) for declaration in file.declarations]
+    selected_in: list[set[str]] = [set() for _ in file.declarations]
+    index = 0
     matches = QueryCursor(go_query(_QUERY)).matches(file.tree.root_node)
-    pairs = [(found["owner"][0], found["name"][0]) for _, found in matches]
-    return sorted(pairs, key=lambda pair: pair[1].start_byte)
+    selectors = [(captures["owner"][0], captures["name"][0]) for _, captures in matches]
+    for owner, name in sorted(selectors, key=lambda selector: selector[1].start_byte):
+        while index < len(names_in) and file.declarations[index].node_end <= name.start_byte:
+            index += 1
+        if index == len(names_in):
+            break
+        text, owner_text = _text(name), _text(owner)
+        if owner_text in qualifiers:
+            if text in names:
+                names_in[index].add(text)
+        elif owner_text not in not_values and owner.type != "package_identifier":
+            selected_in[index].add(text)
+    return names_in, selected_in
+
+
+def _used_names(file: GoFile, declaration: Declaration, names: Mapping[bytes, str]) -> Iterator[str]:
+    """Which of the names a declaration uses from outside itself."""
+    mentioned = names.keys() & identifiers_in(file.source, (declaration.node_start, declaration.node_end))
+    node = file.node(declaration) if mentioned else None
+    for name in mentioned:
+        if node is not None and next(uses(file.source, node, name), None) is not None:
+            yield names[name]
 
 
 def _text(node: Node) -> str:

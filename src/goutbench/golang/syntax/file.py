@@ -1,6 +1,7 @@
 """A Go file as parsed: its declarations, imports and tests, and queries over its syntax tree.
 
-All offsets and spans (start, end) are in bytes. `parser.parse` creates a `GoFile`; nothing here reads or parses a file.
+All offsets and spans (start, end) are in bytes. `parser.parse` creates a `GoFile`; nothing here reads or
+parses a file.
 """
 
 from collections.abc import Iterator
@@ -15,10 +16,10 @@ _SPECS = {"type_spec", "type_alias", "const_spec", "var_spec"}
 
 @dataclass(frozen=True, slots=True)
 class Import:
-    """One import spec. `start` and `end` span the spec; `known_as` is what the file calls the package.
+    """One import spec. `start` and `end` span the spec; `local_name` is what the file calls the package.
 
     An import without an alias introduces the name in the imported package's own clause, which is in another
-    file. `known_as` then is inferred from the path and from the names this file uses; None where neither
+    file. `local_name` then is inferred from the path and from the names this file uses; None where neither
     decides.
     """
 
@@ -26,7 +27,7 @@ class Import:
     path: str  # unquoted
     start: int
     end: int
-    known_as: str | None
+    local_name: str | None
 
 
 @dataclass(frozen=True, slots=True)

@@ -35,7 +35,7 @@ class UnusedNames:
         self._used.add(name)
 
     def like(self, name: str) -> str:
-        """`TestX2`, `helper3`; for an example a name whose end `go vet` reads as a suffix, as `ExampleX_v2`."""
+        """`TestX2`, `helper3`; of an example, with a suffix that `go vet` accepts: `ExampleX_v2`."""
         for number in range(2, 1_000_000):
             candidate = f"{name}{number}"
             if _EXAMPLE.fullmatch(name):

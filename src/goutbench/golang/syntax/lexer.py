@@ -23,7 +23,7 @@ _TOKEN = re.compile(
 
 
 def lex(source: bytes) -> list[bytes]:
-    """The tokens of a Go file in order, without comments and without the semicolons that Go inserts at line ends."""
+    """The tokens of a Go file in order, without comments and the semicolons that Go inserts at line ends."""
     # Go ignores a byte order mark, and carriage returns in raw strings
     tokens: list[bytes] = _TOKEN.findall(source.removeprefix(b"\xef\xbb\xbf").replace(b"\r", b""))
     while tokens and not tokens[-1]:  # the match at the end of the file

@@ -80,8 +80,8 @@ class _Linker:
         self.owners.pop(b"_", None)
         self.owners.pop(b"init", None)
         for index, spec in enumerate(imports):
-            if spec.known_as is not None:
-                self.packages[spec.known_as.encode()].append(index)
+            if spec.local_name is not None:
+                self.packages[spec.local_name.encode()].append(index)
 
     def links(self, nodes: list[Node]) -> Iterator[Links]:
         names = {*self.owners, *self.packages}

@@ -1,7 +1,8 @@
-"""Declarations in outline: Go without function bodies, the elements of literals, or unused fields and specs."""
+"""Declarations in outline: without function bodies, elements of literals, and unused fields and specs."""
 
 import re
 from collections.abc import Collection, Iterable
+from dataclasses import dataclass
 
 from tree_sitter import Node
 
@@ -50,8 +51,8 @@ def outline(file: GoFile, declaration: Declaration, names: Names) -> bytes:
         or any(spec.child_by_field_name("value") is None for spec in all_specs)  # repeats the one before
     ):
         return source[declaration.node_start : declaration.node_end]
-    selected = all_specs if names is None else _select_specs(source, all_specs, names)
-    texts = [_outline_spec(source, spec, names) for spec in selected]
+    outliner = _Outliner(source, names)
+    texts = [outliner.spec(spec) for spec in outliner.select(all_specs)]
     keyword = declaration.kind.encode()
     if len(texts) == 1:
         return keyword + b" " + texts[0]
@@ -59,7 +60,10 @@ def outline(file: GoFile, declaration: Declaration, names: Names) -> bytes:
 
 
 def mentioned_names(texts: Iterable[bytes]) -> set[bytes]:
-    """The identifiers of Go texts, and `T{}` for each T of a literal with positional fields: it needs all of T."""
+    """The identifiers of Go texts, and `T{}` for each T of a literal with positional fields.
+
+    Such a literal needs all fields of T.
+    """
     names: set[bytes] = set()
     for text in texts:
         names.update(_IDENTIFIER.findall(text))
@@ -72,64 +76,72 @@ def spec_names(source: bytes, spec: Node) -> list[str]:
     return [node_text(source, name) for name in name_nodes(spec)]
 
 
-def _select_specs(source: bytes, all_specs: list[Node], names: Collection[bytes]) -> list[Node]:
-    """The specs that declare one of the names, and the specs that these refer to in turn."""
-    needed = set(names)
-    selected: set[int] = set()
-    changed = True
-    while changed:
-        changed = False
-        for index, spec in enumerate(all_specs):
-            if index not in selected and any(name.encode() in needed for name in spec_names(source, spec)):
-                selected.add(index)
-                needed.update(_IDENTIFIER.findall(source, spec.start_byte, spec.end_byte))
-                changed = True
-    return [all_specs[index] for index in sorted(selected)] or all_specs
+@dataclass(frozen=True, slots=True)
+class _Outliner:
+    """Selects and outlines the specs of one file for the users of `names`."""
 
+    source: bytes
+    names: Names
 
-def _outline_spec(source: bytes, spec: Node, names: Names) -> bytes:
-    start, end = spec.byte_range
-    kind = spec.child_by_field_name("type")
-    if spec.type == "var_spec":
-        return _outline_variable(source, spec, kind)
-    if spec.type == "type_spec" and kind is not None and kind.type == "struct_type":
-        name = source[start : kind.start_byte].split()[0].split(b"[")[0]
-        fields = _outline_struct(source, kind, None if name + b"{}" in (names or ()) else names)
-        return source[start : kind.start_byte] + fields + source[kind.end_byte : end]
-    return source[start:end]
+    def select(self, all_specs: list[Node]) -> list[Node]:
+        """The specs that declare one of the names, and the specs that these refer to in turn."""
+        if self.names is None:
+            return all_specs
+        needed = set(self.names)
+        selected: set[int] = set()
+        changed = True
+        while changed:
+            changed = False
+            for index, spec in enumerate(all_specs):
+                declared = spec_names(self.source, spec)
+                if index not in selected and any(name.encode() in needed for name in declared):
+                    selected.add(index)
+                    needed.update(_IDENTIFIER.findall(self.source, spec.start_byte, spec.end_byte))
+                    changed = True
+        return [all_specs[index] for index in sorted(selected)] or all_specs
 
+    def spec(self, spec: Node) -> bytes:
+        start, end = spec.byte_range
+        kind = spec.child_by_field_name("type")
+        if spec.type == "var_spec":
+            return self._variable(spec, kind)
+        if spec.type == "type_spec" and kind is not None and kind.type == "struct_type":
+            name = self.source[start : kind.start_byte].split()[0].split(b"[")[0]
+            all_fields = name + b"{}" in (self.names or ())
+            struct = self._struct(kind, None if all_fields else self.names)
+            return self.source[start : kind.start_byte] + struct + self.source[kind.end_byte : end]
+        return self.source[start:end]
 
-def _outline_variable(source: bytes, spec: Node, kind: Node | None) -> bytes:
-    start, end = spec.byte_range
-    value = spec.child_by_field_name("value")
-    if value is None:
-        return source[start:end]
-    if kind is not None:
-        return source[start : kind.end_byte]
-    text, at = b"", start
-    for expression in value.named_children:
-        literal = expression
-        if expression.type == "unary_expression" and (operand := expression.child_by_field_name("operand")):
-            literal = operand  # the T{…} of &T{…}
-        body = literal.child_by_field_name("body") if literal.type in _LITERALS else None
-        if body is not None:
-            text += source[at : body.start_byte] + (b"{}" if body.type == "literal_value" else _STUB.lstrip())
-            at = body.end_byte
-    return text + source[at:end]
+    def _variable(self, spec: Node, kind: Node | None) -> bytes:
+        start, end = spec.byte_range
+        value = spec.child_by_field_name("value")
+        if value is None:
+            return self.source[start:end]
+        if kind is not None:
+            return self.source[start : kind.end_byte]
+        text, at = b"", start
+        for expression in value.named_children:
+            operand = expression.child_by_field_name("operand")
+            # the T{…} of &T{…}
+            literal = operand if operand and expression.type == "unary_expression" else expression
+            body = literal.child_by_field_name("body") if literal.type in _LITERALS else None
+            if body is not None:
+                stub = b"{}" if body.type == "literal_value" else _STUB.lstrip()
+                text += self.source[at : body.start_byte] + stub
+                at = body.end_byte
+        return text + self.source[at:end]
 
-
-def _outline_struct(source: bytes, struct: Node, names: Names) -> bytes:
-    lines = []
-    fields = [field for part in struct.named_children for field in part.named_children]
-    elided = False
-    for field in fields:
-        if field.type != "field_declaration":
-            continue
-        declared = [source[n.start_byte : n.end_byte] for n in field.children_by_field_name("name")]
-        if declared and names is not None and not any(name in names for name in declared):
-            elided = True
-        else:
-            lines.append(b"\t" + source[field.start_byte : field.end_byte] + b"\n")
-    if elided:
-        lines.append(b"\t// fields elided\n")
-    return b"struct {\n" + b"".join(lines) + b"}"
+    def _struct(self, struct: Node, names: Names) -> bytes:
+        lines = []
+        elided = False
+        for field in (field for part in struct.named_children for field in part.named_children):
+            if field.type != "field_declaration":
+                continue
+            declared = [self.source[n.start_byte : n.end_byte] for n in field.children_by_field_name("name")]
+            if declared and names is not None and not any(name in names for name in declared):
+                elided = True
+            else:
+                lines.append(b"\t" + self.source[field.start_byte : field.end_byte] + b"\n")
+        if elided:
+            lines.append(b"\t// fields elided\n")
+        return b"struct {\n" + b"".join(lines) + b"}"

@@ -55,6 +55,11 @@ def parse(source: bytes) -> GoFile:
     declarations = tuple(
         Declaration(*fields, *targets) for fields, targets in zip(unlinked, links, strict=True)
     )
+    tests = [
+        TestFunction(declaration.names[0], kind, index)
+        for index, (declaration, element) in enumerate(zip(declarations, declaring, strict=True))
+        if declaration.kind == "func" and (kind := test_kind(source, declaration.names[0], element.node))
+    ]
     return GoFile(
         source=source,
         package=package_name(source),
@@ -63,7 +68,7 @@ def parse(source: bytes) -> GoFile:
         imports=imports,
         import_spans=tuple((e.start, e.end) for e in import_elements),
         declarations=declarations,
-        tests=tuple(_test_functions(source, declarations, [e.node for e in declaring])),
+        tests=tuple(tests),
         generated=is_generated(source),
         errors=tuple(_syntax_problems(tree.root_node)),
         tree=tree,
@@ -153,15 +158,6 @@ def _top_level_nodes(root: Node) -> Iterator[Node]:
             yield from _top_level_nodes(node)  # complete declarations, inside a stretch with an error
         else:
             yield node
-
-
-def _test_functions(
-    source: bytes, declarations: tuple[Declaration, ...], nodes: list[Node]
-) -> Iterator[TestFunction]:
-    for index, (declaration, node) in enumerate(zip(declarations, nodes, strict=True)):
-        kind = test_kind(source, declaration.names[0], node) if declaration.kind == "func" else None
-        if kind is not None:
-            yield TestFunction(declaration.names[0], kind, index)
 
 
 def _syntax_problems(node: Node) -> Iterator[SyntaxProblem]:

@@ -1,13 +1,13 @@
 """Where a declaration uses a name that it does not bind: Go's scopes, on a tree-sitter tree.
 
-A walk over every node in Python costs several times as much as parsing. So names are searched in the bytes, and
-the tree is consulted only at their occurrences, and only where the bytes are ambiguous.
+A walk over every node in Python costs several times as much as parsing. So names are searched in the bytes,
+and the tree is consulted only at their occurrences, and only where the bytes are ambiguous.
 """
 
 import re
 from collections.abc import Iterable, Iterator
 
-from tree_sitter import Node, TreeCursor
+from tree_sitter import Node
 
 Span = tuple[int, int]
 
@@ -44,9 +44,9 @@ def identifiers_in(source: bytes, span: Span) -> set[bytes]:
 def surely_used(source: bytes, span: Span, name: bytes) -> bool:
     """Whether the bytes alone show that a name is used and bound nowhere in a span of code.
 
-    True only if every occurrence is at a position where Go cannot bind a name, as in `name(`, `name.x`, `*name`
-    or `return name` at the end of a line, and at least one is outside of comments and strings. Not valid for
-    spans with interfaces, raw strings or block comments, whose occurrences can look like uses.
+    True only if every occurrence is at a position where Go cannot bind a name, as in `name(`, `name.x`,
+    `*name` or `return name` at the end of a line, and at least one is outside of comments and strings. Not
+    valid for spans with interfaces, raw strings or block comments, whose occurrences can look like uses.
     """
     at, end = span
     length, seen = len(name), False
@@ -70,15 +70,15 @@ def uses(
 
     Ignores occurrences in comments and strings, selected fields and methods, labels, and occurrences that a
     parameter, variable, constant or type of the declaration shadows. `{name: value}` in a literal whose type
-    does not distinguish fields from keys counts only with `keys`. `offsets` are the name's occurrences, if the
-    caller has them.
+    does not distinguish fields from keys counts only with `keys`. `offsets` are the name's occurrences, if
+    the caller has them.
     """
-    cursor = declaration.walk()
+    resolver = _Resolver(declaration)
     shadows: list[Span] = []
     for at in occurrences(source, declaration.byte_range, name) if offsets is None else offsets:
         if any(start <= at < end for start, end in shadows):
             continue
-        meaning = _meaning(cursor, declaration, at, len(name))
+        meaning = resolver.meaning(at, len(name))
         if meaning is _USE or (keys and meaning is _FIELD_OR_KEY):
             yield at
         elif meaning[1] > 0:
@@ -109,105 +109,101 @@ def _unselected(source: bytes, at: int) -> bool:
     return before not in _NAME_BYTES and (before != _DOT or source.startswith(b"...", at - 3))
 
 
-def _meaning(cursor: TreeCursor, declaration: Node, at: int, length: int) -> Span:
-    """`_USE`, `_FIELD_OR_KEY`, `_NEITHER`, or the span in which the binding here shadows the name."""
-    cursor.reset(declaration)
-    while cursor.goto_first_child_for_byte(at) is not None:
-        pass
-    node = _node(cursor)
-    if node.start_byte != at or node.end_byte != at + length:
-        return _NEITHER
-    match node.type:
-        case "package_identifier":
-            return _USE
-        case "type_identifier":
-            return _meaning_of_type(cursor, declaration, node)
-        case "identifier":
-            return _meaning_of_identifier(cursor)
-    return _NEITHER
+class _Resolver:
+    """Decides what a name means at an offset of a declaration, with one cursor over its tree."""
 
+    def __init__(self, declaration: Node) -> None:
+        self._declaration = declaration
+        self._cursor = declaration.walk()
 
-def _meaning_of_type(cursor: TreeCursor, declaration: Node, node: Node) -> Span:
-    field = cursor.field_name
-    parent = _up(cursor)
-    if field == "name":
-        if parent.type in ("type_spec", "type_alias"):
-            return _remaining_scope(cursor, node.start_byte)
-        return _NEITHER  # the name in pkg.Name
-    if parent.type == "type_elem" and _up(cursor).type == "type_arguments":
-        receiver = declaration.child_by_field_name("receiver")
-        if receiver is not None and node.end_byte <= receiver.end_byte:
-            return declaration.byte_range  # the K of func (m Map[K]) …
-    return _USE
-
-
-def _meaning_of_identifier(cursor: TreeCursor) -> Span:
-    field = cursor.field_name
-    parent = _up(cursor)
-    match parent.type:
-        case "expression_list":
-            return _meaning_in_list(cursor, parent)
-        case "literal_element" if cursor.field_name == "key":
-            return _meaning_of_key(cursor)
-        case "parameter_declaration" | "variadic_parameter_declaration" if field == "name":
-            return _function_body(cursor)
-        case "type_parameter_declaration" if field == "name":
-            return _climb(cursor, _FUNCTIONS | {"type_spec", "type_alias"}).byte_range
-        case "var_spec" | "const_spec" if field == "name":
-            return _remaining_scope(cursor, parent.end_byte)
-        case "function_declaration":
+    def meaning(self, at: int, length: int) -> Span:
+        """`_USE`, `_FIELD_OR_KEY`, `_NEITHER`, or the span in which the binding here shadows the name."""
+        self._cursor.reset(self._declaration)
+        while self._cursor.goto_first_child_for_byte(at) is not None:
+            pass
+        node = self._node()
+        if node.start_byte != at or node.end_byte != at + length:
             return _NEITHER
-    return _USE
+        match node.type:
+            case "package_identifier":
+                return _USE
+            case "type_identifier":
+                return self._of_type(node)
+            case "identifier":
+                return self._of_identifier()
+        return _NEITHER
 
-
-def _meaning_in_list(cursor: TreeCursor, names: Node) -> Span:
-    field, owner = cursor.field_name, _up(cursor)
-    if owner.type == "type_switch_statement" and field == "alias":
-        return names.end_byte, owner.end_byte
-    if field != "left":
+    def _of_type(self, node: Node) -> Span:
+        field = self._cursor.field_name
+        parent = self._up()
+        if field == "name":
+            if parent.type in ("type_spec", "type_alias"):
+                return self._remaining_scope(node.start_byte)
+            return _NEITHER  # the name in pkg.Name
+        if parent.type == "type_elem" and self._up().type == "type_arguments":
+            receiver = self._declaration.child_by_field_name("receiver")
+            if receiver is not None and node.end_byte <= receiver.end_byte:
+                return self._declaration.byte_range  # the K of func (m Map[K]) …
         return _USE
-    if owner.type == "short_var_declaration":
-        return _remaining_scope(cursor, owner.end_byte)
-    if owner.type in ("range_clause", "receive_statement") and any(c.type == ":=" for c in owner.children):
-        return _remaining_scope(cursor, owner.end_byte)
-    return _USE
 
-
-def _meaning_of_key(cursor: TreeCursor) -> Span:
-    _up(cursor)  # keyed_element
-    _up(cursor)  # literal_value
-    literal = _up(cursor)
-    kind = literal.child_by_field_name("type") if literal.type == "composite_literal" else None
-    if kind is not None and kind.type in _INDEXED_LITERALS:
+    def _of_identifier(self) -> Span:
+        field = self._cursor.field_name
+        parent = self._up()
+        match parent.type:
+            case "expression_list":
+                return self._in_list(parent)
+            case "literal_element" if self._cursor.field_name == "key":
+                return self._of_key()
+            case "parameter_declaration" | "variadic_parameter_declaration" if field == "name":
+                function = self._climb(_FUNCTIONS | {"function_type", "method_elem"})
+                body = function.child_by_field_name("body") if function.type in _FUNCTIONS else None
+                return body.byte_range if body is not None else _NEITHER
+            case "type_parameter_declaration" if field == "name":
+                return self._climb(_FUNCTIONS | {"type_spec", "type_alias"}).byte_range
+            case "var_spec" | "const_spec" if field == "name":
+                return self._remaining_scope(parent.end_byte)
+            case "function_declaration":
+                return _NEITHER
         return _USE
-    return _NEITHER if kind is not None and kind.type == "struct_type" else _FIELD_OR_KEY
 
+    def _in_list(self, names: Node) -> Span:
+        field, owner = self._cursor.field_name, self._up()
+        if owner.type == "type_switch_statement" and field == "alias":
+            return names.end_byte, owner.end_byte
+        if field != "left":
+            return _USE
+        if owner.type == "short_var_declaration":
+            return self._remaining_scope(owner.end_byte)
+        declares = any(child.type == ":=" for child in owner.children)
+        if owner.type in ("range_clause", "receive_statement") and declares:
+            return self._remaining_scope(owner.end_byte)
+        return _USE
 
-def _function_body(cursor: TreeCursor) -> Span:
-    function = _climb(cursor, _FUNCTIONS | {"function_type", "method_elem"})
-    body = function.child_by_field_name("body") if function.type in _FUNCTIONS else None
-    return body.byte_range if body is not None else _NEITHER
+    def _of_key(self) -> Span:
+        self._up()  # keyed_element
+        self._up()  # literal_value
+        literal = self._up()
+        kind = literal.child_by_field_name("type") if literal.type == "composite_literal" else None
+        if kind is not None and kind.type in _INDEXED_LITERALS:
+            return _USE
+        return _NEITHER if kind is not None and kind.type == "struct_type" else _FIELD_OR_KEY
 
+    def _remaining_scope(self, start: int) -> Span:
+        """From `start` to the end of the innermost scope; `_NEITHER` for the names of the declaration."""
+        scope = self._climb(_SCOPES)
+        return (start, scope.end_byte) if scope.type in _SCOPES else _NEITHER
 
-def _remaining_scope(cursor: TreeCursor, start: int) -> Span:
-    """From `start` to the end of the innermost scope; `_NEITHER` for the names of the declaration itself."""
-    scope = _climb(cursor, _SCOPES)
-    return (start, scope.end_byte) if scope.type in _SCOPES else _NEITHER
+    def _climb(self, kinds: frozenset[str]) -> Node:
+        node = self._node()
+        while node.type not in kinds and self._cursor.goto_parent():
+            node = self._node()
+        return node
 
+    def _up(self) -> Node:
+        self._cursor.goto_parent()
+        return self._node()
 
-def _climb(cursor: TreeCursor, kinds: frozenset[str]) -> Node:
-    node = _node(cursor)
-    while node.type not in kinds and cursor.goto_parent():
-        node = _node(cursor)
-    return node
-
-
-def _up(cursor: TreeCursor) -> Node:
-    cursor.goto_parent()
-    return _node(cursor)
-
-
-def _node(cursor: TreeCursor) -> Node:
-    node = cursor.node
-    assert node is not None  # a cursor that was set on a node is always on one
-    return node
+    def _node(self) -> Node:
+        node = self._cursor.node
+        assert node is not None  # a cursor that was set on a node is always on one
+        return node

@@ -1,8 +1,9 @@
 """Resolves every identifier of a Go file by scope: which ones are free, so that a merge can rename them.
 
-This applies Go's scope rules (The Go Programming Language Specification, "Declarations and scope") to the tree
-of tree-sitter. Fields, methods, labels and struct literal keys are never looked up by scope, so they are no
-`ScopedName`. Where only types decide, a syntactic rule does: `k` in `T{k: v}` of another package's type is a field.
+This applies Go's scope rules (The Go Programming Language Specification, "Declarations and scope") to the
+tree of tree-sitter. Fields, methods, labels and struct literal keys are never looked up by scope, so they are
+no `ScopedName`. Where only types decide, a syntactic rule does: `k` in `T{k: v}` of another package's type is
+a field.
 
 `references.py` finds the uses of one name; this module resolves all names of a file at once, including local
 ones, which renaming needs.
@@ -24,7 +25,8 @@ class ScopedName:
     """One occurrence of a scoped identifier: bytes `start` to `end`, the local `binding` it means or FREE.
 
     For `x.Sel`, `member` is "Sel" and `member_start` its first byte; `captured` is the local binding that a
-    bare `Sel` would refer to at this position (FREE: none), which decides whether the qualifier can be removed.
+    bare `Sel` would refer to at this position (FREE: none), which decides whether the qualifier can be
+    removed.
     """
 
     text: str
@@ -77,7 +79,7 @@ class _Walk:
         self.uses: list[ScopedName] = []
         self.members: set[str] = set()
         self.selected: set[str] = set()
-        self.types = dict(_named_types(root))
+        self.types = dict(self.named_types(root))
 
     def run(self) -> None:
         while self.stack:
@@ -147,7 +149,7 @@ class _Walk:
             self.push(*node.named_children)
 
     def scoped(self, node: Node) -> list[_Step]:
-        """The parts of a scope in the order in which they bind: the `v` of `switch v := x.(type)` after `x`."""
+        """The parts of a scope in the order in which they bind: in `switch v := x.(type)`, `v` after `x`."""
         alias = node.child_by_field_name("alias") if node.type == "type_switch_statement" else None
         value = node.child_by_field_name("value")
         names = _identifiers(alias) if alias is not None else []
@@ -195,7 +197,7 @@ class _Walk:
         )
 
     def function(self, node: Node) -> None:
-        """Types are resolved in the outer scope: in `func f(url string) *url.URL`, `url.URL` names the package."""
+        """Resolves types in the outer scope: `func f(url string) *url.URL` returns a type of package url."""
         name = node.child_by_field_name("name")
         if name is not None and name.type == "field_identifier":
             self.members.add(_text(name))
@@ -208,7 +210,7 @@ class _Walk:
         types += [part for part in parts if part.type != "parameter_list"]
         names = [name for parameter in parameters for name in name_nodes(parameter)]
         receiver = node.child_by_field_name("receiver")
-        generic = list(_receiver_parameters(receiver)) if receiver is not None else []
+        generic = list(self.receiver_parameters(receiver)) if receiver is not None else []
         self.push(
             name if node.type == "function_declaration" else None,
             self.enter,
@@ -285,6 +287,30 @@ class _Walk:
                 return kind
         return None
 
+    @staticmethod
+    def named_types(root: Node) -> Iterator[tuple[str, Node]]:
+        """Name and type of every type declaration of the file, including those in functions."""
+        stack = [root]
+        while stack:
+            node = stack.pop()
+            if node.type in ("type_spec", "type_alias"):
+                name, kind = node.child_by_field_name("name"), node.child_by_field_name("type")
+                if name is not None and kind is not None:
+                    yield _text(name), kind
+            stack.extend(node.named_children)
+
+    @staticmethod
+    def receiver_parameters(receiver: Node) -> Iterator[Node]:
+        """`T` of `func (s *Stack[T])`, which the receiver declares."""
+        stack = list(receiver.named_children)
+        while stack:
+            node = stack.pop()
+            if node.type == "type_arguments":
+                for element in node.named_children:
+                    yield from (child for child in element.named_children if child.type == "type_identifier")
+            else:
+                stack.extend(node.named_children)
+
 
 def _text(node: Node) -> str:
     return (node.text or b"").decode("utf-8", "replace")
@@ -293,27 +319,3 @@ def _text(node: Node) -> str:
 def _identifiers(node: Node) -> list[Node]:
     """The plain names of an expression list; `x.y` and `a[i]` on the left of `:=` declare nothing."""
     return [node] if node.type == "identifier" else [c for c in node.named_children if c.type == "identifier"]
-
-
-def _named_types(root: Node) -> Iterator[tuple[str, Node]]:
-    """Name and type of every type declaration of the file, in functions too."""
-    stack = [root]
-    while stack:
-        node = stack.pop()
-        if node.type in ("type_spec", "type_alias"):
-            name, kind = node.child_by_field_name("name"), node.child_by_field_name("type")
-            if name is not None and kind is not None:
-                yield _text(name), kind
-        stack.extend(node.named_children)
-
-
-def _receiver_parameters(receiver: Node) -> Iterator[Node]:
-    """`T` of `func (s *Stack[T])`, which the receiver declares."""
-    stack = list(receiver.named_children)
-    while stack:
-        node = stack.pop()
-        if node.type == "type_arguments":
-            for element in node.named_children:
-                yield from (child for child in element.named_children if child.type == "type_identifier")
-        else:
-            stack.extend(node.named_children)

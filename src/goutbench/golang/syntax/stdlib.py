@@ -28,12 +28,12 @@ def package_name(path: str) -> str | None:
 
 
 def local_name(spec: Import) -> str | None:
-    """The name by which a file refers to an imported package; inferred for paths outside the standard library."""
-    return spec.name or package_name(spec.path) or spec.known_as
+    """The name by which a file refers to an imported package; it is inferred outside the standard library."""
+    return spec.name or package_name(spec.path) or spec.local_name
 
 
 def find_package(name: str, selected: Collection[str]) -> tuple[str | None, tuple[str, ...]]:
-    """The package called `name` that exports all of `selected` (None: there is none), and the alternatives."""
+    """The package `name` that exports all of `selected` (None: there is none), and the alternatives."""
     matches = [
         path
         for path, (package, names) in _packages().items()
