@@ -39,7 +39,7 @@ def test_a_field_of_the_record_can_be_the_key(tmp_path: Path) -> None:
     with Journal(path, Outcome, key="id", decode=decode) as journal:
         journal.add("o1", Outcome("o1", ("TestA",)))
         journal.add("o1", Outcome("o1"))
-    assert [json.loads(line) for line in path.open()] == [
+    assert [json.loads(line) for line in path.read_text().splitlines()] == [
         {"id": "o1", "failed": ["TestA"]},
         {"id": "o1", "failed": []},
     ]

@@ -1,11 +1,21 @@
-"""The one place that knows how work is spread: a runner is a function and a line in RUNNERS."""
+"""Parallel work: a function applied to many items by a runner.
+
+To add a runner, write a function like those below and add a line to RUNNERS.
+"""
 
 import multiprocessing
 import os
 import signal
 import threading
 from collections.abc import Callable, Iterator, Sequence
-from concurrent.futures import FIRST_COMPLETED, Future, ProcessPoolExecutor, wait
+from concurrent.futures import (
+    FIRST_COMPLETED,
+    Future,
+    ProcessPoolExecutor,
+    ThreadPoolExecutor,
+    as_completed,
+    wait,
+)
 from concurrent.futures.process import BrokenProcessPool
 from contextlib import suppress
 from multiprocessing.connection import wait as wait_for
@@ -15,68 +25,99 @@ from goutbench.errors import GoutbenchError
 
 Item = TypeVar("Item")
 Result = TypeVar("Result")
-Listener = Callable[[Any], None]
+ProgressListener = Callable[[Any], None]
 
-_tell: Listener | None = None
+_listener: ProgressListener | None = None
 
 
-def tell(message: Any) -> None:
-    """Send a (picklable) message from inside a task to whoever started the run."""
-    if _tell is not None:
-        _tell(message)
+def report_progress(message: Any) -> None:
+    """Send a picklable message from a running function to the `on_progress` of its `parallel_map`."""
+    if _listener is not None:
+        _listener(message)
 
 
 class Runner(Protocol):
-    """Calls `function` on every item, and yields results as they come, in any order.
+    """Calls a function on every item and yields the results as they arrive, in any order.
 
-    Messages given to `tell` inside the function reach `listen`. The first exception of a task ends the
-    run. Function, items and results must be picklable.
+    What the function gives to `report_progress` reaches `on_progress`. The first exception ends the run. For a
+    runner that uses other processes, the function, its items and its results must be picklable.
     """
 
     def __call__(
-        self, function: Callable[[Item], Result], items: Sequence[Item], workers: int, listen: Listener
+        self,
+        function: Callable[[Item], Result],
+        items: Sequence[Item],
+        workers: int,
+        on_progress: ProgressListener,
     ) -> Iterator[Result]: ...
 
 
 def available_cpus() -> int:
-    """How many processors this process may use."""
+    """The number of processors that this process may use."""
     return len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
 
 
-def run(
+def parallel_map(
     function: Callable[[Item], Result],
     items: Sequence[Item],
     *,
     workers: int = 1,
-    listen: Listener = lambda message: None,
+    on_progress: ProgressListener = lambda message: None,
     runner: str | None = None,
 ) -> Iterator[Result]:
-    """Call a function on every item with so many workers; see Runner."""
+    """Call a function on every item and yield the results as they arrive, in any order.
+
+    `runner` is a key of RUNNERS: by default processes for several workers, else the current thread.
+    """
     count = min(workers, len(items))
     name = runner or ("processes" if count > 1 else "serial")
-    return RUNNERS[name](function, items, count, listen)
+    return RUNNERS[name](function, items, count, on_progress)
 
 
 def _serial(
-    function: Callable[[Item], Result], items: Sequence[Item], workers: int, listen: Listener
+    function: Callable[[Item], Result],
+    items: Sequence[Item],
+    workers: int,
+    on_progress: ProgressListener,
 ) -> Iterator[Result]:
-    global _tell
-    previous, _tell = _tell, listen
+    global _listener
+    previous, _listener = _listener, on_progress
     try:
         yield from map(function, items)
     finally:
-        _tell = previous
+        _listener = previous
+
+
+def _threads(
+    function: Callable[[Item], Result],
+    items: Sequence[Item],
+    workers: int,
+    on_progress: ProgressListener,
+) -> Iterator[Result]:
+    """For functions that mostly wait for other programs, such as executions in a sandbox."""
+    global _listener
+    previous, _listener = _listener, on_progress
+    pool = ThreadPoolExecutor(workers)
+    try:
+        for future in as_completed([pool.submit(function, item) for item in items]):
+            yield future.result()
+    finally:
+        pool.shutdown(wait=True, cancel_futures=True)
+        _listener = previous
 
 
 def _processes(
-    function: Callable[[Item], Result], items: Sequence[Item], workers: int, listen: Listener
+    function: Callable[[Item], Result],
+    items: Sequence[Item],
+    workers: int,
+    on_progress: ProgressListener,
 ) -> Iterator[Result]:
-    # spawn, not fork: the parent has threads (progress, pyarrow), which a fork would copy half-alive
+    # spawn, not fork: the parent has threads (progress, pyarrow), and a fork would copy their locks
     context = multiprocessing.get_context("spawn")
     messages = context.SimpleQueue()
-    listener = _Forwarding(messages, listen)
-    listener.start()
-    others = set(multiprocessing.active_children())
+    forwarder = _Forwarder(messages, on_progress)
+    forwarder.start()
+    earlier_children = set(multiprocessing.active_children())
     pool = ProcessPoolExecutor(workers, mp_context=context, initializer=_start_worker, initargs=(messages,))
     try:
         pending: set[Future[Result]] = {pool.submit(function, item) for item in items}
@@ -85,51 +126,51 @@ def _processes(
             for future in done:
                 yield future.result()
     except BaseException as error:
-        # a worker killed while it sends holds the queue's lock for good: the queue is not used again
-        for child in set(multiprocessing.active_children()) - others:
+        # a worker that is killed while it sends never releases the queue's lock: do not use the queue again
+        for child in set(multiprocessing.active_children()) - earlier_children:
             _kill_group(child.pid)
         pool.shutdown(wait=True, cancel_futures=True)
         if isinstance(error, BrokenProcessPool):
-            hint = "give it more memory or fewer --workers; the same command resumes"
+            hint = "free some memory or use fewer --workers; the same command resumes the run"
             raise GoutbenchError("a worker process was killed", hint=hint) from None
         raise
     pool.shutdown(wait=True)
     messages.put(None)
-    listener.join()
-    if listener.error is not None:
-        raise listener.error
+    forwarder.join()
+    if forwarder.error is not None:
+        raise forwarder.error
 
 
-class _Forwarding(threading.Thread):
-    """Passes messages on until None comes; reads on when the listener fails: workers must not block."""
+class _Forwarder(threading.Thread):
+    """Passes messages on until it reads None. It keeps reading after an error, or the workers would block."""
 
-    def __init__(self, messages: Any, listen: Listener) -> None:
+    def __init__(self, messages: Any, listener: ProgressListener) -> None:
         super().__init__(daemon=True)
         self._messages = messages
-        self._listen = listen
+        self._listener = listener
         self.error: Exception | None = None
 
     def run(self) -> None:
         while (message := self._messages.get()) is not None:
             if self.error is None:
                 try:
-                    self._listen(message)
+                    self._listener(message)
                 except Exception as error:
                     self.error = error
 
 
 def _kill_group(leader: int | None) -> None:
-    """Kill a worker and what it started, such as a git that is cloning."""
+    """Kill a worker and the processes it started, such as `git clone`."""
     if leader is not None:
-        for kill in (os.killpg, os.kill):  # the group does not exist until the worker has begun
+        for kill in (os.killpg, os.kill):  # a worker has no group until it has started
             with suppress(ProcessLookupError, PermissionError):
                 kill(leader, signal.SIGKILL)
 
 
 def _start_worker(messages: Any) -> None:
-    """Set a worker up: it leads a group of its own, ignores Ctrl-C, and never outlives its parent."""
-    global _tell
-    _tell = messages.put
+    """Set up a worker: it leads its own process group, ignores Ctrl-C and ends with its parent."""
+    global _listener
+    _listener = messages.put
     os.setpgid(0, 0)
     parent = multiprocessing.parent_process()
     assert parent is not None
@@ -141,4 +182,4 @@ def _start_worker(messages: Any) -> None:
     threading.Thread(target=end_with_parent, daemon=True).start()
 
 
-RUNNERS: dict[str, Runner] = {"serial": _serial, "processes": _processes}
+RUNNERS: dict[str, Runner] = {"serial": _serial, "threads": _threads, "processes": _processes}

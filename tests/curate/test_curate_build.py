@@ -130,7 +130,7 @@ def test_a_failing_repository_keeps_the_others_work(config: CurateConfig, tmp_pa
     assert [path.name for path in out.iterdir()] == [".work"]
     (tmp_path / "away").rename(source)
     events: list[Event] = []
-    curate(config, out, places(tmp_path), listen=events.append)
+    curate(config, out, places(tmp_path), on_progress=events.append)
     assert [event.repository for event in events if event.resumed] == ["o/one", "o/two"]
     curate(config, tmp_path / "again", places(tmp_path))
     assert hashes(out) == hashes(tmp_path / "again")
@@ -145,7 +145,7 @@ def test_staged_work_for_another_question_is_not_reused(config: CurateConfig, tm
     (tmp_path / "away").rename(source)
     asked = [each.model_copy(update={"domain": "other"}) for each in config.repositories]
     events: list[Event] = []
-    curate(CurateConfig(repositories=tuple(asked)), out, places(tmp_path), listen=events.append)
+    curate(CurateConfig(repositories=tuple(asked)), out, places(tmp_path), on_progress=events.append)
     assert not [event for event in events if event.resumed]
     assert {pair.domain for pair in read_pairs(out)} == {"other"}
 
@@ -228,7 +228,7 @@ def test_a_killed_run_resumes(config: CurateConfig, tmp_path: Path, sent: str) -
         visible = {name: value for name, value in hashes(out).items() if not name.startswith(".work")}
         assert visible.items() <= whole.items()
         events: list[Event] = []
-        curate(config, out, places(tmp_path), listen=events.append)
+        curate(config, out, places(tmp_path), on_progress=events.append)
         kept += len([event for event in events if event.resumed])
         assert hashes(out) == whole
     assert killed >= 4

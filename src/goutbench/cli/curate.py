@@ -53,7 +53,7 @@ def curate(
     if locked and lock is None:
         lock = load_lock(lock_path if lock_path and lock_path.is_file() else out / LOCK)
     places = _places([config.parent] if config else [], mirror, cache)
-    with showing(len(settings.repositories)) as listen:
+    with showing(len(settings.repositories)) as on_progress:
         summaries = run(
             settings,
             out,
@@ -61,7 +61,7 @@ def curate(
             lock=lock,
             workers=worker_count(workers),
             paper_export=export is not None,
-            listen=listen,
+            on_progress=on_progress,
         )
     if lock_path is not None and lock is None and not only:
         write_text(lock_path, dump_yaml(make_lock(settings, summaries)))
@@ -86,8 +86,8 @@ def verify(
 
     count = len(read_manifest(dataset)["repositories"])
     places = _places([base] if base else [Path(), dataset, dataset.parent], mirror, cache)
-    with showing(count) as listen:
-        differences = run(dataset, places, workers=worker_count(workers), listen=listen)
+    with showing(count) as on_progress:
+        differences = run(dataset, places, workers=worker_count(workers), on_progress=on_progress)
     _print_differences(dataset, differences, as_json=as_json)
     if differences:
         raise typer.Exit(1)

@@ -12,7 +12,6 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
-from goutbench import parallel
 from goutbench.config import CurateConfig, Lock, LockedRepository, RepositoryConfig, dump_yaml
 from goutbench.curate.git.repository import git_version
 from goutbench.curate.licence import normalised
@@ -38,6 +37,7 @@ from goutbench.dataset.store import (
     write_text,
 )
 from goutbench.errors import ConfigError, GoutbenchError, StorageError
+from goutbench.parallel import parallel_map
 from goutbench.records import Pair, RepoPin
 
 _WORK = ".work"
@@ -52,7 +52,7 @@ def curate(
     lock: Lock | None = None,
     workers: int = 1,
     paper_export: bool = False,
-    listen: Callable[[Event], None] = lambda event: None,
+    on_progress: Callable[[Event], None] = lambda event: None,
 ) -> list[RepositorySummary]:
     """Curate every repository of a configuration into the dataset folder `out`.
 
@@ -63,7 +63,7 @@ def curate(
     work = out / _WORK
     with _claimed(out, work):
         tasks = [Task(each, _locked(each, lock), places, work) for each in config.repositories]
-        results = list(parallel.run(run_task, tasks, workers=workers, listen=listen))
+        results = list(parallel_map(run_task, tasks, workers=workers, on_progress=on_progress))
         failures = [result for result in results if isinstance(result, GoutbenchError)]
         if failures:
             raise _first(failures)

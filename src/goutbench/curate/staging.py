@@ -8,7 +8,6 @@ from datetime import datetime
 from pathlib import Path
 from typing import Any
 
-from goutbench import parallel
 from goutbench.config import LockedRepository, RepositoryConfig
 from goutbench.curate.git.repository import git_version
 from goutbench.curate.repository import Curated, Progress, curate_repository
@@ -16,6 +15,7 @@ from goutbench.curate.sources.source import Places, Source, open_source
 from goutbench.dataset.card import RepositorySummary
 from goutbench.dataset.store import DATA, read_table, to_table, tool_versions, write_json, write_table
 from goutbench.errors import DatasetError, GoutbenchError
+from goutbench.parallel import report_progress
 from goutbench.records import PackageFile, Pair, Rejection, RepoPin
 
 PAPER_EXPORT = "export/paper.json"
@@ -66,7 +66,7 @@ def run_task(task: Task) -> RepositorySummary | GoutbenchError:
     name = task.config.name
 
     def progress(stage: str, done: int, total: int | None) -> None:
-        parallel.tell(Event(name, stage, done, total))
+        report_progress(Event(name, stage, done, total))
 
     try:
         progress("opening", 0, None)
@@ -76,7 +76,7 @@ def run_task(task: Task) -> RepositorySummary | GoutbenchError:
         summary = staged or _stage(task, source, fingerprint, progress)
     except GoutbenchError as error:
         return error
-    parallel.tell(Event(name, "done", resumed=staged is not None))
+    report_progress(Event(name, "done", resumed=staged is not None))
     return summary
 
 

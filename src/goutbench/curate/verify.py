@@ -8,7 +8,7 @@ from typing import Any
 
 import yaml
 
-from goutbench import __version__, parallel
+from goutbench import __version__
 from goutbench.config import LockedRepository, load_lock
 from goutbench.curate.compare import Difference, compare_rows
 from goutbench.curate.repository import curate_repository
@@ -32,6 +32,7 @@ from goutbench.dataset.store import (
     write_paper_export,
 )
 from goutbench.errors import ConfigError, DatasetError, GoutbenchError
+from goutbench.parallel import parallel_map, report_progress
 from goutbench.records import PackageFile, Pair, Rejection
 
 
@@ -51,7 +52,7 @@ def verify(
     places: Places,
     *,
     workers: int = 1,
-    listen: Callable[[Event], None] = lambda event: None,
+    on_progress: Callable[[Event], None] = lambda event: None,
 ) -> list[Difference]:
     """Compare a dataset with its manifest, its lock, and what the repositories give at their pins.
 
@@ -68,7 +69,7 @@ def verify(
     differences += _strangers(dataset, manifest["files"], lock.repositories)
     packages = PACKAGES in manifest["files"]
     checks = [_Check(each, places, dataset, packages) for each in lock.repositories]
-    checked = list(parallel.run(_check_repository, checks, workers=workers, listen=listen))
+    checked = list(parallel_map(_check_repository, checks, workers=workers, on_progress=on_progress))
     differences += sorted((each for _, found in checked for each in found), key=str)
     summaries = {summary.pin.name: summary for summary, _ in checked if summary is not None}
     if not differences and len(summaries) == len(lock.repositories):
@@ -124,7 +125,7 @@ def _check_repository(check: _Check) -> _Checked:
     settings = check.locked.settings
 
     def progress(stage: str, done: int, total: int | None) -> None:
-        parallel.tell(Event(settings.name, stage, done, total))
+        report_progress(Event(settings.name, stage, done, total))
 
     try:
         source = open_source(settings, check.places, check.locked, lambda what: progress(what, 0, None))
@@ -139,7 +140,7 @@ def _check_repository(check: _Check) -> _Checked:
     if check.packages:
         packages = to_table(curated.packages, PackageFile)
         differences += compare_rows(check.dataset, PACKAGES, packages, ("path",), settings.name, shared=True)
-    parallel.tell(Event(settings.name, "done"))
+    report_progress(Event(settings.name, "done"))
     return summarise(source.pin, curated), differences
 
 

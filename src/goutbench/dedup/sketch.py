@@ -7,8 +7,8 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from goutbench import parallel
 from goutbench.dedup.views import Views, views
+from goutbench.parallel import parallel_map
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
@@ -66,7 +66,7 @@ def fingerprint(texts: Sequence[str], *, workers: int = 1, gram: int = 0) -> Fin
     With `gram`, also the distinct runs of so many tokens: eight bytes for each.
     """
     batches = list(_batches(texts, gram))
-    made = dict(parallel.run(_sketch, batches, workers=workers))
+    made = dict(parallel_map(_sketch, batches, workers=workers))
     return _joined([made[batch.start] for batch in batches], [batch.start for batch in batches])
 
 

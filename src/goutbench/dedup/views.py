@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from goutbench.golang.syntax.header import KEYWORDS
+from goutbench.golang.syntax.identifiers import KEYWORDS
 from goutbench.golang.syntax.lexer import lex, without_header
 
 if TYPE_CHECKING:

@@ -6,11 +6,11 @@ from dataclasses import asdict, dataclass
 from statistics import fmean
 from typing import Any
 
-from goutbench import parallel
 from goutbench.chunk import token_counter
 from goutbench.dedup import compared, grouped
 from goutbench.golang.analysis.features import code_features, style_of
-from goutbench.golang.syntax.file import parse
+from goutbench.golang.syntax.parser import parse
+from goutbench.parallel import parallel_map
 from goutbench.prompts.secrets import find_secrets
 from goutbench.records import Pair, Signals
 
@@ -33,7 +33,7 @@ def signals_of(pairs: Sequence[Pair], *, tokenizer: str, workers: int = 1) -> li
         _Batch(start, tuple(pairs[start : start + _BATCH]), tokenizer)
         for start in range(0, len(pairs), _BATCH)
     ]
-    made = dict(parallel.run(_read, batches, workers=workers))
+    made = dict(parallel_map(_read, batches, workers=workers))
     rows = [row for batch in batches for row in made[batch.start]]
     return [
         Signals(**row, cluster=cluster, cluster_size=sizes[cluster])

@@ -1,48 +1,38 @@
-"""Many candidates: subjects found, finished ones skipped, the rest run by workers, everything journalled."""
+"""Execute many candidates: find their packages, skip finished ones, run the others, record every result."""
 
 import contextlib
 import queue
 import secrets
-import shutil
 from collections.abc import Callable, Iterable, Iterator, Mapping
-from concurrent.futures import ThreadPoolExecutor
 from contextlib import closing
 from dataclasses import dataclass, replace
 from pathlib import Path
 
 from goutbench.errors import SourceError
-from goutbench.execute import journal
-from goutbench.execute.canary import check_canary
+from goutbench.execute.canary import BAD, GOOD, check_canary, prepare_canary
 from goutbench.execute.inputs import PairLike
-from goutbench.execute.ladder.climb import blank, empty_record, execute
-from goutbench.execute.options import Options
-from goutbench.execute.sandbox.choose import choose
-from goutbench.execute.sandbox.command import Sandbox
-from goutbench.execute.worker import Bench
-from goutbench.execute.workspace.folders import Workplace, default_root, open_workplace
-from goutbench.execute.workspace.prepare import Prepared, prepare_modules, toolchain_for
-from goutbench.execute.workspace.subject import Subject, find_subject
-from goutbench.execute.workspace.trees import Tree, find_repository, materialise, module_root
-from goutbench.golang.toolchain.go import Toolchain, build_helper, find_toolchain
+from goutbench.execute.journal import open_journal
+from goutbench.execute.ladder.climb import climb
+from goutbench.execute.ladder.record import blank_record, empty_record
+from goutbench.execute.machine import Machine, open_machine
+from goutbench.execute.options import ExecuteOptions
+from goutbench.execute.worker import Worker
+from goutbench.execute.workspace.package import TargetPackage, Tree, find_package
+from goutbench.execute.workspace.prepare import ModuleDownload, prepare_modules, toolchain_for
+from goutbench.execute.workspace.trees import materialise, repository_folder
+from goutbench.golang.toolchain.go import Toolchain, find_toolchain
 from goutbench.golang.toolchain.helper import HelperFault
-from goutbench.records import Candidate, Execution, short_hash
+from goutbench.parallel import parallel_map
+from goutbench.records import Candidate, Execution, Status, short_hash
 
 
 @dataclass(frozen=True, slots=True)
-class Site:
-    """A machine made ready: its sandbox, workplace and Go."""
+class Job:
+    """A candidate to execute; `number` is its position among all candidates."""
 
-    sandbox: Sandbox
-    place: Workplace
-    toolchain: Toolchain
-
-
-def open_site(*, work: Path | None = None, go: Path | None = None, unsafe: bool = False) -> Site:
-    """Find Go, build the keeper, choose the sandbox, open the workplace. Raises ToolError, StorageError."""
-    toolchain = find_toolchain(go)
-    root = work or default_root()
-    sandbox = choose(install_keeper(toolchain, root), unsafe=unsafe)
-    return Site(sandbox, open_workplace(root, sandbox), toolchain)
+    number: int
+    package: TargetPackage
+    candidate: Candidate
 
 
 def evaluate(
@@ -51,58 +41,58 @@ def evaluate(
     *,
     repositories: Path,
     out: Path | None = None,
-    options: Options | None = None,
+    options: ExecuteOptions | None = None,
     workers: int = 1,
     work: Path | None = None,
     sources: Mapping[str, str] | None = None,
-    barred: Mapping[str, str] | None = None,
+    excluded: Mapping[str, str] | None = None,
     unsafe: bool = False,
+    runner: str = "threads",
     on_result: Callable[[Execution], None] | None = None,
 ) -> list[Execution]:
-    """Run every candidate and return one Execution for each, in the order of the candidates.
+    """Execute every candidate; returns one Execution for each, in the order of the candidates.
 
-    `pairs` has the pair of each candidate by id; `repositories` is the cache folder, `sources` where else a
-    repository may lie. With `out` every record is journalled there as soon as it is known, and what is there
-    already is not run again, infrastructure failures excepted. `barred` maps pair ids whose reference could
-    not be run to the reason: their candidates are infrastructure failures without running. `on_result` is
-    called in this thread for each record, finished earlier or now. Raises ToolError when nothing here can
-    contain the candidates (`unsafe` runs them all the same) or when the canary fails, StorageError when
-    `out` or `work` cannot be written.
-    """
-    options = options or Options()
-    site = open_site(work=work, unsafe=unsafe)
-    finder = Finder(site, repositories, sources or {})
-    todo = list(candidates)
-    known = journal.load(out) if out else {}
+    `pairs` has the pair of each candidate by id; `repositories` is the folder of repositories, `sources` the
+    source of each repository that is not there. With `out` every record is written to a journal there at
+    once, and candidates with a result in the journal are not executed again, except after infrastructure
+    errors. `excluded` maps pair ids whose reference test cannot run to the reason: their candidates are
+    infrastructure errors without execution. `runner` is one of `parallel.RUNNERS`. `on_result` is called in
+    this thread for each record, earlier or new. Raises ToolError when no sandbox works here (unless `unsafe`)
+    or when the canary fails, StorageError when `out` or `work` cannot be written."""
+    options = options or ExecuteOptions()
+    machine = open_machine(work=work, unsafe=unsafe)
+    finder = PackageFinder(machine, repositories, sources or {})
+    candidates = list(candidates)
     results: dict[int, Execution] = {}
-    waiting: list[tuple[int, Subject]] = []
-    for number, candidate in enumerate(todo):
-        found = _place(candidate, pairs, finder, barred or {}, options)
-        if isinstance(found, Execution):
-            results[number] = found
-            continue
-        done = known.get(blank(candidate, found, site.sandbox, options).id)
-        if done is not None and done.status != "INFRA_FAILURE":
-            results[number] = done
-        else:
-            waiting.append((number, found))
+    jobs: list[Job] = []
     report = on_result or (lambda record: None)
-    for number in sorted(results):
-        report(results[number])
-    # neighbours share compiled packages, so they go together
-    waiting.sort(key=lambda item: (str(item[1].package), item[1].focal, item[0]))
-    with journal.open_journal(out) if out else contextlib.nullcontext() as log:
-        if log is not None:
-            for record in results.values():
-                if record.id not in known:
-                    journal.append(log, record)
-        jobs = [(number, subject, todo[number]) for number, subject in waiting]
-        for number, record in _fan_out(site, options, workers, jobs):
+    journal = open_journal(out) if out else None
+    with contextlib.nullcontext() if journal is None else journal:
+        for number, candidate in enumerate(candidates):
+            package = _find(candidate, pairs, finder, excluded or {}, options)
+            if isinstance(package, Execution):
+                results[number] = package
+                continue
+            blank = blank_record(candidate, package, machine.sandbox.name, options)
+            earlier = None if journal is None else journal.find(blank.id)
+            if earlier is not None and earlier.status is not Status.INFRA_FAILURE:
+                results[number] = earlier
+            else:
+                jobs.append(Job(number, package, candidate))
+        for number in sorted(results):
+            report(results[number])
+        if journal is not None:
+            journal.open()
+            for record in [record for record in results.values() if journal.find(record.id) is None]:
+                journal.add(record.id, record)
+        # candidates of one package share compiled packages, so they are executed one after the other
+        jobs.sort(key=lambda job: (str(job.package.folder), job.package.focal, job.number))
+        for number, record in _execute(machine, options, workers, jobs, runner):
             results[number] = record
-            if log is not None:
-                journal.append(log, record)
+            if journal is not None:
+                journal.add(record.id, record)
             report(record)
-    return [results[number] for number in range(len(todo))]
+    return [results[number] for number in range(len(candidates))]
 
 
 def prepare(
@@ -112,132 +102,111 @@ def prepare(
     work: Path | None = None,
     sources: Mapping[str, str] | None = None,
     unsafe: bool = False,
-) -> Iterator[Prepared]:
-    """Download what the pairs' modules need, with the user's GOPROXY. Raises SourceError for a repository
-    that is not in the cache."""
-    site = open_site(work=work, unsafe=unsafe)
-    finder = Finder(site, repositories, sources or {})
+) -> Iterator[ModuleDownload]:
+    """Download the dependencies of the pairs' modules, with the user's GOPROXY.
+
+    Raises SourceError for a repository that is not found.
+    """
+    machine = open_machine(work=work, unsafe=unsafe)
+    finder = PackageFinder(machine, repositories, sources or {})
     modules = set()
     for pair in pairs:
         tree = finder.tree(pair.repository, pair.revision)
-        modules.add(module_root(tree, (tree.root / pair.test_path).parent))
-    yield from prepare_modules(modules, site.toolchain, site.place)
+        modules.add(tree.module_root((tree.root / pair.test_path).parent))
+    yield from prepare_modules(modules, machine.toolchain, machine.workspace)
 
 
-class Finder:
-    """Trees and subjects, each found once."""
+class PackageFinder:
+    """Finds trees and packages, each tree only once."""
 
-    def __init__(self, site: Site, repositories: Path, sources: Mapping[str, str]) -> None:
-        self.site = site
+    def __init__(self, machine: Machine, repositories: Path, sources: Mapping[str, str]) -> None:
+        self.machine = machine
         self.repositories = repositories
         self.sources = sources
         self.trees: dict[tuple[str, str], Tree | SourceError] = {}
 
     def tree(self, repository: str, revision: str) -> Tree:
+        """The tree of a repository. Raises SourceError."""
         key = (repository, revision)
         if key not in self.trees:
             try:
-                path = find_repository(self.repositories, repository, self.sources.get(repository, ""))
-                self.trees[key] = materialise(path, repository, revision, self.site.place)
+                path = repository_folder(self.repositories, repository, self.sources.get(repository, ""))
+                self.trees[key] = materialise(path, repository, revision, self.machine.workspace)
             except SourceError as error:
                 self.trees[key] = error
-        found = self.trees[key]
-        if isinstance(found, SourceError):
-            raise found
-        return found
+        tree = self.trees[key]
+        if isinstance(tree, SourceError):
+            raise tree
+        return tree
 
-    def subject(self, pair: PairLike) -> Subject:
-        tree = self.tree(pair.repository, pair.revision)
-        subject = find_subject(tree, pair.code_path, pair.test_path, self.site.toolchain)
+    def package(self, pair: PairLike) -> TargetPackage:
+        """The package of a pair. Raises SourceError."""
+        tree, toolchain = self.tree(pair.repository, pair.revision), self.machine.toolchain
+        package = find_package(tree, pair.code_path, pair.test_path, toolchain)
         if tree.goroot is not None:
-            return replace(subject, toolchain=find_toolchain(tree.goroot / "bin" / "go"))
-        return replace(subject, toolchain=toolchain_for(subject.module, self.site.toolchain, self.site.place))
+            return replace(package, toolchain=find_toolchain(tree.goroot / "bin" / "go"))
+        return replace(package, toolchain=toolchain_for(package.module, toolchain, self.machine.workspace))
 
 
-def _place(
+def _find(
     candidate: Candidate,
     pairs: Mapping[str, PairLike],
-    finder: Finder,
-    barred: Mapping[str, str],
-    options: Options,
-) -> Subject | Execution:
-    """The candidate's subject, or the record that says why it has none."""
+    finder: PackageFinder,
+    excluded: Mapping[str, str],
+    options: ExecuteOptions,
+) -> TargetPackage | Execution:
+    """The candidate's package, or the record that says why it has none."""
     pair = pairs.get(candidate.pair_id)
     if pair is None:
-        return _lost(candidate, options, "unknown-pair", f"no pair has the id {candidate.pair_id}")
-    if pair.id in barred:
-        return _lost(candidate, options, "reference-cannot-run", barred[pair.id])
-    try:
-        return finder.subject(pair)
-    except SourceError as error:
-        return _lost(candidate, options, "no-source", str(error))
-
-
-def _lost(candidate: Candidate, options: Options, reason: str, words: str) -> Execution:
+        reason, evidence = "unknown-pair", f"no pair has the id {candidate.pair_id}"
+    elif pair.id in excluded:
+        reason, evidence = "reference-cannot-run", excluded[pair.id]
+    else:
+        try:
+            return finder.package(pair)
+        except SourceError as error:
+            reason, evidence = "no-source", str(error)
     key = short_hash("lost", candidate.id, candidate.pair_id, reason)
-    return replace(empty_record(candidate, key, options), reason=reason, evidence=words)
+    return replace(empty_record(candidate, key, options), reason=reason, evidence=evidence)
 
 
-def _fan_out(
-    site: Site, options: Options, workers: int, jobs: list[tuple[int, Subject, Candidate]]
+def _execute(
+    machine: Machine, options: ExecuteOptions, count: int, jobs: list[Job], runner: str
 ) -> Iterator[tuple[int, Execution]]:
-    """Run the jobs on `workers` threads (the work is in other processes); results as they come."""
+    """Execute the jobs with so many workers at a time; yields number and record as they come."""
     if not jobs:
         return
     salt = secrets.token_bytes(16)
+    idle: queue.SimpleQueue[Worker] = queue.SimpleQueue()
     with contextlib.ExitStack() as stack:
-        free: queue.SimpleQueue[Bench] = queue.SimpleQueue()
-        benches = [Bench(site.place, site.sandbox, options, number, salt) for number in range(workers)]
-        for bench in benches:
-            stack.enter_context(closing(bench))
-            free.put(bench)
-        check_canary(benches[0], site.toolchain)
-        for bench in benches:
-            _warm(bench, [subject for _, subject, _ in jobs])
-        finished: queue.SimpleQueue[tuple[int, Execution] | BaseException] = queue.SimpleQueue()
+        workers = [Worker(machine.workspace, machine.sandbox, options, n, salt) for n in range(count)]
+        for worker in workers:
+            stack.enter_context(closing(worker))
+        quick, canary = prepare_canary(workers[0], machine.toolchain)
+        check_canary(climb(quick, canary, GOOD), climb(quick, canary, BAD))
+        for worker in workers:
+            _load_packages(worker, [job.package for job in jobs])
+            idle.put(worker)
 
-        def work(number: int, subject: Subject, candidate: Candidate) -> None:
-            bench = free.get()
+        def execute(job: Job) -> tuple[int, Execution]:
+            worker = idle.get()
             try:
-                finished.put((number, execute(bench, subject, candidate)))
-            except BaseException as error:  # the main thread raises it again
-                finished.put(error)
+                return job.number, climb(worker, job.package, job.candidate)
             finally:
-                free.put(bench)
+                idle.put(worker)
 
-        pool = ThreadPoolExecutor(workers)
-        stack.callback(pool.shutdown, wait=True, cancel_futures=True)
-        for job in jobs:
-            pool.submit(work, *job)
-        for _ in jobs:
-            result = finished.get()
-            if isinstance(result, BaseException):
-                raise result
-            yield result
+        yield from parallel_map(execute, jobs, workers=count, runner=runner)
 
 
-def _warm(bench: Bench, subjects: list[Subject]) -> None:
-    """Load every package with one `go list` for each module, and not one for each package.
+def _load_packages(worker: Worker, packages: list[TargetPackage]) -> None:
+    """Load all packages with one `go list` for each module, not one for each package.
 
-    One bench after the other: two at once would compile the same dependencies twice.
+    One worker after the other: two at once would compile the same dependencies twice.
     """
-    modules: dict[tuple[Toolchain, Path], dict[Path, Subject]] = {}
-    for subject in subjects:
-        modules.setdefault((subject.toolchain, subject.module), {})[subject.package] = subject
-    for packages in modules.values():
-        # what cannot be loaded gets its record when its turn comes
+    modules: dict[tuple[Toolchain, Path], dict[Path, TargetPackage]] = {}
+    for package in packages:
+        modules.setdefault((package.toolchain, package.module), {})[package.folder] = package
+    for folders in modules.values():
+        # a package that cannot be loaded gets its record later
         with contextlib.suppress(HelperFault):
-            bench.helper(next(iter(packages.values()))).warm(sorted(packages))
-
-
-def install_keeper(toolchain: Toolchain, root: Path) -> Path:
-    """A copy of the keeper where sandboxed users may run it."""
-    built = build_helper(toolchain, "keeper")
-    target = root.resolve() / "bin" / built.parent.name
-    if not target.exists():
-        target.parent.mkdir(mode=0o755, parents=True, exist_ok=True)
-        draft = target.with_name(f".{target.name}.{secrets.token_hex(4)}")
-        shutil.copyfile(built, draft)
-        draft.chmod(0o755)
-        draft.replace(target)
-    return target
+            worker.helper(next(iter(folders.values()))).warm(sorted(folders))

@@ -106,7 +106,9 @@ def _qualifiers(file: GoFile, path: bytes, packages: set[str]) -> frozenset[str]
     if own not in packages:
         return None
     folder = "/" + folder_of(path).decode("utf-8", "replace")
-    exact = {i.local_name or i.name for i in file.imports if folder != "/" and ("/" + i.path).endswith(folder)}
+    exact = {
+        i.local_name or i.name for i in file.imports if folder != "/" and ("/" + i.path).endswith(folder)
+    }
     named = exact or {i.local_name for i in file.imports if i.local_name == own}
     found = frozenset(name for name in named if name and name != "_")
     return found or frozenset({own})
