@@ -19,10 +19,10 @@ from gochecker import GoChecker
 from gofiles import add_source_options, go_files
 
 from goutbench.chunk import chunk_file, token_counter
-from goutbench.chunk.context import make_plan
+from goutbench.chunk.context import measure
 from goutbench.chunk.graph import Sizes
-from goutbench.chunk.render import keys
-from goutbench.golang.syntax.file import GoFile, parse
+from goutbench.golang.syntax.file import GoFile, declaration_keys
+from goutbench.golang.syntax.parser import parse
 from goutbench.records import Chunk
 
 _state: dict[str, object] = {}
@@ -47,7 +47,7 @@ def judge(job: tuple[str, bytes, tuple[int, ...]]) -> tuple[Counter[str], list[s
     tally["valid files"] += valid
     if valid:
         functions = [
-            k.split("#")[0] for k, d in zip(keys(file), file.declarations, strict=True) if d.is_function
+            k.split("#")[0] for k, d in zip(declaration_keys(file), file.declarations, strict=True) if d.is_function
         ]
         if functions != [function.removeprefix("?.") for function in whole["functions"]]:
             tally["files whose functions Go sees otherwise"] += 1
@@ -106,10 +106,10 @@ def judge_shortened(go, source, budget, valid, name, notes):  # type: ignore[no-
 
 def cuts(file: GoFile, chunks: list[Chunk], budget: int) -> Counter[str]:
     """References whose two ends are in different chunks: ours, and by size in source order."""
-    names = keys(file)
+    names = declaration_keys(file)
     home = {key: chunk.index for chunk in chunks for key in chunk.focal}
     ours = [home[name] for name in names]
-    plan = make_plan(file, budget, _state["counter"])  # type: ignore[arg-type]
+    plan = measure(file, budget, _state["counter"])  # type: ignore[arg-type]
     plain = by_size(plan.sizes, len(chunks))
     references = [(i, target) for i, d in enumerate(file.declarations) for target in d.references]
     counted: Counter[str] = Counter(references=len(references))

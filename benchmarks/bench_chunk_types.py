@@ -16,20 +16,21 @@ from pathlib import Path
 from gochecker import GoChecker
 
 from goutbench.chunk import TokenCounter, token_counter
-from goutbench.chunk.context import make_plan
-from goutbench.chunk.render import Part, rest_of_file
+from goutbench.chunk.companion import companion_file
+from goutbench.chunk.context import measure
+from goutbench.chunk.render import Part
 from goutbench.chunk.stage import cut
-from goutbench.golang.syntax.file import parse
+from goutbench.golang.syntax.parser import parse
 
 
 def drafts(source: bytes, budget: int, counter: TokenCounter) -> Iterator[tuple[bytes, bytes]]:
     """The chunks of a file, each with its companion; none, where the file is within the budget."""
     if counter.count([source.decode()])[0] <= budget:
         return
-    plan = make_plan(parse(source), budget, counter)
+    plan = measure(parse(source), budget, counter)
     for draft in cut(plan):
         own = [Part(index, "full", plan.texts[index]) for index in draft.focal]
-        yield draft.text, rest_of_file(plan.file, [*own, *draft.context])
+        yield draft.text, companion_file(plan.file, [*own, *draft.context])
 
 
 def candidates(tree: Path) -> list[Path]:

@@ -11,10 +11,12 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from goutbench.chunk import chunk_file, function_chunks, token_counter
-from goutbench.chunk.context import make_plan
-from goutbench.chunk.render import Part, keys, rest_of_file
+from goutbench.chunk.companion import companion_file
+from goutbench.chunk.context import measure
+from goutbench.chunk.render import Part
 from goutbench.chunk.stage import cut
-from goutbench.golang.syntax.file import parse
+from goutbench.golang.syntax.file import declaration_keys
+from goutbench.golang.syntax.parser import parse
 
 COUNTER = token_counter(lambda text: len(re.findall(r"\w+|[^\w\s]", text)))
 budgets = st.integers(5, 400)
@@ -25,9 +27,11 @@ budgets = st.integers(5, 400)
 def test_every_declaration_is_focal_exactly_once(source: bytes, budget: int, shorten: bool) -> None:
     chunks = chunk_file(source, budget=budget, counter=COUNTER, shorten=shorten)
     focal = Counter(key for chunk in chunks for key in chunk.focal)
-    assert focal == Counter(keys(parse(source)))
+    assert focal == Counter(declaration_keys(parse(source)))
     assert {key for chunk in chunks for key in chunk.functions} == {
-        key for key, d in zip(keys(parse(source)), parse(source).declarations, strict=True) if d.body
+        key
+        for key, d in zip(declaration_keys(parse(source)), parse(source).declarations, strict=True)
+        if d.body
     }
     assert [(chunk.index, chunk.count) for chunk in chunks] == [(i, len(chunks)) for i in range(len(chunks))]
 
@@ -53,7 +57,7 @@ def test_every_chunk_parses_and_holds_its_focal_declarations_in_full(
     source: bytes, budget: int, shorten: bool
 ) -> None:
     file = parse(source)
-    texts = dict(zip(keys(file), map(file.text, file.declarations), strict=True))
+    texts = dict(zip(declaration_keys(file), map(file.text, file.declarations), strict=True))
     for chunk in chunk_file(source, budget=budget, counter=COUNTER, shorten=shorten):
         assert parse(chunk.text.encode()).errors == ()
         assert parse(chunk.text.encode()).package == "p"
@@ -91,7 +95,7 @@ def test_any_bytes_can_be_chunked(source: bytes, budget: int) -> None:
 @pytest.mark.parametrize("budget", [60, 120])
 def test_the_go_toolchain_builds_each_chunk_beside_what_it_leaves_out(budget: int, tmp_path: Path) -> None:
     source = (Path(__file__).parent / "shop.go").read_bytes()
-    plan = make_plan(parse(source), budget, COUNTER)
+    plan = measure(parse(source), budget, COUNTER)
     made = cut(plan)
     assert len(made) > 3
     assert any(part.form == "outline" for draft in made for part in draft.context)
@@ -102,6 +106,6 @@ def test_the_go_toolchain_builds_each_chunk_beside_what_it_leaves_out(budget: in
         own = [Part(index, "full", plan.texts[index]) for index in draft.focal]
         (folder / "shop.txt").write_text("embedded")
         (folder / "chunk.go").write_bytes(draft.text)
-        (folder / "rest.go").write_bytes(rest_of_file(plan.file, [*own, *draft.context]))
+        (folder / "rest.go").write_bytes(companion_file(plan.file, [*own, *draft.context]))
     done = subprocess.run(["go", "vet", "./..."], cwd=tmp_path, capture_output=True, text=True)
     assert done.returncode == 0, done.stderr

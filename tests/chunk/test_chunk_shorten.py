@@ -1,7 +1,7 @@
 """Cutting a single declaration down to the budget, where the user asks for it."""
 
 from goutbench.chunk import chunk_file, token_counter
-from goutbench.golang.syntax.file import parse
+from goutbench.golang.syntax.parser import parse
 
 COUNTER = token_counter("bytes")
 

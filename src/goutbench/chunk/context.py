@@ -1,55 +1,22 @@
-"""Fills a chunk up: what its focal declarations refer to, nearest first, within the budget."""
+"""Fills chunks up with context: what their focal declarations refer to, nearest first, within the budget."""
 
 from collections.abc import Iterable
 from dataclasses import dataclass, field
 
-from goutbench.chunk.graph import Edges, Sizes, edges
-from goutbench.chunk.render import Part, compose, full_texts, header, outline, mentioned_names
-from goutbench.chunk.shorten import shorten
+from goutbench.chunk.graph import Edges, Sizes, reference_edges
+from goutbench.chunk.render import Part, compose, full_texts, header
+from goutbench.chunk.shorten import shorten_declaration
 from goutbench.chunk.tokens import TokenCounter
 from goutbench.golang.syntax.file import GoFile
+from goutbench.golang.syntax.outline import mentioned_names, outline
 
-_SEAM = 2  # tokens, for the blank line between two texts that were counted apart
-_DEPTH = 2  # how many references away from a focal declaration context still helps
-
-
-@dataclass(frozen=True, slots=True)
-class Plan:
-    """A file measured with one tokenizer: what its chunks are made from."""
-
-    file: GoFile
-    budget: int
-    counter: TokenCounter
-    edges: Edges
-    targets: list[dict[int, float]]  # what each declaration refers to, with the edges' weights
-    texts: list[bytes]
-    sizes: Sizes
-    counted: dict[bytes, int] = field(default_factory=dict, repr=False)  # outlines recur from chunk to chunk
-    words: dict[int, set[bytes]] = field(default_factory=dict, repr=False)
-
-    def count(self, texts: list[bytes]) -> list[int]:
-        """Tokens of each text, none counted twice."""
-        new = [text for text in dict.fromkeys(texts) if text not in self.counted]
-        if new:
-            self.counted.update(zip(new, count(self.counter, new), strict=True))
-        return [self.counted[text] for text in texts]
-
-    def wanted(self, parts: Iterable[Part]) -> set[bytes]:
-        """The words of these parts, as `mentioned_names` has them."""
-        found: set[bytes] = set()
-        for part in parts:
-            if part.form != "full":
-                found |= mentioned_names([part.text])
-            else:
-                if part.index not in self.words:
-                    self.words[part.index] = mentioned_names([part.text])
-                found |= self.words[part.index]
-        return found
+_SEPARATOR_TOKENS = 2  # for the blank line between two texts that are counted separately
+_DEPTH = 2  # references away from a focal declaration up to which context still helps
 
 
 @dataclass(frozen=True, slots=True)
 class Draft:
-    """A chunk before it is a record."""
+    """A chunk before it is a record: its focal declarations by index, its context, and its text."""
 
     focal: list[int]
     context: list[Part]
@@ -58,135 +25,158 @@ class Draft:
     shortened: bool = False
 
 
-def make_plan(file: GoFile, budget: int, counter: TokenCounter) -> Plan:
-    """Counts the tokens of every declaration, once."""
-    found = edges(file.declarations)
+@dataclass(frozen=True, slots=True)
+class MeasuredFile:
+    """A file with the tokens of its declarations, counted once by one counter."""
+
+    file: GoFile
+    budget: int
+    counter: TokenCounter
+    edges: Edges
+    targets: list[dict[int, float]]  # what each declaration refers to, with the weights of the edges
+    texts: list[bytes]
+    sizes: Sizes
+    counted: dict[bytes, int] = field(default_factory=dict, repr=False)  # outlines recur from chunk to chunk
+    mentioned: dict[int, set[bytes]] = field(default_factory=dict, repr=False)
+
+    def count(self, texts: list[bytes]) -> list[int]:
+        """The tokens of each text; no text is counted twice."""
+        new = [text for text in dict.fromkeys(texts) if text not in self.counted]
+        if new:
+            self.counted.update(zip(new, _count(self.counter, new), strict=True))
+        return [self.counted[text] for text in texts]
+
+    def full(self, index: int) -> Part:
+        return Part(index, "full", self.texts[index])
+
+    def outline(self, index: int, mentioned: set[bytes]) -> Part:
+        return Part(index, "outline", outline(self.file, self.file.declarations[index], mentioned))
+
+    def mentioned_in(self, parts: Iterable[Part]) -> set[bytes]:
+        """The names that these parts mention, as `mentioned_names` returns them."""
+        names: set[bytes] = set()
+        for part in parts:
+            if part.form != "full":
+                names |= mentioned_names([part.text])
+            else:
+                if part.index not in self.mentioned:
+                    self.mentioned[part.index] = mentioned_names([part.text])
+                names |= self.mentioned[part.index]
+        return names
+
+
+def measure(file: GoFile, budget: int, counter: TokenCounter) -> MeasuredFile:
+    """Count the tokens of every declaration and import, and weigh the references between declarations."""
+    edges = reference_edges(file.declarations)
     targets: list[dict[int, float]] = [{} for _ in file.declarations]
-    for (index, target), weight in found.items():
+    for (index, target), weight in edges.items():
         targets[index][target] = weight
     texts = full_texts(file)
     specs = [b"\t" + file.source[spec.start : spec.end] + b"\n" for spec in file.imports]
-    top, *counts = count(
-        counter, [header(file, ()) + b"import (\n)\n\n", *specs, *(t + b"\n\n" for t in texts)]
-    )
+    head = header(file, ()) + b"import (\n)\n\n"
+    head_tokens, *counts = _count(counter, [head, *specs, *(text + b"\n\n" for text in texts)])
     masks = [sum(1 << bit for bit in declaration.imports) for declaration in file.declarations]
-    sizes = Sizes(top, counts[len(specs) :], masks, counts[: len(specs)])
-    return Plan(file, budget, counter, found, targets, texts, sizes)
+    sizes = Sizes(head_tokens, counts[len(specs) :], masks, counts[: len(specs)])
+    return MeasuredFile(file, budget, counter, edges, targets, texts, sizes)
 
 
-def _context(plan: Plan, focal: list[int]) -> list[Part]:
-    """As much of what the focal declarations refer to as the budget allows, by the parts' own counts.
+def compose_drafts(measured: MeasuredFile, groups: list[list[int]]) -> list[Draft]:
+    """The chunk of each group of focal declarations, with as much context as the budget allows."""
+    contexts = [_ContextBuilder(measured, focal).build() for focal in groups]
+    texts = [_compose(measured, focal, context) for focal, context in zip(groups, contexts, strict=True)]
+    counts = _count(measured.counter, [text for _, text in texts])
+    drafts = []
+    for focal, context, (parts, text), tokens in zip(groups, contexts, texts, counts, strict=True):
+        excess = tokens - measured.budget
+        while excess > 0 and context:  # remove the farthest context first
+            while context and excess > 0:
+                excess -= measured.count([context.pop().text])[0]
+            parts, text = _compose(measured, focal, context)
+            (tokens,) = _count(measured.counter, [text])
+            excess = tokens - measured.budget
+        drafts.append(Draft(focal, parts, text, tokens))
+    return drafts
+
+
+def _compose(measured: MeasuredFile, focal: list[int], context: list[Part]) -> tuple[list[Part], bytes]:
+    """The context, whose outlines show what all declarations in full mention, and the text of the chunk."""
+    own = [measured.full(index) for index in focal]
+    mentioned = measured.mentioned_in(part for part in [*own, *context] if part.form == "full")
+    parts = [part if part.form == "full" else measured.outline(part.index, mentioned) for part in context]
+    return parts, compose(measured.file, [*own, *parts])
+
+
+class _ContextBuilder:
+    """Selects as much as the budget allows of what a chunk's focal declarations refer to.
 
     Context comes in rounds: outlines of what the focal declarations refer to, then these in full, then
-    outlines of what those refer to; within a round by the weight of the references, then in source order.
+    outlines of what those refer to. A round goes by the weight of the references, then by source order.
     """
-    parts = [Part(index, "full", plan.texts[index]) for index in focal]
-    load = plan.sizes.load(focal)
-    left = plan.budget - plan.sizes.tokens(load)
-    context: dict[int, Part] = {}
-    shown = set(focal)
-    for _ in range(_DEPTH):
-        near = _nearest(plan, shown)
-        left = _add_outlines(plan, parts, context, near, left)
-        left = _add_in_full(plan, context, near, left)
-        if len(shown) == len(shown | context.keys()):
-            break
-        shown |= context.keys()
-    return list(context.values())
+
+    def __init__(self, measured: MeasuredFile, focal: list[int]) -> None:
+        self.measured = measured
+        self.focal = focal
+        self.context: dict[int, Part] = {}
+        self.remaining = measured.budget - measured.sizes.tokens(measured.sizes.load(focal))
+
+    def build(self) -> list[Part]:
+        visible = set(self.focal)
+        for _ in range(_DEPTH):
+            near = self._nearest(visible)
+            self._add_outlines(near)
+            self._expand(near)
+            if self.context.keys() <= visible:
+                break
+            visible |= self.context.keys()
+        return list(self.context.values())
+
+    def _nearest(self, visible: set[int]) -> list[int]:
+        """The invisible targets of the visible declarations, the most important first."""
+        pull: dict[int, float] = {}
+        for index in sorted(visible):
+            for target, weight in self.measured.targets[index].items():
+                if target not in visible:
+                    pull[target] = pull.get(target, 0.0) + weight
+        sizes = self.measured.sizes.texts
+        return sorted(pull, key=lambda target: (-pull[target] / (1 + sizes[target]) ** 0.5, target))
+
+    def _add_outlines(self, near: list[int]) -> None:
+        if self.remaining <= 0:
+            return
+        measured = self.measured
+        own = [measured.full(index) for index in self.focal]
+        mentioned = measured.mentioned_in([*own, *self.context.values()])
+        outlines = [measured.outline(index, mentioned) for index in near]
+        costs = measured.count([part.text for part in outlines])
+        for part, tokens in zip(outlines, costs, strict=True):
+            full_cost, cost = measured.sizes.texts[part.index], tokens + _SEPARATOR_TOKENS
+            if min(full_cost, cost) <= self.remaining:
+                self.context[part.index] = measured.full(part.index) if full_cost <= cost else part
+                self.remaining -= min(full_cost, cost)
+
+    def _expand(self, near: list[int]) -> None:
+        """Replace outlines with the full declarations, as far as the budget allows."""
+        upgrades = [i for i in near if i in self.context and self.context[i].form == "outline"]
+        costs = self.measured.count([self.context[index].text for index in upgrades])
+        for index, cost in zip(upgrades, costs, strict=True):
+            extra = self.measured.sizes.texts[index] - cost - _SEPARATOR_TOKENS
+            if extra <= self.remaining:
+                self.context[index] = self.measured.full(index)
+                self.remaining -= extra
 
 
-def shortened(plan: Plan, made: Draft) -> Draft:
-    """The draft of one declaration that is over the budget, with that declaration cut down to it."""
-    (index,) = made.focal
-    declaration = plan.file.declarations[index]
-    room = plan.budget - plan.sizes.tokens((0, plan.sizes.imports[index])) - 2 * _SEAM
-    text = shorten(plan.file, declaration, room, lambda text: count(plan.counter, [text])[0])
-    whole = compose(plan.file, [Part(index, "outline", text)])
-    return Draft(made.focal, [], whole, count(plan.counter, [whole])[0], shortened=True)
+def shorten_draft(measured: MeasuredFile, draft: Draft) -> Draft:
+    """The draft of one declaration that exceeds the budget, with that declaration shortened."""
+    (index,) = draft.focal
+    sizes, file = measured.sizes, measured.file
+    limit = measured.budget - sizes.tokens((0, sizes.imports[index])) - 2 * _SEPARATOR_TOKENS
+    text = shorten_declaration(
+        file, file.declarations[index], limit, lambda text: _count(measured.counter, [text])[0]
+    )
+    text = compose(file, [Part(index, "outline", text)])
+    return Draft(draft.focal, [], text, _count(measured.counter, [text])[0], shortened=True)
 
 
-def _nearest(plan: Plan, shown: Iterable[int]) -> list[int]:
-    """What the shown declarations refer to and that is not shown, what matters most first."""
-    inside = set(shown)
-    pull: dict[int, float] = {}
-    for index in sorted(inside):
-        for target, weight in plan.targets[index].items():
-            if target not in inside:
-                pull[target] = pull.get(target, 0.0) + weight
-    sizes = plan.sizes.texts
-    return sorted(pull, key=lambda target: (-pull[target] / (1 + sizes[target]) ** 0.5, target))
-
-
-def _add_outlines(plan: Plan, focal: list[Part], context: dict[int, Part], near: list[int], left: int) -> int:
-    if left <= 0:
-        return left
-    wanted = plan.wanted([*focal, *context.values()])
-    declarations = plan.file.declarations
-    outlines = [Part(i, "outline", outline(plan.file, declarations[i], wanted)) for i in near]
-    costs = plan.count([part.text for part in outlines])
-    for part, tokens in zip(outlines, costs, strict=True):
-        whole = plan.sizes.texts[part.index]
-        chosen = Part(part.index, "full", plan.texts[part.index]) if whole <= tokens + _SEAM else part
-        cost = min(whole, tokens + _SEAM)
-        if cost <= left:
-            context[part.index] = chosen
-            left -= cost
-    return left
-
-
-def _add_in_full(plan: Plan, context: dict[int, Part], near: list[int], left: int) -> int:
-    upgrades = [index for index in near if index in context and context[index].form == "outline"]
-    costs = plan.count([context[index].text for index in upgrades])
-    for index, cost in zip(upgrades, costs, strict=True):
-        more = plan.sizes.texts[index] - cost - _SEAM
-        if more <= left:
-            context[index] = Part(index, "full", plan.texts[index])
-            left -= more
-    return left
-
-
-def drafts(plan: Plan, groups: list[list[int]]) -> list[Draft]:
-    """The chunk of each group of focal declarations, with context as far as the budget goes."""
-    contexts = [_context(plan, focal) for focal in groups]
-    made = [_compose(plan, focal, context) for focal, context in zip(groups, contexts, strict=True)]
-    counts = count(plan.counter, [text for _, text in made])
-    return [
-        Draft(focal, parts, text, tokens)
-        if tokens <= plan.budget or not context
-        else _settle(plan, focal, context, tokens)
-        for focal, context, (parts, text), tokens in zip(groups, contexts, made, counts, strict=True)
-    ]
-
-
-def _settle(plan: Plan, focal: list[int], context: list[Part], tokens: int) -> Draft:
-    """Takes context away, the farthest first, until the whole is in the budget."""
-    while True:
-        excess = tokens - plan.budget
-        while context and excess > 0:
-            excess -= plan.count([context.pop().text])[0]
-        parts, text = _compose(plan, focal, context)
-        (tokens,) = count(plan.counter, [text])
-        if tokens <= plan.budget or not context:
-            return Draft(focal, parts, text, tokens)
-
-
-def _compose(plan: Plan, focal: list[int], context: list[Part]) -> tuple[list[Part], bytes]:
-    own = [Part(index, "full", plan.texts[index]) for index in focal]
-    shown = _matched(plan, own, context)
-    return shown, compose(plan.file, [*own, *shown])
-
-
-def _matched(plan: Plan, own: list[Part], context: list[Part]) -> list[Part]:
-    """The context with its outlines showing what all the declarations shown in full want to see."""
-    wanted = plan.wanted(part for part in [*own, *context] if part.form == "full")
-    return [
-        part
-        if part.form == "full"
-        else Part(part.index, "outline", outline(plan.file, plan.file.declarations[part.index], wanted))
-        for part in context
-    ]
-
-
-def count(counter: TokenCounter, texts: list[bytes]) -> list[int]:
-    """Tokens of texts in bytes; what is not UTF-8 counts as the replacement character."""
+def _count(counter: TokenCounter, texts: list[bytes]) -> list[int]:
+    """The tokens of texts in bytes; what is not UTF-8 counts as the replacement character."""
     return counter.count([text.decode("utf-8", "replace") for text in texts])

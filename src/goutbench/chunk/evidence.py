@@ -4,8 +4,8 @@ import re
 from collections.abc import Iterator
 
 from goutbench.golang.syntax.file import Declaration, GoFile
-from goutbench.golang.syntax.imports import guesses
-from goutbench.golang.syntax.references import Span, uses, words
+from goutbench.golang.syntax.imports import package_name_guesses
+from goutbench.golang.syntax.references import Span, identifiers_in, uses
 from goutbench.golang.syntax.test_functions import split_test_name
 from goutbench.records import Exercise
 
@@ -16,7 +16,7 @@ _DIRECT = ("call", "table", "name", "method name")  # the strongest first
 def exercises(file: GoFile, tests: GoFile) -> dict[int, tuple[Exercise, ...]]:
     """For each function and method of `file`, by index, the test functions of `tests` that exercise it."""
     focal = [i for i, d in enumerate(file.declarations) if d.is_function]
-    texts = [words(tests.source, _span(tests, index)) for index in range(len(tests.declarations))]
+    texts = [identifiers_in(tests.source, _span(tests, index)) for index in range(len(tests.declarations))]
     hints = {i: _hints(file, tests, file.declarations[i], texts) for i in focal}
     named = _named(file, tests, focal)
     reached = {test.declaration: _reach(tests, test.declaration) for test in tests.tests}
@@ -88,15 +88,15 @@ def _yields(file: GoFile, other: Declaration, receiver: str) -> bool:
     if other.kind == "type":
         return receiver in other.names
     end = other.body[0] if other.body is not None else other.node_end
-    return receiver.encode() in words(file.source, (other.node_start, end))
+    return receiver.encode() in identifiers_in(file.source, (other.node_start, end))
 
 
 def _qualifiers(file: GoFile, tests: GoFile) -> list[bytes]:
     """What an external test calls the focal package; none, where the test is in the package itself."""
     return [
-        spec.known_as.encode()
+        spec.local_name.encode()
         for spec in tests.imports
-        if spec.known_as is not None and (file.package or "") in guesses(spec.path)
+        if spec.local_name is not None and (file.package or "") in package_name_guesses(spec.path)
     ]
 
 

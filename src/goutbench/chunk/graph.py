@@ -1,8 +1,8 @@
 """The dependency graph of a file's declarations, and its partition into groups of limited size.
 
-The cut is a greedy one: clusters grow along the heaviest edge for their size, the clusters are packed, and
-single declarations then move wherever that saves the most (Fiduccia and Mattheyses, "A Linear-Time Heuristic
-for Improving Network Partitions", DAC 1982). Nothing in it is random.
+The partition is greedy and deterministic. Clusters grow along the heaviest edge for their size, the clusters
+are packed into groups, and single declarations then move where that reduces the cut the most (Fiduccia and
+Mattheyses, "A Linear-Time Heuristic for Improving Network Partitions", DAC 1982).
 """
 
 import math
@@ -13,8 +13,8 @@ from heapq import heapify, heappop, heappush
 
 from goutbench.golang.syntax.file import Declaration
 
-# what losing an edge costs: a method without its type says little, a call that may go elsewhere less
-_RECEIVER, _CALL, _USE, _MAYBE, _NEIGHBOUR = 2.0, 1.5, 1.0, 0.3, 0.05
+# the cost of cutting an edge: a method needs its type most, an ambiguous reference may not be one at all
+_RECEIVER, _CALL, _USE, _AMBIGUOUS, _ADJACENT = 2.0, 1.5, 1.0, 0.3, 0.05
 _PASSES = 6
 
 Load = tuple[int, int]  # tokens of texts, bit set of imports
@@ -24,9 +24,9 @@ Weights = list[dict[int, float]]
 
 @dataclass(frozen=True, slots=True)
 class Sizes:
-    """What declarations take, in tokens: their own texts, and the header of the chunk that they stand in.
+    """The sizes of declarations in tokens: of their texts, and of the header that a chunk of them needs.
 
-    `imports` holds for each declaration a bit set of the imports it needs, `specs` the tokens of each import.
+    `imports` has a bit set for every declaration: the imports it needs. `specs` has the tokens of every import.
     """
 
     header: int
@@ -43,7 +43,7 @@ class Sizes:
         return size, mask
 
     def tokens(self, *loads: Load) -> int:
-        """The tokens of a chunk of these declarations together."""
+        """The tokens of one chunk of all these declarations."""
         mask = 0
         for load in loads:
             mask |= load[1]
@@ -53,40 +53,38 @@ class Sizes:
         return self.headers[mask] + sum(load[0] for load in loads)
 
 
-def edges(declarations: tuple[Declaration, ...]) -> Edges:
-    """Directed edges from a declaration to one that it refers to, with what losing one costs."""
-    found: Edges = {}
-    for index, declaration in enumerate(declarations):
-        for target in declaration.references:
-            found[index, target] = _weight(declaration, declarations[target])
-        for target in declaration.maybe:
-            found.setdefault((index, target), _MAYBE)
-    return found
-
-
-def _weight(declaration: Declaration, target: Declaration) -> float:
-    if declaration.kind == "method" and target.kind == "type" and declaration.receiver in target.names:
-        return _RECEIVER
-    return _CALL if target.is_function else _USE
+def reference_edges(declarations: tuple[Declaration, ...]) -> Edges:
+    """Directed edges from declarations to those that they refer to, with the cost of cutting each."""
+    edges: Edges = {}
+    for index, source in enumerate(declarations):
+        for reference in source.references:
+            target = declarations[reference]
+            is_receiver = (
+                source.kind == "method" and target.kind == "type" and source.receiver in target.names
+            )
+            edges[index, reference] = _RECEIVER if is_receiver else _CALL if target.is_function else _USE
+        for reference in source.maybe:
+            edges.setdefault((index, reference), _AMBIGUOUS)
+    return edges
 
 
 def partition(edges: Edges, sizes: Sizes, limit: int) -> list[list[int]]:
-    """Groups of declarations, each within the limit or a single one, in source order."""
+    """Groups of declarations in source order. A group is within the limit or has one declaration."""
     count = len(sizes.texts)
     weights: Weights = [defaultdict(float) for _ in range(count)]
     for (a, b), weight in edges.items():
         weights[a][b] += weight
         weights[b][a] += weight
     for index in range(count - 1):
-        weights[index][index + 1] += _NEIGHBOUR
-        weights[index + 1][index] += _NEIGHBOUR
+        weights[index][index + 1] += _ADJACENT
+        weights[index + 1][index] += _ADJACENT
     groups = _pack(_clusters(weights, sizes, limit), weights, sizes, limit)
     _refine(groups, weights, sizes, limit)
     return sorted(sorted(group) for group in groups if group)
 
 
 def _clusters(weights: Weights, sizes: Sizes, limit: int) -> list[list[int]]:
-    """Merges along the edge with the most weight for the size of what it joins, while the limit allows."""
+    """Merge along the edge with the most weight for the size of what it joins, while the limit allows."""
     members = {index: [index] for index in range(len(weights))}
     loads = {index: sizes.load([index]) for index in members}
     links = {index: dict(row) for index, row in enumerate(weights)}
@@ -104,18 +102,13 @@ def _clusters(weights: Weights, sizes: Sizes, limit: int) -> list[list[int]]:
             a, b = b, a
         members[a] += members.pop(b)
         loads[a] = _join(loads[a], loads.pop(b))
-        _inherit(links, a, b)
-        for other, weight in links[a].items():
-            heappush(heap, (_rank(weight, loads[a], loads[other]), min(a, other), max(a, other)))
+        for c, weight in links.pop(b).items():  # a inherits the links of b
+            del links[c][b]
+            if c != a:
+                links[a][c] = links[c][a] = links[a].get(c, 0.0) + weight
+        for c, weight in links[a].items():
+            heappush(heap, (_rank(weight, loads[a], loads[c]), min(a, c), max(a, c)))
     return sorted(sorted(group) for group in members.values())
-
-
-def _inherit(links: dict[int, dict[int, float]], a: int, b: int) -> None:
-    """Node a takes over the links of node b, which goes."""
-    for other, weight in links.pop(b).items():
-        del links[other][b]
-        if other != a:
-            links[a][other] = links[other][a] = links[a].get(other, 0.0) + weight
 
 
 def _rank(weight: float, a: Load, b: Load) -> float:
@@ -127,7 +120,7 @@ def _join(a: Load, b: Load) -> Load:
 
 
 def _pack(clusters: list[list[int]], weights: Weights, sizes: Sizes, limit: int) -> list[list[int]]:
-    """In source order, each cluster into the group it has the most to do with among those with room."""
+    """Put the clusters, in source order, into the group with room that pulls them the most."""
     groups: list[list[int]] = []
     loads: list[Load] = []
     home: dict[int, int] = {}
@@ -149,7 +142,7 @@ def _pack(clusters: list[list[int]], weights: Weights, sizes: Sizes, limit: int)
 
 
 def _refine(groups: list[list[int]], weights: Weights, sizes: Sizes, limit: int) -> None:
-    """Moves single declarations to the group that pulls most, while that lessens the cut."""
+    """Move single declarations to the group that pulls them the most, while that reduces the cut."""
     home = {index: g for g, group in enumerate(groups) for index in group}
     loads = [sizes.load(group) for group in groups]
     for _ in range(_PASSES):
@@ -169,9 +162,9 @@ def _refine(groups: list[list[int]], weights: Weights, sizes: Sizes, limit: int)
 
 
 def _pull(row: dict[int, float], home: dict[int, int]) -> dict[int, float]:
-    """How much weight ties a node with these links to each group."""
+    """The weight that ties a node with these links to each group."""
     pull: dict[int, float] = defaultdict(float)
-    for other, weight in row.items():
-        if other in home:
-            pull[home[other]] += weight
+    for index, weight in row.items():
+        if index in home:
+            pull[home[index]] += weight
     return pull

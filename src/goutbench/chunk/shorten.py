@@ -18,7 +18,7 @@ Cuts = list[tuple[Span, bytes]]
 Count = Callable[[bytes], int]
 
 
-def shorten(file: GoFile, declaration: Declaration, limit: int, count: Count) -> bytes:
+def shorten_declaration(file: GoFile, declaration: Declaration, limit: int, count: Count) -> bytes:
     """The declaration in at most `limit` tokens, or as near as it gets; what is left out says "elided".
 
     Nested blocks and the elements of literals go first, each time the smallest that is enough, else the

@@ -1,18 +1,22 @@
-"""Cuts a file that is too long for one prompt along its dependency graph (Equation 1 of the paper)."""
+"""Splits a file that is too long for one prompt along its dependency graph (Equation 1 of the paper).
+
+The steps, top to bottom: measure every declaration, partition the dependency graph, fill every group up with
+what it refers to, and compose the texts.
+"""
 
 from dataclasses import replace
 
-from goutbench.chunk.context import Draft, Plan, drafts, make_plan, shortened
+from goutbench.chunk.context import Draft, MeasuredFile, compose_drafts, measure, shorten_draft
 from goutbench.chunk.evidence import exercises
 from goutbench.chunk.graph import partition
-from goutbench.chunk.render import keys
 from goutbench.chunk.tokens import TokenCounter, token_counter
-from goutbench.golang.syntax.file import GoFile, parse
+from goutbench.golang.syntax.file import declaration_keys
+from goutbench.golang.syntax.parser import parse
 from goutbench.records import Chunk, Shown, short_hash
 
 BUDGET = 15_360  # the paper's, in tokens
-_FOCAL_SHARE = 0.75  # of the budget, at most, for focal declarations; the rest is for what they refer to
-_LONG = 4  # bytes a token, on which a file is so long that its parts are counted rather than the whole
+_FOCAL_SHARE = 0.75  # of the budget, at most, for focal declarations; the rest is for their context
+_LONG = 4  # bytes a token; counting the declarations of a longer file is cheaper than counting the file twice
 
 
 def chunk_file(
@@ -23,32 +27,27 @@ def chunk_file(
     pair_id: str = "",
     shorten: bool = False,
 ) -> list[Chunk]:
-    """The chunks of a Go file: the file itself where it is within the budget, else pieces that stand alone.
+    """The chunks of a Go file: the file itself if it is within the budget, else self-contained parts.
 
-    Every declaration is focal in exactly one chunk. A chunk passes the budget, and is flagged, only where a
-    single declaration does; with `shorten` such a declaration is cut down, with "elided" where something
-    went. Bytes that are not UTF-8, which Go refuses, are replaced in the texts.
+    Every declaration is focal in exactly one chunk. A chunk exceeds the budget, and is flagged, only if its
+    one focal declaration does. With `shorten` that declaration is shortened, and "elided" marks the cuts.
+    Bytes that are not UTF-8, which Go rejects, are replaced in the texts.
     """
     counter = counter or token_counter()
     bound = counter.at_most(source)
     if bound is not None and bound <= budget:
-        return [_whole(source, None, budget, pair_id)]
+        return [_file_record(source, None, budget, pair_id)]
     file = parse(source)
-    plan = make_plan(file, budget, counter) if len(source) > _LONG * budget else None
-    if plan is None or sum(plan.sizes.texts) < 1.1 * budget:
+    measured = measure(file, budget, counter) if len(source) > _LONG * budget else None
+    if measured is None or sum(measured.sizes.texts) < 1.1 * budget:
         (tokens,) = counter.count([source.decode("utf-8", "replace")])
         if tokens <= budget or not file.declarations:
-            return [_whole(source, tokens, budget, pair_id)]
-    plan = plan or make_plan(file, budget, counter)
-    made = cut(plan)
+            return [_file_record(source, tokens, budget, pair_id)]
+    measured = measured or measure(file, budget, counter)
+    drafts = cut(measured)
     if shorten:
-        made = [shortened(plan, draft) if draft.tokens > budget else draft for draft in made]
-    return [_record(plan, draft, "part", pair_id, index, len(made)) for index, draft in enumerate(made)]
-
-
-def cut(plan: Plan) -> list[Draft]:
-    """The pieces of a planned file, even where it is within the budget."""
-    return _drafts(plan, partition(plan.edges, plan.sizes, int(plan.budget * _FOCAL_SHARE)))
+        drafts = [shorten_draft(measured, draft) if draft.tokens > budget else draft for draft in drafts]
+    return _records(measured, drafts, "part", pair_id)
 
 
 def function_chunks(
@@ -59,61 +58,72 @@ def function_chunks(
     counter: TokenCounter | None = None,
     pair_id: str = "",
 ) -> list[Chunk]:
-    """One chunk for each function and method of the file, with its context: a prompt for training.
+    """One chunk for every function and method of the file, with its context.
 
     With the content of a test file, each chunk names the test functions that exercise its function.
     """
     file = parse(source)
-    plan = make_plan(file, budget, counter or token_counter())
-    focal = [[i] for i, d in enumerate(file.declarations) if d.is_function]
-    found = exercises(file, parse(tests)) if tests is not None else {}
-    made = drafts(plan, focal)
-    chunks = [_record(plan, draft, "function", pair_id, n, len(made)) for n, draft in enumerate(made)]
-    return [replace(chunk, tests=found.get(i, ())) for chunk, (i,) in zip(chunks, focal, strict=True)]
+    measured = measure(file, budget, counter or token_counter())
+    focal = [[i] for i, declaration in enumerate(file.declarations) if declaration.is_function]
+    by_function = exercises(file, parse(tests)) if tests is not None else {}
+    chunks = _records(measured, compose_drafts(measured, focal), "function", pair_id)
+    return [replace(chunk, tests=by_function.get(i, ())) for chunk, (i,) in zip(chunks, focal, strict=True)]
 
 
-def _record(plan: Plan, made: Draft, kind: str, pair_id: str, index: int, count: int) -> Chunk:
-    """The record of a draft: the `index`-th of `count` chunks."""
-    names, declarations = keys(plan.file), plan.file.declarations
-    in_full = {*made.focal, *(part.index for part in made.context if part.form == "full")}
-    shown = in_full | {part.index for part in made.context}
-    wanted = [target for i in made.focal for target in declarations[i].references]
-    text = made.text.decode("utf-8", "replace")
+def cut(measured: MeasuredFile) -> list[Draft]:
+    """The parts of a measured file, even if the file is within the budget."""
+    return _within_budget(
+        measured, partition(measured.edges, measured.sizes, int(measured.budget * _FOCAL_SHARE))
+    )
+
+
+def _within_budget(measured: MeasuredFile, groups: list[list[int]]) -> list[Draft]:
+    """The drafts of the groups. A group that exceeds the budget, since tokens do not add up, is halved."""
+    drafts = []
+    for draft in compose_drafts(measured, groups):
+        middle = len(draft.focal) // 2
+        if draft.tokens > measured.budget and middle:
+            drafts += _within_budget(measured, [draft.focal[:middle], draft.focal[middle:]])
+        else:
+            drafts.append(draft)
+    return drafts
+
+
+def _records(measured: MeasuredFile, drafts: list[Draft], kind: str, pair_id: str) -> list[Chunk]:
+    return [_record(draft, measured, kind, pair_id, index, len(drafts)) for index, draft in enumerate(drafts)]
+
+
+def _record(draft: Draft, measured: MeasuredFile, kind: str, pair_id: str, index: int, count: int) -> Chunk:
+    """The record of a draft: chunk `index` of `count`."""
+    keys, declarations = declaration_keys(measured.file), measured.file.declarations
+    in_full = {*draft.focal, *(part.index for part in draft.context if part.form == "full")}
+    visible = in_full | {part.index for part in draft.context}
+    targets = [target for i in draft.focal for target in declarations[i].references]
+    text = draft.text.decode("utf-8", "replace")
+    context = sorted(draft.context, key=lambda part: part.index)
     return Chunk(
-        id=short_hash(pair_id, kind, str(plan.budget), str(index), text),
+        id=short_hash(pair_id, kind, str(measured.budget), str(index), text),
         pair_id=pair_id,
         index=index,
         count=count,
         kind=kind,
         text=text,
-        tokens=made.tokens,
-        budget=plan.budget,
-        focal=tuple(names[i] for i in made.focal),
-        functions=tuple(names[i] for i in made.focal if declarations[i].is_function),
-        context=tuple(Shown(names[p.index], p.form) for p in sorted(made.context, key=lambda p: p.index)),
-        omitted=tuple(names[i] for i in sorted(set(wanted) - shown)),
-        cut_edges=sum(target not in in_full for target in wanted),
-        over_budget=made.tokens > plan.budget,
-        shortened=made.shortened,
+        tokens=draft.tokens,
+        budget=measured.budget,
+        focal=tuple(keys[i] for i in draft.focal),
+        functions=tuple(keys[i] for i in draft.focal if declarations[i].is_function),
+        context=tuple(Shown(keys[part.index], part.form) for part in context),
+        omitted=tuple(keys[i] for i in sorted(set(targets) - visible)),
+        cut_edges=sum(target not in in_full for target in targets),
+        over_budget=draft.tokens > measured.budget,
+        shortened=draft.shortened,
     )
 
 
-def _drafts(plan: Plan, groups: list[list[int]]) -> list[Draft]:
-    """Drafts of the groups; a group that turns out too long, since tokens do not add up, is halved."""
-    made = []
-    for draft in drafts(plan, groups):
-        middle = len(draft.focal) // 2
-        if draft.tokens > plan.budget and middle:
-            made += _drafts(plan, [draft.focal[:middle], draft.focal[middle:]])
-        else:
-            made.append(draft)
-    return made
-
-
-def _whole(source: bytes, tokens: int | None, budget: int, pair_id: str) -> Chunk:
-    file: GoFile = parse(source)
-    names = keys(file)
-    functions = [n for n, d in zip(names, file.declarations, strict=True) if d.is_function]
+def _file_record(source: bytes, tokens: int | None, budget: int, pair_id: str) -> Chunk:
+    """The record of a file that is one chunk; `tokens` is None if its bytes alone are within the budget."""
+    file = parse(source)
+    keys = declaration_keys(file)
     text = source.decode("utf-8", "replace")
     return Chunk(
         id=short_hash(pair_id, "file", str(budget), "0", text),
@@ -124,8 +134,8 @@ def _whole(source: bytes, tokens: int | None, budget: int, pair_id: str) -> Chun
         text=text,
         tokens=tokens,
         budget=budget,
-        focal=tuple(names),
-        functions=tuple(functions),
+        focal=tuple(keys),
+        functions=tuple(k for k, d in zip(keys, file.declarations, strict=True) if d.is_function),
         context=(),
         omitted=(),
         cut_edges=0,
