@@ -32,13 +32,14 @@ from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
-from goutbench.execute import Options, evaluate
-from goutbench.execute.evaluate import Finder, Site, open_site
-from goutbench.execute.inputs import PairPlace, read_places, read_sources, reference_candidates
-from goutbench.execute.workspace import prepare
-from goutbench.execute.workspace.subject import Subject
-from goutbench.golang.toolchain.go import go_env
-from goutbench.records import Candidate, Execution
+from goutbench.dataset.store import DATA, LOCK, read_pairs, to_table, write_manifest, write_table
+from goutbench.execute.evaluate import PackageFinder, evaluate, prepare
+from goutbench.execute.inputs import PairLocation, read_locations, read_sources, reference_candidates
+from goutbench.execute.machine import Machine, open_machine
+from goutbench.execute.options import ExecuteOptions
+from goutbench.execute.workspace.package import TargetPackage
+from goutbench.golang.toolchain.installation import go_env
+from goutbench.records import Candidate, Execution, Pair
 
 
 def cpu_seconds() -> float:
@@ -52,24 +53,24 @@ def measured(action: Callable[[], Any]) -> tuple[Any, float, float]:
     return result, cpu_seconds() - cpu, time.monotonic() - wall
 
 
-def sample(arguments: argparse.Namespace) -> tuple[dict[str, PairPlace], list[Candidate]]:
-    places = read_places(arguments.dataset)
+def sample(arguments: argparse.Namespace) -> tuple[dict[str, PairLocation], list[Candidate]]:
+    pairs = read_locations(arguments.dataset)
     chosen = sorted(
         c.pair_id
         for c in reference_candidates(arguments.dataset)
-        if for_linux(c, places[c.pair_id])
-        and not (arguments.exclude and re.search(arguments.exclude, places[c.pair_id].code_path))
+        if for_linux(c, pairs[c.pair_id])
+        and not (arguments.exclude and re.search(arguments.exclude, pairs[c.pair_id].code_path))
     )
     random.Random(arguments.seed).shuffle(chosen)
-    return places, list(reference_candidates(arguments.dataset, set(chosen[: arguments.pairs])))
+    return pairs, list(reference_candidates(arguments.dataset, set(chosen[: arguments.pairs])))
 
 
-def for_linux(candidate: Candidate, place: PairPlace) -> bool:
+def for_linux(candidate: Candidate, pair: PairLocation) -> bool:
     """Whether neither name nor build constraint sends the pair to another system."""
     others = (
         "windows|darwin|freebsd|netbsd|openbsd|plan9|solaris|js|wasm|arm64|s390x|ppc64x|ppc64|riscv64|ignore"
     )
-    if re.search(rf"_({others})(_test)?\.go$", f"{place.code_path}\n{place.test_path}", re.MULTILINE):
+    if re.search(rf"_({others})(_test)?\.go$", f"{pair.code_path}\n{pair.test_path}", re.MULTILINE):
         return False
     return not re.search(
         rf"^//go:build .*(?<!!)\b({others}|race|goexperiment)\b", candidate.code, re.MULTILINE
@@ -82,23 +83,23 @@ def touched(candidates: list[Candidate], nonce: str) -> list[Candidate]:
 
 def pipeline(arguments: argparse.Namespace) -> None:
     """In batches, ours and raw in turn, with the totals after each: a busy machine may not let it end."""
-    places, candidates = sample(arguments)
+    pairs, candidates = sample(arguments)
     sources = read_sources(arguments.dataset)
-    site = open_site(work=arguments.work)
-    finder = Finder(site, arguments.repos, sources)
-    subjects = {c.pair_id: finder.subject(places[c.pair_id]) for c in candidates}
-    candidates.sort(key=lambda c: str(subjects[c.pair_id].package))
+    machine = open_machine(work=arguments.work)
+    finder = PackageFinder(machine, arguments.repos, sources)
+    targets = {c.pair_id: finder.package(pairs[c.pair_id]) for c in candidates}
+    candidates.sort(key=lambda c: str(targets[c.pair_id].folder))
 
     def ours(batch: list[Candidate]) -> list[Execution]:
         return evaluate(
-            touched(batch, str(time.time_ns())), places, repositories=arguments.repos,
-            options=Options(repeat=1), workers=2, work=arguments.work, sources=sources,
+            touched(batch, str(time.time_ns())), pairs, repositories=arguments.repos,
+            options=ExecuteOptions(repeat=1), workers=2, work=arguments.work, sources=sources,
         )  # fmt: skip
 
     if not arguments.warmed:
         ours(candidates)
-    trees = set(site.place.trees.iterdir())
-    cold = Raw(site, subjects, {c.pair_id: ("Test.*",) for c in candidates})
+    trees = set(machine.workspace.trees.iterdir())
+    cold = Raw(machine, targets, {c.pair_id: ("Test.*",) for c in candidates})
     cold_each = [cold.run_cold(c) for c in candidates[: arguments.cold]]
     print(f"fresh copy + cold cache, CPU s of {len(cold_each)} pairs: {cold_each}", flush=True)
     records: list[Execution] = []
@@ -109,13 +110,15 @@ def pipeline(arguments: argparse.Namespace) -> None:
         done, cpu, _ = measured(lambda batch=batch: ours(batch))
         records += done
         ours_cpu += cpu
-        raw = Raw(site, subjects, {record.pair_id: record.declared or ("Test.*",) for record in done})
+        raw = Raw(machine, targets, {record.pair_id: record.declared or ("Test.*",) for record in done})
         fresh = touched(batch, str(time.time_ns()))
-        passed, cpu, _ = measured(lambda raw=raw, fresh=fresh: raw.run_all(fresh, site.place.build_cache))
+        passed, cpu, _ = measured(
+            lambda raw=raw, fresh=fresh: raw.run_all(fresh, machine.workspace.build_cache)
+        )
         codes += passed
         raw_cpu += cpu
         show_pipeline(records, codes, ours_cpu, raw_cpu, cold_each)
-    print(f"worktree copies made: {len(set(site.place.trees.iterdir()) - trees)}")
+    print(f"worktree copies made: {len(set(machine.workspace.trees.iterdir()) - trees)}")
 
 
 def show_pipeline(
@@ -143,9 +146,9 @@ class Raw:
     """`go test -cover` as a user would type it, outside any sandbox: reference tests only."""
 
     def __init__(
-        self, site: Site, subjects: dict[str, Subject], declared: dict[str, tuple[str, ...]]
+        self, machine: Machine, targets: dict[str, TargetPackage], declared: dict[str, tuple[str, ...]]
     ) -> None:
-        self.site, self.subjects, self.declared = site, subjects, declared
+        self.machine, self.targets, self.declared = machine, targets, declared
 
     def run_all(self, candidates: list[Candidate], cache: Path) -> list[int]:
         """Two at a time, as ours."""
@@ -153,53 +156,51 @@ class Raw:
             return list(pool.map(lambda candidate: self.run(candidate, cache), candidates))
 
     def run(self, candidate: Candidate, cache: Path, package: Path | None = None) -> int:
-        subject = self.subjects[candidate.pair_id]
+        target = self.targets[candidate.pair_id]
         with tempfile.TemporaryDirectory() as folder:
             (Path(folder) / "test.go").write_text(candidate.code)
-            target = (package or subject.package) / subject.test
+            test = (package or target.folder) / target.test
             overlay = Path(folder) / "overlay.json"
-            overlay.write_text(json.dumps({"Replace": {str(target): f"{folder}/test.go"}}))
-            env = go_env(subject.toolchain, cache=cache, modcache=self.site.place.module_cache)
-            env |= {"CGO_ENABLED": "0", "GOROOT": "", "PWD": str(package or subject.package)}
+            overlay.write_text(json.dumps({"Replace": {str(test): f"{folder}/test.go"}}))
+            env = go_env(target.toolchain, cache=cache, modcache=self.machine.workspace.module_cache)
+            env |= {"CGO_ENABLED": "0", "GOROOT": "", "PWD": str(package or target.folder)}
             names = "|".join(self.declared[candidate.pair_id])
             done = subprocess.run(
-                [subject.toolchain.go, "test", "-cover", "-vet=off", "-count=1", "-timeout=60s",
+                [target.toolchain.go, "test", "-cover", "-vet=off", "-count=1", "-timeout=60s",
                  f"-overlay={overlay}", f"-run=^({names})$", "."],
-                cwd=package or subject.package, env=env, capture_output=True, check=False,
+                cwd=package or target.folder, env=env, capture_output=True, check=False,
             )  # fmt: skip
         return done.returncode
 
     def run_cold(self, candidate: Candidate) -> float:
         """CPU seconds of one pair with a fresh copy of its tree and an empty cache."""
-        subject = self.subjects[candidate.pair_id]
-        source = subject.tree.goroot or subject.tree.root
+        target = self.targets[candidate.pair_id]
+        source = target.tree.goroot or target.tree.root
         with tempfile.TemporaryDirectory() as folder:
 
             def cold() -> None:
                 copy = Path(folder) / "copy"
                 subprocess.run(["cp", "-R", str(source), str(copy)], check=True)
-                package = copy / subject.package.relative_to(source.resolve())
+                package = copy / target.folder.relative_to(source.resolve())
                 go = copy / "bin" / "go"
-                toolchain = (
-                    replace(subject.toolchain, go=go, goroot=copy) if go.exists() else subject.toolchain
-                )
-                self.subjects[candidate.pair_id] = replace(subject, toolchain=toolchain)
+                toolchain = replace(target.toolchain, go=go, goroot=copy) if go.exists() else target.toolchain
+                self.targets[candidate.pair_id] = replace(target, toolchain=toolchain)
                 self.run(candidate, Path(folder) / "cache", package)
-                self.subjects[candidate.pair_id] = subject
+                self.targets[candidate.pair_id] = target
 
             return measured(cold)[1]
 
 
 def references(arguments: argparse.Namespace) -> None:
-    places, candidates = sample(arguments)
+    pairs, candidates = sample(arguments)
     sources = read_sources(arguments.dataset)
     if arguments.prepare:
-        wanted = [places[c.pair_id] for c in candidates]
+        wanted = [pairs[c.pair_id] for c in candidates]
         for done in prepare(wanted, repositories=arguments.repos, work=arguments.work, sources=sources):
-            print(f"{done.what}: {done.problem}")
+            print(f"{done.result}: {done.problem}")
     records, cpu, wall = measured(
         lambda: evaluate(
-            candidates, places, repositories=arguments.repos, options=Options(repeat=arguments.repeat),
+            candidates, pairs, repositories=arguments.repos, options=ExecuteOptions(repeat=arguments.repeat),
             workers=2, work=arguments.work, sources=sources,
         )
     )  # fmt: skip
@@ -215,13 +216,13 @@ def references(arguments: argparse.Namespace) -> None:
     for record in records:
         if record.status != "PASSED":
             words = " ".join(record.evidence.split())[:300]
-            name = places[record.pair_id].test_path
+            name = pairs[record.pair_id].test_path
             print(f"- {name}: {record.status} {record.reason} {record.flaky} {words}")
 
 
 def verdicts(arguments: argparse.Namespace) -> None:
     """Whether every mutant gets the same verdict with one worker and with two, in each of some repeats."""
-    places, candidates = sample(arguments)
+    pairs, candidates = sample(arguments)
     sources = read_sources(arguments.dataset)
     seen: dict[str, set[tuple[str, ...]]] = {}
     total: Counter[str] = Counter()
@@ -229,16 +230,16 @@ def verdicts(arguments: argparse.Namespace) -> None:
     for number in range(arguments.repeat):
         for workers in (1, 2):
             records = evaluate(
-                touched(candidates, f"{number} {workers}"), places, repositories=arguments.repos,
-                options=Options(repeat=1, mutants=arguments.mutants), workers=workers, work=arguments.work,
-                sources=sources,
+                touched(candidates, f"{number} {workers}"), pairs, repositories=arguments.repos,
+                options=ExecuteOptions(repeat=1, mutants=arguments.mutants), workers=workers,
+                work=arguments.work, sources=sources,
             )  # fmt: skip
             for record in records:
                 if record.mutation is not None:
-                    seen.setdefault(record.pair_id, set()).add(record.mutation.verdicts)
-                    total.update(line.split()[1] for line in record.mutation.verdicts)
+                    seen.setdefault(record.pair_id, set()).add(record.mutation.results)
+                    total.update(line.split()[1] for line in record.mutation.results)
                     seconds += record.mutation.seconds
-    run = total["killed"] + total["lived"] + total["timed-out"]
+    run = total["killed"] + total["survived"] + total["timed_out"]
     table(
         [
             ("pairs with mutants, runs of each", f"{len(seen)}, {2 * arguments.repeat}"),
@@ -249,7 +250,7 @@ def verdicts(arguments: argparse.Namespace) -> None:
     )
     for pair, found in seen.items():
         for line in sorted(set().union(*map(set, found)) - set.intersection(*map(set, found))):
-            print(f"- {places[pair].code_path}: {line}")
+            print(f"- {pairs[pair].code_path}: {line}")
 
 
 def hostile(arguments: argparse.Namespace) -> None:
@@ -301,17 +302,12 @@ def resume(arguments: argparse.Namespace) -> None:
         )
 
 
-def write_small(dataset: Path, target: Path, wanted: set[str]) -> None:
-    import pyarrow as pa
-    import pyarrow.compute as pc
-    import pyarrow.parquet as pq
-
-    for file in (dataset / "data").glob("*.parquet"):
-        rows = pq.read_table(file)
-        pq.write_table(
-            rows.filter(pc.is_in(rows["id"], pa.array(sorted(wanted)))), target / "data" / file.name
-        )
-    shutil.copy(dataset / "repos.lock.yaml", target)
+def write_small(dataset: Path, target: Path, chosen: set[str]) -> None:
+    pairs = [pair for pair in read_pairs(dataset) if pair.id in chosen]
+    write_table(to_table(pairs, Pair), target / DATA / "pairs.parquet")
+    shutil.copy(dataset / LOCK, target)
+    facts = {"pairs": len(pairs), "repositories": {}}
+    write_manifest(target, [target / DATA / "pairs.parquet"], facts)
 
 
 def read_lines(path: Path) -> list[str]:
@@ -328,16 +324,16 @@ def flakes(arguments: argparse.Namespace) -> None:
     with tempfile.TemporaryDirectory(dir="/var/tmp") as folder:
         shutil.copytree(root / "calc", Path(folder) / "example" / "calc")
         Path(folder).chmod(0o755)
-        place = {"calc": PairPlace("calc", "example/calc", "1", "calc.go", "calc_test.go")}
+        pairs = {"calc": PairLocation("calc", "example/calc", "1", "calc.go", "calc_test.go")}
         planted = [
             Candidate(path.stem, "calc", "flake", (), path.read_text(), "calc", "append", ())
             for path in sorted((root / "flakes").glob("*.go.txt"))
         ]
         records = evaluate(
             planted,
-            place,
+            pairs,
             repositories=Path(folder),
-            options=Options(repeat=arguments.repeat),
+            options=ExecuteOptions(repeat=arguments.repeat),
             work=arguments.work,
         )
     table(

@@ -27,10 +27,10 @@ from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from pathlib import Path
 
-from goutbench.execute.ladder.mutants import STEPS_FACTOR, STEPS_FLOOR
-from goutbench.golang.toolchain.go import Toolchain, find_toolchain, go_env, run_go
+from goutbench.execute.ladder.mutation import STEPS_FACTOR, STEPS_FLOOR
 from goutbench.golang.toolchain.helper import GoHelper
-from goutbench.golang.toolchain.mutation import Mutant, MutationPlan, mutants, single
+from goutbench.golang.toolchain.installation import Toolchain, find_toolchain, go_env, run_go
+from goutbench.golang.toolchain.mutation import Mutant, MutationPlan, apply_mutant, plan_mutation
 
 
 def focal_files(module: Path) -> Iterator[Path]:
@@ -138,7 +138,7 @@ def compiles(bench: Bench, module: Path, sample: int, seed: int) -> None:
     seconds = []
     with GoHelper(bench.toolchain, bench.env) as helper:
         for file in files:
-            plan = mutants(helper, file.parent, file)
+            plan = plan_mutation(helper, file.parent, file)
             name = file.relative_to(module)
             if plan.reason or plan.infra:
                 counts["skipped"] += 1
@@ -211,7 +211,7 @@ def compare(bench: Bench, file: Path, name: str, sample: int, seed: int, jobs: i
     """All mutants behind the switch; a sample of them also compiled singly."""
     start = children_cpu()
     with GoHelper(bench.toolchain, bench.env) as helper:
-        plan = mutants(helper, file.parent, file)
+        plan = plan_mutation(helper, file.parent, file)
     binary, words = bench.test_binary(file.parent, schemata(plan), "schemata.test")
     if binary is None:
         sys.exit(f"{name}: {words}")
@@ -224,7 +224,7 @@ def compare(bench: Bench, file: Path, name: str, sample: int, seed: int, jobs: i
     verdicts, late = {}, 0.0
     for m in plan.mutants:
         before = children_cpu()
-        verdicts[m.id] = bench.run(binary, file.parent, plan.environment(m.id, most=most))
+        verdicts[m.id] = bench.run(binary, file.parent, plan.environment(m.id, limit=most))
         late += children_cpu() - before if verdicts[m.id] == "timed out" else 0.0
     end, wall = children_cpu(), time.perf_counter() - clock
     source, differing = file.read_bytes(), 0
@@ -233,7 +233,7 @@ def compare(bench: Bench, file: Path, name: str, sample: int, seed: int, jobs: i
     def by_itself(mutant: Mutant) -> str:
         with tempfile.TemporaryDirectory() as scratch:
             lab = Bench(Path(bench.env["GOCACHE"]), Path(scratch))
-            own, words = lab.test_binary(file.parent, {file: single(source, mutant)}, "single.test")
+            own, words = lab.test_binary(file.parent, {file: apply_mutant(source, mutant)}, "single.test")
             return lab.run(own, file.parent, {}) if own else f"does not compile: {words[:300]}"
 
     with ThreadPoolExecutor(jobs) as pool:

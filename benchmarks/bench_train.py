@@ -193,8 +193,8 @@ def grpo(options: argparse.Namespace) -> None:
     from trl.trainer.grpo_trainer import GRPOTrainer
 
     from goutbench.dataset.store import read_pairs
-    from goutbench.execute import Options
     from goutbench.execute.inputs import read_sources
+    from goutbench.execute.options import ExecuteOptions
     from goutbench.execute.reward import execution_reward
 
     recipe = settled(load_recipe(CONFIGS / "smollm2-135m-lora.yaml"))
@@ -214,7 +214,7 @@ def grpo(options: argparse.Namespace) -> None:
         pairs,
         repositories=options.repos,
         sources=read_sources(options.dataset),
-        options=Options(repeat=1, mutants=10),
+        options=ExecuteOptions(repeat=1, mutants=10),
     )
     seen: list[float | None] = []
 

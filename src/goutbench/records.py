@@ -403,7 +403,7 @@ class Status(StrEnum):
     TIMED_OUT = "TIMED_OUT", "timed out"
     INFRA_FAILURE = "INFRA_FAILURE", "infrastructure error"
 
-    def __new__(cls, value: str, label: str) -> "Status":
+    def __new__(cls, value: str, label: str = "") -> "Status":
         status = str.__new__(cls, value)
         status._value_ = value
         status.label = label
@@ -430,7 +430,7 @@ class Rung(StrEnum):
     COVERS = "covers", "covers its focal code", 0.5
     MUTATION = "mutation", "its mutants were run", 0.5
 
-    def __new__(cls, value: str, label: str, reward: float) -> "Rung":
+    def __new__(cls, value: str, label: str = "", reward: float = 0.0) -> "Rung":
         rung = str.__new__(cls, value)
         rung._value_ = value
         rung.label = label
@@ -461,36 +461,35 @@ class MutantStatus(StrEnum):
 class Mutation:
     """What the candidate's tests did to the mutants of the focal file.
 
-    `lived` and `killed` were run; `not_covered` stand in code that the passing run never reached and were not
-    run; `not_viable` are changes that Go refuses; `timed_out` is a class of its own. When only a sample was
-    run, `total` still counts every viable mutant. `score` is killed ÷ viable of the sample (timed-out ones in
-    the denominator, never quietly kills), `low` and `high` its 95% interval (Wilson), or the score itself
-    when all mutants were judged; all three are None when there is no viable mutant.
+    The counts are those of `MutantStatus`. Mutants without coverage are in code that the passing run never
+    reached, and were not run. When only a sample was run, `total` still counts every viable mutant. `score` is
+    killed ÷ viable of the sample (timed-out ones count in the denominator only), `low` and `high` its 95%
+    interval (Wilson), or the score itself when the sample is all mutants; all three are None when there is no
+    viable mutant.
     """
 
     total: int
     killed: int
-    lived: int
-    not_covered: int
+    survived: int
+    no_coverage: int
     not_viable: int
     timed_out: int
     score: float | None
     low: float | None
     high: float | None
-    reason: str = ""  # why there is no score: the words of the mutator or the harness
-    verdicts: tuple[str, ...] = ()  # "12 killed conditional-boundary TestX", one line for each mutant
+    reason: str = ""  # why there is no score
+    results: tuple[str, ...] = ()  # "12 killed conditional-boundary TestX", one line for each mutant
     seconds: float = 0.0  # CPU seconds of the mutants' runs
-    survivors: tuple[str, ...] = ()  # "34.7 conditional-boundary: a < b → a <= b", one for each that lived
+    survivors: tuple[str, ...] = ()  # "34.7 conditional-boundary: a < b → a <= b", one for each that survived
 
 
 @dataclass(frozen=True, slots=True)
 class Execution:
-    """What a candidate did when it was run. A bad candidate is a record like any other.
+    """The result of executing a candidate. A bad candidate is a record like any other.
 
     `id` is the identity of the result: the SHA-256 of candidate, focal file, revision, toolchain and options.
-    `status`: NO_CODE, BUILD_FAILED, NO_TESTS_RAN, TESTS_FAILED, FLAKY, PASSED, TIMED_OUT, INFRA_FAILURE.
-    `rung` is the highest one reached of none, syntax, types, build, runs, pass, stable, covers, mutation.
-    `reason` is a short word for why it went no further, `evidence` the words of the compiler or the test.
+    `rung` is the highest one reached, `reason` a short code for why it went no further, `evidence` the output
+    of the compiler or the test.
     Coverage counts statements of the focal file by the candidate's own tests, `covered` also where the run
     failed; `uncovered` are the blocks that no run reached, as "line.column-line.column". `focal_statements`
     and `focal_covered` count in the functions alone that the candidate was asked to test (0: it was the whole
@@ -502,8 +501,8 @@ class Execution:
     candidate_id: str
     pair_id: str
     model: str
-    status: str
-    rung: str
+    status: Status
+    rung: Rung
     reason: str
     evidence: str
     declared: tuple[str, ...]

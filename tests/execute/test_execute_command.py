@@ -1,24 +1,25 @@
-"""The commands on files: a dataset in, tables out, and what bad input gets."""
+"""The commands on files: a dataset in, tables out, and errors for bad input."""
 
 import json
 import os
 import shutil
-from dataclasses import fields
+from dataclasses import fields, replace
 from pathlib import Path
 
-import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
+from judging import make_pair, write_dataset
 from typer.testing import CliRunner
 
 from goutbench.cli import app
 from goutbench.errors import ConfigError, DatasetError, StorageError, ToolError
-from goutbench.execute.evaluate import Site
-from goutbench.execute.inputs import read_barred, read_candidates, read_places
-from goutbench.execute.journal import decode, load
-from goutbench.execute.sandbox import choose as sandbox
-from goutbench.execute.sandbox.command import Command
-from goutbench.execute.sandbox.process import Outcome
+from goutbench.execute.inputs import read_candidates, read_excluded, read_locations
+from goutbench.execute.journal import decode, open_journal
+from goutbench.execute.machine import Machine
+from goutbench.execute.sandbox.bubblewrap import Bubblewrap
+from goutbench.execute.sandbox.choose import choose
+from goutbench.execute.sandbox.command import Command, Outcome
+from goutbench.execute.sandbox.unshare import Unshare
 from goutbench.records import Execution
 
 CALC = Path(__file__).parents[1] / "data" / "execute" / "calc"
@@ -26,23 +27,22 @@ CALC = Path(__file__).parents[1] / "data" / "execute" / "calc"
 
 @pytest.fixture
 def dataset(tmp_path: Path) -> Path:
-    """One pair of the calc module and one of a repository that is nowhere; plain trees as the cache."""
-    folder = tmp_path / "dataset"
-    (folder / "data").mkdir(parents=True)
+    """One pair of the calc module and one of a repository that does not exist."""
     test = (CALC / "calc_test.go").read_text()
-    rows = [
-        {"id": name, "repository": f"example/{name}", "revision": "1", "code_path": "calc.go",
-         "test_path": "calc_test.go", "test": test}
+    pairs = [
+        replace(
+            make_pair(0), id=name, repository=f"example/{name}", code_path="calc.go",
+            test_path="calc_test.go", test=test,
+        )
         for name in ("calc", "nowhere")
     ]  # fmt: skip
-    pq.write_table(pa.Table.from_pylist(rows), folder / "data" / "example.parquet")
-    return folder
+    return write_dataset(tmp_path / "dataset", pairs)
 
 
-def test_reference_run_writes_its_columns_and_bars_what_cannot_run(
-    dataset: Path, site: Site, tmp_path: Path
+def test_a_reference_run_writes_its_table_and_excludes_pairs_that_cannot_run(
+    dataset: Path, machine: Machine, tmp_path: Path
 ) -> None:
-    cache = site.place.trees / "plain" / "example"
+    cache = machine.workspace.trees / "plain" / "example"
     cache.mkdir(parents=True, exist_ok=True)
     if not (cache / "calc").exists():
         shutil.copytree(CALC, cache / "calc")
@@ -51,7 +51,7 @@ def test_reference_run_writes_its_columns_and_bars_what_cannot_run(
         "--out",
         str(tmp_path / "run"),
         "--work",
-        str(site.place.root),
+        str(machine.workspace.root),
         "--workers",
         "1",
         "--repeat",
@@ -68,14 +68,14 @@ def test_reference_run_writes_its_columns_and_bars_what_cannot_run(
     assert rows["calc"]["reference_coverage"] == 6 / 13
     assert rows["nowhere"]["reference_status"] == "INFRA_FAILURE"
     assert rows["nowhere"]["verified"] is False
-    assert set(read_barred(dataset)) == {"nowhere"}
+    assert set(read_excluded(dataset)) == {"nowhere"}
     table = pq.read_table(tmp_path / "run" / "executions.parquet")
     assert table.num_rows == 2
     assert {field.name for field in fields(Execution)} - {"mutation"} <= set(table.column_names)
-    assert set(load(tmp_path / "run")) == set(table["id"].to_pylist())
+    assert set(open_journal(tmp_path / "run").records) == set(table["id"].to_pylist())
 
 
-def test_bad_candidates_are_named_by_line(tmp_path: Path) -> None:
+def test_an_error_about_a_bad_candidate_names_its_line(tmp_path: Path) -> None:
     path = tmp_path / "candidates.jsonl"
     path.write_bytes(b'{"pair_id": "a", "model": "m", "code": "package \\u00e9"}\n\n{"pair_id": "a"}\n')
     with pytest.raises(ConfigError, match=r"candidates\.jsonl:3: a candidate needs the text model, code"):
@@ -90,7 +90,7 @@ def test_bad_candidates_are_named_by_line(tmp_path: Path) -> None:
     with pytest.raises(ConfigError, match="not readable as Parquet"):
         read_candidates_as_parquet(tmp_path)
     with pytest.raises(DatasetError):
-        read_places(tmp_path)
+        read_locations(tmp_path)
 
 
 def read_candidates_as_parquet(folder: Path) -> None:
@@ -99,40 +99,40 @@ def read_candidates_as_parquet(folder: Path) -> None:
     read_candidates(path)
 
 
-def test_a_journal_of_another_version_is_refused(tmp_path: Path) -> None:
+def test_a_journal_of_another_version_is_rejected(tmp_path: Path) -> None:
     (tmp_path / "executions.jsonl").write_text('{"id": "x"}\n')
     with pytest.raises(StorageError, match="not a journal"):
-        load(tmp_path)
+        open_journal(tmp_path)
     with pytest.raises(KeyError):
         decode({})
 
 
-def test_without_a_sandbox_nothing_runs_unless_it_is_said(
-    site: Site, monkeypatch: pytest.MonkeyPatch
+def test_without_a_sandbox_nothing_runs_unless_the_user_permits_it(
+    machine: Machine, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    keeper = site.sandbox.keeper  # type: ignore[attr-defined]
-    monkeypatch.setattr(sandbox, "why_not_bubblewrap", lambda keeper: "missing: bwrap")
+    init = machine.sandbox.init  # type: ignore[attr-defined]
+    monkeypatch.setattr(Bubblewrap, "why_unavailable", lambda self: "missing: bwrap")
     if os.geteuid() == 0:
-        assert sandbox.choose(keeper).name == "unshare"
-    monkeypatch.setattr(sandbox, "why_not_unshare", lambda keeper: "it needs root")
-    with pytest.raises(ToolError, match="cannot contain"):
-        sandbox.choose(keeper)
-    uncontained = sandbox.choose(keeper, unsafe=True)
-    assert uncontained.name == "none"
-    outcome = uncontained.run(
+        assert choose(init).name == "unshare"
+    monkeypatch.setattr(Unshare, "why_unavailable", lambda self: "it needs root")
+    with pytest.raises(ToolError, match="cannot isolate"):
+        choose(init)
+    no_sandbox = choose(init, unsafe=True)
+    assert no_sandbox.name == "none"
+    outcome = no_sandbox.run(
         Command(("/bin/sh", "-c", "echo $A; exit 3"), Path("/tmp"), {"A": "b", "PATH": "/usr/bin:/bin"})
     )
     assert (outcome.exit_code, outcome.stdout, outcome.started) == (3, b"b\n", True)
 
 
-def test_a_sandbox_that_cannot_start_is_not_the_commands_failure(site: Site) -> None:
-    outcome: Outcome = site.sandbox.run(Command(("/bin/true",), Path("/nowhere"), {}))
+def test_a_sandbox_that_does_not_start_is_not_the_failure_of_the_command(machine: Machine) -> None:
+    outcome: Outcome = machine.sandbox.run(Command(("/bin/true",), Path("/nowhere"), {}))
     assert not outcome.started
     assert b"/nowhere" in outcome.stderr
 
 
-def test_doctor_says_what_it_tried(site: Site) -> None:
-    done = CliRunner().invoke(app, ["doctor", "--work", str(site.place.root), "--json"])
+def test_doctor_reports_every_check(machine: Machine) -> None:
+    done = CliRunner().invoke(app, ["doctor", "--work", str(machine.workspace.root), "--json"])
     assert done.exit_code == 0, done.output
     states = {check["what"]: check["state"] for check in json.loads(done.stdout)}
     assert states["sandbox"] == states["no further user namespaces"] == states["no capabilities"] == "ok"

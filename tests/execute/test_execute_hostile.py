@@ -1,4 +1,4 @@
-"""The hostile suite: one candidate for each property that the sandbox claims, run through the whole ladder.
+"""The hostile suite: one candidate for each property that the sandbox guarantees, through the full ladder.
 
 A case of tests/data/execute/hostile says in its head which statuses (and which reason) it must get.
 PASSED means that every attack in it failed, seen from inside; what the host must look like afterwards is
@@ -20,12 +20,12 @@ from pathlib import Path
 
 import pytest
 
-from goutbench.execute.evaluate import Site
-from goutbench.execute.inputs import candidate
-from goutbench.execute.ladder.climb import execute
-from goutbench.execute.sandbox.unshare import Unshare, why_not_unshare
-from goutbench.execute.worker import Bench
-from goutbench.execute.workspace.subject import Subject
+from goutbench.execute.inputs import text_candidate
+from goutbench.execute.ladder.climb import climb
+from goutbench.execute.machine import Machine
+from goutbench.execute.sandbox.unshare import Unshare
+from goutbench.execute.worker import Worker
+from goutbench.execute.workspace.package import TargetPackage
 
 CASES = sorted((Path(__file__).parents[1] / "data" / "execute" / "hostile").glob("*.go.txt"))
 SECRET = Path("/var/tmp/goutbench-hostile-secret")
@@ -58,67 +58,73 @@ def contents(folder: Path) -> dict[Path, str]:
     }
 
 
-def survivors(place: Path) -> list[str]:
-    """Command lines of living processes that our executions could have started."""
-    found = []
+def survivors(workspace: Path) -> list[str]:
+    """Command lines of running processes that our executions could have started."""
+    lines = []
     for entry in Path("/proc").iterdir():
         if entry.name.isdigit() and int(entry.name) != os.getpid():
             try:
                 line = (entry / "cmdline").read_bytes().replace(b"\0", b" ").decode("utf-8", "replace")
             except OSError:
                 continue
-            if f"{place}/scratch/run-{os.getpid()}-" in line or "987654" in line:
-                found.append(line)
-    return found
+            if f"{workspace}/scratch/run-{os.getpid()}-" in line or "987654" in line:
+                lines.append(line)
+    return lines
 
 
 @pytest.mark.parametrize("case", CASES, ids=lambda path: path.name.partition(".")[0])
-def test_hostile_candidate_is_contained_and_classified(
-    case: Path, bench: Bench, subject: Subject, site: Site
+def test_a_hostile_candidate_is_isolated_and_gets_its_status(
+    case: Path, worker: Worker, package: TargetPackage, machine: Machine
 ) -> None:
-    attack(case, bench, subject, site)
+    attack(case, worker, package, machine)
 
 
-@pytest.mark.skipif(os.geteuid() != 0, reason="the step down needs root")
+@pytest.mark.skipif(os.geteuid() != 0, reason="the fallback sandbox needs root")
 @pytest.mark.parametrize("case", CASES, ids=lambda path: path.name.partition(".")[0])
-def test_the_step_down_contains_it_as_well(case: Path, bench: Bench, subject: Subject, site: Site) -> None:
+def test_the_fallback_sandbox_isolates_a_hostile_candidate_too(
+    case: Path, worker: Worker, package: TargetPackage, machine: Machine
+) -> None:
     if case.name.startswith("namespaces"):
-        pytest.skip("what the step down lacks: commands can make further user namespaces")
-    keeper = site.sandbox.keeper  # type: ignore[attr-defined]
-    assert why_not_unshare(keeper) == ""
-    attack(case, replace(bench, sandbox=Unshare(keeper)), subject, site)
+        pytest.skip("a limitation of the fallback: commands can create further user namespaces")
+    fallback = Unshare(machine.sandbox.init)  # type: ignore[attr-defined]
+    assert fallback.why_unavailable() == ""
+    attack(case, replace(worker, sandbox=fallback), package, machine)
 
 
-def attack(case: Path, bench: Bench, subject: Subject, site: Site) -> None:
-    """Run a hostile candidate, and look at what it came to and at what it left behind."""
+def attack(case: Path, worker: Worker, package: TargetPackage, machine: Machine) -> None:
+    """Execute a hostile candidate, and check its status and what it leaves behind."""
     code = case.read_text()
-    wanted = re.search(r"^// want: (.*)$", code, re.MULTILINE)
+    expected = re.search(r"^// want: (.*)$", code, re.MULTILINE)
     reason = re.search(r"^// reason: (.*)$", code, re.MULTILINE)
-    assert wanted is not None
-    trees = contents(site.place.trees)
+    assert expected is not None
+    trees = contents(machine.workspace.trees)
     temporary = set(Path("/var/tmp").iterdir())
+    if case.name.startswith("endless_loop"):
+        worker = replace(worker, options=replace(worker.options, test_seconds=3.0))
 
-    record = execute(bench, subject, candidate("pair", "hostile", code))
+    record = climb(worker, package, text_candidate("pair", "hostile", code))
 
-    assert record.status in wanted[1].split(), record
+    assert record.status in expected[1].split(), record
     if reason:
         assert record.reason == reason[1], record
-    assert contents(site.place.trees) == trees
+    assert contents(machine.workspace.trees) == trees
     assert SECRET.read_text() == "hunter2"
     assert [path for path in set(Path("/var/tmp").iterdir()) - temporary if "hostile" in path.name] == []
-    assert survivors(site.place.root) == []
-    assert list(site.place.scratch.glob(f"run-{os.getpid()}-*")) == []
+    assert survivors(machine.workspace.root) == []
+    assert list(machine.workspace.scratch.glob(f"run-{os.getpid()}-*")) == []
 
 
-def test_the_build_cache_is_what_compiling_made_it(bench: Bench, subject: Subject, site: Site) -> None:
+def test_running_a_test_does_not_change_the_build_cache(
+    worker: Worker, package: TargetPackage, machine: Machine
+) -> None:
     """By content hash: an output's name is its content's hash, and no action names another after a run."""
     code = next(case for case in CASES if case.name.startswith("cache_poisoning")).read_text()
-    execute(bench, subject, candidate("pair", "hostile", code))
-    before = actions(site.place.build_cache)
-    execute(bench, subject, candidate("pair", "hostile", code))
-    after = actions(site.place.build_cache)
+    climb(worker, package, text_candidate("pair", "hostile", code))
+    before = actions(machine.workspace.build_cache)
+    climb(worker, package, text_candidate("pair", "hostile", code))
+    after = actions(machine.workspace.build_cache)
     assert {path: after[path] for path in before} == before
-    for path in site.place.build_cache.glob("??/*-d"):
+    for path in machine.workspace.build_cache.glob("??/*-d"):
         assert hashlib.sha256(path.read_bytes()).hexdigest() == path.name[:-2]
 
 
@@ -127,25 +133,27 @@ def actions(cache: Path) -> dict[Path, bytes]:
     return {path: path.read_bytes().rpartition(b" ")[0].rstrip() for path in cache.glob("??/*-a")}
 
 
-def test_nothing_survives_a_killed_parent(site: Site, subject: Subject, tmp_path: Path) -> None:
+def test_nothing_survives_when_the_parent_is_killed(
+    machine: Machine, package: TargetPackage, tmp_path: Path
+) -> None:
     """After `kill -9` of goutbench itself the sandbox dies with it."""
     script = tmp_path / "parent.py"
     script.write_text(
         textwrap.dedent(f"""
         from pathlib import Path
-        from goutbench.execute.evaluate import open_site
-        from goutbench.execute.sandbox.command import Command
-        site = open_site(work=Path({str(site.place.root)!r}))
-        site.sandbox.run(Command(("/bin/sleep", "987654"), Path("/tmp"), {{"PATH": "/usr/bin:/bin"}}))
+        from goutbench.execute.machine import open_machine
+        from goutbench.execute.sandbox.command import Command, Outcome
+        machine = open_machine(work=Path({str(machine.workspace.root)!r}))
+        machine.sandbox.run(Command(("/bin/sleep", "987654"), Path("/tmp"), {{"PATH": "/usr/bin:/bin"}}))
         """)
     )
     parent = subprocess.Popen([sys.executable, str(script)])
     try:
-        wait_until(lambda: any("987654" in line for line in survivors(site.place.root)))
+        wait_until(lambda: any("987654" in line for line in survivors(machine.workspace.root)))
     finally:
         parent.kill()
         parent.wait()
-    wait_until(lambda: survivors(site.place.root) == [])
+    wait_until(lambda: survivors(machine.workspace.root) == [])
 
 
 def wait_until(condition: Callable[[], bool]) -> None:

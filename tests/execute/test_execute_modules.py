@@ -1,4 +1,4 @@
-"""Dependencies: a missing module is the machine's failure; preparing over a file:// GOPROXY mends it."""
+"""Dependencies: a missing module is an infrastructure error, which preparing over a file:// GOPROXY fixes."""
 
 import json
 import os
@@ -11,12 +11,12 @@ import pytest
 from judging import make_pair, write_dataset
 
 from goutbench.errors import SourceError
-from goutbench.execute import Options, evaluate
-from goutbench.execute.evaluate import Site, open_site
-from goutbench.execute.inputs import PairPlace, candidate
+from goutbench.execute import ExecuteOptions, evaluate
+from goutbench.execute.inputs import PairLocation, text_candidate
+from goutbench.execute.machine import Machine, open_machine
 from goutbench.execute.stage import run_prepare
 from goutbench.execute.workspace import prepare
-from goutbench.execute.workspace.trees import find_repository, materialise
+from goutbench.execute.workspace.trees import materialise, repository_folder
 
 FILES = {
     "go.mod": "module example.test/app\n\ngo 1.22\n\nrequire example.test/dep v1.0.0\n",
@@ -53,37 +53,37 @@ def proxy(tmp_path: Path) -> str:
     return f"file://{tmp_path / 'proxy'}"
 
 
-def test_prepare_downloads_what_execution_misses(
-    site: Site, tmp_path: Path, proxy: str, monkeypatch: pytest.MonkeyPatch
+def test_prepare_downloads_the_modules_that_execution_needs(
+    machine: Machine, tmp_path: Path, proxy: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setenv("GOPROXY", proxy)
     monkeypatch.setenv("GONOSUMDB", "*")
     monkeypatch.setenv("GOSUMDB", "off")
-    app = site.place.trees / "app-source" / "example" / "app"
+    app = machine.workspace.trees / "app-source" / "example" / "app"
     shutil.rmtree(app, ignore_errors=True)
     app.mkdir(parents=True)
     for name, text in FILES.items():
         (app / name).write_text(text)
     env = {**os.environ, "GOMODCACHE": str(tmp_path / "other-cache"), "GOFLAGS": "-mod=mod -modcacherw"}
-    subprocess.run([site.toolchain.go, "mod", "tidy"], cwd=app, env=env, check=True, capture_output=True)
-    places = {"app": PairPlace("app", "example/app", "1", "app.go", "app_test.go")}
-    # a workplace of its own, so that nothing was prepared before; the build cache is the shared one's copy
-    work = site.place.root / "scratch" / "fresh"
+    subprocess.run([machine.toolchain.go, "mod", "tidy"], cwd=app, env=env, check=True, capture_output=True)
+    pairs = {"app": PairLocation("app", "example/app", "1", "app.go", "app_test.go")}
+    # a workspace of its own, so that no module is downloaded yet; it shares the build cache
+    work = machine.workspace.root / "scratch" / "fresh"
     shutil.rmtree(work, ignore_errors=True)
-    fresh = open_site(work=work)
-    shutil.rmtree(fresh.place.build_cache)
-    fresh.place.build_cache.symlink_to(site.place.build_cache)
+    fresh = open_machine(work=work)
+    shutil.rmtree(fresh.workspace.build_cache)
+    fresh.workspace.build_cache.symlink_to(machine.workspace.build_cache)
 
     def status(test: str = FILES["app_test.go"]) -> tuple[str, str]:
         record = evaluate(
-            [candidate("app", "reference", test)], places, repositories=app.parents[1],
-            options=Options(repeat=1), work=work,
+            [text_candidate("app", "reference", test)], pairs, repositories=app.parents[1],
+            options=ExecuteOptions(repeat=1), work=work,
         )[0]  # fmt: skip
         return record.status, record.reason
 
     try:
         assert status() == ("INFRA_FAILURE", "missing-module")
-        assert [done.what for done in prepare(places.values(), repositories=app.parents[1], work=work)] == [
+        assert [done.result for done in prepare(pairs.values(), repositories=app.parents[1], work=work)] == [
             "downloaded"
         ]
         assert status() == ("PASSED", "")
@@ -94,29 +94,31 @@ def test_prepare_downloads_what_execution_misses(
         shutil.rmtree(work)
 
 
-def test_only_the_repositories_of_the_candidates_are_prepared(site: Site, tmp_path: Path) -> None:
+def test_prepare_downloads_for_the_repositories_of_the_candidates_alone(
+    machine: Machine, tmp_path: Path
+) -> None:
     here, elsewhere = make_pair(0), make_pair(1)
     dataset = write_dataset(tmp_path / "set", [here, elsewhere])
-    app = site.place.trees / "prepare-source" / here.repository
+    app = machine.workspace.trees / "prepare-source" / here.repository
     app.mkdir(parents=True, exist_ok=True)
     (app / "go.mod").write_text("module example.test/app\n\ngo 1.22\n")
     (app / here.code_path).write_text(here.code)
     candidates = tmp_path / "candidates.jsonl"
     row = {"pair_id": here.id, "model": "m", "code": here.test}
     candidates.write_text(json.dumps(row) + "\n")
-    repositories = site.place.trees / "prepare-source"
-    lines = list(run_prepare(dataset, repositories, candidates=candidates, work=site.place.root))
+    repositories = machine.workspace.trees / "prepare-source"
+    lines = list(run_prepare(dataset, repositories, candidates=candidates, work=machine.workspace.root))
     assert [Path(line.partition(": ")[0]) for line in lines] == [app]
     with pytest.raises(SourceError, match=elsewhere.repository):
-        list(run_prepare(dataset, repositories, work=site.place.root))
+        list(run_prepare(dataset, repositories, work=machine.workspace.root))
 
 
-def test_a_tree_is_what_the_commit_holds(site: Site, tmp_path: Path) -> None:
+def test_a_materialised_tree_equals_its_commit(machine: Machine, tmp_path: Path) -> None:
     """Attributes that would change an archive do not count; a missing blob is left out and named."""
     work = tmp_path / "work"
     work.mkdir()
     (work / ".gitattributes").write_text("secret.txt export-ignore\nversion.txt export-subst\n")
-    (work / "secret.txt").write_text("kept")
+    (work / "secret.txt").write_text("secret")
     (work / "version.txt").write_text("$Format:%H$")
     (work / "lost.txt").write_text("lost")
     (work / "inside").symlink_to("secret.txt")
@@ -132,16 +134,18 @@ def test_a_tree_is_what_the_commit_holds(site: Site, tmp_path: Path) -> None:
     cache = tmp_path / "cache"
     (cache / "example").mkdir(parents=True)
     (work / ".git").rename(cache / "example__lossy.git")
-    shutil.rmtree(site.place.trees / "example__lossy", ignore_errors=True)
+    shutil.rmtree(machine.workspace.trees / "example__lossy", ignore_errors=True)
 
-    tree = materialise(find_repository(cache, "example/lossy"), "example/lossy", revision, site.place)
+    tree = materialise(
+        repository_folder(cache, "example/lossy"), "example/lossy", revision, machine.workspace
+    )
 
     assert tree.missing == ("lost.txt",)
-    assert (tree.root / "secret.txt").read_text() == "kept"
+    assert (tree.root / "secret.txt").read_text() == "secret"
     assert (tree.root / "version.txt").read_text() == "$Format:%H$"
     assert (tree.root / "inside").readlink() == Path("secret.txt")
     assert not (tree.root / "outside").is_symlink()
     with pytest.raises(SourceError, match="no readable commit"):
-        materialise(find_repository(cache, "example/lossy"), "example/lossy", "f" * 40, site.place)
-    with pytest.raises(SourceError, match="not in the cache"):
-        find_repository(cache, "example/other")
+        materialise(repository_folder(cache, "example/lossy"), "example/lossy", "f" * 40, machine.workspace)
+    with pytest.raises(SourceError, match="example/other not found"):
+        repository_folder(cache, "example/other")

@@ -1,4 +1,4 @@
-"""What is read from test binaries and profiles, and what a run's verdict rests on."""
+"""Reading the output of test binaries and cover profiles, and deciding the result of a run."""
 
 from dataclasses import replace
 
@@ -7,10 +7,11 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from goutbench.execute.ladder.coverage import merge, read_profile
-from goutbench.execute.ladder.mutants import _interval
-from goutbench.execute.ladder.run import judge
-from goutbench.execute.options import Options, identity
-from goutbench.execute.sandbox.process import Outcome, RunReport
+from goutbench.execute.ladder.mutation import score_with_interval
+from goutbench.execute.ladder.record import identity
+from goutbench.execute.ladder.runs import classify
+from goutbench.execute.options import ExecuteOptions
+from goutbench.execute.sandbox.command import Outcome, RunReport
 from goutbench.golang.toolchain.test_output import parse_output
 
 PASS = b"\x16=== RUN   TestA\n\x16--- PASS: TestA (0.00s)\n\x16=== NAME  \n\x16PASS\ncoverage: 1.0%\n"
@@ -51,20 +52,20 @@ def outcome(stdout: bytes, *, code: int = 0, stopped: str = "", stderr: bytes = 
         (outcome(PASS, code=2, stderr=LATE), ["TestA"], True, "TIMED_OUT", "wall-time"),
     ],
 )  # fmt: skip
-def test_a_pass_needs_every_proof(
+def test_a_pass_needs_all_signals(
     result: Outcome, tests: list[str], profiled: bool, status: str, reason: str
 ) -> None:
-    verdict = judge(result, tests, profiled=profiled, options=Options())
-    assert (verdict.status, verdict.reason) == (status, reason)
+    run = classify(result, tests, profiled=profiled, options=ExecuteOptions())
+    assert (run.status, run.reason) == (status, reason)
 
 
-def test_output_without_marker_is_no_verdict() -> None:
+def test_output_without_the_marker_byte_is_ignored() -> None:
     output = parse_output(b"--- PASS: TestA (0.00s)\n    --- FAIL: TestB (0.00s)\nPASS\n")
     assert output.seen == frozenset()
     assert output.ended == ""
 
 
-def test_subtests_do_not_count_and_unfinished_tests_do() -> None:
+def test_subtests_are_ignored_and_unfinished_tests_are_reported() -> None:
     output = parse_output(
         b"\x16=== RUN   TestA\n\x16=== RUN   TestA/sub\n    \x16--- PASS: TestA/sub (0.00s)\n"
         b"noise without newline\x16=== RUN   TestB\n",
@@ -75,12 +76,12 @@ def test_subtests_do_not_count_and_unfinished_tests_do() -> None:
 
 
 @given(st.binary(max_size=400))
-def test_any_bytes_can_be_read(data: bytes) -> None:
+def test_any_bytes_can_be_parsed(data: bytes) -> None:
     output = parse_output(data, data)
     assert output.seen >= set(output.passed)
 
 
-def test_profile_counts_statements_of_one_file() -> None:
+def test_a_profile_counts_the_statements_of_one_file() -> None:
     coverage = read_profile(PROFILE, "calc.go")
     assert (coverage.statements, coverage.covered) == (4, 2)
     assert coverage.reaches((11, 1))
@@ -90,23 +91,23 @@ def test_profile_counts_statements_of_one_file() -> None:
     assert coverage.reaches((1, 1))  # a declaration belongs to no block
 
 
-def test_merging_takes_what_any_run_reached() -> None:
+def test_merged_coverage_has_the_blocks_that_any_run_reached() -> None:
     one, two = read_profile(PROFILE, "calc.go"), read_profile(PROFILE.replace(" 2 0", " 2 1"), "calc.go")
     assert merge([one, two]).covered == 4
 
 
-def test_every_part_changes_the_identity() -> None:
-    base = ("code", "focal", "rev", ("p",), "go1.26", "bubblewrap", Options())
+def test_a_change_of_any_part_changes_the_identity() -> None:
+    base = ("code", "focal", "rev", ("p",), "go1.26", "bubblewrap", ExecuteOptions())
     seen = {identity(*base)}
-    for index, other in enumerate(["x", "x", "x", ("q",), "x", "x", Options(seed=2)]):
+    for index, value in enumerate(["x", "x", "x", ("q",), "x", "x", ExecuteOptions(seed=2)]):
         changed = [*base]
-        changed[index] = other  # type: ignore[call-overload]
+        changed[index] = value  # type: ignore[call-overload]
         seen.add(identity(*changed))  # type: ignore[arg-type]
     assert len(seen) == len(base) + 1
 
 
-def test_interval_is_wilsons() -> None:
-    low, score, high = _interval(8, 10, exhaustive=False)
+def test_the_interval_of_a_sampled_score_is_wilsons() -> None:
+    low, score, high = score_with_interval(8, 10, exhaustive=False)
     assert (round(low or 0, 4), score, round(high or 0, 4)) == (0.4902, 0.8, 0.9433)
-    assert _interval(8, 10, exhaustive=True) == (0.8, 0.8, 0.8)
-    assert _interval(0, 0, exhaustive=True) == (None, None, None)
+    assert score_with_interval(8, 10, exhaustive=True) == (0.8, 0.8, 0.8)
+    assert score_with_interval(0, 0, exhaustive=True) == (None, None, None)

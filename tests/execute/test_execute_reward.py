@@ -1,4 +1,4 @@
-"""The reward, from completions through assembly and the real sandbox: better tests are worth more."""
+"""The reward, from completions through assembly and the real sandbox: better tests get higher rewards."""
 
 import shutil
 import subprocess
@@ -8,8 +8,8 @@ from pathlib import Path
 import pytest
 from judging import make_pair
 
-from goutbench.execute import Options
-from goutbench.execute.evaluate import Site
+from goutbench.execute import ExecuteOptions
+from goutbench.execute.machine import Machine
 from goutbench.execute.reward import execution_reward
 
 DATA = Path(__file__).parents[1] / "data" / "execute"
@@ -32,7 +32,7 @@ BODIES = {
 
 
 @pytest.fixture
-def repositories(site: Site, tmp_path: Path) -> tuple[Path, str]:
+def repositories(machine: Machine, tmp_path: Path) -> tuple[Path, str]:
     work = tmp_path / "calc"
     shutil.copytree(DATA / "calc", work)
     who = ["-c", "user.name=t", "-c", "user.email=t@example.com"]
@@ -44,29 +44,31 @@ def repositories(site: Site, tmp_path: Path) -> tuple[Path, str]:
     return bare.parent, head.stdout.strip()
 
 
-def test_better_tests_are_worth_more(site: Site, repositories: tuple[Path, str]) -> None:
+def test_better_tests_get_higher_rewards(machine: Machine, repositories: tuple[Path, str]) -> None:
     code = (DATA / "calc" / "calc.go").read_text()
     pair = replace(
         make_pair(0), id="calc", repository="example/calc", revision=repositories[1], code=code,
         code_path="calc.go", test_path="calc_test.go",
     )  # fmt: skip
-    broken = replace(pair, id="gone", repository="example/gone")
+    broken = replace(pair, id="absent", repository="example/absent")
     reward = execution_reward(
-        {"calc": pair, "gone": broken}, repositories=repositories[0], work=site.place.root,
-        options=Options(repeat=1, mutants=0, test_seconds=8.0, memory_mib=512, build_seconds=60.0),
+        {"calc": pair, "absent": broken}, repositories=repositories[0], work=machine.workspace.root,
+        options=ExecuteOptions(repeat=1, mutants=0, test_seconds=8.0, memory_mib=512, build_seconds=60.0),
     )  # fmt: skip
     texts = [
         f'```go\npackage calc\n\nimport "testing"\n\n{body}\n```' if body else "I cannot."
         for body in BODIES.values()
     ]
-    said = [[{"role": "assistant", "content": text}] for text in texts]
+    conversations = [[{"role": "assistant", "content": text}] for text in texts]
     count = len(texts)
-    found = reward(prompts=[""] * count, completions=said, pair_id=["calc"] * count, focal=[["Sum"]] * count)
-    worth = dict(zip(BODIES, found, strict=True))
-    assert None not in found
+    rewards = reward(
+        prompts=[""] * count, completions=conversations, pair_id=["calc"] * count, focal=[["Sum"]] * count
+    )
+    worth = dict(zip(BODIES, rewards, strict=True))
+    assert None not in rewards
     assert worth["kills mutants"] > worth["only covers"] > worth["tests nothing"] > worth["fails"]
     assert worth["fails"] > worth["does not build"] > worth["no code"] == 0.0
     assert worth["tests nothing"] == 0.5
     assert worth["only covers"] == 0.75
     assert reward(prompts=[""], completions=texts[:1], pair_id=["calc"]) != [None]  # plain texts, whole file
-    assert reward(prompts=[""], completions=texts[:1], pair_id=["gone"]) == [None]
+    assert reward(prompts=[""], completions=texts[:1], pair_id=["absent"]) == [None]

@@ -16,49 +16,57 @@ def execute(
     ] = None,
     dataset: Annotated[Path, typer.Option(help="The dataset folder of the pairs.")] = Path("dataset"),
     repos: Annotated[
-        Path, typer.Option(help="Folder with git directories or source trees: ORG__REPO[.git], ORG/REPO, ...")
+        Path, typer.Option(help="Folder of git repositories or source trees: ORG__REPO[.git], ORG/REPO, ...")
     ] = Path("repos"),
-    out: Annotated[Path, typer.Option(help="The run folder; the same command resumes.")] = Path("run"),
+    out: Annotated[
+        Path, typer.Option(help="The run folder. The same command resumes an interrupted run.")
+    ] = Path("run"),
     reference: Annotated[
         bool,
         typer.Option(
             "--reference",
-            help="Run the repositories' own tests: of all pairs, or of the candidates'.",
+            help="Execute the repositories' own tests: of all pairs, or of the candidates' pairs.",
         ),
     ] = False,
     prepare: Annotated[
-        bool, typer.Option("--prepare", help="First download modules (the only step with a network).")
+        bool, typer.Option("--prepare", help="First download modules (the only step with network access).")
     ] = False,
     workers: Workers = 0,
-    repeat: Annotated[int, typer.Option(min=1, help="Runs of a passing candidate, shuffled.")] = 3,
+    repeat: Annotated[int, typer.Option(min=1, help="Runs of a passing candidate, in shuffled order.")] = 3,
     race: Annotated[
-        bool, typer.Option("--race", help="Run under the race detector (needs a C compiler).")
+        bool, typer.Option("--race", help="Run with the race detector (needs a C compiler).")
     ] = False,
     cgo: Annotated[bool, typer.Option("--cgo", help="Build with cgo (needs a C compiler).")] = False,
     mutants: Annotated[
-        int | None, typer.Option(min=0, help="Mutants of each focal file: how many to sample, 0: all.")
+        int | None,
+        typer.Option(min=0, help="Test so many mutants of each focal file; 0 tests all of them."),
     ] = None,
-    seed: Annotated[int, typer.Option(help="Seed of the sample and of the shuffles.")] = 1,
+    seed: Annotated[int, typer.Option(help="Seed of the sample of mutants and of the shuffles.")] = 1,
     siblings: Annotated[
-        str, typer.Option(help="Other test files of the package: `all`, `needed` or `none`.")
+        str, typer.Option(help="Other test files of the package to keep: `all`, `needed` or `none`.")
     ] = "all",
-    test_seconds: Annotated[float, typer.Option(min=1.0, help="Limit of one run.")] = 60.0,
-    memory_mib: Annotated[int, typer.Option(min=16, help="Data of one process of a run, in MiB.")] = 2048,
-    build_seconds: Annotated[float, typer.Option(min=1.0, help="Limit of one build.")] = 300.0,
+    test_seconds: Annotated[float, typer.Option(min=1.0, help="Time limit of one run, in seconds.")] = 60.0,
+    memory_mib: Annotated[
+        int, typer.Option(min=16, help="Memory limit of each process of a run, in MiB.")
+    ] = 2048,
+    build_seconds: Annotated[
+        float, typer.Option(min=1.0, help="Time limit of one build, in seconds.")
+    ] = 300.0,
     work: Annotated[
-        Path | None, typer.Option(help="Trees and caches. [$GOUTBENCH_CACHE, else the user's cache folder]")
+        Path | None,
+        typer.Option(help="Workspace: trees and caches. [$GOUTBENCH_CACHE, else the user's cache folder]"),
     ] = None,
     unsafe_no_sandbox: Annotated[
         bool,
-        typer.Option("--unsafe-no-sandbox", help="Run untrusted code even where it cannot be contained."),
+        typer.Option("--unsafe-no-sandbox", help="Run untrusted code even if no sandbox works here."),
     ] = False,
     as_json: AsJson = False,
 ) -> None:
-    """Run tests in a sandbox: do they compile, pass, stay stable, cover, and catch mutants?"""
-    from goutbench.execute import Options
+    """Execute tests in a sandbox: do they compile, pass, stay stable, cover their code and kill mutants?"""
+    from goutbench.execute.options import ExecuteOptions
     from goutbench.execute.stage import run_prepare, run_stage, summary
 
-    options = Options(
+    options = ExecuteOptions(
         siblings=siblings,
         repeat=repeat,
         race=race,
@@ -94,10 +102,10 @@ def execute(
 
 @app.command()
 def doctor(
-    work: Annotated[Path | None, typer.Option(help="The workplace to look at.")] = None,
+    work: Annotated[Path | None, typer.Option(help="The workspace to check.")] = None,
     as_json: AsJson = False,
 ) -> None:
-    """Say what this machine can contain, and why; exits with 6 where execution would refuse."""
+    """Check what this machine can isolate, and why; exits with 6 if `execute` would refuse to run."""
     from dataclasses import asdict
 
     from goutbench.execute.doctor import examine
@@ -108,6 +116,6 @@ def doctor(
     else:
         for check in checks:
             hint = f" ({check.hint})" if check.hint else ""
-            typer.echo(f"{check.state:8}{check.what}: {check.found}{hint}")
+            typer.echo(f"{check.state:8}{check.what}: {check.detail}{hint}")
     if any(check.state == "missing" for check in checks):
         raise typer.Exit(6)

@@ -1,9 +1,9 @@
-"""Execute: say by running it whether a test compiles, passes, is stable, covers and catches.
+"""Execute: does a test compile, pass, stay stable, cover its focal code and kill mutants?
 
-`evaluate` is the library's call; `goutbench execute` is the same from the command line.
+`evaluate` is the call for programs; `goutbench execute` does the same on files.
 """
 
 from goutbench.execute.evaluate import evaluate, prepare
-from goutbench.execute.options import Options
+from goutbench.execute.options import ExecuteOptions
 
-__all__ = ["Options", "evaluate", "prepare"]
+__all__ = ["ExecuteOptions", "evaluate", "prepare"]

@@ -1,17 +1,15 @@
-"""Before any fan-out: one known-good and one known-bad test must be told apart, or nothing runs.
+"""Before any candidate: execute a good and a bad test, and refuse to continue if the results are wrong.
 
-A machine on which everything passes, or nothing does, would write a whole column of wrong verdicts.
+A machine on which every test passes, or none, would write a column of wrong results.
 """
 
 from dataclasses import replace
 
 from goutbench.errors import ToolError
-from goutbench.execute.ladder.climb import execute
-from goutbench.execute.worker import Bench
-from goutbench.execute.workspace.subject import Subject
-from goutbench.execute.workspace.trees import Tree
-from goutbench.golang.toolchain.go import Toolchain
-from goutbench.records import Candidate, Execution
+from goutbench.execute.worker import Worker
+from goutbench.execute.workspace.package import TargetPackage, Tree
+from goutbench.golang.toolchain.installation import Toolchain
+from goutbench.records import Candidate, Execution, Status
 
 _FILES = {
     "go.mod": "module canary\n\ngo 1.22\n",
@@ -29,30 +27,32 @@ func TestAdd(t *testing.T) {
 }
 """
 
+GOOD, BAD = (
+    Candidate(f"canary-{name}", "canary", "canary", (), _TEST % answer, "canary", "append", ())
+    for name, answer in (("good", 5), ("bad", 6))
+)
 
-def check_canary(bench: Bench, toolchain: Toolchain) -> None:
-    """Raises ToolError when the good test does not pass and cover, or the bad one does not fail."""
-    root = (bench.place.trees / "canary").resolve()
+
+def prepare_canary(worker: Worker, toolchain: Toolchain) -> tuple[Worker, TargetPackage]:
+    """Write the canary's package; returns it with the worker under the options of the canary."""
+    root = (worker.workspace.trees / "canary").resolve()
     root.mkdir(exist_ok=True)
     for name, text in _FILES.items():
         (root / name).write_text(text)
-    subject = Subject(Tree("canary", "0", root), root, "add.go", "add_test.go", toolchain)
-    quick = replace(bench, options=replace(bench.options, repeat=1, mutants=None, siblings="all"))
-    good = execute(quick, subject, _candidate("good", 5))
-    bad = execute(quick, subject, _candidate("bad", 6))
-    if good.status != "PASSED" or good.covered != 1:
-        raise _sick("a test that must pass does not", good)
-    if bad.status != "TESTS_FAILED" or bad.failed != ("TestAdd",):
-        raise _sick("a test that must fail does not", bad)
+    quick = replace(worker, options=replace(worker.options, repeat=1, mutants=None, siblings="all"))
+    return quick, TargetPackage(Tree("canary", "0", root), root, "add.go", "add_test.go", toolchain)
 
 
-def _candidate(name: str, answer: int) -> Candidate:
-    return Candidate(f"canary-{name}", "canary", "canary", (), _TEST % answer, "canary", "append", ())
-
-
-def _sick(what: str, record: Execution) -> ToolError:
-    return ToolError(
-        f"{what} ({record.status}, {record.reason}): {record.evidence[:1500]}",
+def check_canary(good: Execution, bad: Execution) -> None:
+    """Raises ToolError when the good test does not pass and cover, or the bad one does not fail."""
+    if good.status is not Status.PASSED or good.covered != 1:
+        problem, record = "a correct test does not pass", good
+    elif bad.status is not Status.TESTS_FAILED or bad.failed != ("TestAdd",):
+        problem, record = "a wrong test does not fail", bad
+    else:
+        return
+    raise ToolError(
+        f"{problem} ({record.status}, {record.reason}): {record.evidence[:1500]}",
         where="canary",
-        hint="this machine cannot tell good tests from bad ones; `goutbench doctor` may say why",
+        hint="this machine does not distinguish good tests from bad ones; run `goutbench doctor`",
     )

@@ -1,4 +1,4 @@
-"""What this machine can contain, and why: each claim is tried, not guessed."""
+"""What this machine can isolate, and why: every property is tried, not assumed."""
 
 import os
 import shutil
@@ -7,22 +7,24 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from goutbench.errors import GoutbenchError
-from goutbench.execute.evaluate import Site, install_keeper
+from goutbench.execute.machine import install_init
 from goutbench.execute.sandbox import cgroup
-from goutbench.execute.sandbox.choose import Bubblewrap, Uncontained, why_not_bubblewrap
+from goutbench.execute.sandbox.choose import SANDBOXES
 from goutbench.execute.sandbox.command import Command, Sandbox
-from goutbench.execute.sandbox.unshare import Unshare, why_not_unshare
-from goutbench.execute.workspace.folders import default_root, open_workplace
-from goutbench.golang.toolchain.go import find_toolchain
+from goutbench.execute.sandbox.no_sandbox import NoSandbox
+from goutbench.execute.workspace.folders import open_workspace
+from goutbench.golang.toolchain.installation import find_toolchain
+from goutbench.locations import workspace_folder
 
 
 @dataclass(frozen=True, slots=True)
 class Check:
-    """One thing looked at; `state` is "ok", "weak" (works with less) or "missing" (execution refuses)."""
+    """The result of one check; `state` is "ok", "weak" (works with less isolation) or "missing" (`execute`
+    refuses to run)."""
 
     what: str
     state: str
-    found: str
+    detail: str
     hint: str = ""
 
 
@@ -39,69 +41,61 @@ _PROBES = {
 
 
 def examine(work: Path | None = None) -> Iterator[Check]:
-    """Every check, in the order in which a missing thing would stop an execution."""
+    """All checks, in the order in which a missing requirement would stop an execution."""
     try:
         toolchain = find_toolchain()
     except GoutbenchError as error:
         yield Check("Go", "missing", error.what, error.hint)
         return
     yield Check("Go", "ok", f"{toolchain.version} ({toolchain.go})")
-    yield _program("git", "materialising commits needs it")
-    yield _program("gcc", "needed for --race and --cgo only", weak=True)
-    root = work or default_root()
+    for name, purpose, state in (
+        ("git", "materialising commits needs it", "missing"),
+        ("gcc", "needed for --race and --cgo only", "weak"),
+    ):
+        path = shutil.which(name)
+        yield Check(name, "ok", path) if path else Check(name, state, purpose, f"install {name}")
+    root = workspace_folder(work)
     try:
-        keeper = install_keeper(toolchain, root)
+        init = install_init(toolchain, root)
     except (GoutbenchError, OSError) as error:
-        yield Check("workplace", "missing", str(error), "give --work DIR")
+        yield Check("workspace", "missing", str(error), "give --work DIR")
         return
-    weakness, worse = why_not_bubblewrap(keeper), why_not_unshare(keeper)
-    sandbox: Sandbox = Uncontained(keeper)
-    if not weakness:
-        sandbox = Bubblewrap(keeper)
-    elif not worse:
-        sandbox = Unshare(keeper)
+    sandbox, problems = _strongest(init)
     try:
-        site = Site(sandbox, open_workplace(root, sandbox), toolchain)
-        yield Check("workplace", "ok", str(site.place.root))
+        yield Check("workspace", "ok", str(open_workspace(root, sandbox or NoSandbox(init)).root))
     except GoutbenchError as error:
-        yield Check("workplace", "missing", error.what, error.hint)
-    if weakness and worse:
-        yield Check("sandbox", "missing", f"bubblewrap: {weakness}; unshare: {worse}", _userns_hint())
+        yield Check("workspace", "missing", error.what, error.hint)
+    if sandbox is None:
+        yield Check("sandbox", "missing", problems, _sandbox_hint())
         return
-    if weakness:
-        found = f"unshare, a step down: commands can make further user namespaces (bubblewrap: {weakness})"
-        yield Check("sandbox", "weak", found, _userns_hint())
+    if sandbox.limitation:
+        detail = f"{sandbox.name}, which is weaker: {sandbox.limitation} ({problems})"
+        yield Check("sandbox", "weak", detail, _sandbox_hint())
+    elif os.geteuid() == 0:
+        detail = f"{sandbox.name}; commands run as user {sandbox.user_id(0)} and up, which owns nothing here"
+        yield Check("sandbox", "ok", detail)
     else:
-        yield _identity(sandbox)
-    yield from (_probe(sandbox, what, script) for what, script in _PROBES.items())
+        detail = f"{sandbox.name}; commands run as your own user id, so only namespaces isolate them"
+        yield Check("sandbox", "ok", detail)
+    os.environ["GOUTBENCH_PROBE"] = "leaked"
+    for what, script in _PROBES.items():
+        variables = {"PATH": "/usr/bin:/bin:/usr/sbin"}
+        outcome = sandbox.run(Command(("/bin/sh", "-c", script), Path("/tmp"), variables))
+        state, detail = ("ok", "tried") if outcome.ok else ("weak", f"exit {outcome.exit_code}")
+        yield Check(what, state, detail)
     yield _cgroups()
 
 
-def _program(name: str, why: str, *, weak: bool = False) -> Check:
-    found = shutil.which(name)
-    return Check(
-        name,
-        "ok" if found else "weak" if weak else "missing",
-        found or why,
-        "" if found else f"install {name}",
-    )
-
-
-def _identity(sandbox: Sandbox) -> Check:
-    if os.geteuid() == 0:
-        found = f"bubblewrap; commands run as user {sandbox.user_id(0)} and up, which owns nothing here"
-        return Check("sandbox", "ok", found)
-    return Check(
-        "sandbox", "ok", "bubblewrap; commands run as your own user id, so namespaces are the only wall"
-    )
-
-
-def _probe(sandbox: Sandbox, what: str, script: str) -> Check:
-    os.environ["GOUTBENCH_PROBE"] = "leaked"
-    outcome = sandbox.run(
-        Command(("/bin/sh", "-c", script), Path("/tmp"), {"PATH": "/usr/bin:/bin:/usr/sbin"})
-    )
-    return Check(what, "ok" if outcome.ok else "weak", "tried" if outcome.ok else f"exit {outcome.exit_code}")
+def _strongest(init: Path) -> tuple[Sandbox | None, str]:
+    """The strongest sandbox that works, and why stronger ones do not."""
+    problems: list[str] = []
+    for name, sandbox_class in SANDBOXES.items():
+        sandbox = sandbox_class(init)
+        reason = sandbox.why_unavailable()
+        if not reason:
+            return sandbox, "; ".join(problems)
+        problems.append(f"{name}: {reason}")
+    return None, "; ".join(problems)
 
 
 def _cgroups() -> Check:
@@ -116,14 +110,14 @@ def _cgroups() -> Check:
     )
 
 
-def _userns_hint() -> str:
+def _sandbox_hint() -> str:
     switches = {
         "/proc/sys/kernel/apparmor_restrict_unprivileged_userns": "1",
         "/proc/sys/kernel/unprivileged_userns_clone": "0",
         "/proc/sys/user/max_user_namespaces": "0",
     }
-    for path, closed in switches.items():
-        if Path(path).is_file() and Path(path).read_text().strip() == closed:
+    for path, off in switches.items():
+        if Path(path).is_file() and Path(path).read_text().strip() == off:
             key = path.removeprefix("/proc/sys/").replace("/", ".")
             return f"unprivileged user namespaces are off: see sysctl {key}"
     return "install bubblewrap (and util-linux), and allow unprivileged user namespaces"

@@ -20,8 +20,8 @@ from goutbench.execute.worker import Worker
 from goutbench.execute.workspace.package import TargetPackage, Tree, find_package
 from goutbench.execute.workspace.prepare import ModuleDownload, prepare_modules, toolchain_for
 from goutbench.execute.workspace.trees import materialise, repository_folder
-from goutbench.golang.toolchain.go import Toolchain, find_toolchain
-from goutbench.golang.toolchain.helper import HelperFault
+from goutbench.golang.toolchain.helper import HelperError
+from goutbench.golang.toolchain.installation import Toolchain, find_toolchain
 from goutbench.parallel import parallel_map
 from goutbench.records import Candidate, Execution, Status, short_hash
 
@@ -208,5 +208,5 @@ def _load_packages(worker: Worker, packages: list[TargetPackage]) -> None:
         modules.setdefault((package.toolchain, package.module), {})[package.folder] = package
     for folders in modules.values():
         # a package that cannot be loaded gets its record later
-        with contextlib.suppress(HelperFault):
+        with contextlib.suppress(HelperError):
             worker.helper(next(iter(folders.values()))).warm(sorted(folders))

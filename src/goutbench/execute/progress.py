@@ -1,4 +1,4 @@
-"""What a running execution shows: rungs reached, rate and time left; and the summary at the end."""
+"""The progress of an execution: how many candidates ended with which status, their rate and the time left."""
 
 import sys
 import time
@@ -8,25 +8,20 @@ from contextlib import contextmanager
 
 from goutbench.records import Execution
 
-_PLAIN_SECONDS = 10.0
-_SHORT = {
-    "PASSED": "passed", "TESTS_FAILED": "failed", "BUILD_FAILED": "no build", "NO_TESTS_RAN": "no tests",
-    "FLAKY": "flaky", "TIMED_OUT": "timed out", "NO_CODE": "no code", "INFRA_FAILURE": "infra",
-}  # fmt: skip
+_LINE_SECONDS = 10.0
 
 
 def tally(records: Iterable[Execution]) -> str:
-    """ "12 passed, 3 failed, 1 infra": how many candidates came to which end, the most frequent first."""
-    counts = Counter(_SHORT[record.status] for record in records)
-    return ", ".join(f"{count} {name}" for name, count in counts.most_common())
+    """ "12 passed, 3 tests failed": the number of candidates with each status, the most frequent first."""
+    counts = Counter(record.status for record in records)
+    return ", ".join(f"{count} {status.label}" for status, count in counts.most_common())
 
 
 @contextmanager
-def showing(total: int) -> Iterator[Callable[[Execution], None]]:
-    """Give a function that takes each record while the block runs: a bar on a terminal, else plain lines."""
-    records: list[Execution] = []
+def show_progress(total: int) -> Iterator[Callable[[Execution], None]]:
+    """A function that takes each record during the block: a bar on a terminal, else lines of text."""
     if not sys.stderr.isatty():
-        yield _lines(total, records)
+        yield _print_lines(total)
         return
     from rich.console import Console
     from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
@@ -38,6 +33,7 @@ def showing(total: int) -> Iterator[Callable[[Execution], None]]:
     with Progress(*columns, console=Console(stderr=True), refresh_per_second=4) as progress:
         task = progress.add_task("executed", total=total, rate="", ends="")
         begin = time.monotonic()
+        records: list[Execution] = []
 
         def show(record: Execution) -> None:
             records.append(record)
@@ -47,19 +43,20 @@ def showing(total: int) -> Iterator[Callable[[Execution], None]]:
         yield show
 
 
-def _lines(total: int, records: list[Execution]) -> Callable[[Execution], None]:
-    begin = said = time.monotonic()
+def _print_lines(total: int) -> Callable[[Execution], None]:
+    begin = printed = time.monotonic()
+    records: list[Execution] = []
 
     def show(record: Execution) -> None:
-        nonlocal said
+        nonlocal printed
         records.append(record)
         now = time.monotonic()
-        if now - said < _PLAIN_SECONDS and len(records) < total:
+        if now - printed < _LINE_SECONDS and len(records) < total:
             return
-        said = now
+        printed = now
         rate = len(records) / max(now - begin, 1e-6)
-        left = (total - len(records)) / rate
-        words = f"[{len(records)}/{total}] {rate * 60:.0f}/min, about {left:.0f} s left: {tally(records)}"
-        print(words, file=sys.stderr, flush=True)
+        seconds = (total - len(records)) / rate
+        line = f"[{len(records)}/{total}] {rate * 60:.0f}/min, about {seconds:.0f} s left: {tally(records)}"
+        print(line, file=sys.stderr, flush=True)
 
     return show

@@ -10,17 +10,16 @@ from goutbench.errors import ConfigError
 from goutbench.execute.evaluate import evaluate, prepare
 from goutbench.execute.inputs import (
     REFERENCE_TABLE,
-    PairPlace,
-    read_barred,
     read_candidates,
-    read_places,
+    read_excluded,
+    read_locations,
     read_sources,
     reference_candidates,
 )
 from goutbench.execute.journal import TABLE, reference_row, write_table
-from goutbench.execute.options import Options
-from goutbench.execute.progress import showing
-from goutbench.records import Execution
+from goutbench.execute.options import ExecuteOptions
+from goutbench.execute.progress import show_progress
+from goutbench.records import Execution, Status
 
 
 def run_stage(
@@ -29,7 +28,7 @@ def run_stage(
     repositories: Path,
     out: Path,
     *,
-    options: Options,
+    options: ExecuteOptions,
     reference: bool = False,
     workers: int = 1,
     work: Path | None = None,
@@ -37,28 +36,28 @@ def run_stage(
 ) -> list[Execution]:
     """Execute a file of candidates, or with `reference` the dataset's own tests, and write the tables.
 
-    With both, the own tests of the candidates' pairs alone: a yardstick for that file. The run folder gets
-    the journal and `executions.parquet`; a whole reference run also writes `reference.parquet` beside the
-    dataset's data, which later runs read: a pair whose reference cannot be run on this machine gives its
-    candidates an infrastructure failure, not a bad mark.
-    """
+    With both, only the reference tests of the candidates' pairs: a baseline for that file. The run folder
+    gets the journal and `executions.parquet`. A reference run of all pairs also writes `reference.parquet`
+    beside the dataset's data, which later runs read: candidates of a pair whose reference test cannot run on
+    this machine get an infrastructure error, not a bad result."""
     if candidates is None and not reference:
         raise ConfigError("give a file of candidates, or --reference", where="execute")
-    places = read_places(dataset)
-    todo = read_candidates(candidates) if candidates else []
+    pairs = read_locations(dataset)
+    requested = read_candidates(candidates) if candidates else []
     if reference:
-        todo = list(reference_candidates(dataset, {each.pair_id for each in todo} if candidates else None))
-    with showing(len(todo)) as show:
+        only = {candidate.pair_id for candidate in requested} if candidates else None
+        requested = list(reference_candidates(dataset, only))
+    with show_progress(len(requested)) as show:
         records = evaluate(
-            todo,
-            places,
+            requested,
+            pairs,
             repositories=repositories,
             out=out,
             options=options,
             workers=workers,
             work=work,
             sources=read_sources(dataset),
-            barred={} if reference else read_barred(dataset),
+            excluded={} if reference else read_excluded(dataset),
             unsafe=unsafe,
             on_result=show,
         )
@@ -76,20 +75,22 @@ def run_prepare(
     work: Path | None = None,
     unsafe: bool = False,
 ) -> Iterator[str]:
-    """Download the modules of every pair, or of the candidates' pairs alone; one line for each module."""
-    places: Sequence[PairPlace] = list(read_places(dataset).values())
+    """Download the modules of all pairs, or of the candidates' pairs alone; yields one line for each
+    module."""
+    pairs = read_locations(dataset)
     if candidates:
-        asked = {each.pair_id for each in read_candidates(candidates)}
-        places = [place for place in places if place.id in asked]
+        requested = {candidate.pair_id for candidate in read_candidates(candidates)}
+        pairs = {key: pair for key, pair in pairs.items() if key in requested}
     sources = read_sources(dataset)
-    for done in prepare(places, repositories=repositories, work=work, sources=sources, unsafe=unsafe):
-        yield f"{done.module}: {done.what}" + (f"\n{done.problem}" if done.problem else "")
+    downloads = prepare(pairs.values(), repositories=repositories, work=work, sources=sources, unsafe=unsafe)
+    for download in downloads:
+        yield f"{download.module}: {download.result}" + (f"\n{download.problem}" if download.problem else "")
 
 
 def summary(records: Sequence[Execution]) -> dict[str, Any]:
-    """Counts by status and rates over all candidates; infrastructure failures stay in the denominator."""
+    """Counts by status, and rates over all candidates: infrastructure errors stay in the denominator."""
     statuses = Counter(record.status for record in records)
-    passed = [record for record in records if record.status == "PASSED"]
+    passed = [record for record in records if record.status is Status.PASSED]
     scores = [
         record.mutation.score for record in passed if record.mutation and record.mutation.score is not None
     ]

@@ -1,44 +1,57 @@
-"""What every execution of one worker shares."""
+"""A worker: what the executions of one thread share."""
 
+from collections.abc import Callable
 from dataclasses import dataclass, field
-from pathlib import Path
+from typing import Any, TypeVar, TypeVarTuple, cast
 
-from goutbench.execute.ladder.build import environment
-from goutbench.execute.options import Options
+from goutbench.execute.options import ExecuteOptions
 from goutbench.execute.sandbox.command import Sandbox
-from goutbench.execute.workspace.folders import Workplace
-from goutbench.execute.workspace.subject import Subject
-from goutbench.golang.toolchain.go import Toolchain
+from goutbench.execute.workspace.folders import Workspace
+from goutbench.execute.workspace.package import TargetPackage
 from goutbench.golang.toolchain.helper import GoHelper
-from goutbench.golang.toolchain.mutation import MutationPlan
+from goutbench.golang.toolchain.installation import Toolchain, go_env
+
+Arguments = TypeVarTuple("Arguments")
+Result = TypeVar("Result")
 
 
 @dataclass(frozen=True, slots=True)
-class Bench:
-    """`worker` chooses the user id of the runs; `salt` hides the mutants' switch from candidates.
+class Worker:
+    """Executes one candidate at a time; steps of the ladder get it instead of its parts.
 
-    `helpers` has the resident Go helper of each toolchain, started on first use. `baselines` remembers
-    whether a package has errors without any candidate, `orphans` which test files do not compile without the
-    reference test, `plans` the mutants of each focal file.
+    `number` selects the user id of its runs; `salt` hides the mutants' switch from candidates. `helpers` has
+    the resident Go helper of each toolchain, started on first use. `results` holds what `once` has computed.
     """
 
-    place: Workplace
+    workspace: Workspace
     sandbox: Sandbox
-    options: Options
-    worker: int
+    options: ExecuteOptions
+    number: int
     salt: bytes
     helpers: dict[Toolchain, GoHelper] = field(default_factory=dict)
-    baselines: dict[tuple[Path, str], bool] = field(default_factory=dict)
-    orphans: dict[Path, tuple[str, ...]] = field(default_factory=dict)
-    plans: dict[Path, MutationPlan] = field(default_factory=dict)
+    results: dict[tuple[Any, ...], Any] = field(default_factory=dict)
 
-    def helper(self, subject: Subject) -> GoHelper:
-        """The gate's process; its environment is the build's, so that both see the same modules."""
-        if subject.toolchain not in self.helpers:
-            env = environment(subject, self.place, self.options)
-            outside = {"TMPDIR": str(self.place.scratch), "HOME": str(self.place.scratch)}
-            self.helpers[subject.toolchain] = GoHelper(subject.toolchain, env | outside)
-        return self.helpers[subject.toolchain]
+    def go_environment(self, package: TargetPackage) -> dict[str, str]:
+        """The environment of all go commands on this package: offline, with the shared caches."""
+        cgo = "1" if self.options.cgo or self.options.race else "0"
+        extra = {"CGO_ENABLED": cgo, "GO111MODULE": "on", "TMPDIR": "/tmp", "HOME": "/tmp/home"}
+        cache, modules = self.workspace.build_cache, self.workspace.module_cache
+        return go_env(package.toolchain, cache=cache, modcache=modules, extra=extra)
+
+    def helper(self, package: TargetPackage) -> GoHelper:
+        """The process that type-checks; its environment is the build's, so that both use the same modules."""
+        if package.toolchain not in self.helpers:
+            scratch = str(self.workspace.scratch)
+            env = self.go_environment(package) | {"TMPDIR": scratch, "HOME": scratch}
+            self.helpers[package.toolchain] = GoHelper(package.toolchain, env)
+        return self.helpers[package.toolchain]
+
+    def once(self, function: "Callable[[Worker, *Arguments], Result]", *arguments: *Arguments) -> Result:
+        """`function(self, *arguments)`, computed on the first call: what candidates of a package share."""
+        key = (function, *arguments)
+        if key not in self.results:
+            self.results[key] = function(self, *arguments)
+        return cast(Result, self.results[key])
 
     def close(self) -> None:
         for helper in self.helpers.values():

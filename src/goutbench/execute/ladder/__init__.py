@@ -1,1 +1,4 @@
-"""The steps that one candidate climbs, from syntax to mutation score."""
+"""The steps of the ladder in order: syntax, types, build, runs (with pass), stable, coverage, mutation.
+
+`climb` takes one candidate through them; every step is a module.
+"""

@@ -1,13 +1,19 @@
-"""Statement coverage of the focal file, from the profile that `-test.coverprofile` writes."""
+"""The seventh step: statement coverage of the focal file, and of the functions that the candidate is for."""
 
 import re
-from collections.abc import Iterable
+from collections.abc import Collection, Iterable, Sequence
 from dataclasses import dataclass
+
+from goutbench.golang.syntax.file import declaration_keys
+from goutbench.golang.syntax.parser import parse
 
 _BLOCK = re.compile(r"^(?P<file>.+):(\d+)\.(\d+),(\d+)\.(\d+) (\d+) (\d+)$")
 
 Position = tuple[int, int]
 """Line and column, from 1, columns in bytes, as `go tool cover` counts."""
+
+Span = tuple[int, int]
+"""Byte offsets, the end excluded."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -30,20 +36,20 @@ class Coverage:
         missed = sorted(span for span, hit in self.blocks.items() if not hit)
         return tuple(f"{first[0]}.{first[1]}-{last[0]}.{last[1]}" for first, last, _ in missed)
 
-    def within(self, spans: Iterable[tuple[Position, Position]]) -> "Coverage":
-        """The blocks that begin in one of the spans, ends excluded."""
-        wanted = tuple(spans)
+    def within(self, source: bytes, spans: Sequence[Span]) -> "Coverage":
+        """The blocks that begin in one of the spans of the focal file."""
+        positions = [(_position(source, start), _position(source, end)) for start, end in spans]
         return Coverage(
             {
                 key: hit
                 for key, hit in self.blocks.items()
-                if any(start <= key[0] < end for start, end in wanted)
+                if any(start <= key[0] < end for start, end in positions)
             }
         )
 
     def reaches(self, position: Position) -> bool:
-        """Whether code at `position` was run. Outside every block (a package-level declaration, a function's
-        head) nothing is known, so it counts as reached."""
+        """Whether a run executed the code at `position`. Code outside all blocks (a package-level
+        declaration, a function's signature) has no counter, so it counts as reached."""
         inside = [
             (start, hit) for (start, end, _), hit in self.blocks.items() if start <= position < end
         ]  # the innermost block is the one that starts last
@@ -56,23 +62,39 @@ EMPTY = Coverage({})
 def read_profile(text: str, file_name: str) -> Coverage:
     """The blocks of the file with this base name; one profile holds one package, so the name is enough.
 
-    A damaged line (a crash while writing, or a forger) is left out.
+    A damaged line (the process crashed while writing it, or a test forged it) is ignored.
     """
     blocks: dict[tuple[Position, Position, int], bool] = {}
     for line in text.splitlines():
         match = _BLOCK.match(line)
         if match is None or match["file"].rpartition("/")[2] != file_name:
             continue
-        first, column, last, end, count, hits = (int(word) for word in match.groups()[1:])
+        first, column, last, end, count, hits = map(int, match.groups()[1:])
         key = ((first, column), (last, end), count)
         blocks[key] = blocks.get(key, False) or hits > 0
     return Coverage(blocks)
 
 
 def merge(parts: Iterable[Coverage]) -> Coverage:
-    """What any of the runs reached."""
+    """The coverage of several runs together."""
     blocks: dict[tuple[Position, Position, int], bool] = {}
     for part in parts:
         for key, hit in part.blocks.items():
             blocks[key] = blocks.get(key, False) or hit
     return Coverage(blocks)
+
+
+def focal_spans(source: bytes, focal: Collection[str]) -> tuple[Span, ...]:
+    """The spans of the named declarations of a file, by the keys of its chunks; other names are ignored."""
+    if not focal:
+        return ()
+    file = parse(source)
+    return tuple(
+        (declaration.node_start, declaration.node_end)
+        for key, declaration in zip(declaration_keys(file), file.declarations, strict=True)
+        if key in focal
+    )
+
+
+def _position(source: bytes, offset: int) -> Position:
+    return source.count(b"\n", 0, offset) + 1, offset - source.rfind(b"\n", 0, offset)

@@ -1,4 +1,4 @@
-"""A memory and process-count cgroup per command, where this machine lets us make one.
+"""A cgroup per command that limits memory and processes, where this machine allows one.
 
 Version 1 (a hierarchy per controller) and version 2 (one hierarchy) are both in use. A cgroup bounds what
 resource limits cannot: the *sum* over many processes, and the memory behind tmpfs files.
@@ -26,18 +26,18 @@ class Cgroup:
     folders: tuple[Path, ...]
 
     def memory_exceeded(self) -> bool:
-        """Whether the kernel killed something here for memory."""
+        """Whether the kernel killed a process of this cgroup for lack of memory."""
         for folder in self.folders:
             for name in ("memory.events", "memory.oom_control"):
                 with contextlib.suppress(OSError):
-                    words = (folder / name).read_text().split()
-                    fields = dict(zip(words[::2], words[1::2], strict=False))
+                    entries = (folder / name).read_text().split()
+                    fields = dict(zip(entries[::2], entries[1::2], strict=False))
                     if int(fields.get("oom_kill", "0")) > 0:
                         return True
         return False
 
     def remove(self) -> None:
-        """Kill whatever is still inside and remove the folders; give up quietly after two seconds."""
+        """Kill its processes and remove its folders; give up silently after two seconds."""
         deadline = time.monotonic() + 2.0
         for folder in self.folders:
             while folder.exists() and time.monotonic() < deadline:
@@ -50,7 +50,7 @@ class Cgroup:
 
 @cache
 def parents() -> tuple[int, tuple[Path, ...]]:
-    """The cgroup version and the folders under which this process may make children; (0, ()) for none."""
+    """The cgroup version and the folders in which this process may create cgroups; (0, ()) for none."""
     for version, bases in ((2, _bases_v2()), (1, _bases_v1())):
         if bases and all(_usable(base, version) for base in bases):
             return version, bases
@@ -58,7 +58,7 @@ def parents() -> tuple[int, tuple[Path, ...]]:
 
 
 def create(memory_bytes: int, processes: int) -> Cgroup | None:
-    """A fresh cgroup with these limits, or None where none can be made."""
+    """A new cgroup with these limits, or None where none can be created."""
     version, bases = parents()
     if not bases:
         return None
@@ -93,7 +93,7 @@ def _kill_members(folder: Path) -> None:
 
 
 def _own_paths() -> dict[str, str]:
-    """Controller name → this process's path in its hierarchy; "" is version 2's."""
+    """This process's path in the hierarchy of each controller; "" is version 2's."""
     paths = {}
     with contextlib.suppress(OSError):
         for line in Path("/proc/self/cgroup").read_text().splitlines():
@@ -114,7 +114,7 @@ def _bases_v2() -> tuple[Path, ...]:
     if not (_ROOT / "cgroup.controllers").exists():
         return ()
     own = _ROOT / _own_paths().get("", "")
-    # a cgroup that holds processes cannot hand controllers to children, so its parent is tried too
+    # a cgroup with processes in it cannot pass controllers on to children, so its parent is tried too
     for base in (own, own.parent, _ROOT):
         if _usable(base, 2):
             return (base,)
@@ -128,8 +128,8 @@ def _usable(base: Path, version: int) -> bool:
     except OSError:
         return False
     try:
-        wanted = _FILES_V2 if version == 2 else (_FILES_V1[base.relative_to(_ROOT).parts[0]],)
-        return all(os.access(probe / file, os.W_OK) for file in wanted)
+        needed = _FILES_V2 if version == 2 else (_FILES_V1[base.relative_to(_ROOT).parts[0]],)
+        return all(os.access(probe / file, os.W_OK) for file in needed)
     finally:
         with contextlib.suppress(OSError):
             probe.rmdir()

@@ -1,11 +1,9 @@
-"""A command that is to be contained: what is run, what of the host it may see, how much it may take."""
+"""The interface of sandboxes: the command to run, what it may see and use, and how it ended."""
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Protocol
-
-from goutbench.execute.sandbox.process import Outcome
 
 MIB = 1 << 20
 GIB = 1 << 30
@@ -33,9 +31,9 @@ class Limits:
 
 @dataclass(frozen=True, slots=True)
 class Run:
-    """One of several runs of a command: what it adds to the environment, its limits in seconds (0: none).
+    """One of several runs of a command: what it adds to the environment, and its limits in seconds (0: none).
 
-    `idle` is how long it may go on without using the CPU.
+    `idle` limits how long it may run without using the CPU.
     """
 
     env: Mapping[str, str] = field(default_factory=dict)
@@ -46,12 +44,12 @@ class Run:
 
 @dataclass(frozen=True, slots=True)
 class Command:
-    """What to run, and what of the host it may see. Paths keep their names inside.
+    """What to run, and what of the host it may see. Paths have the same names inside.
 
-    `mounts` are (host path, path inside) pairs for what must appear under another name, read-only; `tmpfs`
-    are paths that become empty, private, bounded file systems. With `runs` the command is run once for each
-    of them in one sandbox, silently, and everything it left running is killed in between.
-    """
+    `mounts` are (host path, path inside) pairs that appear under another name, read-only; `tmpfs` are paths
+    that become empty, private file systems of limited size. With `runs` the command runs once for each of
+    them in one sandbox, silently, and every process that a run leaves behind is killed before the next one
+    starts."""
 
     argv: tuple[str, ...]
     cwd: Path
@@ -65,18 +63,68 @@ class Command:
     runs: tuple[Run, ...] = ()
 
 
+@dataclass(frozen=True, slots=True)
+class RunReport:
+    """How one run ended: its exit code (128 + signal), the user plus system seconds of the process and of its
+    descendants that were waited for, wall seconds, the limit that ended it, and the end of its output."""
+
+    exit_code: int
+    cpu_seconds: float
+    wall_seconds: float
+    stopped: str
+    tail: str
+
+
+@dataclass(frozen=True, slots=True)
+class Outcome:
+    """How a command ended.
+
+    `exit_code` is the process's own, or 128 + the signal's number where a signal ended it. `stopped` names
+    the limit of the parent that ended it ("wall", "output"), or is empty. `wall_seconds` includes the start
+    of the sandbox; `reports` has one entry for each run that ended by itself or at a limit of its own.
+    `memory_exceeded` is only detected where a memory cgroup is writable. `started` is False when the sandbox
+    itself failed before the command ran: an infrastructure error, never the command's.
+    """
+
+    exit_code: int
+    stdout: bytes
+    stderr: bytes
+    stopped: str
+    wall_seconds: float
+    started: bool = True
+    memory_exceeded: bool = False
+    reports: tuple[RunReport, ...] = ()
+
+    @property
+    def cpu_seconds(self) -> float:
+        return sum(report.cpu_seconds for report in self.reports)
+
+    @property
+    def ok(self) -> bool:
+        return self.exit_code == 0 and not self.stopped and self.started
+
+
 class Sandbox(Protocol):
-    """The seam: something that can run a Command. Add a class, and one line in SANDBOXES of sandbox.py."""
+    """Runs commands in isolation. To add one, write a class, and add it to SANDBOXES in `choose.py`."""
 
     @property
     def name(self) -> str:
-        """The word that the records carry."""
+        """The name that execution records carry."""
+        ...
+
+    @property
+    def limitation(self) -> str:
+        """What it lacks compared with the strongest sandbox; empty for that one."""
+        ...
+
+    def why_unavailable(self) -> str:
+        """The reason why it does not work on this machine, after trying it; empty when it works."""
         ...
 
     def user_id(self, worker: int) -> int:
-        """The host's user id of a worker's commands: what writable files must belong to."""
+        """The host's user id of a worker's commands: the owner that their writable files need."""
         ...
 
     def run(self, command: Command) -> Outcome:
-        """Run to the end, within the limits; nothing of it is left afterwards."""
+        """Run the command to its end, within its limits. No process of it is left afterwards."""
         ...

@@ -1,6 +1,6 @@
-"""Run one command to its end with a wall clock and an output cap, and say what it used.
+"""Run one process to its end under a limit of wall time and one of output.
 
-Nothing here contains anything: `sandbox.py` decides how, this module only starts, reads, stops and measures.
+Nothing here isolates the process: the sandboxes do that.
 """
 
 import contextlib
@@ -10,51 +10,11 @@ import signal
 import subprocess
 import time
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
 from pathlib import Path
 
+from goutbench.execute.sandbox.command import Outcome
+
 _CHUNK = 1 << 16
-
-
-@dataclass(frozen=True, slots=True)
-class RunReport:
-    """The keeper's word on one run: its exit code (128 + signal), user plus system seconds of the process and
-    of its descendants that were waited for, wall seconds, the limit that ended it, the end of its output."""
-
-    exit_code: int
-    cpu_seconds: float
-    wall_seconds: float
-    stopped: str
-    tail: str
-
-
-@dataclass(frozen=True, slots=True)
-class Outcome:
-    """How a command ended.
-
-    `exit_code` is the process's own, or 128 + the signal's number where a signal ended it. `stopped` names
-    the limit of the parent that ended it ("wall", "output"), or is empty. `wall_seconds` includes the start
-    of the sandbox; `reports` has what each run used by itself, and lacks runs that never came to their end.
-    `memory_exceeded` is known only where a memory cgroup is writable. `started` is False when the sandbox
-    itself failed before the command ran: an infrastructure failure, never the command's.
-    """
-
-    exit_code: int
-    stdout: bytes
-    stderr: bytes
-    stopped: str
-    wall_seconds: float
-    started: bool = True
-    memory_exceeded: bool = False
-    reports: tuple[RunReport, ...] = ()
-
-    @property
-    def cpu_seconds(self) -> float:
-        return sum(report.cpu_seconds for report in self.reports)
-
-    @property
-    def ok(self) -> bool:
-        return self.exit_code == 0 and not self.stopped and self.started
 
 
 def run_process(
@@ -67,9 +27,9 @@ def run_process(
     stdin: bytes = b"",
     pass_fds: tuple[int, ...] = (),
 ) -> Outcome:
-    """Run `argv` in a session of its own; at a limit the whole process group gets SIGKILL.
+    """Run `argv` in a session of its own; at a limit the process group gets SIGKILL.
 
-    `output_bytes` caps stdout and stderr together; what was read up to the cap is returned.
+    `output_bytes` limits stdout and stderr together; the output up to the limit is returned.
     Raises OSError when the program cannot be started.
     """
     start = time.monotonic()
@@ -85,7 +45,10 @@ def run_process(
     )
     try:
         if process.stdin is not None:
-            _feed(process, stdin)
+            # the init process reads all of it before it runs anything, so this cannot block forever
+            with contextlib.suppress(BrokenPipeError):
+                process.stdin.write(stdin)
+                process.stdin.close()
         stdout, stderr, stopped = _read(process, start + wall_seconds, output_bytes)
     finally:
         kill_group(process.pid)
@@ -99,52 +62,39 @@ def run_process(
 
 
 def kill_group(pid: int) -> None:
-    """SIGKILL to the process group that `pid` leads; a group that is gone already is fine."""
+    """Send SIGKILL to the process group that `pid` leads; does nothing if the group has ended."""
     with contextlib.suppress(ProcessLookupError, PermissionError):
         os.killpg(pid, signal.SIGKILL)
-
-
-def _feed(process: "subprocess.Popen[bytes]", data: bytes) -> None:
-    # the keeper reads all of it before it runs anything, so writing before reading cannot block for ever
-    assert process.stdin is not None
-    with contextlib.suppress(BrokenPipeError):
-        process.stdin.write(data)
-        process.stdin.close()
 
 
 def _read(process: "subprocess.Popen[bytes]", deadline: float, output_bytes: int) -> tuple[bytes, bytes, str]:
     assert process.stdout is not None
     assert process.stderr is not None
     buffers = {process.stdout.fileno(): bytearray(), process.stderr.fileno(): bytearray()}
-    stopped, left = "", output_bytes
+    stopped, remaining_bytes = "", output_bytes
     with selectors.DefaultSelector() as selector:
         for descriptor in buffers:
             selector.register(descriptor, selectors.EVENT_READ)
         while selector.get_map() and not stopped:
-            remaining = deadline - time.monotonic()
-            if remaining <= 0:
+            seconds = deadline - time.monotonic()
+            if seconds <= 0:
                 stopped = "wall"
                 break
-            for key, _ in selector.select(remaining):
+            for key, _ in selector.select(seconds):
                 data = os.read(key.fd, _CHUNK)
                 if not data:
                     selector.unregister(key.fd)
                     continue
-                buffers[key.fd] += data[:left]
-                left -= len(data)
-                if left < 0:
+                buffers[key.fd] += data[:remaining_bytes]
+                remaining_bytes -= len(data)
+                if remaining_bytes < 0:
                     stopped = "output"
                     break
     if not stopped:
-        stopped = _wait_for_exit(process, deadline)
+        # a command may close its streams and continue to run: the limit of wall time still applies
+        try:
+            process.wait(max(0.0, deadline - time.monotonic()))
+        except subprocess.TimeoutExpired:
+            stopped = "wall"
     stdout, stderr = (bytes(buffer) for buffer in buffers.values())
     return stdout, stderr, stopped
-
-
-def _wait_for_exit(process: "subprocess.Popen[bytes]", deadline: float) -> str:
-    """A command may close its streams and go on running; the wall clock still holds then."""
-    try:
-        process.wait(max(0.0, deadline - time.monotonic()))
-    except subprocess.TimeoutExpired:
-        return "wall"
-    return ""

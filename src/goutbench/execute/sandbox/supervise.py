@@ -1,15 +1,17 @@
-"""What sandboxes share: user ids, the parts of the system that they show, the watch over a run."""
+"""What all sandboxes share: user ids, the parts of the system that they show, and the run of a command."""
 
 import json
 import os
+import shutil
+from collections.abc import Iterable
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import replace
 from functools import cache
 from pathlib import Path
 
 from goutbench.execute.sandbox import cgroup
-from goutbench.execute.sandbox.command import PATH, Command, Limits
-from goutbench.execute.sandbox.process import Outcome, RunReport, run_process
+from goutbench.execute.sandbox.command import PATH, Command, Outcome, RunReport, Sandbox
+from goutbench.execute.sandbox.process import run_process
 
 _WORKER_IDS = 256
 _ETC = (
@@ -18,46 +20,59 @@ _ETC = (
 
 
 @cache
-def _first_user_id() -> int:
-    """The first of the host user ids lent to commands: high, so that no account has it.
-
-    A container may map few ids: then the last ones of its map.
-    """
-    best = 0
-    for line in Path("/proc/self/uid_map").read_text().splitlines():
-        inside, _, count = (int(word) for word in line.split())
-        best = max(best, inside + count - 1 - _WORKER_IDS)
-    return min(best, 1_878_000_000)
-
-
 def worker_user_id(worker: int) -> int:
-    """The host's user id of a worker's commands: one that owns nothing where we are root, else our own."""
-    return _first_user_id() + 1 + worker if os.geteuid() == 0 else os.geteuid()
+    """The host's user id of a worker's commands: one that owns no file if we are root, else our own.
+
+    The ids are high, so that no account has them. A container may map only few ids: then the last ones of its
+    map.
+    """
+    if os.geteuid() != 0:
+        return os.geteuid()
+    first = 0
+    for line in Path("/proc/self/uid_map").read_text().splitlines():
+        inside, _, count = map(int, line.split())
+        first = max(first, inside + count - 1 - _WORKER_IDS)
+    return min(first, 1_878_000_000) + 1 + worker
 
 
 @cache
-def system_parts() -> tuple[tuple[Path, ...], tuple[tuple[str, str], ...]]:
-    """The system's programs and libraries, and an /etc that names no real user of this machine: paths to
-    show, and symbolic links (path, target) to make."""
+def system_paths() -> tuple[tuple[Path, ...], tuple[tuple[str, str], ...]]:
+    """The system's programs and libraries, and an /etc that names no real user of this machine: the paths to
+    show, and the symbolic links (path, target) to create."""
     top = [Path("/", name) for name in ("bin", "sbin", "lib", "lib32", "lib64", "libx32")]
     links = tuple((str(path), str(path.readlink())) for path in top if path.is_symlink())
-    shown = [path for path in (*top, Path("/nix/store")) if path.is_dir() and not path.is_symlink()]
-    shown += [path for path in (Path("/etc", name) for name in _ETC) if path.exists()]
-    return (Path("/usr"), *shown), links
+    visible = [path for path in (*top, Path("/nix/store")) if path.is_dir() and not path.is_symlink()]
+    visible += [path for path in (Path("/etc", name) for name in _ETC) if path.exists()]
+    return (Path("/usr"), *visible), links
 
 
-def supervise(keeper: Path, prefix: list[str], command: Command) -> Outcome:
-    """Run `command` behind `prefix` under the keeper, in a cgroup where there can be one."""
+def missing_programs(names: Iterable[str]) -> str:
+    """ "missing: bwrap, setpriv" for the programs that are not installed; empty when none is missing."""
+    missing = [name for name in names if shutil.which(name, path=PATH) is None]
+    return f"missing: {', '.join(missing)}" if missing else ""
+
+
+def why_true_fails(sandbox: Sandbox) -> str:
+    """The error when `/bin/true` does not run in the sandbox; empty when it does."""
+    outcome = sandbox.run(Command(("/bin/true",), Path("/tmp"), {"PATH": PATH}))
+    message = outcome.stderr.decode("utf-8", "replace").strip()
+    return "" if outcome.ok else message or f"exit {outcome.exit_code}"
+
+
+def supervise(init: Path, prefix: list[str], command: Command) -> Outcome:
+    """Run `command` behind `prefix` with `init` as its first process, in a cgroup where one can be
+    created."""
     read_end, write_end = os.pipe()
-    group = cgroup.create(command.limits.memory, 4 * command.limits.processes)
+    limits = command.limits
+    group = cgroup.create(limits.memory, 4 * limits.processes)
     mode = "many" if command.runs else "once"
-    argv = [*_join(group), *prefix, *_limits(command.limits), str(keeper), str(write_end), mode, "--"]
+    argv = [*_join(group), *prefix, *_prlimit(command), str(init), str(write_end), mode, "--", *command.argv]
     try:
-        with ThreadPoolExecutor(1) as aside:
-            # read while it runs: a full pipe would stop the keeper, and with it every run that is left
-            status = aside.submit(_read_all, read_end)
+        with ThreadPoolExecutor(1) as reader:
+            # read while it runs: a full pipe would stop the init process, and all runs after this one
+            status = reader.submit(_read_all, read_end)
             try:
-                outcome = _start([*argv, *command.argv], command, write_end)
+                outcome = _start(argv, command, write_end)
             finally:
                 os.close(write_end)
                 write_end = -1
@@ -84,12 +99,8 @@ def _join(group: cgroup.Cgroup | None) -> list[str]:
     return ["/bin/sh", "-c", script, "sh", *map(str, group.folders), "--"]
 
 
-def _read_all(descriptor: int) -> bytes:
-    with open(descriptor, "rb", closefd=False) as file:
-        return file.read()
-
-
-def _limits(limits: Limits) -> list[str]:
+def _prlimit(command: Command) -> list[str]:
+    limits = command.limits
     return [
         "prlimit",
         f"--data={limits.data or 'unlimited'}",
@@ -99,6 +110,11 @@ def _limits(limits: Limits) -> list[str]:
         f"--nofile={limits.open_files}",
         "--core=0",
     ]
+
+
+def _read_all(descriptor: int) -> bytes:
+    with open(descriptor, "rb", closefd=False) as file:
+        return file.read()
 
 
 def _start(argv: list[str], command: Command, status: int) -> Outcome:

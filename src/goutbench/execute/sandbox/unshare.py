@@ -1,22 +1,25 @@
-"""A step down from bubblewrap: the same walls by util-linux, for root on a machine without `bwrap`.
+"""The fallback for bubblewrap: similar isolation by util-linux, for root on a machine without `bwrap`.
 
-It gives the same root, the same limits and the same keeper as process 1. What it lacks against bubblewrap:
-commands can make further user namespaces, which opens more of the kernel to them. Without root nothing but a
-user namespace could hold a command, and then bubblewrap can be had as well: so there is no step down.
-"""
+It gives the same root, the same limits and the same process 1. Unlike in bubblewrap, commands can create
+further user namespaces, which opens more of the kernel to them. Without root only a user namespace could
+isolate a command, and where that works bubblewrap works too: so there is no fallback then."""
 
 import os
 import shlex
-import shutil
 from dataclasses import dataclass
 from pathlib import Path
 
-from goutbench.execute.sandbox.command import PATH, Command, Sandbox
-from goutbench.execute.sandbox.process import Outcome
-from goutbench.execute.sandbox.supervise import supervise, system_parts, worker_user_id
+from goutbench.execute.sandbox.command import Command, Outcome
+from goutbench.execute.sandbox.supervise import (
+    missing_programs,
+    supervise,
+    system_paths,
+    why_true_fails,
+    worker_user_id,
+)
 
 _DEVICES = ("null", "zero", "full", "random", "urandom")
-_NEEDED = ("unshare", "mount", "umount", "pivot_root", "setpriv", "setsid", "prlimit")
+_PROGRAMS = ("unshare", "mount", "umount", "pivot_root", "setpriv", "setsid", "prlimit")
 _FLAGS = (
     "--mount", "--pid", "--net", "--ipc", "--uts", "--cgroup", "--fork", "--kill-child",
     "--propagation", "private",
@@ -35,50 +38,43 @@ own() { mkdir -p ".$1"; mount -t tmpfs -o "size=$2,mode=1777,nosuid,nodev" tmpfs
 class Unshare:
     """Namespaces by `unshare`, a root of its own by `mount` and `pivot_root`, the user id by `setpriv`."""
 
-    keeper: Path
+    init: Path
     name: str = "unshare"
+    limitation: str = "commands can create further user namespaces"
+
+    def why_unavailable(self) -> str:
+        if os.geteuid() != 0:
+            return "it needs root"
+        return missing_programs(_PROGRAMS) or why_true_fails(self)
 
     def user_id(self, worker: int) -> int:
         return worker_user_id(worker)
 
     def run(self, command: Command) -> Outcome:
-        script = _script(self.keeper, command, self.user_id(command.worker))
-        prefix = ["unshare", *_FLAGS, "--", "/bin/sh", "-c", script, "sh"]
-        return supervise(self.keeper, prefix, command)
+        script = _script(self.init, command, self.user_id(command.worker))
+        return supervise(self.init, ["unshare", *_FLAGS, "--", "/bin/sh", "-c", script, "sh"], command)
 
 
-def why_not_unshare(keeper: Path) -> str:
-    """Empty when this works here (it is tried, not guessed), else the reason."""
-    if os.geteuid() != 0:
-        return "it needs root"
-    missing = [program for program in _NEEDED if shutil.which(program, path=PATH) is None]
-    if missing:
-        return f"missing: {', '.join(missing)}"
-    sandbox: Sandbox = Unshare(keeper)
-    outcome = sandbox.run(Command(("/bin/true",), Path("/tmp"), {"PATH": PATH}))
-    return "" if outcome.ok else outcome.stderr.decode("utf-8", "replace").strip() or "it did not start"
-
-
-def _script(keeper: Path, command: Command, user: int) -> str:
-    """What the first shell in the namespaces does: build the root, move into it, become nobody."""
-    root, size = shlex.quote(str(keeper.parent / "root")), command.limits.scratch
+def _script(init: Path, command: Command, user: int) -> str:
+    """What the first shell in the namespaces does: create the root, move into it, drop all privileges."""
+    root, size = shlex.quote(str(init.parent / "root")), command.limits.scratch
     lines = [
         f"mkdir -p {root}",
         f"mount -t tmpfs -o size=16m,mode=755,nosuid,nodev tmpfs {root}",
         f"cd {root}",
     ]
-    binds, links = system_parts()
+    binds, links = system_paths()
     lines += [_bind(path, path, "ro") for path in binds]
     lines += [f"ln -s {shlex.quote(target)} .{shlex.quote(path)}" for path, target in links]
     lines += [_bind(Path("/dev", name), Path("/dev", name), "device") for name in _DEVICES]
     lines += ["mkdir -p proc var", "mount -t proc -o nosuid,nodev,noexec proc proc", "ln -s ../tmp var/tmp"]
     lines += [f"own /tmp {size}", f"own /dev/shm {size}", "mkdir -m 777 tmp/home"]
-    lines += [_bind(path, path, "ro") for path in (keeper, *command.readable)]
+    lines += [_bind(path, path, "ro") for path in (init, *command.readable)]
     lines += [f"own {shlex.quote(str(path))} {size}" for path in command.tmpfs]
     lines += [_bind(source, inside, "ro") for source, inside in command.mounts]
     lines += [_bind(path, path, "rw") for path in command.writable]
     lines += ["mkdir .old", "pivot_root . .old", "cd /", "umount -l /.old", "rmdir /.old"]
-    lines += [f"{shlex.quote(str(keeper))} loopback", "mount -o remount,ro /"]
+    lines += [f"{shlex.quote(str(init))} loopback", "mount -o remount,ro /"]
     variables = " ".join(shlex.quote(f"{name}={value}") for name, value in command.env.items())
     become = f"setpriv --reuid={user} --regid={user} --clear-groups --no-new-privs --inh-caps=-all"
     become += " --ambient-caps=-all --bounding-set=-all"

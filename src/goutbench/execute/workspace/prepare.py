@@ -1,4 +1,4 @@
-"""The one step with a network, before any candidate runs: modules and newer toolchains into our cache."""
+"""Download modules and newer toolchains into the workspace: the only step with network access."""
 
 import os
 import re
@@ -7,65 +7,67 @@ from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
 
-from goutbench.execute.workspace.folders import Workplace
-from goutbench.golang.toolchain.go import Toolchain, find_toolchain, go_env, run_go
+from goutbench.execute.workspace.folders import Workspace
+from goutbench.golang.toolchain.installation import Toolchain, find_toolchain, go_env, run_go
 
 _DIRECTIVE = re.compile(r"^(?:go\s+|toolchain\s+go)(\d+\.\d+(?:\.\d+)?)", re.MULTILINE)
+_DOWNLOAD_SECONDS = 900
 
 
 @dataclass(frozen=True, slots=True)
-class Prepared:
-    """What preparing one module came to; `problem` is the go command's words, empty when all is there."""
+class ModuleDownload:
+    """The result of preparing one module. `problem` is the go command's error, empty when nothing is
+    missing."""
 
     module: Path
-    what: str
+    result: str
     problem: str
 
 
-def prepare_modules(modules: Iterable[Path], toolchain: Toolchain, place: Workplace) -> Iterator[Prepared]:
+def prepare_modules(
+    modules: Iterable[Path], toolchain: Toolchain, workspace: Workspace
+) -> Iterator[ModuleDownload]:
     """`go mod download` in each module with the user's GOPROXY; vendored modules need nothing."""
-    env = go_env(toolchain, cache=place.build_cache, modcache=place.module_cache, offline=False)
-    env |= {"GOTOOLCHAIN": "auto", "GOFLAGS": "-mod=mod", "HOME": str(place.scratch)}
-    env |= {"GOPATH": str(place.scratch / "gopath")}
+    env = go_env(toolchain, cache=workspace.build_cache, modcache=workspace.module_cache, offline=False)
+    env |= {"GOTOOLCHAIN": "auto", "GOFLAGS": "-mod=mod", "HOME": str(workspace.scratch)}
+    env |= {"GOPATH": str(workspace.scratch / "gopath")}
     for module in sorted(set(modules)):
         if not (module / "go.mod").is_file():
-            yield Prepared(module, "no go.mod", "")
+            yield ModuleDownload(module, "no go.mod", "")
         elif (module / "vendor" / "modules.txt").is_file():
-            yield Prepared(module, "vendored", "")
+            yield ModuleDownload(module, "vendored", "")
         else:
-            yield _download(module, toolchain, env)
+            problem = _download(module, toolchain, env)
+            yield ModuleDownload(module, "not downloaded" if problem else "downloaded", problem)
 
 
-def toolchain_for(module: Path, default: Toolchain, place: Workplace) -> Toolchain:
-    """The toolchain that a module asks for, when ours is older and preparing has fetched it; else ours."""
+def toolchain_for(module: Path, default: Toolchain, workspace: Workspace) -> Toolchain:
+    """The toolchain that a module requires, if ours is older and a newer one was downloaded; else ours."""
     if not (module / "go.mod").is_file():
         return default
-    wanted = max((_version(text) for text in _wanted(module)), default=(0,))
-    if wanted <= _version(default.version.removeprefix("go")):
+    directives = _DIRECTIVE.findall((module / "go.mod").read_text(encoding="utf-8", errors="replace"))
+    required = max(map(_version, directives), default=(0,))
+    if required <= _version(default.version.removeprefix("go")):
         return default
-    found = [
+    downloaded = [
         (_version(folder.name.partition("-go")[2].partition(".linux")[0]), folder)
-        for folder in (place.module_cache / "golang.org").glob("toolchain@*")
+        for folder in (workspace.module_cache / "golang.org").glob("toolchain@*")
     ]
-    fitting = sorted((version, folder) for version, folder in found if version >= wanted)
-    return find_toolchain(fitting[0][1] / "bin" / "go") if fitting else default
+    sufficient = sorted((version, folder) for version, folder in downloaded if version >= required)
+    return find_toolchain(sufficient[0][1] / "bin" / "go") if sufficient else default
 
 
-def _download(module: Path, toolchain: Toolchain, env: dict[str, str]) -> Prepared:
-    # another user id reads the module cache: no umask of ours may close it
+def _download(module: Path, toolchain: Toolchain, env: dict[str, str]) -> str:
+    """The error of `go mod download`; empty when it succeeds."""
+    # another user id reads the module cache, so our umask must not make it private
     previous = os.umask(0o022)
     try:
-        done = run_go(toolchain, ["mod", "download"], cwd=module, env=env, timeout=900)
+        done = run_go(toolchain, ["mod", "download"], cwd=module, env=env, timeout=_DOWNLOAD_SECONDS)
     except subprocess.TimeoutExpired:
-        return Prepared(module, "not downloaded", "go mod download took more than 15 minutes")
+        return "go mod download took more than 15 minutes"
     finally:
         os.umask(previous)
-    problem = done.stderr.strip() if done.returncode != 0 else ""
-    return Prepared(module, "not downloaded" if problem else "downloaded", problem)
-
-
-def _wanted(module: Path) -> list[str]:
-    return _DIRECTIVE.findall((module / "go.mod").read_text(encoding="utf-8", errors="replace"))
+    return done.stderr.strip() if done.returncode != 0 else ""
 
 
 def _version(text: str) -> tuple[int, ...]:

@@ -1,0 +1,187 @@
+"""The fourth and fifth step: run the test binary, and decide the result from several independent signals."""
+
+import os
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
+from pathlib import Path
+
+from goutbench.execute.ladder.coverage import EMPTY, Coverage, read_profile
+from goutbench.execute.options import ExecuteOptions
+from goutbench.execute.sandbox.command import MIB, Command, Limits, Outcome
+from goutbench.execute.worker import Worker
+from goutbench.execute.workspace.package import TargetPackage
+from goutbench.golang.toolchain.test_output import TestOutput, evidence, parse_output
+from goutbench.records import Status
+
+_COPY = Path("/run/package")
+_RACE_EXIT = 66
+_XCPU, _KILL = 152, 137
+
+
+@dataclass(frozen=True, slots=True)
+class CompiledTest:
+    """A test binary of a package, with its top-level tests and its scratch folder.
+
+    `private` gives runs a writable copy of the package's folder.
+    """
+
+    worker: Worker
+    package: TargetPackage
+    path: Path
+    folder: Path
+    tests: tuple[str, ...]
+    private: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class RunResult:
+    """The result of one run of the binary: `status` and `reason` as in Execution, and what supports them."""
+
+    status: Status
+    reason: str
+    evidence: str
+    output: TestOutput
+    coverage: Coverage
+    cpu_seconds: float
+    wall_seconds: float
+
+    @property
+    def passed(self) -> bool:
+        return self.status is Status.PASSED
+
+    @property
+    def culprits(self) -> tuple[str, ...]:
+        """The tests that failed or did not end."""
+        return (*self.output.failed, *self.output.unfinished)
+
+
+def command_for(
+    binary: CompiledTest, *, flags: tuple[str, ...] = (), writable: tuple[Path, ...] = ()
+) -> Command:
+    """The sandboxed command that runs the binary's tests, without the build cache."""
+    package, worker, options = binary.package, binary.worker, binary.worker.options
+    argv = (
+        str(binary.path), "-test.paniconexit0", "-test.v=test2json", *flags,
+        f"-test.run=^({'|'.join(binary.tests)})$",
+    )  # fmt: skip
+    mounts = worker.workspace.account_files(worker.sandbox.user_id(worker.number))
+    if binary.private:
+        argv = ("/bin/sh", "-c", f'cp -R {_COPY}/. . && exec "$@"', "sh", *argv)
+        mounts += ((package.folder, _COPY),)
+    goroot = package.toolchain.goroot
+    env = {
+        "PATH": f"{goroot}/bin:/usr/local/bin:/usr/bin:/bin",
+        "HOME": "/tmp/home",
+        "TMPDIR": "/tmp",
+        "LC_ALL": "C.UTF-8",
+        "USER": "candidate",
+        "GOROOT": str(goroot),
+        "GORACE": "atexit_sleep_ms=0",
+        "GOCOVERDIR": "/tmp",  # without it, a binary with coverage that a test starts again prints a warning
+        "PWD": str(package.folder),
+    }
+    return Command(
+        argv=argv,
+        cwd=package.folder,
+        env=env,
+        readable=(*package.readable_folders(), binary.path),
+        writable=writable,
+        mounts=mounts,
+        tmpfs=(package.folder,) if binary.private else (),
+        limits=Limits(
+            wall=options.test_seconds + 5,
+            cpu=int(options.test_seconds * 2),
+            # the race detector maps terabytes of shadow memory, which RLIMIT_DATA would count
+            data=0 if options.race else options.memory_mib * MIB,
+            memory=options.memory_mib * MIB * 3 // 2,
+            file_size=64 * MIB,
+        ),
+        worker=worker.number,
+    )
+
+
+def run_tests(binary: CompiledTest, *, cover: bool, shuffle: int = 0, processors: int = 0) -> RunResult:
+    """Run the tests once. `shuffle` is the seed of their order, 0 for the order of the file."""
+    worker, profile = binary.worker, binary.folder / "cover.out"
+    flags = [f"-test.timeout={worker.options.test_seconds:g}s", f"-test.shuffle={shuffle or 'off'}"]
+    if cover:
+        # the only file of the host that a run may write: it exists before, and RLIMIT_FSIZE limits its size
+        profile.write_bytes(b"")
+        user = worker.sandbox.user_id(worker.number)
+        if user != os.geteuid():
+            os.chown(profile, user, -1)
+        flags.append(f"-test.coverprofile={profile}")
+    if processors:
+        flags.append(f"-test.cpu={processors}")
+    command = command_for(binary, flags=tuple(flags), writable=(profile,) if cover else ())
+    outcome = worker.sandbox.run(command)
+    text = profile.read_bytes().decode("utf-8", "replace") if cover else ""
+    profiled = bool(text) or not cover
+    result = classify(outcome, binary.tests, profiled=profiled, options=worker.options)
+    return replace(result, coverage=read_profile(text, binary.package.focal) if cover else EMPTY)
+
+
+def first_run(binary: CompiledTest) -> tuple[CompiledTest, RunResult]:
+    """The run with coverage; a test that needs to write to its own folder gets a private copy of it."""
+    first = run_tests(binary, cover=True)
+    if not first.passed and "read-only file system" in first.evidence.lower():
+        binary = replace(binary, private=True)
+        first = run_tests(binary, cover=True)
+    return binary, first
+
+
+def classify(outcome: Outcome, tests: Sequence[str], *, profiled: bool, options: ExecuteOptions) -> RunResult:
+    """The result of one run of exactly these declared tests.
+
+    A pass needs all of: exit status 0, a PASS or SKIP for every declared name, at least one PASS, the
+    testing package's own last line, and the cover profile that it writes at the very end if one was
+    requested. A test can forge any one of them.
+    """
+    output = parse_output(outcome.stdout, outcome.stderr)
+    if outcome.exit_code != 0 and outcome.started and not outcome.memory_exceeded and not outcome.stopped:
+        status, reason = _classify_failure(outcome, output, options)
+    else:
+        status, reason = _classify_end(outcome, output, tests, profiled=profiled)
+    text = "" if status is Status.PASSED else evidence(outcome.stdout, outcome.stderr)
+    wall = sum(report.wall_seconds for report in outcome.reports)
+    return RunResult(status, reason, text, output, EMPTY, outcome.cpu_seconds, wall)
+
+
+def _classify_end(
+    outcome: Outcome, output: TestOutput, tests: Sequence[str], *, profiled: bool
+) -> tuple[Status, str]:
+    """Status and reason of a run that was stopped or ended with exit status 0."""
+    if not outcome.started:
+        return Status.INFRA_FAILURE, "sandbox"
+    if outcome.memory_exceeded:
+        return Status.TESTS_FAILED, "memory-limit"
+    if outcome.stopped == "wall" or (output.timed_out and outcome.exit_code != 0):
+        return Status.TIMED_OUT, "wall-time"
+    if outcome.stopped:
+        return Status.TESTS_FAILED, "output-limit"
+    if not output.seen & set(tests):
+        return Status.NO_TESTS_RAN, "no-declared-test-seen"
+    if output.failed or output.unfinished or set(tests) - output.seen:
+        return Status.TESTS_FAILED, "exit-0-without-every-test"
+    if output.ended != "PASS" or not profiled:
+        return Status.TESTS_FAILED, "exit-0-before-the-end"
+    if not output.passed:
+        return Status.NO_TESTS_RAN, "all-skipped"
+    return Status.PASSED, ""
+
+
+def _classify_failure(outcome: Outcome, output: TestOutput, options: ExecuteOptions) -> tuple[Status, str]:
+    """Status and reason of a run that ended by itself with another exit status than 0."""
+    if output.timed_out:
+        return Status.TIMED_OUT, "wall-time"
+    if outcome.exit_code in (_XCPU, _KILL) and outcome.cpu_seconds >= options.test_seconds:
+        return Status.TIMED_OUT, "cpu-time"
+    if outcome.exit_code == _RACE_EXIT or b"WARNING: DATA RACE" in outcome.stdout + outcome.stderr:
+        return Status.TESTS_FAILED, "data-race"
+    if b"out of memory" in outcome.stderr or b"cannot allocate memory" in outcome.stderr:
+        return Status.TESTS_FAILED, "memory-limit"
+    if output.panic:
+        return Status.TESTS_FAILED, "panic"
+    if outcome.exit_code > 128:
+        return Status.TESTS_FAILED, "killed-by-signal"
+    return Status.TESTS_FAILED, "assertion" if output.failed else "exit-status"

@@ -1,0 +1,17 @@
+"""The first step: refuse what no Go tool should have to read."""
+
+MAX_BYTES = 2 << 20
+"""The largest candidate: no test file of the ten repositories is nearly as long."""
+
+
+def refusal(code: str) -> tuple[str, str] | None:
+    """The reason and evidence why a candidate is not given to any Go tool, else None."""
+    try:
+        size = len(code.encode("utf-8"))
+    except UnicodeEncodeError:
+        return "not-unicode", "the candidate is not valid UTF-8"
+    if size > MAX_BYTES:
+        return "too-large", f"{size} bytes; the limit is {MAX_BYTES}"
+    if "\0" in code:
+        return "syntax", "the candidate holds a NUL byte"
+    return None

@@ -1,0 +1,63 @@
+"""The strongest sandbox: bubblewrap, with limits of our own."""
+
+import os
+from dataclasses import dataclass
+from pathlib import Path
+
+from goutbench.execute.sandbox.command import Command, Outcome
+from goutbench.execute.sandbox.supervise import (
+    missing_programs,
+    supervise,
+    system_paths,
+    why_true_fails,
+    worker_user_id,
+)
+
+_ISOLATION = (
+    "--unshare-user", "--disable-userns", "--unshare-pid", "--unshare-net", "--unshare-ipc",
+    "--unshare-uts", "--unshare-cgroup-try", "--hostname", "sandbox",
+    "--new-session", "--die-with-parent", "--cap-drop", "ALL",
+)  # fmt: skip
+
+
+@dataclass(frozen=True, slots=True)
+class Bubblewrap:
+    """Namespaces by `bwrap`, limits by `prlimit`, the user id by `setpriv` when we are root. Process 1 inside
+    is our own `init`, which cannot be killed or traced from inside."""
+
+    init: Path
+    name: str = "bubblewrap"
+    limitation: str = ""
+
+    def why_unavailable(self) -> str:
+        programs = ["bwrap", "prlimit", *(["setpriv"] if os.geteuid() == 0 else [])]
+        return missing_programs(programs) or why_true_fails(self)
+
+    def user_id(self, worker: int) -> int:
+        return worker_user_id(worker)
+
+    def run(self, command: Command) -> Outcome:
+        user = self.user_id(command.worker)
+        drop = ["setpriv", f"--reuid={user}", f"--regid={user}", "--clear-groups", "--"]
+        prefix = [*(drop if os.geteuid() == 0 else []), "bwrap", *_ISOLATION, *self._file_system(command)]
+        for name, value in command.env.items():
+            prefix += ["--setenv", name, value]
+        return supervise(self.init, [*prefix, "--"], command)
+
+    def _file_system(self, command: Command) -> list[str]:
+        visible, links = system_paths()
+        arguments = [argument for path in visible for argument in ("--ro-bind", str(path), str(path))]
+        arguments += [argument for path, target in links for argument in ("--symlink", target, path)]
+        tmpfs = ["--size", str(command.limits.scratch), "--perms", "1777", "--tmpfs"]
+        arguments += ["--proc", "/proc", "--dev", "/dev", *tmpfs, "/dev/shm", "--remount-ro", "/dev"]
+        arguments += [*tmpfs, "/tmp", "--dir", "/tmp/home", "--symlink", "../tmp", "/var/tmp"]
+        arguments += ["--as-pid-1", "--ro-bind", str(self.init), str(self.init)]
+        for path in command.readable:
+            arguments += ["--ro-bind", str(path), str(path)]
+        for path in command.tmpfs:
+            arguments += [*tmpfs, str(path)]
+        for source, inside in command.mounts:
+            arguments += ["--ro-bind", str(source), str(inside)]
+        for path in command.writable:
+            arguments += ["--bind", str(path), str(path)]
+        return [*arguments, "--remount-ro", "/", "--chdir", str(command.cwd), "--clearenv"]

@@ -1,0 +1,82 @@
+"""The package that candidates of one pair are tested in, in one materialised commit."""
+
+from dataclasses import dataclass
+from pathlib import Path
+
+from goutbench.errors import SourceError
+from goutbench.golang.toolchain.installation import Toolchain
+
+
+@dataclass(frozen=True, slots=True)
+class Tree:
+    """A materialised version of a repository.
+
+    `root` is a real path. `goroot` is the Go installation that the tree is part of (its `src`), else None.
+    `missing` are paths that the partial clone lacks; `added` are files that the commit does not hold and the
+    build needs (moby's go.mod, copied from its vendor.mod).
+    """
+
+    repository: str
+    revision: str
+    root: Path
+    goroot: Path | None = None
+    missing: tuple[str, ...] = ()
+    added: tuple[str, ...] = ()
+
+    def module_root(self, package: Path) -> Path:
+        """The nearest folder at or above `package` that holds a go.mod, else the tree's root."""
+        for folder in (package, *package.parents):
+            if (folder / "go.mod").is_file():
+                return folder
+            if folder == self.root:
+                break
+        return self.root
+
+
+@dataclass(frozen=True, slots=True)
+class TargetPackage:
+    """One focal file in its package.
+
+    `folder` is the real path of the package's folder; `focal` and `test` are base names there. The candidate
+    takes the name `test`, which is the reference test's.
+    """
+
+    tree: Tree
+    folder: Path
+    focal: str
+    test: str
+    toolchain: Toolchain
+
+    @property
+    def module(self) -> Path:
+        return self.tree.module_root(self.folder)
+
+    @property
+    def focal_source(self) -> bytes:
+        return (self.folder / self.focal).read_bytes()
+
+    def sibling_tests(self) -> tuple[str, ...]:
+        """The base names of the package's own test files, without the one that the candidate replaces."""
+        return tuple(sorted(path.name for path in self.folder.glob("*_test.go") if path.name != self.test))
+
+    def readable_folders(self) -> tuple[Path, ...]:
+        """The folders that a command on this package may read: those of the toolchain and of the tree."""
+        goroot = self.toolchain.goroot.resolve()
+        root = self.tree.root.resolve()
+        return (goroot,) if root.is_relative_to(goroot) else (goroot, root)
+
+
+def find_package(tree: Tree, code_path: str, test_path: str, toolchain: Toolchain) -> TargetPackage:
+    """The package of a pair. Raises SourceError when its focal file is not in the tree."""
+    focal = (tree.root / code_path).resolve()
+    test = (tree.root / test_path).resolve()
+    inside = all(path.is_relative_to(tree.root.resolve()) for path in (focal, test))
+    if not focal.is_file() or not test.parent.is_dir() or not inside:
+        absent = "the partial clone lacks it" if code_path in tree.missing else "it is not in that version"
+        raise SourceError(
+            f"{code_path}: {absent}",
+            where=f"{tree.repository}@{tree.revision}",
+            hint="fetch it, or rebuild the dataset from this repository",
+        )
+    # a test in another folder (a pairing rule may choose one) stays in its own package
+    return TargetPackage(tree, test.parent, focal.name, test.name, toolchain)
