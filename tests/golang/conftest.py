@@ -8,8 +8,8 @@ from pathlib import Path
 import pytest
 import toymodule
 
-from goutbench.golang.toolchain.go import Toolchain, find_toolchain, go_env
 from goutbench.golang.toolchain.helper import GoHelper
+from goutbench.golang.toolchain.installation import Toolchain, find_toolchain, go_env
 
 
 @pytest.fixture(scope="session")

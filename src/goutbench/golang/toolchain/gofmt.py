@@ -1,4 +1,4 @@
-"""Go source as gofmt prints it, many sources by one run of the program."""
+"""Formats Go sources with gofmt, many with one run of the program."""
 
 import re
 import subprocess
@@ -9,28 +9,28 @@ from functools import cache
 from pathlib import Path
 
 from goutbench.errors import ToolError
-from goutbench.golang.toolchain.go import find_toolchain
+from goutbench.golang.toolchain.installation import find_toolchain
 
 
 @dataclass(frozen=True, slots=True)
 class Formatted:
-    """The formatted source, or None and gofmt's first complaint."""
+    """The formatted source, or None and gofmt's first error."""
 
     code: bytes | None
     error: str = ""
 
 
 def gofmt(sources: Sequence[bytes]) -> list[Formatted]:
-    """Formats each source, a whole file, in order. Raises ToolError when the toolchain has no gofmt."""
+    """Formats each source, a complete file, in order. Raises ToolError if the toolchain has no gofmt."""
     with tempfile.TemporaryDirectory(prefix="goutbench-gofmt-") as folder:
         paths = [Path(folder, f"{number}.go") for number in range(len(sources))]
         for path, source in zip(paths, sources, strict=True):
             path.write_bytes(source)
         done = subprocess.run([_program(), "-w", folder], capture_output=True, check=False)
-        complaints = dict(reversed(re.findall(rb"(\d+)\.go:(\d+:\d+: .*)", done.stderr)))
+        errors = dict(reversed(re.findall(rb"(\d+)\.go:(\d+:\d+: .*)", done.stderr)))
         return [
-            Formatted(None, complaints[name].decode("utf-8", "replace"))
-            if (name := str(number).encode()) in complaints
+            Formatted(None, errors[name].decode("utf-8", "replace"))
+            if (name := str(number).encode()) in errors
             else Formatted(path.read_bytes())
             for number, path in enumerate(paths)
         ]

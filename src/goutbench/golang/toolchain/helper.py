@@ -1,14 +1,17 @@
-"""The resident Go helper: one child process that answers JSON lines about Go packages."""
+"""Builds the Go programs of this package, and runs the helper that answers questions about Go packages."""
 
 from __future__ import annotations
 
 import contextlib
+import fcntl
+import hashlib
 import json
 import os
 import resource
 import select
 import signal
 import subprocess
+import tempfile
 import threading
 import time
 from collections.abc import Mapping
@@ -16,22 +19,25 @@ from pathlib import Path
 from types import TracebackType
 from typing import Any, Self
 
-from goutbench.golang.toolchain.go import Toolchain, build_helper
+from goutbench.errors import ToolError
+from goutbench.golang.toolchain.installation import Toolchain, go_env, run_go
+from goutbench.locations import helpers_folder, user_cache
 
 # `go list` may have to compile every dependency of a package first
 LOAD_SECONDS = 900.0
 
 
-class HelperFault(Exception):
+class HelperError(Exception):
     """The helper crashed, or ran out of memory or time, on one request; the next one gets a new process."""
 
 
 class GoHelper:
-    """A context manager around the helper process. It starts on the first request and restarts after a fault.
+    """A context manager around the helper process. It starts on the first request and restarts after an
+    error.
 
-    One request at a time (a lock inside); give each worker its own. It runs outside the sandbox: it executes
-    nothing of a candidate, only parses and type-checks it, under a memory limit (bytes) and a time limit
-    (seconds). `env` is `toolchain.go_env(...)` and is also what its `go list` children get.
+    It answers one request at a time (it holds a lock); each worker needs its own. It runs outside the
+    sandbox: it executes nothing of a candidate, only parses and type-checks it, under a memory limit (bytes)
+    and a time limit (seconds). `env` is an environment from `go_env`, which its `go list` processes inherit.
     """
 
     def __init__(
@@ -45,29 +51,44 @@ class GoHelper:
         self._lock = threading.Lock()
 
     def ask(self, op: str, body: Mapping[str, Any], *, timeout: float | None = None) -> dict[str, Any]:
-        """One request, one answer. Raises HelperFault; `timeout` (seconds) overrides the constructor's."""
+        """Sends one request, returns its answer. Raises HelperError.
+
+        `timeout` (seconds) overrides the constructor's.
+        """
         line = json.dumps({"op": op, "go": str(self._toolchain.go), **body}).encode() + b"\n"
         with self._lock:
             try:
                 process = self._running()
                 _write(process, line)
                 return dict(json.loads(_read_line(process, timeout or self._timeout)))
-            except BaseException:  # after an interrupt, too: its answer would be taken for the next request's
+            except BaseException:  # also after an interrupt: a late answer would go to the next request
                 self._stop()
                 raise
 
-    def warm(self, package_dirs: list[Path], *, flags: tuple[str, ...] = ()) -> None:
-        """Load packages of one module with a single `go list` (compiles their dependencies into GOCACHE).
+    def ask_loaded(self, op: str, body: Mapping[str, Any], *, timeout: float | None = None) -> dict[str, Any]:
+        """Sends a request about a package, and loads the package with `go list` first if necessary.
 
-        Raises HelperFault.
+        Raises HelperError. The answer has `infra` if the package cannot be loaded.
+        """
+        answer = self.ask(op, body, timeout=timeout)
+        if answer.get("need"):
+            loaded = self.ask("load", body, timeout=LOAD_SECONDS)
+            answer = loaded if loaded.get("infra") else self.ask(op, body, timeout=timeout)
+        return answer
+
+    def warm(self, package_dirs: list[Path], *, flags: tuple[str, ...] = ()) -> None:
+        """Loads packages of one module with a single `go list`, which compiles their dependencies into
+        GOCACHE.
+
+        Raises HelperError.
         """
         dirs = [str(directory.resolve()) for directory in package_dirs]
         answer = self.ask("warm", {"dirs": dirs, "flags": list(flags)}, timeout=LOAD_SECONDS)
         if answer.get("infra"):
-            raise HelperFault(answer["infra"])
+            raise HelperError(answer["infra"])
 
     def close(self) -> None:
-        """End the process; a later request would start another."""
+        """Ends the process; a later request starts another."""
         with self._lock:
             self._stop()
 
@@ -92,7 +113,7 @@ class GoHelper:
         if process is None:
             return
         with contextlib.suppress(ProcessLookupError):
-            os.killpg(process.pid, signal.SIGKILL)  # the go list children too
+            os.killpg(process.pid, signal.SIGKILL)  # also the go list processes
         for pipe in (process.stdin, process.stdout):
             if pipe is not None:
                 with contextlib.suppress(OSError):
@@ -114,7 +135,7 @@ def _write(process: subprocess.Popen[bytes], line: bytes) -> None:
         process.stdin.write(line)
         process.stdin.flush()
     except OSError as error:
-        raise HelperFault(f"the Go helper is gone: {error.strerror}") from error
+        raise HelperError(f"the Go helper has ended: {error.strerror}") from error
 
 
 def _read_line(process: subprocess.Popen[bytes], timeout: float) -> bytes:
@@ -123,11 +144,67 @@ def _read_line(process: subprocess.Popen[bytes], timeout: float) -> bytes:
     deadline = time.monotonic() + timeout
     parts: list[bytes] = []
     while not parts or not parts[-1].endswith(b"\n"):
-        left = deadline - time.monotonic()
-        if left <= 0 or not select.select([handle], [], [], left)[0]:
-            raise HelperFault(f"the Go helper gave no answer within {timeout:g} s")
+        remaining = deadline - time.monotonic()
+        if remaining <= 0 or not select.select([handle], [], [], remaining)[0]:
+            raise HelperError(f"the Go helper gave no answer within {timeout:g} s")
         part = os.read(handle, 1 << 16)
         if not part:
-            raise HelperFault("the Go helper crashed or ran out of memory")
+            raise HelperError("the Go helper crashed or ran out of memory")
         parts.append(part)
     return b"".join(parts)
+
+
+# ── building ──────────────────────────────────────────────────────────────────────────────────────
+
+
+def build_helper(toolchain: Toolchain, name: str = "gohelper") -> Path:
+    """Compiles a Go program of this package into the user's cache, once per source and Go version.
+
+    Safe when several processes call it at once. Raises ToolError with the compiler's errors if the build
+    fails.
+    """
+    from importlib.resources import as_file, files
+
+    with as_file(files("goutbench.golang.toolchain") / name) as source:
+        folder = helpers_folder() / f"{name}-{_source_hash(source, toolchain)}"
+        program = folder / name
+        if program.exists():
+            return program
+        try:
+            folder.mkdir(parents=True, exist_ok=True)
+        except OSError as error:
+            raise ToolError(
+                f"the cache folder cannot be created: {error.strerror}",
+                where=str(folder),
+                hint="set GOUTBENCH_CACHE or XDG_CACHE_HOME",
+            ) from error
+        with (folder / "lock").open("w") as lock:
+            fcntl.flock(lock, fcntl.LOCK_EX)
+            if not program.exists():
+                _compile(toolchain, source, program)
+    return program
+
+
+def _source_hash(source: Path, toolchain: Toolchain) -> str:
+    digest = hashlib.sha256(toolchain.version.encode())
+    paths = [path for path in source.rglob("*.go") if not path.name.endswith("_test.go")]
+    for path in sorted([*paths, source / "go.mod"]):
+        digest.update(f"\0{path.relative_to(source)}\0".encode() + path.read_bytes())
+    return digest.hexdigest()[:32]
+
+
+def _compile(toolchain: Toolchain, source: Path, program: Path) -> None:
+    # the build writes another file, which is renamed: a killed build leaves no program that looks complete
+    with tempfile.TemporaryDirectory(dir=program.parent) as scratch:
+        # the user's build cache may already contain the standard packages that the program needs
+        cache = Path(os.environ.get("GOCACHE") or user_cache() / "go-build")
+        env = go_env(toolchain, cache=cache, extra={"CGO_ENABLED": "0"})
+        draft = Path(scratch, program.name)
+        done = run_go(toolchain, ["build", "-o", str(draft), "."], cwd=source, env=env)
+        if done.returncode != 0:
+            raise ToolError(
+                f"the Go helper does not build with {toolchain.version}: {done.stderr.strip()[:2000]}",
+                where=str(source),
+                hint="use Go 1.24 or newer",
+            )
+        draft.replace(program)

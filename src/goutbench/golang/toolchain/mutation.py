@@ -1,4 +1,4 @@
-"""Mutation by schemata: all mutants of a focal file compiled at once behind a switch."""
+"""Mutation by schemata: one build contains all mutants of a focal file, and a switch selects one of them."""
 
 from __future__ import annotations
 
@@ -10,16 +10,18 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from goutbench.golang.toolchain.helper import LOAD_SECONDS, GoHelper, HelperFault
+from goutbench.golang.toolchain.helper import GoHelper, HelperError
 
-_UNBOUNDED = 1 << 62
-_RUNAWAY_EXIT = 97  # gohelper/support.go has it, too
+_NO_LIMIT = 1 << 62
+_STEP_LIMIT_EXIT = 97  # stepLimitExit in gohelper/mutation/support.go
 
 
 @dataclass(frozen=True, slots=True)
 class Mutant:
-    """One change: bytes `start:end` of the focal file become `replacement`. Lines and columns (in bytes)
-    count from 1, as in cover profiles. `function` is the enclosing one ("(*T).Name") or "".
+    """One change: bytes `start:end` of the focal file become `replacement`.
+
+    Lines and columns (in bytes) count from 1, as in cover profiles. `function` is the enclosing function
+    ("(*T).Name") or "".
     """
 
     id: int
@@ -37,7 +39,7 @@ class Mutant:
 
 @dataclass(frozen=True, slots=True)
 class NotViable:
-    """A change that Go would refuse, or that cannot stand behind the switch, and why."""
+    """A change that does not compile, or not behind the switch, and the reason."""
 
     operator: str
     line: int
@@ -49,14 +51,16 @@ class NotViable:
 
 @dataclass(frozen=True, slots=True)
 class MutationPlan:
-    """Overlay `schemata` at the focal file and `support` at `support_name` in its folder, build once without
-    -cover (golang/go#73802), then run the binary once per mutant with `environment(id)` added.
-    Run `environment(0)` first: it is the unmutated program and must pass.
+    """The mutants of a focal file, and the source files that contain them all.
 
-    Functions and turns of loops of the focal file are counted as steps; `counting` and `steps` tell how many
-    the unmutated program takes, and a run with more than `most` ends itself, which `ran_away` sees.
-    `reason` says why there is nothing to run (build constraints, cgo, does not compile...), else None.
-    `infra` says that the helper failed, else None.
+    To run them, overlay the focal file with `schemata` and add `support` as `support_name` to its folder.
+    Build once without -cover (golang/go#73802). Run the binary with `environment(0)`, which is the unmutated
+    program and must pass, then once per mutant with `environment(id)`.
+
+    Each call of a function and each loop iteration of the focal file counts as a step. `counting` and `steps`
+    measure the steps of the unmutated program; a run with more steps than its `limit` exits, and
+    `exceeded_steps` detects that. `reason` explains why there are no mutants (build constraints, cgo, compile
+    errors), else it is None. `infra` explains why the helper failed, else it is None.
     """
 
     focal: Path
@@ -71,29 +75,31 @@ class MutationPlan:
     reason: str | None
     infra: str | None
 
-    def environment(self, mutant: int, *, most: int = _UNBOUNDED) -> dict[str, str]:
-        """What to add to the test binary's environment for this mutant; 0 is the unmutated program. The
-        value is masked by `key`: a test cannot tell a mutated run from the plain one by its environment.
+    def environment(self, mutant: int, *, limit: int | None = None) -> dict[str, str]:
+        """The variables to add to the test binary's environment; mutant 0 is the unmutated program.
+
+        `key` masks the value, so that a test cannot distinguish a mutated run by its environment. A run with
+        more than `limit` steps exits.
         """
-        return {self.switch: f"{mutant ^ self.key:016x}{most:x}"}
+        return {self.switch: f"{mutant ^ self.key:016x}{_NO_LIMIT if limit is None else limit:x}"}
 
     def counting(self) -> dict[str, str]:
-        """The environment in which the unmutated program says on standard error how many steps it takes."""
-        return self.environment(0, most=0)
+        """The environment in which the unmutated program prints its number of steps on standard error."""
+        return self.environment(0, limit=0)
 
     def steps(self, stderr: bytes) -> int | None:
-        """Twice what a counting run said last, which is at least what it took; None where it said nothing."""
-        said = re.findall(
+        """An upper bound of the steps of a counting run: twice the last number that it printed, or None."""
+        counts = re.findall(
             rf"^{self.switch} steps (\d{{1,18}})$", stderr.decode("utf-8", "replace"), re.MULTILINE
         )
-        return 2 * max(map(int, said)) if said else None
+        return 2 * max(map(int, counts)) if counts else None
 
-    def ran_away(self, exit_code: int, tail: str) -> bool:
-        """Whether a run ended itself since it took too many steps."""
-        return exit_code == _RUNAWAY_EXIT and f"{self.switch} over" in tail
+    def exceeded_steps(self, exit_code: int, tail: str) -> bool:
+        """Whether a run exited because it exceeded its limit of steps."""
+        return exit_code == _STEP_LIMIT_EXIT and f"{self.switch} over" in tail
 
 
-def mutants(
+def plan_mutation(
     helper: GoHelper,
     package_dir: Path,
     focal: Path,
@@ -102,10 +108,10 @@ def mutants(
     salt: bytes = b"",
     timeout: float = 120.0,
 ) -> MutationPlan:
-    """Every mutant of `focal` (a file of `package_dir`), in source order: the same on every call.
+    """All mutants of `focal`, a file of `package_dir`, in source order; every call returns the same plan.
 
-    Ids count from 1; those of mutants that are not viable are left out. `salt` enters the switch's name and
-    mask: give a secret of the run, so that a candidate cannot compute them. `timeout` is in seconds. Never
+    Ids count from 1 and include the mutants that are not viable. The name and mask of the switch depend on
+    `salt`: pass a secret of the run, so that a candidate cannot compute them. `timeout` is in seconds. Never
     raises for a focal file that cannot be mutated: see `reason` and `infra`.
     """
     started = time.perf_counter()
@@ -122,12 +128,9 @@ def mutants(
         "key": f"{key:016x}",
     }
     try:
-        answer = helper.ask("mutate", body, timeout=timeout)
-        if answer.get("need"):
-            loaded = helper.ask("load", body, timeout=LOAD_SECONDS)
-            answer = loaded if loaded.get("infra") else helper.ask("mutate", body, timeout=timeout)
-    except HelperFault as fault:
-        answer = {"infra": str(fault)}
+        answer = helper.ask_loaded("mutate", body, timeout=timeout)
+    except HelperError as error:
+        answer = {"infra": str(error)}
     return MutationPlan(
         focal=directory / focal.name,
         schemata=base64.b64decode(answer.get("schemata") or ""),
@@ -135,29 +138,41 @@ def mutants(
         support=base64.b64decode(answer.get("support") or ""),
         switch=str(body["env"]),
         key=key,
-        mutants=tuple(_mutant(row, source) for row in answer.get("mutants") or ()),
-        not_viable=tuple(_not_viable(row, source) for row in answer.get("not_viable") or ()),
+        mutants=tuple(Mutant(**row, original=_text(source, row)) for row in answer.get("mutants") or ()),
+        not_viable=tuple(
+            NotViable(
+                operator=row["operator"],
+                line=row["line"],
+                column=row["column"],
+                original=_text(source, row),
+                replacement=row["replacement"],
+                reason=row["reason"],
+            )
+            for row in answer.get("not_viable") or ()
+        ),
         seconds=time.perf_counter() - started,
         reason=answer.get("reason") or None,
         infra=answer.get("infra") or None,
     )
 
 
-def _mutant(row: dict[str, Any], source: bytes) -> Mutant:
-    return Mutant(**row, original=source[row["start"] : row["end"]].decode(errors="replace"))
+def _text(source: bytes, row: dict[str, Any]) -> str:
+    return source[row["start"] : row["end"]].decode(errors="replace")
 
 
-def _not_viable(row: dict[str, Any], source: bytes) -> NotViable:
-    return NotViable(
-        operator=row["operator"],
-        line=row["line"],
-        column=row["column"],
-        original=source[row["start"] : row["end"]].decode(errors="replace"),
-        replacement=row["replacement"],
-        reason=row["reason"],
-    )
+@dataclass(frozen=True, slots=True)
+class Operator:
+    """A mutation operator: its name in `Mutant.operator`, and the change that it makes."""
+
+    name: str
+    doc: str
 
 
-def single(source: bytes, mutant: Mutant) -> bytes:
-    """The focal file with only this mutant in it (no switch): what a compile per mutant would build."""
+def operators(helper: GoHelper) -> tuple[Operator, ...]:
+    """The helper's mutation operators, in the order of its table. Raises HelperError."""
+    return tuple(Operator(**row) for row in helper.ask("operators", {})["operators"])
+
+
+def apply_mutant(source: bytes, mutant: Mutant) -> bytes:
+    """The focal file with only this mutant in it, without a switch."""
     return source[: mutant.start] + mutant.replacement.encode() + source[mutant.end :]

@@ -1,8 +1,8 @@
-"""Reading what a test binary printed with `-test.v=test2json`.
+"""Reads the output of a test binary that ran with `-test.v=test2json`.
 
-In this mode the testing package puts the byte 0x16 before each of its own lines, so that a test's output that
-only looks like a verdict is not one. A hostile test can print that byte too: the caller must not believe a
-PASS here without the process's own exit status and the names that the candidate declares.
+In this mode the testing package prefixes its own lines with the byte 0x16, which distinguishes them from
+output of a test that looks like a result. A hostile test can print that byte, too: the caller must confirm a
+PASS by the exit status of the process and the names that the candidate declares.
 """
 
 import re
@@ -20,11 +20,13 @@ _LIMIT = 4000
 
 @dataclass(frozen=True, slots=True)
 class TestOutput:
-    """Top-level tests by result, in order of their first frame, and how the run ended.
+    """Top-level tests by result, in order of their first line, and how the run ended.
 
-    `unfinished` began and never got a verdict. A name with contradicting verdicts counts as failed. `ended`
-    is the testing package's own last line, "PASS" or "FAIL", or empty. `panic` is the first line of a crash.
+    `unfinished` tests started and have no result. A test with contradictory results counts as failed. `ended`
+    is the testing package's last line, "PASS" or "FAIL", or empty. `panic` is the first line of a crash.
     """
+
+    __test__ = False  # pytest must not collect it
 
     passed: tuple[str, ...]
     failed: tuple[str, ...]
@@ -40,24 +42,30 @@ class TestOutput:
 
 
 def parse_output(output: bytes, errors: bytes = b"") -> TestOutput:
-    """Read a whole output; bytes that are no frame are ignored. A crash is looked for in `errors`, too:
-    there the runtime writes its own."""
+    """Reads the complete output of a run; ignores other bytes.
+
+    Searches `errors`, the standard error, for a crash, too: the runtime reports its own there.
+    """
     results: dict[str, set[str]] = {}
     ended = ""
     for match in _FRAME.finditer(output):
-        action, started, verdict, name, last = match.groups()
+        action, started, result, name, last = match.groups()
         if last:
             ended = last.decode()
-        elif verdict and b"/" not in name:
-            results.setdefault(_text(name), set()).add(verdict.decode())
+        elif result and b"/" not in name:
+            results.setdefault(_text(name), set()).add(result.decode())
         elif action == b"RUN" and b"/" not in started:
             results.setdefault(_text(started), set())
+
+    def tests_with(expected: set[str]) -> tuple[str, ...]:
+        return tuple(name for name, seen in results.items() if seen == expected)
+
     crash = _PANIC.search(errors) or _PANIC.search(output)
     return TestOutput(
-        passed=_with(results, {"PASS"}),
+        passed=tests_with({"PASS"}),
         failed=tuple(name for name, seen in results.items() if "FAIL" in seen or len(seen) > 1),
-        skipped=_with(results, {"SKIP"}),
-        unfinished=_with(results, set()),
+        skipped=tests_with({"SKIP"}),
+        unfinished=tests_with(set()),
         ended=ended,
         panic=_text(crash.group(0).strip()) if crash else "",
         timed_out=_TIMEOUT in output or _TIMEOUT in errors,
@@ -65,20 +73,16 @@ def parse_output(output: bytes, errors: bytes = b"") -> TestOutput:
 
 
 def evidence(stdout: bytes, stderr: bytes = b"") -> str:
-    """What a person wants to read of a failed run: without frames of passing tests, the head and the tail."""
-    kept = [
+    """The head and tail of a failed run's output for a reader, without the lines about passing tests."""
+    lines = [
         line
         for line in stdout.replace(b"\r\n", b"\n").split(b"\n")
         if not re.match(rb"\s*\x16(=== |--- (PASS|SKIP))", line)
     ]
-    text = _text(b"\n".join([*kept, stderr]).replace(b"\x16", b"").strip())
+    text = _text(b"\n".join([*lines, stderr]).replace(b"\x16", b"").strip())
     if len(text) <= _LIMIT:
         return text
     return f"{text[: _LIMIT // 2]}\n[... {len(text) - _LIMIT} characters ...]\n{text[-_LIMIT // 2 :]}"
-
-
-def _with(results: dict[str, set[str]], wanted: set[str]) -> tuple[str, ...]:
-    return tuple(name for name, seen in results.items() if seen == wanted)
 
 
 def _text(data: bytes) -> str:

@@ -1,4 +1,4 @@
-"""The type-check gate: would `go test -c` accept this candidate? Milliseconds, and typed errors."""
+"""Type-checks a candidate in milliseconds: whether `go test -c` would accept it, and its errors by kind."""
 
 from __future__ import annotations
 
@@ -8,16 +8,19 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from goutbench.golang.toolchain.helper import LOAD_SECONDS, GoHelper, HelperFault
+from goutbench.golang.toolchain.helper import GoHelper, HelperError
+
+# compiling a larger file takes minutes and gigabytes
+MAX_SOURCE_BYTES = 8 << 20
 
 
 @dataclass(frozen=True, slots=True)
-class GateRequest:
-    """A candidate test file laid over one package of a materialised commit (or of GOROOT/src).
+class TypecheckRequest:
+    """A candidate test file laid over one package of a checked-out commit (or of GOROOT/src).
 
-    `package_dir` is the package's folder. `name` is the candidate's base name there ("sort_test.go"); an
-    existing file of that name is replaced. `removed` are base names of test files that the overlay deletes.
-    `flags` are build flags that the build will use too ("-mod=vendor", "-tags=x").
+    `package_dir` is the package's folder. `name` is the candidate's base name there ("sort_test.go"); it
+    replaces an existing file of that name. `removed` are base names of test files that the overlay deletes.
+    `flags` are the flags of the later build ("-mod=vendor", "-tags=x").
     """
 
     package_dir: Path
@@ -26,10 +29,22 @@ class GateRequest:
     removed: tuple[str, ...] = ()
     flags: tuple[str, ...] = ()
 
+    def invalid(self) -> str:
+        """Why the helper would not accept this request; empty if it is valid."""
+        if not self.name.endswith("_test.go") or "/" in self.name:
+            return f"not the name of a Go test file: {self.name}"
+        if len(self.source) > MAX_SOURCE_BYTES:
+            return f"the candidate has {len(self.source)} bytes; the limit is {MAX_SOURCE_BYTES}"
+        return ""
+
 
 @dataclass(frozen=True, slots=True)
-class TypeFault:
-    """One error: `kind` is of `KINDS`, `rung` "syntax" or "types"; line and column (bytes) count from 1."""
+class Diagnostic:
+    """One error of the parser or type checker.
+
+    `kind` is a code such as "unused-variable" (gohelper/packages/diagnostics.go has them), `rung` "syntax" or
+    "types". Line and column (bytes) count from 1.
+    """
 
     kind: str
     rung: str
@@ -40,15 +55,17 @@ class TypeFault:
 
 
 @dataclass(frozen=True, slots=True)
-class GateResult:
-    """`ok`: the build would succeed. `excluded`: build constraints or its name keep the candidate out of
-    the build (then `ok` speaks of the rest). `external`: it is in package foo_test. `tests`: the names of
-    its test functions. `infra`: the gate could not decide, and why; `ok` is then False without errors, and
-    the build itself should be asked. `seconds` is wall time.
+class TypecheckResult:
+    """The answer to a request.
+
+    `ok`: the build would succeed. `excluded`: the candidate's build constraints or name exclude it from the
+    build; then `ok` is about the other files. `external`: it belongs to package foo_test. `tests`: the names
+    of its test functions. `infra`: why the helper could not decide; then `ok` is False without errors, and
+    only the build can decide. `seconds` is wall time.
     """
 
     ok: bool
-    errors: tuple[TypeFault, ...]
+    errors: tuple[Diagnostic, ...]
     excluded: bool
     external: bool
     tests: tuple[str, ...]
@@ -56,31 +73,28 @@ class GateResult:
     infra: str | None
 
 
-KINDS = (
-    "syntax", "not-unicode", "wrong-package", "missing-package", "internal-package", "import-cycle", "cgo",
-    "bad-embed", "undefined", "unexported", "redeclared", "unused-import", "unused-variable", "unused-result",
-    "mismatched-types", "bad-assignment", "wrong-arguments", "wrong-count", "missing-return", "bad-label",
-    "bad-constant", "bad-instantiation", "bad-init", "bad-test-signature", "duplicate-key", "type-cycle",
-    "initialization-cycle", "unsupported-feature", "other",
-)  # fmt: skip
-
-# a Go file of this size is no test; the compiler would take minutes and gigabytes for it
-MAX_SOURCE_BYTES = 8 << 20
-
-
-def check(helper: GoHelper, request: GateRequest) -> GateResult:
-    """Type-check the candidate with the package it lands in. Never raises for bad candidates.
+def typecheck(helper: GoHelper, request: TypecheckRequest) -> TypecheckResult:
+    """Type-checks the candidate together with its package. Never raises for bad candidates.
 
     The first check in a package loads it with `go list`, which may have to compile its dependencies.
     """
     started = time.perf_counter()
-    try:
-        answer = _ask(helper, request)
-    except HelperFault as fault:
-        answer = {"infra": str(fault)}
-    errors = tuple(TypeFault(**error) for error in answer.get("errors") or ())
+    answer: dict[str, Any] = {"infra": request.invalid()}
+    if not answer["infra"]:
+        body = {
+            "dir": str(request.package_dir.resolve()),
+            "name": request.name,
+            "source": base64.b64encode(request.source).decode(),
+            "removed": list(request.removed),
+            "flags": list(request.flags),
+        }
+        try:
+            answer = helper.ask_loaded("check", body)
+        except HelperError as error:
+            answer = {"infra": str(error)}
+    errors = tuple(Diagnostic(**error) for error in answer.get("errors") or ())
     infra = answer.get("infra") or None
-    return GateResult(
+    return TypecheckResult(
         ok=not errors and infra is None,
         errors=errors,
         excluded=bool(answer.get("excluded")),
@@ -89,24 +103,3 @@ def check(helper: GoHelper, request: GateRequest) -> GateResult:
         seconds=time.perf_counter() - started,
         infra=infra,
     )
-
-
-def _ask(helper: GoHelper, request: GateRequest) -> dict[str, Any]:
-    if not request.name.endswith("_test.go") or "/" in request.name:
-        return {"infra": f"not the name of a Go test file: {request.name}"}
-    if len(request.source) > MAX_SOURCE_BYTES:
-        return {
-            "infra": f"the candidate has {len(request.source)} bytes; the gate reads up to {MAX_SOURCE_BYTES}"
-        }
-    body = {
-        "dir": str(request.package_dir.resolve()),
-        "name": request.name,
-        "source": base64.b64encode(request.source).decode(),
-        "removed": list(request.removed),
-        "flags": list(request.flags),
-    }
-    answer = helper.ask("check", body)
-    if answer.get("need"):
-        loaded = helper.ask("load", body, timeout=LOAD_SECONDS)
-        answer = loaded if loaded.get("infra") else helper.ask("check", body)
-    return answer

@@ -6,9 +6,9 @@ from pathlib import Path
 import pytest
 import toymodule
 
-from goutbench.golang.toolchain.go import Toolchain, run_go
 from goutbench.golang.toolchain.helper import GoHelper
-from goutbench.golang.toolchain.mutation import MutationPlan, mutants, single
+from goutbench.golang.toolchain.installation import Toolchain, run_go
+from goutbench.golang.toolchain.mutation import MutationPlan, apply_mutant, plan_mutation
 
 OPERATORS = """package toy
 
@@ -269,7 +269,7 @@ def lab(toolchain: Toolchain, go_environment: dict[str, str], tmp_path: Path) ->
 
 def plan_of(helper: GoHelper, root: Path, text: str) -> MutationPlan:
     toymodule.write(root, {"go.mod": "module example.com/toy\n\ngo 1.22\n", "toy.go": text})
-    return mutants(helper, root, root / "toy.go")
+    return plan_mutation(helper, root, root / "toy.go")
 
 
 def test_operators(helper: GoHelper, tmp_path: Path) -> None:
@@ -284,7 +284,7 @@ def test_operators(helper: GoHelper, tmp_path: Path) -> None:
     for mutant in plan.mutants:
         source = OPERATORS.encode()
         assert source[mutant.start : mutant.end].decode() == mutant.original
-        assert single(source, mutant).decode().count("\n") <= OPERATORS.count("\n")
+        assert apply_mutant(source, mutant).decode().count("\n") <= OPERATORS.count("\n")
 
 
 def test_tricky_code_keeps_its_meaning_and_its_lines(helper: GoHelper, lab: Lab, tmp_path: Path) -> None:
@@ -329,7 +329,7 @@ def test_verdicts_are_those_of_single_compiles(helper: GoHelper, lab: Lab, tmp_p
     binary = lab.build(tmp_path, schemata(plan))
     switched = [lab.passes(binary, tmp_path, plan.environment(mutant.id)) for mutant in chosen]
     for mutant, verdict in zip(chosen, switched, strict=True):
-        alone = lab.build(tmp_path, {plan.focal: single(TRICKY.encode(), mutant)})
+        alone = lab.build(tmp_path, {plan.focal: apply_mutant(TRICKY.encode(), mutant)})
         assert lab.passes(alone, tmp_path, {}) == verdict, mutant
 
 
@@ -368,11 +368,11 @@ def test_a_mutant_that_never_ends_is_ended_by_its_steps(helper: GoHelper, lab: L
     steps = plan.steps(counted.stderr.encode())
     assert steps is not None
     assert 1 + 100 + 51 <= steps <= 2 * (1 + 100 + 51)
-    assert run(plan.environment(0, most=steps)).returncode == 0
+    assert run(plan.environment(0, limit=steps)).returncode == 0
     endless = {
         (m.original, m.replacement)
         for m in plan.mutants
-        if plan.ran_away((done := run(plan.environment(m.id, most=10_000))).returncode, done.stderr)
+        if plan.exceeded_steps((done := run(plan.environment(m.id, limit=10_000))).returncode, done.stderr)
     }
     assert {("++", "--"), ("-", "+")} <= endless
 
@@ -428,14 +428,16 @@ def test_not_viable_with_a_reason(
 
 
 def test_a_test_cannot_read_the_mutant_off_its_environment(helper: GoHelper, toy: Path) -> None:
-    plan = mutants(helper, toy / "toy", toy / "toy" / "toy.go", salt=b"secret")
+    plan = plan_mutation(helper, toy / "toy", toy / "toy" / "toy.go", salt=b"secret")
     values = [plan.environment(number) for number in (0, 1, 2)]
     assert len({next(iter(value)) for value in values}) == 1
     assert all(len(text) > 16 and text[:16].strip("0") for value in values for text in value.values())
-    other = mutants(helper, toy / "toy", toy / "toy" / "toy.go", salt=b"another")
+    other = plan_mutation(helper, toy / "toy", toy / "toy" / "toy.go", salt=b"another")
     assert (other.switch, other.key) != (plan.switch, plan.key)
     assert other.mutants == plan.mutants
-    assert mutants(helper, toy / "toy", toy / "toy" / "toy.go", salt=b"secret").schemata == plan.schemata
+    assert (
+        plan_mutation(helper, toy / "toy", toy / "toy" / "toy.go", salt=b"secret").schemata == plan.schemata
+    )
 
 
 @pytest.mark.parametrize(
@@ -454,7 +456,7 @@ def test_focal_files_that_cannot_be_mutated(
     root = toymodule.write(
         tmp_path, {"go.mod": "module example.com/toy\n", "doc.go": "package toy\n", **files}
     )
-    plan = mutants(helper, root, root / "toy.go")
+    plan = plan_mutation(helper, root, root / "toy.go")
     assert reason in str(plan.reason)
     assert (plan.mutants, plan.schemata, plan.infra) == ((), b"", None)
 
@@ -462,7 +464,7 @@ def test_focal_files_that_cannot_be_mutated(
 @pytest.mark.parametrize("name", ["unicode/utf8/utf8.go", "errors/join.go"])
 def test_packages_beneath_os(helper: GoHelper, lab: Lab, toolchain: Toolchain, name: str) -> None:
     focal = toolchain.goroot / "src" / name
-    plan = mutants(helper, focal.parent, focal)
+    plan = plan_mutation(helper, focal.parent, focal)
     assert plan.mutants
     assert b'"os"' not in plan.support
     overlay = lab.overlay(schemata(plan))

@@ -5,8 +5,8 @@ from pathlib import Path
 import pytest
 from corpus import Case, check, read_corpus
 
-from goutbench.chunk.render import keys
-from goutbench.golang.syntax.file import GoFile, parse
+from goutbench.golang.syntax.file import GoFile, declaration_keys
+from goutbench.golang.syntax.parser import parse
 
 CASES = read_corpus(Path(__file__).parent / "corpus")
 
@@ -19,8 +19,8 @@ def listing(file: GoFile) -> str:
     if file.generated:
         lines.append("generated")
     for spec in file.imports:
-        lines.append(f"import {spec.path!r} name {spec.name} known as {spec.known_as}")
-    names = keys(file)
+        lines.append(f"import {spec.path!r} name {spec.name} known as {spec.local_name}")
+    names = declaration_keys(file)
     for key, d in zip(names, file.declarations, strict=True):
         line = f"{d.kind} {key}"
         if len(d.names) > 1:

@@ -4,9 +4,18 @@ from pathlib import Path
 import pytest
 import toymodule
 
-from goutbench.golang.toolchain.go import Toolchain, run_go
-from goutbench.golang.toolchain.helper import GoHelper, HelperFault
-from goutbench.golang.toolchain.typecheck import KINDS, GateRequest, GateResult, check
+from goutbench.golang.toolchain.helper import GoHelper, HelperError
+from goutbench.golang.toolchain.installation import Toolchain, run_go
+from goutbench.golang.toolchain.typecheck import TypecheckRequest, TypecheckResult, typecheck
+
+KINDS = (
+    "syntax", "not-unicode", "wrong-package", "missing-package", "internal-package", "import-cycle", "cgo",
+    "bad-embed", "undefined", "unexported", "redeclared", "unused-import", "unused-variable", "unused-result",
+    "mismatched-types", "bad-assignment", "wrong-arguments", "wrong-count", "missing-return", "bad-label",
+    "bad-constant", "bad-instantiation", "bad-init", "bad-test-signature", "duplicate-key", "type-cycle",
+    "initialization-cycle", "unsupported-feature", "other",
+)  # fmt: skip
+"""Every kind of error that the helper reports."""
 
 GOOD = """package toy
 
@@ -53,12 +62,12 @@ BROKEN = {
 
 def ask(
     helper: GoHelper, toy: Path, source: str | bytes, name: str = "toy_test.go", **more: object
-) -> GateResult:
+) -> TypecheckResult:
     raw = source if isinstance(source, bytes) else source.encode()
-    return check(helper, GateRequest(toy / "toy", name, raw, **more))  # type: ignore[arg-type]
+    return typecheck(helper, TypecheckRequest(toy / "toy", name, raw, **more))  # type: ignore[arg-type]
 
 
-def kinds(result: GateResult) -> list[str]:
+def kinds(result: TypecheckResult) -> list[str]:
     assert result.infra is None, result.infra
     assert all(error.kind in KINDS for error in result.errors)
     return [error.kind for error in result.errors]
@@ -159,7 +168,7 @@ def test_language_version_of_go_mod(helper: GoHelper, tmp_path: Path) -> None:
 def test_what_is_not_asked_at_all(helper: GoHelper, toy: Path) -> None:
     assert "not the name" in str(ask(helper, toy, GOOD, name="toy.go").infra)
     assert "bytes" in str(ask(helper, toy, b"x" * (9 << 20)).infra)
-    assert "go.mod" in str(check(helper, GateRequest(Path("/"), "x_test.go", b"")).infra)
+    assert "go.mod" in str(typecheck(helper, TypecheckRequest(Path("/"), "x_test.go", b"")).infra)
 
 
 def test_a_package_that_does_not_build_is_not_the_candidates_fault(helper: GoHelper, tmp_path: Path) -> None:
@@ -193,7 +202,7 @@ HOSTILE = {
 def test_hostile_candidates_do_not_take_the_gate_with_them(
     toolchain: Toolchain, go_environment: dict[str, str], toy: Path, name: str
 ) -> None:
-    with GoHelper(toolchain, go_environment, timeout=6, memory=1 << 30) as helper:
+    with GoHelper(toolchain, go_environment, timeout=3, memory=1 << 30) as helper:
         result = ask(helper, toy, GOOD + "\n" + HOSTILE[name] + "\n")
         assert not result.ok
         assert result.errors or result.infra
@@ -202,7 +211,7 @@ def test_hostile_candidates_do_not_take_the_gate_with_them(
 
 def test_time_limit_and_restart(helper: GoHelper, toy: Path) -> None:
     body = {"dir": str((toy / "toy").resolve()), "dirs": [str((toy / "toy").resolve())], "flags": []}
-    with pytest.raises(HelperFault, match="no answer within"):
+    with pytest.raises(HelperError, match="no answer within"):
         helper.ask("warm", body, timeout=1e-3)  # runs `go list`, which takes a hundred times as long
     assert ask(helper, toy, GOOD).ok
 

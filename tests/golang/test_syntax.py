@@ -10,13 +10,9 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from goutbench.golang.syntax.file import (
-    build_constraint,
-    free_names,
-    is_generated,
-    package_name,
-    parse,
-)
+from goutbench.golang.syntax.header import build_constraint, is_generated, package_name
+from goutbench.golang.syntax.links import free_names
+from goutbench.golang.syntax.parser import parse
 
 SOURCE = b"""// Copyright.
 //go:build unix

@@ -4,7 +4,7 @@ import re
 
 import pytest
 
-from goutbench.golang.syntax.file import parse
+from goutbench.golang.syntax.parser import parse
 from goutbench.golang.syntax.scope import FREE, resolve
 
 SNIPPETS = {

@@ -6,8 +6,9 @@ from pathlib import Path
 import pytest
 
 from goutbench.errors import ToolError
-from goutbench.golang.toolchain import go as under_test
-from goutbench.golang.toolchain.go import Toolchain, build_helper, find_toolchain, go_env, run_go
+from goutbench.golang.toolchain import installation as under_test
+from goutbench.golang.toolchain.helper import build_helper
+from goutbench.golang.toolchain.installation import Toolchain, find_toolchain, go_env, run_go
 
 
 def test_finds_go_on_path_then_in_the_wheel(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
@@ -64,12 +65,13 @@ def test_a_go_command_that_takes_too_long_ends_with_its_children(
         'package main\n\nimport "time"\n\nfunc main() { time.Sleep(time.Hour) }\n'
     )
     with pytest.raises(subprocess.TimeoutExpired):
-        run_go(toolchain, ["run", "."], cwd=tmp_path, env=go_environment, timeout=5)
+        run_go(toolchain, ["run", "."], cwd=tmp_path, env=go_environment, timeout=2)
 
 
 def test_helper_is_built_once_though_many_ask(go_environment: dict[str, str], tmp_path: Path) -> None:
     script = (
-        "from goutbench.golang.toolchain.go import *\n"
+        "from goutbench.golang.toolchain.helper import build_helper\n"
+        "from goutbench.golang.toolchain.installation import find_toolchain\n"
         "p = build_helper(find_toolchain())\n"
         "print(p, p.stat().st_ino)"
     )

@@ -1,3 +1,0 @@
-module goutbench/keeper
-
-go 1.22

@@ -1,0 +1,3 @@
+module goutbench/sandboxinit
+
+go 1.22
