@@ -33,7 +33,7 @@ class Estimate(NamedTuple):
 # ── rates ─────────────────────────────────────────────────────────────────────────────────────────
 
 
-def wilson(successes: int, of: int, level: float = 0.95) -> Interval:
+def wilson(successes: float, of: int, level: float = 0.95) -> Interval:
     """Wilson's score interval of a rate (Wilson 1927), without continuity correction.
 
     Raises ValueError unless 0 ≤ successes ≤ of and of > 0.
@@ -60,7 +60,7 @@ def exact(successes: int, of: int, level: float = 0.95) -> Interval:
     return Interval(low, high)
 
 
-def _check_counts(successes: int, of: int) -> None:
+def _check_counts(successes: float, of: int) -> None:
     if of <= 0 or not 0 <= successes <= of:
         raise ValueError(f"no rate: {successes} of {of}")
 
@@ -73,6 +73,18 @@ def pass_at_k(samples: int, passing: int, k: int) -> float:
     if not 0 <= passing <= samples or not 1 <= k <= samples:
         raise ValueError(f"no pass@{k} of {passing} passing among {samples} samples")
     return 1 - math.comb(samples - passing, k) / math.comb(samples, k)
+
+
+def best_at_k(values: Sequence[float], k: int) -> float:
+    """The unbiased estimate of the best of k samples of one item, from the values of all its samples.
+
+    The mean of the largest value over all subsets of k samples; for values of 0 and 1 it is `pass_at_k`.
+    Raises ValueError unless 1 ≤ k ≤ the number of values.
+    """
+    if not 1 <= k <= len(values):
+        raise ValueError(f"k must be between 1 and {len(values)}, the number of samples: {k}")
+    largest = (value * math.comb(rank, k - 1) for rank, value in enumerate(sorted(values)))
+    return sum(largest) / math.comb(len(values), k)
 
 
 # ── over repositories ─────────────────────────────────────────────────────────────────────────────

@@ -1,4 +1,4 @@
-"""Runs of made-up models on a small dataset, as `generate`, `execute` and `judge` would have left them."""
+"""Runs of invented models on a small dataset, as `generate`, `execute` and `judge` write them."""
 
 from collections.abc import Callable, Sequence
 from dataclasses import asdict
@@ -6,67 +6,81 @@ from pathlib import Path
 
 from goutbench.dataset.store import write_rows
 from goutbench.execute.journal import write_table
-from goutbench.records import Candidate, Completion, Execution, Match, Mutation, Pair, Prompt, Verdict
+from goutbench.records import (
+    Candidate,
+    Completion,
+    Execution,
+    Match,
+    Mutation,
+    Pair,
+    Prompt,
+    Rung,
+    Status,
+    Verdict,
+)
 
 EVIL = "</script><script>document.title='broken'</script><img src=x onerror=\"document.title='broken'\">"
-Outcome = tuple[str, str, str]
+Outcome = tuple[Status, Rung, str]
 """Status, rung and reason of an execution."""
 
-PASSED: Outcome = ("PASSED", "mutation", "")
-UNDEFINED: Outcome = ("BUILD_FAILED", "syntax", "undefined")
-ASSERTION: Outcome = ("TESTS_FAILED", "runs", "assertion")
-NO_CODE: Outcome = ("NO_CODE", "none", "empty")
+PASSED: Outcome = (Status.PASSED, Rung.MUTATION, "")
+UNDEFINED: Outcome = (Status.BUILD_FAILED, Rung.SYNTAX, "undefined")
+ASSERTION: Outcome = (Status.TESTS_FAILED, Rung.RUNS, "assertion")
+NO_CODE: Outcome = (Status.NO_CODE, Rung.NONE, "empty")
 
 
 def write_run(
     folder: Path, model: str, pairs: Sequence[Pair], outcome: Callable[[int], Outcome], *, evil: str = ""
 ) -> Path:
-    """A whole run folder: each pair's outcome by its number."""
+    """A run folder with one sample per item: each pair's outcome by its number."""
+    return write_samples(folder, model, pairs, lambda number, _: outcome(number), samples=1, evil=evil)
+
+
+def write_samples(
+    folder: Path,
+    model: str,
+    pairs: Sequence[Pair],
+    outcome: Callable[[int, int], Outcome],
+    *,
+    samples: int,
+    evil: str = "",
+) -> Path:
+    """A run folder with several samples per item: the outcome by the numbers of pair and sample."""
     prompts, completions, candidates, executions = [], [], [], []
     for number, pair in enumerate(pairs):
-        status, rung, reason = outcome(number)
-        text = "" if status == "NO_CODE" else f"{pair.test}\n// by {model} {evil}\n"
         messages = (("system", "Write tests."), ("user", f"Of {pair.code_path} {evil}"))
         prompts.append(Prompt(f"p{number}", pair.id, f"c{number}", (), "file-v1", "0" * 64, messages, 10))
-        error = "" if text else "model-error"
-        completions.append(
-            Completion(
-                f"{model}-{number}",
-                f"p{number}",
-                pair.id,
-                model,
-                0,
-                0,
-                text,
-                "stop",
-                error,
-                "",
-                1,
-                1,
-                0.1,
-                None,
+        for sample in range(samples):
+            key = f"{model}{number}" + (f"-{sample}" if sample else "")
+            status, rung, reason = outcome(number, sample)
+            text = "" if status == Status.NO_CODE else f"{pair.test}\n// by {model} {evil}\n"
+            completion = Completion(
+                id=f"c-{key}", prompt_id=f"p{number}", pair_id=pair.id, model=model, sample=sample, round=0,
+                text=text, stop="stop", error="" if text else "model-error", detail="", input_tokens=1,
+                output_tokens=1, seconds=0.1, cost=None,
+            )  # fmt: skip
+            completions.append(completion)
+            candidates.append(
+                Candidate(key, pair.id, model, (completion.id,), text, "p", "merge", (), sample=sample)
             )
-        )
-        key = f"{model}{number}"
-        candidates.append(Candidate(key, pair.id, model, (f"{model}-{number}",), text, "p", "merge", ()))
-        executions.append(execution(key, pair, model, status, rung, reason))
+            executions.append(execution(key, pair, model, status, rung, reason))
     write_rows(
         folder / "prompts.parquet",
         [
-            {**asdict(p), "messages": [{"role": role, "content": words} for role, words in p.messages]}
+            {**asdict(p), "messages": [{"role": role, "content": text} for role, text in p.messages]}
             for p in prompts
         ],
     )
-    write_rows(folder / "completions.parquet", [asdict(each) for each in completions])
-    write_rows(folder / "candidates.parquet", [asdict(each) for each in candidates])
+    write_rows(folder / "completions.parquet", [asdict(completion) for completion in completions])
+    write_rows(folder / "candidates.parquet", [asdict(candidate) for candidate in candidates])
     write_table(folder / "executions.parquet", executions)
     return folder
 
 
-def execution(key: str, pair: Pair, model: str, status: str, rung: str, reason: str) -> Execution:
-    """A record as `execute` leaves it."""
-    passed = status == "PASSED"
-    ran = rung in ("runs", "mutation")
+def execution(key: str, pair: Pair, model: str, status: Status, rung: Rung, reason: str) -> Execution:
+    """A record as `execute` writes it."""
+    passed = status == Status.PASSED
+    ran = rung in (Rung.RUNS, Rung.MUTATION)
     mutation = Mutation(4, 3, 1, 0, 0, 0, 0.75, 0.75, 0.75, survivors=("4.40 arithmetic: * → /",))
     return Execution(
         id=f"e{key}", candidate_id=key, pair_id=pair.id, model=model, status=status, rung=rung, reason=reason,
@@ -79,48 +93,31 @@ def execution(key: str, pair: Pair, model: str, status: str, rung: str, reason: 
 
 
 def write_judgement(
-    folder: Path, pairs: Sequence[Pair], a: str, b: str, outcome: Callable[[int], str]
+    folder: Path,
+    pairs: Sequence[Pair],
+    a: str,
+    b: str,
+    outcome: Callable[[int], str],
+    *,
+    samples: int = 1,
 ) -> Path:
-    """A judge's folder, two orders each."""
+    """A judge's folder, with two orders for each match: each pair's outcome by its number."""
     matches, verdicts = [], []
     for number, pair in enumerate(pairs):
-        matches.append(
-            Match(
-                f"m{number}",
-                pair.id,
-                pair.repository,
-                (),
-                0,
-                a,
-                b,
-                f"{a}{number}",
-                f"{b}{number}",
-                "strict",
-                "both-orders",
-                outcome(number),
-                "",
-            )
-        )
         choice = {"win": "b", "loss": "a", "tie": "tie"}.get(outcome(number), "")
-        for order in ("ab", "ba"):
-            verdicts.append(
-                Verdict(
-                    f"v{number}{order}",
-                    f"m{number}",
-                    "strict",
-                    order,
-                    "0" * 64,
-                    choice,
-                    None,
-                    None,
-                    "The second checks the result.",
-                    "{}",
-                    "",
-                    1,
-                    1,
-                    0.1,
-                )
-            )
-    write_rows(folder / "matches.parquet", [asdict(each) for each in matches])
-    write_rows(folder / "verdicts.parquet", [asdict(each) for each in verdicts])
+        for sample in range(samples):
+            suffix = f"{number}" + (f"-{sample}" if sample else "")
+            match = Match(
+                f"m{suffix}", pair.id, pair.repository, (), sample, a, b, f"{a}{suffix}", f"{b}{suffix}",
+                "strict", "both-orders", outcome(number), "",
+            )  # fmt: skip
+            matches.append(match)
+            for order in ("ab", "ba"):
+                verdict = Verdict(
+                    f"v{suffix}{order}", match.id, "strict", order, "0" * 64, choice, None, None,
+                    "The second checks the result.", "{}", "", 1, 1, 0.1,
+                )  # fmt: skip
+                verdicts.append(verdict)
+    write_rows(folder / "matches.parquet", [asdict(match) for match in matches])
+    write_rows(folder / "verdicts.parquet", [asdict(verdict) for verdict in verdicts])
     return folder

@@ -1,10 +1,21 @@
-"""A report of two models and the reference tests, with a judge's word."""
+"""Reports of two models and the reference tests, with a judge: one sample per item, and five."""
 
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
 from judging import make_pair, write_dataset
-from reporting import ASSERTION, EVIL, NO_CODE, PASSED, UNDEFINED, Outcome, write_judgement, write_run
+from reporting import (
+    ASSERTION,
+    EVIL,
+    NO_CODE,
+    PASSED,
+    UNDEFINED,
+    Outcome,
+    write_judgement,
+    write_run,
+    write_samples,
+)
 
 from goutbench.report.stage import report
 
@@ -17,19 +28,47 @@ def _tuned(number: int) -> Outcome:
     return PASSED if number % 4 else UNDEFINED
 
 
-@pytest.fixture
-def page(tmp_path: Path) -> Path:
-    """The page: 12 items, base passes 3 of them and tuned 9."""
+@pytest.fixture(scope="session")
+def page(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """The page: 12 items with one sample each, base passes 3 of them and tuned 9."""
+    folder = tmp_path_factory.mktemp("page")
     pairs = [make_pair(number) for number in range(12)]
-    dataset = write_dataset(tmp_path / "dataset", pairs)
+    dataset = write_dataset(folder / "dataset", pairs)
     runs = [
-        write_run(tmp_path / "base", "org/base", pairs, _base, evil=EVIL),
-        write_run(tmp_path / "tuned", "org/tuned", pairs, _tuned),
-        write_run(tmp_path / "reference", "reference", pairs, lambda number: PASSED),
+        write_run(folder / "base", "org/base", pairs, _base, evil=EVIL),
+        write_run(folder / "tuned", "org/tuned", pairs, _tuned),
+        write_run(folder / "reference", "reference", pairs, lambda number: PASSED),
     ]
     judged = write_judgement(
-        tmp_path / "judged", pairs, "org/base", "org/tuned", lambda n: ("win", "loss", "tie", "flip")[n % 4]
+        folder / "judged", pairs, "org/base", "org/tuned", lambda n: ("win", "loss", "tie", "flip")[n % 4]
     )
-    out = tmp_path / "report.html"
+    out = folder / "report.html"
+    report(runs, dataset, out, judgements=[judged], base="org/base")
+    return out
+
+
+@pytest.fixture(scope="session")
+def sampled_page(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """The page: 20 items of five repositories with five samples each.
+
+    Of item n, n % 6 samples of org/base pass and n % 6 + 1 (five at most) of org/tuned; the others do not
+    build. The judge prefers org/tuned on the even items, and else sees a tie.
+    """
+    folder = tmp_path_factory.mktemp("sampled")
+    pairs = [replace(make_pair(number), repository=f"o/r{number % 5}") for number in range(20)]
+    dataset = write_dataset(folder / "dataset", pairs)
+    runs = [
+        write_samples(
+            folder / name, f"org/{name}", pairs,
+            lambda number, sample, more=more: PASSED if sample < number % 6 + more else UNDEFINED,
+            samples=5,
+        )
+        for name, more in (("base", 0), ("tuned", 1))
+    ]  # fmt: skip
+    runs.append(write_run(folder / "reference", "reference", pairs, lambda number: PASSED))
+    judged = write_judgement(
+        folder / "judged", pairs, "org/base", "org/tuned", lambda n: "tie" if n % 2 else "win", samples=5
+    )
+    out = folder / "report.html"
     report(runs, dataset, out, judgements=[judged], base="org/base")
     return out

@@ -30,19 +30,30 @@ def browser() -> "Iterator[Browser]":
 
 @pytest.fixture
 def opened(browser: "Browser", page: Path) -> "Iterator[Page]":
-    """The page; a console error, a page error or a request that leaves the disk fails the test."""
-    trouble: list[str] = []
+    """The page with one sample per item."""
+    yield from _open(browser, page)
+
+
+@pytest.fixture
+def opened_with_samples(browser: "Browser", sampled_page: Path) -> "Iterator[Page]":
+    """The page with five samples per item."""
+    yield from _open(browser, sampled_page)
+
+
+def _open(browser: "Browser", page: Path) -> "Iterator[Page]":
+    """A page on which a console error, a page error or a request that leaves the disk fails the test."""
+    errors: list[str] = []
     tab = browser.new_page(viewport={"width": 1200, "height": 900})
-    tab.on("console", lambda message: trouble.append(message.text) if message.type == "error" else None)
-    tab.on("pageerror", lambda error: trouble.append(str(error)))
-    tab.on("request", lambda asked: None if asked.url.startswith("file:") else trouble.append(asked.url))
+    tab.on("console", lambda message: errors.append(message.text) if message.type == "error" else None)
+    tab.on("pageerror", lambda error: errors.append(str(error)))
+    tab.on("request", lambda sent: None if sent.url.startswith("file:") else errors.append(sent.url))
     tab.goto(page.as_uri())
     yield tab
     tab.close()
-    assert trouble == []
+    assert errors == []
 
 
-def test_a_number_leads_to_the_items_that_it_counts(opened: "Page") -> None:
+def test_a_number_links_to_the_items_that_it_counts(opened: "Page") -> None:
     row = opened.locator("table.leaderboard tbody tr", has_text="org/tuned")
     link = row.locator("a", has_text="75.0%").last
     link.click()
@@ -54,13 +65,13 @@ def test_a_number_leads_to_the_items_that_it_counts(opened: "Page") -> None:
 def test_every_linked_number_counts_its_items(opened: "Page") -> None:
     """A count in the failure table is the length of the list that it opens."""
     links = opened.locator("table.failures tbody a")
-    seen = 0
+    total = 0
     for at in range(links.count()):
         count = links.nth(at).inner_text()
         links.nth(at).click()
         assert opened.inner_text("#count").split(" of ")[0] == count
-        seen += int(count)
-    assert seen == 24
+        total += int(count)
+    assert total == 24
 
 
 def test_filters_narrow_the_list_and_clear(opened: "Page") -> None:
@@ -73,18 +84,19 @@ def test_filters_narrow_the_list_and_clear(opened: "Page") -> None:
     assert opened.inner_text("#count").startswith("36 of 36")
 
 
-def test_an_item_shows_everything_that_is_known_of_it(opened: "Page") -> None:
+def test_an_item_shows_its_texts_coverage_mutants_and_verdicts(opened: "Page") -> None:
     opened.select_option("#filter select[name=model]", "org/tuned")
     opened.fill("#filter input[name=text]", "f1.go")
     opened.click("#list tbody th a")
     opened.wait_for_selector("#body h3")
     text = opened.inner_text("#body")
-    for words in (
-        "by org/tuned", "Reference test · f1_test.go", "1 of 2 statements covered", "3 killed, 1 lived",
+    for expected in (
+        "by org/tuned", "Reference test · f1_test.go", "1 of 2 statements covered", "3 killed, 1 survived",
         "4.40 arithmetic: * → /",
-        "strict on org/base against org/tuned: loss", "The second checks the result.",
+        "Surviving mutants (bugs no test noticed)",
+        "strict: org/tuned against org/base: loss", "The second checks the result.",
     ):  # fmt: skip
-        assert words in text
+        assert expected in text
     missed = opened.locator("#body pre div.miss").all_inner_texts()
     assert len(missed) == 1
     assert "func Double1" in missed[0]
@@ -94,7 +106,7 @@ def test_an_item_shows_everything_that_is_known_of_it(opened: "Page") -> None:
     assert not opened.is_visible("#item")
 
 
-def test_what_a_candidate_writes_stays_text(opened: "Page") -> None:
+def test_the_text_of_a_candidate_is_never_markup(opened: "Page") -> None:
     opened.select_option("#filter select[name=model]", "org/base")
     opened.fill("#filter input[name=text]", "f2.go")
     opened.click("#list tbody th a")
@@ -105,7 +117,7 @@ def test_what_a_candidate_writes_stays_text(opened: "Page") -> None:
     assert opened.locator("#body img").count() == 0
 
 
-def test_it_fits_a_phone_and_follows_the_colours_of_the_system(browser: "Browser", page: Path) -> None:
+def test_the_page_fits_a_phone_and_follows_the_colours_of_the_system(browser: "Browser", page: Path) -> None:
     tab = browser.new_page(viewport={"width": 390, "height": 800}, color_scheme="dark")
     tab.goto(page.as_uri())
     wide = tab.evaluate("document.documentElement.scrollWidth - document.documentElement.clientWidth")
@@ -115,3 +127,26 @@ def test_it_fits_a_phone_and_follows_the_colours_of_the_system(browser: "Browser
     tab.close()
     assert wide <= 0
     assert dark != light
+
+
+def test_the_samples_of_an_item_are_grouped_under_one_row(opened_with_samples: "Page") -> None:
+    page = opened_with_samples
+    page.select_option("#filter select[name=model]", "org/base")
+    assert page.inner_text("#count") == "100 of 220 candidates, of 20 items"
+    page.fill("#filter input[name=text]", "f8.go")
+    assert page.locator("#list tbody tr:visible").count() == 1
+    item = page.locator("#list tbody tr.item")
+    assert "2 of 5 pass" in item.inner_text()
+    item.locator("button").click()
+    assert page.locator("#list tbody tr.sample:visible").count() == 5
+    page.locator("#list tbody tr.sample a").nth(1).click()
+    page.wait_for_selector("#body h3")
+    menu = page.locator("#body select")
+    assert menu.evaluate("menu => menu.selectedOptions[0].text") == "org/base, sample 2"
+    assert page.locator("#body h3", has_text="strict: org/tuned against org/base: win").count() == 1
+
+
+def test_a_number_of_several_samples_links_to_its_candidates(opened_with_samples: "Page") -> None:
+    row = opened_with_samples.locator("table.leaderboard tbody tr", has_text="org/base")
+    row.locator("a", has_text="46.0%").last.click()
+    assert opened_with_samples.inner_text("#count") == "46 of 220 candidates, of 16 items"

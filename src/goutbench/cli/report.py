@@ -12,29 +12,33 @@ from goutbench.cli.options import app
 def report(
     runs: Annotated[
         list[str],
-        typer.Argument(help="Run folders of `generate` and `execute`; NAME=FOLDER gives the model a name."),
+        typer.Argument(
+            help="Run folders of `generate` and `execute`. NAME=FOLDER renames the model of a run."
+        ),
     ],
     dataset: Annotated[Path, typer.Option(help="The dataset that the runs were made from.")] = Path(
         "dataset"
     ),
-    out: Annotated[Path, typer.Option("--out", "-o", help="The page.")] = Path("report.html"),
+    out: Annotated[Path, typer.Option("--out", "-o", help="The page to write.")] = Path("report.html"),
     judge: Annotated[
-        list[Path] | None, typer.Option(help="A folder of `goutbench judge`; may be repeated.")
+        list[Path] | None, typer.Option(help="A folder that `goutbench judge` wrote. May be repeated.")
     ] = None,
-    base: Annotated[str | None, typer.Option(help="The model to compare the others with.")] = None,
-    title: Annotated[str, typer.Option(help="The page's title.")] = "",
+    base: Annotated[
+        str | None, typer.Option(help="The model to compare the others with. [the first by name]")
+    ] = None,
+    title: Annotated[str, typer.Option(help="The title of the page.")] = "",
 ) -> None:
-    """Write one self-contained page: leaderboard, ladder, comparisons, failures, and every item."""
-    from goutbench.report import report as run
+    """Write one self-contained page: leaderboard, ladder, comparisons, failures and every item."""
+    from goutbench.report.stage import report as run
 
-    named = [_named(text) for text in runs]
+    named = [_parse_run(text) for text in runs]
     names = {folder: name for name, folder in named if name}
     folders = [folder for _, folder in named]
-    rows = run(folders, dataset, out, names=names, judgements=judge or (), base=base, title=title)
-    typer.echo(f"{out}: {len(rows)} candidates")
+    results = run(folders, dataset, out, names=names, judgements=judge or (), base=base, title=title)
+    typer.echo(f"{out}: {len(results.samples)} candidates")
 
 
-def _named(text: str) -> tuple[str, Path]:
-    """NAME=FOLDER, or a folder alone; a folder that is there is taken as it is written."""
+def _parse_run(text: str) -> tuple[str, Path]:
+    """NAME=FOLDER, or a folder alone. A folder that exists is never split."""
     name, equals, folder = text.partition("=")
     return ("", Path(text)) if not equals or Path(text).exists() else (name, Path(folder))

@@ -1,7 +1,7 @@
-"""The figures of a report, by Altair, as SVG that stands in the page and follows its colours."""
+"""The figures of a report, drawn with Altair as SVG that follows the colours of the page."""
 
-from collections.abc import Sequence
-from typing import TYPE_CHECKING, Any
+from collections.abc import Iterable, Mapping, Sequence
+from typing import TYPE_CHECKING, NamedTuple
 
 from goutbench.plotting import PALETTE, svg
 
@@ -11,21 +11,31 @@ if TYPE_CHECKING:
 _GREY = "#8a8f98"
 
 
+class PlottedRate(NamedTuple):
+    """A dot with its interval: one series in one group."""
+
+    group: str
+    series: str
+    rate: float
+    low: float
+    high: float
+
+
 def colours(models: Sequence[str], reference: str) -> dict[str, str]:
-    """Model → colour, the same in every figure and table."""
-    others = [model for model in models if model != reference]
-    chosen = {model: PALETTE[index % len(PALETTE)] for index, model in enumerate(others)}
-    return chosen | ({reference: _GREY} if reference in models else {})
+    """Model → colour, the same in every figure."""
+    contestants = [model for model in models if model != reference]
+    palette = {model: PALETTE[index % len(PALETTE)] for index, model in enumerate(contestants)}
+    return palette | ({reference: _GREY} if reference in models else {})
 
 
-def reach(values: dict[str, list[float]], paint: dict[str, str], axis: str) -> str:
-    """For each model the share of its items that reach at least x: a step down for each item. SVG text."""
+def survival_curves(values: Mapping[str, Sequence[float]], palette: Mapping[str, str], axis: str) -> str:
+    """For each model the share of its values that are at least x, as SVG."""
     import altair as alt
 
     data = [
         {"model": model, "x": point, "share": share}
-        for model, found in values.items()
-        for point, share in _steps(found)
+        for model, shares in values.items()
+        for point, share in _survival(shares)
     ]
     chart = (
         alt.Chart(alt.InlineData(values=data))
@@ -38,18 +48,19 @@ def reach(values: dict[str, list[float]], paint: dict[str, str], axis: str) -> s
                 axis=alt.Axis(format="%"),
                 scale=alt.Scale(domain=[0, 1]),
             ),
-            color=_colour("model", paint),
+            color=_colour("model", palette),
         )
     )
     return svg(chart.properties(width=420, height=240))
 
 
-def rates_by_group(rows: Sequence[dict[str, Any]], paint: dict[str, str], axis: str) -> str:
-    """A dot with its 95% interval for each group and series: rows of group, series, rate, low, high."""
+def rates_with_intervals(rates: Iterable[PlottedRate], palette: Mapping[str, str], axis: str) -> str:
+    """A dot with its 95% interval for each group and series, as SVG."""
     import altair as alt
 
-    base = alt.Chart(alt.InlineData(values=list(rows))).encode(
-        y=alt.Y("series:N", title=None, axis=None, sort=list(paint)), color=_colour("series", paint)
+    rows = [rate._asdict() for rate in rates]
+    base = alt.Chart(alt.InlineData(values=rows)).encode(
+        y=alt.Y("series:N", title=None, axis=None, sort=list(palette)), color=_colour("series", palette)
     )
     bars = base.mark_rule(strokeWidth=2).encode(
         x=alt.X("low:Q", title=axis, axis=alt.Axis(format="%"), scale=alt.Scale(domain=[0, 1])), x2="high:Q"
@@ -57,7 +68,7 @@ def rates_by_group(rows: Sequence[dict[str, Any]], paint: dict[str, str], axis: 
     dots = base.mark_point(filled=True, size=70, opacity=1).encode(x="rate:Q")
     chart = (
         alt.layer(bars, dots)
-        .properties(width=420, height=14 * max(len(paint), 1) + 8)
+        .properties(width=420, height=14 * max(len(palette), 1) + 8)
         .facet(
             row=alt.Row(
                 "group:N",
@@ -71,7 +82,7 @@ def rates_by_group(rows: Sequence[dict[str, Any]], paint: dict[str, str], axis: 
     return svg(chart)
 
 
-def _steps(values: Sequence[float]) -> list[tuple[float, float]]:
+def _survival(values: Sequence[float]) -> list[tuple[float, float]]:
     """Points of the survival function of the values, from (0, 1) to (1, share at 1)."""
     count = len(values)
     if not count:
@@ -80,9 +91,9 @@ def _steps(values: Sequence[float]) -> list[tuple[float, float]]:
     return [(point, sum(value >= point for value in values) / count) for point in points]
 
 
-def _colour(column: str, paint: dict[str, str]) -> "alt.Color":
+def _colour(column: str, palette: Mapping[str, str]) -> "alt.Color":
     import altair as alt
 
-    scale = alt.Scale(domain=list(paint), range=list(paint.values()))
+    scale = alt.Scale(domain=list(palette), range=list(palette.values()))
     legend = alt.Legend(orient="top", labelLimit=400)
     return alt.Color(f"{column}:N", title=None, scale=scale, legend=legend)

@@ -1,40 +1,51 @@
-"""What the page opens on demand: a script file for each pair, with its texts and what every model made of it.
+"""What the page loads on demand: a script for each pair, with its texts and what every model wrote for it.
 
-A page on disk may not read other files, but it may load scripts: so an item is a call of one function with
-JSON, deflated and in base64, since tests are long and much alike. The page puts every text in place as text,
-never as markup: candidates are hostile.
+A page on disk may not read other files, but it may load scripts. So a script calls one function with JSON,
+deflated and in base64, because tests are long and much alike. Candidates are hostile: the page inserts every
+text as text, never as markup.
 """
 
 import base64
 import json
 import zlib
+from collections import defaultdict
 from collections.abc import Iterable, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
 from goutbench.dataset.store import write_text
-from goutbench.report.rows import Judged, Row
+from goutbench.records import Execution, MutantStatus
+from goutbench.report.inputs import Judgement, Transcript
+from goutbench.report.results import SampleResult
 
-_EVIDENCE = 4000
+_MAX_EVIDENCE = 4000  # characters
 
 
 def write_items(
-    folder: Path, rows: Sequence[Row], texts: Mapping[str, Mapping[str, Any]], judged: Sequence[Judged]
+    folder: Path,
+    samples: Sequence[SampleResult],
+    transcripts: Mapping[str, Transcript],
+    judgements: Sequence[Judgement],
 ) -> None:
-    """Write `folder/<pair id>.js` for every pair of the rows."""
-    by_pair: dict[str, list[Row]] = {}
-    for row in rows:
-        by_pair.setdefault(row.pair.id, []).append(row)
-    verdicts = _verdicts_by_pair(judged)
-    for pair_id, mine in by_pair.items():
-        content = {**_pair(mine[0]), "answers": [_answer(row, texts) for row in mine]}
-        content["verdicts"] = verdicts.get(pair_id, [])
+    """Write `folder/<pair id>.js` for every pair of the samples. `transcripts` are by completion id."""
+    by_pair: dict[str, list[SampleResult]] = defaultdict(list)
+    for sample in samples:
+        by_pair[sample.pair.id].append(sample)
+    verdicts = _verdicts_by_pair(judgements)
+    for pair_id, answers in by_pair.items():
+        pair = answers[0].pair
+        content = {
+            "id": pair.id, "repository": pair.repository, "path": pair.code_path, "testPath": pair.test_path,
+            "code": pair.code, "test": pair.test,
+            "answers": [_answer(answer, transcripts) for answer in answers],
+            "verdicts": verdicts.get(pair_id, []),
+        }  # fmt: skip
         packed = base64.b64encode(zlib.compress(_json(content).encode("utf-8", "replace"), 9)).decode("ascii")
         write_text(folder / f"{pair_id}.js", f'goutbenchItem("{packed}");\n')
 
 
 def script_json(content: Any) -> str:
-    """JSON that can stand in a script: nothing in it can end the script element or the line."""
+    """JSON for a script element: nothing in it can end the element or a line."""
     text = _json(content)
     for mark in ("<", ">", "&", "\u2028", "\u2029"):
         text = text.replace(mark, f"\\u{ord(mark):04x}")
@@ -45,74 +56,57 @@ def _json(content: Any) -> str:
     return json.dumps(content, ensure_ascii=False, separators=(",", ":"))
 
 
-def _pair(row: Row) -> dict[str, Any]:
-    pair = row.pair
+def _answer(sample: SampleResult, transcripts: Mapping[str, Transcript]) -> dict[str, Any]:
+    candidate = sample.candidate
+    completion_ids = candidate.completion_ids if candidate else ()
+    replies = [transcripts[key] for key in completion_ids if key in transcripts]
+    notes = candidate.notes if candidate else ()
     return {
-        "id": pair.id, "repository": pair.repository, "path": pair.code_path, "testPath": pair.test_path,
-        "code": pair.code, "test": pair.test,
-    }  # fmt: skip
-
-
-def _answer(row: Row, texts: Mapping[str, Mapping[str, Any]]) -> dict[str, Any]:
-    candidate, done = row.candidate or {}, row.execution or {}
-    replies = [texts[found] for found in candidate.get("completion_ids") or () if found in texts]
-    return {
-        "model": row.model,
-        "focal": list(row.key[1]),
-        "sample": row.key[2],
-        "round": row.round,
-        "class": row.failure,
-        "code": candidate.get("code") or "",
-        "notes": [_note(note) for note in candidate.get("notes") or ()],
-        "status": done.get("status") or "",
-        "rung": done.get("rung") or "",
-        "evidence": (done.get("evidence") or "")[:_EVIDENCE],
-        "passed": list(done.get("passed") or ()),
-        "failed": list(done.get("failed") or ()),
-        "uncovered": list(done.get("uncovered") or ()) if done.get("statements") else None,
-        "covered": done.get("covered") or 0,
-        "statements": done.get("statements") or 0,
-        "survivors": list(done.get("mutation_survivors") or ()),
-        "mutants": _mutants(done),
-        "replies": [
-            {"messages": [_message(each) for each in reply["messages"]], "reply": reply["reply"]}
-            for reply in replies
-        ],
+        "model": sample.model,
+        "focal": sample.item.focal,
+        "sample": sample.sample,
+        "round": sample.round,
+        "class": sample.failure,
+        "code": candidate.code if candidate else "",
+        "notes": [f"{note.kind}: {note.what} ({note.why})" for note in notes],
+        **_execution(sample.execution),
+        "replies": [{"messages": reply.messages, "reply": reply.reply} for reply in replies],
     }
 
 
-def _mutants(done: Mapping[str, Any]) -> str:
-    if done.get("mutation_total") is None:
-        return ""
-    names = ("killed", "lived", "not_covered", "timed_out")
-    return ", ".join(f"{done[f'mutation_{name}']} {name.replace('_', ' ')}" for name in names)
+def _execution(execution: Execution | None) -> dict[str, Any]:
+    """The result of an execution; empty values where there was none."""
+    mutation = execution.mutation if execution else None
+    return {
+        "status": execution.status if execution else "",
+        "rung": execution.rung if execution else "",
+        "evidence": execution.evidence[:_MAX_EVIDENCE] if execution else "",
+        "passed": execution.passed if execution else (),
+        "failed": execution.failed if execution else (),
+        "uncovered": execution.uncovered if execution and execution.statements else None,
+        "covered": execution.covered if execution else 0,
+        "statements": execution.statements if execution else 0,
+        "survivors": mutation.survivors if mutation else (),
+        "mutants": ", ".join(
+            f"{getattr(mutation, status)} {status.replace('_', ' ')}"
+            for status in MutantStatus
+            if mutation and status != MutantStatus.NOT_VIABLE
+        ),
+    }
 
 
-def _note(note: Any) -> str:
-    if isinstance(note, Mapping):
-        return f"{note['kind']}: {note['what']} ({note['why']})"
-    return str(note)
-
-
-def _message(message: Any) -> list[str]:
-    """Role and content, however the table holds a message."""
-    if isinstance(message, Mapping):
-        return [str(message.get("role", "")), str(message.get("content", ""))]
-    return [str(part) for part in message]
-
-
-def _verdicts_by_pair(judged: Iterable[Judged]) -> dict[str, list[dict[str, Any]]]:
-    found: dict[str, list[dict[str, Any]]] = {}
-    for each in judged:
-        for match in each.matches:
-            words = [
-                {"order": verdict.order, "words": verdict.rationale or verdict.reply}
-                for verdict in each.verdicts.get(match.id, ())
+def _verdicts_by_pair(judgements: Iterable[Judgement]) -> dict[str, list[dict[str, Any]]]:
+    by_pair: dict[str, list[dict[str, Any]]] = defaultdict(list)
+    for judgement in judgements:
+        for match in judgement.matches:
+            verdicts = [
+                {"order": verdict.order, "text": verdict.rationale or verdict.reply}
+                for verdict in judgement.verdicts.get(match.id, ())
             ]
-            found.setdefault(match.pair_id, []).append(
+            by_pair[match.pair_id].append(
                 {
-                    "judge": match.judge, "a": match.model_a, "b": match.model_b, "focal": list(match.focal),
-                    "outcome": match.outcome, "verdicts": words,
+                    "judge": match.judge, "a": match.model_a, "b": match.model_b, "focal": match.focal,
+                    "sample": match.sample, "outcome": match.outcome, "verdicts": verdicts,
                 }
             )  # fmt: skip
-    return found
+    return by_pair

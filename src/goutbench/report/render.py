@@ -1,4 +1,4 @@
-"""One page of it all: no network, no build, no server; it opens from disk."""
+"""The page: self-contained, without network, build or server; it opens from disk."""
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
@@ -7,79 +7,73 @@ from typing import Any
 from urllib.parse import urlencode
 
 from goutbench.report.items import script_json
-from goutbench.report.rows import Row
-from goutbench.report.tables import STEPS, Table, at_step
-from goutbench.report.taxonomy import CLASSES
+from goutbench.report.results import SampleResult
+from goutbench.report.tables.cells import PageBlock
+from goutbench.report.tables.ladder import reaches
+from goutbench.report.taxonomy import FAILURE_CLASSES, FUNNEL
 
-COLUMNS = (
+_COLUMNS = (
     "pair", "focal", "sample", "round", "model", "repository", "path", "class", "steps", "fate", "coverage",
     "mutation", "verdict", "group",
 )  # fmt: skip
-"""Columns of the item list, as the page's filters name them."""
 
 
 @dataclass(frozen=True, slots=True)
-class Block:
-    """One part of the page: a table, a figure (SVG text with a caption), or words under a title."""
+class ListedCandidate:
+    """A candidate in the page's list, with what the filters select by."""
 
-    name: str = ""
-    title: str = ""
-    table: Table | None = None
-    svg: str = ""
-    caption: str = ""
-    words: tuple[str, ...] = ()
+    sample: SampleResult
+    opinions: tuple[str, ...]
+    groups: tuple[str, ...]
+
+    def values(self) -> list[Any]:
+        """The row as the page's script reads it, in the order of _COLUMNS."""
+        sample, pair = self.sample, self.sample.pair
+        return [
+            pair.id, ", ".join(sample.item.focal), sample.sample, sample.round, sample.model, pair.repository,
+            pair.code_path, sample.failure, [step for step in FUNNEL if reaches(sample, step)], sample.fate,
+            _rounded(sample.coverage), _rounded(sample.mutation_score), self.opinions, self.groups,
+        ]  # fmt: skip
 
 
-def fate(row: Row) -> str:
-    """What became of a candidate, in three: the columns of the judge's cross-table."""
-    return "passes" if row.passed else "builds, fails" if row.built else "does not build"
+@dataclass(frozen=True, slots=True)
+class Page:
+    """The content of the page. `files_folder` is the name of the folder beside it."""
 
-
-def item_row(row: Row, verdicts: Sequence[str], groups: Sequence[str]) -> list[Any]:
-    """A row as the page's list holds it, in the order of COLUMNS."""
-    steps = [name for name, _, _ in STEPS if at_step(row, name)]
-    return [
-        row.pair.id, ", ".join(row.key[1]), row.key[2], row.round, row.model, row.pair.repository,
-        row.pair.code_path, row.failure, steps, fate(row), _rounded(row.coverage), _rounded(row.mutation),
-        list(verdicts), list(groups),
-    ]  # fmt: skip
+    title: str
+    lead: str
+    footer: str
+    blocks: Sequence[PageBlock]
+    candidates: Sequence[ListedCandidate]
+    files_folder: str
 
 
 def _rounded(share: float | None) -> float | None:
     return None if share is None else round(share, 4)
 
 
-def render(
-    *,
-    title: str,
-    lead: str,
-    footer: str,
-    blocks: Sequence[Block],
-    rows: Sequence[Sequence[Any]],
-    files_folder: str,
-) -> str:
-    """The page's text. Every value of the data is escaped; the figures are our own SVG."""
+def render(page: Page) -> str:
+    """The page as HTML. Every value of the data is escaped; the figures are our own SVG."""
     import jinja2
 
     folder = files("goutbench.report") / "page"
     environment = jinja2.Environment(autoescape=True, undefined=jinja2.StrictUndefined, trim_blocks=False)
-    environment.filters["link"] = item_link
-    template = environment.from_string((folder / "page.html.j2").read_text("utf-8"))
-    return template.render(
-        title=title,
-        lead=lead,
-        footer=footer,
-        blocks=blocks,
-        contents=[(block.table.name, block.table.title) for block in blocks if block.table],
-        files=files_folder,
+    environment.filters["link"] = candidates_link
+    script_data = {
+        "files": page.files_folder,
+        "columns": _COLUMNS,
+        "steps": list(FUNNEL.items()),
+        "classes": FAILURE_CLASSES,
+        "rows": [candidate.values() for candidate in page.candidates],
+    }
+    return environment.from_string((folder / "page.html.j2").read_text("utf-8")).render(
+        page=page,
         style=(files("goutbench") / "page.css").read_text("utf-8"),
         script=(folder / "app.js").read_text("utf-8"),
-        rows=script_json(
-            {"files": files_folder, "columns": COLUMNS, "steps": STEPS, "classes": CLASSES, "rows": rows}
-        ),
+        script_data=script_json(script_data),
     )
 
 
-def item_link(query: Mapping[str, str]) -> str:
-    """The address, within the page, of the items that a number counts; first answers unless it says more."""
+def candidates_link(query: Mapping[str, str]) -> str:
+    """The address, within the page, of the candidates that a number counts; first answers by default."""
     return "#items?" + urlencode({"round": "0", **query})

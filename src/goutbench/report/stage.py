@@ -2,27 +2,37 @@
 
 import csv
 import io
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 
-from goutbench.dataset.store import read_manifest, write_text
+from goutbench.dataset.store import read_manifest, write_table, write_text
 from goutbench.errors import ConfigError
-from goutbench.report.charts import colours, rates_by_group, reach
-from goutbench.report.compare import compare
+from goutbench.report.charts import PlottedRate, colours, rates_with_intervals, survival_curves
+from goutbench.report.inputs import Judgement, read_judgement, read_results, read_run
 from goutbench.report.items import write_items
 from goutbench.report.kinds import kinds, size
-from goutbench.report.preferences import preference_blocks, read_judged, verdicts_of
-from goutbench.report.render import Block, item_row, render
-from goutbench.report.rows import REFERENCE, Judged, Key, Row, read_rows, read_texts
-from goutbench.report.tables import (
-    Table,
-    by_group,
-    failures,
-    ladder,
-    leaderboard,
-    models_of,
-    over_all,
-    raw,
+from goutbench.report.render import ListedCandidate, Page, render
+from goutbench.report.results import REFERENCE, Results, weighted_count
+from goutbench.report.tables.cells import NOTHING, PageBlock, ReportTable, percent
+from goutbench.report.tables.compare import compare
+from goutbench.report.tables.groups import Grouping, rates_by_group
+from goutbench.report.tables.ladder import failures, funnel
+from goutbench.report.tables.leaderboard import leaderboard, samples_table
+from goutbench.report.tables.measures import built, coverage, mutation_score, passed, rate_at_k, rate_of
+from goutbench.report.tables.preferences import opinions, preference_blocks
+
+_REPOSITORIES = Grouping(
+    "repositories", "By repository", "First answers; items that failed count as 0.", "repository",
+    lambda item: (item.pair.repository,),
+)  # fmt: skip
+_SIZES = Grouping(
+    "sizes", "By size of the focal file", "Lines of the focal file.", "group", lambda item: (size(item.pair),)
+)
+_KINDS = Grouping(
+    "kinds", "By kind of focal code",
+    "Cyclomatic complexity of the focal function, or of the file's most complex one. The other kinds "
+    "describe the file and its reference test. An item counts in several rows.",
+    "group", lambda item: kinds(item.pair, item.item.focal),
 )  # fmt: skip
 
 
@@ -35,151 +45,147 @@ def report(
     judgements: Sequence[Path] = (),
     base: str | None = None,
     title: str = "",
-) -> list[Row]:
+) -> Results:
     """Write the page `out` and, beside it, the folder `<stem>_files` with its items and tables.
 
     `names` renames the model of a run, also in judgements of its candidates. `base` is the model, by that
-    name, that the others are compared with; without it the first by name. Raises ConfigError and DatasetError
-    for folders that are not what they should be, StorageError where nothing can be written.
+    name, that the others are compared with; by default the first by name. Raises ConfigError for a folder
+    that is not a run or a judgement, DatasetError for a damaged table, StorageError where writing fails.
     """
-    rows = read_rows(runs, dataset, names)
-    models = [model for model in models_of(rows) if model != REFERENCE]
-    if not rows:
-        raise ConfigError("there is nothing to report", where=", ".join(map(str, runs)))
+    read = [read_run(folder, (names or {}).get(folder, "")) for folder in runs]
+    results = read_results(read, dataset)
+    models = results.contestants
+    if not results.samples:
+        raise ConfigError("the runs have no candidates", where=", ".join(map(str, runs)))
     if base is not None and base not in models:
         raise ConfigError(
-            f"no model {base!r} in the runs", where="--base", hint=f"one of: {', '.join(models)}"
+            f"no run has the model {base!r}", where="--base", hint=f"one of: {', '.join(models)}"
         )
-    judged = read_judged(judgements, {row.candidate["id"]: row.model for row in rows if row.candidate})
-    beside = out.with_name(f"{out.stem}_files")
-    blocks = _blocks(rows, judged, base or (models[0] if models else REFERENCE))
-    for table in (block.table for block in blocks):
-        if table is not None:
-            _write_table(beside / "data", table)
-    write_items(beside / "items", rows, read_texts(runs), judged)
-    verdicts = verdicts_of(judged)
-    page = render(
+    model_of = {sample.candidate.id: sample.model for sample in results.samples if sample.candidate}
+    judged = [read_judgement(folder, model_of) for folder in judgements]
+    folder = out.with_name(f"{out.stem}_files")
+    blocks = _blocks(results, judged, base or (models[0] if models else REFERENCE))
+    for block in blocks:
+        if block.table is not None:
+            _write_table(folder / "data", block.table)
+    transcripts = {key: transcript for run in read for key, transcript in run.transcripts.items()}
+    write_items(folder / "items", results.samples, transcripts, judged)
+    page = Page(
         title=title or _title(models),
-        lead=_lead(rows, models),
-        footer=_footer(dataset),
+        lead=_lead(results),
+        footer=_footer(dataset, sampled=results.sample_count > 1),
         blocks=blocks,
-        rows=[
-            item_row(row, verdicts.get((row.model, row.key), ()), (size(row), *kinds(row))) for row in rows
-        ],
-        files_folder=beside.name,
+        candidates=_listed_candidates(results, judged),
+        files_folder=folder.name,
     )
-    write_text(out, page)
-    return rows
+    write_text(out, render(page))
+    return results
 
 
-def _blocks(rows: Sequence[Row], judged: Sequence[Judged], base: str) -> list[Block]:
-    models = models_of(rows)
-    paint = colours(models, REFERENCE)
-    repositories = by_group(
-        rows, "repositories", "By repository", "First answers; every item in the denominator.",
-        lambda row: (row.pair.repository,), "repository",
-    )  # fmt: skip
-    sizes = by_group(
-        rows, "sizes", "By size of the code under test", "Lines of the focal file.",
-        lambda row: (size(row),), "group",
-    )  # fmt: skip
-    sorts = by_group(
-        rows, "kinds", "By kind of code under test",
-        "Cyclomatic complexity of the focal function, or of the file's most complex one; the rest is of the "
-        "file and its reference test. An item counts in several rows.",
-        kinds, "group",
-    )  # fmt: skip
+def _listed_candidates(results: Results, judged: Sequence[Judgement]) -> list[ListedCandidate]:
+    by_answer = opinions(judged)
     return [
-        Block(table=leaderboard(rows)),
-        Block(table=ladder(rows)),
-        *(Block(table=table) for table in compare(rows, base)),
-        *_distributions(rows, models, paint),
-        Block(table=repositories),
-        Block(
-            name="repository-rates",
-            svg=rates_by_group(_rates(repositories, models), paint, "pass rate, with its 95% interval"),
-            caption="Pass rates by repository. A wide line is a small repository, not a bad model.",
-        ),
-        Block(table=sizes),
-        Block(table=sorts),
-        *preference_blocks(rows, judged),
-        Block(table=failures(rows)),
+        ListedCandidate(
+            sample,
+            by_answer.get((sample.model, sample.item, sample.sample), ()),
+            (size(sample.pair), *kinds(sample.pair, sample.item.focal)),
+        )
+        for sample in results.samples
     ]
 
 
-def _distributions(rows: Sequence[Row], models: Sequence[str], paint: Mapping[str, str]) -> list[Block]:
-    """Coverage and mutation scores as curves over all items."""
-    found = []
-    for name, value, words in (
-        ("coverage", lambda row: row.coverage, "statements of the focal code covered"),
-        ("mutation", lambda row: row.mutation, "mutants killed"),
+def _blocks(results: Results, judged: Sequence[Judgement], base: str) -> list[PageBlock]:
+    palette = colours(results.models, REFERENCE)
+    samples = [samples_table(results)] if results.sample_count > 1 else []
+    return [
+        *(PageBlock(table=table) for table in (leaderboard(results), *samples, funnel(results))),
+        *(PageBlock(table=table) for table in compare(results, base)),
+        *_distributions(results, palette),
+        PageBlock(table=rates_by_group(results, _REPOSITORIES)),
+        PageBlock(
+            name="repository-rates",
+            svg=rates_with_intervals(_pass_rates(results), palette, "pass rate, with its 95% interval"),
+            caption="Pass rates by repository. A wide interval means few items, not a bad model.",
+        ),
+        *(PageBlock(table=rates_by_group(results, grouping)) for grouping in (_SIZES, _KINDS)),
+        *preference_blocks(results, judged),
+        PageBlock(table=failures(results)),
+    ]
+
+
+def _distributions(results: Results, palette: Mapping[str, str]) -> list[PageBlock]:
+    """Coverage and mutation scores as curves over all items; none where all values are 0."""
+    blocks = []
+    for name, measure, label in (
+        ("coverage", coverage, "statements of the focal code covered"),
+        ("mutation", mutation_score, "mutants killed"),
     ):
-        values = {model: over_all(raw(rows, model), value) for model in models}
-        if any(any(each) for each in values.values()):
+        values = {
+            model: [value for item in results.first_answers(model) for value in item.values(measure)]
+            for model in results.models
+        }
+        if any(map(any, values.values())):
             caption = (
-                "How far each model gets: the share of all its items whose tests reach at least this share "
-                f"of {words}. An item that does not build reaches none."
+                f"For each x, the share of a model's items with at least x of {label}. "
+                "Items that failed count as 0."
             )
-            found.append(Block(name=f"{name}-reach", svg=reach(values, dict(paint), words), caption=caption))
-    return found
+            svg = survival_curves(values, palette, label)
+            blocks.append(PageBlock(name=f"{name}-reach", svg=svg, caption=caption))
+    return blocks
 
 
-def _rates(table: Table, models: Sequence[str]) -> list[dict[str, object]]:
-    from goutbench.statistics import wilson
-
-    found: list[dict[str, object]] = []
-    for row in table.data:
-        for model in models:
-            if f"{model} passed" in row and row["items"]:
-                low, high = wilson(row[f"{model} passed"], row["items"])
-                rate = row[f"{model} passed"] / row["items"]
-                found.append(
-                    {"group": row["repository"], "series": model, "rate": rate, "low": low, "high": high}
-                )
-    return found
+def _pass_rates(results: Results) -> Iterator[PlottedRate]:
+    for repository, by_model in _REPOSITORIES.members(results).items():
+        for model in results.compared:
+            if rate := rate_of(by_model.get(model, ()), passed):
+                yield PlottedRate(repository, model, rate.value, rate.low, rate.high)
 
 
 def _title(models: Sequence[str]) -> str:
     return f"Go unit tests by {', '.join(models)}" if models else "Go unit tests of the repositories"
 
 
-def _lead(rows: Sequence[Row], models: Sequence[str]) -> str:
-    """The finding in a sentence or two."""
-    said = []
-    for model in models:
-        mine = raw(rows, model)
-        passed, built = sum(row.passed for row in mine), sum(row.built for row in mine)
-        said.append(f"{model}: {built} of {len(mine)} candidates build and {passed} pass")
-    return ("; ".join(said) or "The repositories' own tests, run by the same path as any model's") + "."
+def _lead(results: Results) -> str:
+    """The result in a sentence or two."""
+    sentences = []
+    for model in results.contestants:
+        items = results.first_answers(model)
+        samples = len(items[0].samples)
+        if samples == 1:
+            counts = [weighted_count(items, holds) for holds in (built, passed)]
+            sentences.append(f"{model}: {counts[0]} of {len(items)} candidates build and {counts[1]} pass")
+        else:
+            rates = (rate_of(items, built), rate_of(items, passed), rate_at_k(items, passed, samples))
+            builds, passes, best = (percent(rate.value) if rate else NOTHING for rate in rates)
+            sentences.append(
+                f"{model}: with {samples} samples for each of {len(items)} items, {builds} build and "
+                f"{passes} pass; pass@{samples} is {best}"
+            )
+    return ("; ".join(sentences) or "The repositories' own tests, executed like those of a model") + "."
 
 
-def _footer(dataset: Path) -> str:
-    manifest = read_manifest(dataset)
+def _footer(dataset: Path, *, sampled: bool) -> str:
+    intervals = "Wilson's 95% interval"
+    if sampled:
+        intervals += "; with several samples per item, a 95% interval resampled by repository"
     return (
-        f"Made by goutbench from a dataset of {manifest['pairs']:,} pairs. Rates carry Wilson's 95% "
-        "interval. A mutation score is killed ÷ viable mutants, with timed-out ones among the viable. "
-        "Infrastructure failures stay in every denominator."
+        f"Made by goutbench from a dataset of {read_manifest(dataset)['pairs']:,} pairs. Rates carry "
+        f"{intervals}. Mutation score: killed ÷ viable mutants; timed-out mutants are viable. Infrastructure "
+        "errors count in every denominator."
     )
 
 
-def _write_table(folder: Path, table: Table) -> None:
-    """A table as CSV and as Parquet."""
+def _write_table(folder: Path, table: ReportTable) -> None:
+    """A table as CSV and as Parquet; nothing for a table without rows."""
     import pyarrow as pa
 
-    from goutbench.dataset.store import write_table
-
-    if not table.data:
+    if not table.records:
         return
-    names = list(dict.fromkeys(name for row in table.data for name in row))
+    names = list(dict.fromkeys(name for record in table.records for name in record))
     out = io.StringIO()
     writer = csv.DictWriter(out, names, lineterminator="\n")
     writer.writeheader()
-    writer.writerows(table.data)
+    writer.writerows(table.records)
     write_text(folder / f"{table.name}.csv", out.getvalue())
-    columns = {name: [row.get(name) for row in table.data] for name in names}
+    columns = {name: [record.get(name) for record in table.records] for name in names}
     write_table(pa.table(columns), folder / f"{table.name}.parquet")
-
-
-def items_of(rows: Iterable[Row]) -> set[Key]:
-    """The items that the rows are about."""
-    return {row.key for row in rows}

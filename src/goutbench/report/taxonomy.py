@@ -1,86 +1,104 @@
-"""Why a candidate fell: one class for each, in the words of the field."""
+"""The steps of the funnel, from `records.Rung`, and failure classes, from `records.Status` and reasons."""
 
-from collections.abc import Mapping
-from typing import Any
+from typing import NamedTuple
 
-RUNGS = ("none", "syntax", "types", "build", "runs", "pass", "stable", "covers", "mutation")
-"""The ladder of `Execution.rung`, from the ground up."""
+from goutbench.records import Execution, Rung, Status
 
-CLASSES: dict[str, str] = {
-    "passed": "passed",
-    "no-code": "no Go code in the reply",
-    "context-overflow": "prompt longer than the model's window",
+ASKED, CODE = "items", "code"
+FUNNEL: dict[str, str] = {
+    ASKED: "asked",
+    CODE: "gave Go code",
+    **{rung.value: rung.label for rung in Rung if rung not in (Rung.NONE, Rung.MUTATION)},
+}
+"""Step → label, in the order of the ladder. Running mutants is the user's choice, so it is no step."""
+
+
+class _Class(NamedTuple):
+    """A failure class that is finer than its status: the reasons that belong to it."""
+
+    status: Status
+    key: str
+    label: str
+    reasons: tuple[str, ...]
+
+
+_BY_REASON = (
+    _Class(Status.BUILD_FAILED, "syntax", "syntax error", ("syntax", "not-unicode")),
+    _Class(Status.BUILD_FAILED, "undefined", "undefined symbol", ("undefined", "unexported")),
+    _Class(Status.BUILD_FAILED, "wrong-package", "wrong package", ("wrong-package", "import-cycle")),
+    _Class(Status.BUILD_FAILED, "unused-import", "unused import", ("unused-import",)),
+    _Class(
+        Status.BUILD_FAILED,
+        "missing-package",
+        "package does not exist",
+        ("missing-package", "internal-package", "module-not-required"),
+    ),
+    _Class(
+        Status.BUILD_FAILED,
+        "unused-variable",
+        "unused variable or result",
+        ("unused-variable", "unused-result"),
+    ),
+    _Class(Status.BUILD_FAILED, "redeclared", "declared twice", ("redeclared", "duplicate-key")),
+    _Class(
+        Status.BUILD_FAILED,
+        "type-mismatch",
+        "wrong types or arguments",
+        (
+            "mismatched-types", "bad-assignment", "wrong-arguments", "wrong-count", "missing-return",
+            "bad-constant", "bad-instantiation",
+        ),
+    ),
+    _Class(Status.BUILD_FAILED, "other-build", "other compile error", ()),
+    _Class(Status.BUILD_FAILED, "refused", "refused by a rule", ("too-large", "cgo", "bad-embed")),
+    _Class(Status.TESTS_FAILED, "assertion", "assertion failed", ("assertion",)),
+    _Class(Status.TESTS_FAILED, "panic", "panic", ("panic",)),
+    _Class(
+        Status.TESTS_FAILED, "limit", "memory or output limit", ("memory-limit", "output-limit")
+    ),
+    _Class(
+        Status.TESTS_FAILED,
+        "forged",
+        "exited before all tests ended",
+        ("exit-0-without-every-test", "exit-0-before-the-end"),
+    ),
+    _Class(Status.TESTS_FAILED, "other-failure", "other failure at run time", ()),
+)  # fmt: skip
+"""Classes by status and reason; one without reasons stands for all other reasons of its status."""
+
+UNANSWERED = {
+    "context-overflow": "prompt longer than the model's context window",
     "model-error": "no reply from the model",
-    "syntax": "syntax error",
-    "undefined": "undefined symbol",
-    "wrong-package": "wrong package",
-    "unused-import": "unused import",
-    "missing-package": "package that is not there",
-    "unused-variable": "unused variable or result",
-    "redeclared": "declared twice",
-    "type-mismatch": "wrong types or arguments",
-    "other-build": "other compile error",
-    "refused": "refused by rule",
-    "no-tests": "no test ran",
-    "assertion": "assertion failed",
-    "panic": "panic",
-    "timeout": "time limit",
-    "limit": "memory or output limit",
-    "forged": "ended before its tests did",
-    "flaky": "flaky",
-    "other-failure": "other failure at run time",
-    "infrastructure": "infrastructure",
-    "not-run": "not executed",
 }
-"""Failure class → what a reader sees; the order is that of the ladder."""
+"""Errors of completions that leave an item without code: class → label."""
 
-_BY_REASON = {
-    "panic": "panic",
-    "assertion": "assertion",
-    "memory-limit": "limit",
-    "output-limit": "limit",
-    "exit-0-without-every-test": "forged",
-    "exit-0-before-the-end": "forged",
-}
-_BUILD = {
-    "syntax": "syntax",
-    "not-unicode": "syntax",
-    "too-large": "refused",
-    "cgo": "refused",
-    "bad-embed": "refused",
-    "wrong-package": "wrong-package",
-    "import-cycle": "wrong-package",
-    "missing-package": "missing-package",
-    "internal-package": "missing-package",
-    "module-not-required": "missing-package",
-    "undefined": "undefined",
-    "unexported": "undefined",
-    "redeclared": "redeclared",
-    "duplicate-key": "redeclared",
-    "unused-import": "unused-import",
-    "unused-variable": "unused-variable",
-    "unused-result": "unused-variable",
-    "mismatched-types": "type-mismatch",
-    "bad-assignment": "type-mismatch",
-    "wrong-arguments": "type-mismatch",
-    "wrong-count": "type-mismatch",
-    "missing-return": "type-mismatch",
-    "bad-constant": "type-mismatch",
-    "bad-instantiation": "type-mismatch",
-}  # the kinds of the type-check gate, by its first error
+NOT_RUN = "not-run"
 
 
-def failure_class(row: Mapping[str, Any] | None) -> str:
-    """The key in CLASSES for what became of a candidate, by its row; None: it was never executed."""
-    if row is None:
-        return "not-run"
-    if row["status"] == "BUILD_FAILED":
-        return _BUILD.get(row["reason"], "other-build")
-    return {
-        "PASSED": "passed",
-        "NO_CODE": "no-code",
-        "NO_TESTS_RAN": "no-tests",
-        "FLAKY": "flaky",
-        "TIMED_OUT": "timeout",
-        "INFRA_FAILURE": "infrastructure",
-    }.get(row["status"]) or _BY_REASON.get(row["reason"], "other-failure")
+def status_class(status: Status) -> str:
+    """The key of the failure class of a status that has no classes by reason."""
+    return status.value.lower().replace("_", "-")
+
+
+def _failure_classes() -> dict[str, str]:
+    classes = {status_class(Status.PASSED): Status.PASSED.label}
+    for status in Status:
+        by_reason = {row.key: row.label for row in _BY_REASON if row.status == status}
+        classes |= by_reason or {status_class(status): status.label}
+        if status == Status.NO_CODE:
+            classes |= UNANSWERED
+    return {**classes, NOT_RUN: "not executed"}
+
+
+FAILURE_CLASSES = _failure_classes()
+"""Failure class → label: passed first, then in the order of `Status`."""
+
+
+def failure_class(execution: Execution | None) -> str:
+    """The key in FAILURE_CLASSES for the result of an execution; None means that there was none."""
+    if execution is None:
+        return NOT_RUN
+    classes = [row for row in _BY_REASON if row.status == execution.status]
+    matching = [row.key for row in classes if execution.reason in row.reasons]
+    fallback = [row.key for row in classes if not row.reasons]
+    return (matching or fallback or [status_class(Status(execution.status))])[0]

@@ -1,9 +1,11 @@
 "use strict";
 (() => {
-  const data = JSON.parse(document.getElementById("rows").textContent);
+  const data = JSON.parse(document.getElementById("report-data").textContent);
   const files = data.files, PAGE = 150;
   const rows = data.rows.map(values => Object.fromEntries(data.columns.map((name, at) => [name, values[at]])));
-  const filters = ["model", "repository", "class", "at", "fate", "verdict", "group", "round"];
+  const sampled = rows.some(row => row.sample > 0);
+  const filters = { model: "model", repository: "repository", class: "outcome", at: "step", fate: "result", verdict: "verdict",
+    group: "kind of code", round: "round" };
   const $ = id => document.getElementById(id);
   const make = (tag, text, cls) => {
     const node = document.createElement(tag);
@@ -12,7 +14,8 @@
     return node;
   };
   const percent = share => share === null ? "–" : (100 * share).toFixed(0) + "%";
-  const steps = data.steps.map(step => step[0]);
+  const count = number => number.toLocaleString("en");
+  const steps = Object.fromEntries(data.steps);
 
   function matches(row, query) {
     for (const [name, value] of Object.entries(query)) {
@@ -28,28 +31,28 @@
     return true;
   }
 
-  function words(name, value) {
+  function label(name, value) {
     if (name === "class") return data.classes[value] || value;
-    if (name === "at") return "at least: " + data.steps[steps.indexOf(value)][1];
+    if (name === "at") return "at least: " + steps[value];
     if (name === "round") return value === "0" ? "first answers" : "repair " + value;
     return value;
   }
 
   function choices(name) {
-    if (name === "at") return steps.filter(step => step !== "items");
+    if (name === "at") return Object.keys(steps).filter(step => step !== "items");
     return [...new Set(rows.flatMap(row => row[name] ?? []).map(String))].filter(value => value !== "").sort();
   }
 
   function buildForm() {
     const form = $("filter");
-    for (const name of filters) {
+    for (const [name, title] of Object.entries(filters)) {
       const values = choices(name);
       if (values.length < 2 && name !== "model") continue;
       const select = make("select");
       select.name = name;
-      select.setAttribute("aria-label", name);
-      select.append(new Option("any " + (name === "class" ? "outcome" : name === "at" ? "step" : name), ""));
-      for (const value of values) select.append(new Option(words(name, value), value));
+      select.setAttribute("aria-label", title);
+      select.append(new Option("any " + title, ""));
+      for (const value of values) select.append(new Option(label(name, value), value));
       form.append(select);
     }
     const text = make("input");
@@ -75,33 +78,89 @@
 
   function list(query) {
     for (const field of $("filter").elements) if (field.name) field.value = query[field.name] || "";
-    const found = rows.filter(row => matches(row, query));
-    $("count").textContent = found.length.toLocaleString("en") + " of " + rows.length.toLocaleString("en") + " candidates";
+    const selected = rows.filter(row => matches(row, query));
+    const items = groups(selected);
+    $("count").textContent = count(selected.length) + " of " + count(rows.length) + " candidates" +
+      (items.length < selected.length ? ", of " + count(items.length) + " items" : "");
     const head = $("list").tHead, body = $("list").tBodies[0];
     head.replaceChildren(); body.replaceChildren();
     const top = head.insertRow();
     for (const name of ["file", "model", "outcome", "coverage", "mutants killed", "repository"]) top.append(make("th", name));
-    let shown = 0;
+    let listed = 0;
     const more = () => {
-      for (const row of found.slice(shown, shown + PAGE)) body.append(line(row));
-      shown += PAGE;
-      $("more").hidden = shown >= found.length;
+      for (const group of items.slice(listed, listed + PAGE)) {
+        if (group.length === 1) body.append(candidateLine(group[0]));
+        else appendItem(body, group);
+      }
+      listed += PAGE;
+      $("more").hidden = listed >= items.length;
     };
     $("more").onclick = more;
     more();
   }
 
-  function line(row) {
-    const tr = make("tr"), head = make("th"), link = make("a", row.path);
-    link.href = hashOf("item", { pair: row.pair, model: row.model, focal: row.focal, sample: row.sample, round: row.round });
-    head.append(link);
-    if (row.focal) head.append(make("small", row.focal));
-    const repair = row.round ? " (repair " + row.round + ")" : "";
-    tr.append(head, make("td", row.model + repair),
-      make("td", words("class", row.class), row.class === "passed" ? "good" : ""),
-      make("td", percent(row.coverage)), make("td", percent(row.mutation)), make("td", row.repository));
+  function groups(candidates) {
+    const byItem = new Map();
+    for (const row of candidates) {
+      const key = JSON.stringify([row.model, row.pair, row.focal]);
+      if (!byItem.has(key)) byItem.set(key, []);
+      byItem.get(key).push(row);
+    }
+    return [...byItem.values()];
+  }
+
+  function candidateLine(row) {
+    const model = row.model + (sampled && row.model !== "reference" ? ", sample " + (row.sample + 1) : "");
+    const tr = make("tr");
+    tr.append(fileCell(row), make("td", model + (row.round ? " (repair " + row.round + ")" : "")), ...results(row),
+      make("td", row.repository));
     return tr;
   }
+
+  function appendItem(body, group) {
+    const first = group[0], passing = group.filter(row => row.class === "passed").length;
+    const samples = group.map(row => sampleLine(row)), tr = make("tr", undefined, "item"), toggle = make("button", count(group.length) + " candidates");
+    toggle.type = "button";
+    toggle.setAttribute("aria-expanded", "false");
+    toggle.addEventListener("click", () => {
+      for (const line of samples) line.hidden = !line.hidden;
+      toggle.setAttribute("aria-expanded", String(!samples[0].hidden));
+    });
+    const head = fileCell(first);
+    head.append(toggle);
+    tr.append(head, make("td", first.model), make("td", passing + " of " + group.length + " pass", passing ? "good" : ""),
+      make("td", percent(mean(group.map(row => row.coverage)))), make("td", percent(mean(group.map(row => row.mutation)))),
+      make("td", first.repository));
+    body.append(tr, ...samples);
+  }
+
+  function sampleLine(row) {
+    const tr = make("tr", undefined, "sample"), head = make("th"), link = make("a", attempt(row));
+    tr.hidden = true;
+    link.href = itemHash(row);
+    head.append(link);
+    tr.append(head, make("td", ""), ...results(row), make("td", ""));
+    return tr;
+  }
+
+  const attempt = row => "sample " + (row.sample + 1) + (row.round ? ", repair " + row.round : "");
+
+  const itemHash = row => hashOf("item", { pair: row.pair, model: row.model, focal: row.focal, sample: row.sample, round: row.round });
+
+  function fileCell(row) {
+    const head = make("th"), link = make("a", row.path);
+    link.href = itemHash(row);
+    head.append(link);
+    if (row.focal) head.append(make("small", row.focal));
+    return head;
+  }
+
+  const results = row => [make("td", label("class", row.class), row.class === "passed" ? "good" : ""),
+    make("td", percent(row.coverage)), make("td", percent(row.mutation))];
+
+  // as in the leaderboard: a sample that was not measured counts as 0, unless none was
+  const mean = shares => shares.every(share => share === null) ? null :
+    shares.reduce((sum, share) => sum + (share ?? 0), 0) / shares.length;
 
   const KEYS = new Set(("break case chan const continue default defer else fallthrough for func go goto if import " +
     "interface map package range return select struct switch type var nil true false iota").split(" "));
@@ -114,11 +173,11 @@
       if (part) lines[lines.length - 1].push([part, cls]);
     });
     let last = 0;
-    for (const found of source.matchAll(TOKEN)) {
-      put(source.slice(last, found.index), "");
-      put(found[0], found[1] !== undefined ? "c" : found[2] !== undefined ? "s" :
-        found[3] !== undefined ? (KEYS.has(found[3]) ? "k" : "") : "d");
-      last = found.index + found[0].length;
+    for (const token of source.matchAll(TOKEN)) {
+      put(source.slice(last, token.index), "");
+      put(token[0], token[1] !== undefined ? "c" : token[2] !== undefined ? "s" :
+        token[3] !== undefined ? (KEYS.has(token[3]) ? "k" : "") : "d");
+      last = token.index + token[0].length;
     }
     put(source.slice(last), "");
     return lines;
@@ -145,16 +204,16 @@
     return at => missed.has(at) ? "miss" : "";
   }
 
-  let wanted = null;
+  let requested = null;
   window.goutbenchItem = async packed => {
     const bytes = Uint8Array.from(atob(packed), letter => letter.charCodeAt(0));
     const plain = new Blob([bytes]).stream().pipeThrough(new DecompressionStream("deflate"));
     const item = JSON.parse(await new Response(plain).text());
-    if (wanted && item.id === wanted.pair) showItem(item, wanted);
+    if (requested && item.id === requested.pair) showItem(item, requested);
   };
 
   function open(query) {
-    wanted = query;
+    requested = query;
     if (!rows.some(row => row.pair === query.pair)) return;
     $("where").textContent = "loading …";
     $("body").replaceChildren();
@@ -162,7 +221,7 @@
     const script = make("script");
     script.src = files + "/items/" + encodeURIComponent(query.pair) + ".js";
     script.onload = () => script.remove();
-    script.onerror = () => { $("where").textContent = "cannot read " + script.src; };
+    script.onerror = () => { $("where").textContent = "cannot load " + script.src; };
     document.head.append(script);
   }
 
@@ -172,24 +231,13 @@
     const chosen = answers.find(answer => answer.model === query.model && String(answer.round) === String(query.round || 0) &&
       String(answer.sample) === String(query.sample || 0)) || answers[0] || item.answers[0];
     $("where").textContent = item.repository + " · " + item.path + (query.focal ? " · " + query.focal : "");
-    const body = $("body"), pick = make("select");
-    body.replaceChildren();
-    pick.setAttribute("aria-label", "model");
-    answers.forEach(answer => {
-      const name = answer.model + (answer.round ? " (repair " + answer.round + ")" : "") + (answer.sample ? " #" + answer.sample : "");
-      pick.append(new Option(name, answers.indexOf(answer), false, answer === chosen));
-    });
-    pick.onchange = () => {
-      const answer = answers[pick.value];
-      location.hash = hashOf("item", { pair: item.id, model: answer.model, focal: query.focal || "", sample: answer.sample, round: answer.round });
-    };
-    const line = make("p");
-    line.append(pick, " ");
-    line.append(make("span", words("class", chosen.class), "tag " + (chosen.class === "passed" ? "good" : "bad")));
+    const body = $("body"), line = make("p");
+    line.append(answerMenu(item, answers, chosen, query), " ");
+    line.append(make("span", label("class", chosen.class), "tag " + (chosen.class === "passed" ? "good" : "bad")));
     if (chosen.statements) line.append(make("span", chosen.covered + " of " + chosen.statements + " statements covered", "tag"));
     if (chosen.mutants) line.append(make("span", "mutants: " + chosen.mutants, "tag"));
-    body.append(line);
-    if (chosen.evidence) body.append(make("h3", "What went wrong"), make("pre", chosen.evidence, "plain"));
+    body.replaceChildren(line);
+    if (chosen.evidence) body.append(make("h3", "Output of the compiler or the test"), make("pre", chosen.evidence, "plain"));
     const columns = make("div", undefined, "columns");
     const column = (title, node) => { const box = make("div"); box.append(make("h3", title), node); columns.append(box); };
     if (chosen.model !== "reference") {
@@ -197,12 +245,27 @@
     }
     column("Reference test · " + item.testPath, code(item.test));
     body.append(columns);
-    const seen = coverage(chosen);
-    body.append(make("h3", "Code under test" + (seen ? " · lines that " + chosen.model + " did not reach are marked" : "")), code(item.code, seen));
-    section(body, "Mutants that lived", chosen.survivors);
-    section(body, "What assembling changed", chosen.notes);
-    verdicts(body, item.verdicts.filter(each => own(each)));
+    const marks = coverage(chosen);
+    body.append(make("h3", "Focal file" + (marks ? " · lines that " + chosen.model + " did not cover are marked" : "")), code(item.code, marks));
+    section(body, "Surviving mutants (bugs no test noticed)", chosen.survivors);
+    section(body, "Changes made while assembling the test file", chosen.notes);
+    verdicts(body, item.verdicts.filter(match => own(match) && (match.sample === chosen.sample || chosen.model === "reference")));
     replies(body, chosen.replies);
+  }
+
+  function answerMenu(item, answers, chosen, query) {
+    const menu = make("select");
+    menu.setAttribute("aria-label", "candidate");
+    answers.forEach((answer, at) => {
+      const many = answers.some(peer => peer.model === answer.model && peer.sample !== answer.sample);
+      const name = answer.model + (many ? ", " + attempt(answer) : answer.round ? " (repair " + answer.round + ")" : "");
+      menu.append(new Option(name, at, false, answer === chosen));
+    });
+    menu.onchange = () => {
+      const { model, sample, round } = answers[menu.value];
+      location.hash = hashOf("item", { pair: item.id, model, focal: query.focal || "", sample, round });
+    };
+    return menu;
   }
 
   function section(body, title, lines) {
@@ -210,17 +273,17 @@
     body.append(make("h3", title), make("pre", lines.join("\n"), "plain"));
   }
 
-  function verdicts(body, found) {
-    for (const each of found) {
-      body.append(make("h3", each.judge + " on " + each.a + " against " + each.b + ": " + each.outcome));
-      for (const verdict of each.verdicts) body.append(make("p", verdict.order, "note"), make("pre", verdict.words, "plain"));
+  function verdicts(body, judged) {
+    for (const match of judged) {
+      body.append(make("h3", match.judge + ": " + match.b + " against " + match.a + ": " + match.outcome));
+      for (const verdict of match.verdicts) body.append(make("p", (verdict.order === "ab" ? match.a : match.b) + " was shown first", "note"), make("pre", verdict.text, "plain"));
     }
   }
 
-  function replies(body, found) {
-    found.forEach((reply, at) => {
+  function replies(body, transcripts) {
+    transcripts.forEach((reply, at) => {
       const box = make("details");
-      box.append(make("summary", "Prompt and raw reply" + (found.length > 1 ? " " + (at + 1) : "")));
+      box.append(make("summary", "Prompt and raw reply" + (transcripts.length > 1 ? " " + (at + 1) : "")));
       for (const [role, text] of reply.messages) box.append(make("h3", role), make("pre", text, "plain"));
       box.append(make("h3", "reply"), make("pre", reply.reply, "plain"));
       body.append(box);

@@ -1,0 +1,212 @@
+"""What a report reads: run folders, judge folders and the dataset."""
+
+from collections import defaultdict
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass, replace
+from pathlib import Path
+from typing import NamedTuple
+
+from goutbench.dataset.store import read_pairs, read_table
+from goutbench.errors import ConfigError, DatasetError
+from goutbench.records import Candidate, Completion, Execution, Match, Pair, Status, Verdict
+from goutbench.report.reading import read_records
+from goutbench.report.results import REFERENCE, ItemKey, Results, SampleResult
+from goutbench.report.taxonomy import NOT_RUN, UNANSWERED, failure_class, status_class
+
+
+@dataclass(frozen=True, slots=True)
+class Transcript:
+    """The messages of a prompt as (role, content), the raw reply, and the completion's error, if any."""
+
+    messages: tuple[tuple[str, str], ...]
+    reply: str
+    error: str
+
+
+@dataclass(frozen=True, slots=True)
+class Run:
+    """A run folder. `name` replaces the model's name; `transcripts` are by completion id."""
+
+    folder: Path
+    name: str
+    candidates: tuple[Candidate, ...]
+    executions: tuple[Execution, ...]
+    transcripts: Mapping[str, Transcript]
+
+
+@dataclass(frozen=True, slots=True)
+class Judgement:
+    """A judge folder: its matches, and their verdicts by match id."""
+
+    matches: tuple[Match, ...]
+    verdicts: Mapping[str, tuple[Verdict, ...]]
+
+
+class _Address(NamedTuple):
+    """Identifies a candidate among all runs."""
+
+    model: str
+    round: int
+    item: ItemKey
+    sample: int
+
+
+class _Answer(NamedTuple):
+    """A candidate with its execution and failure class."""
+
+    candidate: Candidate | None
+    execution: Execution | None
+    failure: str
+
+
+def read_run(folder: Path, name: str = "") -> Run:
+    """Read a run folder; a reference run has executions only.
+
+    Raises ConfigError for a folder without candidates and executions, DatasetError for a damaged table.
+    """
+    candidates, executions = folder / "candidates.parquet", folder / "executions.parquet"
+    if not candidates.is_file() and not executions.is_file():
+        raise ConfigError(
+            "not a run folder: it has neither candidates.parquet nor executions.parquet",
+            where=str(folder),
+            hint="give the folders of `goutbench generate` and `goutbench execute`",
+        )
+    return Run(
+        folder,
+        name,
+        tuple(read_records(candidates, Candidate)),
+        tuple(read_records(executions, Execution)),
+        _read_transcripts(folder),
+    )
+
+
+def _read_transcripts(folder: Path) -> dict[str, Transcript]:
+    messages = {}
+    if (folder / "prompts.parquet").is_file():
+        for row in read_table(folder / "prompts.parquet", ["id", "messages"]).to_pylist():
+            messages[row["id"]] = tuple((part["role"], part["content"]) for part in row["messages"])
+    return {
+        completion.id: Transcript(messages.get(completion.prompt_id, ()), completion.text, completion.error)
+        for completion in read_records(folder / "completions.parquet", Completion)
+    }
+
+
+def read_results(runs: Sequence[Run], dataset: Path) -> Results:
+    """Every candidate of the runs, and every execution without a candidate, with its pair of the dataset.
+
+    All models have the same items: where a model has no answer to an item, the item counts as failed.
+    Raises ConfigError for a named run of several models, and where two runs answer the same item under the
+    same name; DatasetError for a pair that is not in the dataset.
+    """
+    answers: dict[_Address, _Answer] = {}
+    for run in runs:
+        new = _answers_of(run)
+        if repeated := answers.keys() & new.keys():
+            address = min(repeated)
+            raise ConfigError(
+                f"{len(repeated)} items already have an answer of {address.model!r} from an earlier run, "
+                f"such as pair {address.item.pair_id}",
+                where=str(run.folder),
+                hint="give one of the runs another name: NAME=FOLDER",
+            )
+        answers |= new
+    pairs = _read_pairs(dataset, {address.item.pair_id for address in answers})
+    samples = [
+        SampleResult(
+            address.item,
+            address.sample,
+            address.round,
+            address.model,
+            pairs[address.item.pair_id],
+            answer.candidate,
+            answer.execution,
+            answer.failure,
+        )
+        for address, answer in answers.items()
+    ]
+    samples += _missing_answers(samples)
+    return Results(sorted(samples, key=lambda s: (s.model, s.round, s.pair.repository, s.item, s.sample)))
+
+
+def read_judgement(folder: Path, models: Mapping[str, str]) -> Judgement:
+    """Read a judge folder. `models` (candidate id → model) takes precedence over the names in the matches.
+
+    Raises ConfigError for a folder without matches.
+    """
+    path = folder / "matches.parquet"
+    if not path.is_file():
+        raise ConfigError("matches.parquet not found", where=str(folder), hint="run `goutbench judge`")
+    matches = tuple(
+        replace(
+            match,
+            model_a=models.get(match.candidate_a, match.model_a),
+            model_b=models.get(match.candidate_b, match.model_b),
+        )
+        for match in read_records(path, Match)
+    )
+    verdicts: dict[str, list[Verdict]] = defaultdict(list)
+    for verdict in read_records(folder / "verdicts.parquet", Verdict):
+        verdicts[verdict.match_id].append(verdict)
+    return Judgement(matches, {match_id: tuple(group) for match_id, group in verdicts.items()})
+
+
+def _answers_of(run: Run) -> dict[_Address, _Answer]:
+    """A run's candidates with their executions; an execution without a candidate stands for itself."""
+    executions = {execution.candidate_id: execution for execution in run.executions}
+    answers = {}
+    for candidate in run.candidates:
+        item = ItemKey(candidate.pair_id, candidate.focal)
+        address = _Address(run.name or candidate.model, candidate.round, item, candidate.sample)
+        execution = executions.pop(candidate.id, None)
+        answers[address] = _Answer(candidate, execution, _failure(candidate, execution, run.transcripts))
+    for execution in executions.values():
+        address = _Address(run.name or execution.model, 0, ItemKey(execution.pair_id), 0)
+        answers[address] = _Answer(None, execution, failure_class(execution))
+    models = {candidate.model for candidate in run.candidates} | {run.model for run in executions.values()}
+    if run.name and len(models) > 1:
+        raise ConfigError(
+            f"the name {run.name!r} would stand for {len(models)} models",
+            where=str(run.folder),
+            hint="give the folder without a name",
+        )
+    return answers
+
+
+def _failure(candidate: Candidate, execution: Execution | None, transcripts: Mapping[str, Transcript]) -> str:
+    """The failure class; where there is no code because the model gave no reply, the reason for that."""
+    failure = failure_class(execution)
+    if failure in (status_class(Status.NO_CODE), NOT_RUN):
+        errors = {transcripts[key].error for key in candidate.completion_ids if key in transcripts}
+        failure = next((error for error in UNANSWERED if error in errors), failure)
+    return failure
+
+
+def _missing_answers(samples: Sequence[SampleResult]) -> list[SampleResult]:
+    """Failed samples for the items that another model was asked for and a model has no answer to.
+
+    A model has as many samples of each item as of any of its items.
+    """
+    first = [sample for sample in samples if sample.round == 0 and sample.model != REFERENCE]
+    pairs = {sample.item: sample.pair for sample in first}
+    answered = {(sample.model, sample.item, sample.sample) for sample in first}
+    numbers = sorted({(sample.model, sample.sample) for sample in first})
+    return [
+        SampleResult(item, number, 0, model, pair, None, None, "model-error")
+        for model, number in numbers
+        for item, pair in pairs.items()
+        if (model, item, number) not in answered
+    ]
+
+
+def _read_pairs(dataset: Path, ids: Iterable[str]) -> dict[str, Pair]:
+    """Pairs of the dataset by id. Raises DatasetError where one of the ids is not in it."""
+    missing = set(ids)
+    pairs = {pair.id: pair for pair in read_pairs(dataset) if pair.id in missing}
+    missing -= pairs.keys()
+    if missing:
+        raise DatasetError(
+            f"{len(missing)} pairs of the runs are not in the dataset, such as {min(missing)}",
+            where=str(dataset),
+            hint="give the dataset that the runs were made from",
+        )
+    return pairs

@@ -1,0 +1,58 @@
+"""Reads the Parquet tables of other stages into records."""
+
+import typing
+from collections.abc import Mapping
+from dataclasses import MISSING, fields
+from enum import StrEnum
+from pathlib import Path
+from typing import Any, TypeVar
+
+from goutbench.dataset.store import read_table
+from goutbench.errors import DatasetError
+from goutbench.records import Execution, Mutation
+
+Record = TypeVar("Record")
+_PREFIX = "mutation_"
+
+
+def read_records(path: Path, record: type[Record]) -> list[Record]:
+    """The records of a table; none where there is no file. A column whose field has a default may be missing.
+
+    Raises DatasetError where a file is damaged, or where another column is missing.
+    """
+    if not path.is_file():
+        return []
+    rows = read_table(path).to_pylist()
+    if record is Execution:
+        rows = [{**row, "mutation": _mutation(row)} for row in rows]
+    try:
+        return [_decode(record, row) for row in rows]
+    except KeyError as error:
+        hint = "run the stage that wrote it again with this version of goutbench"
+        raise DatasetError(f"column {error} is missing", where=str(path), hint=hint) from None
+
+
+def _mutation(row: Mapping[str, Any]) -> dict[str, Any] | None:
+    """The mutation's fields, which are columns of their own in the table of executions."""
+    values = {name.removeprefix(_PREFIX): row[name] for name in row if name.startswith(_PREFIX)}
+    return values if values.get("total") is not None else None
+
+
+def _decode(record: Any, row: Mapping[str, Any]) -> Any:
+    """A record of a row. Raises KeyError where a field without a default is missing."""
+    hints, values = typing.get_type_hints(record), {}
+    for field in fields(record):
+        has_default = field.default is not MISSING
+        if not has_default or row.get(field.name) is not None:
+            values[field.name] = _convert(hints[field.name], row[field.name])
+    return record(**values)
+
+
+def _convert(hint: Any, value: Any) -> Any:
+    """A cell as the type of its field: lists as tuples, structs as records, texts as enumerations."""
+    if isinstance(value, list):
+        return tuple(_convert(typing.get_args(hint)[0], part) for part in value)
+    if isinstance(value, Mapping):
+        return _decode(Mutation if hint == Mutation | None else hint, value)
+    is_enumeration = isinstance(hint, type) and issubclass(hint, StrEnum)
+    return hint(value) if is_enumeration and value is not None else value

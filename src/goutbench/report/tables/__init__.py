@@ -1,0 +1,1 @@
+"""The tables of a report: pure functions of the results."""

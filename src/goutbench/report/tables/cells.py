@@ -1,0 +1,122 @@
+"""What a report consists of: rates and means as cells of the page and as fields of files, tables, blocks."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+from typing import NamedTuple
+
+Query = dict[str, str]
+"""Which candidates a number counts: column of the candidate list → value."""
+
+Scalar = str | int | float | None
+NOTHING = "–"
+
+
+@dataclass(frozen=True, slots=True)
+class ReportCell:
+    """A number as a reader sees it, its interval as a note, and the candidates that it counts."""
+
+    text: str
+    note: str = ""
+    query: Query | None = None
+    share: float | None = None  # drawn as a bar, from 0 to 1
+
+
+class Header(NamedTuple):
+    """The header of a column, and an explanation shown as a tooltip."""
+
+    text: str
+    note: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class ReportTable:
+    """`rows` is what the page shows; `records` are the same rows for CSV and Parquet."""
+
+    name: str
+    title: str
+    note: str
+    headers: tuple[Header, ...]
+    rows: list[list[ReportCell]] = field(default_factory=list)
+    records: list[dict[str, Scalar]] = field(default_factory=list)
+
+    def add(self, cells: Sequence[ReportCell], record: dict[str, Scalar]) -> None:
+        """Add one row in both forms."""
+        self.rows.append(list(cells))
+        self.records.append(record)
+
+
+@dataclass(frozen=True, slots=True)
+class Rate:
+    """A rate over items with its 95% interval. `count` is a sum of the items' shares of samples."""
+
+    count: int | float
+    of: int
+    low: float
+    high: float
+
+    @property
+    def value(self) -> float:
+        return self.count / self.of
+
+    def cell(self, query: Query | None = None) -> ReportCell:
+        note = f"{self.counts}, 95% interval {100 * self.low:.1f} to {100 * self.high:.1f}%"
+        return ReportCell(percent(self.value), note, query, self.value)
+
+    def fields(self, name: str) -> dict[str, Scalar]:
+        return {name: self.value, f"{name}_low": self.low, f"{name}_high": self.high}
+
+    @property
+    def counts(self) -> str:
+        return f"{number(self.count)} of {self.of}"
+
+
+@dataclass(frozen=True, slots=True)
+class Mean:
+    """A mean share over items."""
+
+    value: float
+    of: int
+
+    def cell(self, query: Query | None = None) -> ReportCell:
+        return ReportCell(percent(self.value), f"mean of {self.of}", query, self.value)
+
+    def fields(self, name: str) -> dict[str, Scalar]:
+        return {name: self.value}
+
+
+Value = Scalar | Rate | Mean
+
+
+def cell_of(value: Value, query: Query | None = None) -> ReportCell:
+    """A value as a cell; a dash where there is nothing to count."""
+    if isinstance(value, Rate | Mean):
+        return value.cell(query)
+    if value is None:
+        return ReportCell(NOTHING)
+    return ReportCell(value if isinstance(value, str) else number(value), query=query)
+
+
+def fields_of(name: str, value: Value) -> dict[str, Scalar]:
+    """A value as fields of a CSV or Parquet row."""
+    return value.fields(name) if isinstance(value, Rate | Mean) else {name: value}
+
+
+def percent(share: float) -> str:
+    return f"{100 * share:.1f}%"
+
+
+def number(count: int | float) -> str:
+    """A count; one decimal where several samples per item make it fractional."""
+    return str(count) if isinstance(count, int) else f"{count:.1f}"
+
+
+@dataclass(frozen=True, slots=True)
+class PageBlock:
+    """One part of the page: a table, a figure (SVG with a caption), or paragraphs under a title."""
+
+    name: str = ""
+    title: str = ""
+    table: ReportTable | None = None
+    svg: str = ""
+    caption: str = ""
+    paragraphs: tuple[str, ...] = ()

@@ -1,0 +1,141 @@
+"""Whether models differ: paired tests on the items that both were asked."""
+
+from collections.abc import Sequence
+from dataclasses import asdict, dataclass
+
+from goutbench.report.results import ItemResult, Measure, Results
+from goutbench.report.tables.cells import NOTHING, Header, ReportCell, ReportTable
+from goutbench.report.tables.measures import (
+    bootstrap_units,
+    built,
+    clusters_of,
+    coverage,
+    mutation_score,
+    passed,
+)
+from goutbench.statistics import cluster_bootstrap, holm, items_needed, permutation_test, sign_test
+
+_MIN_FLIPPED = 8
+"""With fewer units to flip, a permutation test cannot give a p value below 0.01."""
+_NOTE = (
+    "The same items for both models. p values are adjusted for multiple comparisons (Holm). {tests} "
+    "“Needed” is how many items would show such a difference in four of five studies."
+)
+_TESTS = (
+    "Builds and passes: exact sign test (McNemar); coverage and mutation: permutation test.",
+    "Permutation tests on the items' means that flip repositories, or pairs if there are fewer than eight.",
+)
+
+
+@dataclass(frozen=True, slots=True)
+class PairedDifference:
+    """One measure of a model against that of the base model, on the items of both.
+
+    The interval of the difference resamples units: repositories or pairs. `base_better` and `model_better`
+    count the items on which that model has the higher rate; None, like `needed`, for coverage and mutation.
+    """
+
+    model: str
+    measure: str
+    items: int
+    difference: float
+    low: float
+    high: float
+    unit: str
+    base_better: int | None
+    model_better: int | None
+    p: float
+    needed: int | None
+
+    def cells(self, p_adjusted: float) -> list[ReportCell]:
+        interval = f"{100 * self.low:+.1f} to {100 * self.high:+.1f} points, by {self.unit}"
+        counts = (self.base_better, self.model_better)
+        return [
+            ReportCell(self.model),
+            ReportCell(self.measure),
+            ReportCell(str(self.items)),
+            *(ReportCell(NOTHING if count is None else str(count)) for count in counts),
+            ReportCell(f"{100 * self.difference:+.1f} points", interval),
+            ReportCell("< 0.001" if p_adjusted < 0.001 else f"{p_adjusted:.3f}"),
+            ReportCell(NOTHING if self.needed is None else f"{self.needed:,}"),
+        ]
+
+
+def compare(report: Results, base: str) -> list[ReportTable]:
+    """Every model against `base`, item by item; no table where there is nothing to compare."""
+    models = [model for model in report.contestants if model != base]
+    if not models:
+        return []
+    headers = (
+        "model", "measure", "items", f"{base} better", "model better", "difference", "p, adjusted", "needed",
+    )  # fmt: skip
+    table = ReportTable(
+        "comparison",
+        f"Compared with {base}",
+        _NOTE.format(tests=_TESTS[report.sample_count > 1]),
+        tuple(map(Header, headers)),
+    )
+    comparisons = [row for model in models for row in _compare_model(report, base, model)]
+    adjusted = holm([comparison.p for comparison in comparisons])
+    for comparison, p_adjusted in zip(comparisons, adjusted, strict=True):
+        table.add(comparison.cells(p_adjusted), asdict(comparison) | {"p_adjusted": p_adjusted})
+    return [table]
+
+
+def _compare_model(report: Results, base: str, model: str) -> list[PairedDifference]:
+    """Builds, passes, coverage and mutation score of one model against the base."""
+    base_items = {item.item: item for item in report.first_answers(base)}
+    pairs = [(base_items[item.item], item) for item in report.first_answers(model) if item.item in base_items]
+    if not pairs:
+        return []
+    comparisons = [
+        _compare_measure("builds", built, pairs, is_rate=True),
+        _compare_measure("passes", passed, pairs, is_rate=True),
+        _compare_measure("coverage, all", coverage, pairs, is_rate=False),
+    ]
+    if any(sample.mutants_run for pair in pairs for item in pair for sample in item.samples):
+        comparisons.append(_compare_measure("mutation, all", mutation_score, pairs, is_rate=False))
+    return comparisons
+
+
+def _compare_measure(
+    name: str, measure: Measure, pairs: Sequence[tuple[ItemResult, ItemResult]], *, is_rate: bool
+) -> PairedDifference:
+    """`pairs` are (base, model) results of the same items."""
+    changes = [new.mean(measure) - old.mean(measure) for old, new in pairs]
+    better, worse = sum(change > 0 for change in changes), sum(change < 0 for change in changes)
+    clusters = clusters_of([new for _, new in pairs])
+    units, unit = bootstrap_units(clusters)
+    estimate = cluster_bootstrap(changes, units)
+    if any(len(item.samples) > 1 for pair in pairs for item in pair):
+        units, _ = bootstrap_units(clusters, at_least=_MIN_FLIPPED)
+        p = permutation_test(_sums(changes, units))
+    else:
+        p = sign_test(better, worse) if is_rate else permutation_test(changes)
+    return PairedDifference(
+        pairs[0][1].model,
+        name,
+        len(pairs),
+        estimate.value,
+        estimate.low,
+        estimate.high,
+        unit,
+        worse if is_rate else None,
+        better if is_rate else None,
+        p,
+        _items_needed(changes) if is_rate else None,
+    )
+
+
+def _sums(changes: Sequence[float], units: Sequence[str]) -> list[float]:
+    sums = dict.fromkeys(units, 0.0)
+    for change, unit in zip(changes, units, strict=True):
+        sums[unit] += change
+    return list(sums.values())
+
+
+def _items_needed(changes: Sequence[float]) -> int | None:
+    """Connor's number of items, with the mean square of the changes as the share of discordant items."""
+    total, squares = sum(changes), sum(change * change for change in changes)
+    count = len(changes)
+    return items_needed((squares + total) / 2 / count, (squares - total) / 2 / count)

@@ -1,0 +1,65 @@
+"""Build and pass rates by group of items: by repository, by size, by kind of code."""
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+
+from goutbench.records import Status
+from goutbench.report.results import ItemResult, Results
+from goutbench.report.tables.cells import Header, ReportCell, ReportTable, Scalar, cell_of
+from goutbench.report.tables.measures import built, passed, rate_of
+from goutbench.report.taxonomy import status_class
+
+
+@dataclass(frozen=True, slots=True)
+class Grouping:
+    """A way to group items, such as by repository. `column` is the filter of the candidate list for it.
+
+    An item may be in several groups, and counts in each.
+    """
+
+    name: str
+    title: str
+    note: str
+    column: str
+    groups: Callable[[ItemResult], Sequence[str]]
+
+    def members(self, report: Results) -> dict[str, dict[str, list[ItemResult]]]:
+        """Group → model → its items.
+
+        References are whole files where models may have been asked for functions: they are grouped only where
+        there is no model.
+        """
+        members: dict[str, dict[str, list[ItemResult]]] = {}
+        for model in report.compared:
+            for item in report.first_answers(model):
+                for group in self.groups(item):
+                    members.setdefault(group, {}).setdefault(model, []).append(item)
+        return dict(sorted(members.items()))
+
+
+def rates_by_group(report: Results, grouping: Grouping) -> ReportTable:
+    """Build and pass rates in each group of items, model by model."""
+    models = report.compared
+    headers = [Header(f"{model}: {measure}") for model in models for measure in ("builds", "passes")]
+    table = ReportTable(
+        grouping.name,
+        grouping.title,
+        grouping.note,
+        (Header(grouping.column), Header("items"), *headers),
+    )
+    for group, by_model in grouping.members(report).items():
+        count = len({item.item for items in by_model.values() for item in items})
+        cells = [ReportCell(group), ReportCell(str(count))]
+        record: dict[str, Scalar] = {grouping.column: group, "items": count}
+        for model in models:
+            query = {"model": model, grouping.column: group}
+            built_items, passed_items = {"at": "build"}, {"class": status_class(Status.PASSED)}
+            builds, passes = (rate_of(by_model.get(model, ()), holds) for holds in (built, passed))
+            cells += [
+                cell_of(builds, query | {"at": "build"}),
+                cell_of(passes, query | {"class": status_class(Status.PASSED)}),
+            ]
+            record |= {f"{model} built": builds.count if builds else 0}
+            record |= {f"{model} passed": passes.count if passes else 0}
+        table.add(cells, record)
+    return table

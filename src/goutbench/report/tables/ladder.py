@@ -1,0 +1,75 @@
+"""The ladder as a funnel, and why candidates fail."""
+
+from functools import partial
+
+from goutbench.records import Rung
+from goutbench.report.results import Results, SampleResult, weighted_count
+from goutbench.report.tables.cells import Header, Query, Rate, ReportCell, ReportTable, Scalar, number
+from goutbench.report.tables.measures import rate_of
+from goutbench.report.taxonomy import ASKED, CODE, FAILURE_CLASSES, FUNNEL
+
+
+def reaches(sample: SampleResult, step: str) -> bool:
+    """Whether a sample reached a step of FUNNEL. Above "pass" only candidates that pass count."""
+    if step == ASKED:
+        return True
+    if step == CODE:
+        has_code = sample.candidate is not None and bool(sample.candidate.code.strip())
+        return has_code or sample.rung != Rung.NONE
+    if step == Rung.COVERS:
+        return sample.passed and bool(sample.coverage)
+    rung = Rung(step)
+    return sample.rung.reaches(rung) and (sample.passed or Rung.PASS.reaches(rung))
+
+
+def funnel(report: Results) -> ReportTable:
+    """How many items of each model reach each step, beside the reference."""
+    table = ReportTable(
+        "ladder",
+        "The ladder",
+        "Where candidates fail: each bar is the share of a model's items that reach at least this step.",
+        (Header("step"), *map(Header, report.models)),
+    )
+    for step, label in FUNNEL.items():
+        cells, record = [ReportCell(label)], dict[str, Scalar](step=step)
+        for model in report.models:
+            rate = rate_of(report.first_answers(model), partial(reaches, step=step))
+            record[model] = rate.count if rate else 0
+            cells.append(_step_cell(rate, {"model": model} | ({} if step == ASKED else {"at": step})))
+        table.add(cells, record)
+    return table
+
+
+def _step_cell(rate: Rate | None, query: Query) -> ReportCell:
+    """The count of a rate, with the rate itself as the note."""
+    if rate is None:
+        return ReportCell("0", query=query)
+    shown = rate.cell()
+    return ReportCell(number(rate.count), f"{shown.text} · {shown.note}", query, rate.value)
+
+
+def failures(report: Results) -> ReportTable:
+    """Why candidates fail, by the first error."""
+    table = ReportTable(
+        "failures",
+        "Why candidates fail",
+        "One class for each candidate, by its first error. Click a count to list its candidates."
+        + " With several samples per item, a count is a number of items on average."
+        * (report.sample_count > 1),
+        (Header("result"), *map(Header, report.compared)),
+    )
+    for failure, label in FAILURE_CLASSES.items():
+        cells, record = [ReportCell(label)], dict[str, Scalar]({"class": failure})
+        for model in report.compared:
+            items = report.first_answers(model)
+            count = weighted_count(items, partial(_failed_by, failure=failure))
+            share = count / len(items) if items else 0.0
+            cells.append(ReportCell(number(count), query={"model": model, "class": failure}, share=share))
+            record[model] = count
+        if any(record[model] for model in report.compared):
+            table.add(cells, record)
+    return table
+
+
+def _failed_by(sample: SampleResult, failure: str) -> bool:
+    return sample.failure == failure

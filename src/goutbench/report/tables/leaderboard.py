@@ -1,0 +1,195 @@
+"""The leaderboard. To add a column, add an entry to `COLUMNS`: page, CSV, Parquet and tests follow."""
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from functools import partial
+
+from goutbench.records import Status
+from goutbench.report.results import REFERENCE, ItemResult, Results, weighted_count
+from goutbench.report.tables.cells import (
+    Header,
+    Query,
+    ReportCell,
+    ReportTable,
+    Scalar,
+    Value,
+    cell_of,
+    fields_of,
+)
+from goutbench.report.tables.measures import (
+    best_of_k,
+    built,
+    coverage,
+    mean_of,
+    mean_of_passing,
+    mutation_score,
+    passed,
+    rate_at_k,
+    rate_of,
+)
+from goutbench.report.taxonomy import status_class
+
+SAMPLES_NOTE = " Rates and means average the samples of an item first, and then the items."
+
+
+@dataclass(frozen=True, slots=True)
+class ModelResults:
+    """What the columns of a model's row are computed from. `items` are the model's first answers."""
+
+    model: str
+    items: Sequence[ItemResult]
+    report: Results
+
+    @property
+    def last_answers(self) -> Sequence[ItemResult]:
+        """The items after repair; empty where the model had no repair round."""
+        return self.report.last_answers(self.model) if self.model in self.report.repaired_models else ()
+
+
+def always(report: Results) -> bool:
+    return True
+
+
+def when_repaired(report: Results) -> bool:
+    return bool(report.repaired_models)
+
+
+def when_sampled(report: Results) -> bool:
+    return report.sample_count > 1
+
+
+@dataclass(frozen=True, slots=True)
+class Column:
+    """A column of the leaderboard.
+
+    `name` is that of the column in CSV and Parquet; a rate adds `<name>_low` and `<name>_high`. `header` is
+    what the page shows, with `{n}` for the number of samples per item; empty: the column is in files only.
+    `items` selects, of the model's candidates, those that a click on the cell lists; None: no link.
+    """
+
+    name: str
+    header: str
+    note: str
+    value: Callable[[ModelResults], Value]
+    items: Query | None = None
+    shown: Callable[[Results], bool] = always
+
+
+COLUMNS = (
+    Column("model", "model", "", lambda m: m.model, {}),
+    Column("items", "items", "Files, chunks or functions to test.", lambda m: len(m.items), {}),
+    Column("built", "", "", lambda m: weighted_count(m.items, built)),
+    Column("passed", "", "", lambda m: weighted_count(m.items, passed)),
+    Column(
+        "build_rate", "builds", "The test file compiles.",
+        lambda m: rate_of(m.items, built), {"at": "build"},
+    ),
+    Column(
+        "pass_rate", "passes", "At least one test runs, and all pass in every run.",
+        lambda m: rate_of(m.items, passed), {"class": status_class(Status.PASSED)},
+    ),
+    Column(
+        "coverage_all", "coverage, all", "Focal statements covered; items that failed count as 0.",
+        lambda m: mean_of(m.items, coverage), {},
+    ),
+    Column(
+        "coverage_passing", "coverage, passing", "Focal statements covered by candidates that pass.",
+        lambda m: mean_of_passing(m.items, coverage), {"class": status_class(Status.PASSED)},
+    ),
+    Column(
+        "mutation_all", "mutation, all", "Mutants killed; items that failed count as 0.",
+        lambda m: mean_of(m.items, mutation_score) if m.report.mutants_run else None, {},
+    ),
+    Column(
+        "mutation_passing", "mutation, passing", "Mutants killed by candidates that pass.",
+        lambda m: mean_of_passing(m.items, mutation_score), {"class": status_class(Status.PASSED)},
+    ),
+    Column(
+        "infrastructure", "infrastructure errors", "Failures of the machine, not of the test.",
+        lambda m: weighted_count(m.items, lambda sample: sample.infrastructure_error),
+        {"class": status_class(Status.INFRA_FAILURE)},
+    ),
+    Column(
+        "build_at_n", "build@{n}", "At least one of {n} samples compiles.",
+        lambda m: rate_at_k(m.items, built, m.report.sample_count), shown=when_sampled,
+    ),
+    Column(
+        "pass_at_n", "pass@{n}", "At least one of {n} samples passes.",
+        lambda m: rate_at_k(m.items, passed, m.report.sample_count), shown=when_sampled,
+    ),
+    Column(
+        "coverage_best_of_n", "coverage, best of {n}", "The highest coverage among {n} samples.",
+        lambda m: best_of_k(m.items, coverage, m.report.sample_count), shown=when_sampled,
+    ),
+    Column(
+        "mutation_best_of_n", "mutation, best of {n}", "The highest mutation score among {n} samples.",
+        lambda m: best_of_k(m.items, mutation_score, m.report.sample_count) if m.report.mutants_run else None,
+        shown=when_sampled,
+    ),
+    Column(
+        "build_rate_repaired", "builds, repaired", "After the last repair round.",
+        lambda m: rate_of(m.last_answers, built), shown=when_repaired,
+    ),
+    Column(
+        "pass_rate_repaired", "passes, repaired", "After the last repair round.",
+        lambda m: rate_of(m.last_answers, passed), shown=when_repaired,
+    ),
+    Column(
+        "passed_repaired", "", "",
+        lambda m: weighted_count(m.last_answers, passed) if m.last_answers else None,
+    ),
+)  # fmt: skip
+
+
+def leaderboard(report: Results) -> ReportTable:
+    """The models by pass rate, the reference last."""
+    rows = [ModelResults(model, report.first_answers(model), report) for model in report.models]
+    rows.sort(key=lambda m: (m.model == REFERENCE, -weighted_count(m.items, passed), m.model))
+    columns = [column for column in COLUMNS if column.shown(report)]
+    on_page = [column for column in columns if column.header]
+    n = report.sample_count
+    table = ReportTable(
+        "leaderboard",
+        "Leaderboard",
+        "First answers; items that failed count as 0. A candidate passes if it builds, runs at least one "
+        "test, and all its tests pass in every run." + SAMPLES_NOTE * (n > 1),
+        tuple(Header(column.header.format(n=n), column.note.format(n=n)) for column in on_page),
+    )
+    for row in rows:
+        cells = []
+        for column in on_page:
+            query = None if column.items is None else {"model": row.model, **column.items}
+            cells.append(cell_of(column.value(row), query))
+        record: dict[str, Scalar] = {}
+        for column in columns:
+            record |= fields_of(column.name, column.value(row))
+        table.add(cells, record)
+    return table
+
+
+def samples_table(report: Results) -> ReportTable:
+    """build@k and pass@k for every k, and the best of all samples, model by model."""
+    models = [model for model in report.compared if len(report.first_answers(model)[0].samples) > 1]
+    n = report.sample_count
+    measures = {
+        **{f"build@{k}": partial(rate_at_k, holds=built, k=k) for k in range(1, n + 1)},
+        **{f"pass@{k}": partial(rate_at_k, holds=passed, k=k) for k in range(1, n + 1)},
+        f"coverage, best of {n}": partial(best_of_k, measure=coverage, k=n),
+    }
+    if report.mutants_run:
+        measures[f"mutation, best of {n}"] = partial(best_of_k, measure=mutation_score, k=n)
+    table = ReportTable(
+        "samples",
+        "Several samples per item",
+        "pass@k is the probability that at least one of k samples passes, build@k that at least one builds: "
+        "estimated without bias for each item, then averaged over items. Intervals are resampled by "
+        "repository, or by pair if there are fewer than five repositories.",
+        (Header("measure"), *map(Header, models)),
+    )
+    for name, measure in measures.items():
+        values = {model: measure(report.first_answers(model)) for model in models}
+        record: dict[str, Scalar] = {"measure": name}
+        for model, value in values.items():
+            record |= fields_of(model, value)
+        table.add([ReportCell(name), *map(cell_of, values.values())], record)
+    return table

@@ -1,0 +1,112 @@
+"""What a report measures of a sample, and how samples combine to an item, and items to a rate or mean."""
+
+from collections.abc import Callable, Sequence
+from fractions import Fraction
+from typing import Literal, NamedTuple
+
+from goutbench.report.results import ItemResult, Measure, SampleResult, integer_if_integral
+from goutbench.report.tables.cells import Mean, Rate
+from goutbench.statistics import Interval, best_at_k, cluster_bootstrap, pass_at_k, wilson
+
+_MIN_REPOSITORIES = 5
+
+
+class Cluster(NamedTuple):
+    """Where an item comes from: items of one repository resemble each other, those of one file even more."""
+
+    repository: str
+    pair_id: str
+
+
+def built(sample: SampleResult) -> bool:
+    return sample.built
+
+
+def passed(sample: SampleResult) -> bool:
+    return sample.passed
+
+
+def coverage(sample: SampleResult) -> float | None:
+    return sample.coverage
+
+
+def mutation_score(sample: SampleResult) -> float | None:
+    return sample.mutation_score
+
+
+def rate_of(items: Sequence[ItemResult], holds: Callable[[SampleResult], bool]) -> Rate | None:
+    """The share of items, each counted by the share of its samples for which the condition holds."""
+    shares = [item.share(holds) for item in items]
+    return rate_over(shares, clusters_of(items), sampled=any(len(item.samples) > 1 for item in items))
+
+
+def rate_over(
+    shares: Sequence[Fraction | float], clusters: Sequence[Cluster], *, sampled: bool
+) -> Rate | None:
+    """The mean of shares, one for each item; None for no items.
+
+    With one sample per item the interval is Wilson's. With several, shares are not just 0 and 1, and the
+    interval is resampled by repository (`bootstrap_units`), except where all shares are 0 or all are 1.
+    """
+    if not shares:
+        return None
+    total = sum(shares, start=Fraction())
+    if not sampled or total in (0, len(shares)):
+        low, high = wilson(round(total), len(shares))
+    else:
+        low, high = bootstrap_interval(shares, clusters)
+    return Rate(integer_if_integral(total), len(shares), low, high)
+
+
+def bootstrap_interval(shares: Sequence[Fraction | float], clusters: Sequence[Cluster]) -> Interval:
+    units, _ = bootstrap_units(clusters)
+    _, low, high = cluster_bootstrap([float(share) for share in shares], units)
+    return Interval(low, high)
+
+
+def bootstrap_units(
+    clusters: Sequence[Cluster], at_least: int = _MIN_REPOSITORIES
+) -> tuple[list[str], Literal["repository", "pair"]]:
+    """What to resample, a unit for each item: repositories, or pairs if there are fewer than `at_least`."""
+    repositories = [cluster.repository for cluster in clusters]
+    if len(set(repositories)) >= at_least:
+        return repositories, "repository"
+    return [cluster.pair_id for cluster in clusters], "pair"
+
+
+def clusters_of(items: Sequence[ItemResult]) -> list[Cluster]:
+    return [Cluster(item.pair.repository, item.pair.id) for item in items]
+
+
+def mean_of(items: Sequence[ItemResult], measure: Measure) -> Mean | None:
+    """The mean over all items; a sample without a measurement counts as 0."""
+    return _mean([item.mean(measure) for item in items])
+
+
+def mean_of_passing(items: Sequence[ItemResult], measure: Measure) -> Mean | None:
+    """The mean over items with a passing sample, of their passing samples that have a measurement."""
+    means = []
+    for item in items:
+        values = [value for s in item.samples if s.passed and (value := measure(s)) is not None]
+        if values:
+            means.append(sum(values) / len(values))
+    return _mean(means)
+
+
+def _mean(values: Sequence[float]) -> Mean | None:
+    return Mean(sum(values) / len(values), len(values)) if values else None
+
+
+def rate_at_k(items: Sequence[ItemResult], holds: Callable[[SampleResult], bool], k: int) -> Rate | None:
+    """build@k or pass@k, averaged over items; None where an item has fewer than k samples."""
+    if any(len(item.samples) < k for item in items):
+        return None
+    shares = [pass_at_k(len(item.samples), sum(map(holds, item.samples)), k) for item in items]
+    return rate_over(shares, clusters_of(items), sampled=True)
+
+
+def best_of_k(items: Sequence[ItemResult], measure: Measure, k: int) -> Rate | None:
+    """The expected best value of k samples, averaged over items; None where an item has fewer than k."""
+    if any(len(item.samples) < k for item in items):
+        return None
+    return rate_over([best_at_k(item.values(measure), k) for item in items], clusters_of(items), sampled=True)
