@@ -1,5 +1,6 @@
-"""What Inspect AI finds by this package's entry point: tasks and model providers."""
+"""The tasks and model providers that Inspect AI finds by this package's entry point."""
 
+from pathlib import Path
 from typing import Any
 
 from inspect_ai import Task, task
@@ -8,14 +9,14 @@ from inspect_ai.model import ModelAPI, modelapi
 
 @modelapi(name="scripted")
 def scripted() -> type[ModelAPI]:
-    from goutbench.generate.scripted import ScriptedAPI
+    from goutbench.inference.scripted import ScriptedWriter
 
-    return ScriptedAPI
+    return ScriptedWriter
 
 
 @modelapi(name="scripted_judge")
 def scripted_judge() -> type[ModelAPI]:
-    from goutbench.judge.scripted import ScriptedJudge
+    from goutbench.inference.scripted import ScriptedJudge
 
     return ScriptedJudge
 
@@ -23,30 +24,29 @@ def scripted_judge() -> type[ModelAPI]:
 @task
 def unit_tests(dataset: str, **options: Any) -> Task:
     """`inspect eval goutbench/unit_tests -T dataset=DIR [-T unit=function] [-T split=leakfree:test] ...`"""
-    from pathlib import Path
+    from goutbench.generate.complete import completion_call, completion_task
+    from goutbench.generate.items import distinct_prompts, read_items
+    from goutbench.generate.options import GenerateOptions
 
-    from goutbench.generate.items import read_items
-    from goutbench.generate.options import Options
-    from goutbench.generate.task import make_task
-
-    chosen = Options(**options)
+    chosen = GenerateOptions(**options)
     items = read_items(Path(dataset), chosen)
-    prompts = list({prompt.id: prompt for item in items for prompt in item.prompts}.values())
-    return make_task(prompts, chosen, None)
+    return completion_task(chosen).build(
+        completion_call(prompt, "", chosen, sample)
+        for prompt in distinct_prompts(items)
+        for sample in range(chosen.samples)
+    )
 
 
 @task
 def pairwise(run_a: str, run_b: str, dataset: str, judge: str = "default", **options: Any) -> Task:
     """`inspect eval goutbench/pairwise -T run_a=DIR -T run_b=DIR -T dataset=DIR [-T judge=paper] ...`"""
-    from pathlib import Path
+    from goutbench.judge.calls import judge_calls, judge_task
+    from goutbench.judge.config import Judge, load_judge
+    from goutbench.judge.items import read_comparisons
+    from goutbench.judge.options import JudgeOptions
+    from goutbench.judge.requests import requests
 
-    from goutbench.judge.asking import requests
-    from goutbench.judge.folder import Juror, load_judge
-    from goutbench.judge.items import read_items
-    from goutbench.judge.options import Options
-    from goutbench.judge.task import make_task
-
-    chosen = Options(**options)
-    juror = Juror(load_judge(judge), "")
-    paired = read_items(Path(run_a), Path(run_b), Path(dataset), chosen)
-    return make_task(list(requests(paired.items, juror)), juror, chosen, None)
+    chosen = JudgeOptions(**options)
+    comparisons = read_comparisons(Path(run_a), Path(run_b), Path(dataset), chosen).comparisons
+    asked = list(requests(comparisons, Judge(load_judge(judge), "")))
+    return judge_task(asked, chosen).build(judge_calls(asked, chosen))

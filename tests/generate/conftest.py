@@ -15,6 +15,6 @@ def dataset(tmp_path: Path) -> Path:
 
 @pytest.fixture
 def inspect_tidied() -> Iterator[None]:
-    """Inspect leaves streams unclosed; they are collected here, where the warning of it is let pass."""
+    """Collects the streams that Inspect leaves unclosed here, where their warnings are ignored."""
     yield
     gc.collect()

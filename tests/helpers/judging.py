@@ -1,16 +1,18 @@
-"""A small dataset, candidates and judges to be compared: for the tests of `judge`."""
+"""A small dataset, candidates and judges, for the tests of `judge` and its neighbours."""
 
 from collections.abc import Callable, Sequence
+from functools import cache
 from pathlib import Path
 
 import pytest
 
 from goutbench.dataset.store import DATA, to_table, write_manifest, write_table
-from goutbench.judge.folder import Juror, load_judge
-from goutbench.judge.items import Item
+from goutbench.judge.comparison import Comparison
+from goutbench.judge.config import Judge, load_judge
 from goutbench.records import Pair
 
 MakeRun = Callable[..., Path]
+_load_judge = cache(load_judge)
 REPOSITORIES = ("o/one", "o/two", "o/three")
 GOOD = """package p
 
@@ -48,20 +50,22 @@ def write_dataset(folder: Path, pairs: Sequence[Pair]) -> Path:
     return folder
 
 
-def item(text_a: str, text_b: str, code: str = "package p", reference: str = "package p") -> Item:
-    return Item(
+def make_comparison(
+    text_a: str, text_b: str, code: str = "package p", reference: str = "package p"
+) -> Comparison:
+    return Comparison(
         id="00000000000000aa", pair_id="p", repository="o/r", path="f.go", package="p", focal=(), sample=0,
         code=code, reference=reference, model_a="made/a", model_b="made/b", candidate_a="ca",
         candidate_b="cb", text_a=text_a, text_b=text_b,
     )  # fmt: skip
 
 
-def juror(name: str = "default", model: str = "scripted_judge/asserting") -> Juror:
-    return Juror(load_judge(name), model)
+def make_judge(name: str = "default", model: str = "scripted_judge/asserting") -> Judge:
+    return Judge(_load_judge(name), model)
 
 
 def with_inspect(test: Callable[..., None]) -> Callable[..., None]:
-    """Marks a test that runs Inspect, whose unclosed streams and use of tenacity are no fault of ours."""
+    """Marks a test that runs Inspect: its unclosed streams and its use of tenacity give warnings."""
     for mark in (
         pytest.mark.filterwarnings("ignore:.*use 'multiplier' instead:DeprecationWarning"),
         pytest.mark.filterwarnings("ignore:unclosed:ResourceWarning"),

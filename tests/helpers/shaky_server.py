@@ -1,4 +1,4 @@
-"""An OpenAI-compatible server on loopback that misbehaves in turn, and remembers what it was asked."""
+"""An OpenAI-compatible server on loopback that misbehaves, and records its requests."""
 
 import json
 import threading
@@ -15,7 +15,7 @@ TEST = '```go\npackage p\n\nimport "testing"\n\nfunc TestIt(t *testing.T) {}\n``
 
 @dataclass
 class Seen:
-    """What the server saw: requests by their last message, and how many were in flight at most."""
+    """The requests by their last message, and the largest number of concurrent requests."""
 
     asked: Counter[str] = field(default_factory=Counter)
     flying: int = 0
@@ -24,12 +24,12 @@ class Seen:
 
 
 Behave = Callable[[str, int], str]
-"""From the last message and the number of times that it was asked before to a kind of answer."""
+"""From the last message, and how often it was sent before, to a kind of reply."""
 
 
 @contextmanager
 def shaky_server(behave: Behave, *, seconds: float = 0.0) -> Iterator[tuple[str, Seen]]:
-    """Yields the base URL and what is seen. `seconds` is how long every answer takes."""
+    """Yields the base URL and the record of requests. Every reply takes `seconds`."""
     seen = Seen()
 
     class Handler(BaseHTTPRequestHandler):

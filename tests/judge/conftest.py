@@ -1,4 +1,4 @@
-"""A small dataset, and runs of made-up models on it."""
+"""A small dataset, and runs of imaginary models on it."""
 
 import gc
 from collections.abc import Callable, Iterator
@@ -33,7 +33,7 @@ def make_run(tmp_path: Path, pairs: list[Pair]) -> MakeRun:
             Candidate(f"{name}{n}", pair.id, f"made/{name}", (), text(n), "p", "merge", (), focal=focal(n))
             for n, pair in enumerate(pairs)
         ]
-        write_rows(tmp_path / name / "candidates.parquet", [asdict(each) for each in candidates])
+        write_rows(tmp_path / name / "candidates.parquet", [asdict(candidate) for candidate in candidates])
         return tmp_path / name
 
     return make
@@ -41,14 +41,14 @@ def make_run(tmp_path: Path, pairs: list[Pair]) -> MakeRun:
 
 @pytest.fixture
 def runs(make_run: MakeRun) -> tuple[Path, Path]:
-    """An idle model's run, and a good one's: the second wins wherever somebody looks."""
+    """The runs of an idle model and of a good one, which wins every comparison on its merits."""
     return make_run("idle", lambda n: IDLE.format(n=n)), make_run("good", lambda n: GOOD.format(n=n))
 
 
 @pytest.fixture
 def inspect_tidied() -> Iterator[None]:
-    """Inspect leaves streams unclosed; they are collected here, where the warning of it is let pass."""
-    gc.freeze()  # all that was there before: collecting the test's own alone is quick
+    """Collects the streams that Inspect leaves unclosed here, where their warnings are ignored."""
+    gc.freeze()  # collecting the test's own objects only is fast
     yield
     gc.collect()
     gc.unfreeze()

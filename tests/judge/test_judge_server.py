@@ -10,10 +10,10 @@ from pathlib import Path
 from typing import Any, ClassVar
 
 import pytest
-from judging import juror, with_inspect
+from judging import make_judge, with_inspect
 
 from goutbench.inference.models import Server
-from goutbench.judge.options import Options
+from goutbench.judge.options import JudgeOptions
 from goutbench.judge.stage import judge
 from goutbench.records import Verdict
 
@@ -51,10 +51,10 @@ class Handler(BaseHTTPRequestHandler):
             way = way if self.asked[prompt] <= times else "well"
         getattr(self, way.replace(" ", "_"))(prompt)
 
-    def well(self, prompt: str, stop: str = "stop", words: str | None = None) -> None:
+    def well(self, prompt: str, stop: str = "stop", text: str | None = None) -> None:
         (second,) = LABEL.findall(prompt)
-        said = json.dumps({"rationale": "So.", "winner": second}) if words is None else words
-        message = {"role": "assistant", "content": said}
+        reply = json.dumps({"rationale": "So.", "winner": second}) if text is None else text
+        message = {"role": "assistant", "content": reply}
         self.send(200, self.completion([{"index": 0, "message": message, "finish_reason": stop}]))
 
     def limited(self, prompt: str) -> None:
@@ -64,7 +64,7 @@ class Handler(BaseHTTPRequestHandler):
         self.send(500, {"error": {"message": "it broke"}})
 
     def wrong_schema(self, prompt: str) -> None:
-        self.well(prompt, words='{"verdict": "B", "confidence": 1}')
+        self.well(prompt, text='{"verdict": "B", "confidence": 1}')
 
     def malformed(self, prompt: str) -> None:
         self.send_bytes(200, b'{"id": "x", "choices": [{"mess')
@@ -76,11 +76,11 @@ class Handler(BaseHTTPRequestHandler):
         self.well(prompt, "length", '{"rationale": "The first')
 
     def silent(self, prompt: str) -> None:
-        self.well(prompt, words="")
+        self.well(prompt, text="")
 
     def too_long(self, prompt: str) -> None:
-        words = "This model's maximum context length is 4096 tokens."
-        self.send(400, {"error": {"message": words, "code": "context_length_exceeded"}})
+        message = "This model's maximum context length is 4096 tokens."
+        self.send(400, {"error": {"message": message, "code": "context_length_exceeded"}})
 
     def completion(self, choices: list[Any]) -> dict[str, Any]:
         usage = {"prompt_tokens": 7, "completion_tokens": 3, "total_tokens": 10}
@@ -98,7 +98,7 @@ class Handler(BaseHTTPRequestHandler):
         self.end_headers()
         self.wfile.write(content)
 
-    def log_message(self, *words: Any) -> None:
+    def log_message(self, *args: Any) -> None:
         pass
 
 
@@ -116,19 +116,19 @@ def address() -> Iterator[str]:
 
 
 @with_inspect
-def test_every_item_ends_as_a_verdict_or_a_named_error(
+def test_every_item_ends_as_a_verdict_or_a_classified_error(
     address: str, runs: tuple[Path, Path], dataset: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setenv("LOOP_API_KEY", "none")
     server = Server(base_url=address, connections=4, retries=3)
-    options = Options()
-    asked = [juror(model="openai-api/loop/m")]
-    found = judge(*runs, dataset, tmp_path / "out", asked, options, server)
-    path = {match.id: item.path for match, item in zip(found.matches, found.items, strict=True)}
+    options = JudgeOptions()
+    asked = [make_judge(model="openai-api/loop/m")]
+    result = judge(*runs, dataset, tmp_path / "out", asked, options, server)
+    path = {match.id: item.path for match, item in zip(result.matches, result.comparisons, strict=True)}
     by_file: dict[str, list[Verdict]] = defaultdict(list)
-    for verdict in found.verdicts:
+    for verdict in result.verdicts:
         by_file[path[verdict.match_id]].append(verdict)
-    ended = {name: {verdict.error for verdict in each} for name, each in sorted(by_file.items())}
+    ended = {name: {verdict.error for verdict in own} for name, own in sorted(by_file.items())}
     assert ended == {
         "f0.go": {""},
         "f1.go": {""},

@@ -1,17 +1,18 @@
-"""From a dataset to prompts: which pairs, which chunks, which examples."""
+"""Selects the items of a dataset and builds their prompts."""
 
 import random
 import re
-from collections.abc import Iterator, Sequence
-from dataclasses import dataclass
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass, field
 from pathlib import Path
 
-from goutbench.chunk import TokenCounter, chunk_file, function_chunks, token_counter
+from goutbench.chunk.stage import chunk_file, function_chunks
+from goutbench.chunk.tokens import TokenCounter, token_counter
 from goutbench.dataset.store import read_pairs, read_table
 from goutbench.errors import ConfigError
-from goutbench.generate.options import Options
+from goutbench.generate.options import GenerateOptions
 from goutbench.golang.analysis.purity import pure_functions
-from goutbench.golang.syntax.file import parse
+from goutbench.golang.syntax.parser import parse
 from goutbench.prompts.cross_file import PackageIndex
 from goutbench.prompts.examples import ExamplePool
 from goutbench.prompts.prompt import build_prompt
@@ -22,110 +23,138 @@ UNITS = ("file", "function")
 
 @dataclass(frozen=True, slots=True)
 class Item:
-    """One thing to be tested: a pair, the functions (none: the whole file), and a prompt for each chunk."""
+    """A pair, its focal functions (none: the file), and one prompt per chunk."""
 
     pair: Pair
     focal: tuple[str, ...]
     prompts: tuple[Prompt, ...]
 
 
-def read_items(dataset: Path, options: Options) -> list[Item]:
-    """The items of a run, in the dataset's order. Raises ConfigError for options that name nothing."""
+def read_items(dataset: Path, options: GenerateOptions) -> list[Item]:
+    """The items of a dataset that the options select. Raises as `build_items` does."""
+    return build_items(dataset, list(read_pairs(dataset)), options)
+
+
+def build_items(dataset: Path, pairs: Sequence[Pair], options: GenerateOptions) -> list[Item]:
+    """The items that the options select from the dataset's pairs, in the order of the pairs.
+
+    Raises ConfigError for an option that matches nothing, DatasetError.
+    """
     if options.unit not in UNITS:
-        raise ConfigError(f"no unit {options.unit!r}", where="--unit", hint=f"one of: {', '.join(UNITS)}")
-    pairs = list(read_pairs(dataset))
-    assigned = _assigned(dataset, options.split)
-    parts = _parts(options.split)
-    chosen = [pair for pair in pairs if not assigned or assigned.get(pair.id, ("", ""))[0] in parts]
+        raise ConfigError(
+            f"{options.unit!r} is not a unit", where="--unit", hint=f"use one of: {', '.join(UNITS)}"
+        )
+    scheme = _Scheme.read(dataset, options.split)
+    builder = _ItemBuilder(
+        options,
+        _example_pool(pairs, scheme, options),
+        PackageIndex.read(dataset),
+        token_counter(options.tokenizer),
+    )
+    items = [item for pair in _select_pairs(pairs, scheme, options) for item in builder.items(pair)]
+    if not items:
+        raise ConfigError(
+            "the options select no item", where=str(dataset), hint="check --split, --paths, --pure and --only"
+        )
+    if options.limit and len(items) > options.limit:
+        drawn = sorted(random.Random(options.seed).sample(range(len(items)), options.limit))
+        return [items[index] for index in drawn]
+    return items
+
+
+def distinct_prompts(items: Sequence[Item]) -> list[Prompt]:
+    """The prompts of the items, without repeats."""
+    return list({prompt.id: prompt for item in items for prompt in item.prompts}.values())
+
+
+@dataclass(frozen=True, slots=True)
+class _Scheme:
+    """The split and the leak group of every pair; without a scheme every pair is selected."""
+
+    selected: tuple[str, ...] = ()
+    splits: Mapping[str, str] = field(default_factory=dict)
+    groups: Mapping[str, str] = field(default_factory=dict)
+
+    @classmethod
+    def read(cls, dataset: Path, split: str) -> "_Scheme":
+        """The scheme of SCHEME:SPLIT+SPLIT. Raises ConfigError if the dataset has no such split."""
+        if not split:
+            return cls()
+        name, _, selected = split.partition(":")
+        path = dataset / "splits" / f"{name}.parquet"
+        if not path.is_file() or not all(selected.split("+")):
+            raise ConfigError(
+                f"the dataset has no split {split!r}",
+                where=str(path),
+                hint="run `goutbench split`, and give --split SCHEME:SPLIT",
+            )
+        rows = read_table(path).to_pylist()
+        splits = {row["pair_id"]: row["split"] for row in rows}
+        for part in selected.split("+"):
+            if part not in splits.values():
+                raise ConfigError(f"the scheme {name!r} has no split {part!r}", where=str(path))
+        return cls(tuple(selected.split("+")), splits, {row["pair_id"]: row["group"] for row in rows})
+
+
+def _select_pairs(pairs: Sequence[Pair], scheme: _Scheme, options: GenerateOptions) -> Iterator[Pair]:
     unknown = set(options.only) - {pair.id for pair in pairs}
     if unknown:
-        raise ConfigError(f"no pair {min(unknown)!r} in the dataset", where="--only")
-    if options.paths:
-        chosen = [pair for pair in chosen if _pattern(options.paths).search(pair.code_path)]
-    if options.only:
-        chosen = [pair for pair in chosen if pair.id in set(options.only)]
-    counter = token_counter(options.tokenizer)
-    pool = _pool(pairs, assigned, options, counter)
-    packages = PackageIndex.read(dataset)
-    found = [item for pair in chosen for item in _items(pair, pool, packages, options, counter)]
-    if not found:
-        raise ConfigError(
-            "no pair is left to write tests for",
-            where=str(dataset),
-            hint="see --split, --paths, --pure, --only",
-        )
-    if options.limit and len(found) > options.limit:
-        kept = sorted(random.Random(options.seed).sample(range(len(found)), options.limit))
-        found = [found[at] for at in kept]
-    return found
-
-
-def _pattern(text: str) -> re.Pattern[str]:
+        raise ConfigError(f"the dataset has no pair {min(unknown)!r}", where="--only")
     try:
-        return re.compile(text)
+        paths = re.compile(options.paths)
     except re.error as error:
-        raise ConfigError(f"no regular expression: {error}", where="--paths") from None
+        raise ConfigError(f"not a regular expression: {error}", where="--paths") from None
+    for pair in pairs:
+        if scheme.selected and scheme.splits.get(pair.id) not in scheme.selected:
+            continue
+        if paths.search(pair.code_path) and (not options.only or pair.id in options.only):
+            yield pair
 
 
-def _parts(split: str) -> list[str]:
-    """The splits that `SCHEME:SPLIT+SPLIT` names."""
-    return split.partition(":")[2].split("+")
-
-
-def _assigned(dataset: Path, split: str) -> dict[str, tuple[str, str]]:
-    """Pair id → its split and group in the scheme that is asked for."""
-    if not split:
-        return {}
-    scheme, parts = split.partition(":")[0], _parts(split)
-    path = dataset / "splits" / f"{scheme}.parquet"
-    if not path.is_file() or not all(parts):
-        raise ConfigError(
-            f"no split {split!r}", where=str(path), hint="run `goutbench split`, and say SCHEME:SPLIT"
-        )
-    rows = read_table(path).to_pylist()
-    for part in parts:
-        if part not in {row["split"] for row in rows}:
-            raise ConfigError(f"the scheme {scheme!r} has no split {part!r}", where=str(path))
-    return {row["pair_id"]: (row["split"], row["group"]) for row in rows}
-
-
-def _pool(
-    pairs: Sequence[Pair], assigned: dict[str, tuple[str, str]], options: Options, counter: TokenCounter
-) -> ExamplePool:
-    """Where in-context examples come from: the training part of the scheme, and nowhere else."""
-    train = [pair for pair in pairs if assigned.get(pair.id, ("", ""))[0] == "train"]
+def _example_pool(pairs: Sequence[Pair], scheme: _Scheme, options: GenerateOptions) -> ExamplePool:
+    """In-context examples, from the training split only."""
+    train = [pair for pair in pairs if scheme.splits.get(pair.id) == "train"]
     if options.examples and not train:
-        what = "examples come from a training split, and none was named"
-        raise ConfigError(what, where="--examples", hint="give --split SCHEME:SPLIT")
-    groups = {key: group for key, (_, group) in assigned.items()}
-    return ExamplePool(train, groups, unit=options.unit, budget=options.budget, counter=counter)
+        raise ConfigError(
+            "in-context examples need a training split", where="--examples", hint="give --split SCHEME:SPLIT"
+        )
+    counter = token_counter(options.tokenizer)
+    return ExamplePool(train, scheme.groups, unit=options.unit, budget=options.budget, counter=counter)
 
 
-def _items(
-    pair: Pair, pool: ExamplePool, packages: PackageIndex, options: Options, counter: TokenCounter
-) -> Iterator[Item]:
-    examples = pool.draw(pair, options.examples)
+@dataclass(frozen=True, slots=True)
+class _ItemBuilder:
+    options: GenerateOptions
+    examples: ExamplePool
+    packages: PackageIndex
+    counter: TokenCounter
 
-    def prompt(chunk: Chunk) -> Prompt:
-        context = packages.context(pair, chunk, budget=options.cross_file_tokens, counter=counter)
-        return build_prompt(pair, chunk, examples=examples, context=context, counter=counter)
+    def items(self, pair: Pair) -> Iterator[Item]:
+        """The items of a pair: its file, or each focal function that can be measured."""
+        if self.options.unit == "file":
+            code = pair.code.encode("utf-8", "surrogateescape")
+            chunks = chunk_file(code, budget=self.options.budget, counter=self.counter, pair_id=pair.id)
+            yield Item(pair, (), tuple(self._prompt(pair, chunk) for chunk in chunks))
+        else:
+            for chunk in self._tested_functions(pair):
+                yield Item(pair, chunk.focal, (self._prompt(pair, chunk),))
 
-    if options.unit == "file":
-        source = pair.code.encode("utf-8", "surrogateescape")
-        chunks = chunk_file(source, budget=options.budget, counter=counter, pair_id=pair.id)
-        yield Item(pair, (), tuple(prompt(chunk) for chunk in chunks))
-        return
-    for chunk in _functions(pair, options, counter):
-        yield Item(pair, chunk.focal, (prompt(chunk),))
+    def _tested_functions(self, pair: Pair) -> Iterator[Chunk]:
+        """The functions that the reference test exercises: there is nothing to compare the others with."""
+        code, test = (text.encode("utf-8", "surrogateescape") for text in (pair.code, pair.test))
+        pure = pure_functions(parse(code)) if self.options.pure else None
+        for chunk in function_chunks(
+            code, tests=test, budget=self.options.budget, counter=self.counter, pair_id=pair.id
+        ):
+            if chunk.tests and not chunk.over_budget and (pure is None or chunk.focal[0] in pure):
+                yield chunk
 
-
-def _functions(pair: Pair, options: Options, counter: TokenCounter) -> list[Chunk]:
-    """The functions of a file that its reference test exercises: for the others there is no yardstick."""
-    source, test = (text.encode("utf-8", "surrogateescape") for text in (pair.code, pair.test))
-    chunks = function_chunks(source, tests=test, budget=options.budget, counter=counter, pair_id=pair.id)
-    pure = pure_functions(parse(source)) if options.pure else None
-    return [
-        chunk
-        for chunk in chunks
-        if chunk.tests and not chunk.over_budget and (pure is None or chunk.focal[0] in pure)
-    ]
+    def _prompt(self, pair: Pair, chunk: Chunk) -> Prompt:
+        budget = self.options.cross_file_tokens
+        return build_prompt(
+            pair,
+            chunk,
+            examples=self.examples.draw(pair, self.options.examples),
+            context=self.packages.context(pair, chunk, budget=budget, counter=self.counter),
+            counter=self.counter,
+        )

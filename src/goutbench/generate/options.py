@@ -1,4 +1,4 @@
-"""What is asked of a model, and how."""
+"""The options of `generate`."""
 
 from dataclasses import dataclass
 
@@ -6,17 +6,20 @@ from goutbench.prompts.prompt import CROSS_FILE_TOKENS
 
 
 @dataclass(frozen=True, slots=True)
-class Options:
-    """`unit` is "file" (chunks of the whole file, assembled) or "function" (one item for each function).
+class GenerateOptions:
+    """Which items a run asks for, how it prompts, and how the model samples.
 
-    `budget` is a chunk's limit in tokens, `window` the model's whole window (0: not known), `split` a
-    scheme and its split, as in "leakfree:test", or several: "leakfree:validation+test" (empty: every pair),
-    `paths` a regular expression that the focal file's path must match. `pure` leaves only functions that
-    take and give plain values and do nothing but compute. `cross_file_tokens` limits the cross-file context
-    (0: none). `repair` is how often the errors
-    of a candidate that does not build are handed back. `examples` in-context examples come from the
-    training part of that scheme. `revision` names the model's version where its name does not. The rest is
-    handed to the model.
+    - `unit` is "file" (chunks of a file, assembled into one candidate) or "function" (one item per
+      function).
+    - `budget` limits the code in a prompt, `cross_file_tokens` the cross-file context (0 disables it), and
+      `window` is the context window of the model (0: unlimited). All three count tokens of `tokenizer`.
+    - `split` is SCHEME:SPLIT or SCHEME:SPLIT+SPLIT, such as "leakfree:validation+test"; empty: all pairs.
+      `examples` in-context examples come from the training split of that scheme.
+    - `only` lists pair ids, `paths` is a regular expression that the path of the focal file must match,
+      `pure` selects pure functions, and `limit` draws items by `seed` (0: all).
+    - `samples` is the number of completions per prompt, `repair` the number of repair rounds, and `mode`
+      how completions become one file.
+    - `revision` is the version of the model, where its name does not say it.
     """
 
     unit: str = "file"

@@ -1,235 +1,256 @@
-"""The `generate` stage on files: dataset in, prompts, completions and candidates out."""
+"""The `generate` stage: from the items of a dataset to prompts, completions and candidates."""
 
 import json
 from collections import Counter
-from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import asdict, dataclass, replace
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from dataclasses import asdict, dataclass, field, replace
 from importlib.metadata import version
 from pathlib import Path, PurePosixPath
 from typing import Any
 
-from goutbench.assemble.file import assemble
+from goutbench.assemble.stage import assemble
 from goutbench.assemble.package_context import PackageContext, package_context
 from goutbench.assemble.stage import candidate_of
-from goutbench.chunk import token_counter
-from goutbench.chunk.tokens import tokenizer_file
+from goutbench.chunk.tokens import token_counter, tokenizer_file
 from goutbench.config import Price
 from goutbench.dataset.store import file_hash, read_manifest, read_pairs, read_table, write_json, write_rows
-from goutbench.generate.asking import Answers, Asker, fits_window
-from goutbench.generate.items import Item, read_items
-from goutbench.generate.journal import Journal
-from goutbench.generate.options import Options
-from goutbench.generate.repair import repaired
-from goutbench.generate.task import keep_at_once, key_of
-from goutbench.inference.models import Server, asked_in_training, local_folder, open_model, weights_hash
+from goutbench.generate.complete import Completer, Completions, completion_call, open_journal
+from goutbench.generate.items import Item, build_items, distinct_prompts, read_items
+from goutbench.generate.options import GenerateOptions
+from goutbench.generate.repair import read_build_errors, repair_prompt
+from goutbench.inference.calls import CallPlan, Connection
+from goutbench.inference.models import (
+    Server,
+    local_folder,
+    open_model,
+    training_prompt_settings,
+    weights_hash,
+)
 from goutbench.records import Candidate, Completion, Pair, Prompt
 
 PROMPTS, COMPLETIONS, CANDIDATES = "prompts.parquet", "completions.parquet", "candidates.parquet"
 
 
-@dataclass(frozen=True, slots=True)
-class Plan:
-    """What a run will ask: items, calls that are still to be made, and their tokens."""
+@dataclass(slots=True)
+class Generated:
+    """The records of a run: of the first answers, followed by those of the repair rounds."""
 
-    items: int
-    prompts: int
-    calls: int
-    kept: int
-    overflow: int
-    input_tokens: int
-    output_tokens_at_most: int
-
-
-def plan(dataset: Path, out: Path, model: str, options: Options) -> Plan:
-    """What `generate` would do, without asking anybody anything."""
-    options = named(options, model)
-    items = read_items(dataset, options)
-    prompts = _distinct(items)
-    with Journal(out) as done:
-        fits = [prompt for prompt in prompts if fits_window(prompt, options)]
-        calls = [(p, n) for p in fits for n in range(options.samples)]
-        todo = [p for p, n in calls if done.find(key_of(p, model, options, n)) is None]
-    return Plan(
-        items=len(items),
-        prompts=len(prompts),
-        calls=len(todo),
-        kept=len(calls) - len(todo),
-        overflow=len(prompts) - len(fits),
-        input_tokens=sum(prompt.tokens for prompt in todo),
-        output_tokens_at_most=len(todo) * options.max_tokens,
-    )
-
-
-def named(options: Options, model: str) -> Options:
-    """The options with a local model's weights as its revision, unless one is given: training goes on in the
-    same folder, and what an earlier state of it wrote must not pass for what this one writes."""
-    folder = local_folder(model)
-    return replace(options, revision=weights_hash(folder)) if folder and not options.revision else options
-
-
-def other_than_in_training(options: Options, model: str) -> str:
-    """The options that a tuned model was asked with in training, where these are others; else empty. Budgets
-    are counted in tokens, so the tokenizer is one of them."""
-    folder = local_folder(model)
-    asked = asked_in_training(folder) if folder else {}
-    if not folder or not asked:
-        return ""
-    given, counts = asdict(options), tokenizer_file(folder)
-    alike = all(given.get(name) == value for name, value in asked.items())
-    if alike and _same_file(tokenizer_file(Path(options.tokenizer)), counts):
-        return ""
-    words = " ".join(f"--{name} {value}" for name, value in asked.items())
-    return f"{words} --tokenizer {counts}"
-
-
-def _same_file(one: Path, other: Path) -> bool:
-    """Whether both hold the same; so, too, where the second is not there to compare with."""
-    return not other.is_file() or (one.is_file() and file_hash(one) == file_hash(other))
+    prompts: list[Prompt] = field(default_factory=list)
+    completions: list[Completion] = field(default_factory=list)
+    candidates: list[Candidate] = field(default_factory=list)
 
 
 def generate(
     dataset: Path,
     out: Path,
     model: str,
-    options: Options,
+    options: GenerateOptions,
     *,
     price: Price | None = None,
     server: Server | None = None,
 ) -> list[Candidate]:
-    """Have the model write tests, and write the run folder: prompts, completions, candidates, `run.json`.
+    """Have a model write the tests of a dataset, and write the run folder.
 
-    `goutbench execute OUT/candidates.parquet --out OUT` goes on from there. The same call after a kill
-    repeats no call that was answered. Raises ConfigError, DatasetError, StorageError.
+    The run folder holds prompts, completions, candidates and `run.json`; `goutbench execute
+    OUT/candidates.parquet --out OUT` continues from there. The same call after a kill repeats no call that
+    was answered. Raises ConfigError, DatasetError, StorageError.
     """
-    options = named(options, model)
-    items = read_items(dataset, options)
-    prompts, server = _distinct(items), server or Server()
-    chosen = open_model(model, server, temperature=options.temperature)
-    with Journal(out) as done:
-        keep_at_once(chosen, done)
-        asker = Asker(chosen, options, done, out / "logs", price, server.display)
-        found = asker.ask(prompts, samples=options.samples)
-        contexts = _Contexts(dataset)
-        candidates = _candidates(contexts, items, found, str(chosen), options)
+    options, server = with_weights_revision(options, model), server or Server()
+    pairs = list(read_pairs(dataset))
+    items = build_items(dataset, pairs, options)
+    connection = Connection(
+        open_model(model, server, temperature=options.temperature), out / "logs", server.display
+    )
+    assembler = _Assembler(pairs, str(connection.model), options.mode)
+    with open_journal(out) as journal:
+        completer = Completer(connection, options, journal, price)
+        prompts = distinct_prompts(items)
+        completions = completer.complete(prompts, options.samples)
+        drafts = [
+            assembler.draft(item, item.prompts, completions, sample)
+            for item in items
+            for sample in range(options.samples)
+        ]
+        candidates = [draft.candidate for draft in drafts]
+        records = Generated(prompts, list(completions.values()), candidates)
         if options.repair:
-            more, asked, answers = _repair(contexts, items, candidates, out, asker)
-            candidates, prompts, found = [*candidates, *more], [*prompts, *asked], found | answers
-    _write(out, dataset, prompts, list(found.values()), candidates, str(chosen), options)
-    return candidates
+            _repair(drafts, out, completer, assembler, records)
+    _write(out, dataset, items, records, completer.model, options)
+    return records.candidates
+
+
+def plan(dataset: Path, out: Path, model: str, options: GenerateOptions) -> CallPlan:
+    """What `generate` would ask, without asking."""
+    options = with_weights_revision(options, model)
+    items = read_items(dataset, options)
+    calls = [
+        completion_call(prompt, model, options, sample)
+        for prompt in distinct_prompts(items)
+        for sample in range(options.samples)
+    ]
+    with open_journal(out) as journal:
+        return CallPlan.of(calls, journal, options.window, items=len(items))
+
+
+def with_weights_revision(options: GenerateOptions, model: str) -> GenerateOptions:
+    """The options with the hash of a local model's weights as its revision, unless they name a revision.
+
+    Training continues in the same folder, so the folder's name does not identify the model.
+    """
+    folder = local_folder(model)
+    return replace(options, revision=weights_hash(folder)) if folder and not options.revision else options
+
+
+def differs_from_training(options: GenerateOptions, model: str) -> str:
+    """The options with which a tuned model was trained, if these options differ; otherwise empty.
+
+    Budgets count tokens, so the tokenizer is one of the options.
+    """
+    folder = local_folder(model)
+    settings = training_prompt_settings(folder) if folder else {}
+    if not folder or not settings:
+        return ""
+    current, expected = tokenizer_file(Path(options.tokenizer)), tokenizer_file(folder)
+    same_tokenizer = not expected.is_file() or (
+        current.is_file() and file_hash(current) == file_hash(expected)
+    )
+    used = asdict(options)
+    if same_tokenizer and all(used.get(name) == value for name, value in settings.items()):
+        return ""
+    flags = " ".join(f"--{name.replace('_', '-')} {value}" for name, value in settings.items())
+    return f"{flags} --tokenizer {expected}"
+
+
+def summary(out: Path, candidates: Sequence[Candidate]) -> dict[str, Any]:
+    """The counts of a run for a terminal."""
+    rows = read_table(out / COMPLETIONS).to_pylist()
+    costs = [row["cost"] for row in rows if row["cost"] is not None]
+    return {
+        "candidates": len(candidates),
+        "with code": sum(bool(candidate.code.strip()) for candidate in candidates),
+        "errors": _count_errors(row["error"] for row in rows),
+        "input tokens": sum(row["input_tokens"] for row in rows),
+        "output tokens": sum(row["output_tokens"] for row in rows),
+        "model seconds": round(sum(row["seconds"] for row in rows), 1),
+        **({"cost": round(sum(costs), 6)} if costs else {}),
+        "next": f"goutbench execute {out / CANDIDATES} --out {out}",
+    }
+
+
+@dataclass(frozen=True, slots=True)
+class _Draft:
+    """A candidate with its item and the prompts that led to it."""
+
+    item: Item
+    prompts: Sequence[Prompt]
+    candidate: Candidate
+
+
+class _Assembler:
+    """Assembles a model's completions into candidates, given the other paired files of each package."""
+
+    def __init__(self, pairs: Iterable[Pair], model: str, mode: str) -> None:
+        self._model, self._mode = model, mode
+        self._packages: dict[tuple[str, str], list[Pair]] = {}
+        for pair in pairs:
+            self._packages.setdefault(_package_folder(pair), []).append(pair)
+        self._cached: tuple[str, PackageContext] | None = None
+
+    def draft(
+        self,
+        item: Item,
+        prompts: Sequence[Prompt],
+        completions: Completions,
+        sample: int,
+        repair_round: int = 0,
+    ) -> _Draft:
+        """The candidate of an item's completions; without any text it has no code, and still counts."""
+        replies = [completions[prompt.id, sample] for prompt in prompts]
+        assembly = assemble(
+            [reply.text for reply in replies], mode=self._mode, context=self._context(item.pair)
+        )
+        ids = tuple(reply.id for reply in replies)
+        candidate = candidate_of(assembly, item.pair.id, self._model, ids)
+        return _Draft(item, prompts, replace(candidate, focal=item.focal, sample=sample, round=repair_round))
+
+    def _context(self, pair: Pair) -> PackageContext:
+        if self._cached is None or self._cached[0] != pair.id:
+            siblings = [
+                (PurePosixPath(path).name, text.encode("utf-8", "surrogateescape"))
+                for sibling in self._packages[_package_folder(pair)]
+                for path, text in ((sibling.code_path, sibling.code), (sibling.test_path, sibling.test))
+                if path not in (pair.code_path, pair.test_path)
+            ]
+            self._cached = pair.id, package_context(pair.code.encode("utf-8", "surrogateescape"), siblings)
+        return self._cached[1]
+
+
+def _package_folder(pair: Pair) -> tuple[str, str]:
+    return pair.repository, str(PurePosixPath(pair.code_path).parent)
 
 
 def _repair(
-    contexts: "_Contexts", items: Sequence[Item], first: Sequence[Candidate], out: Path, asker: Asker
-) -> tuple[list[Candidate], list[Prompt], Answers]:
-    by_key = {(item.pair.id, item.focal): item for item in items}
-    own = {candidate.id: by_key[candidate.pair_id, candidate.focal] for candidate in first}
+    drafts: Sequence[_Draft], out: Path, completer: Completer, assembler: _Assembler, records: Generated
+) -> None:
+    """Add the records of all repair rounds that are possible now.
 
-    def assembled(candidate: Candidate, answer: Completion) -> Candidate:
-        item = by_key[candidate.pair_id, candidate.focal]
-        return _candidate(contexts, item, [answer], asker.name, asker.options)
-
-    prompts = {key: item.prompts[0] for key, item in own.items()}
-    return repaired(first, prompts, out, asker, token_counter(asker.options.tokenizer), assembled)
-
-
-def _distinct(items: Sequence[Item]) -> list[Prompt]:
-    return list({prompt.id: prompt for item in items for prompt in item.prompts}.values())
-
-
-def _candidates(
-    contexts: "_Contexts",
-    items: Sequence[Item],
-    found: Mapping[tuple[str, int], Completion],
-    model: str,
-    options: Options,
-) -> list[Candidate]:
-    """One candidate for each item and sample; one without any reply has no code, and counts."""
-    return [
-        replace(_candidate(contexts, item, replies, model, options), sample=number)
-        for item in items
-        for number in range(options.samples)
-        for replies in [[found[prompt.id, number] for prompt in item.prompts]]
-    ]
-
-
-def _candidate(
-    contexts: "_Contexts", item: Item, replies: Sequence[Completion], model: str, options: Options
-) -> Candidate:
-    context = contexts.of(item.pair)
-    assembly = assemble([reply.text for reply in replies], mode=options.mode, context=context)
-    ids = tuple(reply.id for reply in replies)
-    return replace(candidate_of(assembly, item.pair.id, model, ids), focal=item.focal)
-
-
-class _Contexts:
-    """What a test file meets in its package, as far as the dataset shows it: the folder's paired files."""
-
-    def __init__(self, dataset: Path) -> None:
-        self._folders: dict[tuple[str, str], list[Pair]] = {}
-        for pair in read_pairs(dataset):
-            self._folders.setdefault(self._folder(pair), []).append(pair)
-        self._made: dict[str, PackageContext] = {}
-
-    def of(self, pair: Pair) -> PackageContext:
-        if pair.id not in self._made:
-            siblings = [
-                (PurePosixPath(path).name, text.encode("utf-8", "surrogateescape"))
-                for other in self._folders[self._folder(pair)]
-                for path, text in ((other.code_path, other.code), (other.test_path, other.test))
-                if path not in (pair.code_path, pair.test_path)
-            ]
-            self._made = {pair.id: package_context(pair.code.encode("utf-8", "surrogateescape"), siblings)}
-        return self._made[pair.id]
-
-    @staticmethod
-    def _folder(pair: Pair) -> tuple[str, str]:
-        return pair.repository, str(PurePosixPath(pair.code_path).parent)
+    A round asks about the candidates of the round before that do not build. Where these were not executed
+    yet, it is the last: `goutbench execute` and then the same command continue. Raises ConfigError if no
+    candidate was executed.
+    """
+    errors, counter = read_build_errors(out), token_counter(completer.options.tokenizer)
+    for repair_round in range(1, completer.options.repair + 1):
+        broken = [draft for draft in drafts if draft.candidate.id in errors]
+        prompts = [
+            repair_prompt(draft.prompts[0], draft.candidate, errors[draft.candidate.id], counter)
+            for draft in broken
+        ]
+        completions = {
+            (prompt.id, draft.candidate.sample): replace(
+                reply, round=repair_round, sample=draft.candidate.sample
+            )
+            for draft, prompt, reply in zip(
+                broken, prompts, completer.complete(prompts, 1).values(), strict=True
+            )
+        }
+        drafts = [
+            assembler.draft(draft.item, [prompt], completions, draft.candidate.sample, repair_round)
+            for draft, prompt in zip(broken, prompts, strict=True)
+        ]
+        records.prompts += prompts
+        records.completions += completions.values()
+        records.candidates += [draft.candidate for draft in drafts]
 
 
 def _write(
     out: Path,
     dataset: Path,
-    prompts: Sequence[Prompt],
-    completions: Sequence[Completion],
-    candidates: Sequence[Candidate],
+    items: Sequence[Item],
+    records: Generated,
     model: str,
-    options: Options,
+    options: GenerateOptions,
 ) -> None:
-    write_rows(out / PROMPTS, [_prompt_row(prompt) for prompt in prompts])
-    write_rows(out / COMPLETIONS, [asdict(completion) for completion in completions])
-    write_rows(out / CANDIDATES, [asdict(candidate) for candidate in candidates])
+    write_rows(out / PROMPTS, list(_prompt_rows(records.prompts)))
+    write_rows(out / COMPLETIONS, [asdict(completion) for completion in records.completions])
+    write_rows(out / CANDIDATES, [asdict(candidate) for candidate in records.candidates])
     content = {
         "model": model,
         "options": asdict(options),
         "dataset": {"pairs": read_manifest(dataset)["pairs"]},
-        "templates": {prompt.template: prompt.template_hash for prompt in prompts},
+        "templates": {prompt.template: prompt.template_hash for prompt in records.prompts},
         "versions": {name: version(name) for name in ("goutbench", "inspect_ai")},
-        "items": len(candidates),
-        "errors": _counts(completion.error for completion in completions),
+        "items": len(items),
+        "candidates": len(records.candidates),
+        "errors": _count_errors(completion.error for completion in records.completions),
     }
     write_json(out / "run.json", json.loads(json.dumps(content)))
 
 
-def _prompt_row(prompt: Prompt) -> dict[str, Any]:
-    messages = [{"role": role, "content": content} for role, content in prompt.messages]
-    return {**asdict(prompt), "messages": messages}
+def _prompt_rows(prompts: Iterable[Prompt]) -> Iterator[Mapping[str, Any]]:
+    for prompt in prompts:
+        messages = [{"role": role, "content": content} for role, content in prompt.messages]
+        yield {**asdict(prompt), "messages": messages}
 
 
-def _counts(errors: Iterable[str]) -> dict[str, int]:
+def _count_errors(errors: Iterable[str]) -> dict[str, int]:
     return dict(sorted(Counter(error for error in errors if error).items()))
-
-
-def summary(out: Path, made: Sequence[Candidate]) -> dict[str, Any]:
-    """What a run came to, in numbers for a terminal."""
-    rows = read_table(out / COMPLETIONS).to_pylist()
-    costs = [row["cost"] for row in rows if row["cost"] is not None]
-    return {
-        "candidates": len(made),
-        "with code": sum(bool(candidate.code.strip()) for candidate in made),
-        "errors": _counts(row["error"] for row in rows),
-        "input tokens": sum(row["input_tokens"] for row in rows),
-        "output tokens": sum(row["output_tokens"] for row in rows),
-        "seconds of the model": round(sum(row["seconds"] for row in rows), 1),
-        **({"cost": round(sum(costs), 6)} if costs else {}),
-        "next": f"goutbench execute {out / CANDIDATES} --out {out}",
-    }

@@ -1,4 +1,4 @@
-"""Opening a model by Inspect's name for it: one way for those that write tests and those that judge."""
+"""Opens models by Inspect's names, for generating and for judging alike."""
 
 import hashlib
 import json
@@ -16,15 +16,15 @@ from goutbench.errors import ConfigError
 if TYPE_CHECKING:
     from inspect_ai.model import Model
 
-ASKED = "goutbench.json"
-"""The file beside tuned weights that says how the model was asked in training."""
+PROMPT_SETTINGS_FILE = "goutbench.json"
+"""The file beside tuned weights with the prompt settings of their training."""
 
-_OF_A_MODEL = (".safetensors", ".bin", ".json", ".jinja", ".model", ".txt")
+_MODEL_SUFFIXES = (".safetensors", ".bin", ".json", ".jinja", ".model", ".txt")
 
 
 @dataclass(frozen=True, slots=True)
 class Server:
-    """How a model is reached, in Inspect's words: its own defaults where nothing is said."""
+    """How to reach a model; None leaves a setting to Inspect. `timeout` is in seconds, retries included."""
 
     base_url: str | None = None
     model_args: Mapping[str, Any] = field(default_factory=dict)
@@ -35,14 +35,14 @@ class Server:
 
 
 @contextmanager
-def talking_aside() -> Iterator[None]:
-    """Whatever Inspect prints goes to standard error: standard output is for results."""
+def stdout_to_stderr() -> Iterator[None]:
+    """Send what Inspect prints to standard error: standard output is for results."""
     with redirect_stdout(sys.stderr):
         yield
 
 
 def open_model(name: str, server: Server, *, temperature: float | None) -> "Model":
-    """The model, not shared with other callers. Raises ConfigError where Inspect knows none by that name."""
+    """The model, not shared with other callers. Raises ConfigError if Inspect has no model of that name."""
     from inspect_ai.model import GenerateConfig, get_model
 
     config = GenerateConfig(
@@ -52,66 +52,57 @@ def open_model(name: str, server: Server, *, temperature: float | None) -> "Mode
     if temperature == 0 and name.startswith("hf/"):
         args.setdefault("do_sample", False)  # transformers refuses to sample at temperature 0
     if name.startswith("hf/"):
-        take_large_pages()
-        if "torch_dtype" not in args and not multiplies_bfloat16():
+        use_huge_pages()
+        if "torch_dtype" not in args and not has_native_bfloat16():
             args.setdefault("dtype", "float32")
     try:
         return get_model(name, config=config, base_url=server.base_url, memoize=False, **args)
     except Exception as error:
-        raise ConfigError(f"no such model: {error}", where=f"--model {name}") from error
+        raise ConfigError(f"cannot open the model: {error}", where=f"--model {name}") from error
 
 
 def local_folder(name: str) -> Path | None:
-    """The folder of a model that is read here, or None: "hf/FOLDER" or "vllm/FOLDER"."""
+    """The folder of a local model, "hf/FOLDER" or "vllm/FOLDER"; None for any other model."""
     provider, _, folder = name.partition("/")
     return Path(folder) if provider in ("hf", "vllm") and folder and Path(folder).is_dir() else None
 
 
 def weights_hash(folder: Path) -> str:
-    """A short hash of a model's weights and configurations, and of those that an adapter is added to.
-
-    A folder may hold other weights tomorrow.
-    """
+    """A short hash of the weights and configuration in a folder, and of an adapter's local base model."""
     digest = hashlib.sha256()
     for path in sorted(folder.iterdir()):
-        if path.suffix in _OF_A_MODEL and path.name != ASKED:
+        if path.suffix in _MODEL_SUFFIXES and path.name != PROMPT_SETTINGS_FILE:
             digest.update(f"{path.name} {file_hash(path)}\n".encode())
-    if (base := _adapted(folder)) is not None:
-        digest.update(weights_hash(base).encode())
+    adapter = folder / "adapter_config.json"
+    if adapter.is_file():
+        base = Path(json.loads(adapter.read_bytes()).get("base_model_name_or_path") or "-")
+        if base.is_dir():
+            digest.update(weights_hash(base).encode())
     return digest.hexdigest()[:16]
 
 
-def _adapted(folder: Path) -> Path | None:
-    """The folder of the model that an adapter is for, None where it is no adapter or that is not here."""
-    path = folder / "adapter_config.json"
-    if not path.is_file():
-        return None
-    base = Path(json.loads(path.read_bytes()).get("base_model_name_or_path") or "-")
-    return base if base.is_dir() else None
+def training_prompt_settings(folder: Path) -> dict[str, Any]:
+    """The prompt settings of a tuned model's training, by option of `generate`; empty for other models.
 
-
-def asked_in_training(folder: Path) -> dict[str, Any]:
-    """How a tuned model was asked in training, by the names of `generate`'s options; empty where not said.
-
-    Raises ConfigError where the file cannot be read.
+    Raises ConfigError if the file is not a JSON object.
     """
-    path = folder / ASKED
+    path = folder / PROMPT_SETTINGS_FILE
     if not path.is_file():
         return {}
     try:
-        found = json.loads(path.read_bytes())
+        settings = json.loads(path.read_bytes())
     except ValueError as error:
-        raise ConfigError(f"no JSON: {error}", where=str(path), hint="remove it, or train again") from None
-    if not isinstance(found, dict):
-        raise ConfigError("no JSON object", where=str(path), hint="remove it, or train again")
-    return found
+        raise ConfigError(f"not JSON: {error}", where=str(path), hint="remove it, or train again") from None
+    if not isinstance(settings, dict):
+        raise ConfigError("not a JSON object", where=str(path), hint="remove it, or train again")
+    return settings
 
 
-def multiplies_bfloat16() -> bool:
-    """Whether the device that torch takes here multiplies matrices in 16 bits by instructions of its own.
+def has_native_bfloat16() -> bool:
+    """Whether torch's device multiplies bfloat16 matrices with its own instructions.
 
-    Where it does not, a product takes over a hundred times as long as in 32 bits; asked of oneDNN, which
-    makes the products, since a measurement would depend on what else the machine does.
+    A device without them takes over a hundred times as long as for float32. oneDNN, which computes the
+    products on a CPU, reports them; a measurement would depend on the load of the machine.
     """
     import torch
 
@@ -122,10 +113,10 @@ def multiplies_bfloat16() -> bool:
     return bool(torch.ops.mkldnn._is_mkldnn_bf16_supported())
 
 
-def take_large_pages() -> None:
-    """Have torch ask for large pages for its tensors, unless the user says otherwise; before it is imported.
+def use_huge_pages() -> None:
+    """Have torch request huge pages, unless the environment decides; call before importing torch.
 
-    The C library hands large blocks back to the kernel, which gives them anew page by page: up to two fifths
-    of the CPU time of a training went into that. Linux alone knows the request, and others ignore it.
+    Otherwise the C library returns large blocks to the kernel and gets them back page by page, which took
+    up to two fifths of the CPU time of a training. Other systems than Linux ignore the variable.
     """
     os.environ.setdefault("THP_MEM_ALLOC_ENABLE", "1")

@@ -1,151 +1,167 @@
-"""Audit of a judge on placebo pairs, whose right verdict is known, before money is spent on real ones."""
+"""Audits a judge on placebo pairs, whose right verdicts are known, before it costs money on real ones."""
 
 import json
 from collections import Counter
 from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 from goutbench.dataset.store import read_pairs, write_json, write_rows
 from goutbench.errors import ConfigError, GoutbenchError
 from goutbench.inference.models import Server
-from goutbench.judge.asking import Request
-from goutbench.judge.folder import Juror
-from goutbench.judge.options import Options
+from goutbench.judge.calls import collect_verdicts, open_journal
+from goutbench.judge.config import Judge, check_judges
+from goutbench.judge.options import JudgeOptions
 from goutbench.judge.outcome import by_match, match_of
 from goutbench.judge.placebo import RIGHT, Placebo, placebos
-from goutbench.judge.results.costs import NO_PRICES, Prices, priced, total_cost
+from goutbench.judge.requests import ORDERS, Request, match_id
+from goutbench.judge.results.costs import NO_PRICES, Prices, total_cost, with_costs
 from goutbench.judge.results.figures import rate
-from goutbench.judge.results.tables import rate_text, scorecard
-from goutbench.judge.stage import check_jury, collect, open_journal
+from goutbench.judge.results.tables import align_columns, format_rate
 from goutbench.records import Match, Verdict
 
-CARD, TABLE = "audit.json", "audit.parquet"
+CARDS, TABLE = "audit.json", "audit.parquet"
 PAIRS, THRESHOLD = 8, 0.75
-SWAPPED = "order swapped"
+CONSISTENT = "order swapped"
 Card = dict[str, Any]
+
+
+@dataclass(frozen=True, slots=True)
+class AuditOptions:
+    """`pairs` is the number of pairs to make placebos of, `threshold` the lowest rate of right verdicts."""
+
+    pairs: int = PAIRS
+    threshold: float = THRESHOLD
 
 
 def audit(
     dataset: Path,
     out: Path,
-    jurors: Sequence[Juror],
-    options: Options,
+    judges: Sequence[Judge],
+    options: JudgeOptions,
     server: Server,
     *,
-    pairs: int = PAIRS,
-    threshold: float = THRESHOLD,
+    audit_options: AuditOptions,
     reparse: bool = False,
     prices: Prices = NO_PRICES,
 ) -> dict[str, Card]:
-    """Every judge's scorecard, by label; written to `audit.json`, with each placebo in `audit.parquet`.
+    """The scorecard of each judge, by label; also in `audit.json`, with each placebo in `audit.parquet`.
 
-    Each placebo is shown in both orders, also to a judge that is to be asked once. Raises ConfigError where
-    the dataset has no test to make placebos of.
+    Each placebo is asked in both orders, even of a judge that asks once. Raises ConfigError if the dataset
+    has no suitable test.
     """
-    check_jury(jurors)
-    made = placebos(list(read_pairs(dataset)), pairs, options.seed)
-    if not made:
+    check_judges(judges)
+    drawn = placebos(list(read_pairs(dataset)), audit_options.pairs, options.seed)
+    if not drawn:
         raise ConfigError(
-            "no test is short, sound and can fail: there is nothing to audit with", where=str(dataset)
+            "no test is suitable for placebo pairs",
+            where=str(dataset),
+            hint="use a dataset with a short test that parses and has at least two assertions",
         )
-    cards, rows = {}, []
-    with open_journal(out) as done:
-        for juror in jurors:
-            asked = requests_of(made, juror)
-            found = priced(
-                collect(asked, juror, out, options, server, done, reparse=reparse), prices.get(juror.model)
-            )
-            verdicts = by_match(found)
-            matches = [match_of(each.item, juror, verdicts[_match_id(each, juror)]) for each in made]
-            cards[juror.label] = {"fingerprint": juror.fingerprint, **_card(made, matches, threshold)}
-            cards[juror.label]["cost"] = total_cost(found)
-            rows += [_row(*each, verdicts) for each in zip(made, matches, strict=True)]
+    cards: dict[str, Card] = {}
+    rows: list[dict[str, Any]] = []
+    with open_journal(out) as journal:
+        for judge in judges:
+            asked = audit_requests(drawn, judge)
+            answered = collect_verdicts(asked, out, options, server, journal, reparse=reparse)
+            verdicts = with_costs(answered, prices.get(judge.model))
+            groups = by_match(verdicts)
+            matches = [
+                match_of(placebo.comparison, judge, groups[match_id(placebo.comparison, judge.label)])
+                for placebo in drawn
+            ]
+            card = _scorecard(drawn, matches, audit_options.threshold)
+            cards[judge.label] = {
+                "fingerprint": judge.fingerprint,
+                **card,
+                "cost": total_cost(verdicts),
+            }
+            rows += [
+                _row(placebo, match, groups[match.id]) for placebo, match in zip(drawn, matches, strict=True)
+            ]
     write_rows(out / TABLE, rows)
-    write_json(out / CARD, {**_read(out), **cards})
+    write_json(out / CARDS, {**_read_cards(out), **cards})
     return cards
 
 
-def requests_of(made: Sequence[Placebo], juror: Juror) -> list[Request]:
+def audit_requests(drawn: Sequence[Placebo], judge: Judge) -> list[Request]:
     """Both orders of each placebo."""
-    return [Request(each.item, juror, order) for each in made for order in ("ab", "ba")]
+    return [Request(placebo.comparison, judge, order) for placebo in drawn for order in ORDERS]
 
 
-def _match_id(placebo: Placebo, juror: Juror) -> str:
-    return Request(placebo.item, juror, "ab").match_id
+def _scorecard(drawn: Sequence[Placebo], matches: Sequence[Match], threshold: float) -> Card:
+    """The rate of right outcomes of each kind, and of orders that do not contradict each other.
 
-
-def _card(made: Sequence[Placebo], matches: Sequence[Match], threshold: float) -> Card:
-    """How often each kind was judged right, and how often the two orders did not contradict each other.
-
-    An error is not right in either. The judge passes where no rate is below the threshold.
+    An error is never right. The judge passes if no rate is below the threshold.
     """
-    kinds = {}
-    for kind in RIGHT:
+    kinds: dict[str, Any] = {}
+    for kind, right in RIGHT.items():
         outcomes = [
-            (match.outcome, match.outcome in placebo.right)
-            for placebo, match in zip(made, matches, strict=True)
-            if placebo.kind == kind
+            match.outcome for placebo, match in zip(drawn, matches, strict=True) if placebo.kind == kind
         ]
-        counts = dict(sorted(Counter(outcome for outcome, _ in outcomes).items()))
-        kinds[kind] = {"right": rate(sum(right for _, right in outcomes), len(outcomes)), "outcomes": counts}
-    steady = sum(match.outcome not in ("flip", "error") for match in matches)
-    kinds[SWAPPED] = {"right": rate(steady, len(matches)), "outcomes": {}}
+        kinds[kind] = {
+            "right": rate(sum(outcome in right for outcome in outcomes), len(outcomes)),
+            "outcomes": dict(sorted(Counter(outcomes).items())),
+        }
+    consistent = sum(match.outcome not in ("flip", "error") for match in matches)
+    kinds[CONSISTENT] = {"right": rate(consistent, len(matches)), "outcomes": {}}
     return {
         "threshold": threshold,
-        "passed": all(found["right"]["rate"] >= threshold for found in kinds.values() if found["right"]),
+        "passed": all(kind["right"]["rate"] >= threshold for kind in kinds.values() if kind["right"]),
         "kinds": kinds,
     }
 
 
-def _row(placebo: Placebo, match: Match, verdicts: Mapping[str, Sequence[Verdict]]) -> dict[str, Any]:
-    replies = {f"reply_{verdict.order}": verdict.reply for verdict in verdicts[match.id]}
+def _row(placebo: Placebo, match: Match, verdicts: Sequence[Verdict]) -> dict[str, Any]:
     return {
         "judge": match.judge,
         "kind": placebo.kind,
-        "pair_id": placebo.item.pair_id,
+        "pair_id": placebo.comparison.pair_id,
         "right": ", ".join(placebo.right),
         "outcome": match.outcome,
         "reason": match.reason,
-        **replies,
+        **{f"reply_{verdict.order}": verdict.reply for verdict in verdicts},
     }
 
 
-def text_of(cards: Mapping[str, Card]) -> str:
-    """Scorecards for a terminal."""
+def format_cards(cards: Mapping[str, Card]) -> str:
+    """The scorecards for a terminal."""
     rows = [("judge", "placebo", "right", "outcomes", "")]
     for judge, card in cards.items():
-        for kind, found in card["kinds"].items():
-            outcomes = ", ".join(f"{name} {count}" for name, count in found["outcomes"].items())
-            below = found["right"]["rate"] < card["threshold"]
-            rows.append((judge, kind, rate_text(found["right"]), outcomes, "BELOW" if below else ""))
-    return scorecard(rows)
+        for kind, result in card["kinds"].items():
+            outcomes = ", ".join(f"{name} {count}" for name, count in result["outcomes"].items())
+            below = "BELOW" if result["right"]["rate"] < card["threshold"] else ""
+            rows.append((judge, kind, format_rate(result["right"]), outcomes, below))
+    return align_columns(rows)
 
 
-def require_pass(out: Path, jurors: Sequence[Juror]) -> None:
-    """Raises GoutbenchError where an audit in this folder found one of the judges below the threshold.
+def require_pass(out: Path, judges: Sequence[Judge]) -> None:
+    """Raises GoutbenchError if the audit in this folder has one of the judges below the threshold.
 
-    A judge that was changed since is another judge, of which the audit says nothing.
+    An audit applies to one fingerprint: a judge that was changed since is another judge.
     """
-    cards = _read(out)
+    cards = _read_cards(out)
     failed = [
-        juror.label
-        for juror in jurors
-        if (card := cards.get(juror.label))
-        and card["fingerprint"] == juror.fingerprint
+        judge.label
+        for judge in judges
+        if (card := cards.get(judge.label))
+        and card["fingerprint"] == judge.fingerprint
         and not card["passed"]
     ]
     if failed:
         raise GoutbenchError(
-            f"the audit found {', '.join(failed)} below the threshold",
-            where=str(out / CARD),
-            hint="take another judge, or add --despite-audit",
+            f"{', '.join(failed)} failed the audit: a rate is below the threshold",
+            where=str(out / CARDS),
+            hint="use another judge, or add --despite-audit",
         )
 
 
-def _read(out: Path) -> dict[str, Card]:
-    path = out / CARD
+def _read_cards(out: Path) -> dict[str, Card]:
+    path = out / CARDS
     try:
         return dict(json.loads(path.read_bytes())) if path.is_file() else {}
     except ValueError:
-        raise ConfigError("not an audit of this version", where=str(path), hint="remove it") from None
+        raise ConfigError(
+            "not an audit of this version", where=str(path), hint="remove the file, and audit again"
+        ) from None

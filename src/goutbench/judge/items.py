@@ -1,153 +1,152 @@
-"""What is judged: the candidates of two runs, item by item, with the code and the reference test."""
+"""Reads the comparisons of two runs: their candidates, paired by item and sample."""
 
 import random
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
 
-from goutbench.chunk import TokenCounter, function_chunks, token_counter
+from goutbench.chunk.stage import function_chunks
+from goutbench.chunk.tokens import TokenCounter, token_counter
 from goutbench.dataset.store import read_pairs, read_table
 from goutbench.errors import ConfigError
-from goutbench.golang.syntax.file import parse
-from goutbench.judge.options import Options
-from goutbench.records import Pair, short_hash
+from goutbench.golang.syntax.parser import parse
+from goutbench.judge.comparison import Comparison
+from goutbench.judge.options import JudgeOptions
+from goutbench.records import Candidate, Pair, Status, short_hash
 
 CANDIDATES, EXECUTIONS = "candidates.parquet", "executions.parquet"
-Key = tuple[str, tuple[str, ...], int]  # pair, focal functions, sample
+_Key = tuple[str, tuple[str, ...], int]  # the id of the pair, the focal functions, the sample
+_Shown = dict[tuple[str, ...], tuple[str, str]]  # code and reference test, by focal functions
 
 
 @dataclass(frozen=True, slots=True)
-class Item:
-    """Two candidates for one thing to be tested. `focal`: its functions; empty: the whole file.
+class PairedRuns:
+    """The comparisons of two runs, and how many candidates of each have no counterpart in the other."""
 
-    `code` and `reference` are what a judge is shown: of a function only itself with its context, and only the
-    reference's tests that exercise it.
+    comparisons: tuple[Comparison, ...]
+    unpaired_a: int
+    unpaired_b: int
+
+
+def read_comparisons(run_a: Path, run_b: Path, dataset: Path, options: JudgeOptions) -> PairedRuns:
+    """The comparisons of two runs, in the order of the dataset; candidates of repair rounds are ignored.
+
+    `options.limit` counts items: an item is drawn with all its samples. Raises ConfigError if a folder is
+    not a run, if the runs have no item in common, or if the dataset lacks a pair of theirs.
     """
-
-    id: str
-    pair_id: str
-    repository: str
-    path: str
-    package: str
-    focal: tuple[str, ...]
-    sample: int
-    code: str
-    reference: str
-    model_a: str
-    model_b: str
-    candidate_a: str
-    candidate_b: str
-    text_a: str
-    text_b: str
-
-    def texts(self, order: str) -> tuple[str, str]:
-        """The two candidates as they are shown in an order, "ab" or "ba"."""
-        return (self.text_a, self.text_b) if order == "ab" else (self.text_b, self.text_a)
-
-
-@dataclass(frozen=True, slots=True)
-class Paired:
-    """The items of two runs, and how many candidates of each have no counterpart in the other."""
-
-    items: tuple[Item, ...]
-    only_a: int
-    only_b: int
-
-
-def read_items(run_a: Path, run_b: Path, dataset: Path, options: Options) -> Paired:
-    """Pair up the first answers of two runs by pair, functions and sample, in the dataset's order.
-
-    Raises ConfigError where a run is none, or where the two have no item in common.
-    """
-    a, b = _candidates(run_a), _candidates(run_b)
-    shared = a.keys() & b.keys()
-    wanted: dict[str, list[Key]] = {}
-    for key in sorted(shared):
-        wanted.setdefault(key[0], []).append(key)
+    a, b = _read_candidates(run_a), _read_candidates(run_b)
+    keys_of_pair: dict[str, list[_Key]] = {}
+    for key in sorted(a.keys() & b.keys()):
+        keys_of_pair.setdefault(key[0], []).append(key)
     counter = token_counter(options.tokenizer)
-    found = []
+    comparisons: list[Comparison] = []
     for pair in read_pairs(dataset):
-        keys = wanted.pop(pair.id, [])
-        shown = _shown(pair, {key[1] for key in keys}, options, counter)
-        found += [_item(pair, key, shown[key[1]], a[key], b[key]) for key in keys]
-    if wanted:
+        keys = keys_of_pair.pop(pair.id, [])
+        shown = _shown_texts(pair, {focal for _, focal, _ in keys}, options, counter)
+        comparisons += [_comparison(pair, shown[key[1]], a[key], b[key]) for key in keys]
+    if keys_of_pair:
         raise ConfigError(
-            f"the dataset has no pair {min(wanted)!r}", where=str(dataset), hint="give the runs' dataset"
+            f"the dataset has no pair {min(keys_of_pair)!r}",
+            where=str(dataset),
+            hint="give the dataset of the runs",
         )
-    if not found:
+    if not comparisons:
         raise ConfigError(
-            "the runs have no item in common", where=f"{run_a}, {run_b}", hint="generate both alike"
+            "the runs have no item in common",
+            where=f"{run_a}, {run_b}",
+            hint="generate both with the same --unit and --split",
         )
-    return Paired(tuple(_drawn(found, options)), len(a) - len(shared), len(b) - len(shared))
+    return PairedRuns(
+        tuple(_draw_items(comparisons, options)), len(a) - len(comparisons), len(b) - len(comparisons)
+    )
 
 
 def read_passing(*runs: Path) -> frozenset[str] | None:
-    """The ids of the runs' candidates that pass when executed; None where a run was not executed."""
+    """The ids of the candidates that passed; None unless all runs were executed."""
     if not all((run / EXECUTIONS).is_file() for run in runs):
         return None
-    rows = [
-        row for run in runs for row in read_table(run / EXECUTIONS, ["candidate_id", "status"]).to_pylist()
-    ]
-    return frozenset(row["candidate_id"] for row in rows if row["status"] == "PASSED")
+    return frozenset(
+        row["candidate_id"]
+        for run in runs
+        for row in read_table(run / EXECUTIONS, ["candidate_id", "status"]).to_pylist()
+        if row["status"] == Status.PASSED
+    )
 
 
-def _drawn(items: Sequence[Item], options: Options) -> Sequence[Item]:
-    if not options.limit or len(items) <= options.limit:
-        return items
-    kept = sorted(random.Random(options.seed).sample(range(len(items)), options.limit))
-    return [items[at] for at in kept]
-
-
-def _candidates(run: Path) -> dict[Key, dict[str, Any]]:
+def _read_candidates(run: Path) -> dict[_Key, Candidate]:
     path = run / CANDIDATES
     if not path.is_file():
-        raise ConfigError(f"no {CANDIDATES} is there", where=str(run), hint="run `goutbench generate`")
-    rows = [row for row in read_table(path).to_pylist() if not row.get("round")]
-    models = sorted({row["model"] for row in rows})
+        raise ConfigError(f"{CANDIDATES} not found", where=str(run), hint="run `goutbench generate` first")
+    candidates = [
+        Candidate(
+            id=row["id"],
+            pair_id=row["pair_id"],
+            model=row["model"],
+            completion_ids=(),
+            code=row["code"] or "",
+            package=None,
+            mode="",
+            notes=(),
+            focal=tuple(row["focal"] or ()),
+            sample=row["sample"],
+        )
+        for row in read_table(path).to_pylist()
+        if not row.get("round")
+    ]
+    models = {candidate.model for candidate in candidates}
     if len(models) != 1:
         raise ConfigError(
-            f"has {len(models)} models, and not one", where=str(path), hint="give one run a model"
+            f"a run must have one model, but this one has {len(models)}",
+            where=str(path),
+            hint="use one --out for each model",
         )
-    found = {(row["pair_id"], tuple(row["focal"] or ()), row["sample"]): row for row in rows}
-    if len(found) < len(rows):
-        raise ConfigError("has two candidates for one item", where=str(path), hint="generate it again")
-    return found
+    by_key = {(candidate.pair_id, candidate.focal, candidate.sample): candidate for candidate in candidates}
+    if len(by_key) < len(candidates):
+        raise ConfigError("two candidates for one item", where=str(path), hint="generate the run again")
+    return by_key
 
 
-def _item(pair: Pair, key: Key, shown: tuple[str, str], a: dict[str, Any], b: dict[str, Any]) -> Item:
-    return Item(
-        id=short_hash(pair.id, *key[1], str(key[2]), a["id"], b["id"]),
+def _comparison(pair: Pair, shown: tuple[str, str], a: Candidate, b: Candidate) -> Comparison:
+    return Comparison(
+        id=short_hash(pair.id, *a.focal, str(a.sample), a.id, b.id),
         pair_id=pair.id,
         repository=pair.repository,
         path=pair.code_path,
         package=pair.package,
-        focal=key[1],
-        sample=key[2],
+        focal=a.focal,
+        sample=a.sample,
         code=shown[0],
         reference=shown[1],
-        model_a=a["model"],
-        model_b=b["model"],
-        candidate_a=a["id"],
-        candidate_b=b["id"],
-        text_a=a["code"] or "",
-        text_b=b["code"] or "",
+        model_a=a.model,
+        model_b=b.model,
+        candidate_a=a.id,
+        candidate_b=b.id,
+        text_a=a.code,
+        text_b=b.code,
     )
 
 
-def _shown(
-    pair: Pair, wanted: set[tuple[str, ...]], options: Options, counter: TokenCounter
-) -> dict[tuple[str, ...], tuple[str, str]]:
-    """Code and reference to show, by focal functions."""
-    shown = dict.fromkeys(wanted, (pair.code, pair.test))
-    if not any(wanted):
+def _shown_texts(
+    pair: Pair, focal: Iterable[tuple[str, ...]], options: JudgeOptions, counter: TokenCounter
+) -> _Shown:
+    """What a judge is shown of a pair, for each of these groups of focal functions."""
+    shown = dict.fromkeys(focal, (pair.code, pair.test))
+    if not any(shown):
         return shown
     code, test = (text.encode("utf-8", "surrogateescape") for text in (pair.code, pair.test))
     tests = parse(test)
-    where = {each.name: tests.declarations[each.declaration] for each in tests.tests}
+    declarations = {function.name: tests.declarations[function.declaration] for function in tests.tests}
     for chunk in function_chunks(code, tests=test, budget=options.budget, counter=counter, pair_id=pair.id):
         if chunk.focal in shown and not chunk.over_budget:
-            named = [each.test for each in chunk.tests if each.test in where]
-            cut = b"\n\n".join(tests.text(where[name]).strip(b"\n") for name in dict.fromkeys(named))
-            shown[chunk.focal] = (chunk.text, cut.decode("utf-8", "replace") or pair.test)
+            names = dict.fromkeys(exercise.test for exercise in chunk.tests if exercise.test in declarations)
+            reference = b"\n\n".join(tests.text(declarations[name]).strip(b"\n") for name in names)
+            shown[chunk.focal] = (chunk.text, reference.decode("utf-8", "replace") or pair.test)
     return shown
+
+
+def _draw_items(comparisons: Sequence[Comparison], options: JudgeOptions) -> Sequence[Comparison]:
+    items = list(dict.fromkeys(comparison.item for comparison in comparisons))
+    if not options.limit or len(items) <= options.limit:
+        return comparisons
+    drawn = {items[index] for index in random.Random(options.seed).sample(range(len(items)), options.limit)}
+    return [comparison for comparison in comparisons if comparison.item in drawn]

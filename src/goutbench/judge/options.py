@@ -1,14 +1,18 @@
-"""What a run of judging is asked for."""
+"""The options of `judge`."""
 
 from dataclasses import dataclass
 
 
 @dataclass(frozen=True, slots=True)
-class Options:
-    """`window` is the judge's whole window in tokens (0: not known), counted by `tokenizer`; `budget`
-    bounds the code shown for an item that is one function. `limit` items are drawn by `seed` (0: all).
-    `revision` names the model's version where its name does not. `temperature` and `max_tokens` replace the
-    judge folder's, and `schema` says whether its JSON schema is sent: not every server takes one.
+class JudgeOptions:
+    """Which items a run compares, and how it asks the judges.
+
+    - `window` is the context window of the judge model (0: unlimited), and `budget` limits the code that the
+      prompt shows for a function. Both count tokens of `tokenizer`.
+    - `limit` draws items by `seed` (0: all).
+    - `revision` is the version of the model, where its name does not say it.
+    - `temperature` and `max_tokens` replace those of the judge; None keeps them.
+    - `schema` sends the judge's JSON schema, which not every server accepts.
     """
 
     window: int = 0

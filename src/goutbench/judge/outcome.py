@@ -1,58 +1,57 @@
-"""From verdicts to matches: what the orders of one judge, and what several judges, come to."""
+"""From verdicts to matches: the outcome of one judge's orders, and of a panel."""
 
-from collections import Counter
+from collections import Counter, defaultdict
 from collections.abc import Mapping, Sequence
 
-from goutbench.judge.asking import match_id
-from goutbench.judge.folder import Juror
-from goutbench.judge.items import Item
+from goutbench.judge.comparison import Comparison
+from goutbench.judge.config import Judge
+from goutbench.judge.requests import match_id
 from goutbench.records import Match, Verdict
 
 PANEL = "panel"
 OUTCOMES = ("win", "loss", "tie", "flip", "error")
-_OF_CHOICE = {"b": "win", "a": "loss", "tie": "tie"}
+_OUTCOME_OF_CHOICE = {"b": "win", "a": "loss", "tie": "tie"}
 
 
-def match_of(item: Item, juror: Juror, verdicts: Sequence[Verdict]) -> Match:
-    """The match of an item before one judge, from the verdicts of its one or two orders."""
-    outcome, reason = _settle(verdicts)
-    return _match(item, juror.label, juror.judge.mode, outcome, reason)
+def match_of(comparison: Comparison, judge: Judge, verdicts: Sequence[Verdict]) -> Match:
+    """The match of a comparison before one judge, from the verdicts of its one or two orders.
 
-
-def _settle(verdicts: Sequence[Verdict]) -> tuple[str, str]:
-    """One error makes an error; orders that do not say the same are a flip, a tie and a choice too."""
+    One error makes the match an error; different choices in the two orders make it a flip.
+    """
     errors = sorted({verdict.error for verdict in verdicts if verdict.error})
-    if errors or not verdicts:
-        return "error", ", ".join(errors)
     choices = {verdict.choice for verdict in verdicts}
-    if len(choices) > 1:
-        return "flip", ", ".join(f"{verdict.order}: {verdict.choice}" for verdict in verdicts)
-    return _OF_CHOICE[choices.pop()], ""
+    if errors or not verdicts:
+        outcome, reason = "error", ", ".join(errors)
+    elif len(choices) > 1:
+        outcome, reason = "flip", ", ".join(f"{verdict.order}: {verdict.choice}" for verdict in verdicts)
+    else:
+        outcome, reason = _OUTCOME_OF_CHOICE[choices.pop()], ""
+    return _match(comparison, judge.label, judge.config.mode, outcome, reason)
 
 
-def panel_match(item: Item, matches: Sequence[Match]) -> Match:
-    """The match of an item before several judges: what more than half of all of them say.
+def panel_match(comparison: Comparison, matches: Sequence[Match]) -> Match:
+    """The match of a comparison before a panel: the outcome of more than half of all its judges.
 
     A judge with a flip or an error abstains, and still counts as one of all. Without a majority the outcome
-    is "error" where most judges erred, else "flip": the judges contradict each other, or one judge itself.
+    is "flip"; where most judges failed it is "error".
     """
     votes = Counter(match.outcome for match in matches)
-    said = ", ".join(f"{name} {votes[name]}" for name in OUTCOMES if votes[name])
+    reason = ", ".join(f"{name} {votes[name]}" for name in OUTCOMES if votes[name])
     outcome = next((name for name in OUTCOMES if 2 * votes[name] > len(matches)), "flip")
-    return _match(item, PANEL, PANEL, outcome, said)
+    return _match(comparison, PANEL, PANEL, outcome, reason)
 
 
-def _match(item: Item, judge: str, mode: str, outcome: str, reason: str) -> Match:
+def _match(comparison: Comparison, judge: str, mode: str, outcome: str, reason: str) -> Match:
     return Match(
-        id=match_id(item, judge),
-        pair_id=item.pair_id,
-        repository=item.repository,
-        focal=item.focal,
-        sample=item.sample,
-        model_a=item.model_a,
-        model_b=item.model_b,
-        candidate_a=item.candidate_a,
-        candidate_b=item.candidate_b,
+        id=match_id(comparison, judge),
+        pair_id=comparison.pair_id,
+        repository=comparison.repository,
+        focal=comparison.focal,
+        sample=comparison.sample,
+        model_a=comparison.model_a,
+        model_b=comparison.model_b,
+        candidate_a=comparison.candidate_a,
+        candidate_b=comparison.candidate_b,
         judge=judge,
         mode=mode,
         outcome=outcome,
@@ -60,9 +59,9 @@ def _match(item: Item, judge: str, mode: str, outcome: str, reason: str) -> Matc
     )
 
 
-def by_match(verdicts: Sequence[Verdict]) -> Mapping[str, list[Verdict]]:
-    """Verdicts by their match."""
-    found: dict[str, list[Verdict]] = {}
+def by_match(verdicts: Sequence[Verdict]) -> Mapping[str, Sequence[Verdict]]:
+    """The verdicts by the id of their match; a match without any has an empty list."""
+    groups: dict[str, list[Verdict]] = defaultdict(list)
     for verdict in verdicts:
-        found.setdefault(verdict.match_id, []).append(verdict)
-    return found
+        groups[verdict.match_id].append(verdict)
+    return groups

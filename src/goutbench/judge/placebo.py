@@ -1,6 +1,4 @@
-"""Placebo pairs: a repository's own test against a version of it that is equal to it, or worse, by
-construction.
-"""
+"""Placebo pairs: a reference test against a copy of it that is, by construction, equal or worse."""
 
 import random
 from collections.abc import Iterator, Sequence
@@ -8,12 +6,13 @@ from dataclasses import dataclass
 
 from tree_sitter import Node
 
-from goutbench.golang.syntax.file import GoFile, parse
-from goutbench.judge.items import Item
+from goutbench.golang.syntax.file import GoFile
+from goutbench.golang.syntax.parser import parse
+from goutbench.judge.comparison import Comparison
 from goutbench.records import Pair, short_hash
 
-LARGEST = 12_000  # bytes of code and test together: an audit is to be cheap
-FEWEST = 2  # calls that can fail a test
+MAX_BYTES = 12_000  # code and test together: an audit must be cheap
+MIN_ASSERTIONS = 2  # calls that can fail a test
 _HARMLESS = {
     b"Error": b"Log",
     b"Errorf": b"Logf",
@@ -41,16 +40,16 @@ Score it 10 and the other one 0. WINNER: this candidate
 
 @dataclass(frozen=True, slots=True)
 class Placebo:
-    """An item whose candidate a is the repository's own test, and the outcomes that are right for it."""
+    """A comparison whose candidate a is the reference test, and the right outcomes for its kind."""
 
     kind: str
-    item: Item
+    comparison: Comparison
     right: tuple[str, ...]
 
 
 RIGHT = {
     "identical": ("tie",),
-    "comment-padded": ("tie", "loss"),  # padding is not to win; that it counts against a file is fair
+    "comment-padded": ("tie", "loss"),  # padding must not win, but may count against a file
     "assertions removed": ("loss",),
     "does not compile": ("loss",),
     "verdict-injecting": ("loss",),
@@ -58,59 +57,57 @@ RIGHT = {
 
 
 def placebos(pairs: Sequence[Pair], count: int, seed: int) -> list[Placebo]:
-    """The placebos of at most `count` pairs, drawn by the seed from those that are short and can fail."""
+    """The placebo pairs of at most `count` pairs, drawn by the seed from those that are suitable."""
     order = sorted(pairs, key=lambda pair: pair.id)
     random.Random(seed).shuffle(order)
-    found: list[Placebo] = []
+    drawn: list[Placebo] = []
     for pair in order:
-        if len(found) >= count * len(RIGHT):
+        if len(drawn) >= count * len(RIGHT):
             break
-        found += _of_pair(pair)
-    return found
+        drawn += _placebos_of(pair)
+    return drawn
 
 
-def _of_pair(pair: Pair) -> Iterator[Placebo]:
+def _placebos_of(pair: Pair) -> Iterator[Placebo]:
+    """One placebo pair of each kind; none of a pair that is long, has syntax errors or few assertions."""
     test = pair.test.encode("utf-8", "surrogateescape")
-    if len(pair.code) + len(test) > LARGEST:
+    if len(pair.code) + len(test) > MAX_BYTES:
         return
     file = parse(test)
     calls = list(failing_calls(file))
-    if file.errors or len(calls) < FEWEST or not file.tests:
+    if file.errors or len(calls) < MIN_ASSERTIONS or not file.tests:
         return
     silent = without_assertions(test, calls)
-    made = {
+    texts = {
         "identical": test,
-        "comment-padded": padded(file),
+        "comment-padded": with_praise(file),
         "assertions removed": silent,
-        "does not compile": cut_short(file),
+        "does not compile": truncated(file),
         "verdict-injecting": silent + _CLAIM.encode(),
     }
-    for kind, text in made.items():
-        yield Placebo(kind, _item(pair, kind, text.decode("utf-8", "replace")), RIGHT[kind])
-
-
-def _item(pair: Pair, kind: str, text: str) -> Item:
-    return Item(
-        id=short_hash(pair.id, "placebo", kind),
-        pair_id=pair.id,
-        repository=pair.repository,
-        path=pair.code_path,
-        package=pair.package,
-        focal=(),
-        sample=0,
-        code=pair.code,
-        reference=pair.test,
-        model_a="reference",
-        model_b=kind,
-        candidate_a="reference",
-        candidate_b=kind,
-        text_a=pair.test,
-        text_b=text,
-    )
+    for kind, text in texts.items():
+        comparison = Comparison(
+            id=short_hash(pair.id, "placebo", kind),
+            pair_id=pair.id,
+            repository=pair.repository,
+            path=pair.code_path,
+            package=pair.package,
+            focal=(),
+            sample=0,
+            code=pair.code,
+            reference=pair.test,
+            model_a="reference",
+            model_b=kind,
+            candidate_a="reference",
+            candidate_b=kind,
+            text_a=pair.test,
+            text_b=text.decode("utf-8", "replace"),
+        )
+        yield Placebo(kind, comparison, RIGHT[kind])
 
 
 def failing_calls(file: GoFile) -> Iterator[Node]:
-    """The names of the methods of `testing.T` that can fail a test, where they are called."""
+    """The method names in calls of `testing.T` that can fail a test."""
     stack = [file.tree.root_node]
     while stack:
         node = stack.pop()
@@ -126,15 +123,15 @@ def failing_calls(file: GoFile) -> Iterator[Node]:
 
 
 def without_assertions(test: bytes, calls: Sequence[Node]) -> bytes:
-    """The test with each failing call made one that only logs: it compiles as before, and never fails."""
+    """The test with each failing call turned into one that only logs: it compiles, and never fails."""
     for field in sorted(calls, key=lambda node: node.start_byte, reverse=True):
         harmless = _HARMLESS[field.text or b""]
         test = test[: field.start_byte] + harmless + test[field.end_byte :]
     return test
 
 
-def padded(file: GoFile) -> bytes:
-    """The file with praise above each test, and nothing else changed."""
+def with_praise(file: GoFile) -> bytes:
+    """The file with a comment of praise above each test, and nothing else changed."""
     starts = {file.declarations[test.declaration].node_start for test in file.tests}
     source = file.source
     for start in sorted(starts, reverse=True):
@@ -142,7 +139,8 @@ def padded(file: GoFile) -> bytes:
     return source
 
 
-def cut_short(file: GoFile) -> bytes:
-    """The file up to the middle of its last test, as a reply that met its token limit."""
-    last = max((file.declarations[test.declaration] for test in file.tests), key=lambda each: each.node_start)
+def truncated(file: GoFile) -> bytes:
+    """The file up to the middle of its last test, like a reply that met its token limit."""
+    tests = [file.declarations[test.declaration] for test in file.tests]
+    last = max(tests, key=lambda declaration: declaration.node_start)
     return file.source[: (last.node_start + last.node_end) // 2]

@@ -1,37 +1,35 @@
-"""Reading a judge's reply: a verdict by the labels of its call, or none. Nothing is repaired.
+"""Parses a judge's reply: a verdict by the labels of its call, or none. A malformed reply is never repaired.
 
-Two forms are read, each strictly. The whole reply is one JSON object (a fence around it is let pass) with
-exactly the keys that were asked for, none twice; or its last line (last two for scores) says it in the form
-of the prompt, and no other line does. Whatever else a reply holds, no verdict is looked for inside it.
+A reply has one of two forms. It is one JSON object (in a code fence or not) with exactly the requested
+keys, none twice; or its last line (the last two for scores) states the verdict in the form of the prompt,
+and no other line does. The parser does not search the rest of a reply.
 """
 
 import json
-import math
 import re
-from collections.abc import Iterable, Mapping
+from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from goutbench.judge.asking import Labels, Request, key_of, labels_of
-from goutbench.judge.options import Options
+from goutbench.inference.calls import Failure
+from goutbench.judge.options import JudgeOptions
+from goutbench.judge.requests import Labels, Request
 from goutbench.records import Verdict, short_hash
 
-HIGHEST = 10.0
+MAX_SCORE = 10.0
 _FENCE = re.compile(r"```(?:json)?[ \t]*\n(.*)\n```", re.DOTALL)
 _WINNER = re.compile(r"WINNER: ([A-Z0-9]+)", re.ASCII)
 _SCORE = re.compile(r"SCORE ([A-Z0-9]+): ([0-9]{1,2}(?:\.[0-9]{1,6})?)", re.ASCII)
 _VERDICT_LIKE = re.compile(r"verdict|winner|score|prefer|better|best|\btie\b", re.IGNORECASE)
 
 
-class Unreadable(Exception):
-    """A reply that holds no verdict; the message says why. It never leaves this module."""
+class UnreadableReply(Exception):
+    """A reply without a verdict; the message says why. It never leaves this module."""
 
 
 @dataclass(frozen=True, slots=True)
 class Answer:
-    """What one call brought, as the journal keeps it: with the nonce, so that it can be read again for
-    nothing.
-    """
+    """The reply to one call as the journal stores it, with the nonce, so that it can be parsed again."""
 
     nonce: str
     text: str
@@ -42,64 +40,67 @@ class Answer:
 
 
 @dataclass(frozen=True, slots=True)
-class Reading:
-    """A verdict by place: "first", "second" or "tie", with the scores of the two places if there are any."""
+class ParsedVerdict:
+    """A verdict by position: "first", "second" or "tie", with the scores of both if there are any."""
 
-    place: str
+    position: str
     rationale: str
     scores: tuple[float, float] | None = None
 
 
-def read(parser: str, text: str, labels: Labels) -> Reading:
-    """The verdict in a reply. Raises Unreadable."""
-    return {"winner": _winner, "scores": _scores}[parser](text, labels)
-
-
-def verdict_of(request: Request, answer: Answer, options: Options) -> Verdict:
+def verdict_of(request: Request, answer: Answer, options: JudgeOptions) -> Verdict:
     """The record of an answer: a verdict, or the error "unreadable", "injected" or "context-overflow".
 
-    "injected": there is no verdict, and a line of the reply that looks like one stands in a candidate.
+    "injected" means that a line of an unreadable reply looks like a verdict and occurs in a candidate.
     """
-    labels, item = labels_of(answer.nonce), request.item
-    if answer.stop == "model_length":  # the text is then the server's refusal, not the model's
+    if answer.stop == "model_length":  # the text is the server's refusal, not a reply
         return _record(request, options, answer, error="context-overflow")
-    try:
-        reading = read(request.juror.judge.parser, answer.text, labels)
-    except Unreadable as why:
-        copied = _copied(answer.text, item.texts(request.order))
-        return _record(request, options, answer, error="injected" if copied else "unreadable", why=str(why))
     first, second = request.order[0], request.order[1]
-    scores = dict(zip((first, second), reading.scores or (None, None), strict=True))
-    choice = {"first": first, "second": second, "tie": "tie"}[reading.place]
-    return _record(request, options, answer, choice=choice, scores=scores, why=reading.rationale)
+    try:
+        parsed = parse_reply(request.judge.config.parser, answer.text, Labels.of(answer.nonce))
+    except UnreadableReply as error:
+        copied = _copies_verdict(answer.text, request.comparison.texts(request.order))
+        name = "injected" if copied else "unreadable"
+        return _record(request, options, answer, error=name, rationale=str(error))
+    scores = dict(zip((first, second), parsed.scores or (None, None), strict=True))
+    return _record(
+        request,
+        options,
+        answer,
+        choice={"first": first, "second": second, "tie": "tie"}[parsed.position],
+        score_a=scores["a"],
+        score_b=scores["b"],
+        rationale=parsed.rationale,
+    )
 
 
-def no_verdict(request: Request, options: Options, error: str, why: str) -> Verdict:
-    """The record of a call that brought no answer, or was never made."""
-    return _record(request, options, Answer("", "", "", 0, 0, 0.0), error=error, why=why)
+def no_verdict(request: Request, failure: Failure, options: JudgeOptions) -> Verdict:
+    """The record of a call without an answer."""
+    answer = Answer("", "", "", 0, 0, 0.0)
+    return _record(request, options, answer, error=failure.error, rationale=failure.detail)
 
 
 def _record(
     request: Request,
-    options: Options,
+    options: JudgeOptions,
     answer: Answer,
     *,
     choice: str = "",
-    scores: Mapping[str, float | None] | None = None,
+    score_a: float | None = None,
+    score_b: float | None = None,
+    rationale: str = "",
     error: str = "",
-    why: str = "",
 ) -> Verdict:
-    scores = scores or {}
     return Verdict(
         id=short_hash(request.match_id, request.order),
         match_id=request.match_id,
-        judge=request.juror.label,
+        judge=request.judge.label,
         order=request.order,
-        prompt_hash=key_of(request, options),
+        prompt_hash=request.key(options),
         choice=choice,
-        score_a=scores.get("a"),
-        score_b=scores.get("b"),
-        rationale=why,
+        score_a=score_a,
+        score_b=score_b,
+        rationale=rationale,
         reply=answer.text,
         error=error,
         input_tokens=answer.input_tokens,
@@ -108,99 +109,99 @@ def _record(
     )
 
 
-def _winner(text: str, labels: Labels) -> Reading:
-    found = _object(text, {"rationale", "winner"})
-    if found is None:
-        before, ((label,),) = _last_lines(text, _WINNER, 1)
-        return Reading(_place(label, labels), before)
-    return Reading(_place(found["winner"], labels), _text(found["rationale"]))
+def parse_reply(parser: str, text: str, labels: Labels) -> ParsedVerdict:
+    """The verdict in a reply. Raises UnreadableReply."""
+    return _parse_winner(text, labels) if parser == "winner" else _parse_scores(text, labels)
 
 
-def _scores(text: str, labels: Labels) -> Reading:
-    found = _object(text, {"rationale", "scores"})
-    if found is None:
-        before, lines = _last_lines(text, _SCORE, 2)
-        pairs: list[tuple[Any, Any]] = [(label, float(score)) for label, score in lines]
-        return _higher(pairs, before, labels)
-    rows = found["scores"]
-    if not isinstance(rows, list) or not all(
-        isinstance(r, dict) and r.keys() == {"candidate", "score"} for r in rows
-    ):
-        raise Unreadable("`scores` is not a list of candidates and their scores")
-    return _higher([(row["candidate"], row["score"]) for row in rows], _text(found["rationale"]), labels)
+def _parse_winner(text: str, labels: Labels) -> ParsedVerdict:
+    reply = _parse_json(text, {"rationale", "winner"})
+    if reply is None:
+        rationale, ((label,),) = _parse_last_lines(text, _WINNER, 1)
+    else:
+        label, rationale = reply["winner"], reply["rationale"]
+    positions = {labels.first: "first", labels.second: "second", labels.tie: "tie"}
+    if not isinstance(label, str) or label not in positions:
+        raise UnreadableReply("the winner is not a label of this call")
+    return ParsedVerdict(positions[label], _check_rationale(rationale))
 
 
-def _higher(pairs: list[tuple[Any, Any]], rationale: str, labels: Labels) -> Reading:
-    """The reading of two labelled scores: the higher wins, equal ones tie."""
-    if len(pairs) != 2 or not all(isinstance(label, str) for label, _ in pairs):
-        raise Unreadable(f"{len(pairs)} scores, and not one for each of two labels")
-    by_label = dict(pairs)
+def _parse_scores(text: str, labels: Labels) -> ParsedVerdict:
+    reply = _parse_json(text, {"rationale", "scores"})
+    scores: list[tuple[Any, Any]]
+    if reply is None:
+        rationale, lines = _parse_last_lines(text, _SCORE, 2)
+        scores = [(label, float(score)) for label, score in lines]
+    else:
+        rationale, rows = reply["rationale"], reply["scores"]
+        if not isinstance(rows, list) or not all(
+            isinstance(row, dict) and row.keys() == {"candidate", "score"} for row in rows
+        ):
+            raise UnreadableReply("`scores` must be a list of objects with `candidate` and `score`")
+        scores = [(row["candidate"], row["score"]) for row in rows]
+    if len(scores) != 2 or not all(isinstance(label, str) for label, _ in scores):
+        raise UnreadableReply(f"{len(scores)} scores instead of one for each of the two labels")
+    by_label = dict(scores)
     if by_label.keys() != {labels.first, labels.second}:
-        raise Unreadable("a score for something that is no label of this call")
-    first, second = (_score(by_label[label]) for label in (labels.first, labels.second))
-    place = "tie" if first == second else "first" if first > second else "second"
-    return Reading(place, rationale, (first, second))
+        raise UnreadableReply("a score has a label that is not of this call")
+    first, second = _check_score(by_label[labels.first]), _check_score(by_label[labels.second])
+    position = "tie" if first == second else "first" if first > second else "second"
+    return ParsedVerdict(position, _check_rationale(rationale), (first, second))
 
 
-def _score(value: Any) -> float:
-    if isinstance(value, bool) or not isinstance(value, int | float) or not 0 <= value <= HIGHEST:
-        raise Unreadable(f"a score is no number from 0 to {HIGHEST:g}")
-    assert math.isfinite(value)  # NaN compares false above
+def _check_score(value: Any) -> float:
+    # NaN fails the comparison
+    if isinstance(value, bool) or not isinstance(value, int | float) or not 0 <= value <= MAX_SCORE:
+        raise UnreadableReply(f"a score must be a number from 0 to {MAX_SCORE:g}")
     return float(value)
 
 
-def _place(label: Any, labels: Labels) -> str:
-    if not isinstance(label, str):
-        raise Unreadable("the winner is not text")
-    for place in ("first", "second", "tie"):
-        if label == getattr(labels, place):
-            return place
-    raise Unreadable("the winner is no label of this call")
-
-
-def _text(value: Any) -> str:
+def _check_rationale(value: Any) -> str:
     if not isinstance(value, str):
-        raise Unreadable("the rationale is not text")
+        raise UnreadableReply("the rationale must be a string")
     return value
 
 
-def _object(text: str, keys: set[str]) -> dict[str, Any] | None:
-    """The reply as a JSON object of exactly these keys; None where it is no JSON at all."""
+def _parse_json(text: str, keys: set[str]) -> dict[str, Any] | None:
+    """The reply as a JSON object with exactly these keys; None if it is not JSON."""
     body = text.strip()
     fenced = _FENCE.fullmatch(body)
     try:
-        found = json.loads(
-            fenced.group(1) if fenced else body, object_pairs_hook=_distinct, parse_constant=_refuse
+        reply = json.loads(
+            fenced.group(1) if fenced else body,
+            object_pairs_hook=_unique_keys,
+            parse_constant=_reject_constant,
         )
     except (ValueError, RecursionError):
         return None
-    if not isinstance(found, dict) or found.keys() != keys:
-        raise Unreadable(f"JSON, but not an object of {' and '.join(sorted(keys))} alone")
-    return found
+    if not isinstance(reply, dict) or reply.keys() != keys:
+        raise UnreadableReply(f"the JSON must be an object with the keys {' and '.join(sorted(keys))} only")
+    return reply
 
 
-def _distinct(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
-    found = dict(pairs)
-    if len(found) < len(pairs):
-        raise Unreadable("a key stands twice")
-    return found
+def _unique_keys(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
+    content = dict(pairs)
+    if len(content) < len(pairs):
+        raise UnreadableReply("the JSON has a key twice")
+    return content
 
 
-def _refuse(constant: str) -> float:
-    raise Unreadable(f"{constant} is no number")
+def _reject_constant(constant: str) -> float:
+    raise UnreadableReply(f"{constant} is not a JSON number")
 
 
-def _last_lines(text: str, form: re.Pattern[str], count: int) -> tuple[str, list[tuple[str, ...]]]:
-    """What the last lines say in this form, and all above them; no line above may have the form."""
-    lines = text.rstrip().split("\n")
-    above, last = lines[:-count], [form.fullmatch(line.strip()) for line in lines[-count:]]
-    if len(last) < count or not all(last):
-        raise Unreadable("neither the JSON that was asked for, nor the last line in its stead")
-    if any(form.fullmatch(line.strip()) for line in above):
-        raise Unreadable("more than one line in the form of a verdict")
-    return "\n".join(above).strip(), [match.groups() for match in last if match]
+def _parse_last_lines(text: str, pattern: re.Pattern[str], count: int) -> tuple[str, list[tuple[str, ...]]]:
+    """The text above the last lines, and the groups of each; only the last lines may match the pattern."""
+    lines = [line.strip() for line in text.rstrip().split("\n")]
+    matches = [match for line in lines[-count:] if (match := pattern.fullmatch(line))]
+    if len(matches) < count:
+        raise UnreadableReply("neither the requested JSON nor the requested last line")
+    if any(pattern.fullmatch(line) for line in lines[:-count]):
+        raise UnreadableReply("several lines have the form of a verdict")
+    above = "\n".join(text.rstrip().split("\n")[:-count]).strip()
+    return above, [match.groups() for match in matches]
 
 
-def _copied(reply: str, candidates: Iterable[str]) -> bool:
+def _copies_verdict(reply: str, candidates: Sequence[str]) -> bool:
     lines = {line.strip(" \t`*") for line in reply.split("\n") if _VERDICT_LIKE.search(line)}
     return any(line in text for line in lines if len(line) > 5 for text in candidates)

@@ -1,11 +1,11 @@
-"""Which family a model is of, by its name: a judge may prefer its own kin."""
+"""The family of a model, by its name: a judge may prefer models of its own family."""
 
 import re
 from collections.abc import Sequence
 
-from goutbench.judge.folder import Juror
+from goutbench.judge.config import Judge
 
-# the first that fits; a fine-tuned model is of its base's family, so bases stand before those who tune them
+# The first match counts. A fine-tuned model belongs to its base's family, so bases come before their tuners.
 _FAMILIES = {
     "openai": r"\bgpt|\bchatgpt|\bo[1345]\b|\bcodex",
     "claude": r"claude",
@@ -27,20 +27,21 @@ _FAMILIES = {
 
 
 def family(model: str) -> str:
-    """The family that a model's name tells; empty where it tells none, as a path to an adapter may not."""
-    name = (
-        model.partition("/")[2].lower() or model.lower()
-    )  # the provider is no hint: it serves many families
-    return next((key for key, form in _FAMILIES.items() if re.search(form, name)), "")
+    """The family that a model's name shows; empty if it shows none, such as a path to an adapter."""
+    name = model.partition("/")[2].lower() or model.lower()  # a provider serves models of many families
+    return next((key for key, pattern in _FAMILIES.items() if re.search(pattern, name)), "")
 
 
-def self_preference(jurors: Sequence[Juror], models: Sequence[str]) -> list[str]:
-    """A warning for each judge that is one of the models, or of a family with one (or both) of them."""
-    found = []
-    for juror in jurors:
-        own = family(juror.model)
+def self_preference_warnings(judges: Sequence[Judge], models: Sequence[str]) -> list[str]:
+    """A warning for each judge model that is one of the models, or of the family of one of them."""
+    warnings = []
+    for judge in judges:
+        judge_family = family(judge.model)
         for model in dict.fromkeys(models):
-            if juror.model == model or (own and own == family(model)):
-                kin = "is itself that model" if juror.model == model else f"is of its family, {own}"
-                found.append(f"{juror.label} judges {model} and {kin}: it may prefer its own kind")
-    return found
+            if judge.model == model:
+                warnings.append(f"{judge.label} judges itself, {model}, and may prefer its own tests")
+            elif judge_family and judge_family == family(model):
+                warnings.append(
+                    f"{judge.label} judges {model}, of its own family {judge_family}, and may prefer it"
+                )
+    return warnings

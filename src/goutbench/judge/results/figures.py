@@ -1,19 +1,24 @@
-"""The numbers of a judged comparison, each with its n and its interval; rates are of `model_b`."""
+"""The numbers of a comparison of two models; rates are those of `model_b`.
+
+The item is the unit of every rate, interval and test. Several samples of an item are averaged first, so
+that more samples make an item's value more precise, and never the number of items larger.
+"""
 
 import math
-from collections import Counter
-from collections.abc import Collection, Mapping, Sequence
+from collections import Counter, defaultdict
+from collections.abc import Callable, Collection, Hashable, Iterable, Mapping, Sequence
+from fractions import Fraction
 from itertools import combinations
 from typing import Any
 
-from goutbench.judge.folder import Juror
-from goutbench.judge.items import Item
+from goutbench.judge.comparison import Comparison
+from goutbench.judge.config import Judge
 from goutbench.judge.outcome import OUTCOMES
 from goutbench.judge.results.costs import total_cost
-from goutbench.judge.results.families import self_preference
+from goutbench.judge.results.families import self_preference_warnings
 from goutbench.records import Match, Verdict
 from goutbench.statistics import (
-    adjusted_win_rate,
+    Estimate,
     cluster_bootstrap,
     cohen_kappa,
     holm,
@@ -23,181 +28,240 @@ from goutbench.statistics import (
     wilson,
 )
 
-_POINTS = {"win": 1.0, "tie": 0.5}
 Figures = dict[str, Any]
+ItemMatches = Sequence[Match]
+"""The matches of one item before one judge: one for each sample."""
+
+_POINTS = {"win": 1.0, "tie": 0.5}
+_SIGNS = {"win": 1, "loss": -1}
 
 
 def figures(
-    items: Sequence[Item],
+    comparisons: Sequence[Comparison],
     verdicts: Sequence[Verdict],
     matches: Sequence[Match],
-    jurors: Sequence[Juror],
+    judges: Sequence[Judge],
     passing: Collection[str] | None = None,
 ) -> Figures:
-    """Everything that is said of a run: by judge (the panel is one), agreement between judges, warnings.
+    """The figures of each judge (a panel is one more), the agreement between judges, costs and warnings.
 
-    `passing` are the candidates that pass when executed: the rates among items where both do stand beside.
+    `passing` are the ids of the candidates that passed, if they were executed; with them the figures
+    include the rates among items whose two candidates pass.
     """
-    lengths = {item.candidate_a: len(item.text_a) for item in items}
-    lengths |= {item.candidate_b: len(item.text_b) for item in items}
-    judges = {
-        judge: _of_judge(
-            [match for match in matches if match.judge == judge],
-            [verdict for verdict in verdicts if verdict.judge == judge],
+    lengths = {each.candidate_a: len(each.text_a) for each in comparisons}
+    lengths |= {each.candidate_b: len(each.text_b) for each in comparisons}
+    by_judge = {
+        name: _judge_figures(
+            [match for match in matches if match.judge == name],
+            [verdict for verdict in verdicts if verdict.judge == name],
             lengths,
             passing,
         )
-        for judge in dict.fromkeys(match.judge for match in matches)
+        for name in dict.fromkeys(match.judge for match in matches)
     }
-    adjusted = holm([each["sign test p"] for each in judges.values()])
-    for each, p in zip(judges.values(), adjusted, strict=True):
-        each["sign test p, Holm over judges"] = p
+    adjusted = holm([own["sign test p"] for own in by_judge.values()])
+    for own, p in zip(by_judge.values(), adjusted, strict=True):
+        own["sign test p, Holm over judges"] = p
+    models = comparisons[0].model_a, comparisons[0].model_b
     return {
-        "model a": items[0].model_a,
-        "model b": items[0].model_b,
-        "judges": judges,
+        "model a": models[0],
+        "model b": models[1],
+        "judges": by_judge,
         "cost": total_cost(verdicts),
-        "agreement": agreement(matches, [juror.label for juror in jurors]),
-        "warnings": self_preference(jurors, (items[0].model_a, items[0].model_b)),
+        "agreement": agreement(matches, [judge.label for judge in judges]),
+        "warnings": self_preference_warnings(judges, models),
     }
 
 
-def rate(count: int, of: int) -> Figures | None:
-    """A rate with its Wilson interval; None of nothing."""
+def rate(count: int | Fraction, of: int) -> Figures | None:
+    """A rate with its Wilson interval; None of nothing. A fractional count is a sum of items' shares."""
     if not of:
         return None
-    low, high = wilson(count, of)
-    return {"count": count, "of": of, "rate": count / of, "low": low, "high": high}
+    number = int(count) if count == int(count) else float(count)
+    low, high = wilson(number, of)
+    return {"count": number, "of": of, "rate": number / of, "low": low, "high": high}
 
 
-def _of_judge(
+def group_by_item(matches: Iterable[Match]) -> list[ItemMatches]:
+    """The matches of each item."""
+    groups: dict[Hashable, list[Match]] = defaultdict(list)
+    for match in matches:
+        groups[match.pair_id, match.focal].append(match)
+    return list(groups.values())
+
+
+def _judge_figures(
     matches: Sequence[Match],
     verdicts: Sequence[Verdict],
     lengths: Mapping[str, int],
     passing: Collection[str] | None,
 ) -> Figures:
-    outcomes = [match.outcome for match in matches]
-    counts = Counter(outcomes)
-    points = [_POINTS.get(outcome, 0.0) for outcome in outcomes]
-    names = [match.repository for match in matches]
-    mean = cluster_bootstrap(points, names)
-    alone = cluster_bootstrap(points, range(len(points)))
-    gap = cluster_bootstrap([_signed(outcome) for outcome in outcomes], names)
+    items = group_by_item(matches)
+    repositories = [item[0].repository for item in items]
+    points = [_mean_points(item) for item in items]
+    differences = [sum(_SIGNS.get(match.outcome, 0) for match in item) / len(item) for item in items]
     return {
         "mode": matches[0].mode,
-        "n": len(matches),
-        "repositories": len(set(names)),
-        "outcomes": _rates(counts, len(matches)),
-        "adjusted": {"rate": mean.value, "low": mean.low, "high": mean.high},
-        "adjusted, of these repositories": {"rate": alone.value, "low": alone.low, "high": alone.high},
-        "win minus loss": {"value": gap.value, "low": gap.low, "high": gap.high},
-        "bounds": _bounds(counts, len(matches)),
-        "sign test p": sign_test(counts["win"], counts["loss"]),
+        "n": len(items),
+        "matches": len(matches),
+        "repositories": len(set(repositories)),
+        "outcomes": _outcome_rates(items),
+        "adjusted": _interval("rate", cluster_bootstrap(points, repositories)),
+        "adjusted, of these repositories": _interval("rate", cluster_bootstrap(points, range(len(items)))),
+        "win minus loss": _interval("value", cluster_bootstrap(differences, repositories)),
+        "bounds": _error_bounds(items),
+        "sign test p": _sign_test(differences),
         "errors": dict(sorted(Counter(verdict.error for verdict in verdicts if verdict.error).items())),
-        "position": position(verdicts),
-        "length": length(matches, lengths),
-        "where both pass": _where_both_pass(matches, passing),
+        "position": position_bias(verdicts, matches),
+        "length": length_bias(items, lengths),
+        "where both pass": _figures_where_both_pass(matches, passing),
         "tokens": {
             "input": sum(verdict.input_tokens for verdict in verdicts),
             "output": sum(verdict.output_tokens for verdict in verdicts),
         },
         "cost": total_cost(verdicts),
-        "by repository": {name: _of_repository(matches, name) for name in sorted(set(names))},
+        "by repository": {
+            name: _repository_figures([item for item in items if item[0].repository == name])
+            for name in sorted(set(repositories))
+        },
     }
 
 
-def _signed(outcome: str) -> float:
-    return {"win": 1.0, "loss": -1.0}.get(outcome, 0.0)
+def _mean_points(item: ItemMatches) -> float:
+    return sum(_POINTS.get(match.outcome, 0.0) for match in item) / len(item)
 
 
-def _rates(counts: Counter[str], of: int) -> Figures:
-    return {outcome: rate(counts[outcome], of) for outcome in OUTCOMES}
+def _share(item: ItemMatches, outcome: str) -> Fraction:
+    return Fraction(sum(match.outcome == outcome for match in item), len(item))
 
 
-def _where_both_pass(matches: Sequence[Match], passing: Collection[str] | None) -> Figures | None:
-    """The outcomes of the items whose two candidates pass; None where nothing was executed."""
+def _outcome_rates(items: Sequence[ItemMatches]) -> Figures:
+    return {
+        outcome: rate(sum((_share(item, outcome) for item in items), Fraction()), len(items))
+        for outcome in OUTCOMES
+    }
+
+
+def _interval(name: str, estimate: Estimate) -> Figures:
+    return {name: estimate.value, "low": estimate.low, "high": estimate.high}
+
+
+def _sign_test(differences: Sequence[float]) -> float:
+    return sign_test(sum(value > 0 for value in differences), sum(value < 0 for value in differences))
+
+
+def _repository_figures(items: Sequence[ItemMatches]) -> Figures:
+    adjusted = sum(map(_mean_points, items)) / len(items)
+    return {"n": len(items), **_outcome_rates(items), "adjusted": adjusted}
+
+
+def _figures_where_both_pass(matches: Sequence[Match], passing: Collection[str] | None) -> Figures | None:
+    """The outcomes of the items whose two candidates pass; None if nothing was executed."""
     if passing is None:
         return None
-    kept = [match.outcome for match in matches if {match.candidate_a, match.candidate_b} <= set(passing)]
-    return {"n": len(kept), **_rates(Counter(kept), len(kept))}
+    passed = frozenset(passing)
+    items = group_by_item(match for match in matches if {match.candidate_a, match.candidate_b} <= passed)
+    return {"n": len(items), **_outcome_rates(items)}
 
 
-def _of_repository(matches: Sequence[Match], name: str) -> Figures:
-    outcomes = [match.outcome for match in matches if match.repository == name]
+def _error_bounds(items: Sequence[ItemMatches]) -> Figures:
+    """The win rate and the adjusted rate if all errors were losses, and if all were wins."""
+    win, tie, error = (
+        sum((_share(item, outcome) for item in items), Fraction()) for outcome in ("win", "tie", "error")
+    )
+    adjusted, count = win + tie / 2, len(items)
     return {
-        "n": len(outcomes),
-        **_rates(Counter(outcomes), len(outcomes)),
-        "adjusted": adjusted_win_rate(outcomes),
+        "win rate": [float(win / count), float((win + error) / count)],
+        "adjusted": [float(adjusted / count), float((adjusted + error) / count)],
     }
 
 
-def _bounds(counts: Counter[str], of: int) -> Figures:
-    """Win and adjusted rates, had all errors been lost, and had all been won."""
-    adjusted = counts["win"] + counts["tie"] / 2
-    return {
-        "win rate": [counts["win"] / of, (counts["win"] + counts["error"]) / of],
-        "adjusted": [adjusted / of, (adjusted + counts["error"]) / of],
-    }
+def position_bias(verdicts: Sequence[Verdict], matches: Sequence[Match]) -> Figures:
+    """How often the verdicts that prefer a candidate prefer the first in the prompt; ½ is no bias.
 
-
-def position(verdicts: Sequence[Verdict]) -> Figures:
-    """How often the candidate shown first was preferred, of the verdicts that preferred one; ½ is no bias.
-
-    With both orders of each item, any departure from ½ is the judge's own; p is of the exact sign test.
+    The unit is an item in one order. As each item is asked in both orders, any departure from ½ is due to the
+    judge. p is that of the exact sign test.
     """
-    decided = [verdict for verdict in verdicts if verdict.choice in ("a", "b")]
-    first = sum(verdict.choice == verdict.order[0] for verdict in decided)
-    return {"first preferred": rate(first, len(decided)), "p": sign_test(first, len(decided) - first)}
+    item_of = {match.id: (match.pair_id, match.focal) for match in matches}
+    prefers_first: dict[Hashable, list[bool]] = defaultdict(list)
+    for verdict in verdicts:
+        if verdict.choice in ("a", "b"):
+            unit = item_of[verdict.match_id], verdict.order
+            prefers_first[unit].append(verdict.choice == verdict.order[0])
+    return _preference("first preferred", prefers_first.values())
 
 
-def length(matches: Sequence[Match], lengths: Mapping[str, int]) -> Figures:
-    """How often the longer candidate won, of the wins and losses of unequal length, and what that explains.
+def length_bias(items: Sequence[ItemMatches], lengths: Mapping[str, int]) -> Figures:
+    """How often the longer candidate wins, among wins and losses of unequal length, and what that explains.
 
-    "controlled" is the adjusted win rate at equal length, beside the raw one. A longer test file may well
-    be the better one: this says how much of a preference goes with length, not that it is a fault.
+    "controlled" is the adjusted win rate at equal length, beside the raw one. A longer test file can well be
+    the better one: these figures tell how much of the preference goes with length, not that it is wrong.
     """
-    sizes = [(lengths[match.candidate_a], lengths[match.candidate_b]) for match in matches]
-    won = {"win": 1, "loss": 0}
+
+    def sizes(match: Match) -> tuple[int, int]:
+        return lengths[match.candidate_a], lengths[match.candidate_b]
+
+    def longer_wins(match: Match) -> bool:
+        a, b = sizes(match)
+        return b > a if match.outcome == "win" else a > b
+
     decided = [
-        (won[match.outcome], a, b)
-        for match, (a, b) in zip(matches, sizes, strict=True)
-        if match.outcome in won and a != b
+        [longer_wins(match) for match in item if match.outcome in _SIGNS and len(set(sizes(match))) > 1]
+        for item in items
     ]
-    longer = sum(b > a if win else a > b for win, a, b in decided)
-    ratios = [math.log((b + 1) / (a + 1)) for a, b in sizes]
-    points = [_POINTS.get(match.outcome, 0.0) for match in matches]
+    ratios = [
+        _mean(item, lambda match: math.log((sizes(match)[1] + 1) / (sizes(match)[0] + 1))) for item in items
+    ]
+    points = [_mean_points(item) for item in items]
     return {
-        "longer preferred": rate(longer, len(decided)),
-        "p": sign_test(longer, len(decided) - longer),
+        **_preference("longer preferred", decided),
         "raw": sum(points) / len(points),
         "controlled": length_controlled(points, ratios),
     }
 
 
+def _mean(item: ItemMatches, value: Callable[[Match], float]) -> float:
+    return sum(map(value, item)) / len(item)
+
+
+def _preference(name: str, units: Iterable[Sequence[bool]]) -> Figures:
+    """The mean over units of the share of true values, with p of the sign test over their majorities."""
+    shares = [Fraction(sum(unit), len(unit)) for unit in units if unit]
+    p = sign_test(
+        sum(share > Fraction(1, 2) for share in shares), sum(share < Fraction(1, 2) for share in shares)
+    )
+    return {name: rate(sum(shares, Fraction()), len(shares)), "p": p}
+
+
 def agreement(matches: Sequence[Match], judges: Sequence[str]) -> Figures | None:
     """Cohen's κ of each two judges and Krippendorff's α of all, over outcomes; None for one judge.
 
-    An error is a missing rating: κ is over the items that both judges settled, and its n says how many.
+    An error is a missing rating: κ covers the matches that both judges decided. n counts their items.
     """
     if len(judges) < 2:
         return None
-    said: dict[str, dict[tuple[Any, ...], str]] = {judge: {} for judge in judges}
+    outcomes: dict[str, dict[tuple[Any, ...], str]] = {judge: {} for judge in judges}
     for match in matches:
-        if match.judge in said and match.outcome != "error":
-            said[match.judge][match.pair_id, match.focal, match.sample] = match.outcome
-    pairs = {f"{one} and {two}": _kappa(said[one], said[two]) for one, two in combinations(judges, 2)}
-    keys = {key for of_judge in said.values() for key in of_judge}
-    ratings = [[of[key] for of in said.values() if key in of] for key in sorted(keys)]
+        if match.judge in outcomes and match.outcome != "error":
+            outcomes[match.judge][match.pair_id, match.focal, match.sample] = match.outcome
+    pairs = {
+        f"{one} and {two}": _pair_agreement(outcomes[one], outcomes[two])
+        for one, two in combinations(judges, 2)
+    }
+    keys = {key for own in outcomes.values() for key in own}
+    ratings = [[own[key] for own in outcomes.values() if key in own] for key in sorted(keys)]
     alpha = krippendorff_alpha(ratings) if ratings else math.nan
     return {"Cohen's κ": pairs, "Krippendorff's α": None if math.isnan(alpha) else alpha}
 
 
-def _kappa(one: Mapping[Any, str], two: Mapping[Any, str]) -> Figures:
+def _pair_agreement(one: Mapping[tuple[Any, ...], str], two: Mapping[tuple[Any, ...], str]) -> Figures:
     both = sorted(one.keys() & two.keys())
-    labels = [one[key] for key in both], [two[key] for key in both]
-    same = sum(a == b for a, b in zip(*labels, strict=True))
+    same: dict[Hashable, list[bool]] = defaultdict(list)
+    for key in both:
+        same[key[:2]].append(one[key] == two[key])
+    shares = [Fraction(sum(item), len(item)) for item in same.values()]
     return {
-        "n": len(both),
-        "same": rate(same, len(both)),
-        "κ": cohen_kappa(*labels) if both else None,
+        "n": len(shares),
+        "same": rate(sum(shares, Fraction()), len(shares)),
+        "κ": cohen_kappa([one[key] for key in both], [two[key] for key in both]) if both else None,
     }
