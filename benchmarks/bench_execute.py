@@ -33,11 +33,12 @@ from pathlib import Path
 from typing import Any
 
 from goutbench.dataset.store import DATA, LOCK, read_pairs, to_table, write_manifest, write_table
-from goutbench.execute.evaluate import PackageFinder, evaluate, prepare
+from goutbench.execute.evaluate import evaluate, prepare
+from goutbench.execute.finder import PackageFinder
 from goutbench.execute.inputs import PairLocation, read_locations, read_sources, reference_candidates
 from goutbench.execute.machine import Machine, open_machine
 from goutbench.execute.options import ExecuteOptions
-from goutbench.execute.workspace.package import TargetPackage
+from goutbench.execute.workspace.package import PackageUnderTest
 from goutbench.golang.toolchain.installation import go_env
 from goutbench.records import Candidate, Execution, Pair
 
@@ -146,7 +147,7 @@ class Raw:
     """`go test -cover` as a user would type it, outside any sandbox: reference tests only."""
 
     def __init__(
-        self, machine: Machine, targets: dict[str, TargetPackage], declared: dict[str, tuple[str, ...]]
+        self, machine: Machine, targets: dict[str, PackageUnderTest], declared: dict[str, tuple[str, ...]]
     ) -> None:
         self.machine, self.targets, self.declared = machine, targets, declared
 

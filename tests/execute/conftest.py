@@ -15,7 +15,7 @@ from goutbench.execute.ladder.climb import climb
 from goutbench.execute.machine import Machine, open_machine
 from goutbench.execute.options import ExecuteOptions
 from goutbench.execute.worker import Worker
-from goutbench.execute.workspace.package import TargetPackage, Tree
+from goutbench.execute.workspace.package import PackageUnderTest, Tree
 
 DATA = Path(__file__).parents[1] / "data" / "execute"
 
@@ -45,17 +45,19 @@ def machine(work_folder: Path) -> Machine:
 
 
 @pytest.fixture(scope="session")
-def package(machine: Machine) -> TargetPackage:
+def package(machine: Machine) -> PackageUnderTest:
     """The module of tests/data/execute/calc, as a plain tree."""
     root = machine.workspace.trees / "calc"
     shutil.rmtree(root, ignore_errors=True)
     shutil.copytree(DATA / "calc", root)
     root = root.resolve()
-    return TargetPackage(Tree("example/calc", "1", root), root, "calc.go", "calc_test.go", machine.toolchain)
+    return PackageUnderTest(
+        Tree("example/calc", "1", root), root, "calc.go", "calc_test.go", machine.toolchain
+    )
 
 
 @pytest.fixture(scope="session")
-def worker(machine: Machine, package: TargetPackage) -> Iterator[Worker]:
+def worker(machine: Machine, package: PackageUnderTest) -> Iterator[Worker]:
     """One run, short limits; tests vary the options with dataclasses.replace.
 
     It has compiled the standard library: with a cold cache, only one process of pytest-xdist does that.

@@ -25,7 +25,7 @@ from goutbench.execute.ladder.climb import climb
 from goutbench.execute.machine import Machine
 from goutbench.execute.sandbox.unshare import Unshare
 from goutbench.execute.worker import Worker
-from goutbench.execute.workspace.package import TargetPackage
+from goutbench.execute.workspace.package import PackageUnderTest
 
 CASES = sorted((Path(__file__).parents[1] / "data" / "execute" / "hostile").glob("*.go.txt"))
 SECRET = Path("/var/tmp/goutbench-hostile-secret")
@@ -74,7 +74,7 @@ def survivors(workspace: Path) -> list[str]:
 
 @pytest.mark.parametrize("case", CASES, ids=lambda path: path.name.partition(".")[0])
 def test_a_hostile_candidate_is_isolated_and_gets_its_status(
-    case: Path, worker: Worker, package: TargetPackage, machine: Machine
+    case: Path, worker: Worker, package: PackageUnderTest, machine: Machine
 ) -> None:
     attack(case, worker, package, machine)
 
@@ -82,7 +82,7 @@ def test_a_hostile_candidate_is_isolated_and_gets_its_status(
 @pytest.mark.skipif(os.geteuid() != 0, reason="the fallback sandbox needs root")
 @pytest.mark.parametrize("case", CASES, ids=lambda path: path.name.partition(".")[0])
 def test_the_fallback_sandbox_isolates_a_hostile_candidate_too(
-    case: Path, worker: Worker, package: TargetPackage, machine: Machine
+    case: Path, worker: Worker, package: PackageUnderTest, machine: Machine
 ) -> None:
     if case.name.startswith("namespaces"):
         pytest.skip("a limitation of the fallback: commands can create further user namespaces")
@@ -91,7 +91,7 @@ def test_the_fallback_sandbox_isolates_a_hostile_candidate_too(
     attack(case, replace(worker, sandbox=fallback), package, machine)
 
 
-def attack(case: Path, worker: Worker, package: TargetPackage, machine: Machine) -> None:
+def attack(case: Path, worker: Worker, package: PackageUnderTest, machine: Machine) -> None:
     """Execute a hostile candidate, and check its status and what it leaves behind."""
     code = case.read_text()
     expected = re.search(r"^// want: (.*)$", code, re.MULTILINE)
@@ -115,7 +115,7 @@ def attack(case: Path, worker: Worker, package: TargetPackage, machine: Machine)
 
 
 def test_running_a_test_does_not_change_the_build_cache(
-    worker: Worker, package: TargetPackage, machine: Machine
+    worker: Worker, package: PackageUnderTest, machine: Machine
 ) -> None:
     """By content hash: an output's name is its content's hash, and no action names another after a run."""
     code = next(case for case in CASES if case.name.startswith("cache_poisoning")).read_text()
@@ -134,7 +134,7 @@ def actions(cache: Path) -> dict[Path, bytes]:
 
 
 def test_nothing_survives_when_the_parent_is_killed(
-    machine: Machine, package: TargetPackage, tmp_path: Path
+    machine: Machine, package: PackageUnderTest, tmp_path: Path
 ) -> None:
     """After `kill -9` of goutbench itself the sandbox dies with it."""
     script = tmp_path / "parent.py"

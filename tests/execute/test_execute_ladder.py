@@ -14,9 +14,9 @@ from goutbench.execute import ExecuteOptions, evaluate
 from goutbench.execute.inputs import PairLocation, text_candidate
 from goutbench.execute.ladder.climb import climb
 from goutbench.execute.machine import Machine
-from goutbench.execute.sandbox.command import Command, Run
+from goutbench.execute.sandbox.command import Command, CommandRun
 from goutbench.execute.worker import Worker
-from goutbench.execute.workspace.package import TargetPackage
+from goutbench.execute.workspace.package import PackageUnderTest
 from goutbench.records import Execution
 
 DATA = Path(__file__).parents[1] / "data" / "execute"
@@ -42,13 +42,13 @@ def body(text: str, imports: Sequence[str] = ()) -> str:
     return f"package calc\n\nimport (\n{lines})\n\nfunc TestX(t *testing.T) {{\n{text}\n}}\n"
 
 
-def run(worker: Worker, package: TargetPackage, code: str, **changes: object) -> Execution:
+def run(worker: Worker, package: PackageUnderTest, code: str, **changes: object) -> Execution:
     options = replace(worker.options, **changes)  # type: ignore[arg-type]
     return climb(replace(worker, options=options), package, text_candidate("pair", "model", code))
 
 
 def test_a_candidate_for_one_function_is_scored_on_its_statements_and_mutants_alone(
-    worker: Worker, package: TargetPackage
+    worker: Worker, package: PackageUnderTest
 ) -> None:
     code = body("if Sum(3) != 6 || Add(1, 1) != 2 { t.Fatal() }")
     for_file = run(worker, package, code, repeat=2, mutants=0)
@@ -66,7 +66,7 @@ def test_a_candidate_for_one_function_is_scored_on_its_statements_and_mutants_al
     assert all(line.startswith(("38.", "39.", "40.", "41.", "43.")) for line in record.mutation.survivors)
 
 
-def test_a_reference_test_reaches_the_highest_rung(worker: Worker, package: TargetPackage) -> None:
+def test_a_reference_test_reaches_the_highest_rung(worker: Worker, package: PackageUnderTest) -> None:
     record = run(worker, package, REFERENCE, repeat=3, mutants=0)
     assert (record.status, record.rung, record.repeats) == ("PASSED", "mutation", 3)
     assert record.declared == record.passed == ("TestAdd", "TestClamp")
@@ -82,7 +82,7 @@ def test_a_reference_test_reaches_the_highest_rung(worker: Worker, package: Targ
     assert mutation.score == mutation.killed / mutation.total
 
 
-def test_an_external_test_package_sees_the_export_file(worker: Worker, package: TargetPackage) -> None:
+def test_an_external_test_package_sees_the_export_file(worker: Worker, package: PackageUnderTest) -> None:
     for siblings in ("all", "needed"):
         record = run(worker, package, EXTERNAL, siblings=siblings)
         assert (record.status, record.covered) == ("PASSED", 2), siblings
@@ -92,7 +92,7 @@ def test_an_external_test_package_sees_the_export_file(worker: Worker, package: 
     ("mode", "status"), [("all", "PASSED"), ("needed", "PASSED"), ("none", "BUILD_FAILED")]
 )
 def test_a_test_builds_only_with_the_sibling_files_that_hold_its_helpers(
-    worker: Worker, package: TargetPackage, mode: str, status: str
+    worker: Worker, package: PackageUnderTest, mode: str, status: str
 ) -> None:
     record = run(worker, package, REFERENCE, siblings=mode)
     assert (record.status, record.siblings) == (status, mode)
@@ -117,14 +117,14 @@ def test_a_test_builds_only_with_the_sibling_files_that_hold_its_helpers(
     ids=lambda value: str(value)[:24],
 )
 def test_a_failing_candidate_gets_its_rung_and_reason(
-    worker: Worker, package: TargetPackage, code: str, status: str, reason: str, rung: str
+    worker: Worker, package: PackageUnderTest, code: str, status: str, reason: str, rung: str
 ) -> None:
     record = run(worker, package, code, test_seconds=1.0 if status == "TIMED_OUT" else 8.0)
     assert (record.status, record.reason, record.rung) == (status, reason, rung), record.evidence
 
 
 def test_a_crash_does_not_lose_the_coverage_of_the_remaining_tests(
-    worker: Worker, package: TargetPackage
+    worker: Worker, package: PackageUnderTest
 ) -> None:
     code = """package calc
 
@@ -142,7 +142,7 @@ func TestAdd(t *testing.T)   { Add(1, 1) }
 
 
 def test_a_test_that_writes_to_its_own_folder_gets_a_copy_of_it(
-    worker: Worker, package: TargetPackage
+    worker: Worker, package: PackageUnderTest
 ) -> None:
     record = run(
         worker,
@@ -154,7 +154,7 @@ def test_a_test_that_writes_to_its_own_folder_gets_a_copy_of_it(
 
 
 def test_a_test_that_inspects_the_mutation_switch_gets_no_score(
-    worker: Worker, package: TargetPackage
+    worker: Worker, package: PackageUnderTest
 ) -> None:
     code = body(
         'for _, e := range os.Environ() { if strings.HasPrefix(e, "GOUTBENCH") { t.Fatal(e) } }; Add(1, 2)',
@@ -167,7 +167,7 @@ def test_a_test_that_inspects_the_mutation_switch_gets_no_score(
     assert "without any mutant" in record.mutation.reason
 
 
-def test_a_mutant_that_never_ends_counts_as_timed_out(worker: Worker, package: TargetPackage) -> None:
+def test_a_mutant_that_never_ends_counts_as_timed_out(worker: Worker, package: PackageUnderTest) -> None:
     record = run(worker, package, body("if Sum(3) != 6 { t.Fatal() }"), mutants=0)
     assert record.mutation is not None
     assert record.mutation.timed_out >= 1
@@ -175,7 +175,7 @@ def test_a_mutant_that_never_ends_counts_as_timed_out(worker: Worker, package: T
 
 
 def test_a_package_that_does_not_build_is_an_infrastructure_error(
-    machine: Machine, worker: Worker, package: TargetPackage
+    machine: Machine, worker: Worker, package: PackageUnderTest
 ) -> None:
     broken = machine.workspace.trees / "broken"
     shutil.rmtree(broken, ignore_errors=True)
@@ -187,7 +187,7 @@ def test_a_package_that_does_not_build_is_an_infrastructure_error(
 
 
 def test_siblings_that_need_the_helpers_of_the_reference_test_are_removed_with_it(
-    machine: Machine, worker: Worker, package: TargetPackage
+    machine: Machine, worker: Worker, package: PackageUnderTest
 ) -> None:
     root = machine.workspace.trees / "orphans"
     shutil.rmtree(root, ignore_errors=True)
@@ -208,7 +208,7 @@ def test_siblings_that_need_the_helpers_of_the_reference_test_are_removed_with_i
 
 @pytest.mark.parametrize("name", ["test_order", "processors", "shuffled_state"])
 def test_a_test_that_depends_on_order_or_processors_is_flaky(
-    worker: Worker, package: TargetPackage, name: str
+    worker: Worker, package: PackageUnderTest, name: str
 ) -> None:
     code = (DATA / "flakes" / f"{name}.go.txt").read_text()
     record = run(worker, package, code, repeat=4)
@@ -279,8 +279,8 @@ SECONDS = {"gate_seconds": 0.0, "build_seconds": 0.0, "run_seconds": 0.0}
 
 
 def test_a_run_that_only_waits_is_stopped_and_one_that_works_is_not(worker: Worker) -> None:
-    waits = Run(idle=0.4, wall=60.0)
-    works = Run({"WORK": "1"}, idle=0.4, wall=60.0)
+    waits = CommandRun(idle=0.4, wall=60.0)
+    works = CommandRun({"WORK": "1"}, idle=0.4, wall=60.0)
     script = 'if [ -n "$WORK" ]; then n=0; while [ $n -lt 400000 ]; do n=$((n + 1)); done; else sleep 60; fi'
     command = Command(("/bin/sh", "-c", script), Path("/tmp"), {"PATH": "/bin:/usr/bin"}, runs=(waits, works))
     first, second = worker.sandbox.run(command).reports
@@ -291,7 +291,7 @@ def test_a_run_that_only_waits_is_stopped_and_one_that_works_is_not(worker: Work
 
 def test_many_runs_with_much_output_do_not_block_their_supervisor(worker: Worker) -> None:
     script = 'n=0; while [ $n -lt 300 ]; do echo "a line that fills the pipe"; n=$((n + 1)); done'
-    runs = (Run(wall=10.0),) * 60
+    runs = (CommandRun(wall=10.0),) * 60
     outcome = worker.sandbox.run(
         Command(("/bin/sh", "-c", script), Path("/tmp"), {"PATH": "/bin:/usr/bin"}, runs=runs)
     )
@@ -301,7 +301,9 @@ def test_many_runs_with_much_output_do_not_block_their_supervisor(worker: Worker
 
 
 @pytest.mark.skipif(shutil.which("gcc") is None, reason="the race detector needs a C compiler")
-def test_the_race_detector_reports_a_race_when_it_is_enabled(worker: Worker, package: TargetPackage) -> None:
+def test_the_race_detector_reports_a_race_when_it_is_enabled(
+    worker: Worker, package: PackageUnderTest
+) -> None:
     code = body(
         """n, done := 0, make(chan bool)
 	go func() { n++; done <- true }()

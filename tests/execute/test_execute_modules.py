@@ -11,11 +11,10 @@ import pytest
 from judging import make_pair, write_dataset
 
 from goutbench.errors import SourceError
-from goutbench.execute import ExecuteOptions, evaluate
+from goutbench.execute import ExecuteOptions, evaluate, prepare
 from goutbench.execute.inputs import PairLocation, text_candidate
 from goutbench.execute.machine import Machine, open_machine
 from goutbench.execute.stage import run_prepare
-from goutbench.execute.workspace import prepare
 from goutbench.execute.workspace.trees import materialise, repository_folder
 
 FILES = {

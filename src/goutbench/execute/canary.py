@@ -7,7 +7,7 @@ from dataclasses import replace
 
 from goutbench.errors import ToolError
 from goutbench.execute.worker import Worker
-from goutbench.execute.workspace.package import TargetPackage, Tree
+from goutbench.execute.workspace.package import PackageUnderTest, Tree
 from goutbench.golang.toolchain.installation import Toolchain
 from goutbench.records import Candidate, Execution, Status
 
@@ -33,14 +33,14 @@ GOOD, BAD = (
 )
 
 
-def prepare_canary(worker: Worker, toolchain: Toolchain) -> tuple[Worker, TargetPackage]:
+def prepare_canary(worker: Worker, toolchain: Toolchain) -> tuple[Worker, PackageUnderTest]:
     """Write the canary's package; returns it with the worker under the options of the canary."""
     root = (worker.workspace.trees / "canary").resolve()
     root.mkdir(exist_ok=True)
     for name, text in _FILES.items():
         (root / name).write_text(text)
     quick = replace(worker, options=replace(worker.options, repeat=1, mutants=None, siblings="all"))
-    return quick, TargetPackage(Tree("canary", "0", root), root, "add.go", "add_test.go", toolchain)
+    return quick, PackageUnderTest(Tree("canary", "0", root), root, "add.go", "add_test.go", toolchain)
 
 
 def check_canary(good: Execution, bad: Execution) -> None:

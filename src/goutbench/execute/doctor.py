@@ -9,8 +9,8 @@ from pathlib import Path
 from goutbench.errors import GoutbenchError
 from goutbench.execute.machine import install_init
 from goutbench.execute.sandbox import cgroup
-from goutbench.execute.sandbox.choose import SANDBOXES
-from goutbench.execute.sandbox.command import Command, Sandbox
+from goutbench.execute.sandbox.choose import strongest
+from goutbench.execute.sandbox.command import Command
 from goutbench.execute.sandbox.no_sandbox import NoSandbox
 from goutbench.execute.workspace.folders import open_workspace
 from goutbench.golang.toolchain.installation import find_toolchain
@@ -60,7 +60,8 @@ def examine(work: Path | None = None) -> Iterator[Check]:
     except (GoutbenchError, OSError) as error:
         yield Check("workspace", "missing", str(error), "give --work DIR")
         return
-    sandbox, problems = _strongest(init)
+    sandbox, reasons = strongest(init)
+    problems = "; ".join(f"{name}: {reason}" for name, reason in reasons.items())
     try:
         yield Check("workspace", "ok", str(open_workspace(root, sandbox or NoSandbox(init)).root))
     except GoutbenchError as error:
@@ -84,18 +85,6 @@ def examine(work: Path | None = None) -> Iterator[Check]:
         state, detail = ("ok", "tried") if outcome.ok else ("weak", f"exit {outcome.exit_code}")
         yield Check(what, state, detail)
     yield _cgroups()
-
-
-def _strongest(init: Path) -> tuple[Sandbox | None, str]:
-    """The strongest sandbox that works, and why stronger ones do not."""
-    problems: list[str] = []
-    for name, sandbox_class in SANDBOXES.items():
-        sandbox = sandbox_class(init)
-        reason = sandbox.why_unavailable()
-        if not reason:
-            return sandbox, "; ".join(problems)
-        problems.append(f"{name}: {reason}")
-    return None, "; ".join(problems)
 
 
 def _cgroups() -> Check:

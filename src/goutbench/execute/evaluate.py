@@ -3,35 +3,34 @@
 import contextlib
 import queue
 import secrets
-from collections.abc import Callable, Iterable, Iterator, Mapping
-from contextlib import closing
-from dataclasses import dataclass, replace
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from dataclasses import dataclass
 from pathlib import Path
+from typing import Self
 
-from goutbench.errors import SourceError
 from goutbench.execute.canary import BAD, GOOD, check_canary, prepare_canary
+from goutbench.execute.finder import MissingPackage, PackageFinder
 from goutbench.execute.inputs import PairLike
 from goutbench.execute.journal import open_journal
 from goutbench.execute.ladder.climb import climb
-from goutbench.execute.ladder.record import blank_record, empty_record
+from goutbench.execute.ladder.record import blank_record
 from goutbench.execute.machine import Machine, open_machine
 from goutbench.execute.options import ExecuteOptions
 from goutbench.execute.worker import Worker
-from goutbench.execute.workspace.package import TargetPackage, Tree, find_package
-from goutbench.execute.workspace.prepare import ModuleDownload, prepare_modules, toolchain_for
-from goutbench.execute.workspace.trees import materialise, repository_folder
+from goutbench.execute.workspace.package import PackageUnderTest
+from goutbench.execute.workspace.prepare import ModuleDownload, prepare_modules
 from goutbench.golang.toolchain.helper import HelperError
-from goutbench.golang.toolchain.installation import Toolchain, find_toolchain
+from goutbench.golang.toolchain.installation import Toolchain
 from goutbench.parallel import parallel_map
-from goutbench.records import Candidate, Execution, Status, short_hash
+from goutbench.records import Candidate, Execution, Status
 
 
 @dataclass(frozen=True, slots=True)
-class Job:
+class ExecutionJob:
     """A candidate to execute; `number` is its position among all candidates."""
 
     number: int
-    package: TargetPackage
+    package: PackageUnderTest
     candidate: Candidate
 
 
@@ -58,41 +57,101 @@ def evaluate(
     errors. `excluded` maps pair ids whose reference test cannot run to the reason: their candidates are
     infrastructure errors without execution. `runner` is one of `parallel.RUNNERS`. `on_result` is called in
     this thread for each record, earlier or new. Raises ToolError when no sandbox works here (unless `unsafe`)
-    or when the canary fails, StorageError when `out` or `work` cannot be written."""
+    or when the canary fails, StorageError when `out` or `work` cannot be written.
+    """
     options = options or ExecuteOptions()
     machine = open_machine(work=work, unsafe=unsafe)
     finder = PackageFinder(machine, repositories, sources or {})
     candidates = list(candidates)
     results: dict[int, Execution] = {}
-    jobs: list[Job] = []
-    report = on_result or (lambda record: None)
+    jobs: list[ExecutionJob] = []
     journal = open_journal(out) if out else None
     with contextlib.nullcontext() if journal is None else journal:
         for number, candidate in enumerate(candidates):
-            package = _find(candidate, pairs, finder, excluded or {}, options)
-            if isinstance(package, Execution):
-                results[number] = package
+            try:
+                package = finder.package_of(candidate, pairs, excluded or {})
+            except MissingPackage as error:
+                results[number] = error.record(candidate, options)
                 continue
             blank = blank_record(candidate, package, machine.sandbox.name, options)
             earlier = None if journal is None else journal.find(blank.id)
             if earlier is not None and earlier.status is not Status.INFRA_FAILURE:
                 results[number] = earlier
             else:
-                jobs.append(Job(number, package, candidate))
-        for number in sorted(results):
-            report(results[number])
+                jobs.append(ExecutionJob(number, package, candidate))
         if journal is not None:
             journal.open()
             for record in [record for record in results.values() if journal.find(record.id) is None]:
                 journal.add(record.id, record)
-        # candidates of one package share compiled packages, so they are executed one after the other
-        jobs.sort(key=lambda job: (str(job.package.folder), job.package.focal, job.number))
+        for number in sorted(results):
+            if on_result is not None:
+                on_result(results[number])
         for number, record in _execute(machine, options, workers, jobs, runner):
             results[number] = record
             if journal is not None:
                 journal.add(record.id, record)
-            report(record)
+            if on_result is not None:
+                on_result(record)
     return [results[number] for number in range(len(candidates))]
+
+
+def _execute(
+    machine: Machine, options: ExecuteOptions, count: int, jobs: list[ExecutionJob], runner: str
+) -> Iterator[tuple[int, Execution]]:
+    """Execute the jobs with so many workers at a time; yields number and record as they come."""
+    if not jobs:
+        return
+    # candidates of one package share compiled packages, so they are executed one after the other
+    jobs = sorted(jobs, key=lambda job: (str(job.package.folder), job.package.focal, job.number))
+    with WorkerPool(machine, options, min(count, len(jobs))) as pool:
+        pool.check_canary(machine.toolchain)
+        pool.load_packages([job.package for job in jobs])
+        yield from parallel_map(pool.execute, jobs, workers=count, runner=runner)
+
+
+class WorkerPool:
+    """Workers that live as long as the pool; every job takes an idle one."""
+
+    def __init__(self, machine: Machine, options: ExecuteOptions, count: int) -> None:
+        workspace, sandbox, salt = machine.workspace, machine.sandbox, secrets.token_bytes(16)
+        self.workers = [Worker(workspace, sandbox, options, number, salt) for number in range(count)]
+        self.idle: queue.SimpleQueue[Worker] = queue.SimpleQueue()
+        for worker in self.workers:
+            self.idle.put(worker)
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(self, *reason: object) -> None:
+        for worker in self.workers:
+            worker.close()
+
+    def check_canary(self, toolchain: Toolchain) -> None:
+        """Raises ToolError when this machine does not distinguish a good test from a bad one."""
+        worker, package = prepare_canary(self.workers[0], toolchain)
+        check_canary(climb(worker, package, GOOD), climb(worker, package, BAD))
+
+    def load_packages(self, packages: Sequence[PackageUnderTest]) -> None:
+        """Load all packages with one `go list` for each module, not one for each package.
+
+        One worker after the other: two at once would compile the same dependencies twice.
+        """
+        modules: dict[tuple[Toolchain, Path], dict[Path, PackageUnderTest]] = {}
+        for package in packages:
+            modules.setdefault((package.toolchain, package.module), {})[package.folder] = package
+        for worker in self.workers:
+            for folders in modules.values():
+                # a package that cannot be loaded gets its record later
+                with contextlib.suppress(HelperError):
+                    worker.helper(next(iter(folders.values()))).warm(sorted(folders))
+
+    def execute(self, job: ExecutionJob) -> tuple[int, Execution]:
+        """Execute one job; waits for an idle worker."""
+        worker = self.idle.get()
+        try:
+            return job.number, climb(worker, job.package, job.candidate)
+        finally:
+            self.idle.put(worker)
 
 
 def prepare(
@@ -114,99 +173,3 @@ def prepare(
         tree = finder.tree(pair.repository, pair.revision)
         modules.add(tree.module_root((tree.root / pair.test_path).parent))
     yield from prepare_modules(modules, machine.toolchain, machine.workspace)
-
-
-class PackageFinder:
-    """Finds trees and packages, each tree only once."""
-
-    def __init__(self, machine: Machine, repositories: Path, sources: Mapping[str, str]) -> None:
-        self.machine = machine
-        self.repositories = repositories
-        self.sources = sources
-        self.trees: dict[tuple[str, str], Tree | SourceError] = {}
-
-    def tree(self, repository: str, revision: str) -> Tree:
-        """The tree of a repository. Raises SourceError."""
-        key = (repository, revision)
-        if key not in self.trees:
-            try:
-                path = repository_folder(self.repositories, repository, self.sources.get(repository, ""))
-                self.trees[key] = materialise(path, repository, revision, self.machine.workspace)
-            except SourceError as error:
-                self.trees[key] = error
-        tree = self.trees[key]
-        if isinstance(tree, SourceError):
-            raise tree
-        return tree
-
-    def package(self, pair: PairLike) -> TargetPackage:
-        """The package of a pair. Raises SourceError."""
-        tree, toolchain = self.tree(pair.repository, pair.revision), self.machine.toolchain
-        package = find_package(tree, pair.code_path, pair.test_path, toolchain)
-        if tree.goroot is not None:
-            return replace(package, toolchain=find_toolchain(tree.goroot / "bin" / "go"))
-        return replace(package, toolchain=toolchain_for(package.module, toolchain, self.machine.workspace))
-
-
-def _find(
-    candidate: Candidate,
-    pairs: Mapping[str, PairLike],
-    finder: PackageFinder,
-    excluded: Mapping[str, str],
-    options: ExecuteOptions,
-) -> TargetPackage | Execution:
-    """The candidate's package, or the record that says why it has none."""
-    pair = pairs.get(candidate.pair_id)
-    if pair is None:
-        reason, evidence = "unknown-pair", f"no pair has the id {candidate.pair_id}"
-    elif pair.id in excluded:
-        reason, evidence = "reference-cannot-run", excluded[pair.id]
-    else:
-        try:
-            return finder.package(pair)
-        except SourceError as error:
-            reason, evidence = "no-source", str(error)
-    key = short_hash("lost", candidate.id, candidate.pair_id, reason)
-    return replace(empty_record(candidate, key, options), reason=reason, evidence=evidence)
-
-
-def _execute(
-    machine: Machine, options: ExecuteOptions, count: int, jobs: list[Job], runner: str
-) -> Iterator[tuple[int, Execution]]:
-    """Execute the jobs with so many workers at a time; yields number and record as they come."""
-    if not jobs:
-        return
-    salt = secrets.token_bytes(16)
-    idle: queue.SimpleQueue[Worker] = queue.SimpleQueue()
-    with contextlib.ExitStack() as stack:
-        workers = [Worker(machine.workspace, machine.sandbox, options, n, salt) for n in range(count)]
-        for worker in workers:
-            stack.enter_context(closing(worker))
-        quick, canary = prepare_canary(workers[0], machine.toolchain)
-        check_canary(climb(quick, canary, GOOD), climb(quick, canary, BAD))
-        for worker in workers:
-            _load_packages(worker, [job.package for job in jobs])
-            idle.put(worker)
-
-        def execute(job: Job) -> tuple[int, Execution]:
-            worker = idle.get()
-            try:
-                return job.number, climb(worker, job.package, job.candidate)
-            finally:
-                idle.put(worker)
-
-        yield from parallel_map(execute, jobs, workers=count, runner=runner)
-
-
-def _load_packages(worker: Worker, packages: list[TargetPackage]) -> None:
-    """Load all packages with one `go list` for each module, not one for each package.
-
-    One worker after the other: two at once would compile the same dependencies twice.
-    """
-    modules: dict[tuple[Toolchain, Path], dict[Path, TargetPackage]] = {}
-    for package in packages:
-        modules.setdefault((package.toolchain, package.module), {})[package.folder] = package
-    for folders in modules.values():
-        # a package that cannot be loaded gets its record later
-        with contextlib.suppress(HelperError):
-            worker.helper(next(iter(folders.values()))).warm(sorted(folders))

@@ -91,8 +91,14 @@ def read_candidates(path: Path) -> list[Candidate]:
     """
     if not path.is_file():
         raise ConfigError("no such file", where=str(path), hint="give candidates (.parquet or .jsonl)")
-    rows = _parquet_rows(path) if path.suffix == ".parquet" else _json_rows(path)
-    candidates = [_candidate(row, where) for where, row in rows]
+    if path.suffix != ".parquet":
+        candidates = [_candidate(row, where) for where, row in _json_rows(path)]
+    else:
+        try:
+            rows = read_table(path).to_pylist()
+        except DatasetError as error:
+            raise ConfigError(f"not readable as Parquet: {error.what}", where=str(path)) from error
+        candidates = [_candidate(row, f"{path}, row {number}") for number, row in enumerate(rows)]
     if not candidates:
         raise ConfigError("the file holds no candidates", where=str(path))
     return candidates
@@ -126,15 +132,6 @@ def _json_rows(path: Path) -> Iterator[tuple[str, dict[str, Any]]]:
             if not isinstance(row, dict):
                 raise ConfigError("a line is not a JSON object", where=where)
             yield where, row
-
-
-def _parquet_rows(path: Path) -> Iterator[tuple[str, dict[str, Any]]]:
-    try:
-        rows = read_table(path).to_pylist()
-    except DatasetError as error:
-        raise ConfigError(f"not readable as Parquet: {error.what}", where=str(path)) from error
-    for number, row in enumerate(rows):
-        yield f"{path}, row {number}", row
 
 
 def _dataset_rows(dataset: Path, columns: tuple[str, ...]) -> Iterator[dict[str, Any]]:

@@ -5,9 +5,8 @@ from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
-from goutbench.assemble.file import assemble
 from goutbench.assemble.package_context import package_context
-from goutbench.assemble.stage import candidate_of
+from goutbench.assemble.stage import assemble, candidate_of
 from goutbench.execute.evaluate import evaluate
 from goutbench.execute.options import ExecuteOptions
 from goutbench.records import Candidate, Execution, Pair, Rung, Status

@@ -7,7 +7,7 @@ from typing import Any, TypeVar, TypeVarTuple, cast
 from goutbench.execute.options import ExecuteOptions
 from goutbench.execute.sandbox.command import Sandbox
 from goutbench.execute.workspace.folders import Workspace
-from goutbench.execute.workspace.package import TargetPackage
+from goutbench.execute.workspace.package import PackageUnderTest
 from goutbench.golang.toolchain.helper import GoHelper
 from goutbench.golang.toolchain.installation import Toolchain, go_env
 
@@ -31,14 +31,14 @@ class Worker:
     helpers: dict[Toolchain, GoHelper] = field(default_factory=dict)
     results: dict[tuple[Any, ...], Any] = field(default_factory=dict)
 
-    def go_environment(self, package: TargetPackage) -> dict[str, str]:
+    def go_environment(self, package: PackageUnderTest) -> dict[str, str]:
         """The environment of all go commands on this package: offline, with the shared caches."""
         cgo = "1" if self.options.cgo or self.options.race else "0"
         extra = {"CGO_ENABLED": cgo, "GO111MODULE": "on", "TMPDIR": "/tmp", "HOME": "/tmp/home"}
         cache, modules = self.workspace.build_cache, self.workspace.module_cache
         return go_env(package.toolchain, cache=cache, modcache=modules, extra=extra)
 
-    def helper(self, package: TargetPackage) -> GoHelper:
+    def helper(self, package: PackageUnderTest) -> GoHelper:
         """The process that type-checks; its environment is the build's, so that both use the same modules."""
         if package.toolchain not in self.helpers:
             scratch = str(self.workspace.scratch)

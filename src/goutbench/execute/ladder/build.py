@@ -8,7 +8,7 @@ from pathlib import Path
 from goutbench.execute.ladder.faults import NOT_REQUIRED, environment_fault
 from goutbench.execute.sandbox.command import COMPILER, GIB, Command, Limits
 from goutbench.execute.worker import Worker
-from goutbench.execute.workspace.package import TargetPackage
+from goutbench.execute.workspace.package import PackageUnderTest
 from goutbench.golang.toolchain.test_output import evidence
 
 BINARY = "x.test"
@@ -32,7 +32,7 @@ class Build:
 
 
 def compile_test(
-    worker: Worker, package: TargetPackage, overlay: Overlay, folder: Path, *, cover: bool = True
+    worker: Worker, package: PackageUnderTest, overlay: Overlay, folder: Path, *, cover: bool = True
 ) -> Build:
     """`go test -c` of the package with an overlay, in the scratch folder `folder`.
 
@@ -85,7 +85,9 @@ def compile_test(
     return Build(None, reason, text, infra, outcome.cpu_seconds)
 
 
-def builds_without_candidate(worker: Worker, package: TargetPackage, overlay: Overlay, folder: Path) -> bool:
+def builds_without_candidate(
+    worker: Worker, package: PackageUnderTest, overlay: Overlay, folder: Path
+) -> bool:
     """Whether the package builds with an empty test instead of the candidate.
 
     If not, this machine or the repository is at fault for a failed build that the type check did not predict.

@@ -1,7 +1,7 @@
 """The ladder: take one candidate from syntax to mutation score, and record the rung that it reaches."""
 
 import shutil
-from dataclasses import replace
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 from goutbench.execute.ladder.build import (
@@ -14,16 +14,16 @@ from goutbench.execute.ladder.build import (
 from goutbench.execute.ladder.coverage import Coverage, focal_spans
 from goutbench.execute.ladder.mutation import run_mutants
 from goutbench.execute.ladder.record import blank_record
-from goutbench.execute.ladder.runs import CompiledTest, RunResult, first_run
+from goutbench.execute.ladder.runs import CompiledTest, first_run
 from goutbench.execute.ladder.stable import repeat_passing, rerun_failing
 from goutbench.execute.ladder.syntax import refusal
 from goutbench.execute.ladder.type_check import check_types, declared_tests, empty_test, type_failure
 from goutbench.execute.worker import Worker
-from goutbench.execute.workspace.package import TargetPackage
+from goutbench.execute.workspace.package import PackageUnderTest
 from goutbench.records import Candidate, Execution, Rung, Status
 
 
-def climb(worker: Worker, package: TargetPackage, candidate: Candidate) -> Execution:
+def climb(worker: Worker, package: PackageUnderTest, candidate: Candidate) -> Execution:
     """Take one candidate up the ladder. Never raises for anything the candidate does."""
     record = blank_record(candidate, package, worker.sandbox.name, worker.options)
     if not candidate.code.strip():
@@ -32,86 +32,84 @@ def climb(worker: Worker, package: TargetPackage, candidate: Candidate) -> Execu
         return replace(record, status=Status.BUILD_FAILED, reason=refused[0], evidence=refused[1])
     folder = worker.workspace.scratch_folder("run")
     try:
-        return _compile_and_run(worker, package, candidate, record, folder)
+        return _Attempt(worker, package, candidate, folder).climb(record)
     finally:
         shutil.rmtree(folder, ignore_errors=True)
 
 
-def _compile_and_run(
-    worker: Worker, package: TargetPackage, candidate: Candidate, record: Execution, folder: Path
-) -> Execution:
-    code = candidate.code.encode()
-    removed, checked = check_types(worker, package, code)
-    tests = declared_tests(checked, code)
-    record = replace(record, gate_seconds=checked.seconds, declared=tests)
-    if removed and worker.options.siblings == "all":
-        record = replace(record, siblings=f"all but {', '.join(removed)}")
-    if fault := type_failure(worker, package, checked, removed):
-        return replace(
-            record, status=Status.BUILD_FAILED, rung=fault.rung, reason=fault.reason, evidence=fault.evidence
-        )
-    record = replace(record, rung=Rung.TYPES)
-    overlay: Overlay = {package.test: code, **dict.fromkeys(removed)}
-    build = compile_test(worker, package, overlay, folder)
-    record = replace(record, build_seconds=build.cpu_seconds)
-    if build.binary is None:
-        empty = overlay | {package.test: empty_test(package)}
-        return _build_failed(record, build, worker, package, empty, folder)
-    record = replace(record, rung=Rung.BUILD)
-    if checked.excluded or not tests:
-        reason = "excluded-by-build-constraints" if checked.excluded else "no-tests-declared"
-        return replace(record, status=Status.NO_TESTS_RAN, reason=reason)
-    binary = CompiledTest(worker, package, build.binary, folder, tests)
-    return _run(binary, overlay, candidate, record)
+@dataclass(frozen=True, slots=True)
+class _Attempt:
+    """One candidate on the ladder, with its scratch folder."""
 
+    worker: Worker
+    package: PackageUnderTest
+    candidate: Candidate
+    folder: Path
 
-def _build_failed(
-    record: Execution, build: Build, worker: Worker, package: TargetPackage, empty: Overlay, folder: Path
-) -> Execution:
-    status, reason = Status.BUILD_FAILED, build.reason
-    if reason == NO_TEST_FILES:
-        status = Status.NO_TESTS_RAN
-    elif build.infra:
-        status = Status.INFRA_FAILURE
-    # the type check predicted a build: that is rare, so it is worth a build without any candidate
-    elif not builds_without_candidate(worker, package, empty, folder):
-        status, reason = Status.INFRA_FAILURE, "package-broken"
-    return replace(record, status=status, reason=reason, evidence=build.evidence)
+    def climb(self, record: Execution) -> Execution:
+        code = self.candidate.code.encode()
+        removed, checked = check_types(self.worker, self.package, code)
+        tests = declared_tests(checked, code)
+        record = replace(record, gate_seconds=checked.seconds, declared=tests)
+        if removed and self.worker.options.siblings == "all":
+            record = replace(record, siblings=f"all but {', '.join(removed)}")
+        if fault := type_failure(self.worker, self.package, checked, removed):
+            rung, reason, evidence = fault.rung, fault.reason, fault.evidence
+            return replace(record, status=Status.BUILD_FAILED, rung=rung, reason=reason, evidence=evidence)
+        record = replace(record, rung=Rung.TYPES)
+        overlay: Overlay = {self.package.test: code, **dict.fromkeys(removed)}
+        build = compile_test(self.worker, self.package, overlay, self.folder)
+        record = replace(record, build_seconds=build.cpu_seconds)
+        if build.binary is None:
+            return self._build_failed(record, build, overlay)
+        record = replace(record, rung=Rung.BUILD)
+        if checked.excluded or not tests:
+            reason = "excluded-by-build-constraints" if checked.excluded else "no-tests-declared"
+            return replace(record, status=Status.NO_TESTS_RAN, reason=reason)
+        test = CompiledTest(self.worker, self.package, build.binary, self.folder, tests)
+        return self._run(record, test, overlay)
 
+    def _build_failed(self, record: Execution, build: Build, overlay: Overlay) -> Execution:
+        status, reason = Status.BUILD_FAILED, build.reason
+        if reason == NO_TEST_FILES:
+            status = Status.NO_TESTS_RAN
+        elif build.infra:
+            status = Status.INFRA_FAILURE
+        else:
+            # the type check expected a build: a failure is rare, so it is worth a build without any candidate
+            empty = overlay | {self.package.test: empty_test(self.package)}
+            if not builds_without_candidate(self.worker, self.package, empty, self.folder):
+                status, reason = Status.INFRA_FAILURE, "package-broken"
+        return replace(record, status=status, reason=reason, evidence=build.evidence)
 
-def _run(binary: CompiledTest, overlay: Overlay, candidate: Candidate, record: Execution) -> Execution:
-    binary, first = first_run(binary)
-    source = binary.package.focal_source
-    spans = focal_spans(source, candidate.focal)
+    def _run(self, record: Execution, test: CompiledTest, overlay: Overlay) -> Execution:
+        test, first = first_run(test)
+        output = first.output
+        record = replace(
+            record,
+            status=first.status, reason=first.reason, evidence=first.evidence,
+            rung=Rung.RUNS if output.seen & set(record.declared) else record.rung,
+            passed=output.passed, failed=first.culprits, skipped=output.skipped,
+            repeats=1, run_seconds=first.cpu_seconds,
+        )  # fmt: skip
+        record = self._with_coverage(record, first.coverage)
+        if first.status is Status.TESTS_FAILED:
+            return self._with_coverage(*rerun_failing(test, first, record))
+        if not first.passed:
+            return record
+        record = repeat_passing(test, replace(record, rung=Rung.PASS))
+        if record.status is not Status.PASSED or self.worker.options.mutants is None:
+            return record
+        spans = focal_spans(self.package.focal_source, self.candidate.focal)
+        mutation = run_mutants(test, overlay, first, spans)
+        rung = Rung.MUTATION if mutation.score is not None else record.rung
+        return replace(record, mutation=mutation, rung=rung)
 
-    def with_coverage(record: Execution, coverage: Coverage) -> Execution:
-        focal = coverage.within(source, spans)
+    def _with_coverage(self, record: Execution, coverage: Coverage) -> Execution:
+        source = self.package.focal_source
+        focal = coverage.within(source, focal_spans(source, self.candidate.focal))
         return replace(
             record,
             statements=coverage.statements, covered=coverage.covered, uncovered=coverage.unreached,
             focal_statements=focal.statements, focal_covered=focal.covered,
         )  # fmt: skip
-
-    record = with_coverage(_with_run(record, first), first.coverage)
-    if first.status is Status.TESTS_FAILED:
-        return with_coverage(*rerun_failing(binary, first, record))
-    if not first.passed:
-        return record
-    record = repeat_passing(binary, replace(record, rung=Rung.PASS))
-    if record.status is not Status.PASSED or binary.worker.options.mutants is None:
-        return record
-    mutation = run_mutants(binary, overlay, first, spans)
-    rung = Rung.MUTATION if mutation.score is not None else record.rung
-    return replace(record, mutation=mutation, rung=rung)
-
-
-def _with_run(record: Execution, result: RunResult) -> Execution:
-    output = result.output
-    return replace(
-        record,
-        status=result.status,
-        rung=Rung.RUNS if output.seen & set(record.declared) else record.rung,
-        reason=result.reason, evidence=result.evidence,
-        passed=output.passed, failed=result.culprits, skipped=output.skipped,
-        repeats=1, run_seconds=result.cpu_seconds,
-    )  # fmt: skip

@@ -7,13 +7,14 @@ import secrets
 from collections import Counter
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
+from typing import Self
 
 from goutbench.execute.ladder.build import Overlay, compile_test
 from goutbench.execute.ladder.coverage import Span
 from goutbench.execute.ladder.runs import CompiledTest, RunResult, command_for
-from goutbench.execute.sandbox.command import MIB, Run, RunReport
+from goutbench.execute.sandbox.command import MIB, CommandRun, RunReport
 from goutbench.execute.worker import Worker
-from goutbench.execute.workspace.package import TargetPackage
+from goutbench.execute.workspace.package import PackageUnderTest
 from goutbench.golang.toolchain.mutation import Mutant, MutationPlan, plan_mutation
 from goutbench.records import MutantStatus, Mutation
 from goutbench.statistics import wilson
@@ -47,8 +48,26 @@ class MutantResult:
     def __str__(self) -> str:
         return f"{self.mutant.id} {self.status} {self.mutant.operator} {self.test}".rstrip()
 
+    @classmethod
+    def of(cls, plan: MutationPlan, mutant: Mutant, report: RunReport) -> Self:
+        """A runaway mutant meets the limit of steps, CPU time, memory or the stack, whichever comes first.
+        All four have one status, because otherwise the result would depend on a race."""
+        exhausted = report.exit_code == 137 or any(sign in report.tail for sign in _EXHAUSTED)
+        if plan.exceeded_steps(report.exit_code, report.tail) or report.stopped or exhausted:
+            return cls(mutant, MutantStatus.TIMED_OUT)
+        if report.exit_code == 0:
+            return cls(mutant, MutantStatus.SURVIVED)
+        failed = _FAILED.search(report.tail)
+        return cls(mutant, MutantStatus.KILLED, failed.group(1) if failed else "")
 
-def mutation_plan(worker: Worker, package: TargetPackage) -> MutationPlan:
+    def change(self) -> str:
+        """The mutant in one line: its position, its operator, and the code before and after."""
+        mutant = self.mutant
+        before, after = (" ".join(t.split())[:_SNIPPET] for t in (mutant.original, mutant.replacement))
+        return f"{mutant.line}.{mutant.column} {mutant.operator}: {before} → {after or 'nothing'}"
+
+
+def mutation_plan(worker: Worker, package: PackageUnderTest) -> MutationPlan:
     """All mutants of the focal file."""
     focal = package.folder / package.focal
     return plan_mutation(worker.helper(package), package.folder, focal, salt=worker.salt)
@@ -63,14 +82,14 @@ def choose_sample(mutants: Sequence[Mutant], size: int, seed: int) -> tuple[Muta
 
 
 def run_mutants(
-    binary: CompiledTest, overlay: Overlay, passing: RunResult, spans: Sequence[Span] = ()
+    test: CompiledTest, overlay: Overlay, passing: RunResult, spans: Sequence[Span] = ()
 ) -> Mutation:
     """The mutation score of a candidate that passes; `overlay` is the build's, `passing` the run with
     coverage.
 
     With `spans`, only mutants in these parts of the focal file count.
     """
-    worker, package = binary.worker, binary.package
+    worker, package = test.worker, test.package
     plan = worker.once(mutation_plan, package)
     if plan.reason or plan.infra:
         return _no_score(plan, plan.infra or plan.reason or "")
@@ -81,34 +100,34 @@ def run_mutants(
     seconds = 0.0
     if reached:
         schemata: Overlay = {package.focal: plan.schemata, plan.support_name: plan.support}
-        build = compile_test(worker, package, overlay | schemata, binary.folder, cover=False)
+        build = compile_test(worker, package, overlay | schemata, test.folder, cover=False)
         if build.binary is None:
             return _no_score(plan, f"the schemata do not build: {build.evidence[:500]}")
-        reports = _run(replace(binary, path=build.binary), plan, reached, passing)
+        reports = _run(replace(test, path=build.binary), plan, reached, passing)
         control, tested = reports[: DECOYS + 1], reports[DECOYS + 1 :]
         if len(control) <= DECOYS or any(report.exit_code != 0 for report in control):
             output = next((report.tail for report in control if report.exit_code != 0), "no report")
             return _no_score(plan, f"the tests fail without any mutant in effect: {output[-500:]}")
         if len(tested) < len(reached):
             return _no_score(plan, "the run of the mutants was cut short")
-        results += [_result(plan, mutant, report) for mutant, report in zip(reached, tested, strict=True)]
+        results += [MutantResult.of(plan, *pair) for pair in zip(reached, tested, strict=True)]
         seconds = sum(report.cpu_seconds for report in reports)
     results.sort(key=lambda result: result.mutant.id)
     return _summary(plan, len(pool), results, seconds)
 
 
 def _run(
-    binary: CompiledTest, plan: MutationPlan, mutants: Sequence[Mutant], passing: RunResult
+    test: CompiledTest, plan: MutationPlan, mutants: Sequence[Mutant], passing: RunResult
 ) -> tuple[RunReport, ...]:
     """One report for the unmutated program, for each decoy, and for each mutant, in that order.
 
     A decoy is a number that no mutant has: the program is then the plain one, so a test that fails under it
     inspects the switch and not the code.
     """
-    sandbox = binary.worker.sandbox
+    sandbox = test.worker.sandbox
     wall = max(WALL_FLOOR, WALL_FACTOR * passing.wall_seconds)
     cpu = max(CPU_FLOOR, CPU_FACTOR * passing.cpu_seconds)
-    command = command_for(binary, flags=("-test.failfast", "-test.timeout=0"))
+    command = command_for(test, flags=("-test.failfast", "-test.timeout=0"))
     counted = sandbox.run(replace(command, env={**command.env, **plan.counting()}))
     steps = plan.steps(counted.stderr)
     step_limit = max(STEPS_FLOOR, STEPS_FACTOR * steps) if steps is not None else None
@@ -116,26 +135,14 @@ def _run(
     numbers = [0, *decoys, *(mutant.id for mutant in mutants)]
     idle = max(IDLE_FLOOR, IDLE_FACTOR * passing.wall_seconds)
     environments = [plan.environment(number, limit=step_limit) for number in numbers]
-    runs = tuple(Run(environment, wall=wall, cpu=cpu, idle=idle) for environment in environments)
+    runs = tuple(CommandRun(environment, wall=wall, cpu=cpu, idle=idle) for environment in environments)
     limits = replace(
         command.limits,
         wall=30 + wall * len(runs),
         cpu=math.ceil(cpu) + 5,
-        data=0 if binary.worker.options.race else _DATA,
+        data=0 if test.worker.options.race else _DATA,
     )
     return sandbox.run(replace(command, runs=runs, limits=limits)).reports
-
-
-def _result(plan: MutationPlan, mutant: Mutant, report: RunReport) -> MutantResult:
-    """A runaway mutant meets the limit of steps, CPU time, memory or the stack, whichever comes first. All
-    four have one status, because otherwise the result would depend on a race."""
-    exhausted = report.exit_code == 137 or any(sign in report.tail for sign in _EXHAUSTED)
-    if plan.exceeded_steps(report.exit_code, report.tail) or report.stopped or exhausted:
-        return MutantResult(mutant, MutantStatus.TIMED_OUT)
-    if report.exit_code == 0:
-        return MutantResult(mutant, MutantStatus.SURVIVED)
-    failed = _FAILED.search(report.tail)
-    return MutantResult(mutant, MutantStatus.KILLED, failed.group(1) if failed else "")
 
 
 def _summary(plan: MutationPlan, total: int, results: Sequence[MutantResult], seconds: float) -> Mutation:
@@ -154,14 +161,8 @@ def _summary(plan: MutationPlan, total: int, results: Sequence[MutantResult], se
         high=high,
         results=tuple(map(str, results)),
         seconds=seconds,
-        survivors=tuple(_describe(r.mutant) for r in results if r.status is MutantStatus.SURVIVED),
+        survivors=tuple(r.change() for r in results if r.status is MutantStatus.SURVIVED),
     )
-
-
-def _describe(mutant: Mutant) -> str:
-    """A mutant in one line: its position, its operator, and the code before and after."""
-    before, after = (" ".join(text.split())[:_SNIPPET] for text in (mutant.original, mutant.replacement))
-    return f"{mutant.line}.{mutant.column} {mutant.operator}: {before} → {after or 'nothing'}"
 
 
 def score_with_interval(

@@ -4,7 +4,7 @@ import hashlib
 from dataclasses import asdict
 
 from goutbench.execute.options import ExecuteOptions
-from goutbench.execute.workspace.package import TargetPackage
+from goutbench.execute.workspace.package import PackageUnderTest
 from goutbench.records import Candidate, Execution, Rung, Status
 
 HARNESS = "3"
@@ -12,7 +12,7 @@ HARNESS = "3"
 
 
 def blank_record(
-    candidate: Candidate, package: TargetPackage, sandbox: str, options: ExecuteOptions
+    candidate: Candidate, package: PackageUnderTest, sandbox: str, options: ExecuteOptions
 ) -> Execution:
     """The record of a candidate before its first step; its id is final."""
     tree = package.tree

@@ -9,7 +9,7 @@ from goutbench.execute.ladder.coverage import EMPTY, Coverage, read_profile
 from goutbench.execute.options import ExecuteOptions
 from goutbench.execute.sandbox.command import MIB, Command, Limits, Outcome
 from goutbench.execute.worker import Worker
-from goutbench.execute.workspace.package import TargetPackage
+from goutbench.execute.workspace.package import PackageUnderTest
 from goutbench.golang.toolchain.test_output import TestOutput, evidence, parse_output
 from goutbench.records import Status
 
@@ -26,7 +26,7 @@ class CompiledTest:
     """
 
     worker: Worker
-    package: TargetPackage
+    package: PackageUnderTest
     path: Path
     folder: Path
     tests: tuple[str, ...]
@@ -56,16 +56,16 @@ class RunResult:
 
 
 def command_for(
-    binary: CompiledTest, *, flags: tuple[str, ...] = (), writable: tuple[Path, ...] = ()
+    test: CompiledTest, *, flags: tuple[str, ...] = (), writable: tuple[Path, ...] = ()
 ) -> Command:
     """The sandboxed command that runs the binary's tests, without the build cache."""
-    package, worker, options = binary.package, binary.worker, binary.worker.options
+    package, worker, options = test.package, test.worker, test.worker.options
     argv = (
-        str(binary.path), "-test.paniconexit0", "-test.v=test2json", *flags,
-        f"-test.run=^({'|'.join(binary.tests)})$",
+        str(test.path), "-test.paniconexit0", "-test.v=test2json", *flags,
+        f"-test.run=^({'|'.join(test.tests)})$",
     )  # fmt: skip
     mounts = worker.workspace.account_files(worker.sandbox.user_id(worker.number))
-    if binary.private:
+    if test.private:
         argv = ("/bin/sh", "-c", f'cp -R {_COPY}/. . && exec "$@"', "sh", *argv)
         mounts += ((package.folder, _COPY),)
     goroot = package.toolchain.goroot
@@ -84,10 +84,10 @@ def command_for(
         argv=argv,
         cwd=package.folder,
         env=env,
-        readable=(*package.readable_folders(), binary.path),
+        readable=(*package.readable_folders(), test.path),
         writable=writable,
         mounts=mounts,
-        tmpfs=(package.folder,) if binary.private else (),
+        tmpfs=(package.folder,) if test.private else (),
         limits=Limits(
             wall=options.test_seconds + 5,
             cpu=int(options.test_seconds * 2),
@@ -100,9 +100,9 @@ def command_for(
     )
 
 
-def run_tests(binary: CompiledTest, *, cover: bool, shuffle: int = 0, processors: int = 0) -> RunResult:
+def run_tests(test: CompiledTest, *, cover: bool, shuffle: int = 0, processors: int = 0) -> RunResult:
     """Run the tests once. `shuffle` is the seed of their order, 0 for the order of the file."""
-    worker, profile = binary.worker, binary.folder / "cover.out"
+    worker, profile = test.worker, test.folder / "cover.out"
     flags = [f"-test.timeout={worker.options.test_seconds:g}s", f"-test.shuffle={shuffle or 'off'}"]
     if cover:
         # the only file of the host that a run may write: it exists before, and RLIMIT_FSIZE limits its size
@@ -113,21 +113,21 @@ def run_tests(binary: CompiledTest, *, cover: bool, shuffle: int = 0, processors
         flags.append(f"-test.coverprofile={profile}")
     if processors:
         flags.append(f"-test.cpu={processors}")
-    command = command_for(binary, flags=tuple(flags), writable=(profile,) if cover else ())
+    command = command_for(test, flags=tuple(flags), writable=(profile,) if cover else ())
     outcome = worker.sandbox.run(command)
     text = profile.read_bytes().decode("utf-8", "replace") if cover else ""
     profiled = bool(text) or not cover
-    result = classify(outcome, binary.tests, profiled=profiled, options=worker.options)
-    return replace(result, coverage=read_profile(text, binary.package.focal) if cover else EMPTY)
+    result = classify(outcome, test.tests, profiled=profiled, options=worker.options)
+    return replace(result, coverage=read_profile(text, test.package.focal) if cover else EMPTY)
 
 
-def first_run(binary: CompiledTest) -> tuple[CompiledTest, RunResult]:
+def first_run(test: CompiledTest) -> tuple[CompiledTest, RunResult]:
     """The run with coverage; a test that needs to write to its own folder gets a private copy of it."""
-    first = run_tests(binary, cover=True)
+    first = run_tests(test, cover=True)
     if not first.passed and "read-only file system" in first.evidence.lower():
-        binary = replace(binary, private=True)
-        first = run_tests(binary, cover=True)
-    return binary, first
+        test = replace(test, private=True)
+        first = run_tests(test, cover=True)
+    return test, first
 
 
 def classify(outcome: Outcome, tests: Sequence[str], *, profiled: bool, options: ExecuteOptions) -> RunResult:

@@ -10,12 +10,12 @@ _RERUNS = 3
 _REPEATABLE = ("assertion", "panic", "data-race", "exit-status")
 
 
-def repeat_passing(binary: CompiledTest, record: Execution) -> Execution:
+def repeat_passing(test: CompiledTest, record: Execution) -> Execution:
     """Run a passing candidate again: shuffled, with one and with four processors in turn."""
-    options = binary.worker.options
+    options = test.worker.options
     for number in range(1, options.repeat):
         shuffle, processors = options.seed + number, 1 + number % 2 * 3
-        again = run_tests(binary, cover=False, shuffle=shuffle, processors=processors)
+        again = run_tests(test, cover=False, shuffle=shuffle, processors=processors)
         record = replace(record, repeats=1 + number, run_seconds=record.run_seconds + again.cpu_seconds)
         if not again.passed:
             infra = again.status is Status.INFRA_FAILURE
@@ -31,18 +31,18 @@ def repeat_passing(binary: CompiledTest, record: Execution) -> Execution:
     return replace(record, rung=Rung.COVERS if record.covered else Rung.STABLE)
 
 
-def rerun_failing(binary: CompiledTest, first: RunResult, record: Execution) -> tuple[Execution, Coverage]:
+def rerun_failing(test: CompiledTest, first: RunResult, record: Execution) -> tuple[Execution, Coverage]:
     """Run a failing candidate again: does it fail again? Then recover the coverage that a crash has lost."""
     seconds, parts = record.run_seconds, [first.coverage]
-    if binary.worker.options.repeat > 1 and first.reason in _REPEATABLE:
-        again = run_tests(binary, cover=False)
+    if test.worker.options.repeat > 1 and first.reason in _REPEATABLE:
+        again = run_tests(test, cover=False)
         seconds += again.cpu_seconds
         record = replace(record, repeats=2, run_seconds=seconds)
         if again.passed:
             flaky = replace(record, status=Status.FLAKY, reason="passed-when-run-again", flaky=record.failed)
             return flaky, first.coverage
     passed, crash = set(record.passed), first
-    remaining = binary
+    remaining = test
     for _ in range(_RERUNS):
         names = tuple(name for name in remaining.tests if name not in crash.culprits)
         if crash.coverage.statements or not crash.culprits or not names:
@@ -52,5 +52,5 @@ def rerun_failing(binary: CompiledTest, first: RunResult, record: Execution) -> 
         seconds += crash.cpu_seconds
         parts.append(crash.coverage)
         passed |= set(crash.output.passed)
-    in_order = tuple(name for name in binary.tests if name in passed)
+    in_order = tuple(name for name in test.tests if name in passed)
     return replace(record, run_seconds=seconds, passed=in_order), merge(parts)

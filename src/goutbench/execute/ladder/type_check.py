@@ -4,7 +4,7 @@ from dataclasses import dataclass
 
 from goutbench.execute.ladder.faults import environment_fault
 from goutbench.execute.worker import Worker
-from goutbench.execute.workspace.package import TargetPackage
+from goutbench.execute.workspace.package import PackageUnderTest
 from goutbench.golang.syntax.header import package_name
 from goutbench.golang.syntax.parser import parse
 from goutbench.golang.toolchain.typecheck import TypecheckRequest, TypecheckResult, typecheck
@@ -20,7 +20,9 @@ class TypeFailure:
     evidence: str
 
 
-def check_types(worker: Worker, package: TargetPackage, code: bytes) -> tuple[tuple[str, ...], TypecheckResult]:
+def check_types(
+    worker: Worker, package: PackageUnderTest, code: bytes
+) -> tuple[tuple[str, ...], TypecheckResult]:
     """Type-check the candidate; returns the sibling test files to leave out, and the result.
 
     The mode `all` leaves out none but those that do not compile without the test file that the candidate
@@ -40,7 +42,12 @@ def check_types(worker: Worker, package: TargetPackage, code: bytes) -> tuple[tu
         # messages: "undefined: x", "undefined: pkg.X", "v.m undefined (type T has no field or method m)"
         messages = [fault.message for fault in result.errors if fault.kind == "undefined"]
         names = {message.rstrip(")").rpartition(" ")[2].rpartition(".")[2] for message in messages}
-        added = {name for name in removed if names & _declared(package, name)}
+        added = {
+            file
+            for file in removed
+            for declaration in parse((package.folder / file).read_bytes()).declarations
+            if names & set(declaration.names)
+        }
         if not added:
             return removed, result
         removed = tuple(name for name in removed if name not in added)
@@ -54,7 +61,7 @@ def declared_tests(result: TypecheckResult, code: bytes) -> tuple[str, ...]:
 
 
 def type_failure(
-    worker: Worker, package: TargetPackage, result: TypecheckResult, removed: tuple[str, ...]
+    worker: Worker, package: PackageUnderTest, result: TypecheckResult, removed: tuple[str, ...]
 ) -> TypeFailure | None:
     """The failure if the candidate is certainly at fault, else None: then the build decides, because its
     errors describe a fault of the environment best."""
@@ -74,21 +81,23 @@ def type_failure(
     return TypeFailure(rung, first.kind, evidence)
 
 
-def empty_test(package: TargetPackage) -> bytes:
+def empty_test(package: PackageUnderTest) -> bytes:
     """A test file of the focal file's package with nothing in it."""
     return f"package {package_name(package.focal_source) or 'main'}\n".encode()
 
 
-def _check(worker: Worker, package: TargetPackage, code: bytes, removed: tuple[str, ...]) -> TypecheckResult:
+def _check(
+    worker: Worker, package: PackageUnderTest, code: bytes, removed: tuple[str, ...]
+) -> TypecheckResult:
     return typecheck(worker.helper(package), TypecheckRequest(package.folder, package.test, code, removed))
 
 
-def _broken(worker: Worker, package: TargetPackage, removed: tuple[str, ...]) -> bool:
+def _broken(worker: Worker, package: PackageUnderTest, removed: tuple[str, ...]) -> bool:
     """Whether the package has errors without any candidate."""
     return bool(_check(worker, package, empty_test(package), removed).errors)
 
 
-def _orphans(worker: Worker, package: TargetPackage) -> tuple[str, ...]:
+def _orphans(worker: Worker, package: PackageUnderTest) -> tuple[str, ...]:
     """The sibling test files that compile with the reference test and not without it; none where there are
     further errors."""
 
@@ -104,8 +113,3 @@ def _orphans(worker: Worker, package: TargetPackage) -> tuple[str, ...]:
             return ()
         removed |= files & siblings
     return tuple(sorted(removed))
-
-
-def _declared(package: TargetPackage, file: str) -> set[str]:
-    declarations = parse((package.folder / file).read_bytes()).declarations
-    return {name for declaration in declarations for name in declaration.names}

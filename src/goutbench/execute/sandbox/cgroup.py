@@ -41,19 +41,38 @@ class Cgroup:
         deadline = time.monotonic() + 2.0
         for folder in self.folders:
             while folder.exists() and time.monotonic() < deadline:
-                _kill_members(folder)
+                self._kill(folder)
                 with contextlib.suppress(OSError):
                     folder.rmdir()
                     break
                 time.sleep(0.005)
 
+    def join(self) -> list[str]:
+        """A prefix that puts the process into the cgroup before anything of the command starts."""
+        script = (
+            'while [ "$1" != -- ]; do echo $$ > "$1"/cgroup.procs || exit 125; shift; done; shift; exec "$@"'
+        )
+        return ["/bin/sh", "-c", script, "sh", *map(str, self.folders), "--"]
+
+    def _kill(self, folder: Path) -> None:
+        with contextlib.suppress(OSError):
+            if (folder / "cgroup.kill").exists():
+                (folder / "cgroup.kill").write_text("1")
+                return
+            for pid in (folder / "cgroup.procs").read_text().split():
+                with contextlib.suppress(ProcessLookupError, PermissionError):
+                    os.kill(int(pid), 9)
+
 
 @cache
 def parents() -> tuple[int, tuple[Path, ...]]:
     """The cgroup version and the folders in which this process may create cgroups; (0, ()) for none."""
-    for version, bases in ((2, _bases_v2()), (1, _bases_v1())):
-        if bases and all(_usable(base, version) for base in bases):
-            return version, bases
+    if bases := _bases_v2():
+        return 2, bases
+    paths, controllers = _own_paths(), ("memory", "pids")
+    bases = tuple(_ROOT / controller / paths.get(controller, "") for controller in controllers)
+    if all((_ROOT / controller).is_dir() for controller in controllers) and all(_usable(b, 1) for b in bases):
+        return 1, bases
     return 0, ()
 
 
@@ -82,16 +101,6 @@ def create(memory_bytes: int, processes: int) -> Cgroup | None:
     return group
 
 
-def _kill_members(folder: Path) -> None:
-    with contextlib.suppress(OSError):
-        if (folder / "cgroup.kill").exists():
-            (folder / "cgroup.kill").write_text("1")
-            return
-        for pid in (folder / "cgroup.procs").read_text().split():
-            with contextlib.suppress(ProcessLookupError, PermissionError):
-                os.kill(int(pid), 9)
-
-
 def _own_paths() -> dict[str, str]:
     """This process's path in the hierarchy of each controller; "" is version 2's."""
     paths = {}
@@ -101,13 +110,6 @@ def _own_paths() -> dict[str, str]:
             for controller in controllers.split(","):
                 paths[controller] = path.lstrip("/")
     return paths
-
-
-def _bases_v1() -> tuple[Path, ...]:
-    own = _own_paths()
-    if not all((_ROOT / controller).is_dir() for controller in ("memory", "pids")):
-        return ()
-    return tuple(_ROOT / controller / own.get(controller, "") for controller in ("memory", "pids"))
 
 
 def _bases_v2() -> tuple[Path, ...]:

@@ -38,17 +38,26 @@ def choose(init: Path, *, unsafe: bool = False) -> Sandbox:
 
     Raises ToolError when none works, unless `unsafe` permits to run without one.
     """
-    reasons = {}
-    for name, sandbox_class in SANDBOXES.items():
-        sandbox = sandbox_class(init)
-        reasons[name] = sandbox.why_unavailable()
-        if not reasons[name]:
-            return sandbox
+    sandbox, problems = strongest(init)
+    if sandbox is not None:
+        return sandbox
     if unsafe:
         return NoSandbox(init)
     raise ToolError(
-        f"this machine cannot isolate untrusted programs such as generated tests: {reasons['bubblewrap']}",
+        f"this machine cannot isolate untrusted programs such as generated tests: {problems['bubblewrap']}",
         where="sandbox",
         hint="install bubblewrap and allow unprivileged user namespaces (see `goutbench doctor`), "
         "or accept the risk with --unsafe-no-sandbox",
     )
+
+
+def strongest(init: Path) -> tuple[Sandbox | None, dict[str, str]]:
+    """The strongest sandbox that works here, and why each stronger one does not."""
+    problems: dict[str, str] = {}
+    for name, sandbox_class in SANDBOXES.items():
+        sandbox = sandbox_class(init)
+        reason = sandbox.why_unavailable()
+        if not reason:
+            return sandbox, problems
+        problems[name] = reason
+    return None, problems

@@ -28,9 +28,21 @@ class Limits:
     scratch: int = 512 * MIB
     output: int = 8 * MIB
 
+    def prlimit(self) -> list[str]:
+        """The prefix that sets the limits of each process."""
+        return [
+            "prlimit",
+            f"--data={self.data or 'unlimited'}",
+            f"--nproc={self.processes}",
+            f"--fsize={self.file_size}",
+            f"--cpu={self.cpu}",
+            f"--nofile={self.open_files}",
+            "--core=0",
+        ]
+
 
 @dataclass(frozen=True, slots=True)
-class Run:
+class CommandRun:
     """One of several runs of a command: what it adds to the environment, and its limits in seconds (0: none).
 
     `idle` limits how long it may run without using the CPU.
@@ -60,7 +72,7 @@ class Command:
     tmpfs: tuple[Path, ...] = ()
     limits: Limits = field(default_factory=Limits)
     worker: int = 0
-    runs: tuple[Run, ...] = ()
+    runs: tuple[CommandRun, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)

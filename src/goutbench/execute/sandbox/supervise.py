@@ -66,11 +66,12 @@ def supervise(init: Path, prefix: list[str], command: Command) -> Outcome:
     limits = command.limits
     group = cgroup.create(limits.memory, 4 * limits.processes)
     mode = "many" if command.runs else "once"
-    argv = [*_join(group), *prefix, *_prlimit(command), str(init), str(write_end), mode, "--", *command.argv]
+    argv = [*(group.join() if group else []), *prefix, *limits.prlimit()]
+    argv += [str(init), str(write_end), mode, "--", *command.argv]
     try:
-        with ThreadPoolExecutor(1) as reader:
+        with open(read_end, "rb", closefd=False) as pipe, ThreadPoolExecutor(1) as reader:
             # read while it runs: a full pipe would stop the init process, and all runs after this one
-            status = reader.submit(_read_all, read_end)
+            status = reader.submit(pipe.read)
             try:
                 outcome = _start(argv, command, write_end)
             finally:
@@ -80,7 +81,10 @@ def supervise(init: Path, prefix: list[str], command: Command) -> Outcome:
         return replace(
             outcome,
             started=bool(lines),
-            reports=tuple(_report(line) for line in lines[1:]),
+            reports=tuple(
+                RunReport(row["exit"], row["cpu"], row["wall"], row["stopped"], row.get("tail", ""))
+                for row in map(json.loads, lines[1:])
+            ),
             memory_exceeded=group is not None and group.memory_exceeded(),
         )
     finally:
@@ -89,32 +93,6 @@ def supervise(init: Path, prefix: list[str], command: Command) -> Outcome:
             os.close(write_end)
         if group is not None:
             group.remove()
-
-
-def _join(group: cgroup.Cgroup | None) -> list[str]:
-    """A prefix that puts the process into the cgroup before anything of the command starts."""
-    if group is None:
-        return []
-    script = 'while [ "$1" != -- ]; do echo $$ > "$1"/cgroup.procs || exit 125; shift; done; shift; exec "$@"'
-    return ["/bin/sh", "-c", script, "sh", *map(str, group.folders), "--"]
-
-
-def _prlimit(command: Command) -> list[str]:
-    limits = command.limits
-    return [
-        "prlimit",
-        f"--data={limits.data or 'unlimited'}",
-        f"--nproc={limits.processes}",
-        f"--fsize={limits.file_size}",
-        f"--cpu={limits.cpu}",
-        f"--nofile={limits.open_files}",
-        "--core=0",
-    ]
-
-
-def _read_all(descriptor: int) -> bytes:
-    with open(descriptor, "rb", closefd=False) as file:
-        return file.read()
 
 
 def _start(argv: list[str], command: Command, status: int) -> Outcome:
@@ -134,8 +112,3 @@ def _start(argv: list[str], command: Command, status: int) -> Outcome:
         )
     except OSError as error:
         return Outcome(126, b"", str(error).encode(), "", 0.0, started=False)
-
-
-def _report(line: bytes) -> RunReport:
-    fields = json.loads(line)
-    return RunReport(fields["exit"], fields["cpu"], fields["wall"], fields["stopped"], fields.get("tail", ""))

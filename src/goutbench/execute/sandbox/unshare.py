@@ -51,35 +51,39 @@ class Unshare:
         return worker_user_id(worker)
 
     def run(self, command: Command) -> Outcome:
-        script = _script(self.init, command, self.user_id(command.worker))
-        return supervise(self.init, ["unshare", *_FLAGS, "--", "/bin/sh", "-c", script, "sh"], command)
+        prefix = ["unshare", *_FLAGS, "--", "/bin/sh", "-c", self._script(command), "sh"]
+        return supervise(self.init, prefix, command)
 
-
-def _script(init: Path, command: Command, user: int) -> str:
-    """What the first shell in the namespaces does: create the root, move into it, drop all privileges."""
-    root, size = shlex.quote(str(init.parent / "root")), command.limits.scratch
-    lines = [
-        f"mkdir -p {root}",
-        f"mount -t tmpfs -o size=16m,mode=755,nosuid,nodev tmpfs {root}",
-        f"cd {root}",
-    ]
-    binds, links = system_paths()
-    lines += [_bind(path, path, "ro") for path in binds]
-    lines += [f"ln -s {shlex.quote(target)} .{shlex.quote(path)}" for path, target in links]
-    lines += [_bind(Path("/dev", name), Path("/dev", name), "device") for name in _DEVICES]
-    lines += ["mkdir -p proc var", "mount -t proc -o nosuid,nodev,noexec proc proc", "ln -s ../tmp var/tmp"]
-    lines += [f"own /tmp {size}", f"own /dev/shm {size}", "mkdir -m 777 tmp/home"]
-    lines += [_bind(path, path, "ro") for path in (init, *command.readable)]
-    lines += [f"own {shlex.quote(str(path))} {size}" for path in command.tmpfs]
-    lines += [_bind(source, inside, "ro") for source, inside in command.mounts]
-    lines += [_bind(path, path, "rw") for path in command.writable]
-    lines += ["mkdir .old", "pivot_root . .old", "cd /", "umount -l /.old", "rmdir /.old"]
-    lines += [f"{shlex.quote(str(init))} loopback", "mount -o remount,ro /"]
-    variables = " ".join(shlex.quote(f"{name}={value}") for name, value in command.env.items())
-    become = f"setpriv --reuid={user} --regid={user} --clear-groups --no-new-privs --inh-caps=-all"
-    become += " --ambient-caps=-all --bounding-set=-all"
-    cwd = shlex.quote(str(command.cwd))
-    return _HEAD + "\n".join([*lines, f'exec setsid {become} env -i -C {cwd} {variables} "$@"'])
+    def _script(self, command: Command) -> str:
+        """What the first shell in the namespaces does: create the root, move into it, drop all privileges."""
+        root, size = shlex.quote(str(self.init.parent / "root")), command.limits.scratch
+        lines = [
+            f"mkdir -p {root}",
+            f"mount -t tmpfs -o size=16m,mode=755,nosuid,nodev tmpfs {root}",
+            f"cd {root}",
+        ]
+        binds, links = system_paths()
+        lines += [_bind(path, path, "ro") for path in binds]
+        lines += [f"ln -s {shlex.quote(target)} .{shlex.quote(path)}" for path, target in links]
+        lines += [_bind(Path("/dev", name), Path("/dev", name), "device") for name in _DEVICES]
+        lines += [
+            "mkdir -p proc var",
+            "mount -t proc -o nosuid,nodev,noexec proc proc",
+            "ln -s ../tmp var/tmp",
+        ]
+        lines += [f"own /tmp {size}", f"own /dev/shm {size}", "mkdir -m 777 tmp/home"]
+        lines += [_bind(path, path, "ro") for path in (self.init, *command.readable)]
+        lines += [f"own {shlex.quote(str(path))} {size}" for path in command.tmpfs]
+        lines += [_bind(source, inside, "ro") for source, inside in command.mounts]
+        lines += [_bind(path, path, "rw") for path in command.writable]
+        lines += ["mkdir .old", "pivot_root . .old", "cd /", "umount -l /.old", "rmdir /.old"]
+        lines += [f"{shlex.quote(str(self.init))} loopback", "mount -o remount,ro /"]
+        variables = " ".join(shlex.quote(f"{name}={value}") for name, value in command.env.items())
+        user = self.user_id(command.worker)
+        become = f"setpriv --reuid={user} --regid={user} --clear-groups --no-new-privs --inh-caps=-all"
+        become += " --ambient-caps=-all --bounding-set=-all"
+        cwd = shlex.quote(str(command.cwd))
+        return _HEAD + "\n".join([*lines, f'exec setsid {become} env -i -C {cwd} {variables} "$@"'])
 
 
 def _bind(source: Path, inside: Path, how: str) -> str:

@@ -34,7 +34,7 @@ class Tree:
 
 
 @dataclass(frozen=True, slots=True)
-class TargetPackage:
+class PackageUnderTest:
     """One focal file in its package.
 
     `folder` is the real path of the package's folder; `focal` and `test` are base names there. The candidate
@@ -66,7 +66,7 @@ class TargetPackage:
         return (goroot,) if root.is_relative_to(goroot) else (goroot, root)
 
 
-def find_package(tree: Tree, code_path: str, test_path: str, toolchain: Toolchain) -> TargetPackage:
+def find_package(tree: Tree, code_path: str, test_path: str, toolchain: Toolchain) -> PackageUnderTest:
     """The package of a pair. Raises SourceError when its focal file is not in the tree."""
     focal = (tree.root / code_path).resolve()
     test = (tree.root / test_path).resolve()
@@ -79,4 +79,4 @@ def find_package(tree: Tree, code_path: str, test_path: str, toolchain: Toolchai
             hint="fetch it, or rebuild the dataset from this repository",
         )
     # a test in another folder (a pairing rule may choose one) stays in its own package
-    return TargetPackage(tree, test.parent, focal.name, test.name, toolchain)
+    return PackageUnderTest(tree, test.parent, focal.name, test.name, toolchain)

@@ -131,11 +131,11 @@ class _Commit:
             assert batch.stdout is not None
             with batch, batch.stdout as answers:
                 for mode, _, path in entries:
-                    content = _next_blob(answers)
+                    content = self._next_blob(answers)
                     if content is None:
                         missing.append(path)
                     else:
-                        _write(root, path, mode, content)
+                        self._write(root, path, mode, content)
         return missing
 
     def _list(self) -> bytes:
@@ -159,6 +159,29 @@ class _Commit:
     def _git(self, *arguments: str) -> list[str]:
         return ["git", "--git-dir", str(self.git_dir), "-c", "core.bare=true", *arguments]
 
+    @staticmethod
+    def _next_blob(answers: IO[bytes]) -> bytes | None:
+        header = answers.readline().split()
+        if not header:
+            raise SourceError("git stopped before the last file", hint="run `git fsck` in the repository")
+        if header[1] != b"blob":
+            return None
+        content = answers.read(int(header[2]))
+        answers.read(1)
+        return content
+
+    @staticmethod
+    def _write(root: Path, path: str, mode: str, content: bytes) -> None:
+        target = root / path
+        target.parent.mkdir(mode=0o755, parents=True, exist_ok=True)
+        if mode == _SYMLINK:
+            goal = os.fsdecode(content)
+            if _is_inside(os.path.normpath(PurePosixPath(path).parent / goal)):
+                target.symlink_to(goal)
+            return
+        target.write_bytes(content)
+        target.chmod(0o755 if mode == _EXECUTABLE else 0o644)
+
 
 def _git_environment() -> dict[str, str]:
     clean = {name: value for name, value in os.environ.items() if not name.startswith("GIT_")}
@@ -169,29 +192,6 @@ def _git_environment() -> dict[str, str]:
 def _is_inside(path: str) -> bool:
     parts = PurePosixPath(path).parts
     return not path.startswith("/") and ".." not in parts and ".git" not in parts
-
-
-def _next_blob(answers: IO[bytes]) -> bytes | None:
-    header = answers.readline().split()
-    if not header:
-        raise SourceError("git stopped before the last file", hint="run `git fsck` in the repository")
-    if header[1] != b"blob":
-        return None
-    content = answers.read(int(header[2]))
-    answers.read(1)
-    return content
-
-
-def _write(root: Path, path: str, mode: str, content: bytes) -> None:
-    target = root / path
-    target.parent.mkdir(mode=0o755, parents=True, exist_ok=True)
-    if mode == _SYMLINK:
-        goal = os.fsdecode(content)
-        if _is_inside(os.path.normpath(PurePosixPath(path).parent / goal)):
-            target.symlink_to(goal)
-        return
-    target.write_bytes(content)
-    target.chmod(0o755 if mode == _EXECUTABLE else 0o644)
 
 
 def _add_module_file(root: Path) -> list[str]:

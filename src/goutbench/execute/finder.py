@@ -1,0 +1,75 @@
+"""Find the package of a candidate, or the reason why there is none."""
+
+from collections.abc import Mapping
+from dataclasses import replace
+from pathlib import Path
+
+from goutbench.errors import SourceError
+from goutbench.execute.inputs import PairLike
+from goutbench.execute.ladder.record import empty_record
+from goutbench.execute.machine import Machine
+from goutbench.execute.options import ExecuteOptions
+from goutbench.execute.workspace.package import PackageUnderTest, Tree, find_package
+from goutbench.execute.workspace.prepare import toolchain_for
+from goutbench.execute.workspace.trees import materialise, repository_folder
+from goutbench.golang.toolchain.installation import find_toolchain
+from goutbench.records import Candidate, Execution, short_hash
+
+
+class MissingPackage(Exception):
+    """A candidate cannot be executed; `reason` and `evidence` as in Execution."""
+
+    def __init__(self, reason: str, evidence: str) -> None:
+        super().__init__(evidence)
+        self.reason, self.evidence = reason, evidence
+
+    def record(self, candidate: Candidate, options: ExecuteOptions) -> Execution:
+        """The infrastructure error that the candidate gets."""
+        key = short_hash("lost", candidate.id, candidate.pair_id, self.reason)
+        return replace(empty_record(candidate, key, options), reason=self.reason, evidence=self.evidence)
+
+
+class PackageFinder:
+    """Finds trees and packages, each tree only once."""
+
+    def __init__(self, machine: Machine, repositories: Path, sources: Mapping[str, str]) -> None:
+        self.machine = machine
+        self.repositories = repositories
+        self.sources = sources
+        self.trees: dict[tuple[str, str], Tree | SourceError] = {}
+
+    def package_of(
+        self, candidate: Candidate, pairs: Mapping[str, PairLike], excluded: Mapping[str, str]
+    ) -> PackageUnderTest:
+        """The package of a candidate. Raises MissingPackage."""
+        pair = pairs.get(candidate.pair_id)
+        if pair is None:
+            raise MissingPackage("unknown-pair", f"no pair has the id {candidate.pair_id}")
+        if pair.id in excluded:
+            raise MissingPackage("reference-cannot-run", excluded[pair.id])
+        try:
+            return self.package(pair)
+        except SourceError as error:
+            raise MissingPackage("no-source", str(error)) from error
+
+    def package(self, pair: PairLike) -> PackageUnderTest:
+        """The package of a pair. Raises SourceError."""
+        tree, toolchain = self.tree(pair.repository, pair.revision), self.machine.toolchain
+        package = find_package(tree, pair.code_path, pair.test_path, toolchain)
+        if tree.goroot is not None:
+            return replace(package, toolchain=find_toolchain(tree.goroot / "bin" / "go"))
+        return replace(package, toolchain=toolchain_for(package.module, toolchain, self.machine.workspace))
+
+    def tree(self, repository: str, revision: str) -> Tree:
+        """The tree of a repository. Raises SourceError."""
+        key = (repository, revision)
+        if key not in self.trees:
+            try:
+                path = repository_folder(self.repositories, repository, self.sources.get(repository, ""))
+                self.trees[key] = materialise(path, repository, revision, self.machine.workspace)
+            except SourceError as error:
+                self.trees[key] = error
+        tree = self.trees[key]
+        if isinstance(tree, SourceError):
+            raise tree
+        return tree
