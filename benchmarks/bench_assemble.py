@@ -25,12 +25,12 @@ from pathlib import Path
 from resource import RUSAGE_CHILDREN, RUSAGE_SELF, getrusage
 from typing import Any
 
-from goutbench.assemble.extract import Unit
-from goutbench.assemble.file import assemble
 from goutbench.assemble.package_context import PackageContext, package_context
-from goutbench.assemble.pieces import Piece, pieces_of
-from goutbench.golang.syntax.file import GoFile, parse
-from goutbench.golang.toolchain.go import find_toolchain
+from goutbench.assemble.pieces import Piece, Unit, pieces_of
+from goutbench.assemble.stage import assemble
+from goutbench.golang.syntax.file import GoFile
+from goutbench.golang.syntax.parser import parse
+from goutbench.golang.toolchain.installation import find_toolchain
 from goutbench.records import Assembly
 
 HERE = Path(__file__).resolve().parent

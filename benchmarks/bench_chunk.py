@@ -47,7 +47,9 @@ def judge(job: tuple[str, bytes, tuple[int, ...]]) -> tuple[Counter[str], list[s
     tally["valid files"] += valid
     if valid:
         functions = [
-            k.split("#")[0] for k, d in zip(declaration_keys(file), file.declarations, strict=True) if d.is_function
+            k.split("#")[0]
+            for k, d in zip(declaration_keys(file), file.declarations, strict=True)
+            if d.is_function
         ]
         if functions != [function.removeprefix("?.") for function in whole["functions"]]:
             tally["files whose functions Go sees otherwise"] += 1

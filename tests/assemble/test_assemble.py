@@ -1,4 +1,4 @@
-"""Assembling: its modes and errors, candidates, the command, and what it stands on."""
+"""Assembling: its modes and errors, candidates, the command, and what it depends on."""
 
 import json
 from collections.abc import Sequence
@@ -7,9 +7,10 @@ from pathlib import Path
 import pytest
 from typer.testing import CliRunner
 
-from goutbench.assemble.file import ScriptedModel, assemble
+from goutbench.assemble.combine import ScriptedModel
+from goutbench.assemble.inputs import load_model, read_replies
 from goutbench.assemble.package_context import import_path_of, package_context, read_context
-from goutbench.assemble.stage import candidates, load_model, read_replies
+from goutbench.assemble.stage import assemble, assemble_candidates
 from goutbench.cli import app
 from goutbench.errors import ConfigError, SourceError
 from goutbench.golang.syntax import stdlib
@@ -24,46 +25,46 @@ def fenced(code: str) -> str:
 
 
 def fake_model(messages: Sequence[dict[str, str]]) -> str:
-    """What `--model` names in a test below: answers with the last part it was shown."""
+    """The model that `--model` names in a test below: it answers with the last part of the prompt."""
     return messages[-1]["content"].split("Part ")[-1]
 
 
 # ── modes ─────────────────────────────────────────────────────────────────────────────────────────
 
 
-def test_append_changes_nothing_but_the_layout() -> None:
+def test_append_changes_only_the_layout() -> None:
     assembly = assemble([fenced(ADD), fenced(SUB)], mode="append")
-    assert assembly.code == ADD + "\n" + SUB  # two package clauses: no Go, so gofmt leaves it
+    assert assembly.code == ADD + "\n" + SUB  # two package clauses are not Go, so gofmt does not format it
     alone = assemble([fenced(ADD.replace("{ _ = Add", "{   _ = Add"))], mode="append")
     assert alone.code == ADD
 
 
-def test_nothing_in_nothing_out() -> None:
+def test_no_replies_give_an_empty_assembly() -> None:
     for mode in ("append", "merge"):
         assembly = assemble([], mode=mode)
         assert (assembly.code, assembly.package, assembly.notes) == ("", None, ())
 
 
-def test_llm_asks_once_with_every_part_and_says_what_was_lost() -> None:
+def test_llm_makes_one_request_with_every_part_and_notes_lost_tests() -> None:
     model = ScriptedModel([fenced(SUB)])
     assembly = assemble([fenced(ADD), "I cannot.", fenced(SUB)], mode="llm", complete=model)
-    [[message]] = model.asked
+    [[message]] = model.requests
     assert message["role"] == "user"
     assert ADD.strip() in message["content"]
     assert SUB.strip() in message["content"]
-    assert "in\npackage p." in message["content"]
+    assert "source file in package p." in message["content"]
     assert "{" not in message["content"].replace(ADD.strip(), "").replace(SUB.strip(), "")
     assert [(note.what, note.reply) for note in assembly.notes if note.kind == "lost"] == [("TestAdd", 0)]
     assert "TestSub" in assembly.code
 
 
-def test_llm_without_code_does_not_ask() -> None:
+def test_llm_makes_no_request_without_code() -> None:
     model = ScriptedModel([])
     assert assemble(["no"], mode="llm", complete=model).code == ""
-    assert model.asked == []
+    assert model.requests == []
 
 
-def test_wrong_modes_are_the_users_mistakes() -> None:
+def test_an_unknown_mode_is_a_config_error() -> None:
     with pytest.raises(ConfigError, match="unknown mode 'best'"):
         assemble([ADD], mode="best")
     with pytest.raises(ConfigError, match="needs a model"):
@@ -84,20 +85,23 @@ def test_completions_become_one_candidate_for_each_pair_and_model(tmp_path: Path
         {"id": "c2", "pair_id": "b", "model": "m", "text": "sorry"},
         {"id": "c3", "pair_id": "a", "model": "m", "text": fenced(SUB)},
     ]
-    made = list(candidates(read_replies(write_rows(tmp_path / "rows.jsonl", rows))))
-    assert [(each.pair_id, each.completion_ids) for each in made] == [("a", ("c1", "c3")), ("b", ("c2",))]
-    assert "TestAdd" in made[0].code
-    assert "TestSub" in made[0].code
-    assert (made[1].code, made[1].notes[0].kind) == ("", "no_code")
-    again = list(candidates(read_replies(tmp_path / "rows.jsonl")))
-    assert [each.id for each in again] == [each.id for each in made]
-    assert len({each.id for each in made}) == 2
+    results = list(assemble_candidates(read_replies(write_rows(tmp_path / "rows.jsonl", rows))))
+    assert [(candidate.pair_id, candidate.completion_ids) for candidate in results] == [
+        ("a", ("c1", "c3")),
+        ("b", ("c2",)),
+    ]
+    assert "TestAdd" in results[0].code
+    assert "TestSub" in results[0].code
+    assert (results[1].code, results[1].notes[0].kind) == ("", "no_code")
+    again = list(assemble_candidates(read_replies(tmp_path / "rows.jsonl")))
+    assert [candidate.id for candidate in again] == [candidate.id for candidate in results]
+    assert len({candidate.id for candidate in results}) == 2
 
 
 @pytest.mark.parametrize(
     ("line", "what"), [("{", "not JSON"), ('{"id": "x"}', "no string `text`"), ("[]", "no string")]
 )
-def test_a_bad_line_is_named(tmp_path: Path, line: str, what: str) -> None:
+def test_an_error_names_the_invalid_line(tmp_path: Path, line: str, what: str) -> None:
     path = tmp_path / "rows.jsonl"
     path.write_text(f'{{"text": "x"}}\n{line}\n')
     with pytest.raises(ConfigError, match=what) as caught:
@@ -112,7 +116,7 @@ def run(*arguments: object) -> tuple[int, str, str]:
     return done.exit_code, done.stdout, done.stderr
 
 
-def test_the_command_prints_the_file_and_says_what_it_did(tmp_path: Path) -> None:
+def test_the_command_prints_the_file_and_its_notes(tmp_path: Path) -> None:
     (tmp_path / "go.mod").write_text("module example.com/m\n")
     (tmp_path / "p.go").write_text("package p\n\nfunc Add(a, b int) int { return a + b }\n")
     (tmp_path / "other_test.go").write_text(ADD)
@@ -136,32 +140,32 @@ def test_the_command_writes_json_and_files(tmp_path: Path) -> None:
     assert json.loads(out)["code"] == ADD
 
 
-def test_the_commands_inputs_are_checked(tmp_path: Path) -> None:
+def test_the_command_rejects_missing_files_and_models(tmp_path: Path) -> None:
     with pytest.raises(ConfigError, match="cannot be read"):
         run(tmp_path / "none.md")
     with pytest.raises(SourceError, match="cannot be read"):
         run(tmp_path / "none.md", "--focal", tmp_path / "none.go")
     for name in ("no.such.module:x", "json:nothing", "json", ""):
-        with pytest.raises(ConfigError, match="no model"):
+        with pytest.raises(ConfigError, match="not results"):
             load_model(name)
 
 
-# ── what it stands on ─────────────────────────────────────────────────────────────────────────────
+# ── what it depends on ────────────────────────────────────────────────────────────────────────────
 
 
-def test_gofmt_formats_many_and_names_the_broken() -> None:
+def test_gofmt_formats_many_sources_and_reports_the_broken_ones() -> None:
     sources = [b"package  p\n", b"package p\nfunc {\n", b"package p\nvar  x = 1\n", b"", b"package p\n)\n"]
     for group in (sources, *([source] for source in sources)):
         done = gofmt(group)
         for source, formatted in zip(group, done, strict=True):
             broken = source in (sources[1], sources[3], sources[4])
             assert (formatted.code is None, bool(formatted.error)) == (broken, broken)
-    assert [each.code for each in gofmt(sources)][:3:2] == [b"package p\n", b"package p\n\nvar x = 1\n"]
+    assert [result.code for result in gofmt(sources)][:3:2] == [b"package p\n", b"package p\n\nvar x = 1\n"]
     assert gofmt(sources)[1].error.startswith("2:")
     assert gofmt([]) == []
 
 
-def test_the_context_of_a_file_on_disk(tmp_path: Path) -> None:
+def test_read_context_finds_the_names_of_the_folders_files(tmp_path: Path) -> None:
     folder = tmp_path / "sub" / "calc"
     folder.mkdir(parents=True)
     (tmp_path / "go.mod").write_text('// a comment\nmodule "example.com/m" // another\n\ngo 1.24\n')
@@ -183,12 +187,12 @@ def test_the_context_of_a_file_on_disk(tmp_path: Path) -> None:
     assert import_path_of(Path("/nonexistent")) is None
 
 
-def test_a_focal_file_that_does_not_parse_is_no_error() -> None:
+def test_a_focal_file_that_does_not_parse_is_not_an_error() -> None:
     context = package_context(b"func {{{ \xff")
     assert assemble([fenced(ADD)], context=context).package == "main"
 
 
-def test_the_index_of_the_standard_library() -> None:
+def test_the_standard_library_index_finds_packages_by_what_is_selected() -> None:
     assert stdlib.package_name("math/rand/v2") == "rand"
     assert stdlib.package_name("github.com/x/y") is None
     assert stdlib.find_package("rand", {"IntN"})[0] == "math/rand/v2"

@@ -1,4 +1,4 @@
-"""What holds for all replies: nothing raises, nothing is lost silently, what comes out is Go and stays so."""
+"""Properties of all replies: no exception, no loss without a note, and the result is Go and stable."""
 
 import re
 from functools import cache
@@ -8,10 +8,10 @@ from hypothesis import HealthCheck, example, given, settings
 from hypothesis import strategies as st
 
 from goutbench.assemble.extract import extract, is_go
-from goutbench.assemble.file import assemble
 from goutbench.assemble.package_context import PackageContext, package_context
 from goutbench.assemble.recover import segments
-from goutbench.golang.syntax.file import parse
+from goutbench.assemble.stage import assemble
+from goutbench.golang.syntax.parser import parse
 
 REPLIES = Path(__file__).parent / "replies"
 CALC = (REPLIES / "focal" / "calc.go").read_bytes()
@@ -60,14 +60,14 @@ def context() -> PackageContext:
 @given(st.lists(st.one_of(texts, fragments), max_size=25).map("".join))
 @example("0;func helper() {}\n")  # a statement and a declaration on one line
 def test_any_text_extracts_to_error_free_go(reply: str) -> None:
-    found = extract(reply)
-    assert all(not unit.file.errors for unit in found.units)
-    assert found.units or any(note.kind == "no_code" for note in found.notes)
+    extraction = extract(reply)
+    assert all(not unit.file.errors for unit in extraction.units)
+    assert extraction.units or any(note.kind == "no_code" for note in extraction.notes)
 
 
 @settings(max_examples=200, deadline=None)
 @given(st.lists(st.one_of(texts, fragments), max_size=25).map("".join))
-def test_segments_give_the_text_back(text: str) -> None:
+def test_the_segments_of_a_text_join_to_the_text(text: str) -> None:
     assert "".join(segment.text for segment in segments(text, is_go)) == text
 
 
@@ -114,15 +114,15 @@ func BenchmarkAdd(b *testing.B) {
 
 @settings(max_examples=80, deadline=None)
 @given(st.integers(0, len(SAMPLE)))
-def test_a_reply_cut_anywhere_loses_only_its_last_function_and_says_so(length: int) -> None:
+def test_a_truncated_reply_loses_only_its_last_function_and_notes_it(length: int) -> None:
     assembly = assemble([SAMPLE[:length]], context=context())
     file = parse(assembly.code.encode())
     assert not file.errors
-    kept = {test.name for test in file.tests}
-    begun = re.findall(r"^func (\w+)\(", SAMPLE[:length], re.MULTILINE)
+    tests_present = {test.name for test in file.tests}
+    started = re.findall(r"^func (\w+)\(", SAMPLE[:length], re.MULTILINE)
     noted = {note.what for note in assembly.notes if note.kind in ("truncated", "broken")}
-    assert set(begun) <= kept | noted
-    assert noted <= {*begun[-1:], "import ("} | {"pair", "sum"}
+    assert set(started) <= tests_present | noted
+    assert noted <= {*started[-1:], "import ("} | {"pair", "sum"}
 
 
 # ── merging generated replies ─────────────────────────────────────────────────────────────────────
@@ -154,7 +154,7 @@ tests = st.lists(st.tuples(st.sampled_from(["TestA", "TestB", "TestC"]), bodies)
 
 @st.composite
 def replies(draw: st.DrawFn) -> str:
-    """A reply that compiles in the package calc, if its imports are mended."""
+    """A reply that compiles in the package calc, if its imports are fixed."""
     named = dict(draw(tests))
     functions = "".join(f"func {name}(t *testing.T) {{\n\t{body}\n}}\n\n" for name, body in named.items())
     parts = [draw(bases), draw(helpers), draw(kinds) + draw(methods)]
@@ -164,16 +164,16 @@ def replies(draw: st.DrawFn) -> str:
 
 @settings(max_examples=50, deadline=None, suppress_health_check=[HealthCheck.too_slow])
 @given(st.lists(replies(), min_size=1, max_size=4))
-def test_merging_keeps_every_test_once_and_declares_every_name_once(given_replies: list[str]) -> None:
-    assembly = assemble(given_replies, context=context())
+def test_merging_keeps_every_test_once_and_declares_every_name_once(texts_of_replies: list[str]) -> None:
+    assembly = assemble(texts_of_replies, context=context())
     file = parse(assembly.code.encode())
     assert not file.errors
-    declared = [name for each in file.declarations if each.kind != "method" for name in each.names]
+    declared = [name for item in file.declarations if item.kind != "method" for name in item.names]
     assert len(declared) == len(set(declared))
-    methods_found = [(each.receiver, each.names[0]) for each in file.declarations if each.kind == "method"]
-    assert len(methods_found) == len(set(methods_found))
-    # every test of every reply stands in the file, under its own or a new name, or equals one that does
-    for number, reply in enumerate(given_replies):
+    receivers = [(item.receiver, item.names[0]) for item in file.declarations if item.kind == "method"]
+    assert len(receivers) == len(set(receivers))
+    # the file has every test of every reply, under its own or a new name, or one that equals it
+    for number, reply in enumerate(texts_of_replies):
         for test in parse(reply.split("```go\n")[1].removesuffix("```\n").encode()).tests:
             notes = [note for note in assembly.notes if note.reply == number]
             folded = any(note.kind == "folded" and note.what == test.name for note in notes)
@@ -185,8 +185,8 @@ def test_merging_keeps_every_test_once_and_declares_every_name_once(given_replie
 
 @settings(max_examples=40, deadline=None, suppress_health_check=[HealthCheck.too_slow])
 @given(st.lists(replies(), min_size=1, max_size=3))
-def test_merging_again_changes_nothing(given_replies: list[str]) -> None:
-    once = assemble(given_replies, context=context())
+def test_merging_again_changes_nothing(texts_of_replies: list[str]) -> None:
+    once = assemble(texts_of_replies, context=context())
     again = assemble([once.code], context=context())
     assert again.code == once.code
     assert again.notes == ()
@@ -194,7 +194,7 @@ def test_merging_again_changes_nothing(given_replies: list[str]) -> None:
 
 @settings(max_examples=40, deadline=None, suppress_health_check=[HealthCheck.too_slow])
 @given(replies())
-def test_a_reply_given_twice_is_folded_whole(reply: str) -> None:
+def test_a_repeated_reply_is_folded_completely(reply: str) -> None:
     once = assemble([reply], context=context())
     twice = assemble([reply, reply], context=context())
     assert twice.code == once.code

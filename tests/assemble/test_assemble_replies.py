@@ -1,15 +1,15 @@
-"""The corpus of messy replies: replies/*.txt, in the style of tree-sitter's corpus.
+"""The corpus of malformed replies: replies/*.txt, in the style of tree-sitter's corpus.
 
 A case is a title between two lines of `=`, the replies (a line `- - - - -` between two), a line `---`, and
-what comes of them: the file, a line `- - - - -`, the notes. Below the title stand attributes:
+the result: the file, a line `- - - - -`, the notes. Attributes follow the title:
 
   :focal NAME      the package under test is replies/focal/NAME.go
-  :sibling F TEXT  its folder has a file F as well; `; ` stands for a line break
+  :sibling F TEXT  its folder also has a file F; `; ` is a line break
   :mode MODE       append or llm instead of merge; for llm the last reply is the combining model's
-  :escaped         the replies are written with the escapes of a Python string
+  :escaped         the replies have the escapes of a Python string
   :loose           the result is not expected to compile
 
-`python tests/assemble/test_assemble_replies.py` writes the expectations anew: read the difference before you
+`python tests/assemble/test_assemble_replies.py` rewrites the expectations: review the difference before you
 commit it.
 """
 
@@ -22,10 +22,11 @@ from pathlib import Path
 
 import pytest
 
-from goutbench.assemble.file import ScriptedModel, assemble
+from goutbench.assemble.combine import ScriptedModel
 from goutbench.assemble.package_context import PackageContext, package_context
-from goutbench.golang.toolchain.go import find_toolchain
+from goutbench.assemble.stage import assemble
 from goutbench.golang.toolchain.gofmt import gofmt
+from goutbench.golang.toolchain.installation import find_toolchain
 from goutbench.records import Assembly
 
 CORPUS = Path(__file__).parent / "replies"
@@ -94,7 +95,7 @@ def assembled(case: Case) -> Assembly:
     return assemble(replies, mode=mode, context=context_of(case), complete=model)
 
 
-def shown(assembly: Assembly) -> str:
+def render(assembly: Assembly) -> str:
     notes = [
         f"{'all' if note.reply < 0 else note.reply} {note.kind}: {note.what} ({note.why})\n"
         for note in assembly.notes
@@ -103,16 +104,16 @@ def shown(assembly: Assembly) -> str:
 
 
 @pytest.mark.parametrize("case", CASES, ids=[case.title for case in CASES])
-def test_reply_of_the_corpus(case: Case) -> None:
-    assert shown(assembled(case)) == case.expected
+def test_a_reply_is_assembled_as_the_corpus_expects(case: Case) -> None:
+    assert render(assembled(case)) == case.expected
 
 
-def test_the_corpus_has_forty_different_replies() -> None:
+def test_the_corpus_has_at_least_forty_replies() -> None:
     assert len({case.title for case in CASES}) == len(CASES)
     assert len({case.body for case in CASES}) >= 40
 
 
-def test_what_is_assembled_is_formatted_and_passes_vet_in_its_package(tmp_path: Path) -> None:
+def test_assembled_files_are_formatted_and_pass_go_vet(tmp_path: Path) -> None:
     """Every result with a focal file, put beside it: one module, one run of `go vet`."""
     (tmp_path / "go.mod").write_text("module example.com/corpus\n\ngo 1.24\n")
     for number, case in enumerate(CASES):
@@ -138,7 +139,7 @@ def test_what_is_assembled_is_formatted_and_passes_vet_in_its_package(tmp_path: 
 def update() -> None:
     for path in sorted(CORPUS.glob("*.txt")):
         own = [case for case in CASES if case.file == path]
-        path.write_text("".join(f"{case.head}{case.body}---\n{shown(assembled(case))}" for case in own))
+        path.write_text("".join(f"{case.head}{case.body}---\n{render(assembled(case))}" for case in own))
 
 
 if __name__ == "__main__":

@@ -18,11 +18,11 @@ def run(*arguments: str) -> str:
     return done.stdout
 
 
-def test_a_file_within_the_budget_is_printed_as_it_is() -> None:
+def test_a_file_within_the_budget_is_printed_unchanged() -> None:
     assert run(str(SHOP)) == SHOP.read_text()
 
 
-def test_json_gives_the_records() -> None:
+def test_json_prints_the_records() -> None:
     rows = [json.loads(line) for line in run(str(SHOP), "--budget", "300", "--json").splitlines()]
     assert len(rows) > 2
     assert [row["index"] for row in rows] == list(range(len(rows)))
@@ -30,7 +30,7 @@ def test_json_gives_the_records() -> None:
     assert {"Cart.Put", "Map", "init", "init#2"} <= {key for row in rows for key in row["functions"]}
 
 
-def test_explain_shows_chunks_tokens_and_what_was_cut() -> None:
+def test_explain_prints_a_table_of_chunks_tokens_and_cut_edges() -> None:
     table = run(str(SHOP), "--budget", "300", "--explain")
     assert "Cart.Checkout" in table
     assert "in outline" in table
@@ -38,14 +38,14 @@ def test_explain_shows_chunks_tokens_and_what_was_cut() -> None:
     assert "package shop" not in table
 
 
-def test_functions_name_the_tests_that_exercise_them(tmp_path: Path) -> None:
+def test_function_chunks_name_the_tests_that_exercise_them(tmp_path: Path) -> None:
     tests = tmp_path / "shop_test.go"
     tests.write_text('package shop\nimport "testing"\nfunc TestNew(t *testing.T) { New("x") }\n')
     table = run(str(SHOP), "--functions", "--tests", str(tests), "--explain")
     assert "TestNew: call; name" in table
 
 
-def test_shorten_cuts_a_declaration_down() -> None:
+def test_shorten_brings_a_declaration_within_the_budget() -> None:
     over = [json.loads(line) for line in run(str(SHOP), "--budget", "100", "--json").splitlines()]
     assert any(row["over_budget"] for row in over)
     rows = [
@@ -55,7 +55,7 @@ def test_shorten_cuts_a_declaration_down() -> None:
     assert [row["shortened"] for row in rows] == [row["over_budget"] for row in over]
 
 
-def test_mistakes_say_what_is_wrong(tmp_path: Path) -> None:
+def test_wrong_arguments_are_config_errors(tmp_path: Path) -> None:
     for arguments in (
         [str(tmp_path / "none.go")],
         [str(tmp_path)],

@@ -1,4 +1,4 @@
-"""Chunks against golden files; a title ends with the budget, in words and signs."""
+"""Chunks compared with golden files; a title ends with the budget, in words and signs."""
 
 import re
 from pathlib import Path
@@ -11,17 +11,17 @@ from goutbench.chunk import chunk_file, token_counter
 CASES = read_corpus(Path(__file__).parent / "corpus")
 
 
-def words(text: str) -> int:
+def count_tokens(text: str) -> int:
     return len(re.findall(r"\w+|[^\w\s]", text))
 
 
 def chunks(case: Case) -> str:
     budget = int(case.title.rpartition("(")[2].rstrip(")"))
     lines = []
-    for chunk in chunk_file(case.source.encode(), budget=budget, counter=token_counter(words)):
+    for chunk in chunk_file(case.source.encode(), budget=budget, counter=token_counter(count_tokens)):
         lines.append(f"#### {chunk.kind} {chunk.index + 1} of {chunk.count}, {chunk.tokens} tokens")
         lines.append(f"#### focal: {', '.join(chunk.focal)}")
-        context = [f"{shown.key} ({shown.form})" for shown in chunk.context]
+        context = [f"{item.key} ({item.form})" for item in chunk.context]
         for name, values in (("context", context), ("omitted", chunk.omitted)):
             if values:
                 lines.append(f"#### {name}: {', '.join(values)}")
@@ -32,5 +32,5 @@ def chunks(case: Case) -> str:
 
 
 @pytest.mark.parametrize("case", CASES, ids=lambda case: case.title)
-def test_chunks_are_as_the_corpus_says(case: Case) -> None:
+def test_chunks_are_those_of_the_corpus(case: Case) -> None:
     check(case, chunks)

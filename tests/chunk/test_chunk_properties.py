@@ -1,4 +1,4 @@
-"""What holds for every chunking: exactly once, within budget, alone, the same each time."""
+"""Properties of every chunking: declarations once, budget respected, chunks self-contained, reproducible."""
 
 import re
 import subprocess
@@ -38,7 +38,7 @@ def test_every_declaration_is_focal_exactly_once(source: bytes, budget: int, sho
 
 @settings(max_examples=60, deadline=None)
 @given(go_files(), budgets)
-def test_only_single_declarations_pass_the_budget_and_are_flagged(source: bytes, budget: int) -> None:
+def test_only_a_single_declaration_exceeds_the_budget_and_is_flagged(source: bytes, budget: int) -> None:
     chunks = chunk_file(source, budget=budget, counter=COUNTER)
     for chunk in chunks:
         (tokens,) = COUNTER.count([chunk.text])
@@ -53,7 +53,7 @@ def test_only_single_declarations_pass_the_budget_and_are_flagged(source: bytes,
 
 @settings(max_examples=60, deadline=None)
 @given(go_files(), budgets, st.booleans())
-def test_every_chunk_parses_and_holds_its_focal_declarations_in_full(
+def test_every_chunk_parses_and_contains_its_focal_declarations_in_full(
     source: bytes, budget: int, shorten: bool
 ) -> None:
     file = parse(source)
@@ -63,7 +63,7 @@ def test_every_chunk_parses_and_holds_its_focal_declarations_in_full(
         assert parse(chunk.text.encode()).package == "p"
         if not chunk.shortened:
             assert all(texts[key].decode() in chunk.text for key in chunk.focal)
-        in_full = [shown.key for shown in chunk.context if shown.form == "full"]
+        in_full = [item.key for item in chunk.context if item.form == "full"]
         assert all(texts[key].decode() in chunk.text for key in in_full)
 
 
@@ -77,7 +77,7 @@ def test_two_runs_give_the_same_chunks(source: bytes, budget: int) -> None:
 
 @settings(max_examples=30, deadline=None)
 @given(go_files(), budgets)
-def test_each_function_has_its_own_chunk_for_training(source: bytes, budget: int) -> None:
+def test_function_chunks_returns_one_chunk_for_each_function(source: bytes, budget: int) -> None:
     chunks = function_chunks(source, budget=budget, counter=COUNTER)
     functions = [d for d in parse(source).declarations if d.kind in ("func", "method")]
     assert [chunk.focal for chunk in chunks] == [chunk.functions for chunk in chunks]
@@ -93,19 +93,19 @@ def test_any_bytes_can_be_chunked(source: bytes, budget: int) -> None:
 
 
 @pytest.mark.parametrize("budget", [60, 120])
-def test_the_go_toolchain_builds_each_chunk_beside_what_it_leaves_out(budget: int, tmp_path: Path) -> None:
+def test_go_vet_accepts_every_chunk_together_with_its_companion(budget: int, tmp_path: Path) -> None:
     source = (Path(__file__).parent / "shop.go").read_bytes()
-    plan = measure(parse(source), budget, COUNTER)
-    made = cut(plan)
-    assert len(made) > 3
-    assert any(part.form == "outline" for draft in made for part in draft.context)
+    measured = measure(parse(source), budget, COUNTER)
+    drafts = cut(measured)
+    assert len(drafts) > 3
+    assert any(part.form == "outline" for draft in drafts for part in draft.context)
     (tmp_path / "go.mod").write_text("module example.com/shop\n\ngo 1.21\n")
-    for number, draft in enumerate(made):
+    for number, draft in enumerate(drafts):
         folder = tmp_path / f"chunk{number}"
         folder.mkdir()
-        own = [Part(index, "full", plan.texts[index]) for index in draft.focal]
+        own = [Part(index, "full", measured.texts[index]) for index in draft.focal]
         (folder / "shop.txt").write_text("embedded")
         (folder / "chunk.go").write_bytes(draft.text)
-        (folder / "rest.go").write_bytes(companion_file(plan.file, [*own, *draft.context]))
+        (folder / "rest.go").write_bytes(companion_file(measured.file, [*own, *draft.context]))
     done = subprocess.run(["go", "vet", "./..."], cwd=tmp_path, capture_output=True, text=True)
     assert done.returncode == 0, done.stderr

@@ -1,4 +1,4 @@
-"""Counting tokens: the seam, the byte bound, and that files within it are never tokenized."""
+"""Counting tokens: the counters, their byte bounds, and that files within the bound are never tokenized."""
 
 import re
 from collections.abc import Sequence
@@ -50,20 +50,20 @@ texts = st.one_of(
 @given(texts)
 @example(b"\x001")  # two pieces, and a prefix space for each
 @pytest.mark.parametrize("counter", COUNTERS)
-def test_the_byte_bound_holds(counter: TokenCounter, source: bytes) -> None:
+def test_no_text_has_more_tokens_than_its_byte_bound(counter: TokenCounter, source: bytes) -> None:
     bound = counter.at_most(source)
     assert bound is not None
     (tokens,) = counter.count([source.decode("utf-8", "replace")])
     assert tokens <= bound
 
 
-def test_a_tokenizer_of_another_kind_has_no_bound() -> None:
+def test_tokenizers_that_are_not_byte_level_have_no_bound() -> None:
     assert token_counter(trained(normalizers.NFKD())).at_most(b"x") is None
     assert token_counter(Tokenizer(models.WordLevel({"x": 0}, unk_token="x"))).at_most(b"x") is None
     assert token_counter(len).at_most(b"x") is None
 
 
-def test_a_tokenizer_file_or_its_folder_counts_as_the_tokenizer_does(tmp_path: Path) -> None:
+def test_a_tokenizer_file_and_its_folder_count_like_the_tokenizer(tmp_path: Path) -> None:
     PLAIN.enable_truncation(5)
     PLAIN.save(str(tmp_path / "tokenizer.json"))
     PLAIN.no_truncation()
@@ -74,7 +74,9 @@ def test_a_tokenizer_file_or_its_folder_counts_as_the_tokenizer_does(tmp_path: P
 
 
 @pytest.mark.parametrize("content", [None, "{}", "not json"])
-def test_what_is_no_tokenizer_is_an_error_that_says_where(tmp_path: Path, content: str | None) -> None:
+def test_a_file_that_is_not_a_tokenizer_is_an_error_that_names_it(
+    tmp_path: Path, content: str | None
+) -> None:
     path = tmp_path / "t.json"
     if content is not None:
         path.write_text(content)
@@ -82,14 +84,14 @@ def test_what_is_no_tokenizer_is_an_error_that_says_where(tmp_path: Path, conten
         token_counter(str(path))
 
 
-def test_the_estimate_is_near_a_real_tokenizer_s_count() -> None:
+def test_the_estimate_is_close_to_the_count_of_a_real_tokenizer() -> None:
     # a vocabulary of 600 needs more tokens than a model's; the estimate is for one of about 50,000
     (estimate,) = token_counter().count([GO])
     assert len(GO) / 4 < estimate < len(GO) / 2
 
 
 class Recorder:
-    """Counts a token a byte, and remembers what it was asked."""
+    """Counts one token a byte and records the texts."""
 
     name = "recorder"
 
@@ -104,7 +106,7 @@ class Recorder:
         return len(source)
 
 
-def test_a_file_whose_bytes_settle_it_is_never_tokenized() -> None:
+def test_a_file_within_the_byte_bound_is_never_tokenized() -> None:
     recorder = Recorder()
     source = GO.encode()
     (chunk,) = chunk_file(source, budget=len(source), counter=recorder)

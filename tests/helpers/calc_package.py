@@ -6,7 +6,8 @@ from pathlib import Path
 from judging import make_pair
 
 from goutbench.dataset.store import DATA, PACKAGES, to_table, write_manifest, write_table
-from goutbench.prompts.cross_file import file_outline
+from goutbench.golang.syntax.outline import file_outline
+from goutbench.golang.syntax.parser import parse
 from goutbench.records import PackageFile, Pair
 
 FILES = {
@@ -65,7 +66,7 @@ def package_files() -> list[PackageFile]:
     return [
         PackageFile(
             "o/calc", path, "main" if path.endswith("tool.go") else "calc", "example.test/calc", "1.26",
-            file_outline(text.encode()),
+            file_outline(parse(text.encode())),
         )
         for path, text in sorted(FILES.items())
     ]  # fmt: skip

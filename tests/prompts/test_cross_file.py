@@ -8,8 +8,10 @@ from calc_package import FILES, calc_pair, package_files, write_calc
 
 from goutbench.chunk import chunk_file, function_chunks, token_counter
 from goutbench.generate.items import read_items
-from goutbench.generate.options import Options
-from goutbench.prompts.cross_file import PackageIndex, file_outline
+from goutbench.generate.options import GenerateOptions
+from goutbench.golang.syntax.outline import file_outline
+from goutbench.golang.syntax.parser import parse
+from goutbench.prompts.cross_file import PackageIndex
 from goutbench.prompts.prompt import CrossFileContext
 from goutbench.records import Chunk
 
@@ -61,7 +63,7 @@ def test_the_context_stays_within_its_budget_and_prefers_what_is_used_first(budg
 def test_a_struct_literal_without_field_names_makes_the_context_show_every_field() -> None:
     code = b'package calc\n\nfunc Make() Number { return Number{1, "x"} }\n'
     (chunk,) = function_chunks(code, counter=COUNTER)
-    files = [replace(package_files()[2], path="calc/calc.go", outline=file_outline(code)), *package_files()]
+    files = [replace(package_files()[2], path="calc/calc.go", outline=file_outline(parse(code))), *package_files()]
     files = [file for file in files if file.path != "calc/calc.go" or "Make" in file.outline]
     text = PackageIndex(files).context(calc_pair(), chunk, budget=512, counter=COUNTER).declarations
     assert "unseen string" in text
@@ -69,12 +71,12 @@ def test_a_struct_literal_without_field_names_makes_the_context_show_every_field
 
 def test_generation_prompts_show_the_cross_file_context(tmp_path: Path) -> None:
     dataset = write_calc(tmp_path / "new")
-    (item,) = read_items(dataset, Options(unit="function"))
+    (item,) = read_items(dataset, GenerateOptions(unit="function"))
     text = item.prompts[0].messages[1][1]
     assert "The module is example.test/calc (Go 1.26).\n" in text
     assert f"Declarations from other files of the package:\n\n```go\n{TWICE_NEEDS}\n```\n" in text
-    (bare,) = read_items(dataset, Options(unit="function", cross_file_tokens=0))
-    (old,) = read_items(write_calc(tmp_path / "old", packages=False), Options(unit="function"))
+    (bare,) = read_items(dataset, GenerateOptions(unit="function", cross_file_tokens=0))
+    (old,) = read_items(write_calc(tmp_path / "old", packages=False), GenerateOptions(unit="function"))
     assert old.prompts == bare.prompts
     assert "module is" not in old.prompts[0].messages[1][1]
     assert item.prompts[0].id != old.prompts[0].id

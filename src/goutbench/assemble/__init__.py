@@ -1,1 +1,1 @@
-"""From model replies to one Go test file."""
+"""Assemble: turns a model's replies into one Go test file."""

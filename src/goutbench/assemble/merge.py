@@ -1,17 +1,23 @@
-"""Several replies into one test file that compiles: one clause, one import declaration, every name once."""
+"""Merges replies into one test file that compiles: one clause, one import declaration, unique names."""
 
 import re
 from collections import defaultdict
 from collections.abc import Sequence
 from dataclasses import dataclass
 
-from goutbench.assemble.extract import Unit
-from goutbench.assemble.importing import Imports, import_block, settle_imports
-from goutbench.assemble.naming import Kept, settle_names
+from goutbench.assemble.imports import Imports, import_block, unify_imports
+from goutbench.assemble.naming import RenamedPiece, unify_names
 from goutbench.assemble.package_context import PackageContext
-from goutbench.assemble.pieces import Piece, pieces_of, render
-from goutbench.assemble.placing import Place, Source, base_package, drop_copies, is_own_import, place
-from goutbench.golang.syntax.predeclared import FreshNames, words_of
+from goutbench.assemble.pieces import Piece, Unit, pieces_of, render
+from goutbench.assemble.placement import (
+    ResolvedUnit,
+    TargetPackage,
+    base_package,
+    choose_package,
+    drop_copies,
+    is_own_import,
+)
+from goutbench.golang.syntax.identifiers import UnusedNames, all_identifiers
 from goutbench.golang.syntax.scope import resolve
 from goutbench.golang.syntax.stdlib import exports, local_name
 from goutbench.golang.toolchain.gofmt import gofmt
@@ -21,102 +27,97 @@ _HEADER_LINE = re.compile(rb"^//(?:go:build| \+build|[ \t]*\+build)[^\n]*\n?", r
 
 
 def merge(units: Sequence[Unit], context: PackageContext | None = None) -> Assembly:
-    """One gofmt-clean file out of the Go of all replies; what is dropped, renamed or added is in the notes.
+    """One gofmt-clean file from the Go of all replies; notes say what was dropped, renamed or added.
 
-    Raises ToolError when there is no Go toolchain to format with.
+    Raises ToolError if there is no Go toolchain to format with.
     """
     if not units:
         return Assembly("", None, "merge", ())
-    base = base_package(list(units), context)
     notes: list[Note] = []
+    base = base_package(units, context)
     if base is None:
         base = "main"
         notes.append(Note("package_chosen", base, "no reply has a package clause"))
-    declared = {
-        (unit.reply, name) for unit in units for each in unit.file.declarations for name in each.names
-    }
-    taken_base = context is not None and base in context.names | context.external_names
-    sources = [_source(unit, base, context, taken_base or (unit.reply, base) in declared) for unit in units]
-    pieces = [piece for source in sources for piece in pieces_of(source.unit, source.names)]
+    resolved = _resolve_units(units, base, context)
+    pieces = [piece for item in resolved for piece in pieces_of(item.unit, item.names)]
     pieces, copies = drop_copies(pieces, context)
-    where, why = place(sources, pieces, base, context)
-    fresh = FreshNames(words_of(unit.file.source for unit in units) | (context.names if context else set()))
-    taken = _taken(sources, where, context)
-    kept, names = settle_names(pieces, taken, context.methods if context else frozenset(), fresh)
-    imports = settle_imports(sources, kept, where, context, fresh)
-    notes += [*copies, *why, *names, *imports.notes]
-    if not kept:
-        return Assembly("", None, "merge", (*notes, Note("no_code", "file", "no declaration is left")))
-    used = {id(each.piece.unit) for each in kept}
-    header, header_notes = _header([source for source in sources if id(source.unit) in used])
-    notes += _unqualified(sources, where, kept)
-    writing = _Writing(sources, kept, imports, where, fresh)
-    code, refused = _format(header, where.clause, imports, writing.texts())
-    return Assembly(code, where.clause, "merge", (*notes, *header_notes, *refused))
+    target, target_notes = choose_package(resolved, pieces, base, context)
+    identifiers = all_identifiers(unit.file.source for unit in units)
+    unused = UnusedNames(identifiers | (context.names if context else set()))
+    methods = context.methods if context else frozenset()
+    renamed, name_notes = unify_names(pieces, _taken_names(resolved, target, context), methods, unused)
+    imports = unify_imports(resolved, renamed, target, context, unused)
+    notes += [*copies, *target_notes, *name_notes, *imports.notes]
+    if not renamed:
+        return Assembly("", None, "merge", (*notes, Note("no_code", "file", "no declaration remains")))
+    used = {id(item.piece.unit) for item in renamed}
+    header, header_notes = _header([item for item in resolved if id(item.unit) in used])
+    writer = _Writer({id(item.unit): item.own for item in resolved}, imports, target, unused)
+    notes += writer.unqualified_notes(renamed)
+    head = f"{header}package {target.clause}\n\n{import_block(imports.specs)}\n"
+    texts = [(item.piece, writer.text(item)) for item in renamed]
+    code, format_notes = _format(head, target.clause, texts)
+    return Assembly(code, target.clause, "merge", (*notes, *header_notes, *format_notes))
 
 
-def _source(unit: Unit, base: str, context: PackageContext | None, base_is_declared: bool) -> Source:
-    names = resolve(unit.file.tree.root_node)
-    selected: dict[str, set[str]] = defaultdict(set)
-    for use in names.uses:
-        selected[use.text].add(use.member)
-    own = {
-        local_name(spec)
-        for spec in unit.file.imports
-        if is_own_import(spec, unit, base, context, frozenset(selected[local_name(spec) or ""] - {""}))
+def _resolve_units(units: Sequence[Unit], base: str, context: PackageContext | None) -> list[ResolvedUnit]:
+    """Resolve the names of every unit, and find those by which it refers to the package under test."""
+    declared = {
+        (unit.reply, name) for unit in units for item in unit.file.declarations for name in item.names
     }
-    # `pkg.Name` without an import of pkg means the package under test where nothing else has that name
-    if not base_is_declared and all(local_name(spec) != base for spec in unit.file.imports):
-        own.add(base)
-    return Source(unit, names, frozenset(name for name in own if name))
+    in_package = context is not None and base in context.names | context.external_names
+    resolved = []
+    for unit in units:
+        names = resolve(unit.file.tree.root_node)
+        selected: dict[str, set[str]] = defaultdict(set)
+        for use in names.uses:
+            selected[use.text].add(use.member)
+        own = {
+            local_name(spec)
+            for spec in unit.file.imports
+            if is_own_import(spec, unit, base, context, frozenset(selected[local_name(spec) or ""] - {""}))
+        }
+        # `pkg.Name` without an import of pkg means the package under test if nothing else has that name
+        is_declared = in_package or (unit.reply, base) in declared
+        if not is_declared and all(local_name(spec) != base for spec in unit.file.imports):
+            own.add(base)
+        resolved.append(ResolvedUnit(unit, names, frozenset(name for name in own if name)))
+    return resolved
 
 
-def _taken(sources: list[Source], where: Place, context: PackageContext | None) -> frozenset[str]:
-    """Names that the file may not declare: the package's, and what dot imports bring in."""
+def _taken_names(
+    units: list[ResolvedUnit], target: TargetPackage, context: PackageContext | None
+) -> frozenset[str]:
+    """Names that the file must not declare: those of the package, and those of dot imports."""
     taken: set[str] = set()
     if context is not None:
-        taken |= context.names if where.internal else context.external_names
-    for source in sources:
-        if where.internal:
+        taken |= context.names if target.internal else context.external_names
+    for unit in units:
+        if target.internal:
             taken |= {
                 use.member
-                for use in source.names.uses
-                if use.member and use.binding < 0 and use.text in source.own
+                for use in unit.names.uses
+                if use.member and use.binding < 0 and use.text in unit.own
             }
-        for spec in source.unit.file.imports:
+        for spec in unit.unit.file.imports:
             if spec.name == ".":
                 taken |= exports().get(spec.path, frozenset())
     return frozenset(taken)
 
 
-def _unqualified(sources: list[Source], where: Place, kept: list[Kept]) -> list[Note]:
-    own = {id(source.unit): source.own for source in sources}
-    found = {
-        (each.piece.reply, use.text)
-        for each in kept
-        if where.internal
-        for use in each.piece.uses
-        if use.binding < 0 and use.member and use.text in own[id(each.piece.unit)]
-    }
-    return [
-        Note("unqualified", f"{name}.", "the file is in that package itself", reply)
-        for reply, name in sorted(found)
-    ]
-
-
-def _header(sources: list[Source]) -> tuple[str, list[Note]]:
-    """The build constraint, when all replies agree on it, and the comments above the package clauses."""
-    constraints = {source.unit.file.build_constraint for source in sources}
+def _header(units: list[ResolvedUnit]) -> tuple[str, list[Note]]:
+    """The build constraint, if all replies agree on it, and the comments above the package clauses."""
+    constraints = {unit.unit.file.build_constraint for unit in units}
     notes = []
     lines: dict[str, None] = {}
     agreed = constraints.pop() if len(constraints) == 1 else None
     if agreed:
         lines[f"//go:build {agreed}"] = None
-    for source in sources:
-        file = source.unit.file
+    for unit in units:
+        file = unit.unit.file
         if file.build_constraint and not agreed:
-            why = "other replies have another or none"
-            notes.append(Note("constraint_dropped", file.build_constraint, why, source.unit.reply))
+            why = "other replies have a different one or none"
+            notes.append(Note("constraint_dropped", file.build_constraint, why, unit.unit.reply))
         if file.package_span is not None:
             comment = _HEADER_LINE.sub(b"", file.source[: file.package_span[0]]).decode().strip()
             if comment:
@@ -125,52 +126,59 @@ def _header(sources: list[Source]) -> tuple[str, list[Note]]:
 
 
 @dataclass(frozen=True, slots=True)
-class _Writing:
-    sources: list[Source]
-    kept: list[Kept]
+class _Writer:
+    """Writes pieces with their new names and qualifiers."""
+
+    own: dict[int, frozenset[str]]  # by unit: the qualifiers that mean the package under test
     imports: Imports
-    where: Place
-    fresh: FreshNames
+    target: TargetPackage
+    unused: UnusedNames
 
-    def texts(self) -> list[tuple[Piece, bytes]]:
-        by_unit = {id(source.unit): source for source in self.sources}
-        return [(each.piece, self._text(each, by_unit[id(each.piece.unit)])) for each in self.kept]
+    def unqualified_notes(self, pieces: list[RenamedPiece]) -> list[Note]:
+        """A note for every qualifier that `text` removes, since the file is in that package."""
+        removed = {
+            (item.piece.reply, use.text)
+            for item in pieces
+            if self.target.internal
+            for use in item.piece.uses
+            if use.binding < 0 and use.member and use.text in self.own[id(item.piece.unit)]
+        }
+        why = "the file is in that package"
+        return [Note("unqualified", f"{name}.", why, reply) for reply, name in sorted(removed)]
 
-    def _text(self, kept: Kept, source: Source) -> bytes:
-        qualifiers = self.imports.qualifiers.get(id(source.unit), {})
+    def text(self, item: RenamedPiece) -> bytes:
+        own = self.own[id(item.piece.unit)]
+        qualifiers = self.imports.qualifiers.get(id(item.piece.unit), {})
         edits: dict[tuple[int, int], str] = {}
         shadowing: dict[int, str] = {}
-        for use in kept.piece.uses:
+        for use in item.piece.uses:
             if use.binding >= 0:
                 continue
-            if self.where.internal and use.member and use.text in source.own and use.text not in kept.renamed:
+            if self.target.internal and use.member and use.text in own and use.text not in item.new_names:
                 edits[use.start, use.member_start] = ""
-                if use.captured >= 0:  # a local variable would take the bare name
-                    shadowing.setdefault(use.captured, self.fresh.like(use.member))
+                if use.captured >= 0:  # a local variable would shadow the name without its qualifier
+                    shadowing.setdefault(use.captured, self.unused.like(use.member))
             elif use.member and use.text in qualifiers:
                 edits[use.start, use.end] = qualifiers[use.text]
-            elif use.text in kept.renamed:
-                edits[use.start, use.end] = kept.renamed[use.text]
-        edits |= {(u.start, u.end): shadowing[u.binding] for u in kept.piece.uses if u.binding in shadowing}
-        return render(kept.piece, edits, kept.renamed)
+            elif use.text in item.new_names:
+                edits[use.start, use.end] = item.new_names[use.text]
+        edits |= {(u.start, u.end): shadowing[u.binding] for u in item.piece.uses if u.binding in shadowing}
+        return render(item.piece, edits, item.new_names)
 
 
-def _format(
-    header: str, clause: str, imports: Imports, texts: list[tuple[Piece, bytes]]
-) -> tuple[str, list[Note]]:
-    """The file as gofmt prints it. What only tree-sitter could read is dropped piece by piece."""
-    head = f"{header}package {clause}\n\n{import_block(imports.specs)}\n".encode()
-    whole = gofmt([head + b"\n".join(text for _, text in texts)])[0]
-    if whole.code is not None:
-        return whole.code.decode(), []
+def _format(head: str, clause: str, texts: list[tuple[Piece, bytes]]) -> tuple[str, list[Note]]:
+    """The file as gofmt prints it, without the pieces that gofmt rejects."""
+    formatted = gofmt([head.encode() + b"\n".join(text for _, text in texts)])[0]
+    if formatted.code is not None:
+        return formatted.code.decode(), []
     single = gofmt([f"package {clause}\n".encode() + text for _, text in texts])
-    fine = [text for (_, text), done in zip(texts, single, strict=True) if done.code is not None]
+    valid = [text for (_, text), result in zip(texts, single, strict=True) if result.code is not None]
     notes = [
-        Note("broken", piece.label, f"gofmt refuses it: {done.error.split(': ', 1)[-1]}", piece.reply)
-        for (piece, _), done in zip(texts, single, strict=True)
-        if done.code is None
+        Note("broken", piece.label, f"gofmt rejects it: {result.error.split(': ', 1)[-1]}", piece.reply)
+        for (piece, _), result in zip(texts, single, strict=True)
+        if result.code is None
     ]
-    whole = gofmt([head + b"\n".join(fine)])[0]
-    if whole.code is None or not fine:
-        return "", [*notes, Note("no_code", "file", f"gofmt refuses it: {whole.error}")]
-    return whole.code.decode(), notes
+    formatted = gofmt([head.encode() + b"\n".join(valid)])[0]
+    if formatted.code is None or not valid:
+        return "", [*notes, Note("no_code", "file", f"gofmt rejects it: {formatted.error}")]
+    return formatted.code.decode(), notes

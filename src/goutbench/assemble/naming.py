@@ -1,113 +1,121 @@
-"""Which declarations of several replies are kept, and under which names.
+"""Decides which declarations of several replies a merged file contains, and under which names.
 
-Each reply is a namespace of its own, since a model wrote it knowing nothing of the others. Equal declarations
-are kept once, when what they refer to is the same as well; different ones of one name get a new name.
+Each reply is its own namespace, since the model wrote it without knowledge of the others. Equal declarations
+are folded into one if what they refer to is equal as well. Different declarations of one name get new names.
 """
 
 from collections import defaultdict
-from collections.abc import Iterator
 from dataclasses import dataclass, field
 
 from goutbench.assemble.pieces import Piece, Tokens, split_group
-from goutbench.golang.syntax.predeclared import PREDECLARED, FreshNames
+from goutbench.golang.syntax.identifiers import PREDECLARED, UnusedNames
 from goutbench.records import Note
 
 
 @dataclass(frozen=True, slots=True)
-class Kept:
-    """A piece that goes into the file, and the new names of what it declares or refers to."""
+class RenamedPiece:
+    """A piece of the merged file, with the new names of what it declares or refers to."""
 
     piece: Piece
-    renamed: dict[str, str]
+    new_names: dict[str, str]
 
 
 @dataclass(slots=True)
-class _Variant:
+class _Definition:
     """One declaration of a name in the merged file."""
 
     final: str
     reply: int
     tokens: Tokens
-    refers: dict[str, str] = field(default_factory=dict)  # name in its reply -> final name
+    refers: dict[str, str] = field(default_factory=dict)  # name in its reply → final name
     methods: dict[str, Tokens] = field(default_factory=dict)
 
 
-def settle_names(
-    pieces: list[Piece], taken: frozenset[str], methods: frozenset[str], fresh: FreshNames
-) -> tuple[list[Kept], list[Note]]:
-    """Folds, renames and drops, reply by reply. `taken` and `methods` ("T.m") are the package's own."""
-    notes: list[Note] = []
-    pieces = list(_take_apart(pieces))
-    variants: dict[str, list[_Variant]] = defaultdict(list)
-    kept: list[Kept] = []
+@dataclass(frozen=True, slots=True)
+class _Merge:
+    """What all replies share: the definitions so far, the package's own names, and the notes."""
+
+    definitions: dict[str, list[_Definition]]
+    package_methods: frozenset[str]
+    unused: UnusedNames
+    notes: list[Note]
+
+
+def unify_names(
+    pieces: list[Piece], taken: frozenset[str], methods: frozenset[str], unused: UnusedNames
+) -> tuple[list[RenamedPiece], list[Note]]:
+    """Fold, rename and drop declarations, reply by reply.
+
+    `taken` are names that the file must not declare, `methods` ("T.m") those of the package.
+    """
+    merge = _Merge(defaultdict(list), methods, unused, [])
     by_reply: dict[int, list[Piece]] = defaultdict(list)
-    for piece in pieces:
+    for piece in _split_conflicting_groups(pieces):
         by_reply[piece.reply].append(piece)
-    builtin = {reply: _builtins_used(own) for reply, own in by_reply.items()}
+    builtins: dict[int, frozenset[str]] = {}  # predeclared names by reply: no other reply may redeclare them
     for reply, own in by_reply.items():
-        elsewhere = frozenset().union(*(names for other, names in builtin.items() if other != reply))
-        settled = _within_reply(own, fresh, notes)
-        kept += _Reply(reply, settled, variants, taken | elsewhere, methods, fresh, notes).settle()
-    return kept, notes
+        declared = frozenset().union(*(piece.declares for piece in own))
+        builtins[reply] = frozenset(name for piece in own for name in piece.free & PREDECLARED) - declared
+    result: list[RenamedPiece] = []
+    for reply, own in by_reply.items():
+        reserved = frozenset().union(*(names for number, names in builtins.items() if number != reply))
+        unique = _unify_within_reply(own, merge)
+        result += _Reply(reply, unique, taken | reserved, merge).unify()
+    return result, merge.notes
 
 
-def _builtins_used(pieces: list[Piece]) -> frozenset[str]:
-    """Predeclared names that a reply uses as such: another's `func max` must not take its place."""
-    declared = frozenset().union(*(piece.declares for piece in pieces))
-    return frozenset(name for piece in pieces for name in piece.free & PREDECLARED) - declared
-
-
-def _take_apart(pieces: list[Piece]) -> Iterator[Piece]:
-    """Groups go spec by spec where a name in them is declared differently elsewhere."""
+def _split_conflicting_groups(pieces: list[Piece]) -> list[Piece]:
+    """The pieces, with groups split into specs if a name in them is also declared differently."""
     texts: dict[str, set[Tokens]] = defaultdict(set)
     for piece in pieces:
         for name in piece.declares:
             texts[name].add(piece.tokens)
-    for piece in pieces:
-        yield from split_group(piece) if any(len(texts[name]) > 1 for name in piece.declares) else [piece]
+    return [
+        part
+        for piece in pieces
+        for part in (split_group(piece) if any(len(texts[name]) > 1 for name in piece.declares) else [piece])
+    ]
 
 
-def _within_reply(
-    pieces: list[Piece], fresh: FreshNames, notes: list[Note]
-) -> list[tuple[Piece, dict[str, str]]]:
-    """Settles names that one reply declares twice; the mapping holds new names valid in that piece alone.
+def _unify_within_reply(pieces: list[Piece], merge: _Merge) -> list[tuple[Piece, dict[str, str]]]:
+    """Resolve names that one reply declares twice; the mapping has new names that hold in that piece only.
 
-    A later block corrects an earlier one, unless its clause says that it is a file of the other package;
-    within a block the second declaration is another of the same name.
+    A later block corrects an earlier one, unless its clause names the other package. Within a block, the
+    second declaration is a different one of the same name.
     """
     owners: dict[str, Piece] = {}
-    kept: dict[int, tuple[Piece, dict[str, str]]] = {}
+    remaining: dict[int, tuple[Piece, dict[str, str]]] = {}
     renamed_in_unit: dict[int, dict[str, str]] = defaultdict(dict)
     for at, piece in enumerate(pieces):
         keys = [f"{piece.receiver}.{piece.names[0]}"] if piece.kind == "method" else sorted(piece.declares)
         earlier = {id(owners[key]): owners[key] for key in keys if key in owners}
         own: dict[str, str] = {}
-        if any(each.tokens == piece.tokens for each in earlier.values()):
-            notes.append(
-                Note("folded", piece.label, "the reply declares it twice in the same words", piece.reply)
+        if any(previous.tokens == piece.tokens for previous in earlier.values()):
+            merge.notes.append(
+                Note("folded", piece.label, "the reply declares it twice equally", piece.reply)
             )
             continue
-        for each in earlier.values():
-            if _corrects(piece, each):
-                notes.append(
-                    Note("superseded", each.label, "a later block of the reply declares it anew", piece.reply)
-                )
-                kept = {k: v for k, v in kept.items() if v[0] is not each}
+        for previous in earlier.values():
+            if _corrects(piece, previous):
+                why = "a later block of the reply declares it again"
+                merge.notes.append(Note("superseded", previous.label, why, piece.reply))
+                remaining = {key: item for key, item in remaining.items() if item[0] is not previous}
             elif piece.kind == "method" or piece.names == ("TestMain",):
-                notes.append(Note("dropped", piece.label, "the reply declares it twice", piece.reply))
+                merge.notes.append(Note("dropped", piece.label, "the reply declares it twice", piece.reply))
                 break
             else:
-                clashing = sorted(each.declares & piece.declares)
-                own |= {name: fresh.like(name) for name in clashing}
-                if each.unit is not piece.unit:
+                clashing = sorted(previous.declares & piece.declares)
+                own |= {name: merge.unused.like(name) for name in clashing}
+                if previous.unit is not piece.unit:
                     renamed_in_unit[id(piece.unit)] |= own
-                notes += [
-                    _renamed(name, own[name], "the reply declares it twice", piece.reply) for name in clashing
-                ]
+                merge.notes.extend(
+                    _renamed_note(name, own[name], "the reply declares it twice", piece.reply)
+                    for name in clashing
+                )
         else:
             owners.update((key, piece) for key in keys if key not in own)
-            kept[at] = (piece, own)
-    return [(piece, own | renamed_in_unit[id(piece.unit)]) for piece, own in kept.values()]
+            remaining[at] = (piece, own)
+    return [(piece, own | renamed_in_unit[id(piece.unit)]) for piece, own in remaining.values()]
 
 
 def _corrects(piece: Piece, earlier: Piece) -> bool:
@@ -115,64 +123,65 @@ def _corrects(piece: Piece, earlier: Piece) -> bool:
     return piece.unit.block != earlier.unit.block and earlier.declares <= piece.declares and len(clauses) < 2
 
 
-def _renamed(old: str, new: str, why: str, reply: int) -> Note:
+def _renamed_note(old: str, new: str, why: str, reply: int) -> Note:
     return Note("renamed", f"{old} -> {new}", why, reply)
 
 
 @dataclass(slots=True)
 class _Reply:
-    """One reply being settled against what the replies before it declared."""
+    """Unifies one reply with what the replies before it declared."""
 
     reply: int
     pieces: list[tuple[Piece, dict[str, str]]]
-    variants: dict[str, list[_Variant]]
     taken: frozenset[str]
-    methods: frozenset[str]
-    fresh: FreshNames
-    notes: list[Note]
+    merge: _Merge
     owner: dict[str, Piece] = field(default_factory=dict)
     own_methods: dict[str, dict[str, Piece]] = field(default_factory=lambda: defaultdict(dict))
     refers: dict[str, frozenset[str]] = field(default_factory=dict)
-    same: dict[str, _Variant] = field(default_factory=dict)
+    same: dict[str, _Definition] = field(default_factory=dict)
 
-    def settle(self) -> list[Kept]:
+    def unify(self) -> list[RenamedPiece]:
         for piece, own in self.pieces:
-            self.owner.update((name, piece) for name in piece.declares if name not in own)
+            declared = [name for name in piece.names if name in piece.declares]  # in source order
+            self.owner.update((name, piece) for name in declared if name not in own)
             if piece.kind == "method":
                 self.own_methods[piece.receiver][piece.names[0]] = piece
         self.refers = {name: self._refers(name) for name in self.owner}
-        self._match()
-        mapping = {name: variant.final for name, variant in self.same.items()}
-        mapping |= {name: self._final(name) for name in self.owner if name not in self.same}
-        kept = [
-            Kept(piece, _changed(mapping | own))
+        self._match_definitions()
+        mapping = {name: definition.final for name, definition in self.same.items()}
+        mapping |= {name: self._final_name(name) for name in self.owner if name not in self.same}
+        result = [
+            RenamedPiece(piece, {old: new for old, new in (mapping | own).items() if old != new})
             for piece, own in self.pieces
-            if self._keeps(piece, mapping, own)
+            if self._keep(piece, mapping, own)
         ]
-        self._remember(mapping)
-        return kept
+        self._add_definitions(mapping)
+        return result
+
+    def _note(self, kind: str, what: str, why: str) -> None:
+        self.merge.notes.append(Note(kind, what, why, self.reply))
 
     def _refers(self, name: str) -> frozenset[str]:
-        """Names of the reply that the declaration of `name` refers to; a type's methods are part of it."""
+        """The names of the reply that a declaration refers to; a type includes its methods."""
         parts = [self.owner[name], *self.own_methods.get(name, {}).values()]
         return frozenset(
             used for part in parts for used in part.free | part.declares if used in self.owner
         ) - {name}
 
-    def _match(self) -> None:
-        """The largest set of names that are declared already: begin with equal texts, and strike out.
+    def _match_definitions(self) -> None:
+        """Find the largest set of names that are already defined.
 
-        A name is struck out when something that it refers to turned out to be another declaration.
+        It starts with all equal texts. A name is removed if it refers to something that turned out to be
+        another declaration.
         """
-        options = {name: [v for v in self.variants[name] if self._equal(name, v)] for name in self.owner}
-        self.same = {name: found[0] for name, found in options.items() if found}
+        options = {name: self._equal_definitions(name) for name in self.owner}
+        self.same = {name: definitions[0] for name, definitions in options.items() if definitions}
         changed = True
         while changed:
             changed = False
             for name in list(self.same):
-                if any(
-                    self._now(used) != self.same[name].refers.get(used, used) for used in self.refers[name]
-                ):
+                refers = self.same[name].refers
+                if any(self._current_name(used) != refers.get(used, used) for used in self.refers[name]):
                     options[name].pop(0)
                     changed = True
                     if options[name]:
@@ -180,98 +189,99 @@ class _Reply:
                     else:
                         del self.same[name]
 
-    def _equal(self, name: str, variant: _Variant) -> bool:
+    def _equal_definitions(self, name: str) -> list[_Definition]:
+        """The definitions with the text of this reply's declaration, and with no different method."""
         methods = self.own_methods.get(name, {})
-        return variant.tokens == self.owner[name].tokens and all(
-            variant.methods.get(method, piece.tokens) == piece.tokens for method, piece in methods.items()
-        )
+        return [
+            definition
+            for definition in self.merge.definitions[name]
+            if definition.tokens == self.owner[name].tokens
+            and all(definition.methods.get(key, item.tokens) == item.tokens for key, item in methods.items())
+        ]
 
-    def _now(self, name: str) -> str | None:
+    def _current_name(self, name: str) -> str | None:
         if name in self.same:
             return self.same[name].final
-        return name if not self.variants[name] and name not in self.taken else None
+        return name if not self.merge.definitions[name] and name not in self.taken else None
 
-    def _final(self, name: str) -> str:
-        """A new name for a new declaration where the old one is not free; TestMain can have no other."""
-        clash = bool(self.variants[name])
-        if not clash and name not in self.taken:
-            self.fresh.words.add(name)
+    def _final_name(self, name: str) -> str:
+        """The name of a new declaration: a new name if its own is used. TestMain cannot be renamed."""
+        is_defined = bool(self.merge.definitions[name])
+        if not is_defined and name not in self.taken:
+            self.merge.unused.reserve(name)
             return name
         if name == "TestMain":
             return name
-        why = (
-            "another reply declares it differently"
-            if clash
-            else "the package or another reply means another by it"
-        )
-        final = self.fresh.like(name)
-        self.notes.append(_renamed(name, final, why, self.reply))
+        why = "another reply declares it differently"
+        if not is_defined:
+            why = "the package or another reply uses the name for something else"
+        final = self.merge.unused.like(name)
+        self.merge.notes.append(_renamed_note(name, final, why, self.reply))
         return final
 
-    def _keeps(self, piece: Piece, mapping: dict[str, str], own: dict[str, str]) -> bool:
+    def _keep(self, piece: Piece, mapping: dict[str, str], own: dict[str, str]) -> bool:
+        """Whether a piece goes into the merged file; else a note says why not."""
         if piece.kind == "method":
-            return self._keeps_method(piece)
+            return self._keep_method(piece)
         if not piece.declares:
-            return self._keeps_nameless(piece, mapping)
+            return self._keep_nameless(piece, mapping)
         if own:
             return True
         if piece.names == ("TestMain",) and "TestMain" not in self.same:
-            if self.variants["TestMain"] or "TestMain" in self.taken:
-                self.notes.append(
-                    Note("dropped", "TestMain", "there can be only one in a package", self.reply)
-                )
+            if self.merge.definitions["TestMain"] or "TestMain" in self.taken:
+                self._note("dropped", "TestMain", "a package can have only one")
                 return False
             return True
         if piece.declares <= self.same.keys():
             first = min(self.same[name].reply for name in piece.declares)
-            self.notes.append(Note("folded", piece.label, f"equal to that of reply {first}", self.reply))
+            self._note("folded", piece.label, f"equal to that of reply {first}")
             return False
         return True
 
-    def _keeps_method(self, piece: Piece) -> bool:
-        name = piece.names[0]
-        variant = self._receiver(piece)
-        there = variant.methods.get(name) if variant is not None else None
-        if there is None and (piece.receiver in self.owner or piece.label not in self.methods):
+    def _keep_method(self, piece: Piece) -> bool:
+        definition = self._receiver_definition(piece.receiver)
+        existing = definition.methods.get(piece.names[0]) if definition is not None else None
+        if existing is None and (
+            piece.receiver in self.owner or piece.label not in self.merge.package_methods
+        ):
             return True
-        if there == piece.tokens:
-            self.notes.append(Note("folded", piece.label, "equal to that of another reply", self.reply))
+        if existing == piece.tokens:
+            self._note("folded", piece.label, "equal to that of another reply")
         else:
-            self.notes.append(Note("dropped", piece.label, "the type has a method of this name", self.reply))
+            self._note("dropped", piece.label, "the type has a method of this name")
         return False
 
-    def _receiver(self, piece: Piece) -> _Variant | None:
-        if piece.receiver in self.owner:
-            return self.same.get(piece.receiver)
-        # a type of the package, or of a reply before
-        if not self.variants[piece.receiver]:
-            self.variants[piece.receiver].append(_Variant(piece.receiver, self.reply, ()))
-        return self.variants[piece.receiver][0]
+    def _receiver_definition(self, receiver: str) -> _Definition | None:
+        if receiver in self.owner:
+            return self.same.get(receiver)
+        definitions = self.merge.definitions[receiver]
+        if not definitions:  # a type of the package
+            definitions.append(_Definition(receiver, self.reply, ()))
+        return definitions[0]
 
-    def _keeps_nameless(self, piece: Piece, mapping: dict[str, str]) -> bool:
-        """`init` and `var _`: kept once when text and meaning are the same."""
+    def _keep_nameless(self, piece: Piece, mapping: dict[str, str]) -> bool:
+        """Fold `init` and `var _` if text and meaning are equal."""
         refers = {name: mapping[name] for name in piece.free if name in mapping}
-        if any(v.tokens == piece.tokens and v.refers == refers for v in self.variants["_"]):
-            self.notes.append(Note("folded", piece.label, "equal to that of another reply", self.reply))
+        nameless = self.merge.definitions["_"]
+        if any(item.tokens == piece.tokens and item.refers == refers for item in nameless):
+            self._note("folded", piece.label, "equal to that of another reply")
             return False
-        self.variants["_"].append(_Variant("_", self.reply, piece.tokens, refers))
+        nameless.append(_Definition("_", self.reply, piece.tokens, refers))
         return True
 
-    def _remember(self, mapping: dict[str, str]) -> None:
+    def _add_definitions(self, mapping: dict[str, str]) -> None:
+        """Record what this reply defines, for the replies after it."""
         for name, piece in self.owner.items():
             if name not in self.same:
                 refers = {used: mapping[used] for used in self.refers[name]}
-                self.variants[name].append(_Variant(mapping[name], self.reply, piece.tokens, refers))
+                definition = _Definition(mapping[name], self.reply, piece.tokens, refers)
+                self.merge.definitions[name].append(definition)
         for receiver, methods in self.own_methods.items():
-            options = self.variants[receiver]
-            variant = self.same.get(receiver)
-            if variant is None and options:
-                variant = options[-1] if receiver in self.owner else options[0]
-            if variant is not None:
+            options = self.merge.definitions[receiver]
+            target = self.same.get(receiver)
+            if target is None and options:
+                target = options[-1] if receiver in self.owner else options[0]
+            if target is not None:
                 for name, piece in methods.items():
-                    variant.methods.setdefault(name, piece.tokens)
-                variant.refers |= {used: mapping[used] for used in self.refers.get(receiver, ())}
-
-
-def _changed(mapping: dict[str, str]) -> dict[str, str]:
-    return {old: new for old, new in mapping.items() if old != new}
+                    target.methods.setdefault(name, piece.tokens)
+                target.refers |= {used: mapping[used] for used in self.refers.get(receiver, ())}

@@ -1,4 +1,4 @@
-"""What a test file meets in the package it will be put into."""
+"""The declarations of the package that a test file goes into."""
 
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
@@ -6,19 +6,20 @@ from functools import lru_cache
 from pathlib import Path
 
 from goutbench.errors import SourceError
-from goutbench.golang.syntax.file import GoFile, parse
+from goutbench.golang.syntax.file import GoFile, name_nodes
 from goutbench.golang.syntax.header import package_name
 from goutbench.golang.syntax.modfile import read_module
+from goutbench.golang.syntax.parser import parse
 
 
 @dataclass(frozen=True, slots=True)
 class PackageContext:
-    """The package of a focal file, without the test file that is to be made.
+    """The package of a focal file, without the test file that is to be assembled.
 
-    Names are those declared at top level: by the package's own files (`source_names`), by the other test
-    files of the package (`test_names`), and by those of its `_test` package (`external_names`). `methods` are
-    "Type.Method" of the package; `members` are unexported fields and methods of the package and its internal
-    tests, `external_members` fields and methods of its external tests.
+    Names are declared at top level: by the package's source files (`source_names`), by its other test files
+    (`test_names`), and by the files of its `_test` package (`external_names`). `methods` are "Type.Method" of
+    the package. `members` are unexported fields and methods of the package and its internal tests,
+    `external_members` the fields and methods of its external tests.
     """
 
     package: str
@@ -33,17 +34,17 @@ class PackageContext:
 
     @property
     def names(self) -> frozenset[str]:
-        """Everything declared in the package itself, its internal tests included."""
+        """Everything that the package itself declares, internal tests included."""
         return self.source_names | self.test_names
 
 
 def package_context(
     focal: bytes, siblings: Iterable[tuple[str, bytes]] = (), import_path: str | None = None
 ) -> PackageContext:
-    """Reads the focal file and the other files of its folder, given by name and content."""
-    own = _facts(focal)
-    package = own.package or "main"
-    source = [own]
+    """The context from the focal file and its siblings, the other files of its folder (name, content)."""
+    focal_facts = _facts(focal)
+    package = focal_facts.package or "main"
+    source = [focal_facts]
     test: list[_Facts] = []
     external: list[_Facts] = []
     for name, content in siblings:
@@ -81,34 +82,31 @@ class _Facts:
 
 @lru_cache(maxsize=2048)
 def _facts(content: bytes) -> _Facts:
-    """What one file declares; kept, since every test of a package meets the same files."""
+    """What one file declares; cached, since all tests of a package share its files."""
     file = parse(content)
-    plain = [each for each in file.declarations if each.kind != "method"]
-    methods = [each for each in file.declarations if each.kind == "method"]
+    methods = [item for item in file.declarations if item.kind == "method" and item.names]
     return _Facts(
         file.package,
-        frozenset(name for each in plain for name in each.names) - {"_", "init"},
-        frozenset(f"{each.receiver}.{each.names[0]}" for each in methods if each.names),
-        frozenset(each.names[0] for each in methods if each.names) | frozenset(_members(file)),
+        frozenset(file.top_level_names() - {"_", "init"}),
+        frozenset(f"{method.receiver}.{method.names[0]}" for method in methods),
+        frozenset(method.names[0] for method in methods) | frozenset(_members(file)),
     )
 
 
 def _members(file: GoFile) -> Iterator[str]:
-    """Fields and interface methods of what is declared at top level; a function's own types stay its own."""
-    stack = [file.node(each) for each in file.declarations if each.kind in ("type", "var")]
+    """Fields and interface methods of top-level declarations, without those of types local to functions."""
+    stack = [file.node(item) for item in file.declarations if item.kind in ("type", "var")]
     while stack:
         node = stack.pop()
         if node.type in ("field_declaration", "method_elem"):
-            yield from (
-                (name.text or b"").decode() for name in node.children_by_field_name("name") if name.is_named
-            )
+            yield from ((name.text or b"").decode() for name in name_nodes(node))
         stack.extend(child for child in node.named_children if child.type != "block")
 
 
 def read_context(focal: Path) -> PackageContext:
-    """The context of a focal file on disk: its folder's Go files but `X_test.go`, and the path by its go.mod.
+    """The context of a focal file on disk: its folder's Go files without `X_test.go`, and its import path.
 
-    Raises SourceError when a file cannot be read.
+    Raises SourceError if a file cannot be read.
     """
     own_test = focal.name.removesuffix(".go") + "_test.go"
     try:
@@ -119,17 +117,14 @@ def read_context(focal: Path) -> PackageContext:
         siblings = [(path.name, path.read_bytes()) for path in others]
     except OSError as error:
         raise SourceError(f"cannot be read: {error.strerror}", where=str(error.filename or focal)) from error
-    return package_context(content, _same_package(content, siblings), import_path_of(focal.resolve().parent))
-
-
-def _same_package(focal: bytes, siblings: list[tuple[str, bytes]]) -> list[tuple[str, bytes]]:
-    """Without files of other packages, which a folder may hold behind a build constraint."""
-    package = package_name(focal)
-    return [each for each in siblings if package_name(each[1]) in (package, f"{package}_test")]
+    # a folder may have files of other packages behind a build constraint
+    packages = (package_name(content), f"{package_name(content)}_test")
+    siblings = [(name, text) for name, text in siblings if package_name(text) in packages]
+    return package_context(content, siblings, import_path_of(focal.resolve().parent))
 
 
 def import_path_of(folder: Path) -> str | None:
-    """The import path of a folder by the nearest go.mod above it, None when there is none."""
+    """The import path of a folder by the nearest go.mod above it; None without one."""
     for root in (folder, *folder.parents):
         module_file = root / "go.mod"
         if module_file.is_file():

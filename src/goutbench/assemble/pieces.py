@@ -1,4 +1,4 @@
-"""Top-level declarations as they are merged: each a piece with its tokens and the names in it."""
+"""Units of Go and their top-level declarations as merging sees them: tokens, and the names in them."""
 
 import re
 from bisect import bisect_left
@@ -8,20 +8,28 @@ from operator import attrgetter
 
 from tree_sitter import Node
 
-from goutbench.assemble.extract import Unit
-from goutbench.golang.syntax.file import Declaration, specs
-from goutbench.golang.syntax.scope import Name, Names, resolve
+from goutbench.golang.syntax.file import GoFile, name_nodes, specs
+from goutbench.golang.syntax.scope import ScopedName, ScopedNames, resolve
 
 Tokens = tuple[bytes, ...]
 
 
 @dataclass(frozen=True, slots=True)
-class Piece:
-    """One declaration of a unit, or one spec of a group that had to be taken apart.
+class Unit:
+    """Go without syntax errors and with at most one package clause, from one block of a reply."""
 
-    Bytes `start` to `end` of the unit's source, comments included; the declaration proper begins at
-    `node_start`, where `keyword` is put in ("var " for a spec). `tokens` leaves out comments and layout, so
-    that equal declarations have equal tokens. `free` are the names in it that it does not bind itself.
+    reply: int
+    block: int
+    file: GoFile
+
+
+@dataclass(frozen=True, slots=True)
+class Piece:
+    """One declaration of a unit, or one spec of a group that had to be split.
+
+    It spans the bytes `start` to `end` of the unit's source, comments included. The declaration itself starts
+    at `node_start`; `keyword` goes before it ("var " for a spec). `tokens` has no comments or layout, so that
+    equal declarations have equal tokens. `free` are the names in it that it does not bind itself.
     """
 
     unit: Unit
@@ -32,7 +40,7 @@ class Piece:
     node_start: int
     end: int
     tokens: Tokens
-    uses: tuple[Name, ...]
+    uses: tuple[ScopedName, ...]
     free: frozenset[str]
     keyword: bytes = b""
 
@@ -42,135 +50,122 @@ class Piece:
 
     @property
     def label(self) -> str:
-        """How notes call it."""
+        """The name of the piece in notes."""
         return f"{self.receiver}.{self.names[0]}" if self.receiver else ", ".join(self.names)
 
     @property
     def declares(self) -> frozenset[str]:
-        """The names it puts into the package block: none for a method, `init` and `_`."""
+        """The names that it adds to the package block: none for a method, `init` and `_`."""
         if self.kind == "method" or self.names == ("init",):
             return frozenset()
         return frozenset(self.names) - {"_"}
 
 
-def pieces_of(unit: Unit, names: Names | None = None) -> list[Piece]:
-    """The declarations of a unit in order; a comment between two goes with the one below it."""
+def pieces_of(unit: Unit, names: ScopedNames | None = None) -> list[Piece]:
+    """The declarations of a unit in order. A comment between two belongs to the one below it."""
     file = unit.file
     names = names or resolve(file.tree.root_node)
     ends = [end for _, end in file.import_spans]
     if file.package_span is not None:
         ends.append(file.package_span[1])
-    above = max((end for end in ends if end <= _first(file.declarations)), default=0)
+    first = file.declarations[0].start if file.declarations else 0
+    above = max((end for end in ends if end <= first), default=0)
     pieces = []
     for declaration in file.declarations:
-        # imports may stand between declarations in broken replies
-        start = max([above, *(end for end in ends if end <= declaration.start)])
-        pieces.append(_piece(unit, declaration, start, names))
+        node = file.node(declaration)
+        uses = _uses_within(names.uses, node)
+        pieces.append(
+            Piece(
+                unit,
+                declaration.kind,
+                declaration.names,
+                declaration.receiver or "",
+                # imports may come between declarations in broken replies
+                max([above, *(end for end in ends if end <= declaration.start)]),
+                declaration.node_start,
+                declaration.end,
+                tokens_of(node),
+                uses,
+                _free_names(uses),
+            )
+        )
         above = declaration.end
     if pieces and not any(end > above for end in ends) and file.source[above:].strip():
         pieces[-1] = replace(pieces[-1], end=len(file.source))
     return pieces
 
 
-def _first(declarations: tuple[Declaration, ...]) -> int:
-    return declarations[0].start if declarations else 0
-
-
-def _piece(unit: Unit, declaration: Declaration, start: int, names: Names) -> Piece:
-    node = unit.file.node(declaration)
-    uses = _within(names.uses, node)
-    return Piece(
-        unit,
-        declaration.kind,
-        declaration.names,
-        declaration.receiver or "",
-        start,
-        declaration.node_start,
-        declaration.end,
-        tokens_of(node),
-        uses,
-        _free(uses),
-    )
-
-
-def _within(uses: tuple[Name, ...], node: Node) -> tuple[Name, ...]:
+def _uses_within(uses: tuple[ScopedName, ...], node: Node) -> tuple[ScopedName, ...]:
     first = bisect_left(uses, node.start_byte, key=attrgetter("start"))
-    behind = bisect_left(uses, node.end_byte, lo=first, key=attrgetter("start"))
-    return uses[first:behind]
+    end = bisect_left(uses, node.end_byte, lo=first, key=attrgetter("start"))
+    return uses[first:end]
 
 
-def _free(uses: tuple[Name, ...]) -> frozenset[str]:
+def _free_names(uses: tuple[ScopedName, ...]) -> frozenset[str]:
     return frozenset(use.text for use in uses if use.binding < 0)
 
 
 def tokens_of(node: Node) -> Tokens:
-    """The leaves without comments, statement ends and trailing commas."""
-    words = [word for leaf in _leaves(node) if (word := leaf.text or b"").strip() not in (b"", b";")]
-    after = [*words[1:], b""]
+    """The tokens without comments, statement ends and trailing commas."""
+    tokens: list[bytes] = []
+    stack = [node]
+    while stack:
+        current = stack.pop()
+        if current.type == "comment":
+            continue
+        if current.child_count and current.type not in ("interpreted_string_literal", "raw_string_literal"):
+            stack.extend(reversed(current.children))
+        elif (token := current.text or b"").strip() not in (b"", b";"):
+            tokens.append(token)
+    following = [*tokens[1:], b""]
     return tuple(
-        word
-        for word, next_word in zip(words, after, strict=True)
-        if word != b"," or next_word not in (b")", b"}")
+        token
+        for token, next_token in zip(tokens, following, strict=True)
+        if token != b"," or next_token not in (b")", b"}")
     )
 
 
-def _leaves(node: Node) -> Iterator[Node]:
-    stack = [node]
-    while stack:
-        at = stack.pop()
-        if at.type == "comment":
-            continue
-        if at.child_count == 0 or at.type in ("interpreted_string_literal", "raw_string_literal"):
-            yield at
-        else:
-            stack.extend(reversed(at.children))
-
-
 def split_group(piece: Piece) -> list[Piece]:
-    """The specs of a group as pieces of their own; a group counted by `iota` cannot be taken apart."""
+    """The specs of a group as separate pieces; a group counted by `iota` stays one piece."""
     node = piece.unit.file.tree.root_node.descendant_for_byte_range(piece.node_start, piece.node_start + 1)
     while node is not None and not node.type.endswith("_declaration"):
         node = node.parent
     if node is None or piece.kind not in ("var", "const", "type") or piece.keyword:
         return [piece]
-    found = list(specs(node))
-    counted = piece.kind == "const" and (
-        b"iota" in piece.tokens or any(spec.child_by_field_name("value") is None for spec in found)
+    group = list(specs(node))
+    is_counted = piece.kind == "const" and (
+        b"iota" in piece.tokens or any(spec.child_by_field_name("value") is None for spec in group)
     )
-    if len(found) < 2 or counted:
+    if len(group) < 2 or is_counted:
         return [piece]
-    return list(_spec_pieces(piece, found))
+    return list(_spec_pieces(piece, group))
 
 
-def _spec_pieces(piece: Piece, found: list[Node]) -> Iterator[Piece]:
-    source = piece.unit.file.source
-    above = source.index(b"(", piece.node_start) + 1
-    for spec in found:
-        names = tuple(
-            (name.text or b"").decode() for name in spec.children_by_field_name("name") if name.is_named
-        )
-        uses = _within(piece.uses, spec)
+def _spec_pieces(piece: Piece, group: list[Node]) -> Iterator[Piece]:
+    above = piece.unit.file.source.index(b"(", piece.node_start) + 1
+    for spec in group:
+        uses = _uses_within(piece.uses, spec)
         yield replace(
             piece,
-            names=names,
+            names=tuple((name.text or b"").decode() for name in name_nodes(spec)),
             start=above,
             node_start=spec.start_byte,
             end=spec.end_byte,
             tokens=(piece.kind.encode(), *tokens_of(spec)),
             uses=uses,
-            free=_free(uses),
+            free=_free_names(uses),
             keyword=piece.kind.encode() + b" ",
         )
         above = spec.end_byte
 
 
-def render(piece: Piece, edits: dict[tuple[int, int], str], renamed: dict[str, str]) -> bytes:
-    """The piece's text with bytes replaced by span; its own new names also in its comment above."""
+def render(piece: Piece, edits: dict[tuple[int, int], str], new_names: dict[str, str]) -> bytes:
+    """The piece's text with the edits applied by span; the comment above also gets the piece's new names."""
     source = piece.unit.file.source
     comment = source[piece.start : piece.node_start].decode().lstrip(" \t;")
     for name in piece.names:
-        if name in renamed:
-            comment = re.sub(rf"\b{re.escape(name)}\b", renamed[name], comment)
+        if name in new_names:
+            comment = re.sub(rf"\b{re.escape(name)}\b", new_names[name], comment)
     parts = [comment.encode(), piece.keyword]
     at = piece.node_start
     for (start, end), text in sorted(edits.items()):

@@ -1,7 +1,7 @@
-"""Whole declarations out of a text that is not all Go: prose around them, a function cut off, a brace lost.
+"""Recovers declarations from a text that is only partly Go: prose, a truncated function, a missing brace.
 
-Declarations begin in the first column, as gofmt and every model writes them. Each is followed by Go's own
-lexical rules to where it ends, and kept when it parses by itself.
+Declarations start in the first column, as gofmt and models write them. Go's lexical rules determine where a
+declaration ends. It counts as Go if it parses alone.
 """
 
 import re
@@ -26,10 +26,10 @@ _BUILD = re.compile(r"//(?:go:build| \+build) ")
 
 @dataclass(frozen=True, slots=True)
 class Segment:
-    """One stretch of a text and what it is.
+    """A part of a text and its kind.
 
-    `kind` is "go", "unfinished" (the text ends within it), "broken" (it does not parse), "statement" (a call
-    such as `t.Run(…)` outside of a function) or "other" (no declaration begins here).
+    `kind` is "go", "unfinished" (the text ends inside it), "broken" (it does not parse), "statement" (a call
+    such as `t.Run(…)` outside of a function) or "other" (no declaration starts here).
     """
 
     kind: str
@@ -38,10 +38,10 @@ class Segment:
 
 
 def segments(text: str, is_go: Callable[[str], bool]) -> list[Segment]:
-    """The text cut into declarations and the rest, in order; joined, the texts give the text back."""
-    found: list[Segment] = []
+    """Split the text into declarations and the lines between them, in order; joined, they are the text."""
+    result: list[Segment] = []
     at = 0
-    pending = 0  # where the comment lines directly above begin
+    pending = 0  # start of the comment lines directly above
     while at < len(text):
         line_end = text.find("\n", at) + 1 or len(text)
         line = text[at:line_end]
@@ -49,21 +49,21 @@ def segments(text: str, is_go: Callable[[str], bool]) -> list[Segment]:
         if start is None:
             at = line_end
             if not line.startswith("//"):
-                found += _others(text[pending:at])
+                result += _lines_between(text[pending:at])
                 pending = at
             continue
         end, finished = declaration_end(text, at)
         segment = _classify(text[pending:end], text[at:end], start.lastgroup or "", finished, is_go)
-        if segment.kind == "other":  # a line of prose that began like Go
+        if segment.kind == "other":  # a line of prose that starts like Go
             end = line_end
             segment = Segment("other", text[pending:end])
-        found.append(segment)
+        result.append(segment)
         at = pending = end
-    found += _others(text[pending:])
-    return found
+    result += _lines_between(text[pending:])
+    return result
 
 
-def _others(text: str) -> Iterator[Segment]:
+def _lines_between(text: str) -> Iterator[Segment]:
     """Lines between declarations; a build constraint among them is Go."""
     for line in text.splitlines(keepends=True):
         yield Segment("go" if _BUILD.match(line) else "other", line)
@@ -76,7 +76,7 @@ def _classify(text: str, code: str, kind: str, finished: bool, is_go: Callable[[
         return Segment("statement", text, code.split("\n", 1)[0].strip())
     if finished and is_go(text):
         return Segment("go", text, name)
-    # "type switches are…", "import the package…": prose has no braces to be followed
+    # "type switches are…", "import the package…": prose has no braces
     if kind != "func" and "{" not in code and "(" not in code.split("\n", 1)[0]:
         return Segment("other", text)
     if kind == "func" and not re.match(r"func[ \t]*(?:\([^)\n]*\)[ \t]*)?\w+[ \t]*[\[(]", code):
@@ -85,11 +85,11 @@ def _classify(text: str, code: str, kind: str, finished: bool, is_go: Callable[[
 
 
 def declaration_end(text: str, start: int) -> tuple[int, bool]:
-    """The offset behind the declaration that begins at `start`, and whether it is complete.
+    """The end of the declaration that starts at `start`, and whether it is complete.
 
-    It ends with the first line break outside of all brackets where Go's lexer would put a semicolon
+    It ends with the first line break outside of all brackets where Go's lexer inserts a semicolon
     (specification, "Semicolons"). Another declaration in the first column while a bracket is open means that
-    a bracket was lost: the declaration ends there.
+    a bracket is missing: the declaration ends there.
     """
     depth = 0
     last = ""
@@ -97,21 +97,25 @@ def declaration_end(text: str, start: int) -> tuple[int, bool]:
     while at < len(text):
         token = _TOKEN.match(text, at)
         assert token is not None  # the last alternative matches any character
-        word, at = token[0], token.end()
-        if word in "({[":
+        lexeme, at = token[0], token.end()
+        if lexeme in "({[":
             depth += 1
-        elif word in ")}]":
+        elif lexeme in ")}]":
             depth -= 1
-        elif word == "\n":
+        elif lexeme == "\n":
             if depth <= 0 and _ends_statement(last):
                 return at, True
-            if depth > 0 and (found := _START.match(text, at)) and found.lastgroup in ("func", "package"):
+            if (
+                depth > 0
+                and (following := _START.match(text, at))
+                and following.lastgroup in ("func", "package")
+            ):
                 return at, True
             continue
-        elif word == "`" or (word == "/" and text.startswith("*", at)):
+        elif lexeme == "`" or (lexeme == "/" and text.startswith("*", at)):
             return len(text), False  # a raw string or a comment without an end
-        if not word.isspace() and not word.startswith(("//", "/*")):
-            last = word
+        if not lexeme.isspace() and not lexeme.startswith(("//", "/*")):
+            last = lexeme
     return len(text), depth <= 0 and _ends_statement(last)
 
 

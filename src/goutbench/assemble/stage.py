@@ -1,69 +1,97 @@
-"""Completions in, candidates out: many focal files' replies from one JSON-lines file."""
+"""Assembles a model's replies into one test file: the last step of generation (Equation 3 of the paper).
 
-import importlib
-import json
-from collections.abc import Iterator
-from dataclasses import dataclass
-from pathlib import Path
-from typing import cast
+The modes:
 
-from goutbench.assemble.file import Complete, assemble
+- `append` concatenates the code of all replies, as the paper describes: the baseline.
+- `merge` writes one package clause and one import declaration, folds equal declarations and renames clashing
+  ones (`merge.py`).
+- `llm` asks a model to combine the replies, as the paper suggests; the prompt, `combine`, is our own.
+
+The kinds of notes in an assembly:
+
+  in a reply     thinking_dropped, unwrapped, undone, block_skipped, lines_dropped, statement_refused,
+                 truncated, broken, no_code
+  in merging     source_repeated, folded, superseded, renamed, unqualified, dropped, package_chosen,
+                 constraint_dropped
+  in imports     import_added, import_dropped, import_renamed, import_corrected, unresolved
+  by a model     lost
+"""
+
+from collections.abc import Iterator, Sequence
+
+from goutbench.assemble.combine import Complete, combine_prompt
+from goutbench.assemble.extract import extract
+from goutbench.assemble.inputs import Reply
+from goutbench.assemble.merge import merge
 from goutbench.assemble.package_context import PackageContext
+from goutbench.assemble.pieces import Unit
 from goutbench.errors import ConfigError
-from goutbench.records import Assembly, Candidate, short_hash
+from goutbench.golang.syntax.parser import parse
+from goutbench.golang.toolchain.gofmt import gofmt
+from goutbench.records import Assembly, Candidate, Note, short_hash
+
+MODES = ("merge", "append", "llm")
 
 
-@dataclass(frozen=True, slots=True)
-class Reply:
-    """One line of the file: the raw text of a completion, and what it belongs to."""
+def assemble(
+    replies: Sequence[str],
+    *,
+    mode: str = "merge",
+    context: PackageContext | None = None,
+    complete: Complete | None = None,
+) -> Assembly:
+    """One test file from the replies for one focal file.
 
-    id: str
-    pair_id: str
-    model: str
-    text: str
-
-
-def read_replies(path: Path) -> list[Reply]:
-    """Reads lines like `{"id": …, "pair_id": …, "model": …, "text": …}`; all but `text` may be missing.
-
-    Raises ConfigError, with the line, when a line is no such object.
+    `context` has the declarations of the focal file's package; without it, merging sees the replies only.
+    Raises ConfigError for an unknown mode or for `llm` without a model, ToolError without a Go toolchain.
     """
-    replies = []
-    for number, line in enumerate(_lines(path), 1):
-        if not line.strip():
-            continue
-        where = f"{path}:{number}"
-        try:
-            row = json.loads(line)
-        except ValueError as error:
-            raise ConfigError(f"not JSON: {error}", where=where, hint="one JSON object a line") from error
-        if not isinstance(row, dict) or not isinstance(row.get("text"), str):
-            raise ConfigError("no string `text`", where=where, hint='{"pair_id": …, "model": …, "text": …}')
-        identity = str(row.get("id") or short_hash(str(path), str(number), row["text"]))
-        replies.append(Reply(identity, str(row.get("pair_id", "")), str(row.get("model", "")), row["text"]))
-    return replies
+    extractions = [extract(reply, number) for number, reply in enumerate(replies)]
+    units = [unit for extraction in extractions for unit in extraction.units]
+    notes = tuple(note for extraction in extractions for note in extraction.notes)
+    if mode == "append":
+        return _append(units, notes)
+    if mode == "merge":
+        merged = merge(units, context)
+        return Assembly(merged.code, merged.package, mode, notes + merged.notes)
+    if mode == "llm":
+        if complete is None:
+            raise ConfigError("mode llm needs a model", hint="name one with --model, or use --mode merge")
+        return _combine(units, notes, context, complete)
+    raise ConfigError(f"unknown mode {mode!r}", hint=f"use one of {', '.join(MODES)}")
 
 
-def read_text(path: Path) -> str:
-    """The file as text; bytes that are no UTF-8 are replaced. Raises ConfigError when it cannot be read."""
-    try:
-        return path.read_bytes().decode("utf-8", "replace")
-    except OSError as error:
-        raise ConfigError(f"cannot be read: {error.strerror}", where=str(path)) from error
+def _append(units: Sequence[Unit], notes: tuple[Note, ...]) -> Assembly:
+    code = b"\n".join(unit.file.source for unit in units)
+    formatted = gofmt([code])[0].code  # None: several package clauses are not Go
+    package = units[0].file.package if units else None
+    return Assembly((code if formatted is None else formatted).decode(), package, "append", notes)
 
 
-def _lines(path: Path) -> list[str]:
-    return read_text(path).split("\n")
+def _combine(
+    units: Sequence[Unit], notes: tuple[Note, ...], context: PackageContext | None, complete: Complete
+) -> Assembly:
+    if not units:
+        return Assembly("", None, "llm", notes)
+    extraction = extract(complete([{"role": "user", "content": combine_prompt(units, context)}]))
+    merged = merge(extraction.units, context)
+    tests = {test.name for test in parse(merged.code.encode()).tests}
+    lost = [
+        Note("lost", test.name, "the combining model omitted or renamed it", unit.reply)
+        for unit in units
+        for test in unit.file.tests
+        if test.name not in tests
+    ]
+    return Assembly(merged.code, merged.package, "llm", (*notes, *extraction.notes, *merged.notes, *lost))
 
 
-def candidates(
-    replies: list[Reply],
+def assemble_candidates(
+    replies: Sequence[Reply],
     *,
     mode: str = "merge",
     context: PackageContext | None = None,
     complete: Complete | None = None,
 ) -> Iterator[Candidate]:
-    """One candidate for each pair and model, in the order in which these come up first."""
+    """One candidate for each pair and model, in the order of their first replies."""
     groups: dict[tuple[str, str], list[Reply]] = {}
     for reply in replies:
         groups.setdefault((reply.pair_id, reply.model), []).append(reply)
@@ -75,25 +103,13 @@ def candidates(
 
 def candidate_of(assembly: Assembly, pair_id: str, model: str, completion_ids: tuple[str, ...]) -> Candidate:
     """The record of an assembled file; its id depends on the completions, the mode and the code."""
-    identity = short_hash(pair_id, model, assembly.mode, *completion_ids, assembly.code)
     return Candidate(
-        identity,
-        pair_id,
-        model,
-        completion_ids,
-        assembly.code,
-        assembly.package,
-        assembly.mode,
-        assembly.notes,
+        id=short_hash(pair_id, model, assembly.mode, *completion_ids, assembly.code),
+        pair_id=pair_id,
+        model=model,
+        completion_ids=completion_ids,
+        code=assembly.code,
+        package=assembly.package,
+        mode=assembly.mode,
+        notes=assembly.notes,
     )
-
-
-def load_model(name: str) -> Complete:
-    """The callable behind `package.module:name`. Raises ConfigError when there is none."""
-    module, _, attribute = name.partition(":")
-    try:
-        found = getattr(importlib.import_module(module), attribute)
-    except (ImportError, AttributeError, ValueError) as error:
-        hint = "name a callable as package.module:name"
-        raise ConfigError(f"no model {name!r}: {error}", where="--model", hint=hint) from error
-    return cast(Complete, found)

@@ -1,4 +1,4 @@
-"""A focal file in pieces within a token budget, each of which stands alone."""
+"""Chunk: splits a focal file into self-contained parts within a token budget."""
 
 from goutbench.chunk.stage import BUDGET, chunk_file, function_chunks
 from goutbench.chunk.tokens import TokenCounter, token_counter

@@ -1,4 +1,4 @@
-"""Which tests exercise a function, and what says so: for training on one function at a time."""
+"""Which test functions exercise a function, and the evidence for it: for training on single functions."""
 
 import re
 from collections.abc import Iterator
@@ -10,145 +10,138 @@ from goutbench.golang.syntax.test_functions import split_test_name
 from goutbench.records import Exercise
 
 _CALLED = re.compile(rb"\s*(?:\[[^\]\n]*\]\s*)?\(")
-_DIRECT = ("call", "table", "name", "method name")  # the strongest first
+_KINDS = ("call", "table", "name", "method name")  # the strongest first
 
 
 def exercises(file: GoFile, tests: GoFile) -> dict[int, tuple[Exercise, ...]]:
-    """For each function and method of `file`, by index, the test functions of `tests` that exercise it."""
-    focal = [i for i, d in enumerate(file.declarations) if d.is_function]
-    texts = [identifiers_in(tests.source, _span(tests, index)) for index in range(len(tests.declarations))]
-    hints = {i: _hints(file, tests, file.declarations[i], texts) for i in focal}
-    named = _named(file, tests, focal)
-    reached = {test.declaration: _reach(tests, test.declaration) for test in tests.tests}
-    found: dict[int, tuple[Exercise, ...]] = {}
-    for i in focal:
+    """For every function and method of `file`, by index, the test functions of `tests` that exercise it."""
+    functions = [i for i, declaration in enumerate(file.declarations) if declaration.is_function]
+    names = [identifiers_in(tests.source, _span(d)) for d in tests.declarations]
+    uses_of = {i: _uses_of(file, tests, file.declarations[i], names) for i in functions}
+    named_after = _named_after(file, tests, functions)
+    reached = {test.declaration: _reached(tests, test.declaration) for test in tests.tests}
+    by_function: dict[int, tuple[Exercise, ...]] = {}
+    for i in functions:
         rows = []
         for test in tests.tests:
-            evidence = [hint for hint in _DIRECT if hint in hints[i].get(test.declaration, ())]
-            if (test.declaration, i) in named:
+            evidence = [kind for kind in _KINDS if kind in uses_of[i].get(test.declaration, ())]
+            if (test.declaration, i) in named_after:
                 evidence.append("name")
             for helper in reached[test.declaration]:
-                label = _label(tests.declarations[helper])
-                evidence += [f"via {label}: {h}" for h in _DIRECT if h in hints[i].get(helper, ())]
+                declaration = tests.declarations[helper]
+                label = declaration.names[0] if declaration.names else declaration.kind
+                label = f"{declaration.receiver}.{label}" if declaration.receiver else label
+                evidence += [f"via {label}: {kind}" for kind in _KINDS if kind in uses_of[i].get(helper, ())]
             if evidence:
                 rows.append(Exercise(test.name, test.kind, tuple(sorted(evidence, key=_rank))))
-        found[i] = tuple(sorted(rows, key=lambda row: (_rank(row.evidence[0]), "name" not in row.evidence)))
-    return found
+        rows.sort(key=lambda row: (_rank(row.evidence[0]), "name" not in row.evidence))
+        by_function[i] = tuple(rows)
+    return by_function
 
 
 def _rank(evidence: str) -> tuple[bool, int]:
-    via, _, hint = evidence.rpartition(": ")
-    weak = hint == "method name"
-    return weak, _DIRECT.index(hint) + len(_DIRECT) * bool(via)
+    """The order of evidence: direct before indirect, and "method name" last."""
+    via, _, kind = evidence.rpartition(": ")
+    return kind == "method name", _KINDS.index(kind) + len(_KINDS) * bool(via)
 
 
-def _hints(
-    file: GoFile, tests: GoFile, function: Declaration, texts: list[set[bytes]]
+def _uses_of(
+    file: GoFile, tests: GoFile, function: Declaration, names: list[set[bytes]]
 ) -> dict[int, set[str]]:
-    """What each declaration of the test file does with the function, by index; `texts` are their words."""
+    """How every declaration of the test file uses the function, by index; `names` are their identifiers."""
     name = function.names[0].encode()
+    mentioning = [index for index, present in enumerate(names) if name in present]
     if function.kind == "method":
-        makers = {
-            made.encode()
-            for other in file.declarations
-            if other.kind in ("func", "type", "var") and _yields(file, other, function.receiver or "")
-            for made in other.names
-        }
+        sources = _sources_of(file, function.receiver or "")
         return {
-            index: {"call" if makers & text else "method name"}
-            for index, text in enumerate(texts)
-            if name in text and tests.source.find(b"." + name, *_span(tests, index)) >= 0
+            index: {"call" if sources & names[index] else "method name"}
+            for index in mentioning
+            if tests.source.find(b"." + name, *_span(tests.declarations[index])) >= 0
         }
-    hints = {
-        index: set(_mentions(file, tests, name, tests.declarations[index]))
-        for index, text in enumerate(texts)
-        if name in text
-    }
-    return {index: found for index, found in hints.items() if found}
+    kinds = {index: set(_mentions(file, tests, name, tests.declarations[index])) for index in mentioning}
+    return {index: evidence for index, evidence in kinds.items() if evidence}
 
 
-def _span(tests: GoFile, index: int) -> Span:
-    return tests.declarations[index].node_start, tests.declarations[index].node_end
+def _sources_of(file: GoFile, type_name: str) -> set[bytes]:
+    """The names by which a test gets a value of a type: the type, and what mentions it outside of a body."""
+    names: set[bytes] = set()
+    for declaration in file.declarations:
+        if declaration.kind == "type":
+            is_source = type_name in declaration.names
+        elif declaration.kind in ("func", "var"):
+            end = declaration.body[0] if declaration.body is not None else declaration.node_end
+            is_source = type_name.encode() in identifiers_in(file.source, (declaration.node_start, end))
+        else:
+            continue
+        if is_source:
+            names.update(name.encode() for name in declaration.names)
+    return names
+
+
+def _span(declaration: Declaration) -> Span:
+    return declaration.node_start, declaration.node_end
 
 
 def _mentions(file: GoFile, tests: GoFile, name: bytes, declaration: Declaration) -> Iterator[str]:
+    """ "call" or "table" for every use of a function in a declaration of the test file."""
     source, node = tests.source, tests.node(declaration)
-    bare = file.package == tests.package or any(spec.name == "." for spec in tests.imports)
-    ends = [at + len(name) for at in uses(source, node, name)] if bare else []
+    unqualified = file.package == tests.package or any(spec.name == "." for spec in tests.imports)
+    ends = [at + len(name) for at in uses(source, node, name)] if unqualified else []
     selected = re.compile(rb"\s*\.\s*" + re.escape(name) + rb"(?![\w\x80-\xff])")
-    for qualifier in _qualifiers(file, tests):
-        matches = (selected.match(source, at + len(qualifier)) for at in uses(source, node, qualifier))
-        ends += [match.end() for match in matches if match is not None]
+    for spec in tests.imports:  # an external test imports the focal package
+        if spec.local_name is not None and (file.package or "") in package_name_guesses(spec.path):
+            qualifier = spec.local_name.encode()
+            matches = (selected.match(source, at + len(qualifier)) for at in uses(source, node, qualifier))
+            ends += [match.end() for match in matches if match is not None]
     for end in ends:
         yield "call" if _CALLED.match(source, end) else "table"
 
 
-def _yields(file: GoFile, other: Declaration, receiver: str) -> bool:
-    """Whether a declaration is the type, or its signature or text ahead of a body mentions it."""
-    if other.kind == "type":
-        return receiver in other.names
-    end = other.body[0] if other.body is not None else other.node_end
-    return receiver.encode() in identifiers_in(file.source, (other.node_start, end))
+def _reached(tests: GoFile, start: int) -> list[int]:
+    """The declarations that a test uses directly or through others, the nearest first.
 
-
-def _qualifiers(file: GoFile, tests: GoFile) -> list[bytes]:
-    """What an external test calls the focal package; none, where the test is in the package itself."""
-    return [
-        spec.local_name.encode()
-        for spec in tests.imports
-        if spec.local_name is not None and (file.package or "") in package_name_guesses(spec.path)
-    ]
-
-
-def _reach(tests: GoFile, start: int) -> list[int]:
-    """Other declarations of the test file that a test uses, itself or through them, the nearest first.
-
-    The methods of a suite are reached with its type: a runner calls those named like tests by reflection.
+    A suite type brings its test methods: a runner calls them by reflection.
     """
     order, seen = [start], {start}
     for index in order:
         declaration = tests.declarations[index]
-        nearby = [*declaration.references]
+        used = [*declaration.references]
         if declaration.kind == "type":
-            nearby += _suite(tests, declaration)
-        fresh = [target for target in dict.fromkeys(nearby) if target not in seen]
-        seen.update(fresh)
-        order += fresh
+            used += [
+                i
+                for i, method in enumerate(tests.declarations)
+                if method.kind == "method"
+                and method.receiver in declaration.names
+                and split_test_name(method.names[0])
+            ]
+        new = [target for target in dict.fromkeys(used) if target not in seen]
+        seen.update(new)
+        order += new
     return order[1:]
 
 
-def _suite(tests: GoFile, type_declaration: Declaration) -> list[int]:
-    return [
-        index
-        for index, d in enumerate(tests.declarations)
-        if d.kind == "method" and d.receiver in type_declaration.names and split_test_name(d.names[0])
-    ]
-
-
-def _named(file: GoFile, tests: GoFile, focal: list[int]) -> set[tuple[int, int]]:
-    """Pairs (test, function) in which the test is named after the function, by the longest name that fits."""
+def _named_after(file: GoFile, tests: GoFile, functions: list[int]) -> set[tuple[int, int]]:
+    """Pairs (test, function) where the test is named after the function; the longest matching name wins."""
     pairs = set()
     for test in tests.tests:
         parts = split_test_name(test.name)
         subject = parts[1].lstrip("_") if parts else ""
-        fits = {i: fit for i in focal if (fit := _fit(subject, file.declarations[i]))}
-        best = max(fits.values(), default=0)
-        pairs |= {(test.declaration, i) for i, fit in fits.items() if fit == best}
+        scores = {i: score for i in functions if (score := _name_score(subject, file.declarations[i]))}
+        best = max(scores.values(), default=0)
+        pairs |= {(test.declaration, i) for i, score in scores.items() if score == best}
     return pairs
 
 
-def _fit(subject: str, function: Declaration) -> int:
-    """How much of the test's subject the function's name explains, more where the case fits too; or 0."""
+def _name_score(subject: str, function: Declaration) -> int:
+    """How much of a test's subject the function's name explains; a match with the same case scores one more.
+
+    0 if the subject does not start with the name.
+    """
     name = function.names[0]
     forms = [f"{function.receiver}_{name}", f"{function.receiver}{name}"] if function.receiver else []
     for form in [*forms, name]:
-        rest = subject[len(form) :]
+        suffix = subject[len(form) :]
         same = subject[: len(form)].lower() == form.lower()
-        if same and (not rest or rest[0] == "_" or rest[0].isupper() or rest[0].isdigit()):
+        if same and (not suffix or suffix[0] == "_" or suffix[0].isupper() or suffix[0].isdigit()):
             return 2 * len(form) + (subject[: len(form)] == form)
     return 0
-
-
-def _label(declaration: Declaration) -> str:
-    name = declaration.names[0] if declaration.names else declaration.kind
-    return f"{declaration.receiver}.{name}" if declaration.receiver else name

@@ -26,7 +26,7 @@ Weights = list[dict[int, float]]
 class Sizes:
     """The sizes of declarations in tokens: of their texts, and of the header that a chunk of them needs.
 
-    `imports` has a bit set for every declaration: the imports it needs. `specs` has the tokens of every import.
+    `imports` has a bit set for every declaration: the imports it needs. `specs` has the imports' tokens.
     """
 
     header: int

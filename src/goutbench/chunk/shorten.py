@@ -1,4 +1,4 @@
-"""Makes a declaration that is over the budget shorter, where the user asks for it: still Go that parses."""
+"""Shortens a declaration that exceeds the budget, on request: the result is Go that parses."""
 
 from bisect import bisect_left
 from collections.abc import Callable, Iterator
@@ -19,10 +19,10 @@ Count = Callable[[bytes], int]
 
 
 def shorten_declaration(file: GoFile, declaration: Declaration, limit: int, count: Count) -> bytes:
-    """The declaration in at most `limit` tokens, or as near as it gets; what is left out says "elided".
+    """The declaration in at most `limit` tokens, or as few as possible; "elided" marks every cut.
 
-    Nested blocks and the elements of literals go first, each time the smallest that is enough, else the
-    largest. Then the tail of the outermost list of statements, fields or specs goes, at last the comment.
+    Nested blocks and elements of literals are cut first: the smallest one that suffices, else the largest.
+    Then the tail of the outermost list of statements, fields or specs is cut, and finally the comment.
     """
     node, source = file.node(declaration), file.source
     cuts: Cuts = []
@@ -36,32 +36,30 @@ def shorten_declaration(file: GoFile, declaration: Declaration, limit: int, coun
         elidable = {s: stub for s, stub in elidable.items() if s[1] <= start or s[0] >= end or s[0] < start}
         text = _without(source, declaration.start, declaration.end, cuts)
     if count(text) > limit:
-        text = _headed(file, declaration, node, cuts, limit, count)
+        text = _cut_tail(file, declaration, cuts, limit, count)
     doc = declaration.node_start - declaration.start
     return text if count(text) <= limit or not doc else _NO_DOC + text[doc:]
 
 
-def _headed(
-    file: GoFile, declaration: Declaration, node: Node, cuts: Cuts, limit: int, count: Count
-) -> bytes:
-    """As many of the outermost list's items as fit."""
-    items = _items(node)
+def _cut_tail(file: GoFile, declaration: Declaration, cuts: Cuts, limit: int, count: Count) -> bytes:
+    """The declaration with as many items of its outermost list as fit."""
+    items = _items(file.node(declaration))
     end = items[-1].end_byte if items else declaration.end
     stub = _TAIL if declaration.body is not None else b""
 
-    def head(kept: int) -> bytes:
-        if kept == len(items):
+    def head(size: int) -> bytes:
+        if size == len(items):
             return _without(file.source, declaration.start, declaration.end, cuts)
-        start = items[kept].start_byte
+        start = items[size].start_byte
         text = _without(file.source, declaration.start, start, cuts).rstrip()
         return text + stub + b"\n" + file.source[end : declaration.end].lstrip(b"\n")
 
-    kept = bisect_left(range(len(items) + 1), True, key=lambda k: count(head(k)) > limit)
-    return head(max(kept - 1, 0))
+    too_long = bisect_left(range(len(items) + 1), True, key=lambda size: count(head(size)) > limit)
+    return head(max(too_long - 1, 0))
 
 
 def _elidable(node: Node, body: Span | None) -> Iterator[tuple[Span, bytes]]:
-    """Spans within the declaration that a stub may stand for."""
+    """The spans within a declaration that a stub may replace, with their stubs."""
     for child in node.named_children:
         span = child.byte_range
         if child.type == "literal_value" and child.named_child_count:
@@ -87,6 +85,7 @@ def _items(node: Node) -> list[Node]:
 
 
 def _without(source: bytes, start: int, end: int, cuts: Cuts) -> bytes:
+    """The source from `start` to `end` with stubs in place of the cuts."""
     text, at = b"", start
     for (a, b), stub in sorted(cuts):
         if start <= a and b <= end:

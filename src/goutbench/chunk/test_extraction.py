@@ -1,4 +1,4 @@
-"""The part of a test file that belongs to some of its tests: a file that stands alone as far as it did."""
+"""Extracts some tests of a test file, with everything in the file that they use."""
 
 from collections.abc import Iterable
 
@@ -9,30 +9,25 @@ from goutbench.golang.syntax.file import GoFile
 def extract_tests(tests: GoFile, names: Iterable[str]) -> str:
     """A test file with these test functions, what they use of their file, and the imports of both.
 
-    What they use is by name, so it is never too little within the file; a suite's methods come with its type,
-    and an `init` with the variables that it sets.
+    Uses are matched by name, so nothing that the file declares is missing. A suite type brings its methods,
+    and a variable the `init` functions that set it.
     """
     chosen = set(names)
-    todo = [test.declaration for test in tests.tests if test.name in chosen]
-    kept = set(todo)
+    pending = [test.declaration for test in tests.tests if test.name in chosen]
+    selected = set(pending)
     inits = [i for i, d in enumerate(tests.declarations) if d.kind == "func" and d.names == ("init",)]
-    while todo:
-        nearby = _uses(tests, todo.pop())
-        nearby += [i for i in inits if kept & {*tests.declarations[i].references}]
-        todo += [index for index in dict.fromkeys(nearby) if index not in kept]
-        kept.update(nearby)
+    while pending:
+        declaration = tests.declarations[pending.pop()]
+        used = [*declaration.references, *declaration.maybe]
+        if declaration.kind == "type":
+            used += [
+                index
+                for index, method in enumerate(tests.declarations)
+                if method.kind == "method" and method.receiver in declaration.names
+            ]
+        used += [i for i in inits if selected & {*tests.declarations[i].references}]
+        pending += [index for index in dict.fromkeys(used) if index not in selected]
+        selected.update(used)
     texts = full_texts(tests)
-    text = compose(tests, [Part(index, "full", texts[index]) for index in sorted(kept)])
+    text = compose(tests, [Part(index, "full", texts[index]) for index in sorted(selected)])
     return text.decode("utf-8", "replace")
-
-
-def _uses(tests: GoFile, index: int) -> list[int]:
-    declaration = tests.declarations[index]
-    used = [*declaration.references, *declaration.maybe]
-    if declaration.kind == "type":
-        used += [
-            other
-            for other, each in enumerate(tests.declarations)
-            if each.kind == "method" and each.receiver in declaration.names
-        ]
-    return used

@@ -8,11 +8,12 @@ import re
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from pathlib import Path, PurePosixPath
 
-from goutbench.chunk.render import keys, mentioned_names, outline
 from goutbench.chunk.tokens import TokenCounter
 from goutbench.dataset.store import read_packages
-from goutbench.golang.syntax.file import Declaration, GoFile, parse
-from goutbench.golang.syntax.references import uses, words
+from goutbench.golang.syntax.file import Declaration, GoFile, declaration_keys
+from goutbench.golang.syntax.outline import mentioned_names, outline
+from goutbench.golang.syntax.parser import parse
+from goutbench.golang.syntax.references import identifiers_in, uses
 from goutbench.prompts.prompt import NO_CONTEXT, CrossFileContext, FocalFile
 from goutbench.records import Chunk, PackageFile
 
@@ -20,22 +21,6 @@ _SEPARATOR_TOKENS = 2  # for the blank line between two texts that are counted s
 _SELECTOR = re.compile(rb"\.\s*([A-Za-z_\x80-\xff][\w\x80-\xff]*)")
 _Declared = tuple[GoFile, Declaration]
 _Position = tuple[int, int]  # index of the file, byte offset of the declaration
-
-
-def file_outline(source: bytes) -> str:
-    """A Go file's declarations without bodies, comments and imports; its build constraint remains."""
-    file = parse(source)
-    texts = [b"//go:build " + file.build_constraint.encode()] if file.build_constraint else []
-    texts.append(b"package " + (file.package or "_").encode())
-    for declaration in file.declarations:
-        if declaration.is_function:
-            end = declaration.body[0] if declaration.body is not None else declaration.node_end
-            texts.append(
-                source[declaration.node_start : end].rstrip()
-            )  # a function without a body is Go, too
-        else:
-            texts.append(outline(file, declaration, None))
-    return b"\n\n".join(texts).decode("utf-8", "replace") + "\n"
 
 
 class PackageIndex:
@@ -91,7 +76,7 @@ def _used_declarations(chunk: Chunk, own: GoFile, siblings: Sequence[GoFile]) ->
     """The outlines of the siblings' declarations that the chunk uses; the needs of its focal code come first."""
     source = chunk.text.encode()
     file = parse(source)
-    named = zip(keys(file), file.declarations, strict=True)
+    named = zip(declaration_keys(file), file.declarations, strict=True)
     focal_first = [item for _, item in sorted(named, key=lambda pair: pair[0] not in chunk.focal)]
     used = [*_used_names(file, focal_first, own, siblings), *_used_methods(file, focal_first, siblings)]
     mentioned = mentioned_names([source])
@@ -118,7 +103,7 @@ def _used_names(
     unused = set(by_name)
     for declaration in ordered:
         node = file.node(declaration)
-        present = words(file.source, (declaration.node_start, declaration.node_end)) & unused
+        present = identifiers_in(file.source, (declaration.node_start, declaration.node_end)) & unused
         offsets = {name: next(uses(file.source, node, name), None) for name in present}
         hits = sorted((offset, name) for name, offset in offsets.items() if offset is not None)
         unused -= {name for _, name in hits}
@@ -130,7 +115,7 @@ def _used_methods(
 ) -> Iterator[_Declared]:
     """Methods of types that the chunk names, where the chunk selects the method's name on some value."""
     selected = {name: rank for rank, name in enumerate(dict.fromkeys(_SELECTOR.findall(file.source)))}
-    names = words(file.source, (0, len(file.source)))
+    names = identifiers_in(file.source, (0, len(file.source)))
     methods: dict[tuple[str, str], tuple[int, _Declared]] = {}
     for sibling in siblings:
         for item in sibling.declarations:

@@ -8,8 +8,8 @@ from itertools import islice
 from goutbench.chunk.stage import chunk_file, function_chunks
 from goutbench.chunk.test_extraction import extract_tests
 from goutbench.chunk.tokens import TokenCounter
-from goutbench.golang.analysis.self_contained import names_from_elsewhere
-from goutbench.golang.syntax.file import parse
+from goutbench.golang.analysis.self_contained import undeclared_names
+from goutbench.golang.syntax.parser import parse
 from goutbench.prompts.prompt import Example
 from goutbench.prompts.secrets import redact
 from goutbench.records import Chunk, Pair
@@ -107,7 +107,7 @@ class ExamplePool:
             (
                 example
                 for example in candidates
-                if not names_from_elsewhere(
+                if not undeclared_names(
                     parse(example.test.encode("utf-8", "surrogateescape")), parse(example.chunk.text.encode())
                 )
             ),
