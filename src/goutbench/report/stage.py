@@ -126,7 +126,7 @@ def _distributions(results: Results, palette: Mapping[str, str]) -> list[PageBlo
         }
         if any(map(any, values.values())):
             caption = (
-                f"For each x, the share of a model's items with at least x of {label}. "
+                f"Share of a model's items (vertical) that reach at least so many {label} (horizontal). "
                 "Items that failed count as 0."
             )
             svg = survival_curves(values, palette, label)
@@ -138,7 +138,7 @@ def _pass_rates(results: Results) -> Iterator[PlottedRate]:
     for repository, by_model in _REPOSITORIES.members(results).items():
         for model in results.compared:
             if rate := rate_of(by_model.get(model, ()), passed):
-                yield PlottedRate(repository, model, rate.value, rate.low, rate.high)
+                yield PlottedRate(repository, model, rate.value, *rate.interval)
 
 
 def _title(models: Sequence[str]) -> str:

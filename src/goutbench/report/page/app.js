@@ -80,8 +80,9 @@
     for (const field of $("filter").elements) if (field.name) field.value = query[field.name] || "";
     const selected = rows.filter(row => matches(row, query));
     const items = groups(selected);
+    const distinct = new Set(selected.map(row => row.pair + " " + row.focal)).size;
     $("count").textContent = count(selected.length) + " of " + count(rows.length) + " candidates" +
-      (items.length < selected.length ? ", of " + count(items.length) + " items" : "");
+      (sampled ? ", of " + count(distinct) + " items" : "");
     const head = $("list").tHead, body = $("list").tBodies[0];
     head.replaceChildren(); body.replaceChildren();
     const top = head.insertRow();
@@ -119,7 +120,8 @@
 
   function appendItem(body, group) {
     const first = group[0], passing = group.filter(row => row.class === "passed").length;
-    const samples = group.map(row => sampleLine(row)), tr = make("tr", undefined, "item"), toggle = make("button", count(group.length) + " candidates");
+    const samples = group.map(row => sampleLine(row)), tr = make("tr", undefined, "item");
+    const toggle = make("button", group.length + (group.some(row => row.round) ? " candidates" : " samples"));
     toggle.type = "button";
     toggle.setAttribute("aria-expanded", "false");
     toggle.addEventListener("click", () => {

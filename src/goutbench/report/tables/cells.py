@@ -4,6 +4,8 @@ from collections.abc import Sequence
 from dataclasses import dataclass, field
 from typing import NamedTuple
 
+from goutbench.statistics import Interval
+
 Query = dict[str, str]
 """Which candidates a number counts: column of the candidate list → value."""
 
@@ -51,37 +53,34 @@ class Rate:
 
     count: int | float
     of: int
-    low: float
-    high: float
+    interval: Interval
 
     @property
     def value(self) -> float:
         return self.count / self.of
 
     def cell(self, query: Query | None = None) -> ReportCell:
-        note = f"{self.counts}, 95% interval {100 * self.low:.1f} to {100 * self.high:.1f}%"
+        note = f"{number(self.count)} of {self.of}, {interval_text(self.interval)}"
         return ReportCell(percent(self.value), note, query, self.value)
 
     def fields(self, name: str) -> dict[str, Scalar]:
-        return {name: self.value, f"{name}_low": self.low, f"{name}_high": self.high}
-
-    @property
-    def counts(self) -> str:
-        return f"{number(self.count)} of {self.of}"
+        return {name: self.value, **_bounds(name, self.interval)}
 
 
 @dataclass(frozen=True, slots=True)
 class Mean:
-    """A mean share over items."""
+    """A mean share over items, with its 95% interval where it has one."""
 
     value: float
     of: int
+    interval: Interval | None = None
 
     def cell(self, query: Query | None = None) -> ReportCell:
-        return ReportCell(percent(self.value), f"mean of {self.of}", query, self.value)
+        note = f"mean of {self.of}" + (f", {interval_text(self.interval)}" if self.interval else "")
+        return ReportCell(percent(self.value), note, query, self.value)
 
     def fields(self, name: str) -> dict[str, Scalar]:
-        return {name: self.value}
+        return {name: self.value} | (_bounds(name, self.interval) if self.interval else {})
 
 
 Value = Scalar | Rate | Mean
@@ -103,6 +102,14 @@ def fields_of(name: str, value: Value) -> dict[str, Scalar]:
 
 def percent(share: float) -> str:
     return f"{100 * share:.1f}%"
+
+
+def interval_text(interval: Interval) -> str:
+    return f"95% interval {100 * interval.low:.1f} to {percent(interval.high)}"
+
+
+def _bounds(name: str, interval: Interval) -> dict[str, Scalar]:
+    return {f"{name}_low": interval.low, f"{name}_high": interval.high}
 
 
 def number(count: int | float) -> str:

@@ -3,7 +3,7 @@
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 
-from goutbench.records import Status
+from goutbench.records import Rung, Status
 from goutbench.report.results import ItemResult, Results
 from goutbench.report.tables.cells import Header, ReportCell, ReportTable, Scalar, cell_of
 from goutbench.report.tables.measures import built, passed, rate_of
@@ -53,10 +53,9 @@ def rates_by_group(report: Results, grouping: Grouping) -> ReportTable:
         record: dict[str, Scalar] = {grouping.column: group, "items": count}
         for model in models:
             query = {"model": model, grouping.column: group}
-            built_items, passed_items = {"at": "build"}, {"class": status_class(Status.PASSED)}
             builds, passes = (rate_of(by_model.get(model, ()), holds) for holds in (built, passed))
             cells += [
-                cell_of(builds, query | {"at": "build"}),
+                cell_of(builds, query | {"at": Rung.BUILD.value}),
                 cell_of(passes, query | {"class": status_class(Status.PASSED)}),
             ]
             record |= {f"{model} built": builds.count if builds else 0}

@@ -4,7 +4,7 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from functools import partial
 
-from goutbench.records import Status
+from goutbench.records import Rung, Status
 from goutbench.report.results import REFERENCE, ItemResult, Results, weighted_count
 from goutbench.report.tables.cells import (
     Header,
@@ -82,7 +82,7 @@ COLUMNS = (
     Column("passed", "", "", lambda m: weighted_count(m.items, passed)),
     Column(
         "build_rate", "builds", "The test file compiles.",
-        lambda m: rate_of(m.items, built), {"at": "build"},
+        lambda m: rate_of(m.items, built), {"at": Rung.BUILD.value},
     ),
     Column(
         "pass_rate", "passes", "At least one test runs, and all pass in every run.",
@@ -171,7 +171,7 @@ def samples_table(report: Results) -> ReportTable:
     """build@k and pass@k for every k, and the best of all samples, model by model."""
     models = [model for model in report.compared if len(report.first_answers(model)[0].samples) > 1]
     n = report.sample_count
-    measures = {
+    measures: dict[str, Callable[[Sequence[ItemResult]], Value]] = {
         **{f"build@{k}": partial(rate_at_k, holds=built, k=k) for k in range(1, n + 1)},
         **{f"pass@{k}": partial(rate_at_k, holds=passed, k=k) for k in range(1, n + 1)},
         f"coverage, best of {n}": partial(best_of_k, measure=coverage, k=n),

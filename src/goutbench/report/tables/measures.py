@@ -52,10 +52,10 @@ def rate_over(
         return None
     total = sum(shares, start=Fraction())
     if not sampled or total in (0, len(shares)):
-        low, high = wilson(round(total), len(shares))
+        interval = wilson(round(total), len(shares))
     else:
-        low, high = bootstrap_interval(shares, clusters)
-    return Rate(integer_if_integral(total), len(shares), low, high)
+        interval = bootstrap_interval(shares, clusters)
+    return Rate(integer_if_integral(total), len(shares), interval)
 
 
 def bootstrap_interval(shares: Sequence[Fraction | float], clusters: Sequence[Cluster]) -> Interval:
@@ -80,7 +80,7 @@ def clusters_of(items: Sequence[ItemResult]) -> list[Cluster]:
 
 def mean_of(items: Sequence[ItemResult], measure: Measure) -> Mean | None:
     """The mean over all items; a sample without a measurement counts as 0."""
-    return _mean([item.mean(measure) for item in items])
+    return Mean(sum(item.mean(measure) for item in items) / len(items), len(items)) if items else None
 
 
 def mean_of_passing(items: Sequence[ItemResult], measure: Measure) -> Mean | None:
@@ -90,23 +90,20 @@ def mean_of_passing(items: Sequence[ItemResult], measure: Measure) -> Mean | Non
         values = [value for s in item.samples if s.passed and (value := measure(s)) is not None]
         if values:
             means.append(sum(values) / len(values))
-    return _mean(means)
-
-
-def _mean(values: Sequence[float]) -> Mean | None:
-    return Mean(sum(values) / len(values), len(values)) if values else None
+    return Mean(sum(means) / len(means), len(means)) if means else None
 
 
 def rate_at_k(items: Sequence[ItemResult], holds: Callable[[SampleResult], bool], k: int) -> Rate | None:
     """build@k or pass@k, averaged over items; None where an item has fewer than k samples."""
-    if any(len(item.samples) < k for item in items):
+    if not items or any(len(item.samples) < k for item in items):
         return None
     shares = [pass_at_k(len(item.samples), sum(map(holds, item.samples)), k) for item in items]
     return rate_over(shares, clusters_of(items), sampled=True)
 
 
-def best_of_k(items: Sequence[ItemResult], measure: Measure, k: int) -> Rate | None:
+def best_of_k(items: Sequence[ItemResult], measure: Measure, k: int) -> Mean | None:
     """The expected best value of k samples, averaged over items; None where an item has fewer than k."""
-    if any(len(item.samples) < k for item in items):
+    if not items or any(len(item.samples) < k for item in items):
         return None
-    return rate_over([best_at_k(item.values(measure), k) for item in items], clusters_of(items), sampled=True)
+    values = [best_at_k(item.values(measure), k) for item in items]
+    return Mean(sum(values) / len(values), len(values), bootstrap_interval(values, clusters_of(items)))

@@ -137,7 +137,7 @@ def _figures(matches: Sequence[Match]) -> list[PageBlock]:
     blocks = []
     for index, ((judge, a, b), group) in enumerate(_grouped(matches, _judge_and_models).items(), 1):
         rates = [
-            PlottedRate(repository, outcome, rate.value, rate.low, rate.high)
+            PlottedRate(repository, outcome, rate.value, *rate.interval)
             for (repository,), part in _grouped(group, lambda match: (match.repository,)).items()
             for outcome, rate in _outcome_rates(part).items()
         ]
@@ -172,7 +172,9 @@ def _judge_and_execution(report: Results, matches: Sequence[Match]) -> ReportTab
         for name, count in counts[opinion].items():
             record[name] = integer_if_integral(count)
             query = {"verdict": opinion, "fate": name}
-            cells.append(ReportCell(number(integer_if_integral(count)), query=query, share=float(count / total)))
+            cells.append(
+                ReportCell(number(integer_if_integral(count)), query=query, share=float(count / total))
+            )
         table.add(cells, record)
     return table
 
