@@ -129,7 +129,8 @@ def write_rows(path: Path, rows: Sequence[Mapping[str, Any]]) -> None:
     import pyarrow.parquet as pq
 
     with whole_file(path) as partial:
-        pq.write_table(pa.Table.from_pylist(list(rows)), partial, compression="zstd")
+        table = pa.Table.from_pylist(list(rows))
+        pq.write_table(table, partial, compression="zstd", write_page_checksum=True)
 
 
 def read_schema(path: Path) -> "pa.Schema":

@@ -95,7 +95,7 @@ def read_candidates(path: Path) -> list[Candidate]:
         candidates = [_candidate(row, where) for where, row in _json_rows(path)]
     else:
         try:
-            rows = read_table(path).to_pylist()
+            rows = _rows(path)
         except DatasetError as error:
             raise ConfigError(f"not readable as Parquet: {error.what}", where=str(path)) from error
         candidates = [_candidate(row, f"{path}, row {number}") for number, row in enumerate(rows)]
@@ -142,9 +142,17 @@ def _dataset_rows(dataset: Path, columns: tuple[str, ...]) -> Iterator[dict[str,
         yield from _rows(path, columns)
 
 
-def _rows(path: Path, columns: tuple[str, ...]) -> Iterator[dict[str, Any]]:
-    table = read_table(path, list(columns))
-    if missing := set(columns) - set(table.column_names):
-        what = f"missing columns: {', '.join(sorted(missing))}"
-        raise DatasetError(what, where=str(path), hint="curate it again")
-    yield from table.to_pylist()
+def _rows(path: Path, columns: tuple[str, ...] = ()) -> list[dict[str, Any]]:
+    """The named columns of a Parquet file, or all. All pages are read, so that damage anywhere is detected.
+
+    Raises DatasetError.
+    """
+    try:
+        table = read_table(path)
+        if missing := set(columns) - set(table.column_names):
+            what = f"missing columns: {', '.join(sorted(missing))}"
+            raise DatasetError(what, where=str(path), hint="curate it again")
+        rows: list[dict[str, Any]] = (table.select(columns) if columns else table).to_pylist()
+    except UnicodeDecodeError as error:
+        raise DatasetError(f"unreadable: {error}", where=str(path), hint="curate it again") from None
+    return rows
