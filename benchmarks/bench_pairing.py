@@ -28,7 +28,8 @@ from seven import Known, chosen, files_at, measured, opened, parser, print_table
 
 from goutbench.curate.git.objects import ObjectReader
 from goutbench.curate.pairing import by_use
-from goutbench.curate.pairing.rules import is_test, same_name
+from goutbench.curate.pairing.rule import is_test
+from goutbench.curate.pairing.same_name import same_name
 from goutbench.statistics import wilson
 
 LABELS = Path(__file__).with_name("pairing_labels.tsv")
@@ -84,9 +85,9 @@ def added(known: Known, mirror: Path) -> list[Added]:
     paired = {match.test for match in same_name(list(files))}
     return [
         Added(known.name, test.decode(), each.source.decode(), round(each.confidence, 3))
-        for test, evidence in sorted(by_use.ranked_in_folders(files).items())
+        for test, evidence in sorted(by_use.rank_by_folder(files).items())
         if test not in paired
-        for each in by_use.chosen(evidence)
+        for each in by_use.select_sources(evidence)
     ]
 
 
@@ -95,12 +96,12 @@ def rows(given: argparse.Namespace) -> None:
     for known in chosen(given):
         files = contents(known, given.mirror)
         same = {match.test: match.code for match in same_name(list(files))}
-        found, spent = measured(lambda files=files: by_use.ranked_in_folders(files))  # type: ignore[misc]
-        more = {test: by_use.chosen(e) for test, e in found.items() if test not in same and by_use.chosen(e)}
+        found, spent = measured(lambda files=files: by_use.rank_by_folder(files))  # type: ignore[misc]
+        more = {test: by_use.select_sources(e) for test, e in found.items() if test not in same and by_use.select_sources(e)}
         bare = {
             test: e
-            for test, e in by_use.ranked_in_folders(files, file_names=False).items()
-            if by_use.chosen(e)
+            for test, e in by_use.rank_by_folder(files, file_names=False).items()
+            if by_use.select_sources(e)
         }
         both = [test for test in bare if test in same]
         agree = sum(bare[test][0].source == same[test] for test in both)

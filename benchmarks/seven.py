@@ -12,8 +12,8 @@ from typing import TypeVar
 
 from goutbench.config import RepositoryConfig
 from goutbench.curate.git.repository import Repository
-from goutbench.curate.pairing.rules import same_name
-from goutbench.curate.sources.source import Places, open_source
+from goutbench.curate.pairing.same_name import same_name
+from goutbench.curate.sources.source import SourceLocations, open_source
 
 Result = TypeVar("Result")
 AS_OF = "2024-11-25"
@@ -94,7 +94,7 @@ def chosen(options: argparse.Namespace) -> list[Known]:
 def opened(known: Known, mirror: Path) -> Repository:
     """A repository, which must hold its commit."""
     config = RepositoryConfig(name=known.name, source=known.name, revision=known.commit)
-    source = open_source(config, Places((), mirror / "unused", mirror), None, lambda what: None)
+    source = open_source(config, SourceLocations((), mirror / "unused", mirror), None, lambda what: None)
     repository: Repository = source.repository  # type: ignore[attr-defined]
     return repository
 

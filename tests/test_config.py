@@ -54,11 +54,11 @@ def test_a_good_file(tmp_path: Path) -> None:
         ("name: o/s", "name: o", 8, "name"),
         ("name: o/s", "name: o/..", 8, "must be organization/repository"),
         ("name: o/s", "name: O/r", 1, "share the file"),
-        ("name: o/s", "nam: o/s", 8, "lacks the key 'name'"),
+        ("name: o/s", "nam: o/s", 8, "has no key 'name'"),
         ("revision: v1.2.3", "revision: --upload-pack=x", 10, "revision"),
         ("domain: a domain", "revision: v1", 2, "revision and as_of exclude each other"),
         ("    domain: a domain\n", "    domain: ]\n", 5, "but found ']'"),
-        ("domain: a domain", "source: again", 5, "'source' stands twice"),
+        ("domain: a domain", "source: again", 5, "'source' occurs twice"),
         ("as_of: 2024-11-25", "as_of: soon", 4, "as_of"),
         ("licence: permissive", "licence: free", 6, "licence"),
     ],
@@ -111,7 +111,7 @@ def test_builtins() -> None:
     assert len(paper.repositories) == 10
     assert {each.as_of_instant() for each in paper.repositories} == {datetime(2024, 11, 25, tzinfo=UTC)}
     assert load_builtin("std").repositories[0].source == "package:go/src"
-    with pytest.raises(ConfigError, match="no builtin 'nope'"):
+    with pytest.raises(ConfigError, match="no built-in configuration 'nope'"):
         load_builtin("nope")
 
 

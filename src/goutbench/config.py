@@ -1,4 +1,4 @@
-"""The YAML files a user writes, as pydantic models. Unknown keys are errors, and errors name the line."""
+"""The YAML files of a user as pydantic models. Unknown keys are errors, and errors name the line."""
 
 from datetime import UTC, date, datetime
 from importlib import resources
@@ -31,18 +31,18 @@ def _check_name(name: str) -> str:
 
 def _check_date(value: Any) -> Any:
     if isinstance(value, int | float):  # pydantic would take 20241125 for seconds since 1970
-        raise ValueError("is a number: write a date as 2024-11-25")  # noqa: TRY004 - pydantic wants this one
+        raise ValueError("is a number: write a date as 2024-11-25")  # noqa: TRY004 - pydantic expects this type
     return value
 
 
 class Strict(BaseModel):
-    """Base of every model of a YAML file: unknown keys are refused, values do not change afterwards."""
+    """The base of every model of a YAML file: no unknown keys, and its values cannot be changed."""
 
     model_config = ConfigDict(extra="forbid", frozen=True)
 
 
 class Filters(Strict):
-    """What is left out, each with a rejection: nothing but unusable content by default."""
+    """Which files are rejected; by default only those with unusable content."""
 
     vendored: Literal["keep", "drop"] = "keep"
     generated: Literal["keep", "drop"] = "keep"
@@ -54,10 +54,10 @@ class RepositoryConfig(Strict):
     """One entry under `repositories:`.
 
     `source` is a URL, a local work tree, a local bare git directory, a plain source tree, or
-    `package:NAME/sub/folder` for a tree that an installed Python package carries. `revision` (commit or
-    tag) and `as_of` (the last commit of the default branch's first-parent history at that instant; a bare
-    date is its 00:00 UTC) exclude each other; with neither the default branch's tip is taken. A plain tree
-    has a `version` instead. `declared_licence` is used where no licence file is found.
+    `package:NAME/sub/folder` for a tree in an installed Python package. `revision` is a commit or tag.
+    `as_of` selects the last commit of the default branch's first-parent history at that instant; a date means
+    its 00:00 UTC. The two exclude each other; without them the default branch's tip is used. A plain tree
+    has a `version` instead. `declared_licence` is used if there is no licence file.
     """
 
     name: Annotated[
@@ -75,18 +75,18 @@ class RepositoryConfig(Strict):
 
     @model_validator(mode="after")
     def _one_way_to_pin(self) -> "RepositoryConfig":
-        given = [key for key in ("revision", "as_of", "version") if getattr(self, key) is not None]
-        if len(given) > 1:
-            raise ValueError(f"{' and '.join(given)} exclude each other: keep one")
+        keys = [key for key in ("revision", "as_of", "version") if getattr(self, key) is not None]
+        if len(keys) > 1:
+            raise ValueError(f"{' and '.join(keys)} exclude each other: keep one")
         return self
 
     @property
     def file_stem(self) -> str:
-        """`organization__repository`, the name of this repository's files in a dataset."""
+        """`organization__repository`: the stem of this repository's file names in a dataset."""
         return self.name.replace("/", "__")
 
     def as_of_instant(self) -> datetime | None:
-        """`as_of` as an instant in UTC; None where it is not given."""
+        """`as_of` as an instant in UTC, or None."""
         if self.as_of is None:
             return None
         if isinstance(self.as_of, datetime):
@@ -104,7 +104,7 @@ class CurateConfig(Strict):
     def _distinct_names(self) -> "CurateConfig":
         seen: dict[str, str] = {}
         for entry in self.repositories:
-            stem = entry.file_stem.lower()  # a dataset must also unpack on a file system that folds case
+            stem = entry.file_stem.lower()  # a dataset must also fit on a file system that ignores case
             if stem in seen:
                 raise ValueError(f"{entry.name} and {seen[stem]} would share the file {entry.file_stem}")
             seen[stem] = entry.name
@@ -112,7 +112,7 @@ class CurateConfig(Strict):
 
 
 class LockedRepository(Strict):
-    """One entry of `repos.lock.yaml`: the pin, and the settings it was curated with."""
+    """One entry of `repos.lock.yaml`: the pin, and the settings of the run that created it."""
 
     settings: RepositoryConfig
     kind: Literal["git", "tree"]
@@ -124,25 +124,25 @@ class LockedRepository(Strict):
 class Lock(Strict):
     """A `repos.lock.yaml`."""
 
-    lock_version: Literal[1]  # no default: a lock always says which form it has
+    lock_version: Literal[1]  # no default: every lock states its version
     repositories: tuple[LockedRepository, ...] = Field(min_length=1)
 
     @model_validator(mode="after")
     def _distinct_names(self) -> "Lock":
-        names = [each.settings.name for each in self.repositories]
+        names = [locked.settings.name for locked in self.repositories]
         if len(set(names)) < len(names):
-            raise ValueError("a repository stands twice")
+            raise ValueError("a repository occurs twice")
         return self
 
 
 class Price(Strict):
-    """What a million tokens cost, in any one unit: the file of `--price`."""
+    """The price of a million tokens, in any currency: the file of `--price`."""
 
     input: float = Field(ge=0)
     output: float = Field(ge=0)
 
     def of(self, input_tokens: int, output_tokens: int) -> float:
-        """What one call cost."""
+        """The price of one call."""
         return (input_tokens * self.input + output_tokens * self.output) / 1e6
 
 
@@ -157,7 +157,7 @@ def load_lock(path: Path) -> Lock:
 
 
 def load_curate_config_or_lock(path: Path) -> tuple[CurateConfig, Lock | None]:
-    """Read a `repos.yaml`, or a lock as the configuration that it was made from and itself."""
+    """Read a `repos.yaml`, or a lock: then the configuration that it was created from, and the lock."""
     try:
         is_lock = b"lock_version:" in path.read_bytes()
     except OSError:
@@ -165,29 +165,29 @@ def load_curate_config_or_lock(path: Path) -> tuple[CurateConfig, Lock | None]:
     if not is_lock:
         return load_curate_config(path), None
     lock = load_lock(path)
-    return CurateConfig(repositories=tuple(each.settings for each in lock.repositories)), lock
+    return CurateConfig(repositories=tuple(locked.settings for locked in lock.repositories)), lock
 
 
 def load_builtin(name: str) -> CurateConfig:
-    """A configuration that ships with the package, such as `paper` or `std`."""
+    """A built-in configuration, such as `paper` or `std`."""
     folder = resources.files("goutbench") / "builtin"
     files = (Path(entry.name) for entry in folder.iterdir())
-    known = sorted(file.stem for file in files if file.suffix == ".yaml")
-    if name not in known:
-        hint = f"one of {', '.join(known)}"
-        raise ConfigError(f"there is no builtin {name!r}", where="--builtin", hint=hint)
+    names = sorted(file.stem for file in files if file.suffix == ".yaml")
+    if name not in names:
+        hint = f"one of {', '.join(names)}"
+        raise ConfigError(f"there is no built-in configuration {name!r}", where="--builtin", hint=hint)
     with resources.as_file(folder / f"{name}.yaml") as path:
         return _load(path, CurateConfig)
 
 
 def dump_yaml(model: BaseModel) -> str:
-    """A model as YAML text in the order of its fields; defaults are written out, so that they may change."""
+    """A model as YAML in the order of its fields, with defaults, so that a later default changes nothing."""
     content = model.model_dump(exclude_none=True)
     return yaml.dump(content, Dumper=_Dumper, sort_keys=False, allow_unicode=True, width=100)
 
 
 class _Dumper(yaml.SafeDumper):
-    """SafeDumper, with a tuple written as a list."""
+    """A SafeDumper that writes a tuple as a list."""
 
 
 _Dumper.add_representer(tuple, lambda dumper, value: dumper.represent_list(value))
@@ -215,9 +215,11 @@ def _load(path: Path, model: type[Model]) -> Model:
             lines = _lines(root, path)
         content = yaml.safe_load(text)
     except yaml.YAMLError as error:
-        what = str(getattr(error, "problem", None) or error)
-        raise ConfigError(what, where=_yaml_place(error, path), hint="correct the YAML") from None
-    except (ValueError, RecursionError) as error:  # an impossible date such as 2024-13-45, or endless nesting
+        what, mark = str(getattr(error, "problem", None) or error), getattr(error, "problem_mark", None)
+        raise ConfigError(
+            what, where=f"{path}:{mark.line + 1}" if mark else str(path), hint="correct the YAML"
+        ) from None
+    except (ValueError, RecursionError) as error:  # an invalid date such as 2024-13-45, or endless nesting
         raise ConfigError(str(error), where=str(path), hint="correct the value") from None
     try:
         return model.model_validate(content)
@@ -226,10 +228,10 @@ def _load(path: Path, model: type[Model]) -> Model:
 
 
 def _lines(node: yaml.Node, path: Path) -> dict[Location, int]:
-    """Where each value stands (1-based), by its location in the document.
+    """The line of each value (from 1), by its location in the document.
 
-    Refuses what YAML allows and no configuration needs: two equal keys, of which PyYAML would silently
-    keep the last; keys that are not text; aliases, which a few lines can blow up to any size.
+    Raises ConfigError for YAML that no configuration needs: two equal keys, of which PyYAML silently drops
+    the first; keys that are not text; aliases, with which a few lines expand to any size.
     """
     lines: dict[Location, int] = {}
     visited: set[int] = set()
@@ -237,7 +239,7 @@ def _lines(node: yaml.Node, path: Path) -> dict[Location, int]:
     def visit(node: yaml.Node, location: Location) -> None:
         lines.setdefault(location, node.start_mark.line + 1)
         if id(node) in visited:
-            raise ConfigError("an alias (*name)", where=_at(path, node), hint="write the value out")
+            raise ConfigError("an alias (*name)", where=_at(path, node), hint="repeat the value")
         visited.add(id(node))
         if isinstance(node, yaml.MappingNode):
             for key, value in node.value:
@@ -245,7 +247,7 @@ def _lines(node: yaml.Node, path: Path) -> dict[Location, int]:
                     raise ConfigError("a key is not text", where=_at(path, key), hint="write `key: value`")
                 inner = (*location, key.value)
                 if inner in lines:
-                    what = f"key {key.value!r} stands twice"
+                    what = f"key {key.value!r} occurs twice"
                     raise ConfigError(what, where=_at(path, key), hint="keep one")
                 lines[inner] = key.start_mark.line + 1
                 visit(value, inner)
@@ -261,14 +263,9 @@ def _at(path: Path, node: yaml.Node) -> str:
     return f"{path}:{node.start_mark.line + 1}"
 
 
-def _yaml_place(error: yaml.YAMLError, path: Path) -> str:
-    mark = getattr(error, "problem_mark", None)
-    return f"{path}:{mark.line + 1}" if mark else str(path)
-
-
 def _config_error(error: ValidationError, lines: dict[Location, int], path: Path) -> ConfigError:
     details = error.errors()
-    if len(details) > 1:  # a list with one bad entry is also reported as too short: noise
+    if len(details) > 1:  # a list with one invalid entry is also reported as too short
         details = [detail for detail in details if detail["type"] != "too_short"]
     problems = [_problem(detail, lines) for detail in details]
     line, what, hint = problems[0]
@@ -278,15 +275,15 @@ def _config_error(error: ValidationError, lines: dict[Location, int], path: Path
 
 def _problem(detail: Any, lines: dict[Location, int]) -> tuple[int, str, str]:
     location: Location = tuple(detail["loc"])
-    known = location
-    while known and known not in lines:
-        known = known[:-1]
-    dotted = ".".join(str(part) for part in known)
+    parent = location
+    while parent and parent not in lines:
+        parent = parent[:-1]
+    dotted = ".".join(str(part) for part in parent)
     message = detail["msg"].removeprefix("Value error, ")
     if detail["type"] == "extra_forbidden":
-        return lines.get(known, 1), f"unknown key {location[-1]!r}", "remove it, or correct its spelling"
+        return lines.get(parent, 1), f"unknown key {location[-1]!r}", "remove it, or correct its spelling"
     if detail["type"] == "string_type":
-        return lines.get(known, 1), f"{dotted}: is not text", "put it in quotes"
+        return lines.get(parent, 1), f"{dotted}: is not text", "put it in quotes"
     if detail["type"] == "missing":
-        return lines.get(known, 1), f"{dotted or 'the file'} lacks the key {location[-1]!r}", "add it"
-    return lines.get(known, 1), f"{dotted or 'the file'}: {message}", "correct the value"
+        return lines.get(parent, 1), f"{dotted or 'the file'} has no key {location[-1]!r}", "add it"
+    return lines.get(parent, 1), f"{dotted or 'the file'}: {message}", "correct the value"

@@ -1,4 +1,4 @@
-"""What a running stage shows: live bars on a terminal, plain lines elsewhere, both on standard error."""
+"""Progress on standard error: live bars on a terminal, plain lines elsewhere."""
 
 import sys
 import time
@@ -6,11 +6,11 @@ from collections.abc import Callable, Iterator
 from contextlib import contextmanager, suppress
 from typing import Any, Protocol
 
-_PLAIN_SECONDS = 10.0
+_LINE_SECONDS = 10.0  # between two lines about one item
 
 
 class Step(Protocol):
-    """What a stage reports of one of its items, such as a repository."""
+    """The progress of one item of a stage, such as a repository."""
 
     @property
     def repository(self) -> str: ...
@@ -25,8 +25,8 @@ class Step(Protocol):
 
 
 @contextmanager
-def showing(items: int, *, quiet: bool = False) -> Iterator[Callable[[Any], None]]:
-    """Give a function that shows steps while the block runs; `items` is how many there will be in all."""
+def show_progress(items: int, *, quiet: bool = False) -> Iterator[Callable[[Any], None]]:
+    """A function that shows steps while the block runs; `items` is the number of all items."""
     if quiet:
         yield lambda step: None
     elif sys.stderr.isatty():
@@ -51,7 +51,7 @@ def _bars(items: int) -> Iterator[Callable[[Step], None]]:
         TextColumn("{task.fields[stage]}"),
     )
     with Progress(*columns, console=Console(stderr=True), refresh_per_second=8) as progress:
-        whole = progress.add_task("repositories", total=items, count=f"0/{items}", rate="", stage="")
+        overall = progress.add_task("repositories", total=items, count=f"0/{items}", rate="", stage="")
         rows: dict[str, TaskID] = {}
         finished = 0
 
@@ -61,14 +61,14 @@ def _bars(items: int) -> Iterator[Callable[[Step], None]]:
                 if step.repository in rows:
                     progress.remove_task(rows.pop(step.repository))
                 finished += 1
-                note = "kept from an earlier run" if step.resumed else "done"
+                note = "finished in an earlier run" if step.resumed else "done"
                 progress.console.print(f"{step.repository}: {note}", highlight=False)
-                progress.update(whole, completed=finished, count=f"{finished}/{items}")
+                progress.update(overall, completed=finished, count=f"{finished}/{items}")
                 return
             row = rows.get(step.repository)
             task = next((task for task in progress.tasks if task.id == row), None)
             if task is None or task.fields["stage"] != step.stage:
-                # a new row for each stage: a task's known total cannot become unknown again
+                # a new row for each stage: a task's total cannot become unknown again
                 if row is not None:
                     progress.remove_task(row)
                 row = progress.add_task(
@@ -85,10 +85,10 @@ def _bars(items: int) -> Iterator[Callable[[Step], None]]:
 
 
 def _lines(items: int) -> Callable[[Step], None]:
-    """A line when an item is done, and one for each that takes long; no control characters."""
+    """A line when an item is done, and one every few seconds for each that takes longer."""
     started: dict[str, float] = {}
-    said: dict[str, float] = {}
-    begin = time.monotonic()
+    reported: dict[str, float] = {}
+    start = time.monotonic()
     finished = 0
 
     def show(step: Step) -> None:
@@ -97,21 +97,21 @@ def _lines(items: int) -> Callable[[Step], None]:
         started.setdefault(step.repository, now)
         if step.stage == "done":
             finished += 1
-            left = (now - begin) / finished * (items - finished)
+            remaining = (now - start) / finished * (items - finished)
             note = (
-                "kept from an earlier run"
+                "finished in an earlier run"
                 if step.resumed
                 else f"done in {now - started[step.repository]:.1f} s"
             )
-            _say(f"[{finished}/{items}] {step.repository}: {note}; about {left:.0f} s left")
-        elif now - said.setdefault(step.repository, now) >= _PLAIN_SECONDS:
-            said[step.repository] = now
+            _print_line(f"[{finished}/{items}] {step.repository}: {note}; about {remaining:.0f} s remain")
+        elif now - reported.setdefault(step.repository, now) >= _LINE_SECONDS:
+            reported[step.repository] = now
             count = f" {step.done:,}" + (f" of {step.total:,}" if step.total else "") if step.done else ""
-            _say(f"{step.repository}: {step.stage}{count}")
+            _print_line(f"{step.repository}: {step.stage}{count}")
 
     return show
 
 
-def _say(line: str) -> None:
-    with suppress(OSError):  # whoever read along may have gone: the work goes on
+def _print_line(line: str) -> None:
+    with suppress(OSError):  # a closed standard error must not stop the work
         print(line, file=sys.stderr, flush=True)

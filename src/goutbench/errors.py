@@ -1,21 +1,21 @@
-"""Every exception that a user can meet.
+"""Every exception that a user can see.
 
     GoutbenchError            exit code 1
     ├── ConfigError      2    a YAML file, an option or an argument is wrong
-    ├── SourceError      3    a repository cannot be read, or its answers would be wrong
+    ├── SourceError      3    a repository cannot be read, or its history is incomplete
     ├── DatasetError     4    a dataset folder is missing, unfinished or damaged
     ├── StorageError     5    the output cannot be written (disk full, permission)
-    └── ToolError        6    a program that is needed is missing or too old (git, go, bwrap)
+    └── ToolError        6    a required program is missing or too old (git, go, bwrap)
 
-A message says what is wrong, where, and how to fix it (the hint). A bad model reply or a failing
-`go test` is a record, never one of these.
+A message says what is wrong and where, and its hint says how to fix it. A bad reply of a model or a failing
+`go test` is a record, never an exception.
 """
 
 from typing import ClassVar
 
 
 class GoutbenchError(Exception):
-    """Root of the tree; `exit_code` is what the command line ends with."""
+    """The base class; `exit_code` is the exit code of the command line."""
 
     exit_code: ClassVar[int] = 1
 
@@ -30,7 +30,7 @@ class GoutbenchError(Exception):
         return f"{text}\n  hint: {self.hint}" if self.hint else text
 
     def __reduce__(self) -> tuple[object, ...]:
-        # keyword-only arguments do not survive pickling between worker processes by themselves
+        # pickling between worker processes does not support keyword-only arguments by itself
         return (_rebuild, (type(self), self.what, self.where, self.hint))
 
 
@@ -59,5 +59,5 @@ class ToolError(GoutbenchError):
 
 
 def first_line(error: BaseException) -> str:
-    """The first line of what an error of another package says, its kind where it says nothing."""
+    """The first line of the message of another package's error; its type if there is no message."""
     return next((line.strip() for line in str(error).splitlines() if line.strip()), type(error).__name__)

@@ -39,8 +39,8 @@ def report_progress(message: Any) -> None:
 class Runner(Protocol):
     """Calls a function on every item and yields the results as they arrive, in any order.
 
-    What the function gives to `report_progress` reaches `on_progress`. The first exception ends the run. For a
-    runner that uses other processes, the function, its items and its results must be picklable.
+    Messages that the function gives to `report_progress` reach `on_progress`. The first exception
+    ends the run. A runner with other processes needs a picklable function, items and results.
     """
 
     def __call__(

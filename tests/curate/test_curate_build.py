@@ -14,7 +14,7 @@ import pytest
 from gitmaker import GitMaker
 
 from goutbench.config import CurateConfig, load_lock
-from goutbench.curate import Event, Places, curate
+from goutbench.curate import Event, SourceLocations, curate
 from goutbench.dataset.store import PAPER_COLUMNS, read_pairs, read_rejections, schema_of
 from goutbench.errors import ConfigError, SourceError, StorageError
 from goutbench.records import Pair
@@ -38,8 +38,8 @@ def config(make_repo: Make) -> CurateConfig:
     return CurateConfig.model_validate({"repositories": entries})
 
 
-def places(tmp_path: Path) -> Places:
-    return Places((tmp_path,), tmp_path / "cache")
+def places(tmp_path: Path) -> SourceLocations:
+    return SourceLocations((tmp_path,), tmp_path / "cache")
 
 
 def hashes(folder: Path) -> dict[str, str]:
@@ -164,7 +164,7 @@ def test_a_folder_with_other_things_is_refused(config: CurateConfig, tmp_path: P
     out = tmp_path / "out"
     out.mkdir()
     (out / "thesis.tex").write_text("mine")
-    with pytest.raises(StorageError, match="something else than a dataset"):
+    with pytest.raises(StorageError, match="is not a dataset"):
         curate(config, out, places(tmp_path))
 
 

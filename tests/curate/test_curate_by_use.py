@@ -8,10 +8,11 @@ import pytest
 from gitmaker import GitMaker
 
 from goutbench.config import CurateConfig, load_lock
-from goutbench.curate import Places, curate, verify
-from goutbench.curate.pairing.by_use import MOST_SOURCES, THRESHOLD, ranked
-from goutbench.curate.pairing.naming import is_support, name_relation, name_relations
-from goutbench.curate.pairing.rules import RULES, same_name
+from goutbench.curate import SourceLocations, curate, verify
+from goutbench.curate.pairing.by_use import MOST_SOURCES, THRESHOLD, rank_sources
+from goutbench.curate.pairing.rules import RULES
+from goutbench.curate.pairing.same_name import same_name
+from goutbench.curate.pairing.scoring import is_support, name_relation, name_relations
 from goutbench.dataset.store import from_table, read_pairs, read_rejections, to_table
 from goutbench.golang.analysis.build_constraints import builds_on_linux
 from goutbench.records import Pair
@@ -113,7 +114,7 @@ def sources_of(files: Mapping[str, str], test: str) -> list[str]:
     rule = RULES["by-use"]
     needed = rule.reads(list(contents))
     found = rule.pair(list(contents), {path: contents[path] for path in needed})
-    return [match.code.decode() for match in found.matches if match.test.decode() == test]
+    return [match.code.decode() for match in found.pairs if match.test.decode() == test]
 
 
 def test_a_test_goes_to_what_it_calls_and_is_named_after() -> None:
@@ -173,7 +174,7 @@ def test_what_every_test_of_a_folder_uses_says_little() -> None:
     def confidence(others: int) -> float:
         text = 'package p\n\nimport "testing"\n\nfunc TestThat(t *testing.T) { _ = ParseLine("") }\n'
         tests = {f"t{i}_test.go".encode(): text.encode() for i in range(others + 1)}
-        return ranked({b"parse.go": PARSE.encode()}, tests)[b"t0_test.go"][0].confidence
+        return rank_sources({b"parse.go": PARSE.encode()}, tests)[b"t0_test.go"][0].confidence
 
     assert confidence(0) > confidence(3) > confidence(15)
 
@@ -182,8 +183,8 @@ def test_methods_that_a_mock_has_too_say_nothing() -> None:
     text = 'package p\n\nimport "testing"\n\nfunc TestWords(t *testing.T) { words().Words() }\n'
     mock = "\ntype fake struct{}\n\nfunc (fake) Words() []string { return nil }\n"
     mock += "\nfunc words() fake { return fake{} }\n"
-    alone = ranked({b"parse.go": PARSE.encode()}, {b"x_test.go": text.encode()})
-    mocked = ranked({b"parse.go": PARSE.encode()}, {b"x_test.go": (text + mock).encode()})
+    alone = rank_sources({b"parse.go": PARSE.encode()}, {b"x_test.go": text.encode()})
+    mocked = rank_sources({b"parse.go": PARSE.encode()}, {b"x_test.go": (text + mock).encode()})
     assert len(alone[b"x_test.go"]) == 1
     assert mocked[b"x_test.go"] == []
 
@@ -211,7 +212,8 @@ def test_suites_and_specs_are_tests() -> None:
     spec = 'package p\n\nvar _ = Describe("it", func() { It("does", func() { _ = ParseLine(``) }) })\n'
     for text in (suite, spec):
         assert [
-            e.source for e in ranked({b"a.go": PARSE.encode()}, {b"x_test.go": text.encode()})[b"x_test.go"]
+            e.source
+            for e in rank_sources({b"a.go": PARSE.encode()}, {b"x_test.go": text.encode()})[b"x_test.go"]
         ]
 
 
@@ -252,8 +254,8 @@ FILES = {
 }
 
 
-def places(tmp_path: Path) -> Places:
-    return Places((tmp_path,), tmp_path / "cache")
+def places(tmp_path: Path) -> SourceLocations:
+    return SourceLocations((tmp_path,), tmp_path / "cache")
 
 
 def built(make_repo: Make, tmp_path: Path, pairing: str) -> Path:
@@ -287,7 +289,7 @@ def test_a_dataset_by_use_has_the_rows_of_same_name_and_more(make_repo: Make, tm
 
 def test_what_is_left_over_says_why(make_repo: Make, tmp_path: Path) -> None:
     found = {r.path: (r.rule, r.reason) for r in read_rejections(built(make_repo, tmp_path, "by-use"))}
-    assert found["d/p/helpers_test.go"][1].endswith("it holds no test of its folder's package")
+    assert found["d/p/helpers_test.go"][1].endswith("it has no test of its folder's package")
     assert found["d/p/upper_test.go"][1].endswith("under 0.5")
     assert found["d/p/settings.go"] == ("no_test", "no test file by the rule by-use")
     plain = {r.path: (r.rule, r.reason) for r in read_rejections(built(make_repo, tmp_path, "same-name"))}
@@ -336,4 +338,4 @@ def test_licences_bar_rows_and_not_files_that_stand_in_others(make_repo: Make, t
 def test_same_name_reads_nothing_first() -> None:
     paths = [path.encode() for path in FILES if path.endswith(".go")]
     assert RULES["same-name"].reads(paths) == set()
-    assert RULES["same-name"].pair(paths, {}).matches == same_name(paths)
+    assert RULES["same-name"].pair(paths, {}).pairs == same_name(paths)

@@ -12,8 +12,8 @@ from gitmaker import GitMaker
 from goutbench.config import RepositoryConfig
 from goutbench.curate.git.clone import is_url, present_objects
 from goutbench.curate.git.repository import open_repository
-from goutbench.curate.repository import Curated, curate_repository
-from goutbench.curate.sources.source import Places, open_source
+from goutbench.curate.repository import CuratedRepository, curate_repository
+from goutbench.curate.sources.source import SourceLocations, open_source
 from goutbench.errors import SourceError
 
 Make = Callable[..., GitMaker]
@@ -51,9 +51,9 @@ def server(make_repo: Make, tmp_path: Path) -> Iterator[tuple[GitMaker, str]]:
     daemon.wait()
 
 
-def run(url: str, tmp_path: Path, said: list[str] | None = None, **settings: object) -> Curated:
+def run(url: str, tmp_path: Path, said: list[str] | None = None, **settings: object) -> CuratedRepository:
     config = RepositoryConfig.model_validate({"name": "o/r", "source": url, **settings})
-    places = Places((tmp_path,), tmp_path / "cache")
+    places = SourceLocations((tmp_path,), tmp_path / "cache")
     source = open_source(config, places, None, said.append if said is not None else lambda what: None)
     return curate_repository(source, config, lambda *step: None)
 
@@ -120,7 +120,7 @@ def test_a_partial_mirror_is_only_read(server: tuple[GitMaker, str], tmp_path: P
     maker.git("clone", "-q", "--bare", "--filter=blob:none", url, str(mirror))
     before = sorted(path.name for path in (mirror / "objects" / "pack").iterdir())
     config = RepositoryConfig(name="o/r", source=url)
-    places = Places((tmp_path,), tmp_path / "cache", tmp_path / "mirror")
+    places = SourceLocations((tmp_path,), tmp_path / "cache", tmp_path / "mirror")
     curated = curate_repository(open_source(config, places, None, print), config, lambda *step: None)
     assert {each.rule for each in curated.rejections if "unpaired" not in each.path} == {"missing"}
     assert sorted(path.name for path in (mirror / "objects" / "pack").iterdir()) == before
@@ -163,7 +163,7 @@ def test_a_mirror_needs_no_network(make_repo: Make, tmp_path: Path) -> None:
     maker.commit({"a.go": GO, "a_test.go": GO})
     maker.finish()
     config = RepositoryConfig(name="o/r", source="https://127.0.0.1:1/o/r")
-    places = Places((tmp_path,), tmp_path / "cache", tmp_path / "mirror")
+    places = SourceLocations((tmp_path,), tmp_path / "cache", tmp_path / "mirror")
     assert (
         len(curate_repository(open_source(config, places, None, print), config, lambda *step: None).pairs)
         == 1

@@ -9,8 +9,8 @@ import pytest
 from gitmaker import GitMaker
 
 from goutbench.config import RepositoryConfig
-from goutbench.curate.repository import Curated, curate_repository
-from goutbench.curate.sources.source import Places, open_source
+from goutbench.curate.repository import CuratedRepository, curate_repository
+from goutbench.curate.sources.source import SourceLocations, open_source
 from goutbench.errors import SourceError
 from goutbench.locations import find_git_dir
 
@@ -40,13 +40,13 @@ SOFTWARE.
 """
 
 
-def run(path: Path, **settings: object) -> Curated:
+def run(path: Path, **settings: object) -> CuratedRepository:
     config = RepositoryConfig.model_validate({"name": "o/r", "source": str(path), **settings})
-    places = Places((path.parent,), path.parent / "cache")
+    places = SourceLocations((path.parent,), path.parent / "cache")
     return curate_repository(open_source(config, places, None, lambda what: None), config, lambda *step: None)
 
 
-def rules(curated: Curated) -> dict[str, str]:
+def rules(curated: CuratedRepository) -> dict[str, str]:
     return {rejection.path: rejection.rule for rejection in curated.rejections}
 
 

@@ -8,7 +8,7 @@ from gitmaker import GitMaker
 from test_curate_inputs import MIT, run
 
 from goutbench.curate.filters import Content
-from goutbench.curate.licence import Licence, both, is_licence_file, is_permissive, licences
+from goutbench.curate.licence import Licence, is_licence_file, is_permissive, joint_licence, licences
 
 BSD_NOTICE = (
     b"// Use of this source code is governed by a BSD-style\n// license in the LICENSE file.\npackage p\n"
@@ -90,9 +90,9 @@ def test_a_licence_file_that_cannot_be_read_is_said_so(state: str) -> None:
 
 def test_a_row_is_under_the_licences_of_both_its_files() -> None:
     mit, gpl = Licence("MIT", "LICENSE", "x"), Licence("GPL-3.0-only", "a_test.go", "y")
-    assert both(mit, mit) == mit
-    assert both(mit, gpl).expression == "GPL-3.0-only AND MIT"
-    assert both(mit, Licence("NOASSERTION", None, "none found")).expression == "NOASSERTION"
+    assert joint_licence(mit, mit) == mit
+    assert joint_licence(mit, gpl).expression == "GPL-3.0-only AND MIT"
+    assert joint_licence(mit, Licence("NOASSERTION", None, "none found")).expression == "NOASSERTION"
 
 
 def test_lesser_beside_gpl_is_the_lesser_one() -> None:

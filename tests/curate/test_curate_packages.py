@@ -8,7 +8,7 @@ import pytest
 from gitmaker import GitMaker
 
 from goutbench.config import CurateConfig
-from goutbench.curate import Places, curate, verify
+from goutbench.curate import SourceLocations, curate, verify
 from goutbench.dataset.store import PACKAGES, extend_manifest, read_packages, read_table, write_table
 from goutbench.golang.syntax.modfile import Module, read_module
 from goutbench.golang.syntax.outline import file_outline
@@ -59,8 +59,8 @@ def curated(tmp_path: Path, source: Path, **settings: Any) -> Path:
     return tmp_path / "dataset"
 
 
-def places(tmp_path: Path) -> Places:
-    return Places((tmp_path,), tmp_path / "cache")
+def places(tmp_path: Path) -> SourceLocations:
+    return SourceLocations((tmp_path,), tmp_path / "cache")
 
 
 @pytest.fixture

@@ -10,7 +10,7 @@ import pytest
 from gitmaker import GitMaker
 
 from goutbench.config import CurateConfig, load_lock
-from goutbench.curate import Places, curate, verify
+from goutbench.curate import SourceLocations, curate, verify
 from goutbench.dataset.store import file_hash, read_table, write_table
 from goutbench.errors import DatasetError
 
@@ -39,8 +39,8 @@ def dataset(make_repo: Make, tmp_path: Path) -> Path:
     return tmp_path / "dataset"
 
 
-def places(tmp_path: Path) -> Places:
-    return Places((tmp_path,), tmp_path / "cache")
+def places(tmp_path: Path) -> SourceLocations:
+    return SourceLocations((tmp_path,), tmp_path / "cache")
 
 
 def found(dataset: Path) -> list[tuple[str, str, str]]:
@@ -108,7 +108,7 @@ def test_an_added_and_a_doubled_row(dataset: Path) -> None:
     assert found(dataset) == [(GIN, "o/gin z.go", "")]
     rewrite(dataset, lambda rows: rows.append(dict(rows[0])))
     differences = [str(each) for each in verify(dataset, places(dataset.parent))]
-    assert f"{GIN} · o/gin a.go: the row stands 2 times" in differences
+    assert f"{GIN} · o/gin a.go: the row occurs 2 times" in differences
 
 
 def test_swapped_rows(dataset: Path) -> None:
@@ -230,7 +230,7 @@ def test_a_source_that_is_gone(dataset: Path, tmp_path: Path) -> None:
     mirror = tmp_path / "mirror"
     mirror.mkdir()
     (tmp_path / "away").rename(mirror / "o__hugo.git")
-    assert verify(dataset, Places((tmp_path,), tmp_path / "cache", mirror)) == []
+    assert verify(dataset, SourceLocations((tmp_path,), tmp_path / "cache", mirror)) == []
 
 
 def test_no_dataset(tmp_path: Path, dataset: Path) -> None:

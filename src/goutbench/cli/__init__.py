@@ -1,4 +1,4 @@
-"""The command line: one thin command per stage, in a file of its own, which parses, calls and prints.
+"""The command line: a thin command for each stage, in its own file, parses options, calls and prints.
 
 Exit codes: 0 done · 1 `verify` or `split --check` found differences, a judge failed its audit, or an
 unexpected failure · 2 a file, option or argument is wrong · 3 a repository cannot be used · 4 a dataset is

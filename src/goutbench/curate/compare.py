@@ -1,4 +1,4 @@
-"""Rows that are, against rows that should be: every difference with its file, row and column."""
+"""Compares rows with the rows expected: each difference names its file, row and column."""
 
 from collections import Counter
 from collections.abc import Iterator, Sequence
@@ -12,12 +12,10 @@ from goutbench.errors import DatasetError
 if TYPE_CHECKING:
     import pyarrow as pa
 
-_Key = tuple[str, ...]
-
 
 @dataclass(frozen=True, slots=True)
 class Difference:
-    """One thing that is not as the pins say, and where: file, row, column (empty where it is all of them)."""
+    """A difference from what the pins give: its file, row and column, which are empty if it concerns all."""
 
     file: str
     row: str
@@ -25,10 +23,10 @@ class Difference:
     what: str
 
     def __str__(self) -> str:
-        place = " · ".join(part for part in (self.file, self.row, self.column) if part)
-        text = f"{place}: {self.what}"
-        # names and values come from files that somebody sent: no control characters to the terminal
-        return "".join(each if each.isprintable() else repr(each)[1:-1] for each in text)
+        where = " · ".join(part for part in (self.file, self.row, self.column) if part)
+        text = f"{where}: {self.what}"
+        # names and values come from untrusted files: no control characters reach the terminal
+        return "".join(char if char.isprintable() else repr(char)[1:-1] for char in text)
 
 
 def compare_rows(
@@ -40,14 +38,14 @@ def compare_rows(
     *,
     shared: bool = False,
 ) -> Iterator[Difference]:
-    """Compare the rows of a file with what they should be, column by column.
+    """Compare the rows of a file with the expected ones, column by column.
 
-    `keys` are the columns by which a row is known. A `shared` file also holds other repositories' rows,
-    which are not looked at; in any other file every row must be this repository's.
+    `keys` are the columns that identify a row. A `shared` file also has rows of other repositories, which are
+    ignored; in any other file every row must be of this repository.
     """
     path = dataset / file
     if not path.is_file():
-        return  # the manifest's check says so
+        return  # the check of the manifest reports it
     columns, faults = _read_columns(path, expected)
     for column, what in faults.items():
         yield Difference(file, "", column, what)
@@ -55,41 +53,41 @@ def compare_rows(
         return
     owners = enumerate(columns["repository"])
     rows = [index for index, owner in owners if owner == repository or not shared]
-    yield from _compare(
-        file, repository, {name: [columns[name][i] for i in rows] for name in columns}, expected, keys
+    actual = {name: [columns[name][i] for i in rows] for name in columns}
+    expected_rows = {name: expected.column(name).to_pylist() for name in columns}
+    for row, column, what in _differences(actual, expected_rows, keys):
+        yield Difference(file, f"{repository} {row}" if row else repository, column, what)
+
+
+def _differences(
+    actual: dict[str, list[Any]], expected: dict[str, list[Any]], keys: Sequence[str]
+) -> Iterator[tuple[str, str, str]]:
+    """Each difference of two tables: the row's first key, the column, and what differs."""
+    order, expected_order = (
+        [tuple(map(str, values)) for values in zip(*(table[key] for key in keys), strict=True)]
+        for table in (actual, expected)
     )
-
-
-def _compare(
-    file: str, repository: str, columns: dict[str, list[Any]], expected: "pa.Table", keys: Sequence[str]
-) -> Iterator[Difference]:
-    found = _keys(columns, keys)
-    should = {name: expected.column(name).to_pylist() for name in columns}
-    should_at = {key: index for index, key in enumerate(_keys(should, keys))}
-    found_at = {key: index for index, key in enumerate(found)}
-    for key, count in Counter(found).items():
+    index = {key: position for position, key in enumerate(order)}
+    expected_index = {key: position for position, key in enumerate(expected_order)}
+    for key, count in Counter(order).items():
         if count > 1:
-            yield Difference(file, f"{repository} {key[0]}", "", f"the row stands {count} times")
-    for key in should_at.keys() - found_at.keys():
-        yield Difference(file, f"{repository} {key[0]}", "", "the row is missing")
-    for key in found_at.keys() - should_at.keys():
-        yield Difference(file, f"{repository} {key[0]}", "", "the row does not belong here")
-    if found != sorted(found, key=lambda key: [part.encode("utf-8", "surrogateescape") for part in key]):
-        yield Difference(file, repository, "", "the rows are not in path order")
-    for key in should_at.keys() & found_at.keys():
-        for column in columns:
-            is_value, should_value = columns[column][found_at[key]], should[column][should_at[key]]
-            if is_value != should_value:
-                yield Difference(file, f"{repository} {key[0]}", column, _change(is_value, should_value))
-
-
-def _keys(columns: dict[str, list[Any]], keys: Sequence[str]) -> list[_Key]:
-    return [tuple(map(str, values)) for values in zip(*(columns[key] for key in keys), strict=True)]
+            yield key[0], "", f"the row occurs {count} times"
+    for key in expected_index.keys() - index.keys():
+        yield key[0], "", "the row is missing"
+    for key in index.keys() - expected_index.keys():
+        yield key[0], "", "the row does not belong here"
+    if order != sorted(order, key=lambda key: [part.encode("utf-8", "surrogateescape") for part in key]):
+        yield "", "", "the rows are not in path order"
+    for key in expected_index.keys() & index.keys():
+        for column in actual:
+            value, should_be = actual[column][index[key]], expected[column][expected_index[key]]
+            if value != should_be:
+                yield key[0], column, _describe_change(value, should_be)
 
 
 def _read_columns(path: Path, expected: "pa.Table") -> tuple[dict[str, list[Any]], dict[str, str]]:
-    """The columns that can be compared, and what is wrong with each other one."""
-    read: dict[str, list[Any]] = {}
+    """The columns that can be compared, and for each of the others what is wrong with it."""
+    columns: dict[str, list[Any]] = {}
     try:
         schema = read_schema(path)
     except DatasetError as error:
@@ -104,22 +102,19 @@ def _read_columns(path: Path, expected: "pa.Table") -> tuple[dict[str, list[Any]
             faults[field.name] = f"is of type {schema.field(field.name)}, should be {field}"
         else:
             try:
-                read[field.name] = read_table(path, columns=[field.name]).column(field.name).to_pylist()
+                columns[field.name] = read_table(path, columns=[field.name]).column(field.name).to_pylist()
             except DatasetError as error:
                 faults[field.name] = error.what
-    return read, faults
+    return columns, faults
 
 
-def _change(is_value: Any, should_value: Any) -> str:
-    """What a value is and should be; of long texts, where they part."""
-    if (
-        not (isinstance(is_value, str) and isinstance(should_value, str))
-        or len(is_value + should_value) < 200
-    ):
-        return f"is {is_value!r}, should be {should_value!r}"
+def _describe_change(value: Any, should_be: Any) -> str:
+    """The actual and the expected value; of long texts, the parts from the first different character."""
+    if not (isinstance(value, str) and isinstance(should_be, str)) or len(value + should_be) < 200:
+        return f"is {value!r}, should be {should_be!r}"
     at = next(
-        (index for index, (one, two) in enumerate(zip(is_value, should_value, strict=False)) if one != two),
-        min(len(is_value), len(should_value)),
+        (index for index, (one, two) in enumerate(zip(value, should_be, strict=False)) if one != two),
+        min(len(value), len(should_be)),
     )
-    is_part, should_part = is_value[at : at + 20], should_value[at : at + 20]
-    return f"differs from character {at} on: is {is_part!r}, should be {should_part!r}"
+    part, expected_part = value[at : at + 20], should_be[at : at + 20]
+    return f"differs from character {at} on: is {part!r}, should be {expected_part!r}"

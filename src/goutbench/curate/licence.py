@@ -1,7 +1,7 @@
-"""What licence a file is under, read at the commit, with the evidence.
+"""The licence of a file at its commit, with the evidence.
 
-In this order: an `SPDX-License-Identifier` in the file's header; a licence notice in the header; the
-licence files of the nearest folder above; what `repos.yaml` declares; else `NOASSERTION`.
+The first of these counts: an `SPDX-License-Identifier` in the file's header; a licence notice in the header;
+the licence files of the nearest folder above; what `repos.yaml` declares; else `NOASSERTION`.
 """
 
 import re
@@ -21,14 +21,14 @@ _NOT_TEXT = re.compile(rb"\.(go|py|sh|js|ts|csv|json|ya?ml|tmpl|html?)$", re.IGN
 _SPDX_TAG = re.compile(rb"SPDX-License-Identifier:[ \t]*([^\r\n*]+)")
 _BARE_GNU = re.compile(r"((?:A|L)?GPL|GFDL)-\d\.\d")
 _CHOICE = re.compile(rb"licen[cs]e[._-](mit|apache|bsd|isc|mpl|gpl|lgpl|unlicense|0bsd|zlib)", re.IGNORECASE)
-_MOST_NOTICE_BYTES = 8192
-_LEAST_TEXT = 120  # characters: shorter matches are addresses and mentions, not texts
-_OPEN_CATEGORIES = {"Permissive", "Public Domain"}
+_MAX_NOTICE_BYTES = 8192
+_MIN_TEXT = 120  # characters: shorter matches are addresses and mentions, not texts
+_PERMISSIVE_CATEGORIES = {"Permissive", "Public Domain"}
 
 
 @dataclass(frozen=True, slots=True)
 class Licence:
-    """An SPDX expression, the file it was read from (None: declared or unknown), and why."""
+    """An SPDX expression, the file it was read from (None: declared or unknown), and the evidence."""
 
     expression: str
     file: str | None
@@ -36,7 +36,7 @@ class Licence:
 
 
 def is_licence_file(path: bytes) -> bool:
-    """Whether a file's name says that it holds a licence."""
+    """Whether a file is a licence file by its name."""
     name = path.rsplit(b"/", 1)[-1]
     return _FILE_NAME.fullmatch(name) is not None and _NOT_TEXT.search(name) is None
 
@@ -46,10 +46,9 @@ def licences(
 ) -> dict[bytes, Licence]:
     """The licence of each source file.
 
-    `sources` maps paths to bytes, `licence_files` those whose name says so to what could be read of
-    them. A licence text alone does not tell "only" from "or later" for the GNU licences: a notice in any
-    source does. A nearest licence file that cannot be read or recognised ends the search: what lies
-    further up does not hold there.
+    `sources` maps paths to bytes, `licence_files` the paths of licence files to their contents. The text of a
+    GNU licence does not say whether "only" or "or later" is meant; a notice in any source file does. If the
+    nearest licence file cannot be read or recognised, the search ends: licences further up do not apply.
     """
     headers = {path: _from_header(path, source) for path, source in sources.items()}
     stated = {licence.expression for licence in headers.values() if licence}
@@ -61,13 +60,13 @@ def licences(
     return {path: headers[path] or _nearest(path, folders) or fallback for path in sources}
 
 
-def both(code: Licence, test: Licence) -> Licence:
-    """What holds for a row: its code's licence, joined with its test's where that differs."""
+def joint_licence(code: Licence, test: Licence) -> Licence:
+    """The licence of a row: its code's, joined with its test's if they differ."""
     if code.expression == test.expression:
         return code
     if UNKNOWN in (code.expression, test.expression):
-        unknown, other = (code, test) if code.expression == UNKNOWN else (test, code)
-        return Licence(UNKNOWN, unknown.file, f"{unknown.evidence}; beside {other.expression}")
+        unknown, partner = (code, test) if code.expression == UNKNOWN else (test, code)
+        return Licence(UNKNOWN, unknown.file, f"{unknown.evidence}; beside {partner.expression}")
     expression = _joined((code.expression, test.expression))
     assert expression is not None
     return Licence(expression, code.file, f"{code.evidence}; of the test: {test.evidence}")
@@ -76,8 +75,8 @@ def both(code: Licence, test: Licence) -> Licence:
 def is_permissive(expression: str) -> bool:
     """Whether an SPDX expression allows use under a permissive licence (or in the public domain).
 
-    Of alternatives (OR) one suffices; joined licences (AND) must all be. Categories are those of the
-    licence index that `license-expression` carries. What is not known is not permissive.
+    One of several alternatives (OR) must be permissive, but all of several joined licences (AND). Categories
+    are those of the licence index in `license-expression`. An unknown licence is not permissive.
     """
     from license_expression import ExpressionError
 
@@ -90,7 +89,7 @@ def is_permissive(expression: str) -> bool:
 
 
 def normalised(expression: str) -> str | None:
-    """An SPDX expression in its usual spelling; None where it is not valid SPDX."""
+    """An SPDX expression in its usual spelling; None if it is not valid SPDX."""
     from license_expression import ExpressionError
 
     try:
@@ -106,26 +105,26 @@ def _permissive(node: Any) -> bool:
     if isinstance(node, LicenseWithExceptionSymbol):
         return _permissive(node.license_symbol)
     if node.isliteral:
-        return _categories().get(node.key, "") in _OPEN_CATEGORIES
+        return _categories().get(node.key, "") in _PERMISSIVE_CATEGORIES
     return (any if node.operator.strip() == "OR" else all)(_permissive(part) for part in node.args)
 
 
 def _from_header(path: bytes, source: bytes) -> Licence | None:
-    header = source[: min(header_end(source), _MOST_NOTICE_BYTES)]
+    header = source[: min(header_end(source), _MAX_NOTICE_BYTES)]
     if b"licen" not in header.lower():
         return None
     file = path.decode("utf-8", "backslashreplace")
     tags = [tag.decode("utf-8", "replace").removesuffix("-->").strip() for tag in _SPDX_TAG.findall(header)]
     if tags:
-        known = [normalised(tag) for tag in tags]
-        if None in known:  # somebody's own terms: no licence further up may stand in for them
-            named = tags[known.index(None)]
+        expressions = [normalised(tag) for tag in tags]
+        if None in expressions:  # custom terms: no licence further up replaces them
+            named = tags[expressions.index(None)]
             return Licence(UNKNOWN, file, f"its header names {named!r}, which is not in the SPDX list")
-        expression = _joined(each for each in known if each)
+        expression = _joined(expression for expression in expressions if expression)
         return Licence(expression or UNKNOWN, file, "SPDX-License-Identifier in its header")
-    # years differ from file to file, notices do not
-    found = _notice(re.sub(rb"\d{4}", b"", header).decode("utf-8", "replace"))
-    return Licence(found, file, "notice in its header") if found else None
+    # without the years, which differ from file to file, most notices are in the cache
+    notice = _notice(re.sub(rb"\d{4}", b"", header).decode("utf-8", "replace"))
+    return Licence(notice, file, "notice in its header") if notice else None
 
 
 @lru_cache(maxsize=4096)
@@ -145,31 +144,33 @@ def _by_folder(files: Mapping[bytes, Content], or_later: set[str]) -> dict[bytes
 
 def _of_folder(files: list[Content], or_later: set[str]) -> Licence:
     names = ", ".join(file.path.decode("utf-8", "backslashreplace") for file in files)
-    unread = [file.state for file in files if file.state != "present"]
-    if unread:
-        return Licence(UNKNOWN, names, f"a licence file is {unread[0]}")
+    unreadable = [file.state for file in files if file.state != "present"]
+    if unreadable:
+        return Licence(UNKNOWN, names, f"a licence file is {unreadable[0]}")
     identified = [(file.path, *_identify(file.data, or_later)) for file in files]
-    known = [(path, expression, share) for path, expression, share in identified if expression]
-    if not known:
+    recognised = [(path, expression, share) for path, expression, share in identified if expression]
+    if not recognised:
         return Licence(UNKNOWN, names, "no licence text was recognised in it")
-    lesser = [entry for entry in known if entry[1].startswith("LGPL")]
-    if lesser and all(entry[1].startswith(("LGPL", "GPL")) for entry in known):
-        known = lesser  # the LGPL is an addition to the GPL, so that both texts lie side by side
-    choice = len(known) > 1 and all(_CHOICE.fullmatch(path.rsplit(b"/", 1)[-1]) for path, _, _ in known)
-    expression = _joined((expression for _, expression, _ in known), " OR " if choice else " AND ")
+    lesser = [entry for entry in recognised if entry[1].startswith("LGPL")]
+    if lesser and all(entry[1].startswith(("LGPL", "GPL")) for entry in recognised):
+        recognised = lesser  # the LGPL adds to the GPL, so projects include both texts
+    choice = len(recognised) > 1 and all(
+        _CHOICE.fullmatch(path.rsplit(b"/", 1)[-1]) for path, _, _ in recognised
+    )
+    expression = _joined((expression for _, expression, _ in recognised), " OR " if choice else " AND ")
     assert expression is not None
-    names = ", ".join(path.decode("utf-8", "backslashreplace") for path, _, _ in known)
-    shares = ", ".join(f"{share:.0f}%" for _, _, share in known)
+    names = ", ".join(path.decode("utf-8", "backslashreplace") for path, _, _ in recognised)
+    shares = ", ".join(f"{share:.0f}%" for _, _, share in recognised)
     return Licence(expression, names, f"licence text covers {shares} of the file")
 
 
 def _identify(content: bytes, or_later: set[str]) -> tuple[str | None, float]:
-    # The file's name says that it is a licence; how much of it the text covers is evidence, not a
-    # threshold: half of a BUSL-1.1 file is its parameters.
+    # By its name the file is a licence. The share that the text covers is evidence and no threshold:
+    # half of a BUSL-1.1 file is its parameters.
     from licenseclassifier import identify_license
 
     text = content.decode("utf-8", "replace")
-    regions = [match for match in identify_license(text, 0.0) if match.end - match.start >= _LEAST_TEXT]
+    regions = [match for match in identify_license(text, 0.0) if match.end - match.start >= _MIN_TEXT]
     covered = sum(match.end - match.start for match in regions)
     return _joined(_canonical(match.id, or_later) for match in regions), 100 * covered / max(len(text), 1)
 

@@ -1,224 +1,205 @@
-"""One repository, from its source to pairs and rejections."""
+"""One repository: from its source to pairs and rejections."""
 
 import hashlib
 from collections.abc import Callable, Collection, Iterable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 from goutbench.config import RepositoryConfig
 from goutbench.curate.filters import Content, content_rejection, is_vendored, printable
 from goutbench.curate.git.history import PathHistory
-from goutbench.curate.licence import Licence, both, is_licence_file, is_permissive, licences
-from goutbench.curate.packages import package_files, wanted_paths
-from goutbench.curate.pairing.rules import Match, Pairing, is_test, pairing_rule
-from goutbench.curate.sources.source import Entry, Source
+from goutbench.curate.licence import Licence, is_licence_file, is_permissive, joint_licence, licences
+from goutbench.curate.packages import package_files, package_paths
+from goutbench.curate.pairing.rule import Pairing, PathPair, is_test
+from goutbench.curate.pairing.rules import pairing_rule
+from goutbench.curate.sources.source import Entry, RepositorySource
 from goutbench.golang.syntax.header import is_generated, package_name
 from goutbench.records import PackageFile, Pair, Rejection, short_hash
 
-# a stage's name, how much of it is done, and how much there is (None: not known)
+# the name of a step, how much of it is done, and how much there is (None: unknown)
 Progress = Callable[[str, int, int | None], None]
 
 
 @dataclass(frozen=True, slots=True)
-class Curated:
-    """What a repository gave: each of its Go files is in a pair or in a rejection.
+class CuratedRepository:
+    """The records of a repository: each of its Go files is in a pair or in a rejection.
 
-    `pairs`, `rejections` and `packages`, the files of the pairs' folders, stand in path order; `go_files`
-    counts all paths that end in `.go`.
+    `pairs`, `rejections` and `packages` (the source files in the folders of pairs) are in path order.
+    `go_files` counts all paths that end in `.go`. `licences` maps each SPDX expression to an example of its
+    evidence.
     """
 
     pairs: tuple[Pair, ...]
     rejections: tuple[Rejection, ...]
     packages: tuple[PackageFile, ...]
     go_files: int
-    licences: Mapping[str, str]  # SPDX expression → where it was read and how, an example
+    licences: Mapping[str, str]
 
 
-def curate_repository(source: Source, config: RepositoryConfig, progress: Progress) -> Curated:
-    """Pair a repository's files, read them, and say of each that is left out why."""
+def curate_repository(
+    source: RepositorySource, config: RepositoryConfig, progress: Progress
+) -> CuratedRepository:
+    """Pair a repository's files, read them, and give a reason for each Go file that is in no pair."""
     progress("listing", 0, None)
-    entries = {entry.path: entry for entry in source.entries()}
-    go = {path: entry for path, entry in entries.items() if path.endswith(b".go")}
+    files = _Files(source, config, progress, {entry.path: entry for entry in source.entries()})
+    go = {path: entry for path, entry in files.entries.items() if path.endswith(b".go")}
     regular = [path for path, entry in go.items() if entry.kind == "file"]
-    pairing, contents = _paired(source, config, entries, regular, progress)
-    matches = pairing.matches
 
-    contents |= _read(source, config, _needed(matches, entries) - contents.keys(), entries, progress)
-    refused: dict[bytes, tuple[str, str]] = {}
-    for path in sorted({path for match in matches for path in (match.code, match.test)}):
-        rejection = content_rejection(contents[path], config.filters)
-        if rejection is not None:
-            refused[path] = rejection
-    progress("reading licences", 0, None)
-    found = _licences(config, matches, contents)
-    if config.licence == "permissive":
-        refused |= _licence_rejections(found, refused)
-    kept = [match for match in matches if match.code not in refused and match.test not in refused]
-
-    paths = {path for match in kept for path in (match.code, match.test)}
-    progress("reading history", 0, None)
-    history = source.history(paths, lambda seen: progress("reading history", seen, None))
-    progress("writing", 0, None)
-    pairs = tuple(_pair(source, config, match, contents, found[match], history) for match in kept)
-    rejections = _rejections(config, go.values(), pairing, refused, paths)
-    used = {licence.expression: f"{licence.file or '-'} ({licence.evidence})" for licence in found.values()}
-    packages = package_files(config, [match.code for match in kept], contents)
-    return Curated(pairs, rejections, packages, len(go), dict(sorted(used.items())))
-
-
-def _paired(
-    source: Source,
-    config: RepositoryConfig,
-    entries: Mapping[bytes, Entry],
-    regular: Collection[bytes],
-    progress: Progress,
-) -> tuple[Pairing, dict[bytes, Content]]:
-    """What the pairing rule says, and the contents of the files that it had to see first."""
     rule = pairing_rule(config.pairing)
-    seen = rule.reads(regular)
-    contents = _read(source, config, seen, entries, progress) if seen else {}
-    texts = {path: content.data for path, content in contents.items() if content.state == "present"}
-    return rule.pair(regular, texts), contents
+    if requested := rule.reads(regular):
+        files.read(requested)
+    texts = {path: content.data for path, content in files.contents.items() if content.state == "present"}
+    pairing = rule.pair(regular, texts)
 
+    paired = {path for pair in pairing.pairs for path in (pair.code, pair.test)}
+    beside = package_paths([pair.code for pair in pairing.pairs], files.entries)
+    files.read(paired | beside | {path for path in files.entries if is_licence_file(path)})
+    rejected: dict[bytes, tuple[str, str]] = {}
+    for path in sorted(paired):
+        rejection = content_rejection(files.contents[path], config.filters)
+        if rejection is not None:
+            rejected[path] = rejection
+    progress("reading licences", 0, None)
+    licence_of = files.licences(pairing.pairs)
+    if config.licence == "permissive":
+        rejected |= _licence_rejections(licence_of, rejected)
+    accepted = [pair for pair in pairing.pairs if pair.code not in rejected and pair.test not in rejected]
 
-def _needed(matches: list[Match], entries: Mapping[bytes, Entry]) -> set[bytes]:
-    """All that is needed of a repository: paired files, those beside them, licences, modules."""
-    needed = {path for match in matches for path in (match.code, match.test)}
-    needed |= wanted_paths([match.code for match in matches], entries)
-    return needed | {path for path in entries if is_licence_file(path)}
-
-
-def _read(
-    source: Source,
-    config: RepositoryConfig,
-    needed: Collection[bytes],
-    entries: Mapping[bytes, Entry],
-    progress: Progress,
-) -> dict[bytes, Content]:
-    """The contents of files, in one go."""
-    paths = sorted(needed)
-    files = [entries[path] for path in paths if entries[path].kind == "file"]
-    # a licence file that is a link says nothing that could be read
-    contents = {path: Content(path, entries[path].kind, 0) for path in paths if entries[path].kind != "file"}
-    for done, content in enumerate(source.read(files, most=config.filters.max_bytes), start=1):
-        contents[content.path] = content
-        if done % 100 == 0 or done == len(paths):
-            progress("reading files", done, len(paths))
-    return contents
-
-
-def _licences(
-    config: RepositoryConfig, matches: list[Match], contents: Mapping[bytes, Content]
-) -> dict[Match, Licence]:
-    """The licence of each match: of its code and its test."""
-    texts = {path: content for path, content in contents.items() if is_licence_file(path)}
-    sources = {path: contents[path].data for match in matches for path in (match.code, match.test)}
-    found = licences(sources, texts, config.declared_licence)
-    return {match: both(found[match.code], found[match.test]) for match in matches}
-
-
-def _licence_rejections(
-    found: Mapping[Match, Licence], refused: Mapping[bytes, object]
-) -> dict[bytes, tuple[str, str]]:
-    """Code files without a match of permissive licence, and test files that bar a match of other code."""
-    barred = {match: licence for match, licence in found.items() if not is_permissive(licence.expression)}
-    free = {path for match in found.keys() - barred.keys() for path in (match.code, match.test)}
-    rejections = {}
-    for match, licence in barred.items():
-        path = match.test if match.code in free else match.code
-        if path not in free and path not in refused:
-            evidence = f"{licence.file or '-'}, {licence.evidence}"
-            rejections[path] = ("licence", f"{licence.expression} is not permissive: {evidence}")
-    return rejections
-
-
-def _pair(
-    source: Source,
-    config: RepositoryConfig,
-    match: Match,
-    contents: Mapping[bytes, Content],
-    licence: Licence,
-    history: Mapping[bytes, PathHistory] | None,
-) -> Pair:
-    code, test = contents[match.code].data, contents[match.test].data
-    code_path, test_path = match.code.decode(), match.test.decode()
-    code_hash, test_hash = hashlib.sha256(code).hexdigest(), hashlib.sha256(test).hexdigest()
-    code_history = history[match.code] if history is not None else None
-    test_history = history[match.test] if history is not None else None
-    package = package_name(code)
-    assert package is not None  # a file without one was rejected
-    return Pair(
-        sha256=code_hash,
-        repository=config.name,
-        file_name=code_path.rsplit("/", 1)[-1].removesuffix(".go"),
-        code_path=code_path,
-        code=code.decode(),
-        code_commit=code_history.commit if code_history else None,
-        test_path=test_path,
-        test=test.decode(),
-        test_commit=test_history.commit if test_history else None,
-        id=short_hash(config.name, code_path, test_path, code_hash, test_hash),
-        revision=source.pin.revision,
-        domain=config.domain,
-        licence=licence.expression,
-        licence_file=licence.file,
-        package=package,
-        code_lines=count_lines(code),
-        test_lines=count_lines(test),
-        generated=is_generated(code),
-        vendored=is_vendored(code_path),
-        code_first_date=code_history.first if code_history else None,
-        code_last_date=code_history.last if code_history else None,
-        test_first_date=test_history.first if test_history else None,
-        test_last_date=test_history.last if test_history else None,
-        pairing_rule=match.rule,
-        pairing_confidence=match.confidence,
+    paths = {path for pair in accepted for path in (pair.code, pair.test)}
+    progress("reading history", 0, None)
+    history = source.history(paths, lambda commits: progress("reading history", commits, None))
+    progress("writing", 0, None)
+    examples = {
+        licence.expression: f"{licence.file or '-'} ({licence.evidence})" for licence in licence_of.values()
+    }
+    return CuratedRepository(
+        pairs=tuple(files.record(pair, licence_of[pair], history) for pair in accepted),
+        rejections=_rejections(config, go.values(), pairing, rejected, paths),
+        packages=package_files(config, [pair.code for pair in accepted], files.contents),
+        go_files=len(go),
+        licences=dict(sorted(examples.items())),
     )
 
 
+@dataclass(frozen=True, slots=True)
+class _Files:
+    """The files of a repository at its pin; `contents` are those that were read so far."""
+
+    source: RepositorySource
+    config: RepositoryConfig
+    progress: Progress
+    entries: Mapping[bytes, Entry]
+    contents: dict[bytes, Content] = field(default_factory=dict)
+
+    def read(self, requested: Collection[bytes]) -> None:
+        """Read the contents of files that were not read yet, in one request."""
+        paths = sorted(set(requested) - self.contents.keys())
+        regular = []
+        for path in paths:
+            kind = self.entries[path].kind
+            if kind == "file":
+                regular.append(self.entries[path])
+            else:  # a licence file that is a link has no text
+                self.contents[path] = Content(path, kind, 0)
+        most = self.config.filters.max_bytes
+        for done, content in enumerate(self.source.read(regular, most=most), start=1):
+            self.contents[content.path] = content
+            if done % 100 == 0 or done == len(paths):
+                self.progress("reading files", done, len(paths))
+
+    def licences(self, pairs: Collection[PathPair]) -> dict[PathPair, Licence]:
+        """The licence of each pair: of its code and its test."""
+        texts = {path: content for path, content in self.contents.items() if is_licence_file(path)}
+        sources = {path: self.contents[path].data for pair in pairs for path in (pair.code, pair.test)}
+        by_path = licences(sources, texts, self.config.declared_licence)
+        return {pair: joint_licence(by_path[pair.code], by_path[pair.test]) for pair in pairs}
+
+    def record(self, pair: PathPair, licence: Licence, history: Mapping[bytes, PathHistory] | None) -> Pair:
+        """The record of an accepted pair."""
+        code, test = self.contents[pair.code].data, self.contents[pair.test].data
+        code_path, test_path = pair.code.decode(), pair.test.decode()
+        code_hash, test_hash = hashlib.sha256(code).hexdigest(), hashlib.sha256(test).hexdigest()
+        code_history = history[pair.code] if history is not None else None
+        test_history = history[pair.test] if history is not None else None
+        package = package_name(code)
+        assert package is not None  # a file without a package clause was rejected
+        return Pair(
+            sha256=code_hash,
+            repository=self.config.name,
+            file_name=code_path.rsplit("/", 1)[-1].removesuffix(".go"),
+            code_path=code_path,
+            code=code.decode(),
+            code_commit=code_history.commit if code_history else None,
+            test_path=test_path,
+            test=test.decode(),
+            test_commit=test_history.commit if test_history else None,
+            id=short_hash(self.config.name, code_path, test_path, code_hash, test_hash),
+            revision=self.source.pin.revision,
+            domain=self.config.domain,
+            licence=licence.expression,
+            licence_file=licence.file,
+            package=package,
+            code_lines=count_lines(code),
+            test_lines=count_lines(test),
+            generated=is_generated(code),
+            vendored=is_vendored(code_path),
+            code_first_date=code_history.first if code_history else None,
+            code_last_date=code_history.last if code_history else None,
+            test_first_date=test_history.first if test_history else None,
+            test_last_date=test_history.last if test_history else None,
+            pairing_rule=pair.rule,
+            pairing_confidence=pair.confidence,
+        )
+
+
 def count_lines(text: bytes) -> int:
-    """Newlines, plus one for an unterminated last line."""
+    """The number of newlines, plus one for an unterminated last line."""
     return text.count(b"\n") + (not text.endswith(b"\n") and bool(text))
+
+
+def _licence_rejections(
+    licence_of: Mapping[PathPair, Licence], rejected: Mapping[bytes, object]
+) -> dict[bytes, tuple[str, str]]:
+    """Code files without a permissively licensed pair, and tests that bar a pair of other permissive code."""
+    barred = {pair: licence for pair, licence in licence_of.items() if not is_permissive(licence.expression)}
+    allowed = {path for pair in licence_of.keys() - barred.keys() for path in (pair.code, pair.test)}
+    rejections = {}
+    for pair, licence in barred.items():
+        path = pair.test if pair.code in allowed else pair.code
+        if path not in allowed and path not in rejected:
+            evidence = f"{licence.file or '-'}, {licence.evidence}"
+            rejections[path] = ("licence", f"{licence.expression} is not permissive: {evidence}")
+    return rejections
 
 
 def _rejections(
     config: RepositoryConfig,
     go: Iterable[Entry],
     pairing: Pairing,
-    refused: Mapping[bytes, tuple[str, str]],
-    paired: set[bytes],
+    rejected: Mapping[bytes, tuple[str, str]],
+    accepted: set[bytes],
 ) -> tuple[Rejection, ...]:
     """One rejection for every Go file that is in no pair."""
     partners: dict[bytes, bytes] = {}
-    for match in pairing.matches:
-        if match.test in refused:
-            partners[match.code] = match.test
-        if match.code in refused:
-            partners[match.test] = match.code
-    rejections = []
-    for entry in sorted(go, key=lambda entry: entry.path):
-        if entry.path not in paired:
-            rule, reason = _why(entry, config, partners, refused, pairing.unmatched)
-            rejections.append(Rejection(config.name, printable(entry.path), rule, reason))
-    return tuple(rejections)
+    for pair in pairing.pairs:
+        if pair.test in rejected:
+            partners[pair.code] = pair.test
+        if pair.code in rejected:
+            partners[pair.test] = pair.code
 
+    def reason_for(entry: Entry) -> tuple[str, str]:
+        path = entry.path
+        if path in rejected:
+            return rejected[path]
+        if path in partners:
+            return "partner_rejected", f"{printable(partners[path])}: {rejected[partners[path]][0]}"
+        if entry.kind != "file":
+            rejection = content_rejection(Content(path, entry.kind, 0), config.filters)
+            assert rejection is not None
+            return rejection
+        if is_test(path):
+            more = f": {pairing.unmatched[path]}" if path in pairing.unmatched else ""
+            return "no_source", f"no source file by the rule {config.pairing}{more}"
+        return "no_test", f"no test file by the rule {config.pairing}"
 
-def _why(
-    entry: Entry,
-    config: RepositoryConfig,
-    partners: Mapping[bytes, bytes],
-    refused: Mapping[bytes, tuple[str, str]],
-    unmatched: Mapping[bytes, str],
-) -> tuple[str, str]:
-    if entry.path in refused:
-        return refused[entry.path]
-    if entry.path in partners:
-        partner = partners[entry.path]
-        return "partner_rejected", f"{printable(partner)}: {refused[partner][0]}"
-    if entry.kind != "file":
-        rejection = content_rejection(Content(entry.path, entry.kind, 0), config.filters)
-        assert rejection is not None
-        return rejection
-    if is_test(entry.path):
-        more = f": {unmatched[entry.path]}" if entry.path in unmatched else ""
-        return "no_source", f"no source file by the rule {config.pairing}{more}"
-    return "no_test", f"no test file by the rule {config.pairing}"
+    ordered = sorted((entry for entry in go if entry.path not in accepted), key=lambda entry: entry.path)
+    return tuple(Rejection(config.name, printable(entry.path), *reason_for(entry)) for entry in ordered)

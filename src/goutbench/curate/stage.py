@@ -1,7 +1,7 @@
-"""The whole stage: every repository curated beside the final folder, then the dataset moved into place.
+"""The stage: curates every repository in a work folder, then moves the finished dataset into place.
 
-Finished repositories wait in `OUT/.work`, so that the same command resumes; the dataset's own files are
-renamed into place only when all of them are whole, the manifest last.
+Finished repositories stay in `OUT/.work` until then, so that the same command resumes. The dataset's files
+are renamed into place when all of them are complete, the manifest last.
 """
 
 import fcntl
@@ -16,8 +16,8 @@ from goutbench.config import CurateConfig, Lock, LockedRepository, RepositoryCon
 from goutbench.curate.git.repository import git_version
 from goutbench.curate.licence import normalised
 from goutbench.curate.pairing.rules import pairing_rule
-from goutbench.curate.sources.source import Places
-from goutbench.curate.staging import PAPER_EXPORT, Event, Task, run_task
+from goutbench.curate.sources.source import SourceLocations
+from goutbench.curate.staging import PAPER_EXPORT, Event, RepositoryTask, run_task
 from goutbench.dataset.card import RepositorySummary, write_card
 from goutbench.dataset.croissant import write_croissant
 from goutbench.dataset.store import (
@@ -38,16 +38,16 @@ from goutbench.dataset.store import (
 )
 from goutbench.errors import ConfigError, GoutbenchError, StorageError
 from goutbench.parallel import parallel_map
-from goutbench.records import Pair, RepoPin
+from goutbench.records import Pair
 
 _WORK = ".work"
-_OWN_FOLDERS = (DATA, "export", "splits")  # nothing of an older dataset may stay in these
+_OWN_FOLDERS = (DATA, "export", "splits")  # files of an older dataset in these are removed
 
 
 def curate(
     config: CurateConfig,
     out: Path,
-    places: Places,
+    locations: SourceLocations,
     *,
     lock: Lock | None = None,
     workers: int = 1,
@@ -56,19 +56,24 @@ def curate(
 ) -> list[RepositorySummary]:
     """Curate every repository of a configuration into the dataset folder `out`.
 
-    With `lock`, exactly its commits are taken. Raises ConfigError, SourceError, StorageError; what was
-    finished before an error or a kill is kept, and the same call resumes.
+    With `lock`, the commits are exactly the locked ones. Raises ConfigError, SourceError, StorageError.
+    After an error or a kill, the same call resumes with the finished repositories.
     """
-    _check(config)
+    _check_config(config)
     work = out / _WORK
-    with _claimed(out, work):
-        tasks = [Task(each, _locked(each, lock), places, work) for each in config.repositories]
+    with _exclusive(out, work):
+        tasks = [
+            RepositoryTask(repository, _locked(repository, lock), locations, work)
+            for repository in config.repositories
+        ]
         results = list(parallel_map(run_task, tasks, workers=workers, on_progress=on_progress))
         failures = [result for result in results if isinstance(result, GoutbenchError)]
         if failures:
-            raise _first(failures)
-        found = {each.pin.name: each for each in results if isinstance(each, RepositorySummary)}
-        summaries = [found[task.config.name] for task in tasks]
+            first, *others = sorted(failures, key=str)
+            what = "".join([first.what, *(f"\n  also {error.where}: {error.what}" for error in others)])
+            raise type(first)(what, where=first.where, hint=first.hint)
+        by_name = {result.pin.name: result for result in results if isinstance(result, RepositorySummary)}
+        summaries = [by_name[task.config.name] for task in tasks]
         try:
             _publish(out, tasks, summaries, paper_export=paper_export)
         except OSError as error:
@@ -76,79 +81,73 @@ def curate(
     return summaries
 
 
-def _first(failures: Sequence[GoutbenchError]) -> GoutbenchError:
-    """One of several errors to end with, naming the others."""
-    first, *others = sorted(failures, key=str)
-    what = "".join([first.what, *(f"\n  also {other.where}: {other.what}" for other in others)])
-    return type(first)(what, where=first.where, hint=first.hint)
-
-
 def make_lock(config: CurateConfig, summaries: Sequence[RepositorySummary]) -> Lock:
     """The lock of a finished run."""
     pins = {summary.pin.name: summary.pin for summary in summaries}
-    return Lock(
-        lock_version=1, repositories=tuple(_lock_entry(each, pins[each.name]) for each in config.repositories)
-    )
+    locked = []
+    for repository in config.repositories:
+        pin = pins[repository.name]
+        kind: Any = pin.kind
+        locked.append(
+            LockedRepository(
+                settings=repository, kind=kind, revision=pin.revision, tree=pin.tree, date=pin.date
+            )
+        )
+    return Lock(lock_version=1, repositories=tuple(locked))
 
 
-def _lock_entry(config: RepositoryConfig, pin: RepoPin) -> LockedRepository:
-    kind: Any = pin.kind
-    return LockedRepository(settings=config, kind=kind, revision=pin.revision, tree=pin.tree, date=pin.date)
-
-
-def _check(config: CurateConfig) -> None:
-    """Find what only this stage can know to be wrong, before any work."""
-    for each in config.repositories:
-        pairing_rule(each.pairing)
-        if each.declared_licence is not None and normalised(each.declared_licence) is None:
-            what = f"declared_licence {each.declared_licence!r} is not an SPDX expression"
-            raise ConfigError(what, where=each.name, hint="see https://spdx.org/licenses")
+def _check_config(config: CurateConfig) -> None:
+    """Check what the configuration's own validation cannot, before any work."""
+    for repository in config.repositories:
+        pairing_rule(repository.pairing)
+        licence = repository.declared_licence
+        if licence is not None and normalised(licence) is None:
+            what = f"declared_licence {licence!r} is not an SPDX expression"
+            raise ConfigError(what, where=repository.name, hint="see https://spdx.org/licenses")
 
 
 def _locked(config: RepositoryConfig, lock: Lock | None) -> LockedRepository | None:
     if lock is None:
         return None
-    found = next((each for each in lock.repositories if each.settings.name == config.name), None)
-    if found is None or _question(found.settings) != _question(config):
-        state = "is not in the lock" if found is None else "has other settings than when it was locked"
-        raise ConfigError(f"{config.name} {state}", where=LOCK, hint="run without --locked to pin anew")
-    return found
+    locked = next((entry for entry in lock.repositories if entry.settings.name == config.name), None)
+    if locked is None or _pinned_settings(locked.settings) != _pinned_settings(config):
+        state = "is not in the lock" if locked is None else "does not have the settings in the lock"
+        raise ConfigError(
+            f"{config.name} {state}", where=LOCK, hint="run without --locked to create new pins"
+        )
+    return locked
 
 
-def _question(config: RepositoryConfig) -> dict[str, Any]:
+def _pinned_settings(config: RepositoryConfig) -> dict[str, Any]:
     return config.model_dump(exclude={"source", "as_of"}) | {"as_of": config.as_of_instant()}
 
 
 @contextmanager
-def _claimed(out: Path, work: Path) -> Iterator[None]:
-    """Hold the output folder for this run alone."""
+def _exclusive(out: Path, work: Path) -> Iterator[None]:
+    """Lock the output folder for this run."""
     if out.is_dir() and not work.is_dir() and not (out / MANIFEST).is_file() and any(out.iterdir()):
-        hint = "give an empty or a new folder to --out"
-        raise StorageError("the folder holds something else than a dataset", where=str(out), hint=hint)
+        hint = "give --out an empty or a new folder"
+        raise StorageError("the folder is not empty and is not a dataset", where=str(out), hint=hint)
     try:
         work.mkdir(parents=True, exist_ok=True)
-        handle = os.open(out, os.O_RDONLY)  # the folder itself is what is locked: it leaves nothing behind
+        handle = os.open(out, os.O_RDONLY)  # lock the folder itself, which leaves no lock file behind
     except OSError as error:
         raise storage_error(error, out) from None
     try:
-        _lock(handle, out)
+        try:
+            fcntl.flock(handle, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except BlockingIOError:
+            hint = "wait until it ends, or give another --out"
+            raise StorageError("another run is writing here", where=str(out), hint=hint) from None
         yield
     finally:
         os.close(handle)
 
 
-def _lock(handle: int, out: Path) -> None:
-    try:
-        fcntl.flock(handle, fcntl.LOCK_EX | fcntl.LOCK_NB)
-    except BlockingIOError:
-        hint = "wait for it, or give another --out"
-        raise StorageError("another run is writing here", where=str(out), hint=hint) from None
-
-
 def _publish(
-    out: Path, tasks: Sequence[Task], summaries: Sequence[RepositorySummary], *, paper_export: bool
+    out: Path, tasks: Sequence[RepositoryTask], summaries: Sequence[RepositorySummary], *, paper_export: bool
 ) -> None:
-    """Write what spans repositories beside the staged files, then move all of it into place."""
+    """Write the files that span repositories next to the staged ones, then move all of them into place."""
     import pyarrow as pa
 
     work = tasks[0].work
@@ -165,16 +164,16 @@ def _publish(
         files.append(PAPER_EXPORT)
     facts = {
         "git": git_version(),
-        "pairs": sum(each.pairs for each in summaries),
-        "repositories": {each.pin.name: each.pin.revision for each in summaries},
+        "pairs": sum(summary.pairs for summary in summaries),
+        "repositories": {summary.pin.name: summary.pin.revision for summary in summaries},
     }
     write_manifest(work, [work / file for file in files], facts)
-    _move(work, out, [*files, MANIFEST])
+    _replace_dataset(work, out, [*files, MANIFEST])
     shutil.rmtree(work)
 
 
-def _move(work: Path, out: Path, files: Sequence[str]) -> None:
-    """Put a dataset in the place of an older one: without a manifest nothing counts as a dataset."""
+def _replace_dataset(work: Path, out: Path, files: Sequence[str]) -> None:
+    """Replace an older dataset. The folder is no dataset until the manifest, the last file, is in place."""
     (out / MANIFEST).unlink(missing_ok=True)
     for folder in _OWN_FOLDERS:
         for file in (out / folder).glob("*"):

@@ -1,4 +1,4 @@
-"""What a run has finished so far: one staged repository at a time, so that a killed run resumes."""
+"""The finished part of a run: staged files of each repository, so that a killed run can resume."""
 
 import hashlib
 import json
@@ -10,8 +10,8 @@ from typing import Any
 
 from goutbench.config import LockedRepository, RepositoryConfig
 from goutbench.curate.git.repository import git_version
-from goutbench.curate.repository import Curated, Progress, curate_repository
-from goutbench.curate.sources.source import Places, Source, open_source
+from goutbench.curate.repository import CuratedRepository, Progress, curate_repository
+from goutbench.curate.sources.source import RepositorySource, SourceLocations, open_source
 from goutbench.dataset.card import RepositorySummary
 from goutbench.dataset.store import DATA, read_table, to_table, tool_versions, write_json, write_table
 from goutbench.errors import DatasetError, GoutbenchError
@@ -23,7 +23,7 @@ PAPER_EXPORT = "export/paper.json"
 
 @dataclass(frozen=True, slots=True)
 class Event:
-    """What a run says of its progress; `stage` is "done" when a repository is finished."""
+    """The progress of a run; `stage` is "done" when a repository is finished."""
 
     repository: str
     stage: str
@@ -33,12 +33,12 @@ class Event:
 
 
 @dataclass(frozen=True, slots=True)
-class Task:
-    """A repository to curate, and where its files are staged below `work`."""
+class RepositoryTask:
+    """A repository to curate, and the paths of its staged files below `work`."""
 
     config: RepositoryConfig
     locked: LockedRepository | None
-    places: Places
+    locations: SourceLocations
     work: Path
 
     @property
@@ -58,10 +58,10 @@ class Task:
         return self.work / f"{self.config.file_stem}.json"
 
 
-def run_task(task: Task) -> RepositorySummary | GoutbenchError:
-    """Curate one repository and stage it, unless an interrupted run has staged the same. Runs in a worker.
+def run_task(task: RepositoryTask) -> RepositorySummary | GoutbenchError:
+    """Curate one repository and stage it, unless an interrupted run staged the same. Runs in a worker.
 
-    What is wrong with one repository is returned, so that the others are still finished.
+    An error of one repository is returned, so that the others are still finished.
     """
     name = task.config.name
 
@@ -70,7 +70,7 @@ def run_task(task: Task) -> RepositorySummary | GoutbenchError:
 
     try:
         progress("opening", 0, None)
-        source = open_source(task.config, task.places, task.locked, lambda what: progress(what, 0, None))
+        source = open_source(task.config, task.locations, task.locked, lambda what: progress(what, 0, None))
         fingerprint = _fingerprint(task, source.pin)
         staged = _staged(task, fingerprint)
         summary = staged or _stage(task, source, fingerprint, progress)
@@ -80,45 +80,43 @@ def run_task(task: Task) -> RepositorySummary | GoutbenchError:
     return summary
 
 
-def _stage(task: Task, source: Source, fingerprint: str, progress: Progress) -> RepositorySummary:
+def _stage(
+    task: RepositoryTask, source: RepositorySource, fingerprint: str, progress: Progress
+) -> RepositorySummary:
     curated = curate_repository(source, task.config, progress)
     write_table(to_table(curated.pairs, Pair), task.data)
     write_table(to_table(curated.rejections, Rejection), task.rejections)
     write_table(to_table(curated.packages, PackageFile), task.packages)
     summary = summarise(source.pin, curated)
-    write_json(task.state, {"fingerprint": fingerprint, **_encoded(summary)})
+    content = asdict(summary)
+    content["pin"]["date"] = summary.pin.date.isoformat() if summary.pin.date else None
+    write_json(task.state, {"fingerprint": fingerprint, **content})
     return summary
 
 
-def _fingerprint(task: Task, pin: RepoPin) -> str:
-    """Everything that the rows follow from: work staged for another question or state is not reused."""
-    made_with = json.dumps({**tool_versions(), "git": git_version()})
-    asked = f"{made_with}\n{task.config.model_dump_json()}\n{pin.revision}\n{pin.tree}"
-    return hashlib.sha256(asked.encode()).hexdigest()
+def _fingerprint(task: RepositoryTask, pin: RepoPin) -> str:
+    """A hash of everything that determines the rows: files staged for anything else are not reused."""
+    tools = json.dumps({**tool_versions(), "git": git_version()})
+    inputs = f"{tools}\n{task.config.model_dump_json()}\n{pin.revision}\n{pin.tree}"
+    return hashlib.sha256(inputs.encode()).hexdigest()
 
 
-def summarise(pin: RepoPin, curated: Curated) -> RepositorySummary:
-    """What a dataset's tables say of a repository."""
+def summarise(pin: RepoPin, curated: CuratedRepository) -> RepositorySummary:
+    """The summary of a repository for a dataset's tables."""
     rows = Counter(pair.licence for pair in curated.pairs)
     return RepositorySummary(
         pin=pin,
         pairs=len(curated.pairs),
         go_files=curated.go_files,
-        rejections=dict(sorted(Counter(each.rule for each in curated.rejections).items())),
+        rejections=dict(sorted(Counter(rejection.rule for rejection in curated.rejections).items())),
         licences={
             expression: (rows[expression], curated.licences[expression]) for expression in sorted(rows)
         },
     )
 
 
-def _encoded(summary: RepositorySummary) -> dict[str, Any]:
-    content = asdict(summary)
-    content["pin"]["date"] = summary.pin.date.isoformat() if summary.pin.date else None
-    return content
-
-
-def _staged(task: Task, fingerprint: str) -> RepositorySummary | None:
-    """The summary of a repository that an earlier, interrupted run finished in the same state."""
+def _staged(task: RepositoryTask, fingerprint: str) -> RepositorySummary | None:
+    """The summary of a repository that an interrupted run staged with the same fingerprint."""
     try:
         content = json.loads(task.state.read_bytes())
         if content.pop("fingerprint") != fingerprint:

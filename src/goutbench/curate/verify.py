@@ -1,4 +1,4 @@
-"""Verify: rebuild a dataset from its pins and name every difference, file by file and row by row."""
+"""Verify: rebuild a dataset from its pins and report every difference, file by file and row by row."""
 
 import tempfile
 from collections.abc import Callable, Iterator, Sequence
@@ -12,7 +12,7 @@ from goutbench import __version__
 from goutbench.config import LockedRepository, load_lock
 from goutbench.curate.compare import Difference, compare_rows
 from goutbench.curate.repository import curate_repository
-from goutbench.curate.sources.source import Places, open_source
+from goutbench.curate.sources.source import SourceLocations, open_source
 from goutbench.curate.staging import PAPER_EXPORT, Event, summarise
 from goutbench.dataset.card import RepositorySummary, card_text, data_file
 from goutbench.dataset.croissant import croissant
@@ -39,88 +39,85 @@ from goutbench.records import PackageFile, Pair, Rejection
 @dataclass(frozen=True, slots=True)
 class _Check:
     locked: LockedRepository
-    places: Places
+    locations: SourceLocations
     dataset: Path
-    packages: bool  # whether the dataset has that table: older ones do not
-
-
-_Checked = tuple[RepositorySummary | None, list[Difference]]
+    packages: bool  # whether the dataset has that table; old datasets do not
 
 
 def verify(
     dataset: Path,
-    places: Places,
+    locations: SourceLocations,
     *,
     workers: int = 1,
     on_progress: Callable[[Event], None] = lambda event: None,
 ) -> list[Difference]:
-    """Compare a dataset with its manifest, its lock, and what the repositories give at their pins.
+    """Compare a dataset with its manifest, its lock, and the rows that the repositories give at their pins.
 
-    An empty list means that every file and every row is what it should be. Raises DatasetError for a
-    folder that is no finished dataset.
+    The list is empty if every file and every row is as expected. Raises DatasetError if the folder is not a
+    finished dataset.
     """
     manifest = read_manifest(dataset)
-    differences = list(_against_manifest(dataset, manifest["files"]))
+    differences = list(_check_files(dataset, manifest["files"]))
     try:
         lock = load_lock(dataset / LOCK)
     except ConfigError as error:
         return [*differences, Difference(LOCK, "", "", f"unreadable: {error.what}")]
-    differences += _pins(lock.repositories, manifest["repositories"])
-    differences += _strangers(dataset, manifest["files"], lock.repositories)
+    differences += _check_pins(lock.repositories, manifest["repositories"])
+    differences += _check_unknown_data(dataset, manifest["files"], lock.repositories)
     packages = PACKAGES in manifest["files"]
-    checks = [_Check(each, places, dataset, packages) for each in lock.repositories]
-    checked = list(parallel_map(_check_repository, checks, workers=workers, on_progress=on_progress))
-    differences += sorted((each for _, found in checked for each in found), key=str)
-    summaries = {summary.pin.name: summary for summary, _ in checked if summary is not None}
+    checks = [_Check(locked, locations, dataset, packages) for locked in lock.repositories]
+    results = list(parallel_map(_check_repository, checks, workers=workers, on_progress=on_progress))
+    differences += sorted((difference for _, of_rows in results for difference in of_rows), key=str)
+    summaries = {summary.pin.name: summary for summary, _ in results if summary is not None}
     if not differences and len(summaries) == len(lock.repositories):
-        # once a row differs, so does all that is written from the rows: naming it again helps nobody
-        ordered = [summaries[each.settings.name] for each in lock.repositories]
-        differences += _derived(dataset, manifest, ordered)
+        # where a row differs, so do all files that are derived from the rows: no need to report them, too
+        ordered = [summaries[locked.settings.name] for locked in lock.repositories]
+        differences += _check_derived_files(dataset, manifest, ordered)
     return differences
 
 
-def _against_manifest(dataset: Path, files: dict[str, Any]) -> Iterator[Difference]:
+def _check_files(dataset: Path, files: dict[str, Any]) -> Iterator[Difference]:
     for name, facts in files.items():
         path = dataset / name
         if not path.is_file():
             yield Difference(name, "", "", "the file is missing")
-        elif (found := file_hash(path)) != facts["sha256"]:
-            yield Difference(name, "", "", f"sha256 is {found}, the manifest says {facts['sha256']}")
+        elif (digest := file_hash(path)) != facts["sha256"]:
+            yield Difference(name, "", "", f"sha256 is {digest}, the manifest says {facts['sha256']}")
         elif (size := path.stat().st_size) != facts.get("bytes"):
             yield Difference(name, "", "", f"has {size} bytes, the manifest says {facts.get('bytes')}")
     for name in (CARD, CROISSANT, LOCK, REJECTIONS):
         if name not in files:
-            yield Difference("manifest.json", "", "files", f"does not name {name}")
+            yield Difference("manifest.json", "", "files", f"does not list {name}")
 
 
-def _pins(locked: Sequence[LockedRepository], manifest: dict[str, Any]) -> Iterator[Difference]:
-    pins = {each.settings.name: each.revision for each in locked}
+def _check_pins(repositories: Sequence[LockedRepository], manifest: dict[str, Any]) -> Iterator[Difference]:
+    pins = {locked.settings.name: locked.revision for locked in repositories}
     for name in sorted(pins.keys() | manifest.keys()):
         if pins.get(name) != manifest.get(name):
             what = f"pinned to {pins.get(name, 'nothing')}, the manifest says {manifest.get(name, 'nothing')}"
             yield Difference(LOCK, name, "revision", what)
 
 
-def _strangers(
-    dataset: Path, files: dict[str, Any], locked: Sequence[LockedRepository]
+def _check_unknown_data(
+    dataset: Path, files: dict[str, Any], repositories: Sequence[LockedRepository]
 ) -> Iterator[Difference]:
-    """Data that no pin stands for, whether or not the manifest knows it."""
-    expected = {f"{DATA}/{each.settings.file_stem}.parquet" for each in locked}
+    """Report data of repositories that are not in the lock, whether or not the manifest lists it."""
+    expected = {f"{DATA}/{locked.settings.file_stem}.parquet" for locked in repositories}
     present = {path.relative_to(dataset).as_posix() for path in (dataset / DATA).glob("*")}
     listed = {name for name in files if name.startswith(f"{DATA}/")}
     for name in sorted((present | listed) - expected):
-        yield Difference(name, "", "", "no repository of the lock gives this file")
-    names = {each.settings.name for each in locked}
+        yield Difference(name, "", "", "no repository of the lock has this file")
+    names = {locked.settings.name for locked in repositories}
     for file in (REJECTIONS, *([PACKAGES] if PACKAGES in files else [])):
         try:
-            found = set(read_table(dataset / file, columns=["repository"]).column("repository").to_pylist())
+            owners = set(read_table(dataset / file, columns=["repository"]).column("repository").to_pylist())
         except (DatasetError, KeyError):
-            continue  # the comparison of its rows says so
-        for name in sorted(found - names, key=str):
+            continue  # the comparison of its rows reports it
+        for name in sorted(owners - names, key=str):
             yield Difference(file, str(name), "", "no repository of the lock has this name")
 
 
-def _check_repository(check: _Check) -> _Checked:
+def _check_repository(check: _Check) -> tuple[RepositorySummary | None, list[Difference]]:
     """Rebuild one repository and compare. Runs in a worker process."""
     settings = check.locked.settings
 
@@ -128,7 +125,7 @@ def _check_repository(check: _Check) -> _Checked:
         report_progress(Event(settings.name, stage, done, total))
 
     try:
-        source = open_source(settings, check.places, check.locked, lambda what: progress(what, 0, None))
+        source = open_source(settings, check.locations, check.locked, lambda what: progress(what, 0, None))
         curated = curate_repository(source, settings, progress)
     except GoutbenchError as error:
         return None, [Difference(LOCK, settings.name, "", f"cannot be rebuilt: {error.what}")]
@@ -144,23 +141,23 @@ def _check_repository(check: _Check) -> _Checked:
     return summarise(source.pin, curated), differences
 
 
-def _derived(
+def _check_derived_files(
     dataset: Path, manifest: dict[str, Any], summaries: Sequence[RepositorySummary]
 ) -> Iterator[Difference]:
-    """What is written from the rows: counts, card, Croissant metadata, the export."""
-    total = sum(each.pairs for each in summaries)
+    """Check what is derived from the rows: counts, card, Croissant metadata and export."""
+    total = sum(summary.pairs for summary in summaries)
     if manifest["pairs"] != total:
         yield Difference("manifest.json", "", "pairs", f"is {manifest['pairs']!r}, should be {total}")
     if PAPER_EXPORT in manifest["files"]:
         yield from _check_export(dataset)
     if manifest.get("tools", {}).get("goutbench") != __version__:
-        return  # another version may word these otherwise
+        return  # another version may use other texts
     if _card_parts(_text(dataset / CARD)) != _card_parts(card_text(summaries)):
-        yield Difference(CARD, "", "", "is not the card that the rows give")
-    if all((dataset / data_file(each)).is_file() for each in summaries):
+        yield Difference(CARD, "", "", "is not the card of these rows")
+    if all((dataset / data_file(summary)).is_file() for summary in summaries):
         expected = json_text(croissant(dataset, summaries))
         if _text(dataset / CROISSANT) != expected:
-            yield Difference(CROISSANT, "", "", "is not the metadata that the rows give")
+            yield Difference(CROISSANT, "", "", "is not the metadata of these rows")
 
 
 def _check_export(dataset: Path) -> Iterator[Difference]:
@@ -169,17 +166,17 @@ def _check_export(dataset: Path) -> Iterator[Difference]:
             written = Path(folder) / "paper.json"
             write_paper_export(read_pairs(dataset), written)
             if (dataset / PAPER_EXPORT).read_bytes() != written.read_bytes():
-                yield Difference(PAPER_EXPORT, "", "", "is not what the rows give")
+                yield Difference(PAPER_EXPORT, "", "", "does not hold these rows")
     except (OSError, GoutbenchError):
-        return  # the data files' own differences say why it cannot be compared
+        return  # the differences of the data files say why it cannot be compared
 
 
 def _card_parts(text: str) -> tuple[Any, str]:
-    """A card's settings and its text; configurations that later stages add do not count."""
+    """A card's settings and its text, without configurations that later stages add."""
     try:
         _, front, body = text.split("---\n", 2)
         settings = yaml.safe_load(front)
-        own = [each for each in settings["configs"] if each["config_name"] in ("default", "rejections")]
+        own = [config for config in settings["configs"] if config["config_name"] in ("default", "rejections")]
     except (ValueError, TypeError, KeyError, yaml.YAMLError):
         return None, text
     return {**settings, "configs": own}, body

@@ -1,4 +1,4 @@
-"""Reading commits, each with what it changed, through one long-lived `git diff-tree --stdin`."""
+"""Reads commits with their changes through one long-lived `git diff-tree --stdin`."""
 
 import os
 import secrets
@@ -10,12 +10,12 @@ from dataclasses import dataclass
 from itertools import islice
 from types import TracebackType
 
-from goutbench.curate.git.repository import Repository, complaint, read_environment
+from goutbench.curate.git.repository import Repository, error_message, read_environment
 from goutbench.errors import SourceError
 
 _BLOCK = 2**16
-_AHEAD, _TOGETHER, _KEPT = 128, 32, 512
-_ASKED_AT_MOST = 8192  # git keeps every commit that it has read in memory: then a new process goes on
+_LOOKAHEAD, _BATCH, _CACHE = 128, 32, 512
+_MAX_REQUESTS = 8192  # git caches every commit in memory: after so many, a new process replaces it
 _DIFF = [
     *("diff-tree", "--stdin", "-r", "--root", "--always", "--raw", "-z", "--no-abbrev", "--no-renames"),
     *("--diff-merges=first-parent", "--ignore-submodules=none", "--no-ext-diff", "--no-textconv"),
@@ -25,7 +25,7 @@ _DIFF = [
 
 @dataclass(frozen=True, slots=True)
 class Commit:
-    """A commit's hashes as git prints them, its date, and how it differs from its first parent."""
+    """A commit's hashes as git prints them, its date, and its difference from the first parent."""
 
     oid: bytes
     tree: bytes
@@ -35,21 +35,21 @@ class Commit:
 
 
 class CommitReader:
-    """A `git diff-tree` process that is asked for commits. Use it as a context manager.
+    """A `git diff-tree` process that reads commits. Use it as a context manager.
 
-    Most commits of a walk follow each other on the first-parent history of its beginning: where one of these
-    is asked for, the next ones are asked along with it, which saves a round trip each.
+    Most commits of a walk follow each other on the first-parent history of the first one. So a request for
+    one of them also reads the next ones, which saves a round trip for each.
     """
 
     def __init__(self, repository: Repository, revision: str) -> None:
         self._repository = repository
         self._errors = tempfile.TemporaryFile()  # noqa: SIM115 - closed with the processes
-        # git echoes a line that is no commit, and flushes: so it says that an answer is complete
+        # git echoes a line that is no commit, and flushes: the echo marks the end of a response
         self._end = b"end-%s\n" % secrets.token_hex(8).encode("ascii")
-        self._asked = 0
+        self._requests = 0
         self._process = self._start(*_DIFF)
         self._mainline = self._start("rev-list", "--first-parent", revision)
-        self._ahead: deque[bytes] = deque()
+        self._upcoming: deque[bytes] = deque()
         self._ready: dict[bytes, Commit] = {}
 
     def __enter__(self) -> "CommitReader":
@@ -78,54 +78,55 @@ class CommitReader:
 
     def _read_one(self, oid: bytes) -> Commit:
         if oid not in self._ready:
-            if len(self._ready) > _KEPT:
-                self._ready.clear()  # asked along, and not wanted after all
-            for commit in self._ask(self._along(oid)):
+            if len(self._ready) > _CACHE:
+                self._ready.clear()  # these were read ahead and never requested
+            for commit in self._request(self._batch(oid)):
                 self._ready[commit.oid] = commit
         return self._ready.pop(oid)
 
-    def _along(self, oid: bytes) -> list[bytes]:
-        """The commit, and those of the first-parent history that come next."""
+    def _batch(self, oid: bytes) -> list[bytes]:
+        """The commit, and the next ones of the first-parent history."""
         lines = self._mainline.stdout
         assert lines is not None
-        self._ahead.extend(line.rstrip() for line in islice(lines, _AHEAD - len(self._ahead)))
-        if oid not in self._ahead:
+        self._upcoming.extend(line.rstrip() for line in islice(lines, _LOOKAHEAD - len(self._upcoming)))
+        if oid not in self._upcoming:
             return [oid]
-        while self._ahead.popleft() != oid:
+        while self._upcoming.popleft() != oid:
             pass
-        return [oid, *(self._ahead.popleft() for _ in range(min(_TOGETHER, len(self._ahead))))]
+        return [oid, *(self._upcoming.popleft() for _ in range(min(_BATCH, len(self._upcoming))))]
 
-    def _ask(self, oids: Sequence[bytes]) -> Iterator[Commit]:
-        self._asked += len(oids)
-        if self._asked > _ASKED_AT_MOST:
+    def _request(self, oids: Sequence[bytes]) -> Iterator[Commit]:
+        self._requests += len(oids)
+        if self._requests > _MAX_REQUESTS:
             self._process.kill()
             self._process.communicate()
-            self._process, self._asked = self._start(*_DIFF), len(oids)
-        answer = self._exchange(b"".join(b"%s\n" % oid for oid in oids) + self._end)
-        if answer is None:
+            self._process, self._requests = self._start(*_DIFF), len(oids)
+        response = self._exchange(b"".join(b"%s\n" % oid for oid in oids) + self._end)
+        if response is None:
             self._process.wait()
             self._errors.seek(0)
+            message = error_message(self._errors.read())
             raise SourceError(
-                f"git cannot read the history at {oids[0].decode('ascii')}: {complaint(self._errors.read())}",
+                f"git cannot read the history at {oids[0].decode('ascii')}: {message}",
                 where=f"{self._repository.name} ({self._repository.git_dir})",
-                hint="check it with `git fsck`, or take a fresh clone",
+                hint="check it with `git fsck`, or make a new clone",
             )
-        # every field ends with NUL, and none is empty but the one before a commit's header
-        return map(_parse, answer.removeprefix(b"\0").split(b"\0\0"))
+        # every field ends with NUL; only the one before a commit's header is empty
+        return map(_parse, response.removeprefix(b"\0").split(b"\0\0"))
 
     def _exchange(self, request: bytes) -> bytes | None:
-        """What git answers, without the end mark; None where it died."""
+        """Git's response without the end mark; None if the process died."""
         stdin, stdout = self._process.stdin, self._process.stdout
         assert stdin is not None
         assert stdout is not None
-        answer = bytearray()
+        response = bytearray()
         try:
             stdin.write(request)
             stdin.flush()
             while block := os.read(stdout.fileno(), _BLOCK):
-                answer += block
-                if answer.endswith(self._end):
-                    return bytes(answer[: -len(self._end)])
+                response += block
+                if response.endswith(self._end):
+                    return bytes(response[: -len(self._end)])
         except BrokenPipeError:
             pass
         return None

@@ -1,16 +1,15 @@
-"""One walk through history that answers `git log -1 -- <path>` for every path at once.
+"""One walk through history that computes `git log -1 -- <path>` for every path at once.
 
-`active` maps a commit to the wanted paths whose history has been followed to it; the newest active commit
-is looked at next. At a commit,
+`active` maps a commit to the paths whose history was followed to it. The newest active commit is visited
+next. At a commit,
 
 - a path that equals its state in some parent moves on to the first such parent;
 - a path that differs from every parent is *listed*: it is what `git log <revision> -- <path>` prints.
   The first listing of a path is `git log -1`. To find the oldest one, the path goes on to all parents.
 
-That is git's default history simplification. What differs from the first parent is asked of one
-long-lived `git diff-tree --stdin`, for active commits alone; later parents are asked, through `cat-file`,
-for just the paths that differ from the first. Where clocks are skewed, a commit may be looked at again for
-paths that come late.
+That is git's default history simplification. One long-lived `git diff-tree --stdin` gives the differences
+from the first parent, for active commits only. Later parents are read through `cat-file`, only for paths
+that differ from the first one. With skewed clocks, a commit may be visited again for paths that arrive late.
 """
 
 from collections.abc import Callable, Iterable, Iterator
@@ -28,7 +27,7 @@ class PathHistory:
     """When a path was last and first changed, as `git log <revision> -- <path>` lists it.
 
     `commit` is the newest listed commit, `last` its committer date, `first` the oldest committer date
-    of all listed ones (None where only the last was asked for). Dates are in UTC.
+    of all listed ones (None if only the last was requested). Dates are in UTC.
     """
 
     commit: str
@@ -36,7 +35,7 @@ class PathHistory:
     first: datetime | None
 
 
-_Changes = dict[bytes, bytes | None]  # path → mode and hash on the new side; None where not known
+_Changes = dict[bytes, bytes | None]  # path → mode and hash on the new side; None if unknown
 
 
 def walk(
@@ -49,74 +48,76 @@ def walk(
 ) -> dict[bytes, PathHistory]:
     """The history of each path, by path. Each must exist in `revision` (a full hash).
 
-    `progress` is called now and then with the number of commits seen. Raises SourceError where an
-    object that is needed is missing or corrupt.
+    `progress` is called from time to time with the number of commits visited. Raises SourceError if a needed
+    object is missing or corrupt.
     """
-    wanted = set(paths)
-    replay = _Replay(wanted, first_dates=first_dates)
-    if not wanted:
+    requested = set(paths)
+    replay = _Replay(requested, first_dates=first_dates)
+    if not requested:
         return {}
-    active = {revision.encode("ascii"): wanted.copy()}
+    active = {revision.encode("ascii"): requested.copy()}
     with ObjectReader(repository) as objects, CommitReader(repository, revision) as commits:
         trees = TreeReader(objects, oid_bytes=len(revision) // 2)
         queue: list[tuple[int, int, Commit]] = []
-        arrived, seen = list(active), 0
-        while arrived or queue:
-            for commit in commits.read(arrived):
-                seen += 1
-                heappush(queue, (-commit.seconds, seen, commit))
-            arrived.clear()
+        new, visited = list(active), 0
+        while new or queue:
+            for commit in commits.read(new):
+                visited += 1
+                heappush(queue, (-commit.seconds, visited, commit))
+            new.clear()
             _, _, commit = heappop(queue)
             for parent, moved in replay.step(commit, active.pop(commit.oid), trees):
                 if parent not in active:
-                    arrived.append(parent)
-                _join(active, parent, moved)
-            if progress is not None and seen % 1000 == 0:
-                progress(seen)
+                    new.append(parent)
+                _merge_into(active, parent, moved)
+            if progress is not None and visited % 1000 == 0:
+                progress(visited)
     return replay.result()
 
 
-def _join(active: dict[bytes, set[bytes]], parent: bytes, moved: set[bytes]) -> None:
-    """Add paths to a parent's, the smaller set into the larger: whole sets move without being copied."""
-    there = active.get(parent)
-    if there is None:
+def _merge_into(active: dict[bytes, set[bytes]], parent: bytes, moved: set[bytes]) -> None:
+    """Add paths to those of a parent, the smaller set into the larger one, to copy few elements."""
+    present = active.get(parent)
+    if present is None:
         active[parent] = moved
-    elif len(there) >= len(moved):
-        there |= moved
+    elif len(present) >= len(moved):
+        present |= moved
     else:
-        moved |= there
+        moved |= present
         active[parent] = moved
 
 
 class _Replay:
-    """What has been listed so far, and the rule by which paths move on."""
+    """The commits listed so far, and the rule by which paths move on to parents."""
 
-    def __init__(self, wanted: set[bytes], *, first_dates: bool) -> None:
-        self._wanted = wanted
+    def __init__(self, paths: set[bytes], *, first_dates: bool) -> None:
+        self._paths = paths
         self._first_dates = first_dates
         self._last: dict[bytes, tuple[bytes, int]] = {}
         self._first: dict[bytes, int] = {}
-        # a path that went on to several parents may come to a commit more than once
+        # a path that moved on to several parents may arrive at a commit more than once
         self._split: set[bytes] = set()
         self._commits: set[bytes] = set()
-        self._again: set[tuple[bytes, bytes]] = set()
-        # a wanted path may once have been a folder: what changed below it changed it
-        self._folder_mark = b".go/" if all(path.endswith(b".go") for path in wanted) else b"/"
+        self._revisited: set[tuple[bytes, bytes]] = set()
+        # a path may once have been a folder: a change below it changed the path
+        self._folder_mark = b".go/" if all(path.endswith(b".go") for path in paths) else b"/"
 
-    def step(self, commit: Commit, here: set[bytes], trees: TreeReader) -> Iterator[tuple[bytes, set[bytes]]]:
+    def step(
+        self, commit: Commit, paths: set[bytes], trees: TreeReader
+    ) -> Iterator[tuple[bytes, set[bytes]]]:
         """Move the paths at a commit on: yields (parent, paths)."""
         if commit.oid in self._commits:
-            here -= self._seen_twice(commit.oid, here & self._split)
+            paths -= self._seen_twice(commit.oid, paths & self._split)
         self._commits.add(commit.oid)
         changes = self._changes(commit.diff)
-        changed = here & changes.keys()
-        here -= changed
+        changed = paths & changes.keys()
+        paths -= changed
         if not changed:
-            if here and commit.parents:
-                yield commit.parents[0], here
+            if paths and commit.parents:
+                yield commit.parents[0], paths
             return
         for parent in commit.parents[1:]:
-            same = _same(commit, parent, changed, changes, trees)
+            same = _unchanged(commit, parent, changed, changes, trees)
             if same:
                 changed -= same
                 yield parent, same
@@ -126,9 +127,9 @@ class _Replay:
                 self._split |= changed
             for parent in commit.parents[1:]:
                 yield parent, set(changed)
-            here |= changed
-        if here and commit.parents:
-            yield commit.parents[0], here
+            paths |= changed
+        if paths and commit.parents:
+            yield commit.parents[0], paths
 
     def result(self) -> dict[bytes, PathHistory]:
         return {
@@ -141,10 +142,10 @@ class _Replay:
         }
 
     def _seen_twice(self, oid: bytes, paths: set[bytes]) -> set[bytes]:
-        """Which of the paths that come to a commit again have done so before: skewed clocks may not loop."""
+        """The paths that arrive at a commit for the third time: dropping them ends loops of skewed clocks."""
         visits = {(oid, path) for path in paths}
-        twice = visits & self._again
-        self._again |= visits
+        twice = visits & self._revisited
+        self._revisited |= visits
         return {path for _, path in twice}
 
     def _list(self, commit: Commit, paths: set[bytes]) -> None:
@@ -159,23 +160,18 @@ class _Replay:
         changes: _Changes = dict(zip(fields[1::2], fields[0::2], strict=False))
         if self._folder_mark in diff:
             for path in list(changes):
-                for folder in _folders(path):
-                    if folder in self._wanted:
-                        changes[folder] = None
+                end = path.find(b"/")
+                while end >= 0:
+                    if path[:end] in self._paths:
+                        changes[path[:end]] = None
+                    end = path.find(b"/", end + 1)
         return changes
 
 
-def _folders(path: bytes) -> Iterator[bytes]:
-    end = path.find(b"/")
-    while end >= 0:
-        yield path[:end]
-        end = path.find(b"/", end + 1)
-
-
-def _same(
+def _unchanged(
     commit: Commit, parent: bytes, paths: set[bytes], changes: _Changes, trees: TreeReader
 ) -> set[bytes]:
-    """The paths whose (mode, hash) in the commit is what this parent has."""
+    """The paths with the same mode and hash in the commit as in this parent."""
     root = bytes.fromhex(commit.tree.decode("ascii"))
     parent_root = trees.root(parent.decode("ascii"))
     if root == parent_root:
@@ -183,13 +179,11 @@ def _same(
     same = set()
     for path in paths:
         status = changes[path]
-        # ":100644 100755 <old hash> <new hash> M": the new side is at hand, unless a folder is involved
-        entry = _new_side(status) if status is not None and status[-1:] != b"D" else trees.entry(root, path)
+        if status is None or status[-1:] == b"D":  # a folder is involved
+            entry = trees.entry(root, path)
+        else:  # ":100644 100755 <old hash> <new hash> M"
+            _, mode, _, oid, _ = status.split(b" ")
+            entry = int(mode, 8), bytes.fromhex(oid.decode("ascii"))
         if trees.entry(parent_root, path) == entry:
             same.add(path)
     return same
-
-
-def _new_side(status: bytes) -> tuple[int, bytes]:
-    _, mode, _, oid, _ = status.split(b" ")
-    return int(mode, 8), bytes.fromhex(oid.decode("ascii"))

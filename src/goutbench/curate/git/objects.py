@@ -1,4 +1,4 @@
-"""Reading many git objects through one long-lived `git cat-file` process."""
+"""Reads many git objects through one long-lived `git cat-file` process."""
 
 import hashlib
 import re
@@ -13,8 +13,8 @@ from typing import IO, Literal
 from goutbench.curate.git.repository import Repository, read_environment
 from goutbench.errors import SourceError
 
-# 60 requests of at most 65 bytes fit the smallest pipe (4 KiB), so that writing them never blocks
-# while git itself is blocked on writing its answers.
+# 60 requests of at most 65 bytes fit into the smallest pipe (4 KiB). So writing them never blocks while git
+# itself waits until its responses are read.
 _WINDOW = 60
 _TREE_CACHE_BYTES = 32 * 2**20
 _Entry = tuple[int, bytes]  # canonical mode, raw hash
@@ -22,7 +22,7 @@ _Entry = tuple[int, bytes]  # canonical mode, raw hash
 
 @dataclass(frozen=True, slots=True)
 class GitObject:
-    """One answer: the object's bytes, or why there are none."""
+    """One response: the object's bytes, or why there are none."""
 
     oid: str
     state: Literal["present", "missing", "corrupt"]
@@ -31,10 +31,10 @@ class GitObject:
 
 
 class ObjectReader:
-    """A `git cat-file` process that is asked for many objects. Use it as a context manager.
+    """A `git cat-file` process that reads many objects. Use it as a context manager.
 
-    With `contents=False` it answers sizes alone (`--batch-check`). Requests are pipelined. Should git
-    die on a corrupt object, it is started again and that object is answered as corrupt.
+    With `contents=False` it only returns sizes (`--batch-check`). Requests are pipelined. If git dies on a
+    corrupt object, that object's state is "corrupt" and git is started again.
     """
 
     def __init__(self, repository: Repository, *, contents: bool = True) -> None:
@@ -51,32 +51,32 @@ class ObjectReader:
         self._stop()
 
     def read(self, oids: Iterable[str]) -> Iterator[GitObject]:
-        """Answer for each object id, in order."""
+        """One object for each id, in order."""
         pending = iter(oids)
         window = list(islice(pending, _WINDOW))
         while window:
-            yield from self._answer(window)
+            yield from self._respond(window)
             window = list(islice(pending, _WINDOW))
 
     def read_one(self, oid: str) -> GitObject:
-        """Answer for one object."""
+        """The object with this id."""
         return next(self.read((oid,)))
 
-    def _answer(self, window: Sequence[str]) -> Iterator[GitObject]:
+    def _respond(self, window: Sequence[str]) -> Iterator[GitObject]:
         done = 0
         while done < len(window):
             try:
-                stdout = self._ask(window[done:])
+                stdout = self._request(window[done:])
                 while done < len(window):
-                    answer = self._parse(window[done], stdout)
+                    response = self._parse(window[done], stdout)
                     done += 1
-                    yield answer
+                    yield response
             except (EOFError, BrokenPipeError):  # git dies on an object it cannot unpack
                 self._stop()
                 yield GitObject(window[done], "corrupt")
                 done += 1
 
-    def _ask(self, window: Sequence[str]) -> IO[bytes]:
+    def _request(self, window: Sequence[str]) -> IO[bytes]:
         if self._process is None:
             mode = "--batch" if self._contents else "--batch-check"
             self._process = subprocess.Popen(
@@ -94,13 +94,13 @@ class ObjectReader:
         stdin.flush()
         return stdout
 
-    def _parse(self, asked: str, stdout: IO[bytes]) -> GitObject:
+    def _parse(self, requested: str, stdout: IO[bytes]) -> GitObject:
         header = stdout.readline()
         if not header.endswith(b"\n"):
             raise EOFError
         fields = header.split()
         if fields[-1] in (b"missing", b"ambiguous"):
-            return GitObject(asked, "missing")
+            return GitObject(requested, "missing")
         oid, size = fields[0].decode("ascii"), int(fields[2])
         if not self._contents:
             return GitObject(oid, "present", size)
@@ -108,7 +108,11 @@ class ObjectReader:
         if len(content) != size + 1:
             raise EOFError
         content = content[:-1]
-        state: Literal["present", "corrupt"] = "present" if _matches(oid, fields[1], content) else "corrupt"
+        # `cat-file` itself does not check the hashes of packed objects
+        algorithm = hashlib.sha1 if len(oid) == 40 else hashlib.sha256
+        digest = algorithm(b"%s %d\0" % (fields[1], len(content)), usedforsecurity=False)
+        digest.update(content)
+        state: Literal["present", "corrupt"] = "present" if digest.hexdigest() == oid else "corrupt"
         return GitObject(oid, state, size, content)
 
     def _stop(self) -> None:
@@ -118,16 +122,8 @@ class ObjectReader:
             self._process = None
 
 
-def _matches(oid: str, kind: bytes, content: bytes) -> bool:
-    """Whether an object's bytes give its id: `cat-file` itself does not check packed ones."""
-    algorithm = hashlib.sha1 if len(oid) == 40 else hashlib.sha256
-    hasher = algorithm(b"%s %d\0" % (kind, len(content)), usedforsecurity=False)
-    hasher.update(content)
-    return hasher.hexdigest() == oid
-
-
 class TreeReader:
-    """Looks up single paths in commits, with the trees it has read kept up to a number of bytes."""
+    """Looks up single paths in commits. A cache of limited size holds the trees that were read."""
 
     def __init__(self, reader: ObjectReader, *, oid_bytes: int, cache_bytes: int = _TREE_CACHE_BYTES) -> None:
         self._reader = reader
@@ -139,18 +135,17 @@ class TreeReader:
 
     def root(self, commit: str) -> bytes:
         """The raw hash of a commit's root tree."""
-        answer = self._reader.read_one(commit)
-        content = self._content(answer, commit)
+        content = self._content(self._reader.read_one(commit), commit)
         return bytes.fromhex(content[5 : content.index(b"\n")].decode("ascii"))
 
     def entry(self, root: bytes, path: bytes) -> _Entry | None:
-        """The (mode, hash) at a path below a root tree; None where there is nothing."""
-        found: _Entry | None = (0o040000, root)
+        """The mode and hash at a path below a root tree; None if nothing is there."""
+        entry: _Entry | None = (0o040000, root)
         for part in path.split(b"/"):
-            if found is None or found[0] != 0o040000:
+            if entry is None or entry[0] != 0o040000:
                 return None
-            found = self._find(found[1], part)
-        return found
+            entry = self._find(entry[1], part)
+        return entry
 
     def _find(self, tree: bytes, name: bytes) -> _Entry | None:
         raw = self._tree(tree)
@@ -174,19 +169,19 @@ class TreeReader:
             self._cached -= len(dropped)
         return raw
 
-    def _content(self, answer: GitObject, oid: str) -> bytes:
-        if answer.state != "present" or answer.content is None:
+    def _content(self, git_object: GitObject, oid: str) -> bytes:
+        if git_object.state != "present" or git_object.content is None:
             repository = self._reader.repository
             raise SourceError(
-                f"object {oid} is {answer.state}, so history cannot be followed",
+                f"object {oid} is {git_object.state}, so the history cannot be read",
                 where=f"{repository.name} ({repository.git_dir})",
-                hint="check it with `git fsck`, or take a fresh clone",
+                hint="check it with `git fsck`, or make a new clone",
             )
-        return answer.content
+        return git_object.content
 
 
 def canonical_mode(mode: int) -> int:
-    """A tree entry's mode as git compares it: old writers' 100664 counts as 100644."""
+    """A tree entry's mode as git compares it: 100664 of old git versions counts as 100644."""
     if mode & 0o170000 == 0o100000:
         return 0o100755 if mode & 0o100 else 0o100644
     return mode & 0o170000

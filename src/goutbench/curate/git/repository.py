@@ -1,4 +1,4 @@
-"""Asking git: how a repository is opened, refused, cloned, and pinned to one commit."""
+"""A git repository: opened, checked, and pinned to one commit."""
 
 import os
 import re
@@ -11,37 +11,38 @@ from pathlib import Path
 
 from goutbench.errors import SourceError, ToolError
 
-# A user's own configuration and environment (grafts, replace refs, an index of a running hook, diff
-# settings, lazily fetching promisor remotes) must not change what a commit holds.
+# A user's own configuration and environment (grafts, replace refs, the index of a running hook, diff
+# settings, lazy fetches from promisor remotes) must not change the contents of a commit.
 _READ_ENVIRONMENT = {
     "GIT_CONFIG_NOSYSTEM": "1",
     "GIT_CONFIG_GLOBAL": os.devnull,
     "GIT_GRAFT_FILE": os.devnull,
     "GIT_NO_REPLACE_OBJECTS": "1",
     "GIT_LITERAL_PATHSPECS": "1",
-    "GIT_NO_LAZY_FETCH": "1",  # git 2.45 and later; for earlier ones:
+    "GIT_NO_LAZY_FETCH": "1",  # git 2.45 and later; the next line is for earlier versions
     "GIT_ALLOW_PROTOCOL": "none",
     "GIT_OPTIONAL_LOCKS": "0",
     "LC_ALL": "C",
 }
 _HASH = re.compile(r"[0-9a-f]{40}|[0-9a-f]{64}")
-_OLDEST = (2, 32)  # the first with GIT_CONFIG_GLOBAL; --diff-merges came with 2.31
-_EARLIEST, _LATEST = 0, 253402300799  # 1970-01-01 and 9999-12-31, what a datetime can hold
+_OLDEST = (2, 32)  # the first version with GIT_CONFIG_GLOBAL; --diff-merges came with 2.31
+_HINT = f"install git {_OLDEST[0]}.{_OLDEST[1]} or later"
+_EARLIEST, _LATEST = 0, 253402300799  # 1970-01-01 and 9999-12-31, the range of a datetime
 
 
 @dataclass(frozen=True, slots=True)
 class Repository:
-    """A git directory that was found fit to answer."""
+    """A git directory."""
 
     name: str
     git_dir: Path
-    partial: bool  # a promisor remote may owe it blobs
-    owned: bool = False  # a clone of ours, which may be added to; a user's repository is only read
+    partial: bool  # blobs may be missing that a promisor remote has
+    owned: bool = False  # our own clone, which we may change; a user's repository is only read
 
     def command(self, *arguments: str) -> list[str]:
-        """The command line of a git call, with memory windows capped so that large packs stay on disk.
+        """The command line of a git call, with limits on memory, so that large packs stay on disk.
 
-        Small windows: a walk jumps about in a pack, and the limit on all windows together is met later.
+        The windows are small because a walk reads a pack in random order.
         """
         settings = (
             "core.packedGitWindowSize=1m",
@@ -52,41 +53,41 @@ class Repository:
         return ["git", "--git-dir", str(self.git_dir), *options, *arguments]
 
     def run(self, *arguments: str, stdin: bytes = b"") -> subprocess.CompletedProcess[bytes]:
-        """Run git to its end, whatever its exit status."""
+        """Run git and return whatever its exit status is."""
         return run_git(self.command(*arguments), stdin=stdin)
 
     def output(self, *arguments: str, stdin: bytes = b"") -> bytes:
-        """What git prints. Raises SourceError where it fails."""
+        """The output of git. Raises SourceError if it fails."""
         done = self.run(*arguments, stdin=stdin)
         if done.returncode != 0:
             raise SourceError(
-                f"git {arguments[0]} failed: {complaint(done.stderr)}",
+                f"git {arguments[0]} failed: {error_message(done.stderr)}",
                 where=f"{self.name} ({self.git_dir})",
-                hint="check it with `git fsck`, or take a fresh clone",
+                hint="check it with `git fsck`, or make a new clone",
             )
         return done.stdout
 
 
 def read_environment() -> dict[str, str]:
-    """The environment of a git that only reads: nothing of the caller's GIT_* and of global settings."""
-    kept = {key: value for key, value in os.environ.items() if not key.startswith("GIT_")}
-    return kept | _READ_ENVIRONMENT
+    """The environment of a git that only reads: without the caller's GIT_* variables and global settings."""
+    own = {key: value for key, value in os.environ.items() if not key.startswith("GIT_")}
+    return own | _READ_ENVIRONMENT
 
 
 def run_git(
     command: Sequence[str], *, stdin: bytes = b"", environment: Mapping[str, str] | None = None
 ) -> subprocess.CompletedProcess[bytes]:
-    """Run a git command to its end. Raises ToolError where there is no git."""
+    """Run a git command. Raises ToolError if git is not installed."""
     try:
         return subprocess.run(
             command, input=stdin, capture_output=True, check=False, env=environment or read_environment()
         )
     except FileNotFoundError:
-        raise ToolError("git is not installed", hint=f"install git {_dotted(_OLDEST)} or later") from None
+        raise ToolError("git is not installed", hint=_HINT) from None
 
 
-def complaint(stderr: bytes) -> str:
-    """What git complained about: its first fatal line, else its last one."""
+def error_message(stderr: bytes) -> str:
+    """Git's error message: its first fatal line, else its last line."""
     lines = stderr.decode("utf-8", "backslashreplace").strip().splitlines()
     fatal = [line for line in lines if line.startswith(("fatal:", "error:", "ERROR:"))]
     return (fatal or lines[-1:] or ["it gave no message"])[0]
@@ -94,66 +95,63 @@ def complaint(stderr: bytes) -> str:
 
 @lru_cache(maxsize=1)
 def git_version() -> str:
-    """The version of the git in use. Raises ToolError where it is missing or too old."""
+    """The version of git. Raises ToolError if it is missing or too old."""
     printed = run_git(["git", "--version"]).stdout.decode("ascii", "replace")
-    found = re.search(r"(\d+)\.(\d+)[.\w]*", printed)
-    if found is None or (int(found[1]), int(found[2])) < _OLDEST:
-        hint = f"install git {_dotted(_OLDEST)} or later"
-        raise ToolError(f"git is too old: {printed.strip()}", hint=hint)
-    return found[0]
-
-
-def _dotted(version: tuple[int, int]) -> str:
-    return ".".join(map(str, version))
+    version = re.search(r"(\d+)\.(\d+)[.\w]*", printed)
+    if version is None or (int(version[1]), int(version[2])) < _OLDEST:
+        raise ToolError(f"git is too old: {printed.strip()}", hint=_HINT)
+    return version[0]
 
 
 def open_repository(name: str, git_dir: Path) -> Repository:
-    """Open a git directory. Raises SourceError where its answers would be missing or wrong."""
+    """Open a git directory. Raises SourceError if its history would be incomplete."""
     git_version()
     repository = Repository(name, git_dir, partial=False)
-    place = f"{name} ({git_dir})"
+    where = f"{name} ({git_dir})"
     done = repository.run("rev-parse", "--is-shallow-repository")
     if done.returncode != 0:
         raise SourceError(
-            f"git cannot read it: {complaint(done.stderr)}", where=place, hint="take a fresh clone"
+            f"git cannot read it: {error_message(done.stderr)}", where=where, hint="make a new clone"
         )
     if done.stdout.strip() != b"false":
-        what = "the repository is shallow: its history is cut off, so commit hashes would be wrong"
-        raise SourceError(what, where=place, hint="run `git fetch --unshallow`, or clone it without --depth")
+        what = "the repository is shallow: its history is incomplete, so commit hashes would be wrong"
+        raise SourceError(what, where=where, hint="run `git fetch --unshallow`, or clone it without --depth")
     keys = ("--get-regexp", r"^(extensions\.partialclone|remote\..*\.(promisor|partialclonefilter))$")
     settings = repository.run("config", "--local", *keys).stdout
     if b"filter tree:" in settings:
         what = "the clone lacks trees (--filter=tree:…), so history cannot be read"
-        raise SourceError(what, where=place, hint="clone it with --filter=blob:none, or in full")
+        raise SourceError(what, where=where, hint="clone it with --filter=blob:none, or in full")
     return Repository(name, git_dir, partial=bool(settings))
 
 
 def default_tip(repository: Repository) -> str:
     """The commit at the tip of the default branch.
 
-    That is the upstream's default branch where the clone knows one, else what HEAD names. Raises
-    SourceError for an empty repository and for a HEAD whose branch has vanished.
+    That is the upstream's default branch if the clone has a reference to it, else HEAD. Raises SourceError
+    for an empty repository and for a HEAD whose branch does not exist.
     """
     for reference in ("refs/remotes/origin/HEAD", "HEAD"):
         commit = _commit_of(repository, reference)
         if commit:
             return commit
     head = repository.run("symbolic-ref", "--quiet", "HEAD").stdout.decode("utf-8", "replace").strip()
-    place = f"{repository.name} ({repository.git_dir})"
+    where = f"{repository.name} ({repository.git_dir})"
     if not repository.run("for-each-ref", "--count=1").stdout.strip():
-        raise SourceError("the repository is empty: it has no commit", where=place, hint="leave it out")
+        raise SourceError(
+            "the repository is empty: it has no commit", where=where, hint="remove it from the configuration"
+        )
     what = f"HEAD names {head or 'no commit'}, which does not exist"
-    raise SourceError(what, where=place, hint="give `revision:`, or repair HEAD with `git symbolic-ref`")
+    raise SourceError(what, where=where, hint="give `revision:`, or repair HEAD with `git symbolic-ref`")
 
 
 def _commit_of(repository: Repository, revision: str) -> str | None:
     done = repository.run("rev-parse", "--verify", "--quiet", "--end-of-options", f"{revision}^{{commit}}")
     answer = done.stdout.decode("ascii", "replace").strip()
-    return answer if is_full_hash(answer) else None  # `^main` and the like resolve to something else
+    return answer if is_full_hash(answer) else None  # `^main` and the like give something else
 
 
 def resolve_revision(repository: Repository, revision: str) -> str:
-    """The full hash of the commit that a commit, tag or branch names. Raises SourceError for none."""
+    """The full hash of the commit that a hash, tag or branch names. Raises SourceError if there is none."""
     commit = _commit_of(repository, revision)
     if commit is None:
         raise SourceError(
@@ -167,13 +165,13 @@ def resolve_revision(repository: Repository, revision: str) -> str:
 def commit_as_of(repository: Repository, instant: datetime) -> str:
     """The newest commit of the default branch's first-parent history that is not later than `instant`.
 
-    "Newest" is by position in that history: with skewed clocks the first one met from the tip wins.
-    Raises SourceError where all of it is later.
+    "Newest" is the first one from the tip, which matters for skewed clocks. Raises SourceError if all
+    commits are later.
     """
     tip = default_tip(repository)
-    chain = repository.output("rev-list", "--first-parent", "--timestamp", tip)
+    commits = repository.output("rev-list", "--first-parent", "--timestamp", tip)
     limit = instant.timestamp()
-    for line in chain.splitlines():
+    for line in commits.splitlines():
         seconds, _, commit = line.partition(b" ")
         if int(seconds) <= limit:
             return commit.decode("ascii")
@@ -192,9 +190,9 @@ def commit_facts(repository: Repository, commit: str) -> tuple[str, datetime]:
 
 
 def to_date(seconds: str | bytes | int) -> datetime:
-    """A commit's seconds since 1970 as an instant in UTC, held within what a datetime can express.
+    """A commit's seconds since 1970 as an instant in UTC, clamped to the range of a datetime.
 
-    A commit whose committer line is malformed has none: git counts it as 0, and so do we.
+    A commit with a malformed committer line has no date. Git treats it as 0, and so does this.
     """
     return datetime.fromtimestamp(min(max(int(seconds or 0), _EARLIEST), _LATEST), UTC)
 

@@ -1,124 +1,157 @@
-"""The rule `by-use`: which source files of its package a test file exercises, with a confidence.
+"""The rule `by-use`: pairs a test file with the source files of its package that it exercises.
 
-Evidence of a source file is a sum over the names that it declares, of how many tests use them, weighed down
-where many test files of the folder use the same name (set-up, not subject) or many source files declare it;
-a test whose own name names a function, method or type counts extra, and so does a file name such as
-`foo_internal_test.go` for `foo.go`. A confidence is how much evidence there is, times how it compares with
-that of the best source of the test.
+The score of a source file is a sum over the names that it declares, of how many tests use each name. A name
+counts less if many test files of the folder use it (it serves the set-up) or many source files declare it. A
+test whose own name contains the name of a function, method or type counts more, and so does a file name such
+as `foo_internal_test.go` for `foo.go`. The confidence of a source file depends on its score and on how the
+score compares with the test's best one.
 """
 
 import math
 from collections import defaultdict
-from collections.abc import Iterable, Mapping
+from collections.abc import Collection, Iterable, Mapping
 from dataclasses import dataclass
 
-from goutbench.curate.pairing.naming import folder_of, is_support
-from goutbench.curate.pairing.scoring import declared, scores_of, spread_of, without
+from goutbench.curate.pairing.rule import Pairing, PathPair, folder_of, is_test
+from goutbench.curate.pairing.same_name import same_name
+from goutbench.curate.pairing.scoring import (
+    add_file_names,
+    declared_names,
+    is_support,
+    name_spread,
+    score_sources,
+)
 from goutbench.golang.analysis.build_constraints import builds_on_linux
 from goutbench.golang.analysis.test_usage import uses_by_test
 from goutbench.golang.syntax.file import GoFile
 from goutbench.golang.syntax.parser import parse
 
 THRESHOLD = 0.5
-"""Confidence from which on a source is taken."""
+"""The least confidence with which a source file is paired."""
 MOST_SOURCES = 3
-"""Sources that one test is paired with at the most, the most confident first."""
+"""At most so many source files are paired with one test file, the most confident ones."""
 
-_ENOUGH = 2.0  # the evidence that gives a strength of 1 - 1/e
+_SATURATION = 2.0  # the score at which the strength is 1 - 1/e
 _TESTING = frozenset({"testing", "github.com/stretchr/testify/assert", "github.com/stretchr/testify/require"})
-"""A source that imports one of these is made for tests, and is not their subject."""
+"""A source file that imports one of these supports tests, and no test targets it."""
 
 
 @dataclass(frozen=True, slots=True)
 class Evidence:
-    """What speaks for a source file as the subject of a test file; `confidence` is between 0 and 1."""
+    """How strongly a test file targets a source file; `confidence` is between 0 and 1."""
 
     source: bytes
     score: float
     confidence: float
 
 
-def ranked_in_folders(
-    files: Mapping[bytes, bytes], *, file_names: bool = True
-) -> dict[bytes, list[Evidence]]:
-    """The same as `ranked`, for the Go files of any number of folders."""
+class ByUse:
+    """Pairs by name, then pairs each remaining test file with the source files that it exercises."""
+
+    def reads(self, paths: Collection[bytes]) -> set[bytes]:
+        folders = {folder_of(path) for path in _unpaired_tests(paths)}
+        return {path for path in paths if folder_of(path) in folders}
+
+    def pair(self, paths: Collection[bytes], contents: Mapping[bytes, bytes]) -> Pairing:
+        evidence = rank_by_folder(contents)
+        pairs, unmatched = same_name(paths), {}
+        for test in _unpaired_tests(paths):
+            sources = select_sources(evidence.get(test, ()))
+            pairs += [PathPair(source.source, test, "by-use", source.confidence) for source in sources]
+            if not sources and test not in evidence:
+                unmatched[test] = "it has no test of its folder's package"
+            elif not sources:
+                best = max((source.confidence for source in evidence[test]), default=0.0)
+                unmatched[test] = f"the best confidence is {best:.2f}, under {THRESHOLD}"
+        return Pairing(sorted(pairs), unmatched)
+
+
+def _unpaired_tests(paths: Collection[bytes]) -> list[bytes]:
+    """The test files without a source file of their name, in path order."""
+    paired = {pair.test for pair in same_name(paths)}
+    return sorted(path for path in paths if is_test(path) and path not in paired)
+
+
+def rank_by_folder(files: Mapping[bytes, bytes], *, file_names: bool = True) -> dict[bytes, list[Evidence]]:
+    """`rank_sources` for the Go files of any number of folders."""
     folders: dict[bytes, tuple[dict[bytes, bytes], dict[bytes, bytes]]] = defaultdict(lambda: ({}, {}))
     for path, text in files.items():
-        folders[folder_of(path)][path.endswith(b"_test.go")][path] = text
-    found: dict[bytes, list[Evidence]] = {}
+        folders[folder_of(path)][is_test(path)][path] = text
+    evidence: dict[bytes, list[Evidence]] = {}
     for sources, tests in folders.values():
-        found |= ranked(sources, tests, file_names=file_names)
-    return found
+        evidence |= rank_sources(sources, tests, file_names=file_names)
+    return evidence
 
 
-def ranked(
+def rank_sources(
     sources: Mapping[bytes, bytes], tests: Mapping[bytes, bytes], *, file_names: bool = True
 ) -> dict[bytes, list[Evidence]]:
-    """For each test file of one folder, the source files that it may exercise, the likeliest first.
+    """For each test file of one folder, the source files that it may target, the likeliest first.
 
-    A file that holds no test is not in the answer; an empty list says that nothing speaks for any source.
-    Without `file_names` nothing is made of what files are called.
+    The result lacks files without a test. An empty list means that there is no evidence for any source file.
+    Without `file_names`, the names of the files do not count.
     """
-    parsed = {path: parse(text) for path, text in sorted(sources.items())}
-    names, methods = declared(parsed)
-    files = {path: parse(text) for path, text in sorted(tests.items())}
-    packages = {file.package for file in parsed.values() if file.package}
+    source_files = {path: parse(text) for path, text in sorted(sources.items())}
+    test_files = {path: parse(text) for path, text in sorted(tests.items())}
+    packages = {file.package for file in source_files.values() if file.package}
+    declared = declared_names(source_files, test_files.values())
     uses = {
-        path: uses_by_test(file, names, qualifiers)
-        for path, file in files.items()
+        path: uses_by_test(file, declared.names, qualifiers)
+        for path, file in test_files.items()
         if (qualifiers := _qualifiers(file, path, packages)) is not None
     }
-    methods = without(methods, files.values())
-    spread = spread_of(uses.values())
-    support = {path for path, file in parsed.items() if is_support(path) or _imports_testing(file)}
-    unbuilt = {path for path, text in sources.items() if not _built(path, text)}
-    answers = {}
-    for path, found in uses.items():
-        if found:
-            scores = scores_of(path, found, names, methods, spread, parsed, file_names=file_names)
-            barred = support | unbuilt if _built(path, tests[path]) else support
-            answers[path] = _confident({each: score for each, score in scores.items() if each not in barred})
-    return answers
+    spread = name_spread(uses.values())
+    support = {
+        path
+        for path, file in source_files.items()
+        if is_support(path) or any(module.path in _TESTING for module in file.imports)
+    }
+    unbuilt = {path for path, text in sources.items() if not _is_built(path, text)}
+    evidence = {}
+    for path, test_uses in uses.items():
+        if test_uses:
+            scores = score_sources(path, test_uses, declared, spread)
+            if file_names:
+                add_file_names(scores, path, source_files)
+            excluded = support | unbuilt if _is_built(path, tests[path]) else support
+            evidence[path] = _rank({source: s for source, s in scores.items() if source not in excluded})
+    return evidence
 
 
-def chosen(evidence: Iterable[Evidence]) -> list[Evidence]:
-    """The sources that a test is paired with."""
-    return [each for each in evidence if each.confidence >= THRESHOLD][:MOST_SOURCES]
+def select_sources(evidence: Iterable[Evidence]) -> list[Evidence]:
+    """The source files that a test is paired with."""
+    return [source for source in evidence if source.confidence >= THRESHOLD][:MOST_SOURCES]
 
 
-def _built(path: bytes, text: bytes) -> bool:
+def _is_built(path: bytes, text: bytes) -> bool:
     return builds_on_linux(path.rpartition(b"/")[2].decode("utf-8", "replace"), text)
 
 
-def _imports_testing(file: GoFile) -> bool:
-    return any(each.path in _TESTING for each in file.imports)
-
-
 def _qualifiers(file: GoFile, path: bytes, packages: set[str]) -> frozenset[str] | None:
-    """By which names a test file knows the folder's package: none for its own; None where it does not.
+    """The names by which a test file refers to its folder's package: none if it is in the package itself.
 
-    Where the import paths of a repository's folders begin is not known here, so an import is the folder's
-    package if its path ends in the folder's path, or if nothing does and it goes by the package's name.
+    None where it does not refer to the package. The import path of the repository's root is unknown here, so
+    an import is the folder's package if its path ends in the folder's path. If no import does, one counts
+    that has the package's name.
     """
     if file.package in packages:
         return frozenset()
-    own = (file.package or "").removesuffix("_test")
-    if own not in packages:
+    package = (file.package or "").removesuffix("_test")
+    if package not in packages:
         return None
     folder = "/" + folder_of(path).decode("utf-8", "replace")
     exact = {
         i.local_name or i.name for i in file.imports if folder != "/" and ("/" + i.path).endswith(folder)
     }
-    named = exact or {i.local_name for i in file.imports if i.local_name == own}
-    found = frozenset(name for name in named if name and name != "_")
-    return found or frozenset({own})
+    names = exact or {i.local_name for i in file.imports if i.local_name == package}
+    return frozenset(name for name in names if name and name != "_") or frozenset({package})
 
 
-def _confident(scores: Mapping[bytes, float]) -> list[Evidence]:
+def _rank(scores: Mapping[bytes, float]) -> list[Evidence]:
     best = max(scores.values(), default=0.0)
-    found = [
-        Evidence(source, round(score, 6), round((1 - math.exp(-score / _ENOUGH)) * score / best, 4))
+    evidence = [
+        Evidence(source, round(score, 6), round((1 - math.exp(-score / _SATURATION)) * score / best, 4))
         for source, score in scores.items()
         if score > 0
     ]
-    return sorted(found, key=lambda each: (-each.score, each.source))
+    return sorted(evidence, key=lambda source: (-source.score, source.source))

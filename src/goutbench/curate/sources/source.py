@@ -1,4 +1,4 @@
-"""Where files come from: a git commit or a plain tree, behind one small interface."""
+"""Sources of files: a git commit or a plain source tree, behind one interface."""
 
 from collections.abc import Callable, Collection, Iterator, Sequence
 from dataclasses import dataclass
@@ -7,7 +7,7 @@ from typing import Protocol
 
 from goutbench.config import LockedRepository, RepositoryConfig
 from goutbench.curate.filters import Content
-from goutbench.curate.git.clone import Report, bring_blobs, cloned, is_url, present_objects
+from goutbench.curate.git.clone import Report, fetch_blobs, is_url, open_clone, present_objects
 from goutbench.curate.git.history import PathHistory, walk
 from goutbench.curate.git.objects import ObjectReader
 from goutbench.curate.git.repository import (
@@ -29,35 +29,35 @@ _KINDS = {b"120000": "symlink", b"160000": "submodule"}
 
 @dataclass(frozen=True, slots=True)
 class Entry:
-    """A file of a repository at its pin; `key` is the blob's hash where there is git."""
+    """A file of a repository at its pin; `key` is the hash of its git blob, empty in a plain tree."""
 
     path: bytes
     kind: str  # "file" | "symlink" | "submodule"
     key: str = ""
 
 
-class Source(Protocol):
+class RepositorySource(Protocol):
     """A repository at its pin."""
 
     @property
     def pin(self) -> RepoPin:
-        """The exact version that it is opened at."""
+        """The exact version of this source."""
 
     def entries(self) -> list[Entry]:
         """Its Go files, its licence files and its go.mod files, in path order."""
 
     def read(self, entries: Sequence[Entry], *, most: int) -> Iterator[Content]:
-        """The content of regular files, in the order given; files over `most` bytes are not read."""
+        """The contents of regular files, in this order; files over `most` bytes are not read."""
 
     def history(
         self, paths: Collection[bytes], progress: Callable[[int], None]
     ) -> dict[bytes, PathHistory] | None:
-        """When each path was changed last and first; None where there is no history."""
+        """When each path was first and last changed; None for a source without history."""
 
 
 @dataclass(frozen=True, slots=True)
-class Places:
-    """Where sources are looked for: relative ones below `base` folders, all of them first in `mirror`."""
+class SourceLocations:
+    """Where sources are looked up: first in `mirror`, then relative to `bases`; `cache` holds the clones."""
 
     bases: tuple[Path, ...]
     cache: Path
@@ -65,19 +65,19 @@ class Places:
 
 
 def open_source(
-    config: RepositoryConfig, places: Places, locked: LockedRepository | None, report: Report
-) -> Source:
-    """Open a repository at the locked pin, or at the one its configuration asks for.
+    config: RepositoryConfig, locations: SourceLocations, locked: LockedRepository | None, report: Report
+) -> RepositorySource:
+    """Open a repository at the locked pin, else at the version that its configuration names.
 
-    Raises SourceError where it is missing, unfit, or not what the lock says.
+    Raises SourceError if it is missing, cannot be read, or differs from the lock.
     """
-    local = find_repository(places.mirror, config.name) if places.mirror is not None else None
+    local = find_repository(locations.mirror, config.name) if locations.mirror is not None else None
     if local is None and is_url(config.source):
-        if places.mirror is not None:
-            report(f"not in {places.mirror}: taking it from its URL")
+        if locations.mirror is not None:
+            report(f"not in {locations.mirror}: fetching it from its URL")
         pinned = locked.revision if locked else None
-        return _git_source(cloned(config, places.cache, pinned=pinned, report=report), config, locked)
-    path = local or _local_folder(config, places.bases)
+        return _git_source(open_clone(config, locations.cache, pinned=pinned, report=report), config, locked)
+    path = local or _local_folder(config, locations.bases)
     git_dir = find_git_dir(path)
     if git_dir is None:
         return _tree_source(path, config, locked)
@@ -108,17 +108,22 @@ class GitSource:
 
     def entries(self) -> list[Entry]:
         listing = self.repository.output("ls-tree", "-r", "-z", "--full-tree", self.pin.revision)
-        entries = (_entry(line) for line in listing.split(b"\0") if line)
-        return [entry for entry in entries if _is_listed(entry.path)]
+        entries = []
+        for line in listing.split(b"\0"):
+            attributes, _, path = line.partition(b"\t")
+            if line and _is_listed(path):
+                mode, _, key = attributes.split(b" ")
+                entries.append(Entry(path, _KINDS.get(mode, "file"), key.decode("ascii")))
+        return entries
 
     def read(self, entries: Sequence[Entry], *, most: int) -> Iterator[Content]:
-        held: set[str] | None = None  # None: everything that history names
+        present: set[str] | None = None  # None: all objects
         if self.repository.partial:
             keys = [entry.key for entry in entries]
             if self.repository.owned:
-                bring_blobs(self.repository, self.config, keys)
-            held = present_objects(self.repository, keys)
-        sizes = self._sizes(entries, held)
+                fetch_blobs(self.repository, self.config, keys)
+            present = present_objects(self.repository, keys)
+        sizes = self._sizes(entries, present)
         with ObjectReader(self.repository) as reader:
             small = (entry.key for entry in entries if sizes.get(entry.key, most + 1) <= most)
             contents = reader.read(small)
@@ -130,9 +135,9 @@ class GitSource:
                 answer = next(contents)
                 yield Content(entry.path, answer.state, answer.size, answer.content or b"")
 
-    def _sizes(self, entries: Sequence[Entry], held: set[str] | None) -> dict[str, int]:
-        """The size of each blob that is there, by hash. A blob never asked of git is never fetched by it."""
-        keys = dict.fromkeys(entry.key for entry in entries if held is None or entry.key in held)
+    def _sizes(self, entries: Sequence[Entry], present: set[str] | None) -> dict[str, int]:
+        """The size of each present blob by hash. Others are not requested, or git would fetch them."""
+        keys = dict.fromkeys(entry.key for entry in entries if present is None or entry.key in present)
         with ObjectReader(self.repository, contents=False) as reader:
             answers = zip(keys, reader.read(keys), strict=True)
             return {key: answer.size for key, answer in answers if answer.state != "missing"}
@@ -172,20 +177,15 @@ def _git_source(
             where=f"{config.name} ({repository.git_dir})",
             hint="use `revision:` or `as_of:`",
         )
-    commit = _commit(repository, config, locked)
+    revision, instant = locked.revision if locked else config.revision, config.as_of_instant()
+    if revision is not None:
+        commit = resolve_revision(repository, revision)
+    else:
+        commit = commit_as_of(repository, instant) if instant else default_tip(repository)
     tree_hash, date = commit_facts(repository, commit)
     pin = RepoPin(config.name, config.source, commit, tree_hash, config.domain, "git", date)
     _check_pin(pin, locked)
     return GitSource(pin, repository, config)
-
-
-def _commit(repository: Repository, config: RepositoryConfig, locked: LockedRepository | None) -> str:
-    if locked is not None:
-        return resolve_revision(repository, locked.revision)
-    if config.revision is not None:
-        return resolve_revision(repository, config.revision)
-    instant = config.as_of_instant()
-    return commit_as_of(repository, instant) if instant else default_tip(repository)
 
 
 def _tree_source(root: Path, config: RepositoryConfig, locked: LockedRepository | None) -> TreeSource:
@@ -196,36 +196,30 @@ def _tree_source(root: Path, config: RepositoryConfig, locked: LockedRepository 
             hint="use `version:`, or the path of a git repository",
         )
     version = tree.tree_version(root, config.version)
-    files = [path for path, kind in tree.tree_files(root) if kind == "file" and _is_wanted(path)]
+    files = [path for path, kind in tree.tree_files(root) if kind == "file" and _is_hashed(path)]
     pin = RepoPin(config.name, config.source, version, tree.tree_digest(root, files), config.domain, "tree")
     _check_pin(pin, locked)
     return TreeSource(pin, root)
 
 
 def _check_pin(pin: RepoPin, locked: LockedRepository | None) -> None:
-    """Refuse a source that is not what the lock says."""
+    """Raise SourceError if a source differs from the lock."""
     if locked is None:
         return
-    for what in ("kind", "revision", "tree"):
-        is_now, was = getattr(pin, what), getattr(locked, what)
-        if is_now != was:
+    for field in ("kind", "revision", "tree"):
+        actual, expected = getattr(pin, field), getattr(locked, field)
+        if actual != expected:
             raise SourceError(
-                f"{what} is {is_now}, but the lock says {was}",
+                f"{field} is {actual}, but the lock says {expected}",
                 where=pin.name,
-                hint="restore the locked version, or run without --locked to pin anew",
+                hint="restore the locked version, or run without --locked to create new pins",
             )
 
 
-def _entry(line: bytes) -> Entry:
-    facts, _, path = line.partition(b"\t")
-    mode, _, key = facts.split(b" ")
-    return Entry(path, _KINDS.get(mode, "file"), key.decode("ascii"))
-
-
 def _is_listed(path: bytes) -> bool:
-    return _is_wanted(path) or path.rpartition(b"/")[2] == b"go.mod"
+    return _is_hashed(path) or path.rpartition(b"/")[2] == b"go.mod"
 
 
-def _is_wanted(path: bytes) -> bool:
-    """Whether a plain tree's digest is over the file: the pairs come from these alone."""
+def _is_hashed(path: bytes) -> bool:
+    """Whether a plain tree's digest includes the file: only these files determine the pairs."""
     return path.endswith(b".go") or is_licence_file(path)

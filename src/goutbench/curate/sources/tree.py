@@ -1,4 +1,4 @@
-"""A plain source tree: files on disk with a version, and no git."""
+"""A plain source tree: files on disk with a version, without git."""
 
 import hashlib
 import os
@@ -12,7 +12,7 @@ _GO_DISTRIBUTION = "VERSION"
 
 
 def tree_version(root: Path, declared: str | None) -> str:
-    """The version of a tree: the declared one, or a Go distribution's own. Raises SourceError for none."""
+    """The version of a tree: declared, or of a Go distribution. Raises SourceError if there is none."""
     if declared is not None:
         return declared
     for folder in (root, root.parent):
@@ -35,7 +35,7 @@ def tree_files(root: Path) -> list[tuple[bytes, str]]:
 
 
 def read_file(root: Path, path: bytes, most: int) -> Content:
-    """A file's bytes; larger ones than `most` are not read."""
+    """A file's bytes; a file over `most` bytes is not read."""
     file = root / os.fsdecode(path)
     try:
         size = file.stat().st_size
@@ -47,16 +47,16 @@ def read_file(root: Path, path: bytes, most: int) -> Content:
 
 
 def tree_digest(root: Path, paths: list[bytes]) -> str:
-    """One SHA-256 over the paths and contents of files: the plain tree's stand-in for a tree hash."""
-    whole = hashlib.sha256()
+    """One SHA-256 over the paths and contents of files. It replaces the tree hash of git."""
+    digest = hashlib.sha256()
     for path in sorted(paths):
         try:
             with (root / os.fsdecode(path)).open("rb") as handle:
                 content = hashlib.file_digest(handle, "sha256").hexdigest()
         except OSError:
-            content = "unreadable"  # it will be a rejection
-        whole.update(b"%s %s\0" % (content.encode("ascii"), path))
-    return whole.hexdigest()
+            content = "unreadable"  # the file becomes a rejection
+        digest.update(b"%s %s\0" % (content.encode("ascii"), path))
+    return digest.hexdigest()
 
 
 def _scan(folder: Path, prefix: bytes) -> Iterator[tuple[bytes, str]]:
