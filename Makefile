@@ -3,6 +3,8 @@ PYTHON ?= python3
 VENV := .venv
 BIN := $(VENV)/bin
 INSTALL = $(BIN)/python -m pip install --quiet --disable-pip-version-check --constraint constraints.txt --editable
+GO = $(shell command -v go || echo $(abspath $(BIN))/go)
+GO_PROGRAMS := $(addprefix src/goutbench/golang/toolchain/,gohelper sandboxinit)
 
 .PHONY: demo test lint docs sandbox bwrap chromium clean
 
@@ -16,6 +18,9 @@ lint: $(VENV)/dev.stamp
 	$(BIN)/ruff check .
 	$(BIN)/ruff format --check .
 	$(BIN)/mypy
+	@unformatted=$$("$$($(GO) env GOROOT)/bin/gofmt" -l $(GO_PROGRAMS)) && \
+	  [ -z "$$unformatted" ] || { echo "gofmt would change:" $$unformatted; exit 1; }
+	for program in $(GO_PROGRAMS); do (cd $$program && GOWORK=off $(GO) vet ./...) || exit 1; done
 
 docs: $(VENV)/dev.stamp  ## Build the documentation site with search; a broken link is an error
 	$(BIN)/sphinx-build -W --keep-going -q -b html docs docs/_build/html

@@ -246,7 +246,7 @@ class Lab:
 
     def build(self, package: Path, files: dict[Path, bytes]) -> Path:
         overlay, binary = self.overlay(files), self.scratch / "x.test"
-        command = ["test", "-c", "-vet=off", f"-overlay={overlay}", "-o", str(binary), "."]
+        command = ["test", "-c", "-vet=off", "-ldflags=-s -w", f"-overlay={overlay}", "-o", str(binary), "."]
         done = run_go(self.toolchain, command, cwd=package, env=self.env)
         assert done.returncode == 0, done.stderr
         return binary

@@ -182,7 +182,7 @@ def test_a_module_that_is_not_at_hand_is_an_infra_failure(helper: GoHelper, tmp_
     files["go.sum"] = "example.com/absent v1.0.0 h1:47DEQpj8HBSa+/TImW+5JCeuQeRkm5NMpJWZG3hSuFU=\n"
     source = GOOD.replace('import "testing"', 'import "testing"\nimport _ "example.com/absent"')
     result = ask(helper, toymodule.write(tmp_path, files), source)
-    assert "not at hand" in str(result.infra)
+    assert "not available" in str(result.infra)
 
 
 HOSTILE = {
@@ -243,6 +243,7 @@ def test_agrees_with_the_compiler(
             "test",
             "-c",
             "-vet=off",
+            "-ldflags=-s -w",
             f"-overlay={tmp_path}/overlay.json",
             "-o",
             str(tmp_path / "x.test"),

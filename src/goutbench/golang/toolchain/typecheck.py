@@ -42,7 +42,7 @@ class TypecheckRequest:
 class Diagnostic:
     """One error of the parser or type checker.
 
-    `kind` is a code such as "unused-variable" (gohelper/packages/diagnostics.go has them), `rung` "syntax" or
+    `kind` is a code such as "unused-variable" (see gohelper/packages/diagnostics.go), `rung` "syntax" or
     "types". Line and column (bytes) count from 1.
     """
 

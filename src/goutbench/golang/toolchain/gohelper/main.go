@@ -1,16 +1,25 @@
-// Command gohelper answers questions about Go packages, one JSON line in, one JSON line out.
+// Command gohelper answers questions about Go packages: it reads one request per line from standard input, as JSON, and
+// writes one answer per line to standard output.
 //
-// It never runs anything of the package or of the candidate; it parses and type-checks. Its parent limits its memory
-// and its time, and starts another when it dies.
+// It runs no code of the package or of the candidate; it only parses and type-checks. Its parent process limits its memory
+// and its time, and starts another process when it ends.
 package main
 
 import (
 	"bufio"
 	"encoding/json"
+	"errors"
 	"fmt"
+	"io"
 	"os"
 	"runtime/debug"
+	"slices"
 	"strconv"
+	"strings"
+
+	"goutbench/gohelper/mutation"
+	"goutbench/gohelper/packages"
+	"goutbench/gohelper/typecheck"
 )
 
 type request struct {
@@ -27,6 +36,11 @@ type request struct {
 	Env     string   `json:"env"`
 }
 
+// A failure is the answer to a request that the helper cannot answer.
+type failure struct {
+	Infra string `json:"infra,omitempty"`
+}
+
 func main() {
 	if limit, err := strconv.ParseInt(os.Getenv("GOUTBENCH_HELPER_MEMORY"), 10, 64); err == nil {
 		debug.SetMemoryLimit(limit / 10 * 9)
@@ -34,9 +48,14 @@ func main() {
 	// deep nesting must end this process soon, not after a gigabyte of stack
 	debug.SetMaxStack(256 << 20)
 	debug.SetGCPercent(200)
-	in := bufio.NewReaderSize(os.Stdin, 1<<20)
-	out := json.NewEncoder(os.Stdout)
-	worlds := newWorlds()
+	serve(os.Stdin, os.Stdout)
+}
+
+// serve answers requests until the input ends or the output fails.
+func serve(input io.Reader, output io.Writer) {
+	in := bufio.NewReaderSize(input, 1<<20)
+	out := json.NewEncoder(output)
+	sessions := &sessions{byKey: map[string]*session{}}
 	for {
 		line, err := in.ReadBytes('\n')
 		if err != nil {
@@ -44,37 +63,99 @@ func main() {
 		}
 		var req request
 		if err := json.Unmarshal(line, &req); err != nil {
-			out.Encode(map[string]string{"infra": "not a request: " + err.Error()})
+			out.Encode(failure{"not a request: " + err.Error()})
 			continue
 		}
-		if err := out.Encode(answer(worlds, &req)); err != nil {
+		if err := out.Encode(sessions.answer(&req)); err != nil {
 			return
 		}
 	}
 }
 
-// answer turns a panic (a bug of the type checker met by a strange candidate) into an answer: the process lives on,
-// but forgets the world that may be half written.
-func answer(worlds *worlds, req *request) (reply any) {
+// A session is one module with its checker.
+type session struct {
+	module  *packages.Module
+	checker *typecheck.Checker
+}
+
+// sessions are the most recent sessions, by module root and build flags.
+type sessions struct {
+	byKey map[string]*session
+	order []string // keys, the oldest first
+}
+
+const maxSessions = 4
+
+// answer recovers from panics (bugs of the type checker with a strange candidate): the process continues, without the
+// session, whose data may be inconsistent.
+func (s *sessions) answer(req *request) (reply any) {
+	if req.Op == "operators" {
+		return map[string][]mutation.Operator{"operators": mutation.Operators()}
+	}
 	defer func() {
 		if problem := recover(); problem != nil {
-			worlds.forget(req)
-			reply = map[string]string{"infra": fmt.Sprintf("the helper panicked: %.300v", problem)}
+			s.forget(req)
+			reply = failure{fmt.Sprintf("the helper panicked: %.300v", problem)}
 		}
 	}()
-	world, err := worlds.of(req)
+	current, err := s.of(req)
 	if err != nil {
-		return map[string]string{"infra": err.Error()}
+		return failure{err.Error()}
 	}
+	module := current.module
 	switch req.Op {
 	case "warm":
-		return world.warm(req.Dirs)
+		if err := module.LoadDirs(req.Dirs); err != nil {
+			return failure{err.Error()}
+		}
+		return map[string]int{"packages": module.Count()}
 	case "load":
-		return world.load(req)
+		if err := module.Load(req.Dir, req.Name, req.Source); err != nil {
+			return failure{err.Error()}
+		}
+		return failure{}
 	case "check":
-		return world.check(req)
+		return current.checker.Check(&typecheck.Request{Dir: req.Dir, Name: req.Name, Source: req.Source, Removed: req.Removed})
 	case "mutate":
-		return world.mutate(req)
+		return mutation.NewPlan(module, &mutation.Request{Dir: req.Dir, Name: req.Name, Switch: req.Switch, Env: req.Env, Key: req.Key})
 	}
-	return map[string]string{"infra": "unknown request: " + req.Op}
+	return failure{"unknown request: " + req.Op}
+}
+
+// of returns the session for a request. It drops the oldest session if there are too many, to limit memory.
+func (s *sessions) of(req *request) (*session, error) {
+	root, key := sessionKey(req)
+	if root == "" {
+		return nil, errors.New("no go.mod above " + req.Dir)
+	}
+	if current := s.byKey[key]; current != nil {
+		return current, nil
+	}
+	if len(s.order) == maxSessions {
+		delete(s.byKey, s.order[0])
+		s.order = s.order[1:]
+	}
+	module, err := packages.New(root, req.Go, req.Flags)
+	if err != nil {
+		return nil, err
+	}
+	current := &session{module, typecheck.NewChecker(module)}
+	s.byKey[key] = current
+	s.order = append(s.order, key)
+	return current, nil
+}
+
+func (s *sessions) forget(req *request) {
+	_, key := sessionKey(req)
+	delete(s.byKey, key)
+	s.order = slices.DeleteFunc(s.order, func(other string) bool { return other == key })
+}
+
+func sessionKey(req *request) (root, key string) {
+	dir := req.Dir
+	if dir == "" && len(req.Dirs) > 0 {
+		dir = req.Dirs[0]
+	}
+	root = packages.Root(dir)
+	return root, root + "\x00" + strings.Join(req.Flags, "\x00")
 }

@@ -1,17 +1,18 @@
-// Keeper is the first process inside a sandbox: it runs one command, once or many times, and reports on a pipe
-// that the command cannot reach how each run ended and what it used.
+// Command sandboxinit is the init process of a sandbox. It runs one command, once or several times, and reports how each
+// run ended and what it used, on a pipe that the command cannot reach.
 //
-//	keeper STATUS_FD once -- COMMAND...
-//	keeper STATUS_FD many -- COMMAND...     (the runs as a JSON array on stdin, one report line for each)
-//	keeper loopback                         (brings a new network namespace's loopback interface up)
+//	sandboxinit STATUS_FD once -- COMMAND...
+//	sandboxinit STATUS_FD many -- COMMAND...     (reads the runs from stdin as a JSON array, writes one report line per run)
+//	sandboxinit loopback                         (enables the loopback interface of a new network namespace)
 //
-// As process 1 of a process namespace it cannot be killed from inside; it drops every signal that can be
-// caught and is not dumpable, so that a process of the same user can neither trace it nor open its files.
+// As process 1 of a process namespace it cannot be killed from inside. It discards every signal that can be caught, and it
+// is not dumpable, so that a process of the same user can neither trace it nor open its files.
 package main
 
 import (
 	"bytes"
 	"encoding/json"
+	"io"
 	"os"
 	"os/signal"
 	"runtime"
@@ -29,11 +30,11 @@ const (
 	pollEvery  = 5 * time.Millisecond
 	tailBytes  = 2048
 
-	idleSeconds = 0.02 // a Go program that only waits uses less than this in seconds
+	idleSeconds = 0.02 // a Go program that only waits uses less CPU time than this
 )
 
-// Run is one run of the command: what to add to its environment, and its limits in seconds (0: none). Idle is how
-// long it may go on without using the CPU.
+// Run is one run of the command: additions to its environment, and its limits in seconds (0: none). Idle limits the time
+// without use of the CPU.
 type Run struct {
 	Env  []string `json:"env"`
 	Wall float64  `json:"wall"`
@@ -41,7 +42,7 @@ type Run struct {
 	Idle float64  `json:"idle"`
 }
 
-// Report is how a run ended: its exit code (128 + signal), seconds used, and the limit that ended it.
+// Report describes how a run ended: its exit code (128 + signal), the seconds it used, and the limit that ended it.
 type Report struct {
 	Exit    int     `json:"exit"`
 	CPU     float64 `json:"cpu"`
@@ -51,7 +52,7 @@ type Report struct {
 }
 
 func init() {
-	runtime.LockOSThread() // a death signal belongs to the thread that asked for it: the first one stays
+	runtime.LockOSThread() // a death signal is sent when the thread that requested it ends: the first thread must not end
 }
 
 func main() {
@@ -68,9 +69,9 @@ func main() {
 	syscall.RawSyscall(syscall.SYS_PRCTL, prSetDumpable, 0, 0)
 	syscall.RawSyscall(syscall.SYS_PRCTL, prSetDeathSignal, uintptr(syscall.SIGKILL), 0)
 	go endWithReader(fd)
-	signal.Notify(make(chan os.Signal, 1)) // caught and dropped; ignoring would be inherited, and would lose children
+	signal.Notify(make(chan os.Signal, 1)) // discards signals; an ignored signal would be inherited, and lose children
 	reports := json.NewEncoder(status)
-	status.WriteString("\n") // the sandbox stands
+	status.WriteString("\n") // the sandbox is ready
 	command := os.Args[4:]
 	if os.Args[2] == "once" {
 		report := once(command)
@@ -82,13 +83,13 @@ func main() {
 		os.Exit(125)
 	}
 	for _, run := range runs {
-		if reports.Encode(one(command, run)) != nil {
-			os.Exit(125) // nobody listens any more
+		if reports.Encode(runQuietly(command, run)) != nil {
+			os.Exit(125) // nothing reads the reports
 		}
 	}
 }
 
-// loopback brings the loopback interface of a new network namespace up.
+// loopback enables the loopback interface of a new network namespace.
 func loopback() {
 	socket, err := syscall.Socket(syscall.AF_INET, syscall.SOCK_DGRAM|syscall.SOCK_CLOEXEC, 0)
 	if err != nil {
@@ -103,11 +104,11 @@ func loopback() {
 	}
 }
 
-// endWithReader ends us, and with us all of the sandbox, when nobody reads the status pipe any more: a sandbox was
-// seen to survive the SIGKILL of its parent although bwrap and we both ask for a death signal.
+// endWithReader ends this process, and with it the sandbox, when nothing reads the status pipe. A sandbox has survived the
+// SIGKILL of its parent, although bwrap and this process both request a death signal.
 func endWithReader(fd int) {
 	for range time.Tick(time.Second / 2) {
-		request := [2]uint32{uint32(fd), 0} // struct pollfd: the descriptor; no events wanted, none returned yet
+		request := [2]uint32{uint32(fd), 0} // struct pollfd: the descriptor; no events requested, none returned
 		var now syscall.Timespec
 		at, wait := uintptr(unsafe.Pointer(&request)), uintptr(unsafe.Pointer(&now))
 		syscall.Syscall6(syscall.SYS_PPOLL, at, 1, wait, 0, 0, 0)
@@ -117,13 +118,13 @@ func endWithReader(fd int) {
 	}
 }
 
-// once runs the command on our own streams.
+// once runs the command with the streams of this process.
 func once(command []string) Report {
 	return start(command, os.Environ(), []uintptr{0, 1, 2}, Run{})
 }
 
-// one runs the command silently, keeps the end of its output, and clears away whatever it left running.
-func one(command []string, run Run) Report {
+// runQuietly runs the command, records the end of its output, and kills all processes that it left running.
+func runQuietly(command []string, run Run) Report {
 	null, _ := os.Open(os.DevNull)
 	defer null.Close()
 	reader, writer, err := os.Pipe()
@@ -131,7 +132,7 @@ func one(command []string, run Run) Report {
 		return Report{Exit: 126, Tail: err.Error()}
 	}
 	tail := make(chan string)
-	go func() { tail <- lastOf(reader) }()
+	go func() { tail <- lastBytes(reader) }()
 	report := start(command, append(os.Environ(), run.Env...), []uintptr{null.Fd(), writer.Fd(), writer.Fd()}, run)
 	writer.Close()
 	if os.Getpid() == 1 {
@@ -147,7 +148,7 @@ func start(command, environment []string, files []uintptr, run Run) Report {
 	attributes := &syscall.ProcAttr{Env: environment, Files: files, Sys: &syscall.SysProcAttr{Setpgid: true, Pdeathsig: syscall.SIGKILL}}
 	pid, err := syscall.ForkExec(command[0], command, attributes)
 	if err != nil {
-		os.Stderr.WriteString("keeper: " + err.Error() + "\n")
+		os.Stderr.WriteString("sandboxinit: " + err.Error() + "\n")
 		return Report{Exit: 127}
 	}
 	stopped := make(chan string, 1)
@@ -161,19 +162,19 @@ func start(command, environment []string, files []uintptr, run Run) Report {
 	return report
 }
 
-// wait reaps every child, ours and the orphans that process 1 inherits, until ours has ended.
+// wait reaps all children, including orphans that process 1 inherits, until process pid has ended.
 func wait(pid int) Report {
 	var state syscall.WaitStatus
 	var usage syscall.Rusage
 	for {
-		got, err := syscall.Wait4(-1, &state, 0, &usage)
+		reaped, err := syscall.Wait4(-1, &state, 0, &usage)
 		if err == syscall.EINTR {
 			continue
 		}
 		if err != nil {
 			return Report{Exit: 126}
 		}
-		if got == pid {
+		if reaped == pid {
 			break
 		}
 	}
@@ -184,7 +185,7 @@ func wait(pid int) Report {
 	return report
 }
 
-// watch ends a run that exceeds its wall or CPU seconds; it always sends exactly one answer.
+// watch kills a run that exceeds one of its limits. It sends that limit, or an empty string, exactly once.
 func watch(pid int, run Run, begin time.Time, done <-chan struct{}, stopped chan<- string) {
 	if run.Wall == 0 && run.CPU == 0 {
 		stopped <- ""
@@ -219,7 +220,7 @@ func watch(pid int, run Run, begin time.Time, done <-chan struct{}, stopped chan
 	}
 }
 
-// cpuOf is the CPU time that a living process has used, in seconds, by its own clock.
+// cpuOf is the CPU time that a running process has used, in seconds, by its own clock.
 func cpuOf(pid int) float64 {
 	var used syscall.Timespec
 	clock := uintptr(^pid<<3 | 2) // CPUCLOCK_SCHED of that process
@@ -231,17 +232,18 @@ func seconds(value syscall.Timeval) float64 {
 	return float64(value.Sec) + float64(value.Usec)/1e6
 }
 
-func lastOf(reader *os.File) string {
-	var kept []byte
+// lastBytes reads everything and returns the end of it.
+func lastBytes(reader io.Reader) string {
+	var tail []byte
 	buffer := make([]byte, 1<<15)
 	for {
 		n, err := reader.Read(buffer)
-		kept = append(kept, buffer[:n]...)
-		if len(kept) > tailBytes {
-			kept = append([]byte(nil), kept[len(kept)-tailBytes:]...)
+		tail = append(tail, buffer[:n]...)
+		if len(tail) > tailBytes {
+			tail = append([]byte(nil), tail[len(tail)-tailBytes:]...)
 		}
 		if err != nil {
-			return string(bytes.ToValidUTF8(kept, []byte("?")))
+			return string(bytes.ToValidUTF8(tail, []byte("?")))
 		}
 	}
 }

@@ -1,4 +1,4 @@
-package main
+package typecheck
 
 import (
 	"fmt"
@@ -9,25 +9,28 @@ import (
 	"path"
 	"path/filepath"
 	"regexp"
+	"slices"
 	"strconv"
 	"strings"
 	"unicode"
 	"unicode/utf8"
+
+	"goutbench/gohelper/packages"
 )
 
-// What the go command and the compiler refuse beyond what go/types checks.
+// The rules of the go command and the compiler that go/types does not check.
 
 func isTestName(name string) bool {
 	return isTest(name, "Test") || isTest(name, "Benchmark") || isTest(name, "Fuzz") || isTest(name, "Example")
 }
 
-// isTest is cmd/go's rule: "Testimony" is no test, "Test" and "TestA" are.
+// isTest is cmd/go's rule: "Test" and "TestA" are names of tests, "Testimony" is not.
 func isTest(name, prefix string) bool {
-	rest, found := strings.CutPrefix(name, prefix)
-	if !found || rest == "" {
-		return found
+	suffix, ok := strings.CutPrefix(name, prefix)
+	if !ok || suffix == "" {
+		return ok
 	}
-	r, _ := utf8.DecodeRuneInString(rest)
+	r, _ := utf8.DecodeRuneInString(suffix)
 	return !unicode.IsLower(r)
 }
 
@@ -42,7 +45,7 @@ func testNames(file *ast.File) []string {
 	return names
 }
 
-// looksLikeTest is cmd/go's isTestFunc: it sees syntax only.
+// looksLikeTest is cmd/go's isTestFunc, which reads the syntax only.
 func looksLikeTest(fn *ast.FuncDecl, arg string) bool {
 	params := fn.Type.Params.List
 	if fn.Type.Results.NumFields() > 0 || len(params) != 1 || len(params[0].Names) > 1 {
@@ -61,46 +64,45 @@ func looksLikeTest(fn *ast.FuncDecl, arg string) bool {
 	return false
 }
 
-var testKinds = map[string]string{"Test": "T", "Benchmark": "B", "Fuzz": "F"}
-
-// signatures refuses test functions that cmd/go refuses, or that the generated test main could not call.
-func (j *job) signatures(files []*ast.File, info *types.Info) {
+// signatures finds test functions that cmd/go refuses, or that the generated test main cannot call.
+func (c *check) signatures(files []*ast.File, info *types.Info) {
 	for _, file := range files {
-		if !strings.HasSuffix(j.w.position(file.Package).Filename, "_test.go") {
+		if !strings.HasSuffix(c.m.Position(file.Package).Filename, "_test.go") {
 			continue
 		}
 		for _, decl := range file.Decls {
 			if fn, ok := decl.(*ast.FuncDecl); ok && fn.Recv == nil {
-				j.signature(fn, info)
+				c.signature(fn, info)
 			}
 		}
 	}
 }
 
-func (j *job) signature(fn *ast.FuncDecl, info *types.Info) {
+func (c *check) signature(fn *ast.FuncDecl, info *types.Info) {
 	name, arg := fn.Name.Name, ""
-	for prefix, kind := range testKinds {
-		if isTest(name, prefix) {
-			arg = kind
-		}
-	}
-	if name == "TestMain" && !looksLikeTest(fn, "T") {
+	switch {
+	case name == "TestMain" && !looksLikeTest(fn, "T"):
 		arg = "M"
-	}
-	if arg == "" {
+	case isTest(name, "Test"):
+		arg = "T"
+	case isTest(name, "Benchmark"):
+		arg = "B"
+	case isTest(name, "Fuzz"):
+		arg = "F"
+	default:
 		return
 	}
 	if fn.Type.TypeParams.NumFields() > 0 {
-		j.add(fn.Pos(), "bad-test-signature", fmt.Sprintf("wrong signature for %s, test functions cannot have type parameters", name))
+		c.add(fn.Pos(), "bad-test-signature", fmt.Sprintf("wrong signature for %s, test functions cannot have type parameters", name))
 		return
 	}
 	if !looksLikeTest(fn, arg) || !takes(info.Defs[fn.Name], arg) {
-		j.add(fn.Pos(), "bad-test-signature",
+		c.add(fn.Pos(), "bad-test-signature",
 			fmt.Sprintf("wrong signature for %s, must be: func %s(%s *testing.%s)", name, name, strings.ToLower(arg), arg))
 	}
 }
 
-// takes says whether the function's only parameter is *testing.ARG; an unknown type has its own error already.
+// takes reports whether the function's only parameter is *testing.ARG. An invalid type has an error of its own.
 func takes(object types.Object, arg string) bool {
 	fn, ok := object.(*types.Func)
 	if !ok {
@@ -123,55 +125,60 @@ func takes(object types.Object, arg string) bool {
 
 func isValid(t types.Type) bool { return types.Unalias(t) != types.Typ[types.Invalid] }
 
-// testMain refuses two TestMain functions, one in each of the two test packages.
-func (j *job) testMain() {
-	var seen []*ast.FuncDecl
-	for _, f := range append(append([]*parsed{}, j.internals...), j.externals...) {
-		if f.file == nil {
+// testMain finds two TestMain functions, one in each of the two test packages.
+func (c *check) testMain() {
+	var mains []*ast.FuncDecl
+	for _, f := range append(append([]*packages.File{}, c.internals...), c.externals...) {
+		if f.Syntax == nil {
 			continue
 		}
-		for _, decl := range f.file.Decls {
+		for _, decl := range f.Syntax.Decls {
 			fn, ok := decl.(*ast.FuncDecl)
 			if ok && fn.Recv == nil && fn.Name.Name == "TestMain" && !looksLikeTest(fn, "T") {
-				seen = append(seen, fn)
+				mains = append(mains, fn)
 			}
 		}
 	}
-	if len(seen) > 1 && len(j.faults) == 0 {
-		j.add(seen[1].Pos(), "redeclared", "multiple definitions of TestMain")
+	if len(mains) > 1 && len(c.diagnostics) == 0 {
+		c.add(mains[1].Pos(), "redeclared", "multiple definitions of TestMain")
 	}
 }
 
 // addressSpace is the compiler's limit on the size of one type on 64-bit machines.
 const addressSpace = 1 << 50
 
-func (j *job) sizes(info *types.Info) {
-	if len(j.faults) > 0 {
-		return // sizes of invalid types mean nothing
+func (c *check) sizes(info *types.Info) {
+	if len(c.diagnostics) > 0 {
+		return // invalid types have no meaningful size
 	}
-	known := map[types.Type]int64{}
+	sizes := map[types.Type]int64{}
+	var tooLarge []token.Pos
 	for name, object := range info.Defs {
 		switch object.(type) {
 		case *types.Var, *types.TypeName:
-			if atLeast(object.Type(), known) >= addressSpace {
-				j.add(name.Pos(), "other", "type is larger than the address space")
+			if minimalSize(object.Type(), sizes) >= addressSpace {
+				tooLarge = append(tooLarge, name.Pos())
 			}
 		}
 	}
+	slices.Sort(tooLarge)
+	for _, pos := range tooLarge {
+		c.add(pos, "other", "type is larger than the address space")
+	}
 }
 
-// atLeast is a lower bound of a type's size in bytes, no more than addressSpace. types.Sizes takes time exponential in
-// the depth of nested structs, and a hostile candidate nests them.
-func atLeast(t types.Type, known map[types.Type]int64) int64 {
+// minimalSize is a lower bound of a type's size in bytes, at most addressSpace. types.Sizes takes time exponential in the
+// depth of nested structs, and a hostile candidate nests them. sizes caches the results.
+func minimalSize(t types.Type, sizes map[types.Type]int64) int64 {
 	t = types.Unalias(t)
-	if size, seen := known[t]; seen {
+	if size, cached := sizes[t]; cached {
 		return size
 	}
-	known[t] = 0
+	sizes[t] = 0
 	size := int64(0)
 	switch u := t.Underlying().(type) {
 	case *types.Array:
-		size = atLeast(u.Elem(), known)
+		size = minimalSize(u.Elem(), sizes)
 		if size > 0 && u.Len() > addressSpace/size {
 			size = addressSpace
 		} else {
@@ -179,12 +186,12 @@ func atLeast(t types.Type, known map[types.Type]int64) int64 {
 		}
 	case *types.Struct:
 		for i := range u.NumFields() {
-			size = min(addressSpace, size+atLeast(u.Field(i).Type(), known))
+			size = min(addressSpace, size+minimalSize(u.Field(i).Type(), sizes))
 		}
 	default:
 		size = 1
 	}
-	known[t] = size
+	sizes[t] = size
 	return size
 }
 
@@ -194,66 +201,66 @@ var (
 	runtimePragma = regexp.MustCompile(`^//go:(systemstack|nowritebarrier|nowritebarrierrec|yeswritebarrierrec|notinheap)\b`)
 )
 
-// directives refuses misplaced compiler directives in the candidate; go/types does not look at comments.
-func (j *job) directives() {
-	file := j.candidate.file
+// directives finds misplaced compiler directives in the candidate; go/types ignores comments.
+func (c *check) directives() {
+	file := c.candidate.Syntax
 	imported := map[string]bool{}
 	for _, spec := range file.Imports {
-		imported[importPath(spec)] = true
+		imported[packages.ImportPath(spec)] = true
 	}
 	linked := map[string]bool{}
 	for _, group := range file.Comments {
 		for _, comment := range group.List {
-			j.directive(comment, imported, linked)
+			c.directive(comment, imported, linked)
 		}
 	}
 	for _, decl := range file.Decls {
 		fn, ok := decl.(*ast.FuncDecl)
-		if ok && fn.Body == nil && !linked[fn.Name.Name] && fn.Name.Name != "init" && len(j.p.SFiles) == 0 {
-			j.add(fn.Pos(), "syntax", "missing function body")
+		if ok && fn.Body == nil && !linked[fn.Name.Name] && fn.Name.Name != "init" && len(c.p.SFiles) == 0 {
+			c.add(fn.Pos(), "syntax", "missing function body")
 		}
 	}
 }
 
-func (j *job) directive(comment *ast.Comment, imported, linked map[string]bool) {
+func (c *check) directive(comment *ast.Comment, imported, linked map[string]bool) {
 	text := strings.TrimRight(comment.Text, "\r")
 	at := comment.Pos()
-	if j.w.position(at).Column != 1 {
+	if c.m.Position(at).Column != 1 {
 		return
 	}
 	switch {
 	case lineDirective.MatchString(text):
 		if m := lineDirective.FindStringSubmatch(text); m[2] == "0" || m[2] == "" && m[1] != "" {
-			j.add(at, "syntax", "invalid line number: "+text)
+			c.add(at, "syntax", "invalid line number: "+text)
 		}
 	case strings.HasPrefix(text, "//go:cgo_"):
-		j.add(at, "syntax", text+" only allowed in cgo-generated code")
+		c.add(at, "syntax", text+" only allowed in cgo-generated code")
 	case runtimePragma.MatchString(text):
-		if !j.p.Standard {
-			j.add(at, "syntax", text+" only allowed in runtime")
+		if !c.p.Standard {
+			c.add(at, "syntax", text+" only allowed in runtime")
 		}
 	case strings.HasPrefix(text, "//go:linkname "):
 		fields := strings.Fields(text)
 		if len(fields) < 2 || len(fields) > 3 {
-			j.add(at, "syntax", "usage: //go:linkname localname [linkname]")
+			c.add(at, "syntax", "usage: //go:linkname localname [linkname]")
 			return
 		}
 		linked[fields[1]] = true
 		if !imported["unsafe"] {
-			j.add(at, "syntax", `//go:linkname only allowed in Go files that import "unsafe"`)
+			c.add(at, "syntax", `//go:linkname only allowed in Go files that import "unsafe"`)
 		}
 	case funcPragma.MatchString(text):
-		if _, ok := j.declAfter(at).(*ast.FuncDecl); !ok {
-			j.add(at, "syntax", "misplaced compiler directive")
+		if _, ok := c.declAfter(at).(*ast.FuncDecl); !ok {
+			c.add(at, "syntax", "misplaced compiler directive")
 		}
 	case strings.HasPrefix(text, "//go:embed"):
-		j.embed(comment, imported)
+		c.embed(comment, imported)
 	}
 }
 
 // declAfter is the declaration that a directive at pos belongs to; nil inside a declaration or at the end.
-func (j *job) declAfter(pos token.Pos) ast.Decl {
-	for _, decl := range j.candidate.file.Decls {
+func (c *check) declAfter(pos token.Pos) ast.Decl {
+	for _, decl := range c.candidate.Syntax.Decls {
 		if decl.Pos() > pos {
 			return decl
 		}
@@ -268,25 +275,25 @@ func (j *job) declAfter(pos token.Pos) ast.Decl {
 	return nil
 }
 
-func (j *job) embed(comment *ast.Comment, imported map[string]bool) {
+func (c *check) embed(comment *ast.Comment, imported map[string]bool) {
 	at := comment.Pos()
 	if !imported["embed"] {
-		j.add(at, "bad-embed", `go:embed only allowed in Go files that import "embed"`)
+		c.add(at, "bad-embed", `go:embed only allowed in Go files that import "embed"`)
 		return
 	}
-	if problem := j.embedTarget(at); problem != "" {
-		j.add(at, "bad-embed", problem)
+	if problem := c.embedTarget(at); problem != "" {
+		c.add(at, "bad-embed", problem)
 		return
 	}
 	for _, pattern := range embedPatterns(strings.TrimPrefix(comment.Text, "//go:embed")) {
-		if problem := embedProblem(j.p.Dir, pattern); problem != "" {
-			j.add(at, "bad-embed", fmt.Sprintf("pattern %s: %s", pattern, problem))
+		if problem := embedProblem(c.p.Dir, pattern); problem != "" {
+			c.add(at, "bad-embed", fmt.Sprintf("pattern %s: %s", pattern, problem))
 		}
 	}
 }
 
-func (j *job) embedTarget(at token.Pos) string {
-	gen, ok := j.declAfter(at).(*ast.GenDecl)
+func (c *check) embedTarget(at token.Pos) string {
+	gen, ok := c.declAfter(at).(*ast.GenDecl)
 	if !ok || gen.Tok != token.VAR {
 		return "misplaced go:embed directive"
 	}
@@ -316,8 +323,8 @@ func embedPatterns(text string) []string {
 			patterns, text = append(patterns, pattern), text[len(quoted):]
 			continue
 		}
-		pattern, rest, _ := strings.Cut(text, " ")
-		patterns, text = append(patterns, pattern), rest
+		pattern, remaining, _ := strings.Cut(text, " ")
+		patterns, text = append(patterns, pattern), remaining
 	}
 	return patterns
 }
@@ -327,11 +334,55 @@ func embedProblem(dir, pattern string) string {
 	if _, err := path.Match(pattern, ""); err != nil || pattern == "" || strings.HasPrefix(path.Clean(pattern), "..") || path.IsAbs(pattern) {
 		return "invalid pattern syntax"
 	}
-	found, _ := filepath.Glob(filepath.Join(dir, filepath.FromSlash(pattern)))
-	for _, name := range found {
+	names, _ := filepath.Glob(filepath.Join(dir, filepath.FromSlash(pattern)))
+	for _, name := range names {
 		if info, err := os.Lstat(name); err == nil && (info.IsDir() || info.Mode().IsRegular()) {
 			return ""
 		}
 	}
 	return "no matching files found"
+}
+
+// forEachName calls visit for each name that the file declares in its package; receiver is the type of a method.
+func forEachName(file *ast.File, visit func(name *ast.Ident, receiver string)) {
+	for _, decl := range file.Decls {
+		switch decl := decl.(type) {
+		case *ast.FuncDecl:
+			visit(decl.Name, receiverName(decl))
+		case *ast.GenDecl:
+			for _, spec := range decl.Specs {
+				switch spec := spec.(type) {
+				case *ast.TypeSpec:
+					visit(spec.Name, "")
+				case *ast.ValueSpec:
+					for _, name := range spec.Names {
+						visit(name, "")
+					}
+				}
+			}
+		}
+	}
+}
+
+func receiverName(fn *ast.FuncDecl) string {
+	if fn.Recv == nil || len(fn.Recv.List) == 0 {
+		return ""
+	}
+	typ := fn.Recv.List[0].Type
+	for {
+		switch t := typ.(type) {
+		case *ast.StarExpr:
+			typ = t.X
+		case *ast.ParenExpr:
+			typ = t.X
+		case *ast.IndexExpr:
+			typ = t.X
+		case *ast.IndexListExpr:
+			typ = t.X
+		case *ast.Ident:
+			return t.Name
+		default:
+			return "?"
+		}
+	}
 }

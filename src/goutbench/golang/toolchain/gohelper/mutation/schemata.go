@@ -1,4 +1,4 @@
-package main
+package mutation
 
 import (
 	"fmt"
@@ -7,18 +7,18 @@ import (
 	"strings"
 )
 
-// A site is a stretch of the focal file that stands behind the switch, with all mutations that share it.
+// A site is a part of the focal file that is behind the switch, with all mutants that share it.
 type site struct {
 	form     form
 	from, to int
-	mutants  []*mutation
+	mutants  []*mutant
 	children []*site
 }
 
-// A stretch remembers who wrote bytes from:to of the schemata: where the type checker finds an error, that is to blame.
+// A stretch records the mutant or site that wrote bytes from:to of the schemata: it causes the type errors there.
 type stretch struct {
 	from, to int
-	mutant   *mutation // nil: the site's own
+	mutant   *mutant // nil: the site wrote them
 	site     *site
 }
 
@@ -28,8 +28,8 @@ type writer struct {
 	stretches []stretch
 }
 
-// tree arranges the viable mutations as sites within sites.
-func (m *mutator) tree(all []*mutation) []*site {
+// tree arranges the viable mutants as sites within sites.
+func (m *mutator) tree(all []*mutant) []*site {
 	type key struct {
 		from, to int
 		form     form
@@ -47,7 +47,7 @@ func (m *mutator) tree(all []*mutation) []*site {
 		}
 		byKey[k].mutants = append(byKey[k].mutants, mut)
 	}
-	// of sites with the same bytes the statement stands outside of the expression
+	// of sites with the same bytes, the statement contains the expression
 	sort.SliceStable(sites, func(a, b int) bool {
 		x, y := sites[a], sites[b]
 		if x.from != y.from {
@@ -58,7 +58,7 @@ func (m *mutator) tree(all []*mutation) []*site {
 		}
 		return x.form > y.form
 	})
-	root := &site{from: 0, to: len(m.focal.src)}
+	root := &site{from: 0, to: len(m.focal.Source)}
 	open := []*site{root}
 	for _, s := range sites {
 		for open[len(open)-1].to < s.to || open[len(open)-1].to <= s.from {
@@ -71,14 +71,14 @@ func (m *mutator) tree(all []*mutation) []*site {
 	return root.children
 }
 
-// schemata writes the focal file with all viable mutations behind the switch.
-func (m *mutator) schemata(all []*mutation) *writer {
+// schemata writes the focal file with all viable mutants behind the switch.
+func (m *mutator) schemata(all []*mutant) *writer {
 	w := &writer{m: m}
-	w.plain(0, len(m.focal.src), m.tree(all))
+	w.plain(0, len(m.focal.Source), m.tree(all))
 	return w
 }
 
-// plain writes the source from:to with the given sites in it.
+// plain writes the source from:to, and the sites in it.
 func (w *writer) plain(from, to int, sites []*site) {
 	for _, s := range sites {
 		w.source(from, s.from)
@@ -90,7 +90,7 @@ func (w *writer) plain(from, to int, sites []*site) {
 
 func (w *writer) source(from, to int) {
 	if at := w.m.importsAt; from <= at && at < to {
-		w.out.Write(w.m.focal.src[from:at])
+		w.out.Write(w.m.focal.Source[from:at])
 		w.out.WriteString(w.m.extraImports())
 		from = at
 	}
@@ -98,7 +98,7 @@ func (w *writer) source(from, to int) {
 }
 
 func (w *writer) site(s *site) {
-	begun := w.out.Len()
+	start := w.out.Len()
 	switch s.form {
 	case asCondition:
 		w.condition(s)
@@ -111,21 +111,22 @@ func (w *writer) site(s *site) {
 		w.statement(s)
 		w.out.WriteString(" }()")
 	}
-	w.stretches = append(w.stretches, stretch{begun, w.out.Len(), nil, s})
+	w.stretches = append(w.stretches, stretch{start, w.out.Len(), nil, s})
 	w.line(s.to)
 }
 
-// line tells the compiler where the source goes on, so that positions in messages and stack traces stay true.
+// line writes a line directive for the next byte of the source, so that positions in messages and stack traces are those
+// of the focal file.
 func (w *writer) line(offset int) {
 	at := w.m.position(offset)
 	fmt.Fprintf(&w.out, "/*line :%d:%d*/", at.Line, at.Column)
 }
 
-func (w *writer) mutant(mut *mutation) {
+func (w *writer) mutant(mut *mutant) {
 	w.line(mut.from)
-	begun := w.out.Len()
+	start := w.out.Len()
 	w.out.WriteString(w.m.mutated(mut))
-	w.stretches = append(w.stretches, stretch{begun, w.out.Len(), mut, nil})
+	w.stretches = append(w.stretches, stretch{start, w.out.Len(), mut, nil})
 }
 
 func (w *writer) original(s *site) {
@@ -172,9 +173,9 @@ func (w *writer) statement(s *site) {
 	w.out.WriteString(" }")
 }
 
-// spell writes a type as it can be written at the mutation's place; packages that the file does not import, or whose
-// names mean something else there, get an import of their own.
-func (m *mutator) spell(mut *mutation) string {
+// spell writes a type for the mutant's site. A package that the file does not import, or whose name refers to something
+// else there, gets an import of its own.
+func (m *mutator) spell(mut *mutant) string {
 	return types.TypeString(types.Default(mut.typ), func(pkg *types.Package) string {
 		if pkg == m.pkg {
 			return ""
@@ -187,7 +188,7 @@ func (m *mutator) spell(mut *mutation) string {
 			if scope == nil {
 				return object.Name()
 			}
-			if _, found := scope.LookupParent(object.Name(), mut.pos); found == object {
+			if _, visible := scope.LookupParent(object.Name(), mut.pos); visible == object {
 				return object.Name()
 			}
 		}
@@ -208,11 +209,11 @@ func (m *mutator) extraImports() string {
 	sort.Strings(paths)
 	var text strings.Builder
 	for _, path := range paths {
-		plain := path
-		if _, rest, found := strings.Cut("/"+path, "/vendor/"); found {
-			plain = rest
+		if _, unvendored, ok := strings.Cut("/"+path, "/vendor/"); ok {
+			fmt.Fprintf(&text, "; import %s %q", m.aliases[path], unvendored)
+		} else {
+			fmt.Fprintf(&text, "; import %s %q", m.aliases[path], path)
 		}
-		fmt.Fprintf(&text, "; import %s %q", m.aliases[path], plain)
 	}
 	return text.String()
 }

@@ -1,17 +1,17 @@
-package main
+package mutation
 
 import "fmt"
 
-// support is the file that declares the switch. Go initialises a package-level variable before every initialiser
-// that refers to it, directly or through functions, so no mutated function ever runs with an unset switch.
+// support is the file that declares the switch. Go initialises a package-level variable before every initialiser that
+// refers to it, directly or through functions, so a mutated function never runs with an unset switch.
 //
-// The number comes from the environment, masked: what a test can read there tells nothing. The most steps that a run
-// may take follow it; 0 asks to print how many it takes, each time that they have doubled. Packages beneath os cannot
-// import it; they get the environment from where syscall does.
+// The number of the mutant comes from the environment. It is masked, so that a test cannot read it there. The limit of
+// steps follows it; with 0 the program prints its number of steps, each time that it has doubled. Packages that os depends
+// on cannot import os; they read the environment from the same source as syscall.
 func (m *mutator) support(env, key string) string {
 	imports, environ, over := `import "os"`, "", `println("%[1]s over"); os.Exit(%[2]d)`
 	lookup := fmt.Sprintf("text := os.Getenv(%q)", env)
-	if m.beneathOS() {
+	if m.belowOS() {
 		over = `println("%[1]s over")`
 		imports = `import _ "unsafe"`
 		environ = fmt.Sprintf("\n//go:linkname %sEnviron syscall.runtime_envs\nfunc %sEnviron() []string\n", m.variable, m.variable)
@@ -29,7 +29,7 @@ func (m *mutator) support(env, key string) string {
 		}
 	}`, call, len(env)+1, len(env)+1, env+"=", len(env)+1)
 	}
-	over = fmt.Sprintf(over, env, runawayExit)
+	over = fmt.Sprintf(over, env, stepLimitExit)
 	return fmt.Sprintf(`package %[1]s
 
 %[2]s
@@ -82,4 +82,4 @@ func %[4]sMark() {
 `, m.p.Name, imports, environ, m.variable, lookup, key, env, over)
 }
 
-const runawayExit = 97 // golang/mutate.py knows it
+const stepLimitExit = 97 // _STEP_LIMIT_EXIT in mutation.py

@@ -1,0 +1,219 @@
+package mutation
+
+import (
+	"fmt"
+	"go/types"
+	"os"
+	"path/filepath"
+	"reflect"
+	"strings"
+	"testing"
+	"testing/fstest"
+
+	"goutbench/gohelper/packages"
+)
+
+// loadModule writes files as a module and loads all their folders.
+func loadModule(t *testing.T, files map[string]string) (*packages.Module, string) {
+	t.Helper()
+	tree := fstest.MapFS{"go.mod": {Data: []byte("module example.com/m\n\ngo 1.24\n")}}
+	root := t.TempDir()
+	dirs := map[string]bool{}
+	for name, text := range files {
+		tree[name] = &fstest.MapFile{Data: []byte(text)}
+		dirs[filepath.Join(root, filepath.Dir(name))] = true
+	}
+	if err := os.CopyFS(root, tree); err != nil {
+		t.Fatal(err)
+	}
+	module, err := packages.New(root, "go", nil)
+	if err != nil {
+		t.Fatal(err)
+	}
+	var list []string
+	for dir := range dirs {
+		list = append(list, dir)
+	}
+	if err := module.LoadDirs(list); err != nil {
+		t.Fatal(err)
+	}
+	return module, root
+}
+
+func changes(source string, plan Plan, operator string) (texts []string) {
+	for _, mutant := range plan.Mutants {
+		if mutant.Operator == operator {
+			texts = append(texts, source[mutant.Start:mutant.End]+" → "+mutant.Replacement)
+		}
+	}
+	return texts
+}
+
+func planOf(module *packages.Module, dir string) Plan {
+	return NewPlan(module, &Request{Dir: dir, Name: "a.go", Switch: "Switch", Env: "SWITCH", Key: "00ff"})
+}
+
+const source = `package a
+
+import (
+	"fmt"
+	"strings"
+)
+
+type T struct{ n int }
+
+func (t *T) Add(n int) int {
+	t.n += n
+	return t.n
+}
+
+func Join(words []string) string {
+	text := strings.ToUpper(strings.Join(words, ","))
+	for i, word := range words {
+		if i > 3 && word != "" {
+			text = fmt.Sprint(text, i)
+			break
+		}
+	}
+	return text
+}
+`
+
+func TestSchemataAndSupportTypeCheckAndContainEveryMutant(t *testing.T) {
+	module, root := loadModule(t, map[string]string{"a.go": source})
+	plan := planOf(module, root)
+	if plan.Reason != "" || len(plan.NotViable) > 0 || len(plan.Mutants) < 15 {
+		t.Fatalf("%+v", plan)
+	}
+	for i, mutant := range plan.Mutants {
+		if mutant.ID != i+1 {
+			t.Errorf("mutant %d has id %d", i, mutant.ID)
+		}
+		if !strings.Contains(string(plan.Schemata), fmt.Sprintf("Switch == %d", mutant.ID)) {
+			t.Errorf("mutant %d is not behind the switch", mutant.ID)
+		}
+	}
+	for name, text := range map[string][]byte{"a.go": plan.Schemata, plan.SupportName: plan.Support} {
+		if err := os.WriteFile(filepath.Join(root, name), text, 0o644); err != nil {
+			t.Fatal(err)
+		}
+	}
+	checked, err := packages.New(root, "go", nil)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if err := checked.LoadDirs([]string{root}); err != nil {
+		t.Fatal(err)
+	}
+	if problem := checked.At(root).Problem(); problem != "" {
+		t.Errorf("the schemata do not build: %s", problem)
+	}
+}
+
+func TestThePlanIsTheSameEveryTime(t *testing.T) {
+	module, root := loadModule(t, map[string]string{"a.go": source})
+	first := planOf(module, root)
+	for range 3 {
+		if again := planOf(module, root); !reflect.DeepEqual(first, again) {
+			t.Fatal("two calls return different plans")
+		}
+	}
+}
+
+func TestPositionsAndFunctionsOfMutants(t *testing.T) {
+	module, root := loadModule(t, map[string]string{"a.go": source})
+	for _, mutant := range planOf(module, root).Mutants {
+		if source[mutant.Start:mutant.End] == "+=" {
+			if mutant.Function != "(*T).Add" || mutant.Line != 11 || mutant.Column != 6 || mutant.EndColumn != 8 {
+				t.Errorf("%+v", mutant)
+			}
+			return
+		}
+	}
+	t.Error("+= has no mutant")
+}
+
+func TestFilesWithoutMutantsHaveAReason(t *testing.T) {
+	files := map[string]string{
+		"excluded/a.go": "//go:build plan9\n\npackage a\n", "excluded/b.go": "package a\n",
+		"undefined/a.go": "package a\n\nvar x = nothing\n",
+		"syntax/a.go":    "package a\n\nfunc {\n",
+	}
+	module, root := loadModule(t, files)
+	for dir, want := range map[string]string{
+		"excluded": "build constraints exclude the focal file", "undefined": "undefined: nothing", "syntax": "expected",
+	} {
+		if got := planOf(module, filepath.Join(root, dir)); !strings.Contains(got.Reason, want) || got.Mutants != nil {
+			t.Errorf("%s: reason %q, want %q", dir, got.Reason, want)
+		}
+	}
+	if got := planOf(module, filepath.Join(root, "not loaded")); !got.Need {
+		t.Error("a package that is not loaded has to be loaded first")
+	}
+}
+
+func TestMutantsThatDoNotCompileHaveAReason(t *testing.T) {
+	tests := map[string]string{
+		"func f(x int) { switch x { case 1: case 2: } }":          "duplicate case",
+		"func f(x [4]int) int { return x[3] }":                    "out of bounds",
+		"func f(x uint8) bool { return x == 255 }":                "overflows",
+		"func f() int { return 1 + recover().(int) }":             "recover()",
+		"//go:nosplit\nfunc f(x int) int { return x + 1 }":        "directive",
+		"func f() int { if true { return 1 }; panic(\"never\") }": "missing return",
+	}
+	files, dirs := map[string]string{}, map[string]string{}
+	for code := range tests {
+		dirs[code] = fmt.Sprint(len(dirs))
+		files[dirs[code]+"/a.go"] = "package a\n\n" + code + "\n"
+	}
+	module, root := loadModule(t, files)
+	for code, want := range tests {
+		var reasons []string
+		for _, mutant := range planOf(module, filepath.Join(root, dirs[code])).NotViable {
+			reasons = append(reasons, mutant.Reason)
+		}
+		if !strings.Contains(strings.Join(reasons, "\n"), want) {
+			t.Errorf("%s: %q, want %q", code, reasons, want)
+		}
+	}
+}
+
+func TestRemovedCodeStillUsesItsVariablesAndImports(t *testing.T) {
+	code := "package a\n\nimport \"fmt\"\n\nfunc f(x int) {\n\ty := x\n\tfmt.Println(y)\n}\n"
+	module, root := loadModule(t, map[string]string{"a.go": code})
+	want := []string{"fmt.Println(y) → _ = y; _ = fmt.Println"}
+	if got := changes(code, planOf(module, root), "statement-removal"); !reflect.DeepEqual(got, want) {
+		t.Errorf("got %q, want %q", got, want)
+	}
+}
+
+func TestPackagesBelowOSHaveNoStepsAndDoNotImportIt(t *testing.T) {
+	module, root := loadModule(t, map[string]string{"a.go": "package a\n\nfunc f(n int) int { return n + 1 }\n"})
+	m := &mutator{module: module, p: module.At(root), variable: "Switch", aliases: map[string]string{}}
+	if problem := m.prepare(filepath.Join(root, "a.go")); problem != "" || len(m.steps) != 1 {
+		t.Fatalf("problem %q, steps %v", problem, m.steps)
+	}
+	if text := m.support("ENV", "0"); !strings.Contains(text, `import "os"`) || !strings.Contains(text, "os.Exit(97)") {
+		t.Errorf("support of an ordinary package:\n%s", text)
+	}
+	below := &mutator{module: module, p: module.Package("errors"), variable: "Switch"}
+	if text := below.support("ENV", "0"); strings.Contains(text, `"os"`) || !below.belowOS() {
+		t.Errorf("support of a package that os imports:\n%s", text)
+	}
+}
+
+func TestASiteIsCopiedUnlessTheMutantReplacesItAll(t *testing.T) {
+	for _, test := range []struct {
+		mutant mutant
+		want   int
+	}{
+		{mutant{form: asBody, start: 12, end: 18, from: 10, to: 20}, 0},
+		{mutant{form: asStatement, start: 10, end: 20, from: 10, to: 20}, 0},
+		{mutant{form: asStatement, start: 12, end: 20, from: 10, to: 20}, 10},
+		{mutant{form: asValue, start: 10, end: 20, from: 10, to: 20, typ: types.Typ[types.Int]}, 10},
+	} {
+		if got := test.mutant.copied(); got != test.want {
+			t.Errorf("%+v copies %d bytes, want %d", test.mutant, got, test.want)
+		}
+	}
+}
