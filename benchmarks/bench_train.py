@@ -1,15 +1,15 @@
 """Train: what recipes show of the tests, speed against a bare TRL script, and steps by execution reward.
 
 python benchmarks/bench_train.py empty --dataset DATASET
-python benchmarks/bench_train.py closed --dataset DATASET
+python benchmarks/bench_train.py self_contained --dataset DATASET
 python benchmarks/bench_train.py types --dataset DATASET
 python benchmarks/bench_train.py memory --dataset DATASET --steps 3 --rounds 3
 python benchmarks/bench_train.py speed --dataset DATASET --steps 6 --rounds 3
 python benchmarks/bench_train.py grpo --dataset DATASET --steps 10
 
-All use the embedded model or its tokenizer. `empty` cuts as TRL does without packing, at the recipe's own
-max_length, and counts the rows that are left without any token of the test. `closed` counts the rows whose
-test uses no name but those that are shown; `types` says how fast this machine multiplies in which type.
+All use the embedded model or its tokenizer. `empty` truncates as TRL does without packing, at the recipe's
+own max_length, and counts the rows without any token of the test. `self_contained` counts the rows whose test
+uses only names that the prompt shows. `types` measures the speed of matrix products by type.
 """
 
 import argparse
@@ -31,11 +31,12 @@ from goutbench.train.data.rows import make_rows
 from goutbench.train.data.select import split_table
 from goutbench.train.data.tokens import stop_ids
 from goutbench.train.model.embedded import prepare_embedded
-from goutbench.train.model.load import held, load_model, load_tokenizer, settled, with_method
+from goutbench.train.model.load import load_model, load_tokenizer, model_in_training, resolve_dtype
+from goutbench.train.model.targets import make_trainable
 from goutbench.train.recipe import DataChoice, ModelChoice, Recipe, load_recipe
 from goutbench.train.run.estimate import measure_speed
 from goutbench.train.run.trainer import make_trainer, sft_config
-from goutbench.train.stage import Job, look
+from goutbench.train.stage import PreparedRun, TrainingRun, prepare_run
 
 CONFIGS = Path(__file__).resolve().parents[1] / "configs" / "train"
 EMBEDDED = ModelChoice(name="embedded")
@@ -64,26 +65,26 @@ def empty(options: argparse.Namespace) -> None:
                 f"{found.chosen_pairs} pairs, {found.trained_pairs} with a row, {lengths.rows} rows, "
                 f"{lengths.dropped} too long, {lengths.cut_in_prompt} without any completion token "
                 f"({lengths.empty_share:.1%}), {lengths.cut_in_completion} cut within the completion, "
-                f"{lengths.apart / lengths.completion_tokens:.1%} of completion tokens apart from their "
-                f"prompt's start; left out: {found.left_out}",
+                f"{lengths.detached_tokens / lengths.completion_tokens:.1%} of completion tokens detached from "
+                f"their prompt's start; excluded: {found.excluded}",
                 flush=True,
             )
 
 
-def closed(options: argparse.Namespace) -> None:
+def self_contained(options: argparse.Namespace) -> None:
     """The share of rows of one test that uses only names that the prompt shows, for two prompt sizes."""
     counter = token_counter(load_tokenizer(EMBEDDED).backend_tokenizer)
     table, packages = split_table(options.dataset, "leakfree", "train"), PackageIndex.read(options.dataset)
-    for context, around in ((256, 0), (4096, 512)):
+    for context, cross_file in ((256, 0), (4096, 512)):
         found = {}
         for only in (False, True):
             choice = DataChoice(
-                max_functions=12, max_tests=3, one_test=True, closed=only, context_tokens=context,
-                cross_file_tokens=around,
+                max_functions=12, max_tests=3, one_test=True, self_contained=only, context_tokens=context,
+                cross_file_tokens=cross_file,
             )  # fmt: skip
             found[only] = sum(1 for _ in make_rows(table, choice, counter, packages))
         share = f"{found[True]} of {found[False]} rows ({found[True] / found[False]:.1%})"
-        print(f"{context} tokens of context, {around} around: {share}", flush=True)
+        print(f"{context} tokens of context, {cross_file} of cross-file context: {share}", flush=True)
 
 
 def types(options: argparse.Namespace) -> None:
@@ -101,16 +102,16 @@ def speed(options: argparse.Namespace) -> None:
     recipe = _short(options)
     ratios = []
     with tempfile.TemporaryDirectory() as folder:
-        job = Job(recipe, options.dataset, "leakfree", Path(folder))
-        found, made, tokenizer = look(job)
+        job = TrainingRun(recipe, options.dataset, "leakfree", Path(folder))
+        prepared = prepare_run(job)
         for number in range(options.rounds):
             spent = {}
             for kind in ("ours", "bare") if number % 2 else ("bare", "ours"):
-                model, _, _ = with_method(load_model(held(recipe)), recipe)
+                model, _ = make_trainable(load_model(model_in_training(recipe)), recipe)
                 trainer: Any = (
-                    make_trainer(recipe, Path(folder) / "ours", found, made, model, tokenizer)
+                    _ours(recipe, prepared, model, Path(folder) / "ours")
                     if kind == "ours"
-                    else _bare(recipe, made, model, tokenizer, Path(folder))
+                    else _bare(recipe, prepared, model, Path(folder))
                 )
                 spent[kind] = _timed(trainer)
             ratios.append(spent["bare"][0] / spent["ours"][0])
@@ -122,7 +123,7 @@ def _short(options: argparse.Namespace) -> Recipe:
     """The embedded model's recipe for some steps on some rows."""
     changed = {"max_steps": options.steps, "eval_steps": None, "logging_steps": 1, "save_steps": 10_000}
     changed |= {"train_sampling_strategy": "sequential"}  # the same rows for both, whoever draws them
-    recipe = settled(load_recipe(CONFIGS / "smollm2-135m-lora.yaml"))
+    recipe = resolve_dtype(load_recipe(CONFIGS / "smollm2-135m-lora.yaml"))
     return recipe.model_copy(
         update={
             "sft": recipe.sft.model_copy(update=changed),
@@ -146,10 +147,10 @@ def steps(options: argparse.Namespace) -> None:
     if options.large:
         use_huge_pages()
     with tempfile.TemporaryDirectory() as folder:
-        job = Job(_short(options), options.dataset, "leakfree", Path(folder))
-        found, made, tokenizer = look(job)
-        model, _, _ = with_method(load_model(held(job.recipe)), job.recipe)
-        trainer = make_trainer(job.recipe, Path(folder), found, made, model, tokenizer)
+        job = TrainingRun(_short(options), options.dataset, "leakfree", Path(folder))
+        prepared = prepare_run(job)
+        model, _ = make_trainable(load_model(model_in_training(job.recipe)), job.recipe)
+        trainer = _ours(job.recipe, prepared, model, Path(folder))
         before = resource.getrusage(resource.RUSAGE_SELF)
         cpu, wall = _timed(trainer)
         after = resource.getrusage(resource.RUSAGE_SELF)
@@ -160,7 +161,15 @@ def steps(options: argparse.Namespace) -> None:
     print(f"{faults:,} page faults, {after.ru_maxrss / 2**20:.1f} GiB", flush=True)
 
 
-def _bare(recipe: Recipe, made: Any, model: Any, tokenizer: Any, folder: Path) -> Any:
+def _ours(recipe: Recipe, prepared: PreparedRun, model: Any, folder: Path) -> Any:
+    data = prepared.data
+    return make_trainer(
+        recipe, folder, model, prepared.tokenizer, data.train, data.evaluation,
+        tokens_per_step=prepared.preflight.tokens_per_step,
+    )  # fmt: skip
+
+
+def _bare(recipe: Recipe, prepared: PreparedRun, model: Any, folder: Path) -> Any:
     """What a TRL script of twenty lines does: messages in, SFTTrainer, the same configuration."""
     from datasets import Dataset
     from trl.trainer.sft_trainer import SFTTrainer
@@ -170,11 +179,11 @@ def _bare(recipe: Recipe, made: Any, model: Any, tokenizer: Any, folder: Path) -
             "prompt": [{"role": role, "content": content} for role, content in row.prompt],
             "completion": [{"role": "assistant", "content": row.completion}],
         }
-        for row in made.rows
+        for row in prepared.data.rows
     ]
     args = sft_config(recipe, folder / "bare")
     return SFTTrainer(
-        model=model, args=args, train_dataset=Dataset.from_list(rows), processing_class=tokenizer
+        model=model, args=args, train_dataset=Dataset.from_list(rows), processing_class=prepared.tokenizer
     )
 
 
@@ -197,7 +206,7 @@ def grpo(options: argparse.Namespace) -> None:
     from goutbench.execute.options import ExecuteOptions
     from goutbench.execute.reward import execution_reward
 
-    recipe = settled(load_recipe(CONFIGS / "smollm2-135m-lora.yaml"))
+    recipe = resolve_dtype(load_recipe(CONFIGS / "smollm2-135m-lora.yaml"))
     tokenizer = load_tokenizer(EMBEDDED)
     made = prepare(options.dataset, "leakfree", recipe, tokenizer, stop_ids(tokenizer))
     chosen = sorted(made.rows, key=lambda row: sum(len(text) for _, text in row.prompt))[: 2 * options.steps]
@@ -244,8 +253,8 @@ def grpo(options: argparse.Namespace) -> None:
 def main() -> None:
     """Choose a measurement."""
     kinds = {
-        "empty": empty, "closed": closed, "types": types, "speed": speed, "memory": memory, "steps": steps,
-        "grpo": grpo,
+        "empty": empty, "self_contained": self_contained, "types": types, "speed": speed, "memory": memory,
+        "steps": steps, "grpo": grpo,
     }  # fmt: skip
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawTextHelpFormatter)
     parser.add_argument("what", choices=tuple(kinds))

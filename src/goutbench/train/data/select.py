@@ -1,4 +1,4 @@
-"""Which pairs of a split are trained on: a DuckDB expression over their columns and what lies beside them."""
+"""Selects pairs of a split by a DuckDB expression over their columns and the tables beside the dataset."""
 
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -10,33 +10,33 @@ if TYPE_CHECKING:
     import pyarrow as pa
 
 BESIDE = ("reference.parquet", "signals.parquet")
-"""Tables beside the dataset's data, a row for each pair by `id`; the first is of `execute --reference`."""
+"""Tables beside the dataset's data, one row per pair by `id`; `execute --reference` writes the first."""
 
 _SHORT = {"coverage": "reference_coverage", "mutation_score": "reference_mutation_score"}
 
 
 def split_table(dataset: Path, scheme: str, split: str) -> "pa.Table":
-    """The pairs of one split with all that is known of them. Raises DatasetError where it was not made."""
+    """The pairs of one split with all their columns. Raises DatasetError if the split does not exist."""
     path = dataset / "splits" / f"{scheme}.{split}.parquet"
     if not path.is_file():
-        hint = f"goutbench split {dataset} --scheme {scheme}"
-        raise DatasetError(f"there is no {split} split of scheme {scheme!r}", where=str(dataset), hint=hint)
+        hint = f"run goutbench split {dataset} --scheme {scheme}"
+        raise DatasetError(f"no {split} split of scheme {scheme!r}", where=str(dataset), hint=hint)
     return _with_signals(read_table(path), dataset)
 
 
 def split_groups(dataset: Path, scheme: str) -> dict[str, str]:
-    """The group of near-duplicates of each pair, by id. Raises DatasetError where the split was not made."""
+    """The group of near-duplicates of every pair, by id. Raises DatasetError if the split does not exist."""
     rows = read_table(dataset / "splits" / f"{scheme}.parquet", ["pair_id", "group"]).to_pylist()
     return {row["pair_id"]: row["group"] for row in rows}
 
 
-def choose(
-    table: "pa.Table", where: str, *, of: str = "the dataset", may_be_empty: bool = False
+def select_pairs(
+    table: "pa.Table", where: str, *, source: str = "the dataset", may_be_empty: bool = False
 ) -> "pa.Table":
-    """The rows for which the expression holds, in their order; `of` says in words what they are of. Raises
-    ConfigError; also where it holds for no row, unless `may_be_empty`.
+    """The rows for which the expression holds, in their order; `source` names the table in errors.
 
-    A comparison with what is not known (NULL, as for a pair that was never executed) does not hold.
+    A comparison with NULL, as for a pair that was never executed, does not hold. Raises ConfigError for an
+    invalid expression, and, unless `may_be_empty`, if it holds for no row.
     """
     import duckdb
     import pyarrow as pa
@@ -50,20 +50,20 @@ def choose(
         rows = [number for (number,) in connection.execute(numbered).fetchall()]
     except duckdb.Error as error:
         columns = ", ".join(table.column_names)
-        hint = f"a DuckDB expression over {columns}"
+        hint = f"write a DuckDB expression over {columns}"
         if "verified" not in table.column_names:
-            hint += "; verified, coverage and mutation_score come with `goutbench execute --reference`"
+            hint += "; `goutbench execute --reference` adds verified, coverage and mutation_score"
         raise ConfigError(first_line(error), where=f"--where {where!r}", hint=hint) from None
     finally:
         connection.close()
     if not rows and not may_be_empty:
-        hint = "choose more; a comparison with what is not known does not hold"
-        raise ConfigError(f"no pair of {of} satisfies it", where=f"--where {where!r}", hint=hint)
+        hint = "relax the expression; a comparison with NULL does not hold"
+        raise ConfigError(f"no pair of {source} satisfies it", where=f"--where {where!r}", hint=hint)
     return table.take(pa.array(rows, pa.int64()))
 
 
 def _with_signals(table: "pa.Table", dataset: Path) -> "pa.Table":
-    """Left-join the tables that lie beside the dataset; a column that the pairs have already stays theirs."""
+    """Left-join the tables beside the dataset; columns that the pairs already have are not replaced."""
     order = table.column("id")
     for name in BESIDE:
         path = dataset / name
@@ -71,9 +71,9 @@ def _with_signals(table: "pa.Table", dataset: Path) -> "pa.Table":
             continue
         beside = read_table(path)
         if "id" not in beside.column_names:
-            raise DatasetError("has no column `id`", where=str(path), hint="write it again")
-        known = set(table.column_names) - {"id"}
-        beside = beside.select([column for column in beside.column_names if column not in known])
+            raise DatasetError("no column `id`", where=str(path), hint="write the table again")
+        existing = set(table.column_names) - {"id"}
+        beside = beside.select([column for column in beside.column_names if column not in existing])
         table = _join(table, beside, path)
     for short, column in _SHORT.items():
         if column in table.column_names and short not in table.column_names:
@@ -83,14 +83,14 @@ def _with_signals(table: "pa.Table", dataset: Path) -> "pa.Table":
 
 
 def _join(table: "pa.Table", beside: "pa.Table", path: Path) -> "pa.Table":
-    """Arrow's own join forgets the order and refuses some types, so rows are looked up by id."""
+    """Join by id. Arrow's own join does not preserve the order and rejects some types."""
     import pyarrow as pa
 
     ids = beside.column("id").to_pylist()
-    places = {key: place for place, key in enumerate(ids)}
-    if len(places) < len(ids):
-        raise DatasetError("an id stands twice", where=str(path), hint="write it again")
-    take = pa.array([places.get(key) for key in table.column("id").to_pylist()], type=pa.int64())
+    index_of = {key: index for index, key in enumerate(ids)}
+    if len(index_of) < len(ids):
+        raise DatasetError("duplicate id", where=str(path), hint="write the table again")
+    take = pa.array([index_of.get(key) for key in table.column("id").to_pylist()], type=pa.int64())
     for name in beside.column_names:
         if name != "id":
             table = table.append_column(name, beside.column(name).take(take))

@@ -1,1 +1,1 @@
-"""The model: loaded, adapted, written."""
+"""The model: loaded, made trainable, written."""

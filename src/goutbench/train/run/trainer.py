@@ -1,53 +1,59 @@
-"""TRL's trainer with a recipe's settings: rows as they were counted, in an order that a resumed run keeps."""
+"""TRL's trainer with a recipe's settings: the rows as counted, in an order that a resumed run repeats."""
 
 import os
 import sys
+from importlib.util import find_spec
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from goutbench.errors import ConfigError
-from goutbench.train.data.preflight import Preflight
-from goutbench.train.data.prepare import Prepared
-from goutbench.train.model.load import checkpointing
+from goutbench.errors import ConfigError, ToolError
+from goutbench.train.data.tokens import Sample
 from goutbench.train.recipe import Recipe
 
 if TYPE_CHECKING:
     from trl.trainer.sft_trainer import SFTTrainer
 
-_OURS = ("gradient_checkpointing", "eval_steps", "report_to")  # settings that are not handed on as they are
+_OWN_SETTINGS = ("gradient_checkpointing", "eval_steps", "report_to")  # TRL gets these in another form
 
 
 def make_trainer(
-    recipe: Recipe, out: Path, found: Preflight, made: Prepared, model: Any, tokenizer: Any
+    recipe: Recipe,
+    checkpoints: Path,
+    model: Any,
+    tokenizer: Any,
+    train: list[Sample],
+    evaluation: list[Sample],
+    *,
+    tokens_per_step: float,
 ) -> "SFTTrainer":
-    """The trainer, whose checkpoints go to `out`."""
+    """The trainer, which writes its checkpoints to a folder and its progress to standard error."""
     from transformers import PrinterCallback, ProgressCallback
 
-    from goutbench.train.run.progress import Lines
+    from goutbench.train.run.progress import ProgressLines
 
-    trainer: SFTTrainer = _class(recipe)(
+    trainer: SFTTrainer = _trainer_class(recipe)(
         model=model,
-        args=sft_config(recipe, out),
-        train_dataset=as_dataset(made.train),
-        eval_dataset=as_dataset(made.evaluation) if recipe.sft.eval_steps else None,
+        args=sft_config(recipe, checkpoints),
+        train_dataset=to_dataset(train),
+        eval_dataset=to_dataset(evaluation) if recipe.sft.eval_steps else None,
         processing_class=tokenizer,
-        callbacks=[Lines(found.tokens_per_step)],
+        callbacks=[ProgressLines(tokens_per_step)],
     )
     for callback in (PrinterCallback, ProgressCallback):
         trainer.remove_callback(callback)
     return trainer
 
 
-def sft_config(recipe: Recipe, out: Path) -> Any:
+def sft_config(recipe: Recipe, checkpoints: Path) -> Any:
     """TRL's configuration of a recipe: every setting by its own name."""
     import torch
     from trl.trainer.sft_config import SFTConfig
 
-    sft = recipe.sft.model_dump(exclude=set(_OURS), exclude_none=True)
+    sft = recipe.sft.model_dump(exclude=set(_OWN_SETTINGS), exclude_none=True)
     return SFTConfig(
         **sft,
-        output_dir=str(out),
-        gradient_checkpointing=checkpointing(recipe) != "none",
+        output_dir=str(checkpoints),
+        gradient_checkpointing=bool(recipe.sft.gradient_checkpointing),
         eval_strategy="steps" if recipe.sft.eval_steps else "no",
         eval_steps=recipe.sft.eval_steps,
         eval_packing=False,
@@ -60,51 +66,50 @@ def sft_config(recipe: Recipe, out: Path) -> Any:
     )
 
 
-def check_names(recipe: Recipe) -> None:
-    """Raises ConfigError for a schedule or an optimizer that transformers does not know."""
-    from transformers.trainer_utils import SchedulerType
-    from transformers.training_args import OptimizerNames
+def to_dataset(samples: list[Sample]) -> Any:
+    """The samples as TRL takes them."""
+    from datasets import Dataset
 
-    for name, known in (("lr_scheduler_type", SchedulerType), ("optim", OptimizerNames)):
-        given = getattr(recipe.sft, name)
-        if given not in {each.value for each in known}:
-            words = ", ".join(each.value for each in known)
-            raise ConfigError(f"no {name} {given!r}", where=f"sft.{name}", hint=f"one of: {words}")
+    return Dataset.from_list(samples)
 
 
-def check_evaluation(recipe: Recipe, made: Prepared) -> None:
-    """Raises ConfigError where a loss on held-out rows is asked for on the way, and there are none."""
-    if recipe.sft.eval_steps and not made.evaluation:
-        what = f"their loss is asked for, and no held-out row is left: {made.held_out_words()}"
-        hint = "raise max_length, choose other rows, or --set sft.eval_steps=null"
-        raise ConfigError(what, where="sft.eval_steps", hint=hint)
+def _trainer_class(recipe: Recipe) -> Any:
+    """SFTTrainer; for rows grouped by length, one that draws every epoch's order from seed and epoch alone.
 
+    By default the order comes from torch's global state, which a run resumed in a later epoch does not have:
+    it would train on other rows than a run without interruption.
+    """
+    from trl.trainer.sft_trainer import SFTTrainer
 
-def check_devices() -> None:
-    """Raises ConfigError where this process sees several GPUs, or is one of several: a run is one process on
-    one device, and TRL refuses to spread it by itself."""
+    if recipe.sft.train_sampling_strategy != "group_by_length":
+        return SFTTrainer
     import torch
+    from transformers.trainer_pt_utils import LengthGroupedSampler
 
-    seen, processes = torch.cuda.device_count(), int(os.environ.get("WORLD_SIZE") or 1)
-    if seen > 1:
-        what, hint = f"{seen} GPUs are visible, and a run takes one", "set CUDA_VISIBLE_DEVICES=0"
-        raise ConfigError(what, where="train", hint=hint)
-    if processes > 1:
-        what = f"it was started as one of {processes} processes, and a run is one"
-        raise ConfigError(what, where="train", hint="start it without a launcher")
+    class ByLength(LengthGroupedSampler):
+        def set_epoch(self, epoch: int) -> None:  # the data loader calls it at the start of every epoch
+            self.generator = torch.Generator().manual_seed(recipe.sft.seed + epoch)
+
+    class Trainer(SFTTrainer):
+        def _get_train_sampler(self, train_dataset: Any = None) -> ByLength:
+            data: Any = self.train_dataset if train_dataset is None else train_dataset
+            size = self.args.train_batch_size * self.args.gradient_accumulation_steps
+            return ByLength(size, lengths=[len(ids) for ids in data["input_ids"]])
+
+    return Trainer
 
 
-def advance(trainer: Any, checkpoint: Path | None, stop_at: int) -> None:
-    """Train from the checkpoint to the end, or to step `stop_at`; a checkpoint that is there is only loaded.
+def run_steps(trainer: Any, checkpoint: Path | None, stop_at: int) -> None:
+    """Train from a checkpoint to step `stop_at` (0: to the end). A checkpoint of that step is only loaded.
 
-    The trainer itself would make one step more before it looks whether it is at its end.
+    The trainer itself would run one more step before it checks whether it is at its end.
     """
     from transformers import TrainerState
 
     from goutbench.train.run.progress import StopAt
 
     if checkpoint is not None:
-        print(f"going on from {checkpoint.name}", file=sys.stderr, flush=True)
+        print(f"resuming from {checkpoint.name}", file=sys.stderr, flush=True)
         state = TrainerState.load_from_json(str(checkpoint / "trainer_state.json"))
         if state.global_step >= min(stop_at or state.max_steps, state.max_steps):
             trainer._load_from_checkpoint(str(checkpoint))
@@ -115,34 +120,34 @@ def advance(trainer: Any, checkpoint: Path | None, stop_at: int) -> None:
     trainer.train(resume_from_checkpoint=str(checkpoint) if checkpoint else None)
 
 
-def as_dataset(samples: list[dict[str, list[int]]]) -> Any:
-    """The samples as TRL takes them."""
-    from datasets import Dataset
+def check_names(recipe: Recipe) -> None:
+    """Raises ConfigError for a schedule or an optimizer that transformers does not have."""
+    from transformers.trainer_utils import SchedulerType
+    from transformers.training_args import OptimizerNames
 
-    return Dataset.from_list(samples)
+    for name, options in (("lr_scheduler_type", SchedulerType), ("optim", OptimizerNames)):
+        value = getattr(recipe.sft, name)
+        values = [option.value for option in options]
+        if value not in values:
+            hint = f"use one of {', '.join(values)}"
+            raise ConfigError(f"unknown {name} {value!r}", where=f"sft.{name}", hint=hint)
 
 
-def _class(recipe: Recipe) -> Any:
-    """SFTTrainer; for rows grouped by length, one that draws each epoch's order by seed and epoch alone.
+def check_machine(recipe: Recipe) -> None:
+    """Raises ConfigError unless this is one process with at most one visible GPU: TRL spreads no run itself.
 
-    As it comes it draws it from torch's global state, which a run that goes on within a later epoch does not
-    have: it would see other rows than a run that was never interrupted.
+    Raises ToolError if the package that the recipe reports to is not installed.
     """
-    from trl.trainer.sft_trainer import SFTTrainer
-
-    if recipe.sft.train_sampling_strategy != "group_by_length":
-        return SFTTrainer
     import torch
-    from transformers.trainer_pt_utils import LengthGroupedSampler
 
-    class ByLength(LengthGroupedSampler):
-        def set_epoch(self, epoch: int) -> None:  # the data loader calls it at the start of each epoch
-            self.generator = torch.Generator().manual_seed(recipe.sft.seed + epoch)
-
-    class Trainer(SFTTrainer):
-        def _get_train_sampler(self, train_dataset: Any = None) -> ByLength:
-            data: Any = self.train_dataset if train_dataset is None else train_dataset
-            size = self.args.train_batch_size * self.args.gradient_accumulation_steps
-            return ByLength(size, lengths=[len(ids) for ids in data["input_ids"]])
-
-    return Trainer
+    gpus, processes = torch.cuda.device_count(), int(os.environ.get("WORLD_SIZE") or 1)
+    if gpus > 1:
+        what, hint = f"{gpus} GPUs are visible, but a run uses one", "set CUDA_VISIBLE_DEVICES=0"
+        raise ConfigError(what, where="train", hint=hint)
+    if processes > 1:
+        what = f"this is one of {processes} processes, but a run is one process"
+        raise ConfigError(what, where="train", hint="start it without a launcher")
+    name = recipe.sft.report_to
+    if name != "none" and find_spec(name) is None:
+        hint = f"pip install {name}, or --set sft.report_to=none"
+        raise ToolError(f"the recipe reports to {name}, which is not installed", where=name, hint=hint)
