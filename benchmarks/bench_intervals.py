@@ -12,7 +12,7 @@ import argparse
 
 import numpy as np
 
-from goutbench.statistics import cluster_bootstrap, exact, wilson
+from goutbench.statistics import clopper_pearson, cluster_bootstrap, wilson
 
 SIZES = (1935, 878, 761, 482, 412, 285, 226, 185, 73, 27)
 RATES = (0.02, 0.1, 0.3, 0.5, 0.7, 0.9)
@@ -31,7 +31,7 @@ def main() -> None:
 
 
 def rates(runs: int) -> None:
-    for name, interval in (("Wilson", wilson), ("exact", exact)):
+    for name, interval in (("Wilson", wilson), ("exact", clopper_pearson)):
         every = []
         for items in (30, 100, 300, 790):
             for truth in RATES:

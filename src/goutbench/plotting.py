@@ -1,4 +1,4 @@
-"""How figures look, wherever they stand: one palette, SVG that follows the page's colours, PNG for papers."""
+"""The look of all figures: one palette, SVG that follows the colours of the page, PNG for papers."""
 
 import re
 from typing import TYPE_CHECKING
@@ -7,11 +7,11 @@ if TYPE_CHECKING:
     import altair as alt
 
 PALETTE = ("#3b6fb6", "#d1722a", "#3f8f5b", "#9a4f96", "#8a7033", "#5a6b7b")
-"""Colours told apart also by readers who see few colours."""
+"""Colours that colour-blind readers can distinguish."""
 
 
 def svg(chart: "alt.TopLevelMixin") -> str:
-    """A chart as SVG without a size of its own in pixels, its dark strokes and texts in the page's colour."""
+    """A chart as SVG that scales with the page; dark strokes and texts take the colour of the page's text."""
     import vl_convert
 
     text = str(vl_convert.vegalite_to_svg(_spec(chart)))

@@ -1,7 +1,7 @@
-"""Statistics of comparing models: pure functions of counts and arrays, no input or output.
+"""Statistics for comparing models: pure functions of counts and arrays, without input or output.
 
-Intervals are two-sided, 95% unless told otherwise. Randomised ones take a seed, so that equal input gives
-equal output. Everything about two models is paired: the same items, in the same order.
+Intervals are two-sided, at 95% by default. Randomised functions take a seed, so equal input gives equal
+output. Comparisons of two models are paired: the same items, in the same order.
 """
 
 import math
@@ -49,7 +49,7 @@ def wilson(successes: float, of: int, level: float = 0.95) -> Interval:
     return Interval(low, 1.0 if successes == of else min(1.0, centre + half))
 
 
-def exact(successes: int, of: int, level: float = 0.95) -> Interval:
+def clopper_pearson(successes: int, of: int, level: float = 0.95) -> Interval:
     """The exact interval of a rate (Clopper and Pearson 1934): it covers at least `level`, often more."""
     _check_counts(successes, of)
     from scipy.special import betaincinv
@@ -62,7 +62,9 @@ def exact(successes: int, of: int, level: float = 0.95) -> Interval:
 
 def _check_counts(successes: float, of: int) -> None:
     if of <= 0 or not 0 <= successes <= of:
-        raise ValueError(f"no rate: {successes} of {of}")
+        raise ValueError(
+            f"successes must be between 0 and the total, and the total positive: {successes} of {of}"
+        )
 
 
 def pass_at_k(samples: int, passing: int, k: int) -> float:
@@ -71,7 +73,7 @@ def pass_at_k(samples: int, passing: int, k: int) -> float:
     Raises ValueError unless 0 ≤ passing ≤ samples and 1 ≤ k ≤ samples.
     """
     if not 0 <= passing <= samples or not 1 <= k <= samples:
-        raise ValueError(f"no pass@{k} of {passing} passing among {samples} samples")
+        raise ValueError(f"pass@{k} is undefined for {passing} passing of {samples} samples")
     return 1 - math.comb(samples - passing, k) / math.comb(samples, k)
 
 
@@ -98,14 +100,14 @@ def cluster_bootstrap(
     resamples: int = RESAMPLES,
     level: float = 0.95,
 ) -> Estimate:
-    """The mean of `values` (n,) with an interval that takes whole clusters (repositories) as the unit.
+    """The mean of `values` (n,) with an interval that resamples clusters (repositories), not single values.
 
     Symmetric bootstrap-t (Efron and Tibshirani 1993, section 12.5; Hall 1988) of a ratio of cluster sums:
-    clusters are drawn with replacement, and each resample's distance from the mean is measured in its own
-    standard error. With the 7 to 10 clusters that we have, percentiles of plain
-    resampled means are much too narrow (benchmarks/bench_intervals.py). The interval ends at the smallest and
-    largest possible value when all values lie between 0 and 1, or between -1 and 1. With fewer than three
-    clusters, or without any spread among them, nothing can be said: the interval is everything.
+    clusters are drawn with replacement, and the distance of a resample from the mean is divided by the
+    resample's own standard error. With 7 to 10 clusters, percentiles of plain resampled means are much too
+    narrow (benchmarks/bench_intervals.py). If all values are between 0 and 1, or between -1 and 1, so is the
+    interval. With fewer than three clusters, or without any spread among them, the data do not bound the
+    mean: the interval is the full range.
     Raises ValueError for no values, or for unequal lengths.
     """
     sums, counts = _by_cluster(values, clusters)
@@ -115,8 +117,8 @@ def cluster_bootstrap(
     if len(sums) < 3 or error == 0:
         return Estimate(mean, lowest, highest)
     distances = _distances(sums, counts, mean, resamples, np.random.default_rng(seed))
-    reach = float(np.quantile(np.abs(distances), level)) * error
-    return Estimate(mean, max(lowest, mean - reach), min(highest, mean + reach))
+    margin = float(np.quantile(np.abs(distances), level)) * error
+    return Estimate(mean, max(lowest, mean - margin), min(highest, mean + margin))
 
 
 def _by_cluster(
@@ -140,15 +142,15 @@ def _bounds(values: NDArray[np.float64]) -> tuple[float, float]:
 def _ratio_errors(sums: NDArray[np.float64], counts: NDArray[np.float64]) -> NDArray[np.float64]:
     """Standard errors of ratios of sums, (resamples, clusters) → (resamples,).
 
-    Each cluster's residual is divided by the share that the others have (as in the jackknife, and in CR3 of
-    Bell and McCaffrey 2002): a cluster that dominates the mean hides its own deviation otherwise.
+    The residual of a cluster is divided by the share of all other clusters (as in the jackknife, and in CR3
+    of Bell and McCaffrey 2002): otherwise a cluster that dominates the mean hides its own deviation.
     """
-    clusters, whole = sums.shape[1], counts.sum(axis=1)[:, None]
-    ratios = sums.sum(axis=1)[:, None] / whole
-    others = np.maximum(1 - counts / whole, 1e-9)
-    residuals = (sums - ratios * counts) / others
+    clusters, totals = sums.shape[1], counts.sum(axis=1)[:, None]
+    ratios = sums.sum(axis=1)[:, None] / totals
+    remaining = np.maximum(1 - counts / totals, 1e-9)
+    residuals = (sums - ratios * counts) / remaining
     variance = (clusters - 1) / clusters * (residuals**2).sum(axis=1)
-    return np.asarray(np.sqrt(variance) / whole[:, 0])
+    return np.asarray(np.sqrt(variance) / totals[:, 0])
 
 
 def _distances(
@@ -158,25 +160,23 @@ def _distances(
     resamples: int,
     random: np.random.Generator,
 ) -> NDArray[np.float64]:
-    """Studentised distances of the resampled means; resamples without any spread are drawn again."""
-    found: list[NDArray[np.float64]] = []
-    have = 0
-    while have < resamples:
+    """Studentised distances of the resampled means; a resample without any spread is drawn again."""
+    batches: list[NDArray[np.float64]] = []
+    while sum(map(len, batches)) < resamples:
         drawn = random.integers(len(sums), size=(_BATCH, len(sums)))
-        some, many = sums[drawn], counts[drawn]
-        errors = _ratio_errors(some, many)
+        drawn_sums, drawn_counts = sums[drawn], counts[drawn]
+        errors = _ratio_errors(drawn_sums, drawn_counts)
         usable = errors > 1e-12
-        distances = (some.sum(axis=1) / many.sum(axis=1) - mean)[usable] / errors[usable]
-        found.append(distances)
-        have += len(distances)
-    return np.concatenate(found)[:resamples]
+        means = drawn_sums.sum(axis=1) / drawn_counts.sum(axis=1)
+        batches.append((means - mean)[usable] / errors[usable])
+    return np.concatenate(batches)[:resamples]
 
 
 # ── two models on the same items ──────────────────────────────────────────────────────────────────
 
 
 def sign_test(better: int, worse: int) -> float:
-    """Two-sided p of the exact sign test, ties left out; on paired outcomes it is McNemar's exact test."""
+    """Two-sided p of the exact sign test without ties; on paired outcomes it is McNemar's exact test."""
     if better < 0 or worse < 0:
         raise ValueError(f"negative counts: {better}, {worse}")
     if better + worse == 0:
@@ -196,19 +196,19 @@ def mcnemar(first: ArrayLike, second: ArrayLike) -> float:
 
 def holm(p_values: Sequence[float]) -> list[float]:
     """Holm's step-down adjusted p values (Holm 1979), in the order given."""
-    order = sorted(range(len(p_values)), key=lambda at: p_values[at])
+    order = sorted(range(len(p_values)), key=lambda index: p_values[index])
     adjusted, largest = [0.0] * len(p_values), 0.0
-    for rank, at in enumerate(order):
-        largest = max(largest, min(1.0, (len(p_values) - rank) * p_values[at]))
-        adjusted[at] = largest
+    for rank, index in enumerate(order):
+        largest = max(largest, min(1.0, (len(p_values) - rank) * p_values[index]))
+        adjusted[index] = largest
     return adjusted
 
 
 def permutation_test(differences: ArrayLike, *, seed: int = 0, resamples: int = RESAMPLES) -> float:
     """Two-sided p that the mean of paired differences (n,) is zero, by flipping their signs.
 
-    All sign patterns where there are at most `resamples` of them, else as many random ones, the observed one
-    counted among them (Phipson and Smyth 2010), so that p is never 0.
+    Uses all sign patterns if there are at most `resamples` of them, else `resamples` random ones. The
+    observed pattern counts as one of them (Phipson and Smyth 2010), so p is never 0.
     """
     array = np.asarray(differences, dtype=float)
     array = array[array != 0]
@@ -226,10 +226,10 @@ def permutation_test(differences: ArrayLike, *, seed: int = 0, resamples: int = 
 
 
 def items_needed(better: float, worse: float, *, power: float = 0.8, level: float = 0.95) -> int | None:
-    """How many items a paired comparison needs to see this difference (Connor 1987).
+    """The number of items that a paired comparison needs to detect a difference (Connor 1987).
 
     `better` and `worse` are the shares of items that only the second, or only the first model passes. None
-    where there is no difference to see.
+    where they are equal.
     """
     from scipy.special import ndtri
 
@@ -245,14 +245,14 @@ def items_needed(better: float, worse: float, *, power: float = 0.8, level: floa
 
 
 def adjusted_win_rate(outcomes: Sequence[str]) -> float:
-    """(win + ½ tie) ÷ all: flips and errors stay in the denominator."""
+    """(win + ½ tie) ÷ all; flips and errors count in the denominator."""
     if not outcomes:
         raise ValueError("no outcomes")
     return (outcomes.count("win") + outcomes.count("tie") / 2) / len(outcomes)
 
 
 def cohen_kappa(first: Sequence[Hashable], second: Sequence[Hashable]) -> float:
-    """Cohen's κ of two raters of the same items (Cohen 1960); 1 where both always say one and the same."""
+    """Cohen's κ of two raters of the same items (Cohen 1960); 1 where both always use one label."""
     if len(first) != len(second) or not first:
         raise ValueError(f"{len(first)} and {len(second)} ratings")
     count = len(first)
@@ -264,8 +264,8 @@ def cohen_kappa(first: Sequence[Hashable], second: Sequence[Hashable]) -> float:
 def krippendorff_alpha(ratings: Sequence[Mapping[Hashable, Hashable] | Sequence[Hashable]]) -> float:
     """Krippendorff's α for nominal labels, with missing ratings (Krippendorff 2011).
 
-    `ratings` holds for each item the labels that it was given (a mapping of rater → label, or labels). Items
-    with fewer than two labels say nothing. NaN where no item has two.
+    `ratings` has the labels of each item (a mapping of rater → label, or just the labels). Items with fewer
+    than two labels are ignored. NaN where no item has two.
     """
     items = [list(item.values() if isinstance(item, Mapping) else item) for item in ratings]
     items = [labels for labels in items if len(labels) > 1]
@@ -274,7 +274,7 @@ def krippendorff_alpha(ratings: Sequence[Mapping[Hashable, Hashable] | Sequence[
     for labels in items:
         for label in labels:
             totals[label] = totals.get(label, 0.0) + 1
-            observed += sum(label != other for other in labels) / (len(labels) - 1)
+            observed += sum(label != peer for peer in labels) / (len(labels) - 1)
     count = sum(totals.values())
     expected = sum(number * (count - number) for number in totals.values()) / (count - 1) if count else 0.0
     if not count:
@@ -283,10 +283,11 @@ def krippendorff_alpha(ratings: Sequence[Mapping[Hashable, Hashable] | Sequence[
 
 
 def length_controlled(wins: ArrayLike, length_ratio: ArrayLike) -> float:
-    """The win rate at equal length: a logistic regression of wins (n,) in [0, 1] on the tanh of the logarithm
-    of the ratio of lengths (n,), read off at 0 (the idea of Dubois et al. 2024, with that one covariate).
+    """The win rate at equal length, after Dubois et al. 2024 with length as the only covariate.
 
-    A ridge of 1 on the slope keeps it finite where length alone decides.
+    Fits a logistic regression of `wins` (n,) in [0, 1] on the tanh of `length_ratio` (n,), the logarithm of
+    the ratio of lengths, and evaluates it at 0. A ridge of 1 on the slope keeps it finite where length alone
+    decides.
     """
     won, ratio = np.asarray(wins, dtype=float), np.tanh(np.asarray(length_ratio, dtype=float))
     if won.shape != ratio.shape or not len(won):

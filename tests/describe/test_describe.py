@@ -4,7 +4,6 @@ import json
 import os
 import re
 import shutil
-from collections.abc import Callable
 from pathlib import Path
 
 import numpy as np
@@ -16,15 +15,14 @@ from typer.testing import CliRunner
 
 from goutbench.cli import app
 from goutbench.config import CurateConfig
-from goutbench.curate import Places, curate, verify
+from goutbench.curate import SourceLocations, curate, verify
 from goutbench.dataset.store import read_pairs
-from goutbench.describe import describe
-from goutbench.describe.components import components
+from goutbench.describe import Description, describe
+from goutbench.describe.components import principal_components
 from goutbench.embeddings import load_embedder
 from goutbench.errors import ConfigError
-from goutbench.split import Balance, Choice, split
+from goutbench.split import Balance, SplitOptions, split
 
-Make = Callable[..., GitMaker]
 CHROMIUM = next(filter(None, map(shutil.which, ("chromium", "chromium-browser", "google-chrome"))), None)
 
 TEST = """package p
@@ -41,9 +39,14 @@ func Test%s(t *testing.T) {
 """
 
 
-@pytest.fixture
-def dataset(make_repo: Make, tmp_path: Path) -> Path:
-    """o/big has 12 pairs, two of which are the same but for names; o/small 4, one of them with a token."""
+@pytest.fixture(scope="module")
+def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    return tmp_path_factory.mktemp("describe")
+
+
+@pytest.fixture(scope="module")
+def dataset(folder: Path) -> Path:
+    """A split dataset: o/big has 12 pairs, two of them equal but for names; o/small 4, one with a token."""
     big = {f"a/f{i}.go": go_file(i) for i in range(11)} | {"a/copy.go": renamed(go_file(0))}
     small = {f"b/g{i}.go": go_file(100 + i) for i in range(4)}
     small["b/g0.go"] += f'\nvar token = "{"AKIA" + "Q3EGRIXJ7SWZ5TNB"}"\n'
@@ -54,19 +57,23 @@ def dataset(make_repo: Make, tmp_path: Path) -> Path:
             + go_file(1000 + n + len(files))[9:]
             for n, path in enumerate(files)
         }
-        maker = make_repo(name)
+        maker = GitMaker.create(folder / name)
         maker.commit(files | tests | {"a/lone.go": "package a\n", "a/lonely_test.go": "package a\n"})
         maker.finish()
         entries.append({"name": f"o/{name}", "source": str(maker.path), "domain": name})
     config = CurateConfig.model_validate({"repositories": entries})
-    curate(config, tmp_path / "dataset", Places((tmp_path,), tmp_path / "cache"))
-    return tmp_path / "dataset"
+    curate(config, folder / "dataset", SourceLocations((folder,), folder / "cache"))
+    split(folder / "dataset", "leakfree", SplitOptions(), Balance())
+    return folder / "dataset"
 
 
-def test_tables_and_signals(dataset: Path, tmp_path: Path) -> None:
-    split(dataset, "leakfree", Choice(), Balance())
-    found = describe(dataset, tmp_path / "out")
-    tables = {table.name: table.rows for table in found.tables}
+@pytest.fixture(scope="module")
+def description(dataset: Path, folder: Path) -> Description:
+    return describe(dataset, folder / "out")
+
+
+def test_tables_and_signals_agree_with_counts_made_here(dataset: Path, description: Description) -> None:
+    tables = {table.name: table.rows for table in description.tables}
     assert [(row["repository"], row["pairs"]) for row in tables["table-1"]] == [
         ("o/big", 12), ("o/small", 4), ("all", 16),
     ]  # fmt: skip
@@ -86,47 +93,48 @@ def test_tables_and_signals(dataset: Path, tmp_path: Path) -> None:
         assert row["total"] == sum(lines)
     stored = pq.read_table(dataset / "signals.parquet").to_pylist()
     assert [row["id"] for row in stored] == [pair.id for pair in read_pairs(dataset)]
-    for table in found.tables:
-        assert pq.read_table(tmp_path / "out" / "tables" / f"{table.name}.parquet").num_rows == len(
-            table.rows
-        )
+    for table in description.tables:
+        path = description.page.parent / "tables" / f"{table.name}.parquet"
+        assert pq.read_table(path).num_rows == len(table.rows)
 
 
-def test_described_twice_gives_the_same_and_the_dataset_stays_whole(dataset: Path, tmp_path: Path) -> None:
+def test_two_runs_give_the_same_files_and_the_dataset_stays_valid(
+    dataset: Path, description: Description, folder: Path
+) -> None:
     import datasets
 
-    for name, workers in (("one", 1), ("two", 2)):
-        describe(dataset, tmp_path / name, workers=workers)
+    again = describe(dataset, folder / "again", workers=2)
     one, two = (
-        {path.relative_to(tmp_path / name): path.read_bytes() for path in (tmp_path / name).rglob("*.*")}
-        for name in ("one", "two")
+        {path.relative_to(out): path.read_bytes() for path in out.rglob("*.*")}
+        for out in (description.page.parent, again.page.parent)
     )
     assert one == two
     assert {Path("figures/components.svg"), Path("figures/style.png"), Path("tables.md")} <= one.keys()
-    assert verify(dataset, Places((tmp_path,), tmp_path / "cache")) == []
-    assert len(datasets.load_dataset(str(dataset), "signals", cache_dir=str(tmp_path / "hf"))["train"]) == 16
+    assert verify(dataset, SourceLocations((folder,), folder / "cache")) == []
+    rows = datasets.load_dataset(str(dataset), "signals", cache_dir=str(folder / "hf"))["train"]
+    assert len(rows) == 16
 
 
-def test_the_first_component_follows_what_the_embedding_says(dataset: Path) -> None:
+def test_the_first_component_follows_the_embedding(dataset: Path) -> None:
     pairs = list(read_pairs(dataset))
 
     def by_lines(texts: list[str]) -> np.ndarray:  # type: ignore[type-arg]
         return np.array([[text.count("\n"), 1.0, 0.1 * (n % 2)] for n, text in enumerate(texts)])
 
-    found = components(pairs, by_lines)  # type: ignore[arg-type]
-    assert found is not None
-    assert found.lines[0] > 0.99
-    assert found.explained[0] > 0.99
-    assert sum(found.explained) == pytest.approx(1.0)
+    components = principal_components(pairs, by_lines)  # type: ignore[arg-type]
+    assert components is not None
+    assert components.lines[0] > 0.99
+    assert components.explained[0] > 0.99
+    assert sum(components.explained) == pytest.approx(1.0)
 
 
 @pytest.mark.parametrize("name", ["no.such.module:f", "tfidf2", "goutbench.embeddings:nothing"])
-def test_an_embedder_that_is_none(name: str) -> None:
+def test_an_unknown_embedder_is_an_error(name: str) -> None:
     with pytest.raises(ConfigError, match="no embedder"):
         load_embedder(name)
 
 
-def test_command(dataset: Path, tmp_path: Path) -> None:
+def test_the_command_prints_json_and_refuses_an_unknown_tokenizer(dataset: Path, tmp_path: Path) -> None:
     done = CliRunner().invoke(app, ["describe", str(dataset), "--out", str(tmp_path / "out"), "--json"])
     assert done.exit_code == 0, done.output
     assert json.loads(done.stdout)["table-1"][0]["pairs"] == 12
@@ -136,22 +144,21 @@ def test_command(dataset: Path, tmp_path: Path) -> None:
 
 
 @pytest.mark.skipif(CHROMIUM is None and not os.environ.get("CI"), reason="needs Chromium")
-def test_the_page_opens_from_disk_and_fits_a_phone(dataset: Path, tmp_path: Path) -> None:
+def test_the_page_opens_from_disk_and_fits_a_phone(description: Description) -> None:
     from playwright.sync_api import sync_playwright
 
-    page_file = describe(dataset, tmp_path / "out").page
-    assert not re.search(r'(src|href)="https?:', page_file.read_text("utf-8"))
+    assert not re.search(r'(src|href)="https?:', description.page.read_text("utf-8"))
     with sync_playwright() as playwright:
         browser = playwright.chromium.launch(executable_path=CHROMIUM, args=["--no-sandbox"])
         page = browser.new_page(viewport={"width": 390, "height": 800})
-        said: list[str] = []
-        page.on("console", lambda message: said.append(message.text))
-        page.on("pageerror", lambda error: said.append(str(error)))
-        page.goto(page_file.as_uri())
-        assert page.locator("section").count() == 10
-        assert page.locator("figure svg").count() == 5
+        messages: list[str] = []
+        page.on("console", lambda message: messages.append(message.text))
+        page.on("pageerror", lambda error: messages.append(str(error)))
+        page.goto(description.page.as_uri())
+        assert page.locator("section").count() == 11
+        assert page.locator("figure svg").count() == 6
         page.locator("#tokens summary").click()
         assert "estimate" in page.locator("#tokens table").inner_text()
         assert page.evaluate("document.documentElement.scrollWidth") <= 390
         browser.close()
-    assert said == []
+    assert messages == []

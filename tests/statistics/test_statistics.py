@@ -15,17 +15,17 @@ COUNTS = st.integers(1, 500).flatmap(lambda of: st.tuples(st.integers(0, of), st
 
 
 @given(COUNTS)
-def test_intervals_of_rates_are_scipys(counts: tuple[int, int]) -> None:
+def test_intervals_of_rates_agree_with_scipy(counts: tuple[int, int]) -> None:
     successes, of = counts
     test = stats.binomtest(successes, of)
-    for ours, method in ((statistics.wilson, "wilson"), (statistics.exact, "exact")):
+    for ours, method in ((statistics.wilson, "wilson"), (statistics.clopper_pearson, "exact")):
         theirs = test.proportion_ci(method=method)
         assert ours(successes, of) == pytest.approx((theirs.low, theirs.high), abs=1e-9)
 
 
 @pytest.mark.parametrize(("successes", "of"), [(1, 0), (-1, 3), (4, 3)])
-def test_a_rate_of_nothing_is_refused(successes: int, of: int) -> None:
-    with pytest.raises(ValueError, match="no rate"):
+def test_impossible_counts_are_an_error(successes: int, of: int) -> None:
+    with pytest.raises(ValueError, match="must be between 0 and the total"):
         statistics.wilson(successes, of)
 
 
@@ -37,6 +37,31 @@ def test_pass_at_k_is_the_share_of_draws_with_a_pass(drawn: tuple[int, int, int]
     assert statistics.pass_at_k(samples, passing, k) == pytest.approx(share)
 
 
+@given(
+    st.integers(1, 7).flatmap(
+        lambda n: st.tuples(st.lists(st.floats(0, 1), min_size=n, max_size=n), st.integers(1, n))
+    )
+)
+def test_best_at_k_is_the_mean_of_the_largest_value_over_all_draws(drawn: tuple[list[float], int]) -> None:
+    values, k = drawn
+    draws = list(combinations(values, k))
+    assert statistics.best_at_k(values, k) == pytest.approx(sum(map(max, draws)) / len(draws))
+
+
+@pytest.mark.parametrize(("passing", "k"), [(0, 1), (2, 3), (3, 5), (5, 2)])
+def test_best_at_k_of_zeros_and_ones_is_pass_at_k(passing: int, k: int) -> None:
+    values = [1.0] * passing + [0.0] * (5 - passing)
+    assert statistics.best_at_k(values, k) == pytest.approx(statistics.pass_at_k(5, passing, k))
+
+
+@pytest.mark.parametrize("k", [0, 3])
+def test_k_must_be_a_number_of_samples(k: int) -> None:
+    with pytest.raises(ValueError, match="between 1 and 2"):
+        statistics.best_at_k([0.0, 1.0], k)
+    with pytest.raises(ValueError, match=f"pass@{k} is undefined"):
+        statistics.pass_at_k(2, 1, k)
+
+
 def test_mcnemar_counts_only_what_differs() -> None:
     first = [True] * 5 + [False] * 20 + [True] * 30
     second = [False] * 5 + [True] * 20 + [True] * 30
@@ -44,12 +69,12 @@ def test_mcnemar_counts_only_what_differs() -> None:
     assert statistics.mcnemar(first, first) == 1.0
 
 
-def test_holm_on_a_worked_example() -> None:
+def test_holm_agrees_with_a_worked_example() -> None:
     assert statistics.holm([0.01, 0.04, 0.03, 0.005]) == pytest.approx([0.03, 0.06, 0.06, 0.02])
 
 
 @given(st.lists(st.integers(-3, 3).map(float), min_size=2, max_size=9))
-def test_permutation_is_exact_for_few_items(differences: list[float]) -> None:
+def test_the_permutation_test_is_exact_for_few_items(differences: list[float]) -> None:
     theirs = stats.permutation_test(
         (np.array(differences),), lambda x, axis: x.mean(axis=axis), permutation_type="samples",
         n_resamples=np.inf, vectorized=True,
@@ -57,14 +82,14 @@ def test_permutation_is_exact_for_few_items(differences: list[float]) -> None:
     assert statistics.permutation_test(differences) == pytest.approx(theirs.pvalue)
 
 
-def test_permutation_of_many_items_agrees_with_the_t_test() -> None:
+def test_the_permutation_test_of_many_items_agrees_with_the_t_test() -> None:
     differences = np.random.default_rng(1).normal(0.12, 1, 400)
     ours = statistics.permutation_test(differences)
     assert ours == pytest.approx(stats.ttest_1samp(differences, 0).pvalue, abs=0.01)
     assert ours == statistics.permutation_test(differences)
 
 
-def test_items_needed_gives_the_power_it_promises() -> None:
+def test_the_number_of_items_needed_gives_the_promised_power() -> None:
     better, worse = 0.2, 0.1
     needed = statistics.items_needed(better, worse)
     assert needed is not None
@@ -75,7 +100,7 @@ def test_items_needed_gives_the_power_it_promises() -> None:
     assert statistics.items_needed(0.1, 0.1) is None
 
 
-def test_cluster_bootstrap_is_wider_where_clusters_differ() -> None:
+def test_an_interval_is_wider_where_clusters_differ() -> None:
     clusters = [f"r{number}" for number in range(8) for _ in range(40)]
     apart = [float(number % 2) for number in range(8) for _ in range(40)]
     mixed = [float(place % 2) for _ in range(8) for place in range(40)]
@@ -88,11 +113,11 @@ def test_cluster_bootstrap_is_wider_where_clusters_differ() -> None:
     assert wide == statistics.cluster_bootstrap(apart, clusters, resamples=2000)
 
 
-def test_two_clusters_say_nothing() -> None:
+def test_two_clusters_do_not_bound_the_mean() -> None:
     assert statistics.cluster_bootstrap([0, 1, 1, 1], list("aabb"))[1:] == (0.0, 1.0)
 
 
-def test_cluster_bootstrap_covers_the_truth() -> None:
+def test_a_clustered_interval_covers_the_true_mean() -> None:
     random, covered = np.random.default_rng(5), 0
     for run in range(300):
         rates = random.beta(6, 4, 10)
@@ -103,14 +128,14 @@ def test_cluster_bootstrap_covers_the_truth() -> None:
     assert covered / 300 > 0.91
 
 
-def test_kappa_on_cohens_table() -> None:
+def test_kappa_agrees_with_cohens_table() -> None:
     first = ["yes"] * 25 + ["no"] * 25
     second = ["yes"] * 20 + ["no"] * 5 + ["yes"] * 10 + ["no"] * 15
     assert statistics.cohen_kappa(first, second) == pytest.approx(0.4)
     assert statistics.cohen_kappa(["a", "a"], ["a", "a"]) == 1.0
 
 
-def test_alpha_on_krippendorffs_example() -> None:
+def test_alpha_agrees_with_krippendorffs_example() -> None:
     # Krippendorff 2011, "Computing Krippendorff's Alpha-Reliability", section C: nominal, missing data
     observers = (
         "1 2 3 3 2 1 4 1 2 . . .",
@@ -125,11 +150,11 @@ def test_alpha_on_krippendorffs_example() -> None:
     assert math.isnan(statistics.krippendorff_alpha([["a"], []]))
 
 
-def test_adjusted_win_rate_keeps_flips_and_errors_below_the_line() -> None:
+def test_flips_and_errors_count_in_the_denominator_of_the_adjusted_win_rate() -> None:
     assert statistics.adjusted_win_rate(["win", "tie", "flip", "error", "loss"]) == pytest.approx(0.3)
 
 
-def test_length_control_takes_away_what_length_alone_wins() -> None:
+def test_length_control_removes_the_wins_of_length_alone() -> None:
     ratio = np.random.default_rng(3).normal(0.6, 0.5, 3000)
     wins = (np.random.default_rng(4).random(3000) < 1 / (1 + np.exp(-3 * ratio))).astype(float)
     assert wins.mean() > 0.75

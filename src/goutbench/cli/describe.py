@@ -17,7 +17,7 @@ def describe(
     tokenizer: Annotated[
         list[str] | None,
         typer.Option(
-            help="`estimate`, or a tokenizer.json; may be repeated: the first counts for the signals."
+            help="`estimate`, or a tokenizer.json. May be repeated: the first one counts for the signals."
         ),
     ] = None,
     embedder: Annotated[
@@ -30,9 +30,9 @@ def describe(
     """Describe a dataset: tables, figures, a page, and quality signals for every row."""
     import json
 
-    from goutbench.describe import describe as run
+    from goutbench.describe.stage import describe as run
 
-    found = run(
+    description = run(
         dataset,
         out,
         tokenizers=tokenizer or ("estimate",),
@@ -40,8 +40,8 @@ def describe(
         workers=worker_count(workers),
     )
     if as_json:
-        typer.echo(json.dumps({table.name: table.rows for table in found.tables}, indent=2))
+        tables = {table.name: table.rows for table in description.tables}
+        typer.echo(json.dumps(tables, indent=2))
     else:
-        typer.echo(
-            f"{found.page}: {len(found.signals):,} pairs; their signals are in {dataset}/signals.parquet"
-        )
+        pairs = f"{len(description.signals):,} pairs"
+        typer.echo(f"{description.page}: {pairs}; their signals are in {dataset}/signals.parquet")

@@ -1,5 +1,5 @@
-"""Know the data: counts, lengths, styles, signals for every row, figures, and a page that shows them."""
+"""Describe a dataset: counts, lengths, styles, quality signals of every row, figures, and a page."""
 
-from goutbench.describe.stage import Described, describe
+from goutbench.describe.stage import Description, describe
 
-__all__ = ["Described", "describe"]
+__all__ = ["Description", "describe"]

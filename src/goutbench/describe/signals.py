@@ -1,13 +1,12 @@
-"""Quality signals of every pair: what its columns do not say, and nobody should drop rows by in silence."""
+"""Quality signals of every pair: what its columns do not say. No row is dropped because of a signal."""
 
 from collections import Counter
-from collections.abc import Iterable, Iterator, Sequence
-from dataclasses import asdict, dataclass
+from collections.abc import Sequence
+from dataclasses import asdict, dataclass, replace
 from statistics import fmean
-from typing import Any
 
-from goutbench.chunk import token_counter
-from goutbench.dedup import compared, grouped
+from goutbench.chunk.tokens import token_counter
+from goutbench.dedup.near import compare_sides, group_rows
 from goutbench.golang.analysis.features import code_features, style_of
 from goutbench.golang.syntax.parser import parse
 from goutbench.parallel import parallel_map
@@ -25,61 +24,57 @@ class _Batch:
 
 
 def signals_of(pairs: Sequence[Pair], *, tokenizer: str, workers: int = 1) -> list[Signals]:
-    """The signals of pairs, in their order. Raises ConfigError for a tokenizer that is none."""
+    """The signals of pairs, in their order. Raises ConfigError for a tokenizer that does not exist."""
     token_counter(tokenizer)
-    clusters = [pairs[first].id for first in _clusters(pairs, workers)]
+    # the first pair that each is linked with by equal or similar code or tests, in any number of steps
+    linked = group_rows(compare_sides([p.code for p in pairs], [p.test for p in pairs], workers=workers))
+    clusters = [pairs[first].id for first in linked]
     sizes = Counter(clusters)
     batches = [
         _Batch(start, tuple(pairs[start : start + _BATCH]), tokenizer)
         for start in range(0, len(pairs), _BATCH)
     ]
-    made = dict(parallel_map(_read, batches, workers=workers))
-    rows = [row for batch in batches for row in made[batch.start]]
+    by_start = dict(parallel_map(_measure_batch, batches, workers=workers))
+    measured = [signals for batch in batches for signals in by_start[batch.start]]
     return [
-        Signals(**row, cluster=cluster, cluster_size=sizes[cluster])
-        for row, cluster in zip(rows, clusters, strict=True)
+        replace(signals, cluster=cluster, cluster_size=sizes[cluster])
+        for signals, cluster in zip(measured, clusters, strict=True)
     ]
 
 
-def _clusters(pairs: Sequence[Pair], workers: int) -> list[int]:
-    """For each pair the first one that it is linked with by likeness of code or of test, in any steps."""
-    return grouped(compared([p.code for p in pairs], [p.test for p in pairs], workers=workers))
-
-
-def _read(batch: _Batch) -> tuple[int, list[dict[str, Any]]]:
+def _measure_batch(batch: _Batch) -> tuple[int, list[Signals]]:
+    """The start of the batch, and the signals of its pairs without clusters."""
     counter = token_counter(batch.tokenizer)
     codes = counter.count([pair.code for pair in batch.pairs])
     tests = counter.count([pair.test for pair in batch.pairs])
     return batch.start, [
-        _row(pair) | {"code_tokens": code, "test_tokens": test}
+        _measure(pair, code_tokens=code, test_tokens=test)
         for pair, code, test in zip(batch.pairs, codes, tests, strict=True)
     ]
 
 
-def _row(pair: Pair) -> dict[str, Any]:
+def _measure(pair: Pair, *, code_tokens: int, test_tokens: int) -> Signals:
     code, test = (parse(text.encode("utf-8", "surrogateescape")) for text in (pair.code, pair.test))
     features, style = code_features(code), style_of(test)
-    secrets = list(_secrets((pair.code, pair.test)))
-    return {
-        "id": pair.id,
-        "code_parses": not code.errors,
-        "test_parses": not test.errors,
-        "functions": len(features.functions),
-        "complexity": features.complexity,
-        "complexity_mean": round(fmean([each.value for each in features.functions] or [0]), 3),
-        "goroutines": features.goroutines,
-        "channels": features.channels,
-        "locks": features.locks,
-        "concurrent": features.concurrent,
-        "interfaces": features.interfaces,
+    secrets = [secret.kind for text in (pair.code, pair.test) for secret in find_secrets(text)]
+    return Signals(
+        id=pair.id,
+        code_parses=not code.errors,
+        test_parses=not test.errors,
+        functions=len(features.functions),
+        complexity=features.complexity,
+        complexity_mean=round(fmean([function.value for function in features.functions] or [0]), 3),
+        goroutines=features.goroutines,
+        channels=features.channels,
+        locks=features.locks,
+        concurrent=features.concurrent,
+        interfaces=features.interfaces,
         **asdict(style),
-        "assertion_free": style.assertion_free,
-        "secrets": len(secrets),
-        "secret_kinds": tuple(sorted(set(secrets))),
-    }
-
-
-def _secrets(texts: Iterable[str]) -> Iterator[str]:
-    for text in texts:
-        for secret in find_secrets(text):
-            yield secret.kind
+        assertion_free=style.assertion_free,
+        secrets=len(secrets),
+        secret_kinds=tuple(sorted(set(secrets))),
+        code_tokens=code_tokens,
+        test_tokens=test_tokens,
+        cluster="",
+        cluster_size=0,
+    )

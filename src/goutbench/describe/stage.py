@@ -1,11 +1,11 @@
-"""The `describe` stage on files: a dataset in; signals beside it, tables, figures and a page out."""
+"""The `describe` stage: a dataset in; its signals, tables, figures and a page out."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
-from goutbench.chunk import token_counter
-from goutbench.dataset.card import Config, write_configs
+from goutbench.chunk.tokens import token_counter
+from goutbench.dataset.card import DatasetConfig, write_configs
 from goutbench.dataset.store import (
     CARD,
     extend_manifest,
@@ -13,29 +13,29 @@ from goutbench.dataset.store import (
     read_rejections,
     read_table,
     to_table,
-    whole_file,
+    atomic_file,
     write_rows,
     write_table,
     write_text,
 )
-from goutbench.describe.components import components
-from goutbench.describe.figures import figures
-from goutbench.describe.render import markdown, page
+from goutbench.describe.components import principal_components
+from goutbench.describe.figures import Figure, dataset_figures
+from goutbench.describe.render import DescriptionPage, markdown, render
 from goutbench.describe.signals import signals_of
-from goutbench.describe.tables import Data, Table, tables
+from goutbench.describe.tables import DatasetContent, DatasetTable, dataset_tables
 from goutbench.embeddings import TFIDF, load_embedder
 from goutbench.errors import DatasetError
 from goutbench.plotting import png, svg
-from goutbench.records import Signals
+from goutbench.records import Pair, Signals
 
 SIGNALS = "signals.parquet"
 
 
 @dataclass(frozen=True, slots=True)
-class Described:
-    """What was found: the tables, the signals of each pair, and where the page lies."""
+class Description:
+    """The tables, the signals of each pair, and the path of the page."""
 
-    tables: tuple[Table, ...]
+    tables: tuple[DatasetTable, ...]
     signals: tuple[Signals, ...]
     page: Path
 
@@ -47,90 +47,102 @@ def describe(
     tokenizers: Sequence[str] = ("estimate",),
     embedder: str = TFIDF,
     workers: int = 1,
-) -> Described:
-    """Describe a dataset: `signals.parquet` into it, everything else into `out`.
+) -> Description:
+    """Describe a dataset: write `signals.parquet` into it, and everything else into `out`.
 
-    The first tokenizer counts the tokens of the signals. Raises ConfigError, DatasetError, StorageError.
+    The first tokenizer counts the tokens of the signals. Raises ConfigError for an embedder or a tokenizer
+    that does not exist, DatasetError for a damaged or empty dataset, StorageError where writing fails.
     """
     pairs = list(read_pairs(dataset))
     if not pairs:
-        raise DatasetError("there is no pair in it", where=str(dataset), hint="curate more repositories")
+        raise DatasetError("the dataset has no pairs", where=str(dataset), hint="curate more repositories")
     embed = load_embedder(embedder)
-    found = signals_of(pairs, tokenizer=tokenizers[0], workers=workers)
-    _add_signals(dataset, found)
-    tokens = {tokenizers[0]: [(each.code_tokens, each.test_tokens) for each in found]}
-    for name in tokenizers[1:]:
-        counter = token_counter(name)
-        sides = [counter.count([getattr(pair, side) for pair in pairs]) for side in ("code", "test")]
-        tokens[name] = list(zip(*sides, strict=True))
-    tokens = {_short(name): counts for name, counts in tokens.items()}
-    data = Data(pairs, list(read_rejections(dataset)), found, _splits(dataset), tokens)
-    principal = components(pairs, embed)
-    made = tables(data, principal)
-    drawn = figures(data, made, principal)
-    for table in made:
-        write_rows(out / "tables" / f"{table.name}.parquet", table.rows)
-    drawings = {figure.name: svg(figure.chart) for figure in drawn}
-    for figure in drawn:
-        write_text(out / "figures" / f"{figure.name}.svg", drawings[figure.name])
-        with whole_file(out / "figures" / f"{figure.name}.png") as draft:
-            draft.write_bytes(png(figure.chart))
-    title = f"{len(pairs):,} Go files and the tests that people wrote for them"
-    write_text(out / "tables.md", markdown(title, made))
-    text = page(
-        title=title, lead=_lead(data), footer=_footer(dataset, embedder, tokenizers), facts=_facts(data),
-        tables=made, figures=drawn, drawings=drawings,
-    )  # fmt: skip
-    write_text(out / "index.html", text)
-    return Described(tuple(made), tuple(found), out / "index.html")
-
-
-def _add_signals(dataset: Path, found: Sequence[Signals]) -> None:
-    write_table(to_table(found, Signals), dataset / SIGNALS)
-    write_configs(dataset, [Config("signals", {"train": SIGNALS})])
+    signals = signals_of(pairs, tokenizer=tokenizers[0], workers=workers)
+    write_table(to_table(signals, Signals), dataset / SIGNALS)
+    write_configs(dataset, [DatasetConfig("signals", {"train": SIGNALS})])
     extend_manifest(dataset, [SIGNALS, CARD], {})
+    tokens = _count_tokens(pairs, signals, tokenizers)
+    data = DatasetContent(pairs, list(read_rejections(dataset)), signals, _read_splits(dataset), tokens)
+    components = principal_components(pairs, embed)
+    tables = dataset_tables(data, components)
+    for table in tables:
+        write_rows(out / "tables" / f"{table.name}.parquet", table.rows)
+    figures = dataset_figures(data, tables, components)
+    page = DescriptionPage(
+        title=f"{len(pairs):,} Go files and the tests that people wrote for them",
+        lead=_lead(data),
+        footer=f"Dataset: {dataset.resolve().name}. Embedder: {Path(embedder).name}. "
+        f"Tokens by: {', '.join(tokens)}.",
+        facts=_facts(data),
+        tables=tables,
+        figures=figures,
+        drawings=_draw(figures, out / "figures"),
+    )
+    write_text(out / "tables.md", markdown(page.title, tables))
+    write_text(out / "index.html", render(page))
+    return Description(tuple(tables), tuple(signals), out / "index.html")
 
 
-def _splits(dataset: Path) -> dict[str, dict[str, str]]:
-    """Scheme → pair → split, of every split that was made."""
-    found = {}
+def _count_tokens(
+    pairs: Sequence[Pair], signals: Sequence[Signals], tokenizers: Sequence[str]
+) -> dict[str, list[tuple[int, int]]]:
+    """(code, test) tokens of each pair, by the short name of the tokenizer."""
+    counts = {_short_name(tokenizers[0]): [(row.code_tokens, row.test_tokens) for row in signals]}
+    for tokenizer in tokenizers[1:]:
+        counter = token_counter(tokenizer)
+        code, test = (
+            counter.count([pair.code for pair in pairs]),
+            counter.count([pair.test for pair in pairs]),
+        )
+        counts[_short_name(tokenizer)] = list(zip(code, test, strict=True))
+    return counts
+
+
+def _short_name(tokenizer: str) -> str:
+    path = Path(tokenizer)
+    return f"{path.parent.name}/{path.name}" if path.is_file() else tokenizer
+
+
+def _read_splits(dataset: Path) -> dict[str, dict[str, str]]:
+    """Scheme → pair id → split, of every split of the dataset."""
+    splits = {}
     for path in sorted((dataset / "splits").glob("*.parquet")):
         if "." not in path.stem:
             rows = read_table(path, ["pair_id", "split"]).to_pylist()
-            found[path.stem] = {row["pair_id"]: row["split"] for row in rows}
-    return found
+            splits[path.stem] = {row["pair_id"]: row["split"] for row in rows}
+    return splits
 
 
-def _short(tokenizer: str) -> str:
-    path = Path(tokenizer)
-    return path.parent.name + "/" + path.name if path.is_file() else tokenizer
+def _draw(figures: Sequence[Figure], folder: Path) -> dict[str, str]:
+    """Write every figure as SVG and PNG. Returns the SVG by the figure's name."""
+    drawings = {figure.name: svg(figure.chart) for figure in figures}
+    for figure in figures:
+        write_text(folder / f"{figure.name}.svg", drawings[figure.name])
+        with atomic_file(folder / f"{figure.name}.png") as draft:
+            draft.write_bytes(png(figure.chart))
+    return drawings
 
 
-def _lead(data: Data) -> str:
+def _lead(data: DatasetContent) -> str:
     count = len(data.repositories)
-    code, test = (sum(getattr(pair, side) for pair in data.pairs) for side in ("code_lines", "test_lines"))
+    code, test = sum(pair.code_lines for pair in data.pairs), sum(pair.test_lines for pair in data.pairs)
     return (
         f"{count} {'repository' if count == 1 else 'repositories'}, {code:,} lines of code, {test:,} lines "
-        "of tests. Every number stands in a table that can be loaded, and every row keeps its signals."
+        "of tests. Every table is a Parquet file, and signals.parquet has the signals of every row."
     )
 
 
-def _facts(data: Data) -> list[tuple[str, str]]:
+def _facts(data: DatasetContent) -> list[tuple[str, str]]:
     signals, number = data.signals, len(data.pairs)
     shares = {
-        "table-driven tests": sum(each.table_driven for each in signals),
-        "touch concurrency": sum(each.concurrent for each in signals),
-        "use mocks": sum(each.mocks for each in signals),
-        "in near-duplicate clusters": sum(each.cluster_size > 1 for each in signals),
+        "table-driven tests": sum(row.table_driven for row in signals),
+        "touch concurrency": sum(row.concurrent for row in signals),
+        "use mocks": sum(row.mocks for row in signals),
+        "in near-duplicate clusters": sum(row.cluster_size > 1 for row in signals),
     }
     return [
         ("pairs", f"{number:,}"),
-        ("test functions", f"{sum(each.tests for each in signals):,}"),
-        ("assertions", f"{sum(each.assertions for each in signals):,}"),
+        ("test functions", f"{sum(row.tests for row in signals):,}"),
+        ("assertions", f"{sum(row.assertions for row in signals):,}"),
         *((name, f"{count / number:.0%}") for name, count in shares.items()),
     ]
-
-
-def _footer(dataset: Path, embedder: str, tokenizers: Sequence[str]) -> str:
-    names = ", ".join(_short(name) for name in tokenizers)
-    return f"Dataset: {dataset.resolve().name}. Embedder: {Path(embedder).name}. Tokens by: {names}."
