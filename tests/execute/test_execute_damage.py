@@ -18,12 +18,12 @@ FLIPS = 120
 
 
 def flips(content: bytes) -> list[bytes]:
-    """The content with one bit changed at each of many places, the same in every run."""
-    places = random.Random(17).sample(range(8 * len(content)), FLIPS)
+    """The content with one bit changed at one of many positions, which are the same in every run."""
+    positions = random.Random(17).sample(range(8 * len(content)), FLIPS)
     changed = []
-    for place in places:
+    for bit in positions:
         damaged = bytearray(content)
-        damaged[place // 8] ^= 1 << place % 8
+        damaged[bit // 8] ^= 1 << bit % 8
         changed.append(bytes(damaged))
     return changed
 

@@ -4,9 +4,10 @@ import json
 import re
 import shutil
 import subprocess
-from collections.abc import Sequence
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import replace
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -17,6 +18,7 @@ from goutbench.execute.machine import Machine
 from goutbench.execute.sandbox.command import Command, CommandRun
 from goutbench.execute.worker import Worker
 from goutbench.execute.workspace.package import PackageUnderTest
+from goutbench.parallel import RUNNERS
 from goutbench.records import Execution
 
 DATA = Path(__file__).parents[1] / "data" / "execute"
@@ -234,8 +236,8 @@ def commit(repositories: Path) -> str:
     return subprocess.run(command, check=True, capture_output=True, text=True).stdout.strip()
 
 
-def test_evaluate_records_every_candidate_and_resumes(
-    machine: Machine, repositories: Path, tmp_path: Path
+def test_evaluate_records_every_candidate_resumes_and_takes_any_runner(
+    machine: Machine, repositories: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     revision = commit(repositories)
     pairs = {
@@ -252,10 +254,10 @@ def test_evaluate_records_every_candidate_and_resumes(
     ]
     out = tmp_path / "out"
 
-    def once(options: ExecuteOptions) -> list[Execution]:
+    def once(options: ExecuteOptions, runner: str = "threads") -> list[Execution]:
         return evaluate(
             candidates, pairs, repositories=repositories, out=out, options=options, workers=2,
-            work=machine.workspace.root,
+            work=machine.workspace.root, runner=runner,
         )  # fmt: skip
 
     first = once(ExecuteOptions(repeat=1))
@@ -271,7 +273,17 @@ def test_evaluate_records_every_candidate_and_resumes(
     resumed = journal.read_bytes().splitlines(keepends=True)
     assert resumed[0] == finished[0]
     assert sum(json.loads(line)["id"] == json.loads(finished[0])["id"] for line in resumed) == 1
-    changed = once(ExecuteOptions(repeat=1, seed=2))
+
+    def backwards(
+        function: Callable[[Any], Any], items: Sequence[Any], workers: int, on_progress: object
+    ) -> Iterator[Any]:
+        assert (len(items), workers) == (2, 2)
+        return map(function, reversed(items))
+
+    # a new runner is a function and a line
+    monkeypatch.setitem(RUNNERS, "backwards", backwards)
+    changed = once(ExecuteOptions(repeat=1, seed=2), "backwards")
+    assert [record.status for record in changed] == [record.status for record in first]
     assert {record.id for record in changed[:2]} & {record.id for record in first[:2]} == set()
 
 

@@ -62,7 +62,6 @@ def evaluate(
     options = options or ExecuteOptions()
     machine = open_machine(work=work, unsafe=unsafe)
     finder = PackageFinder(machine, repositories, sources or {})
-    candidates = list(candidates)
     results: dict[int, Execution] = {}
     jobs: list[ExecutionJob] = []
     journal = open_journal(out) if out else None
@@ -92,7 +91,7 @@ def evaluate(
                 journal.add(record.id, record)
             if on_result is not None:
                 on_result(record)
-    return [results[number] for number in range(len(candidates))]
+    return [results[number] for number in sorted(results)]
 
 
 def _execute(

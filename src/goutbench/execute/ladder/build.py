@@ -4,15 +4,17 @@ import json
 import os
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Self
 
 from goutbench.execute.ladder.faults import NOT_REQUIRED, environment_fault
-from goutbench.execute.sandbox.command import COMPILER, GIB, Command, Limits
+from goutbench.execute.sandbox.command import COMPILER, GIB, Command, Limits, Outcome
 from goutbench.execute.worker import Worker
 from goutbench.execute.workspace.package import PackageUnderTest
 from goutbench.golang.toolchain.test_output import evidence
 
 BINARY = "x.test"
 NO_TEST_FILES = "no-test-files"
+_EXHAUSTED = ("signal: killed", "out of memory", "cannot allocate memory")
 Overlay = dict[str, bytes | None]
 """New contents of the package's files by base name; None removes a file."""
 
@@ -29,6 +31,21 @@ class Build:
     evidence: str
     infra: bool
     cpu_seconds: float
+
+    @classmethod
+    def failed(cls, outcome: Outcome, candidate: str) -> Self:
+        """A compilation without a binary: what the output says about the reason."""
+        text, reason, infra = evidence(outcome.stdout, outcome.stderr), "compile-error", False
+        if not outcome.started:
+            reason, infra = "sandbox", True
+        elif outcome.stopped or outcome.memory_exceeded or any(sign in text for sign in _EXHAUSTED):
+            reason = "compile-limit"
+            text = f"the compiler was stopped at a limit ({outcome.stopped or 'memory or CPU'})\n{text}"
+        elif outcome.ok:
+            reason = NO_TEST_FILES
+        elif fault := environment_fault(text, candidate):
+            reason, infra = fault, fault != NOT_REQUIRED
+        return cls(None, reason, text, infra, outcome.cpu_seconds)
 
 
 def compile_test(
@@ -68,21 +85,9 @@ def compile_test(
         worker=COMPILER,
     )  # fmt: skip
     outcome = worker.sandbox.run(command)
-    text = evidence(outcome.stdout, outcome.stderr)
     if outcome.ok and (out / BINARY).is_file():
         return Build(out / BINARY, "", "", False, outcome.cpu_seconds)
-    exhausted = ("signal: killed", "out of memory", "cannot allocate memory")
-    reason, infra = "compile-error", False
-    if not outcome.started:
-        reason, infra = "sandbox", True
-    elif outcome.stopped or outcome.memory_exceeded or any(sign in text for sign in exhausted):
-        reason = "compile-limit"
-        text = f"the compiler was stopped at a limit ({outcome.stopped or 'memory or CPU'})\n{text}"
-    elif outcome.ok:
-        reason = NO_TEST_FILES
-    elif fault := environment_fault(text, package.test):
-        reason, infra = fault, fault != NOT_REQUIRED
-    return Build(None, reason, text, infra, outcome.cpu_seconds)
+    return Build.failed(outcome, package.test)
 
 
 def builds_without_candidate(

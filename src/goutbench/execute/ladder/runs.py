@@ -14,6 +14,14 @@ from goutbench.golang.toolchain.test_output import TestOutput, evidence, parse_o
 from goutbench.records import Status
 
 _COPY = Path("/run/package")
+_ENVIRONMENT = {
+    "HOME": "/tmp/home",
+    "TMPDIR": "/tmp",
+    "LC_ALL": "C.UTF-8",
+    "USER": "candidate",
+    "GORACE": "atexit_sleep_ms=0",
+    "GOCOVERDIR": "/tmp",  # without it, a binary with coverage that a test starts again prints a warning
+}
 _RACE_EXIT = 66
 _XCPU, _KILL = 152, 137
 
@@ -69,21 +77,11 @@ def command_for(
         argv = ("/bin/sh", "-c", f'cp -R {_COPY}/. . && exec "$@"', "sh", *argv)
         mounts += ((package.folder, _COPY),)
     goroot = package.toolchain.goroot
-    env = {
-        "PATH": f"{goroot}/bin:/usr/local/bin:/usr/bin:/bin",
-        "HOME": "/tmp/home",
-        "TMPDIR": "/tmp",
-        "LC_ALL": "C.UTF-8",
-        "USER": "candidate",
-        "GOROOT": str(goroot),
-        "GORACE": "atexit_sleep_ms=0",
-        "GOCOVERDIR": "/tmp",  # without it, a binary with coverage that a test starts again prints a warning
-        "PWD": str(package.folder),
-    }
+    env = {"PATH": f"{goroot}/bin:/usr/local/bin:/usr/bin:/bin", "GOROOT": str(goroot)}
     return Command(
         argv=argv,
         cwd=package.folder,
-        env=env,
+        env=_ENVIRONMENT | env | {"PWD": str(package.folder)},
         readable=(*package.readable_folders(), test.path),
         writable=writable,
         mounts=mounts,
