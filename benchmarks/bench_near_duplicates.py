@@ -17,8 +17,8 @@ import numpy as np
 from gofiles import COMMITS, _files_of_commit
 from seven import measured, print_table
 
-from goutbench.dedup import fingerprint, grouped, neighbours
-from goutbench.dedup.near import BAND_SLOTS, BANDS, banded, similarity
+from goutbench.dedup import fingerprint, group_rows, neighbours
+from goutbench.dedup.near import BAND_SLOTS, BANDS, candidate_pairs, similarity
 from goutbench.dedup.sketch import SLOTS, TEXT, shingles, sign
 from goutbench.dedup.views import views
 from goutbench.parallel import available_cpus
@@ -57,7 +57,7 @@ def measure(texts: list[str], workers: int) -> None:
     base = peak_mib(resource.RUSAGE_SELF)
     prints, signing = measured(lambda: fingerprint(texts, workers=workers))
     near, comparing = measured(lambda: neighbours(prints))
-    groups, joining = measured(lambda: grouped([(prints, near)]))
+    groups, joining = measured(lambda: group_rows([(prints, near)]))
     sizes = Counter(Counter(groups).values())
     rows = [("fingerprints", signing), ("pairs", comparing), ("groups", joining)]
     rows.append(("all", signing + comparing + joining))
@@ -81,7 +81,7 @@ def compare(texts: list[str]) -> None:
     sets = [shingles(seen, TEXT) for seen in (views(text.encode()) for text in texts)]
     sets = [each for each in sets if len(each)]
     signatures, signing = measured(lambda: sign(sets))
-    candidates, banding = measured(lambda: banded(signatures))
+    candidates, banding = measured(lambda: candidate_pairs(signatures))
     pairs = {
         (int(one), int(two))
         for (one, two), alike in zip(

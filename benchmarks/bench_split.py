@@ -23,14 +23,14 @@ import numpy as np
 from seven import measured, print_table
 
 from goutbench.dataset.store import read_pairs
-from goutbench.dedup import fingerprint, grouped, neighbours
+from goutbench.dedup import fingerprint, group_rows, neighbours
 from goutbench.dedup.sketch import STRUCTURE, TEXT, View, shingles
 from goutbench.dedup.views import _PREDECLARED, views
-from goutbench.golang.syntax.file import parse
+from goutbench.golang.syntax.parser import parse
 from goutbench.records import Pair
-from goutbench.split import SCHEMES, Balance, Choice, broken, check, split
+from goutbench.split import SCHEMES, Balance, SplitOptions, broken_promises, check, split
 from goutbench.split.quotas import SPLITS
-from goutbench.split.schemes import Row
+from goutbench.split.schemes import SplitRow
 
 PAPER = {
     "kubernetes/kubernetes": 1935,
@@ -49,8 +49,10 @@ LABELS = Path(__file__).parent / "near_duplicates.tsv"
 
 def sizes(options: argparse.Namespace) -> None:
     names = [name for name, count in PAPER.items() for _ in range(count)]
-    rows = [Row(f"{name}:{i}", name, "", f"{i}.go", f"{i}_test.go", None, i) for i, name in enumerate(names)]
-    splits = SCHEMES["paper"].assign(rows, Choice(seed=42))
+    rows = [
+        SplitRow(f"{name}:{i}", name, "", f"{i}.go", f"{i}_test.go", None, i) for i, name in enumerate(names)
+    ]
+    splits = SCHEMES["paper"].assign(rows, SplitOptions(seed=42))
     whole, cells = Counter(splits), Counter(zip(names, splits, strict=True))
     table = [(name, count, *(cells[name, each] for each in SPLITS)) for name, count in PAPER.items()]
     print_table(
@@ -64,11 +66,13 @@ def leaks(options: argparse.Namespace) -> None:
     with tempfile.TemporaryDirectory() as folder:
         copy = Path(folder) / "dataset"
         shutil.copytree(options.dataset, copy)
-        made, spent = measured(lambda: split(copy, "leakfree", Choice(), Balance(), workers=options.workers))
+        made, spent = measured(
+            lambda: split(copy, "leakfree", SplitOptions(), Balance(), workers=options.workers)
+        )
         again = check(copy, "leakfree", workers=options.workers)
     print(f"{made.sizes()}, groups by size {made.group_sizes()}; {spent}")
     print(f"proof from the files alone is the same: {again.proof == made.proof}")
-    print(f"overlaps where none are promised: {len(broken(again.proof))}")
+    print(f"overlaps where none are promised: {len(broken_promises(again.proof))}")
     pairs = list(read_pairs(options.dataset))
     splits = [each.split for each in made.assignments]
     rows = []
@@ -116,7 +120,7 @@ def planted(options: argparse.Namespace) -> None:
         for name, disguise in DISGUISES.items():
             copies = [disguise(text, random.Random(number)) for number, text in enumerate(originals)]
             prints = fingerprint([*originals, *copies], workers=options.workers)
-            groups = grouped([(prints, neighbours(prints))])
+            groups = group_rows([(prints, neighbours(prints))])
             found = sum(groups[i] == groups[len(originals) + i] for i in range(len(originals)))
             rows.append((side, name, len(originals), found, f"{found / len(originals):.1%}"))
     print_table(("of", "disguise", "planted", "found", "share"), rows)
@@ -216,7 +220,7 @@ def labels(options: argparse.Namespace) -> None:
     tally: Counter[tuple[str, bool]] = Counter()
     for side in ("code", "test"):
         prints = fingerprint([getattr(pair, side) for pair in pairs], workers=options.workers)
-        groups = grouped([(prints, neighbours(prints))])
+        groups = group_rows([(prints, neighbours(prints))])
         where = {
             f"{pair.repository}/{path_of(pair, side)}": group
             for pair, group in zip(pairs, groups, strict=True)

@@ -20,10 +20,10 @@ def short_hash(*parts: str) -> str:
 
 @dataclass(frozen=True, slots=True)
 class RepoPin:
-    """One repository at one exact version: what `repos.lock.yaml` holds.
+    """One repository at one exact version, as in `repos.lock.yaml`.
 
     `revision` is a full commit hash, or the version of a plain source tree; `tree` is the commit's
-    tree hash, or for a plain tree the SHA-256 over its files' hashes, so that a changed tree shows.
+    tree hash, or for a plain tree the SHA-256 over its files' hashes, which detects changes.
     """
 
     name: str
@@ -39,11 +39,11 @@ class RepoPin:
 class Pair:
     """A Go source file and the test file paired with it; the first nine fields are the paper's.
 
-    `sha256` is of `code`'s bytes. A commit field is what `git log -1 --format=%H <revision> -- <path>`
-    prints; it is None, as the dates are, for a plain source tree. Dates are committer dates in UTC: the
-    last is the commit's own, the first is the oldest in `git log <revision> -- <path>`. Line counts
-    are newlines, plus one for an unterminated last line. `pairing_confidence` says how sure the pairing rule
-    is, from 0 to 1; where files have the same name it is 1.
+    `sha256` is of `code`'s bytes. A commit field is the output of `git log -1 --format=%H <revision> --
+    <path>`. Commits and dates are None for a plain source tree. Dates are committer dates in UTC: the last is
+    that of the commit field, the first is the oldest in `git log <revision> -- <path>`. Line counts are
+    newlines, plus one for an unterminated last line. `pairing_confidence` is from 0 to 1; files of the same
+    name have 1.
     """
 
     sha256: str
@@ -75,7 +75,7 @@ class Pair:
 
 @dataclass(frozen=True, slots=True)
 class Rejection:
-    """A file that could have been in a pair and is not: the rule that said so, and its evidence."""
+    """A Go file that is in no pair: the rule that rejected it, and the reason."""
 
     repository: str
     path: str
@@ -85,10 +85,10 @@ class Rejection:
 
 @dataclass(frozen=True, slots=True)
 class PackageFile:
-    """What a Go file declares, for prompts about its neighbours: every plain source in a folder of a pair.
+    """The declarations of a source file in the folder of a pair, for prompts about that pair.
 
     `outline` is Go without function bodies, comments and the elements of literals. `module` and `go_version`
-    are those of the nearest go.mod at or above the folder; empty where there is none.
+    are those of the nearest go.mod at or above the folder; empty if there is none.
     """
 
     repository: str
@@ -104,11 +104,11 @@ class PackageFile:
 
 @dataclass(frozen=True, slots=True)
 class SplitAssignment:
-    """Where a pair stands in a scheme.
+    """The split of a pair in a scheme.
 
-    Pairs whose code or test are the same, nearly the same, or the same but for names, in any number of steps,
-    have one `group`: the id of one of them; `group_size` counts its pairs. `weight` is how often the pair is
-    drawn in training, on average 1 over the training pairs that are drawn at all; 1 outside training.
+    Pairs whose code or test are equal, near-duplicates, or equal but for names, in any number of steps, have
+    one leak group. `group` is the id of one of them, `group_size` the number of its pairs. `weight` is how
+    often training samples the pair: 1 on average over the training pairs in use, and 1 outside training.
     """
 
     pair_id: str
@@ -121,10 +121,10 @@ class SplitAssignment:
 
 @dataclass(frozen=True, slots=True)
 class Overlap:
-    """What two splits of a scheme have in common by one measure, of the pairs' code or of their tests.
+    """What two splits of a scheme have in common by one measure, in the pairs' code or in their tests.
 
-    `first_rows` are rows of split `first` with at least one counterpart in split `second`, `second_rows` the
-    other way round. `promised_zero` says whether the scheme promises that there are none.
+    `first_rows` counts the rows of split `first` with a counterpart in split `second`; `second_rows` counts
+    those of `second` with one in `first`. `promised_zero`: the scheme promises that both are zero.
     """
 
     scheme: str
@@ -189,17 +189,17 @@ class Signals:
 
 @dataclass(frozen=True, slots=True)
 class Leak:
-    """How much of a row's code or test stands in other corpora, and where: the first, or the most alike.
+    """How much of a row's code or test is in other corpora, and the location of the first or best match.
 
-    Counts are texts of the corpora with equal bytes, with equal tokens (comments, imports and formatting
-    left out), and with equal tokens but for names. `alike` and `alike_renamed` estimate the Jaccard
-    similarity to the nearest text by shingles of tokens, with names as they are and with names left open;
-    None: nothing that near. `grams_found` is the share of the text's runs of 13 tokens that stand anywhere
-    in the corpora. `embedding` is the cosine to the nearest text; None without an embedder. A place is
+    The counts are of corpus texts with equal bytes, with equal tokens (without comments, imports and
+    formatting), and with equal tokens but for names. `alike` and `alike_renamed` estimate the Jaccard
+    similarity to the nearest text by shingles of tokens, with names and regardless of names; None if no text
+    is near. `grams_shared` is the share of the text's runs of 13 tokens that are anywhere in
+    the corpora. `embedding` is the cosine to the nearest text; None without an embedder. A location is
     "file:row", from 1, or a path.
     """
 
-    row: str  # the pair's id, or the place of the row
+    row: str  # the pair's id, or the location of the row
     side: str  # "code" | "test" | a column's name
     exact: int
     exact_at: str
@@ -211,24 +211,24 @@ class Leak:
     alike_at: str
     alike_renamed: float | None
     alike_renamed_at: str
-    grams_found: float
+    grams_shared: float
     embedding: float | None
     embedding_at: str
 
 
 @dataclass(frozen=True, slots=True)
 class CorpusFile:
-    """A file, or a folder of Go files, that was compared; "all" is the sum of those of its role.
+    """A compared file or folder of Go files; the path "all" is the sum over those of its role.
 
-    A row's hash is its column `SHA256`, else the hash of its (first) text. `again_in` counts its rows whose
-    hash stands in another file of the same side of the comparison, file by file ("test.json 790, …").
+    A row's hash is its column `SHA256`, else the hash of its (first) text. `also_in` counts its rows whose
+    hash is also in other files of this role, by file ("test.json 790, …").
     """
 
     path: str
     role: str  # "dataset" | "against"
     rows: int
     distinct: int
-    again_in: str
+    also_in: str
 
 
 # ── chunk ─────────────────────────────────────────────────────────────────────────────────────────

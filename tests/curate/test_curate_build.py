@@ -110,7 +110,7 @@ def test_a_locked_run_takes_the_pins_and_notices_a_change(config: CurateConfig, 
     changed = config.model_copy(
         update={"repositories": (config.repositories[0].model_copy(update={"licence": "permissive"}),)}
     )
-    with pytest.raises(ConfigError, match="o/one has other settings"):
+    with pytest.raises(ConfigError, match="o/one does not have the settings"):
         curate(changed, tmp_path / "changed", places(tmp_path), lock=lock)
     moved = lock.model_copy(
         update={"repositories": (lock.repositories[0].model_copy(update={"tree": "0" * 40}),)}

@@ -53,7 +53,7 @@ def test_each_measure_finds_its_kind_of_copy(tmp_path: Path) -> None:
     assert leaks[0].exact_at == f"{other}:1"
     assert leaks[3].alike_at == f"{other}:4"
     assert leaks[4].alike_renamed_at == f"{other}:5"
-    shares = [leak.grams_found for leak in leaks]
+    shares = [leak.grams_shared for leak in leaks]
     assert shares[:2] == [1.0, 1.0]
     assert 0.7 < shares[3] < 1
     assert 0.02 < shares[5] < 0.3
@@ -100,7 +100,7 @@ def test_rows_are_counted_by_the_hash_that_they_state(tmp_path: Path) -> None:
     one.write_text("".join(json.dumps({"SHA256": sha, "Code": sha + sha}) + "\n" for sha in "aab"))
     two.write_text("".join(json.dumps({"SHA256": sha, "Code": f"other {sha}"}) + "\n" for sha in "ac"))
     files = leakage(two, [one, two]).files
-    assert [(each.role, each.rows, each.distinct, each.again_in) for each in files] == [
+    assert [(each.role, each.rows, each.distinct, each.also_in) for each in files] == [
         ("dataset", 2, 2, ""),
         ("against", 3, 2, "two.jsonl 2"),
         ("against", 2, 2, "one.jsonl 1"),
@@ -184,7 +184,7 @@ def test_the_published_benchmarks_defect_is_found_at_once(tmp_path: Path) -> Non
     files = {Path(each.path).name: each for each in whole.files if each.role == "dataset"}
     assert (files["all"].rows, files["all"].distinct) == (6054, 5258)
     assert files["validation.json"].rows == 790
-    again = dict(part.rsplit(" ", 1) for part in files["validation.json"].again_in.split(", "))
+    again = dict(part.rsplit(" ", 1) for part in files["validation.json"].also_in.split(", "))
     assert int(again["train.json"]) >= 600
     assert int(again["test.json"]) >= 190
 

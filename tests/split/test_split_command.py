@@ -11,11 +11,11 @@ from typer.testing import CliRunner
 
 from goutbench.cli import app
 from goutbench.config import CurateConfig
-from goutbench.curate import Places, curate, verify
+from goutbench.curate import SourceLocations, curate, verify
 from goutbench.dataset.store import from_table, read_pairs, read_table, to_table, write_table
 from goutbench.errors import DatasetError
 from goutbench.records import Overlap, SplitAssignment
-from goutbench.split import Balance, Choice, broken, check, split
+from goutbench.split import Balance, SplitOptions, broken_promises, check, split
 
 Make = Callable[..., GitMaker]
 
@@ -39,24 +39,24 @@ def dataset(make_repo: Make, tmp_path: Path) -> Path:
     return tmp_path / "dataset"
 
 
-def places(folder: Path) -> Places:
-    return Places((folder,), folder / "cache")
+def places(folder: Path) -> SourceLocations:
+    return SourceLocations((folder,), folder / "cache")
 
 
 def test_copies_across_repositories_stay_together(dataset: Path) -> None:
-    made = split(dataset, "leakfree", Choice(), Balance())
+    made = split(dataset, "leakfree", SplitOptions(), Balance())
     assert made.sizes() == {"train": 42, "validation": 9, "test": 9}
     assert made.group_sizes() == {1: 40, 2: 10}
     where: dict[str, set[str]] = {}
     for each in made.assignments:
         where.setdefault(each.group, set()).add(each.split)
     assert all(len(each) == 1 for each in where.values())
-    assert broken(made.proof) == []
-    assert broken(check(dataset, "leakfree").proof) == []
+    assert broken_promises(made.proof) == []
+    assert broken_promises(check(dataset, "leakfree").proof) == []
 
 
 def test_the_proof_counts_what_crosses(dataset: Path) -> None:
-    made = split(dataset, "repository", Choice(hold_out=("o/fork",)), Balance())
+    made = split(dataset, "repository", SplitOptions(hold_out=("o/fork",)), Balance())
     counts = {(each.measure, each.side, each.first, each.second): each for each in made.proof}
     assert len(counts) == 6 * 2 * 3
     for measure, rows in (("exact", 0), ("normalised", 0), ("renamed", 10), ("near-duplicate", 10)):
@@ -64,18 +64,20 @@ def test_the_proof_counts_what_crosses(dataset: Path) -> None:
         assert (each.first_rows, each.second_rows, each.promised_zero) == (rows, rows, False), measure
         assert counts[measure, "test", "train", "test"].first_rows == 0
     assert counts["same repository", "code", "train", "test"].promised_zero
-    paper = {(each.measure, each.side): each for each in split(dataset, "paper", Choice(), Balance()).proof}
+    paper = {
+        (each.measure, each.side): each for each in split(dataset, "paper", SplitOptions(), Balance()).proof
+    }
     assert paper["same repository", "code"].first_rows > 0
 
 
 def test_a_tampered_split_is_found_from_the_files_alone(dataset: Path) -> None:
-    made = split(dataset, "leakfree", Choice(), Balance())
+    made = split(dataset, "leakfree", SplitOptions(), Balance())
     twin = next(each for each in made.assignments if each.group_size == 2 and each.split == "train")
     rows = list(made.assignments)
     at = rows.index(twin)
     rows[at] = SplitAssignment(twin.pair_id, twin.scheme, "test", twin.group, 2, 1.0)
     write_table(to_table(rows, SplitAssignment), dataset / "splits/leakfree.parquet")
-    wrong = broken(check(dataset, "leakfree").proof)
+    wrong = broken_promises(check(dataset, "leakfree").proof)
     assert {(each.measure, each.side) for each in wrong} == {("renamed", "code"), ("near-duplicate", "code")}
     result = CliRunner().invoke(app, ["split", str(dataset), "--check", "--workers", "1"])
     assert result.exit_code == 1
@@ -84,7 +86,7 @@ def test_a_tampered_split_is_found_from_the_files_alone(dataset: Path) -> None:
 def test_a_split_of_other_pairs_is_refused(dataset: Path) -> None:
     with pytest.raises(DatasetError):
         check(dataset, "leakfree")
-    made = split(dataset, "leakfree", Choice(), Balance())
+    made = split(dataset, "leakfree", SplitOptions(), Balance())
     write_table(to_table(made.assignments[1:], SplitAssignment), dataset / "splits/leakfree.parquet")
     with pytest.raises(DatasetError, match="not a split of these pairs"):
         check(dataset, "leakfree")
@@ -127,11 +129,11 @@ def test_splitting_again_replaces(dataset: Path) -> None:
     def everything() -> dict[str, bytes]:
         return {str(path): path.read_bytes() for path in sorted(dataset.rglob("*")) if path.is_file()}
 
-    split(dataset, "repository", Choice(hold_out=("o/fork",)), Balance())
+    split(dataset, "repository", SplitOptions(hold_out=("o/fork",)), Balance())
     first = everything()
-    split(dataset, "repository", Choice(hold_out=("o/main",)), Balance("repository", cap=5))
+    split(dataset, "repository", SplitOptions(hold_out=("o/main",)), Balance("repository", cap=5))
     assert everything() != first
-    split(dataset, "repository", Choice(hold_out=("o/fork",)), Balance())
+    split(dataset, "repository", SplitOptions(hold_out=("o/fork",)), Balance())
     assert everything() == first
     assert (
         "splits/repository.validation.parquet"
@@ -142,7 +144,7 @@ def test_splitting_again_replaces(dataset: Path) -> None:
 def test_curating_again_takes_old_splits_away(dataset: Path) -> None:
     from goutbench.config import load_lock
 
-    split(dataset, "paper", Choice(), Balance())
+    split(dataset, "paper", SplitOptions(), Balance())
     entries = [each.settings for each in load_lock(dataset / "repos.lock.yaml").repositories]
     curate(CurateConfig(repositories=tuple(entries[:1])), dataset, places(dataset.parent))
     assert not (dataset / "splits/paper.parquet").exists()

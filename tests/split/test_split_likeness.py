@@ -8,15 +8,15 @@ from gotexts import edited, go_file, recommented, renamed
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from goutbench.dedup import fingerprint, grouped, neighbours
-from goutbench.dedup.near import BANDS, banded, chained, similarity, union
+from goutbench.dedup import fingerprint, group_rows, neighbours
+from goutbench.dedup.near import BANDS, candidate_pairs, equal_links, similarity, union_find
 from goutbench.dedup.sketch import SLOTS, sign
 from goutbench.dedup.views import views
 
 
 def groups_of(texts: list[str]) -> list[int]:
     prints = fingerprint(texts)
-    return grouped([(prints, neighbours(prints))])
+    return group_rows([(prints, neighbours(prints))])
 
 
 def test_files_of_their_own_stay_alone() -> None:
@@ -96,7 +96,7 @@ def test_a_renamed_copy_too_short_for_shingles_is_found() -> None:
 def test_texts_without_a_token_are_like_nothing() -> None:
     prints = fingerprint(["package a\n", "// only a comment\npackage b\n", ""])
     assert prints.normalised == prints.renamed == (None, None, None)
-    assert grouped([(prints, neighbours(prints))]) == [0, 1, 2]
+    assert group_rows([(prints, neighbours(prints))]) == [0, 1, 2]
 
 
 def test_short_texts_are_compared_by_their_tokens_only() -> None:
@@ -145,15 +145,15 @@ def test_bands_bring_alike_rows_together() -> None:
     rows = rng.integers(0, 2**32, (50, SLOTS), dtype=np.uint64).astype(np.uint32)
     rows[40:45] = rows[3]
     rows[40:45, ::10] = 0  # nine slots of ten are equal
-    pairs = {(int(one), int(two)) for one, two in banded(rows)}
+    pairs = {(int(one), int(two)) for one, two in candidate_pairs(rows)}
     assert pairs == {(one, two) for one in (3, *range(40, 45)) for two in range(40, 45) if one < two}
-    assert len(banded(rows[:0])) == 0
+    assert len(candidate_pairs(rows[:0])) == 0
     assert BANDS * 5 <= SLOTS
 
 
 @given(st.lists(st.tuples(st.integers(0, 19), st.integers(0, 19)), max_size=30))
 def test_union_is_transitive(links: list[tuple[int, int]]) -> None:
-    label = union(20, links)
+    label = union_find(20, links)
     changed = list(range(20))
     for _ in range(20):  # the plain way: spread the lowest number along the links
         for one, two in links:
@@ -162,4 +162,4 @@ def test_union_is_transitive(links: list[tuple[int, int]]) -> None:
 
 
 def test_chained_links_to_the_first_equal() -> None:
-    assert list(chained(["a", None, "b", "a", None, "a"])) == [(0, 3), (0, 5)]
+    assert list(equal_links(["a", None, "b", "a", None, "a"])) == [(0, 3), (0, 5)]

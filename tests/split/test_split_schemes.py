@@ -10,10 +10,10 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from goutbench.errors import ConfigError
-from goutbench.split import SCHEMES, Balance, Choice
+from goutbench.split import SCHEMES, Balance, SplitOptions
 from goutbench.split.balance import weights
 from goutbench.split.quotas import SPLITS, held_size, quotas
-from goutbench.split.schemes import Row, scheme_named
+from goutbench.split.schemes import SplitRow, scheme_named
 
 PAPER = {
     "kubernetes/kubernetes": 1935,
@@ -30,13 +30,13 @@ PAPER = {
 SPRING = datetime(2024, 3, 1, tzinfo=UTC)
 
 
-def rows_of(counts: dict[str, int], groups: list[int] | None = None) -> list[Row]:
+def rows_of(counts: dict[str, int], groups: list[int] | None = None) -> list[SplitRow]:
     """Rows named after their repository; each a group of its own where no groups are given."""
     names = [name for name, count in counts.items() for _ in range(count)]
     groups = groups or list(range(len(names)))
     dates = [datetime(2024, 1 + index % 12, 1, tzinfo=UTC) for index in range(len(names))]
     return [
-        Row(f"{name}/{index}", name, name[:1], f"d{index}/x.go", f"d{index}/x_test.go", date, group)
+        SplitRow(f"{name}/{index}", name, name[:1], f"d{index}/x.go", f"d{index}/x_test.go", date, group)
         for index, (name, date, group) in enumerate(zip(names, dates, groups, strict=True))
     ]
 
@@ -48,7 +48,7 @@ def sizes_of(splits: list[str]) -> tuple[int, ...]:
 @pytest.mark.parametrize("scheme", ["paper", "leakfree"])
 def test_the_papers_sizes(scheme: str) -> None:
     rows = rows_of(PAPER)
-    splits = SCHEMES[scheme].assign(rows, Choice())
+    splits = SCHEMES[scheme].assign(rows, SplitOptions())
     assert sizes_of(splits) == (3684, 790, 790)
     cells = Counter(zip((row.repository for row in rows), splits, strict=True))
     for name, count in PAPER.items():
@@ -79,12 +79,12 @@ def test_quotas_add_up_and_are_within_a_row(counts: dict[str, int]) -> None:
 def test_the_seed_and_the_ids_decide_not_the_order(scheme: str) -> None:
     rows = rows_of({"a": 40, "b": 30, "c": 20, "d": 10}, [index // 2 for index in range(100)])
     assign = SCHEMES[scheme].assign
-    choice = Choice(after=SPRING)
+    choice = SplitOptions(after=SPRING)
     first = dict(zip((row.id for row in rows), assign(rows, choice), strict=True))
     shuffled = random.Random(3).sample(rows, len(rows))
     assert first == dict(zip((row.id for row in shuffled), assign(shuffled, choice), strict=True))
     if scheme in ("paper", "leakfree"):
-        assert assign(rows, choice) != assign(rows, Choice(seed=43))
+        assert assign(rows, choice) != assign(rows, SplitOptions(seed=43))
 
 
 @settings(max_examples=50, deadline=None)
@@ -92,7 +92,7 @@ def test_the_seed_and_the_ids_decide_not_the_order(scheme: str) -> None:
 def test_a_group_never_crosses(groups: list[int], scheme: str) -> None:
     half = len(groups) // 2
     rows = rows_of({"a": half, "b": len(groups) - half}, groups)
-    splits = SCHEMES[scheme].assign(rows, Choice(after=SPRING))
+    splits = SCHEMES[scheme].assign(rows, SplitOptions(after=SPRING))
     where: dict[int, set[str]] = {}
     for row, split in zip(rows, splits, strict=True):
         where.setdefault(row.group, set()).add(split)
@@ -105,20 +105,20 @@ def test_leakfree_keeps_the_sizes_where_groups_are_small() -> None:
     for _ in range(300):  # pairs of repositories share copies
         one, two = rng.sample(range(5264), 2)
         groups[two] = groups[one]
-    splits = SCHEMES["leakfree"].assign(rows_of(PAPER, groups), Choice())
+    splits = SCHEMES["leakfree"].assign(rows_of(PAPER, groups), SplitOptions())
     assert sizes_of(splits) == (3684, 790, 790)
 
 
 def test_a_group_larger_than_any_share_goes_to_training() -> None:
-    splits = SCHEMES["leakfree"].assign(rows_of({"a": 100}, [0] * 80 + list(range(80, 100))), Choice())
+    splits = SCHEMES["leakfree"].assign(rows_of({"a": 100}, [0] * 80 + list(range(80, 100))), SplitOptions())
     assert set(splits[:80]) == {"train"}
     assert sizes_of(splits) == (80, 10, 10)
 
 
 def test_temporal_tests_only_what_is_new_in_all_its_copies() -> None:
     rows = rows_of({"a": 120}, [index - index % 2 for index in range(120)])  # each new row has a neighbour
-    unknown = [Row("z", "a", "a", "z.go", "z_test.go", None, 999)]
-    splits = SCHEMES["temporal"].assign(rows + unknown, Choice(after=SPRING))
+    unknown = [SplitRow("z", "a", "a", "z.go", "z_test.go", None, 999)]
+    splits = SCHEMES["temporal"].assign(rows + unknown, SplitOptions(after=SPRING))
     for row, split in zip(rows, splits[:-1], strict=True):
         twins = [each for each in rows if each.group == row.group]
         assert (split == "test") == all(each.code_first_date >= SPRING for each in twins)  # type: ignore[operator]
@@ -128,13 +128,13 @@ def test_temporal_tests_only_what_is_new_in_all_its_copies() -> None:
 
 def test_the_date_itself_counts_as_after() -> None:
     rows = rows_of({"a": 12})
-    splits = SCHEMES["temporal"].assign(rows, Choice(after=SPRING))
+    splits = SCHEMES["temporal"].assign(rows, SplitOptions(after=SPRING))
     assert [split == "test" for split in splits] == [False, False] + [True] * 10
 
 
 def test_repository_holds_out_whole_repositories_near_the_sizes() -> None:
     rows = rows_of(PAPER)
-    splits = SCHEMES["repository"].assign(rows, Choice())
+    splits = SCHEMES["repository"].assign(rows, SplitOptions())
     where: dict[str, set[str]] = {}
     for row, split in zip(rows, splits, strict=True):
         where.setdefault(row.repository, set()).add(split)
@@ -142,7 +142,7 @@ def test_repository_holds_out_whole_repositories_near_the_sizes() -> None:
     _, validation, test = sizes_of(splits)
     assert abs(validation - 790) <= 20
     assert abs(test - 790) <= 20
-    chosen = SCHEMES["repository"].assign(rows, Choice(hold_out=("moby/moby", "gin-gonic/gin")))
+    chosen = SCHEMES["repository"].assign(rows, SplitOptions(hold_out=("moby/moby", "gin-gonic/gin")))
     assert {row.repository for row, split in zip(rows, chosen, strict=True) if split == "test"} == {
         "moby/moby",
         "gin-gonic/gin",
@@ -150,18 +150,18 @@ def test_repository_holds_out_whole_repositories_near_the_sizes() -> None:
 
 
 def test_two_repositories_are_enough_to_hold_one_out() -> None:
-    assert sizes_of(SCHEMES["repository"].assign(rows_of({"a": 90, "b": 10}), Choice())) == (90, 0, 10)
+    assert sizes_of(SCHEMES["repository"].assign(rows_of({"a": 90, "b": 10}), SplitOptions())) == (90, 0, 10)
 
 
 @pytest.mark.parametrize(
     ("scheme", "choice", "says"),
     [
-        ("temporal", Choice(), "temporal needs a date"),
-        ("repository", Choice(hold_out=("no/such",)), "no repository no/such"),
-        ("repository", Choice(), "need a repository each"),
+        ("temporal", SplitOptions(), "temporal needs a date"),
+        ("repository", SplitOptions(hold_out=("no/such",)), "no repository no/such"),
+        ("repository", SplitOptions(), "need a repository each"),
     ],
 )
-def test_what_cannot_be_split_is_told(scheme: str, choice: Choice, says: str) -> None:
+def test_what_cannot_be_split_is_told(scheme: str, choice: SplitOptions, says: str) -> None:
     with pytest.raises(ConfigError, match=says):
         SCHEMES[scheme].assign(rows_of({"a": 9}), choice)
 
@@ -171,7 +171,7 @@ def test_an_unknown_scheme_names_the_known_ones() -> None:
         scheme_named("random")
 
 
-def shares(rows: list[Row], found: list[float]) -> dict[str, float]:
+def shares(rows: list[SplitRow], found: list[float]) -> dict[str, float]:
     total: Counter[str] = Counter()
     for row, weight in zip(rows, found, strict=True):
         total[row.repository] += weight  # type: ignore[assignment]

@@ -18,49 +18,62 @@ def split(
     seed: Annotated[int, typer.Option(help="Seed of the shuffle.")] = 42,
     after: Annotated[
         datetime | None,
-        typer.Option(formats=["%Y-%m-%d"], help="For temporal: test rows are first committed since then."),
+        typer.Option(
+            formats=["%Y-%m-%d"], help="For `temporal`: test rows were first committed at this date or later."
+        ),
     ] = None,
     hold_out: Annotated[
-        list[str] | None, typer.Option(help="For repository: a repository for test; may be repeated.")
+        list[str] | None, typer.Option(help="For `repository`: a repository for test; may be repeated.")
     ] = None,
-    balance: Annotated[str, typer.Option(help="Weigh training rows by `repository` or `domain`.")] = "",
+    balance: Annotated[str, typer.Option(help="Weight training rows by `repository` or `domain`.")] = "",
     power: Annotated[
-        float, typer.Option(help="With --balance: 1 leaves things as they are, 0 makes all equal.")
+        float,
+        typer.Option(help="With --balance: 1 changes nothing, 0 makes all repositories or domains equal."),
     ] = 0.5,
-    cap: Annotated[int | None, typer.Option(help="With --balance: training rows of each at most.")] = None,
+    cap: Annotated[
+        int | None,
+        typer.Option(help="With --balance: at most so many training rows of each repository or domain."),
+    ] = None,
     check: Annotated[
-        bool, typer.Option("--check", help="Write nothing: prove an existing split anew from its files.")
+        bool, typer.Option("--check", help="Write nothing: check an existing split by its files.")
     ] = False,
     workers: Processes = 0,
     as_json: AsJson = False,
 ) -> None:
-    """Split a dataset into train, validation and test, and prove what these have in common."""
-    from goutbench.split import Balance, Choice, broken
-    from goutbench.split import check as run_check
-    from goutbench.split import split as run
+    """Split a dataset into train, validation and test, and count what these have in common."""
+    from goutbench.split.balance import Balance
+    from goutbench.split.proof import broken_promises
+    from goutbench.split.schemes import SplitOptions
     from goutbench.split.show import print_split
+    from goutbench.split.stage import check as run_check
+    from goutbench.split.stage import split as run
 
     if check:
-        made = run_check(dataset, scheme, workers=worker_count(workers))
+        result = run_check(dataset, scheme, workers=worker_count(workers))
     else:
-        choice = Choice(seed, after.replace(tzinfo=UTC) if after else None, tuple(hold_out or ()))
-        made = run(dataset, scheme, choice, Balance(balance, power, cap), workers=worker_count(workers))
-    print_split(dataset, scheme, made, as_json=as_json)
-    if broken(made.proof):
+        options = SplitOptions(seed, after.replace(tzinfo=UTC) if after else None, tuple(hold_out or ()))
+        result = run(dataset, scheme, options, Balance(balance, power, cap), workers=worker_count(workers))
+    print_split(dataset, scheme, result, as_json=as_json)
+    if broken_promises(result.proof):
         raise typer.Exit(1)
 
 
 @app.command()
 def leakage(
-    dataset: Annotated[Path, typer.Argument(help="A dataset folder, or any file or folder to look for.")],
+    dataset: Annotated[Path, typer.Argument(help="The dataset folder to check, or any file or folder.")],
     more: Annotated[list[Path] | None, typer.Argument(hidden=True)] = None,
     against: Annotated[
         list[Path] | None,
-        typer.Option(help="Datasets, folders, .parquet, .jsonl, .json to look in; several may follow."),
+        typer.Option(
+            help="Corpora to search: datasets, folders, .parquet, .jsonl, .json; several may follow."
+        ),
     ] = None,
-    out: Annotated[Path | None, typer.Option(help="Write a row for each text here, as Parquet.")] = None,
+    out: Annotated[
+        Path | None, typer.Option(help="Also write a Parquet file with a row for each text.")
+    ] = None,
     column: Annotated[
-        list[str] | None, typer.Option(help="A column to compare, where the names say nothing.")
+        list[str] | None,
+        typer.Option(help="A column to compare, if its name is not a usual one; may be repeated."),
     ] = None,
     embedder: Annotated[
         str | None, typer.Option(help="A sentence-transformers folder, or a callable `package.module:name`.")
@@ -68,13 +81,13 @@ def leakage(
     workers: Processes = 0,
     as_json: AsJson = False,
 ) -> None:
-    """Find out how much of a dataset stands in other corpora: exact, normalised, near, in parts."""
+    """Measure how much of a dataset is in other corpora: exact, normalised, near-duplicate, in parts."""
     from goutbench.embeddings import load_embedder
-    from goutbench.leakage import leakage as run
-    from goutbench.leakage import write_leaks
     from goutbench.leakage.show import print_leakage
+    from goutbench.leakage.stage import leakage as run
+    from goutbench.leakage.stage import write_leaks
 
-    found = run(
+    result = run(
         dataset,
         [*(against or ()), *(more or ())],
         columns=column or (),
@@ -82,5 +95,5 @@ def leakage(
         workers=worker_count(workers),
     )
     if out is not None:
-        write_leaks(found, out)
-    print_leakage(found, as_json=as_json)
+        write_leaks(result, out)
+    print_leakage(result, as_json=as_json)

@@ -1,8 +1,7 @@
-"""The dataset card (README.md): what a person reads, and where the hub's libraries find configurations."""
+"""The dataset card (README.md): the description, and the configurations for the hub's libraries."""
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from datetime import datetime
 from pathlib import Path
 from typing import Any
 
@@ -20,33 +19,33 @@ COLUMNS = {
     "repository": "`organization/repository`",
     "file_name": "base name of the code file, without extension",
     "code_path": "path of the code file",
-    "code": "its full content",
+    "code": "content of the code file",
     "code_commit": "`git log -1 --format=%H <revision> -- <code_path>`; null for a plain source tree",
     "test_path": "path of the test file",
-    "test": "its full content: the reference test",
+    "test": "content of the test file, the reference test",
     "test_commit": "`git log -1 --format=%H <revision> -- <test_path>`; null for a plain source tree",
-    "id": "id of the row: repository, both paths and both contents, hashed",
-    "revision": "the commit (or version) that the repository was read at",
-    "domain": "what the repository is about, from `repos.yaml`",
-    "licence": "SPDX expression that holds for code and test, read at `revision`; NOASSERTION: not known",
-    "licence_file": "the file that says so of the code; null where it was declared or none was found",
-    "package": "name in the code file's package clause",
+    "id": "id of the row: a hash of the repository, both paths and both contents",
+    "revision": "commit or version of the repository",
+    "domain": "subject of the repository, from `repos.yaml`",
+    "licence": "SPDX expression for code and test at `revision`; NOASSERTION: unknown",
+    "licence_file": "file with the licence of the code; null if it was declared or there is none",
+    "package": "name in the package clause of the code file",
     "code_lines": "lines of `code`",
     "test_lines": "lines of `test`",
-    "generated": "`code` has Go's header of generated files",
-    "vendored": "the code file lies below `vendor`, `_vendor`, `third_party` or `Godeps`",
+    "generated": "whether `code` has Go's header of generated files",
+    "vendored": "whether the code file is below `vendor`, `_vendor`, `third_party` or `Godeps`",
     "code_first_date": "oldest committer date in `git log <revision> -- <code_path>`, UTC",
     "code_last_date": "committer date of `code_commit`, UTC",
     "test_first_date": "oldest committer date in `git log <revision> -- <test_path>`, UTC",
     "test_last_date": "committer date of `test_commit`, UTC",
-    "pairing_rule": "the rule by which code and test were paired",
-    "pairing_confidence": "how sure the rule is, from 0 to 1; 1 for `same-name`",
+    "pairing_rule": "rule that paired code and test",
+    "pairing_confidence": "confidence of the rule, from 0 to 1; 1 for `same-name`",
 }
 
 
 @dataclass(frozen=True, slots=True)
 class RepositorySummary:
-    """One repository in a dataset's tables. `licences` maps an SPDX expression to (rows, evidence)."""
+    """A repository in a dataset's tables. `licences` maps an SPDX expression to (rows, evidence)."""
 
     pin: RepoPin
     pairs: int
@@ -56,8 +55,8 @@ class RepositorySummary:
 
 
 @dataclass(frozen=True, slots=True)
-class Config:
-    """A named configuration for `datasets.load_dataset(DIR, name)`: split → file, relative to the dataset."""
+class DatasetConfig:
+    """A named configuration for `datasets.load_dataset(DIR, name)`: the file of each split in the dataset."""
 
     name: str
     files: Mapping[str, str]
@@ -70,18 +69,18 @@ def table_one(summaries: Sequence[RepositorySummary]) -> list[tuple[str, int, st
 
 
 def write_card(dataset: Path, summaries: Sequence[RepositorySummary]) -> None:
-    """Write the dataset card, from which `datasets.load_dataset(DIR)` also takes its configurations."""
+    """Write the dataset card, which also configures `datasets.load_dataset(DIR)`."""
     write_text(dataset / CARD, card_text(summaries))
 
 
 def card_text(summaries: Sequence[RepositorySummary]) -> str:
-    """The text of a dataset card: YAML for the hub, then what a person reads."""
+    """The text of a dataset card: YAML for the hub, then the description."""
     total = sum(summary.pairs for summary in summaries)
     front = yaml.safe_dump(_front_matter(summaries, total), sort_keys=False, allow_unicode=True, width=100)
     return f"---\n{front}---\n\n{_body(summaries, total)}"
 
 
-def write_configs(dataset: Path, configs: Sequence[Config]) -> Path:
+def write_configs(dataset: Path, configs: Sequence[DatasetConfig]) -> Path:
     """Add named configurations to a dataset's card, in the place of older ones of the name. Returns the card.
 
     Raises DatasetError where the card does not begin with YAML between `---` lines.
@@ -90,11 +89,13 @@ def write_configs(dataset: Path, configs: Sequence[Config]) -> Path:
     try:
         _, front, body = path.read_text(encoding="utf-8").split("---\n", 2)
         content = yaml.safe_load(front)
-        older = content["configs"]
+        existing = content["configs"]
     except (OSError, ValueError, TypeError, KeyError, yaml.YAMLError):
-        raise DatasetError("not a dataset card", where=str(path), hint="curate it again") from None
+        raise DatasetError(
+            "not a dataset card", where=str(path), hint="run `goutbench curate` again"
+        ) from None
     names = {config.name for config in configs}
-    content["configs"] = [each for each in older if each["config_name"] not in names]
+    content["configs"] = [config for config in existing if config["config_name"] not in names]
     content["configs"] += [
         {
             "config_name": config.name,
@@ -121,7 +122,7 @@ def _front_matter(summaries: Sequence[RepositorySummary], total: int) -> dict[st
             {
                 "config_name": "default",
                 "default": True,
-                "data_files": [{"split": "train", "path": [data_file(each) for each in summaries]}],
+                "data_files": [{"split": "train", "path": [data_file(summary) for summary in summaries]}],
             },
             {"config_name": "rejections", "data_files": [{"split": "train", "path": REJECTIONS}]},
         ],
@@ -129,65 +130,59 @@ def _front_matter(summaries: Sequence[RepositorySummary], total: int) -> dict[st
 
 
 def data_file(summary: RepositorySummary) -> str:
-    """Where a repository's pairs lie in a dataset."""
+    """The file of a repository's pairs in a dataset."""
     return f"{DATA}/{summary.pin.name.replace('/', '__')}.parquet"
 
 
 def _body(summaries: Sequence[RepositorySummary], total: int) -> str:
     counts = [(name, f"{pairs:,}", domain) for name, pairs, domain in table_one(summaries)]
-    pins = [
-        (each.pin.name, f"`{each.pin.revision}`", _day(each.pin.date), f"{each.go_files:,}", _by_rule(each))
-        for each in summaries
-    ]
+    pins = []
+    for summary in summaries:
+        pin, by_rule = summary.pin, sorted(summary.rejections.items())
+        day = pin.date.date().isoformat() if pin.date else ""
+        rejections = ", ".join(f"{rule} {count:,}" for rule, count in by_rule) or "none"
+        pins.append((pin.name, f"`{pin.revision}`", day, f"{summary.go_files:,}", rejections))
     licences = [
-        (each.pin.name, expression, f"{rows:,}", evidence)
-        for each in summaries
-        for expression, (rows, evidence) in each.licences.items()
+        (summary.pin.name, expression, f"{rows:,}", evidence)
+        for summary in summaries
+        for expression, (rows, evidence) in summary.licences.items()
     ]
     columns = [(f"`{name}`", meaning) for name, meaning in COLUMNS.items()]
     return f"""# Go source files with their unit tests
 
-{total:,} pairs of a Go source file and its unit test file, {len(summaries)} repositories, each at one
-version. The configuration `default` holds the pairs; `rejections` names every other Go file, with the
+{total:,} pairs of a Go source file and its unit test file, from {len(summaries)} repositories, each at one
+version. The configuration `default` contains the pairs. `rejections` lists every other Go file with the
 reason why it is in no pair.
 
 ## Counts
 
 {_table(("Repository", "Pairs", "Domain"), [*counts, ("**total**", f"**{total:,}**", "")])}
 
-## Where the rows come from
+## Repositories
 
-{_table(("Repository", "Revision", "Date", "Go files", "Rejected, by rule"), pins)}
+{_table(("Repository", "Revision", "Date", "Go files", "Rejections by rule"), pins)}
 
 ## Licences
 
-The rows are their authors' work. Each row names its own licence (`licence`) and the file that says so,
-both read at the revision above.
+The code belongs to its authors. Each row has its own licence (`licence`) and the file that states it
+(`licence_file`), both at the revision above.
 
-{_table(("Repository", "Licence", "Pairs", "Evidence, an example"), licences)}
+{_table(("Repository", "Licence", "Pairs", "Example of the evidence"), licences)}
 
 ## Columns
 
 {_table(("Column", "Meaning"), columns)}
 
-## How to rebuild and check
+## Rebuild and verify
 
-`repos.lock.yaml` pins every repository and holds the settings. With goutbench {__version__}:
+`repos.lock.yaml` contains the pin and the settings of every repository. With goutbench {__version__}:
 
 ```
-goutbench verify .                        # rebuilds from the pins and compares row by row
-goutbench verify . --mirror DIR           # the same, from local git directories
+goutbench verify .                        # rebuild from the pins and compare row by row
+goutbench verify . --mirror DIR           # the same, from local git repositories
 goutbench curate repos.lock.yaml --out rebuilt/
 ```
 """
-
-
-def _by_rule(summary: RepositorySummary) -> str:
-    return ", ".join(f"{rule} {count:,}" for rule, count in sorted(summary.rejections.items())) or "none"
-
-
-def _day(date: datetime | None) -> str:
-    return date.date().isoformat() if date else ""
 
 
 def _table(header: Sequence[str], rows: Sequence[Sequence[str]]) -> str:
@@ -196,5 +191,5 @@ def _table(header: Sequence[str], rows: Sequence[Sequence[str]]) -> str:
 
 
 def _cell(text: str) -> str:
-    """Text that stays in its cell: names come from repositories, and may hold line breaks."""
-    return "".join(each if each.isprintable() else repr(each)[1:-1] for each in text).replace("|", "\\|")
+    """Text without line breaks and separators: names in repositories may contain any character."""
+    return "".join(char if char.isprintable() else repr(char)[1:-1] for char in text).replace("|", "\\|")

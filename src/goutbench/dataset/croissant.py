@@ -1,4 +1,4 @@
-"""Croissant metadata: what machines read of a dataset beside its card (mlcommons.org/croissant/1.0)."""
+"""Croissant metadata, the machine-readable description of a dataset (mlcommons.org/croissant/1.0)."""
 
 from collections.abc import Sequence
 from pathlib import Path
@@ -15,9 +15,9 @@ def write_croissant(dataset: Path, summaries: Sequence[RepositorySummary]) -> No
 
 
 def croissant(dataset: Path, summaries: Sequence[RepositorySummary]) -> dict[str, Any]:
-    """The Croissant metadata of a dataset whose data files are written."""
-    files = [data_file(each) for each in summaries]
-    newest = max((each.pin.date for each in summaries if each.pin.date), default=None)
+    """The Croissant metadata of a dataset whose data files exist."""
+    files = [data_file(summary) for summary in summaries]
+    newest = max((summary.pin.date for summary in summaries if summary.pin.date), default=None)
     return {
         "@context": _CONTEXT,
         "@type": "sc:Dataset",
@@ -25,24 +25,23 @@ def croissant(dataset: Path, summaries: Sequence[RepositorySummary]) -> dict[str
         "name": "go-unit-tests",
         "description": "Go source files with their unit test files.",
         "version": "1.0.0",
-        "license": sorted({expression for each in summaries for expression in each.licences}),
+        "license": sorted({expression for summary in summaries for expression in summary.licences}),
         "url": PAPER,
-        "citeAs": f"The pairing follows Go-UT-Bench, {PAPER}; each row names its repository and commit.",
+        "citeAs": f"The pairing follows Go-UT-Bench, {PAPER}; each row contains its repository and commit.",
         "creator": {"@type": "sc:Organization", "name": "the authors of the repositories named in the rows"},
         **({"datePublished": newest.date().isoformat()} if newest else {}),
-        "distribution": [_file_object(dataset, file) for file in files],
+        "distribution": [
+            {
+                "@type": "cr:FileObject",
+                "@id": file,
+                "name": file,
+                "contentUrl": file,
+                "encodingFormat": "application/x-parquet",
+                "sha256": file_hash(dataset / file),
+            }
+            for file in files
+        ],
         "recordSet": [_record_set(file) for file in files],
-    }
-
-
-def _file_object(dataset: Path, file: str) -> dict[str, Any]:
-    return {
-        "@type": "cr:FileObject",
-        "@id": file,
-        "name": file,
-        "contentUrl": file,
-        "encodingFormat": "application/x-parquet",
-        "sha256": file_hash(dataset / file),
     }
 
 
@@ -58,7 +57,7 @@ def _record_set(file: str) -> dict[str, Any]:
                 "@id": f"{name}/{field.name}",
                 "name": field.name,
                 "description": COLUMNS[field.name],
-                "dataType": _croissant_type(str(field.type)),
+                "dataType": _TYPES.get(str(field.type), "sc:Text"),
                 "source": {"fileObject": {"@id": file}, "extract": {"column": field.name}},
             }
             for field in schema_of(Pair)
@@ -66,12 +65,12 @@ def _record_set(file: str) -> dict[str, Any]:
     }
 
 
-def _croissant_type(arrow: str) -> str:
-    if arrow.startswith("timestamp"):
-        return "sc:DateTime"
-    return {"int64": "sc:Integer", "bool": "sc:Boolean", "double": "sc:Float"}.get(arrow, "sc:Text")
-
-
+_TYPES = {
+    "int64": "sc:Integer",
+    "bool": "sc:Boolean",
+    "double": "sc:Float",
+    "timestamp[ms, tz=UTC]": "sc:DateTime",
+}
 _CONTEXT = {
     "@language": "en",
     "@vocab": "https://schema.org/",

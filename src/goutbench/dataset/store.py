@@ -1,4 +1,4 @@
-"""A dataset folder: Parquet in and out, files that appear whole or not at all, the manifest with hashes."""
+"""A dataset folder: Parquet files, files that are written atomically, and the manifest with their hashes."""
 
 import dataclasses
 import errno
@@ -28,7 +28,7 @@ REJECTIONS = "rejections.parquet"
 PACKAGES = "packages.parquet"
 DATA = "data"
 _LARGE_TEXT = {"code", "test", "outline"}
-_REPEATING = [
+_DICTIONARY_COLUMNS = [
     "repository",
     "revision",
     "domain",
@@ -43,7 +43,7 @@ _REPEATING = [
     "split",
 ]
 
-# the paper's nine fields under the names of its published files
+# the paper's nine fields, with their names in its published files
 PAPER_COLUMNS = {
     "sha256": "SHA256",
     "repository": "Repository",
@@ -60,7 +60,7 @@ Record = TypeVar("Record")
 
 
 def schema_of(record: type[Any]) -> "pa.Schema":
-    """The Arrow schema of a record type, from its annotations: a field is nullable where it may be None."""
+    """The Arrow schema of a record type, from its annotations: a field that may be None is nullable."""
     import pyarrow as pa
 
     arrow = {str: pa.string(), int: pa.int64(), bool: pa.bool_(), float: pa.float64()}
@@ -76,19 +76,19 @@ def schema_of(record: type[Any]) -> "pa.Schema":
 
 
 def to_table(records: Sequence[Any], record: type[Any]) -> "pa.Table":
-    """Records of one type as a table, a column a field."""
+    """Records of one type as a table with a column for each field."""
     import pyarrow as pa
 
     schema = schema_of(record)
-    columns = [pa.array([getattr(each, field.name) for each in records], type=field.type) for field in schema]
+    columns = [pa.array([getattr(item, field.name) for item in records], type=field.type) for field in schema]
     return pa.Table.from_arrays(columns, schema=schema)
 
 
 def from_table(table: "pa.Table", record: type[Record]) -> Iterator[Record]:
-    """The records of a table that holds at least their columns; an older one may lack those with defaults."""
+    """The records of a table. It may have more columns, and an old one may lack columns with defaults."""
     fields = dataclasses.fields(record)  # type: ignore[arg-type]
-    held = set(table.column_names)
-    names = [each.name for each in fields if each.name in held or each.default is dataclasses.MISSING]
+    present = set(table.column_names)
+    names = [field.name for field in fields if field.name in present or field.default is dataclasses.MISSING]
     for row in table.select(names).to_pylist():
         yield record(**row)
 
@@ -97,44 +97,44 @@ def write_table(table: "pa.Table", path: Path) -> None:
     """Write a table as Parquet: zstd-3, one row group, page checksums; equal tables give equal bytes."""
     import pyarrow.parquet as pq
 
-    with whole_file(path) as partial:
+    with atomic_file(path) as partial:
         pq.write_table(
             table,
             partial,
             compression="zstd",
             compression_level=3,
             row_group_size=max(table.num_rows, 1),
-            use_dictionary=[name for name in _REPEATING if name in table.column_names],
+            use_dictionary=[name for name in _DICTIONARY_COLUMNS if name in table.column_names],
             write_page_checksum=True,
         )
 
 
 def read_table(path: Path, columns: list[str] | None = None) -> "pa.Table":
-    """Read a Parquet file with its checksums checked. Raises DatasetError where it is damaged or missing."""
+    """Read a Parquet file and check its checksums. Raises DatasetError if it is damaged or missing."""
     import pyarrow as pa
     import pyarrow.parquet as pq
 
     try:
-        # memory_map off, and one thread: a damaged page must raise here, not in a pool
+        # without memory_map and in one thread: a damaged page must raise here, not in a pool
         with pq.ParquetFile(path, page_checksum_verification=True) as file:
             return file.read(columns=columns)
     except (OSError, pa.ArrowException) as error:
         what = f"unreadable: {first_line(error)}"
-        raise DatasetError(what, where=str(path), hint="curate it again") from None
+        raise DatasetError(what, where=str(path), hint="run `goutbench curate` again") from None
 
 
 def write_rows(path: Path, rows: Sequence[Mapping[str, Any]]) -> None:
-    """Write dictionaries as Parquet, nested values included, whole or not at all. Raises StorageError."""
+    """Write dictionaries, also nested ones, as Parquet, atomically. Raises StorageError."""
     import pyarrow as pa
     import pyarrow.parquet as pq
 
-    with whole_file(path) as partial:
+    with atomic_file(path) as partial:
         table = pa.Table.from_pylist(list(rows))
         pq.write_table(table, partial, compression="zstd", write_page_checksum=True)
 
 
 def read_schema(path: Path) -> "pa.Schema":
-    """The Arrow schema of a Parquet file. Raises DatasetError where it cannot be read."""
+    """The Arrow schema of a Parquet file. Raises DatasetError if it cannot be read."""
     import pyarrow as pa
     import pyarrow.parquet as pq
 
@@ -156,7 +156,7 @@ def read_rejections(dataset: Path) -> Iterator[Rejection]:
 
 
 def read_packages(dataset: Path) -> Iterator[PackageFile]:
-    """What the files beside the pairs declare; nothing for a dataset that was curated without it.
+    """The declarations of the source files in the folders of pairs; old datasets have none.
 
     Raises DatasetError.
     """
@@ -165,16 +165,16 @@ def read_packages(dataset: Path) -> Iterator[PackageFile]:
 
 
 def data_files(dataset: Path) -> list[Path]:
-    """The Parquet files that a dataset's manifest names. Raises DatasetError for an unfinished one."""
+    """The Parquet files in a dataset's manifest. Raises DatasetError if the dataset is not finished."""
     files = read_manifest(dataset)["files"]
     return [dataset / name for name in sorted(files) if name.startswith(f"{DATA}/")]
 
 
 @contextmanager
-def whole_file(path: Path) -> Iterator[Path]:
-    """Give a partial file to write to, and move it to its final name at the end.
+def atomic_file(path: Path) -> Iterator[Path]:
+    """A temporary path to write to, which gets its final name at the end of the block.
 
-    Raises StorageError where the disk is full or the folder cannot be written.
+    Raises StorageError if the disk is full or the folder cannot be written.
     """
     partial = path.with_name(f".{path.name}.partial")
     try:
@@ -187,25 +187,25 @@ def whole_file(path: Path) -> Iterator[Path]:
 
 
 def storage_error(error: OSError, path: Path) -> StorageError:
-    """An operating system's refusal to write, as a message to the user."""
+    """A failed write as an error with a message for the user."""
     full = error.errno in (errno.ENOSPC, errno.EDQUOT, errno.EFBIG)
     hint = f"{'free some space, or write' if full else 'write'} elsewhere; the same command resumes"
     return StorageError(error.strerror or str(error), where=str(path), hint=hint)
 
 
 def write_text(path: Path, text: str) -> None:
-    """Write a text file, whole or not at all."""
-    with whole_file(path) as partial:
+    """Write a text file atomically."""
+    with atomic_file(path) as partial:
         partial.write_text(text, encoding="utf-8", newline="\n")
 
 
 def write_json(path: Path, content: Any) -> None:
-    """Write a JSON file, whole or not at all."""
+    """Write a JSON file atomically."""
     write_text(path, json_text(content))
 
 
 def json_text(content: Any) -> str:
-    """The text of our JSON files."""
+    """JSON as this program writes it to files."""
     return json.dumps(content, indent=2, ensure_ascii=False) + "\n"
 
 
@@ -225,17 +225,21 @@ def write_manifest(dataset: Path, files: Iterable[Path], facts: Mapping[str, Any
 
 
 def tool_versions() -> dict[str, str]:
-    """The versions of what a dataset's rows and bytes depend on."""
+    """The versions of the packages that determine a dataset's rows and bytes."""
     packages = ("goutbench", "pyarrow", "licenseclassifier", "license-expression")
     return {**{name: version(name) for name in packages}, "python": platform.python_version()}
 
 
 def extend_manifest(
-    dataset: Path, files: Iterable[str], facts: Mapping[str, Mapping[str, Any]], *, gone: Iterable[str] = ()
+    dataset: Path,
+    files: Iterable[str],
+    facts: Mapping[str, Mapping[str, Any]],
+    *,
+    removed: Iterable[str] = (),
 ) -> None:
-    """Add files to a dataset's manifest, or renew them; merge facts; take out the files that are gone."""
+    """Add or update files in a dataset's manifest, merge facts, and drop the removed files."""
     content = read_manifest(dataset)
-    for name in gone:
+    for name in removed:
         content["files"].pop(name, None)
     for name in files:
         path = dataset / name
@@ -247,7 +251,7 @@ def extend_manifest(
 
 
 def read_manifest(dataset: Path) -> dict[str, Any]:
-    """The manifest of a dataset. Raises DatasetError where there is none, or where it is not readable."""
+    """The manifest of a dataset. Raises DatasetError if there is none or if it cannot be read."""
     path = dataset / MANIFEST
     try:
         content = json.loads(path.read_bytes())
@@ -257,28 +261,24 @@ def read_manifest(dataset: Path) -> dict[str, Any]:
         hint = "run the same `goutbench curate` command again"
         raise DatasetError(what, where=str(dataset), hint=hint) from None
     except (OSError, ValueError, KeyError, TypeError):
-        raise DatasetError("unreadable", where=str(path), hint="curate it again") from None
+        raise DatasetError("unreadable", where=str(path), hint="run `goutbench curate` again") from None
     return typing.cast("dict[str, Any]", content)
 
 
 def _check_manifest(content: Any) -> None:
-    """Manifests travel, and are not trusted. Raises KeyError, TypeError or ValueError."""
+    """Check a manifest from an untrusted source. Raises KeyError, TypeError or ValueError."""
     files, pins = content["files"], content["repositories"]
     if not isinstance(files, dict) or not isinstance(pins, dict) or not isinstance(content["pairs"], int):
         raise TypeError
-    if not all(_lies_inside(name) and isinstance(facts["sha256"], str) for name, facts in files.items()):
-        raise ValueError
-
-
-def _lies_inside(name: str) -> bool:
-    """Whether a file name stays in the dataset's folder."""
-    path = PurePosixPath(name)
-    return not path.is_absolute() and ".." not in path.parts
+    for name, facts in files.items():
+        path = PurePosixPath(name)
+        if path.is_absolute() or ".." in path.parts or not isinstance(facts["sha256"], str):
+            raise ValueError
 
 
 def write_paper_export(pairs: Iterable[Pair], path: Path) -> None:
     """Write pairs as a JSON array of objects with the nine columns of the paper's published files."""
-    with whole_file(path) as partial, partial.open("w", encoding="utf-8", newline="\n") as out:
+    with atomic_file(path) as partial, partial.open("w", encoding="utf-8", newline="\n") as out:
         separator = "[\n"
         for pair in pairs:
             row = {column: getattr(pair, field) for field, column in PAPER_COLUMNS.items()}

@@ -1,6 +1,6 @@
-"""Which texts are the same, nearly the same, or the same but for names. Shared by `split` and `leakage`."""
+"""Finds texts that are equal, near-duplicates, or equal but for names. Used by `split` and `leakage`."""
 
-from goutbench.dedup.near import Neighbours, compared, grouped, neighbours
+from goutbench.dedup.near import Neighbours, compare_sides, group_rows, neighbours
 from goutbench.dedup.sketch import Fingerprints, fingerprint
 
-__all__ = ["Fingerprints", "Neighbours", "compared", "fingerprint", "grouped", "neighbours"]
+__all__ = ["Fingerprints", "Neighbours", "compare_sides", "fingerprint", "group_rows", "neighbours"]

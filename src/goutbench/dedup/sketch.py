@@ -1,4 +1,4 @@
-"""Fingerprints of many texts: three hashes and two MinHash signatures each, made in worker processes."""
+"""Fingerprints of texts: three hashes and two MinHash signatures each, computed in worker processes."""
 
 import hashlib
 from collections.abc import Iterator, Sequence
@@ -15,14 +15,14 @@ if TYPE_CHECKING:
 
     Signatures = NDArray[np.uint32]
 
-SLOTS = 256  # of a signature: the standard error of a similarity of 0.8 is then 0.025
+SLOTS = 256  # slots of a signature: the standard error of a similarity of 0.8 is 0.025
 SEED = 42
 _BATCH_BYTES = 2_000_000
 
 
 @dataclass(frozen=True, slots=True)
 class View:
-    """How a view is compared: tokens in a shingle, fewest tokens of a file, the similarity that counts."""
+    """How texts are compared in a view: tokens per shingle, tokens of the shortest text, least similarity."""
 
     name: str
     shingle: int
@@ -36,12 +36,12 @@ STRUCTURE = View("structure", shingle=16, fewest=40, threshold=0.65)
 
 @dataclass(frozen=True, slots=True)
 class Fingerprints:
-    """Of each text: hashes, number of tokens, signatures. What is too short for a view has none in it.
+    """The hashes, numbers of tokens and signatures of texts. A text too short for a view has none in it.
 
-    `exact` is the SHA-256 of the bytes, `normalised` a hash of the tokens without comments, imports and
-    package clause (None: no token), `renamed` one that does not depend on the names either (None: too few
-    tokens). `rows` says, for each view, which texts the rows of its signatures belong to. `grams` are the
-    distinct runs of so many tokens as were asked for, or nothing.
+    `exact` is the SHA-256 of the bytes. `normalised` is a hash of the tokens without comments, imports and
+    package clause (None: no token). `renamed` is one that does not depend on names, either (None: too few
+    tokens). For each view, `rows` has the index of the text of each signature. `grams` are the distinct runs
+    of the requested number of tokens, if any.
     """
 
     exact: tuple[str, ...]
@@ -61,13 +61,13 @@ class _Batch:
 
 
 def fingerprint(texts: Sequence[str], *, workers: int = 1, gram: int = 0) -> Fingerprints:
-    """Fingerprints of texts, the same on every machine and for any number of workers.
+    """The fingerprints of texts, the same on every machine and for any number of workers.
 
-    With `gram`, also the distinct runs of so many tokens: eight bytes for each.
+    With `gram`, they include the distinct runs of so many tokens, in eight bytes each.
     """
     batches = list(_batches(texts, gram))
-    made = dict(parallel_map(_sketch, batches, workers=workers))
-    return _joined([made[batch.start] for batch in batches], [batch.start for batch in batches])
+    prints = dict(parallel_map(_sketch, batches, workers=workers))
+    return _concatenate([prints[batch.start] for batch in batches], [batch.start for batch in batches])
 
 
 def _batches(texts: Sequence[str], gram: int) -> Iterator[_Batch]:
@@ -82,42 +82,44 @@ def _batches(texts: Sequence[str], gram: int) -> Iterator[_Batch]:
 
 def _sketch(batch: _Batch) -> tuple[int, Fingerprints]:
     sources = [text.encode("utf-8", "surrogatepass") for text in batch.texts]
-    seen = [views(source) for source in sources]
+    all_views = [views(source) for source in sources]
     rows: dict[str, NDArray[np.int64]] = {}
     signatures: dict[str, Signatures] = {}
     for view in (TEXT, STRUCTURE):
-        long_enough = [index for index, each in enumerate(seen) if len(each.text) >= view.fewest]
+        long_enough = [index for index, both in enumerate(all_views) if len(both.text) >= view.fewest]
         rows[view.name] = np.array(long_enough, dtype=np.int64)
-        signatures[view.name] = sign([shingles(seen[index], view) for index in long_enough])
+        signatures[view.name] = sign([shingles(all_views[index], view) for index in long_enough])
     return batch.start, Fingerprints(
         exact=tuple(hashlib.sha256(source).hexdigest() for source in sources),
-        normalised=tuple(each.hash_of_text() for each in seen),
-        renamed=tuple(each.hash_of_structure() if len(each.text) >= TEXT.fewest else None for each in seen),
-        tokens=tuple(len(each.text) for each in seen),
+        normalised=tuple(both.hash_of_text() for both in all_views),
+        renamed=tuple(
+            both.hash_of_structure() if len(both.text) >= TEXT.fewest else None for both in all_views
+        ),
+        tokens=tuple(len(both.text) for both in all_views),
         rows=rows,
         signatures=signatures,
-        grams=tuple(np.unique(each.shingles_of_text(batch.gram)) for each in seen) if batch.gram else (),
+        grams=tuple(np.unique(both.shingles_of_text(batch.gram)) for both in all_views) if batch.gram else (),
     )
 
 
-def shingles(seen: Views, view: View) -> "NDArray[np.uint64]":
+def shingles(both: Views, view: View) -> "NDArray[np.uint64]":
     """The distinct shingles of a text in a view."""
-    made = seen.shingles_of_text if view is TEXT else seen.shingles_of_structure
-    return np.unique(made(view.shingle))
+    in_order = both.shingles_of_text if view is TEXT else both.shingles_of_structure
+    return np.unique(in_order(view.shingle))
 
 
 def sign(sets: "Sequence[NDArray[np.uint64]]") -> "Signatures":
-    """A MinHash signature for each set: the share of equal slots estimates the sets' Jaccard similarity."""
+    """A MinHash signature of each set: the share of equal slots estimates the Jaccard similarity."""
     from rensa import RMinHash
 
     if not sets:
         return np.zeros((0, SLOTS), dtype=np.uint32)
-    ends = np.cumsum([0, *(len(each) for each in sets)], dtype=np.uint64)
+    ends = np.cumsum([0, *(len(items) for items in sets)], dtype=np.uint64)
     matrix = RMinHash.digest_matrix_from_flat_token_hashes(np.concatenate(sets), ends, SLOTS, SEED)
     return np.array(matrix.to_rows(), dtype=np.uint32)
 
 
-def _joined(parts: Sequence[Fingerprints], starts: Sequence[int]) -> Fingerprints:
+def _concatenate(parts: Sequence[Fingerprints], starts: Sequence[int]) -> Fingerprints:
     names = (TEXT.name, STRUCTURE.name)
     return Fingerprints(
         exact=tuple(value for part in parts for value in part.exact),

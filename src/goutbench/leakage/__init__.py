@@ -1,4 +1,4 @@
-"""Leakage: how much of a dataset stands in other corpora, row by row."""
+"""Leakage: how much of a dataset is in other corpora, row by row."""
 
 from goutbench.leakage.stage import Leakage, leakage, write_leaks
 

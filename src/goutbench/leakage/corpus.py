@@ -1,4 +1,4 @@
-"""Rows of anything that may hold code: datasets, Parquet, JSON lines, JSON arrays, folders of Go files."""
+"""Rows of corpora with code: datasets, Parquet, JSON lines, JSON arrays, folders of Go files."""
 
 import hashlib
 import json
@@ -13,27 +13,26 @@ from goutbench.errors import ConfigError, first_line
 _CODE = ("code", "Code")
 _TEST = ("test", "Unit Test - (Ground Truth)")
 _TEXT = ("text", "content")
-_KNOWN = {"code": _CODE, "test": _TEST, "text": _TEXT}
+_DEFAULT_COLUMNS = {"code": _CODE, "test": _TEST, "text": _TEXT}
 _HASHES = ("sha256", "SHA256")
-_HINT = "give the columns to compare with --column"
 
 
 @dataclass(frozen=True, slots=True)
-class Row:
-    """A row of a corpus: the file it is counted with, its place there, its hash, its texts by column."""
+class CorpusRow:
+    """A row of a corpus. It is counted with `file`; `location` is `file:row` or a path."""
 
     file: str
-    place: str
+    location: str
     id: str
     hash: str
-    texts: tuple[tuple[str, str], ...]
+    texts: tuple[tuple[str, str], ...]  # (side or column, text)
 
 
-def read_rows(paths: Sequence[Path], columns: Sequence[str] = ()) -> Iterator[Row]:
-    """The rows of files, folders and datasets, in a fixed order, a few in memory at a time.
+def read_rows(paths: Sequence[Path], columns: Sequence[str] = ()) -> Iterator[CorpusRow]:
+    """The rows of files, folders and datasets, in a fixed order, with few of them in memory.
 
-    Texts are in the columns named, else in those of our datasets, of the paper's published files, or `text`
-    or `content`. A JSON array is read whole. Raises ConfigError, DatasetError.
+    Their texts are in `columns`; by default in those of our datasets or of the paper's published files, or in
+    `text` or `content`. A JSON array is read at once. Raises ConfigError, DatasetError.
     """
     for path in paths:
         if (path / MANIFEST).is_file():
@@ -45,82 +44,87 @@ def read_rows(paths: Sequence[Path], columns: Sequence[str] = ()) -> Iterator[Ro
             yield from _table(path, columns)
 
 
-def _folder(folder: Path, columns: Sequence[str]) -> Iterator[Row]:
-    found = False
+def _folder(folder: Path, columns: Sequence[str]) -> Iterator[CorpusRow]:
+    is_empty = True
     for path in sorted(folder.rglob("*")):
         if path.suffix == ".go" and path.is_file():
-            found = True
+            is_empty = False
             text = path.read_bytes().decode("utf-8", "replace")
-            yield Row(str(folder), str(path), str(path), _hash(text), (("text", text),))
+            yield CorpusRow(str(folder), str(path), str(path), _hash(text), (("text", text),))
         elif path.suffix in _TABLES and path.is_file():
-            found = True
+            is_empty = False
             yield from _table(path, columns)
-    if not found:
-        what = "no .go, .parquet, .jsonl or .json file below this folder"
+    if is_empty:
+        what = "no .go, .parquet, .jsonl or .json file in this folder"
         raise ConfigError(what, where=str(folder), hint="give a corpus")
 
 
-def _table(path: Path, columns: Sequence[str]) -> Iterator[Row]:
+def _table(path: Path, columns: Sequence[str]) -> Iterator[CorpusRow]:
     number = 0
     for number, row in enumerate(_raw_rows(path, columns), 1):
-        place = f"{path}:{number}"
-        texts = tuple(_texts(row, columns, place))
+        location = f"{path}:{number}"
+        texts = tuple(_texts(row, columns, location))
         hashes = (row[name] for name in _HASHES if isinstance(row.get(name), str))
-        identity = row["id"] if isinstance(row.get("id"), str) else place
-        yield Row(str(path), place, identity, next(hashes, None) or _hash(texts[0][1]), texts)
+        identity = row["id"] if isinstance(row.get("id"), str) else location
+        yield CorpusRow(str(path), location, identity, next(hashes, None) or _hash(texts[0][1]), texts)
     if not number:
-        raise ConfigError("there is no row in it", where=str(path), hint="leave it out")
+        raise ConfigError("the file has no rows", where=str(path), hint="do not name this file")
 
 
-def _texts(row: dict[str, Any], columns: Sequence[str], place: str) -> Iterator[tuple[str, str]]:
-    wanted = {name: (name,) for name in columns} or _KNOWN
-    found = False
-    for side, names in wanted.items():
+def _texts(row: dict[str, Any], columns: Sequence[str], where: str) -> Iterator[tuple[str, str]]:
+    names_by_side = {name: (name,) for name in columns} or _DEFAULT_COLUMNS
+    has_text = False
+    for side, names in names_by_side.items():
         for name in names:
             if isinstance(row.get(name), str):
-                found = True
+                has_text = True
                 yield side, row[name]
-    if not found:
-        has = ", ".join(repr(name) for name in row)
-        raise ConfigError(f"no text that can be compared; it has {has}", where=place, hint=_HINT)
+    if not has_text:
+        columns_of_row = ", ".join(repr(name) for name in row)
+        what = f"no column with text to compare; the columns are {columns_of_row}"
+        raise ConfigError(what, where=where, hint="name the columns to compare with --column")
 
 
 def _raw_rows(path: Path, columns: Sequence[str]) -> Iterator[dict[str, Any]]:
     if path.suffix not in _TABLES:
-        hint = "a dataset, a folder, .parquet, .jsonl or .json"
-        raise ConfigError("cannot tell what this is", where=str(path), hint=hint)
+        hint = "give a dataset, a folder, or a .parquet, .jsonl or .json file"
+        raise ConfigError("unknown kind of corpus", where=str(path), hint=hint)
     try:
         for number, row in enumerate(_TABLES[path.suffix](path, columns), 1):
             if not isinstance(row, dict):
-                raise ConfigError("not a JSON object", where=f"{path}:{number}", hint="one object a row")
+                raise ConfigError(
+                    "not a JSON object", where=f"{path}:{number}", hint="write one object per row"
+                )
             yield row
     except OSError as error:
-        raise ConfigError(error.strerror or str(error), where=str(path), hint="give a whole file") from None
+        raise ConfigError(
+            error.strerror or str(error), where=str(path), hint="give a readable file"
+        ) from None
     except ValueError as error:  # not JSON, not UTF-8, not Parquet
         what = f"unreadable: {first_line(error)}"
-        raise ConfigError(what, where=str(path), hint="give a whole file") from None
+        raise ConfigError(what, where=str(path), hint="give a complete file") from None
 
 
-def _parquet(path: Path, wanted: Sequence[str]) -> Iterator[Any]:
+def _parquet(path: Path, columns: Sequence[str]) -> Iterator[Any]:
     import pyarrow.parquet as pq
 
-    names = {*_HASHES, "id", *wanted, *_CODE, *_TEST, *_TEXT}
+    names = {*_HASHES, "id", *columns, *_CODE, *_TEST, *_TEXT}
     with pq.ParquetFile(path) as file:
-        columns = [name for name in file.schema_arrow.names if name in names] or None
-        for batch in file.iter_batches(batch_size=256, columns=columns):
+        existing = [name for name in file.schema_arrow.names if name in names] or None
+        for batch in file.iter_batches(batch_size=256, columns=existing):
             yield from batch.to_pylist()
 
 
-def _json_lines(path: Path, wanted: Sequence[str]) -> Iterator[Any]:
+def _json_lines(path: Path, columns: Sequence[str]) -> Iterator[Any]:
     with path.open(encoding="utf-8") as lines:
         yield from (json.loads(line) for line in lines if line.strip())
 
 
-def _json_array(path: Path, wanted: Sequence[str]) -> Iterator[Any]:
-    """The objects of an array; a file that begins with an object is read as JSON lines."""
+def _json_array(path: Path, columns: Sequence[str]) -> Iterator[Any]:
+    """The objects of an array; a file that starts with an object is read as JSON lines."""
     with path.open(encoding="utf-8") as handle:
         if handle.read(1) == "{":
-            yield from _json_lines(path, wanted)
+            yield from _json_lines(path, columns)
             return
     content = json.loads(path.read_text(encoding="utf-8"))
     yield from content if isinstance(content, list) else [content]

@@ -1,4 +1,4 @@
-"""Weights or caps by repository or domain for training: in the paper's data 37% is Kubernetes."""
+"""Weights and caps by repository or domain for training: in the paper's data, 37% of rows are Kubernetes."""
 
 from collections import Counter
 from collections.abc import Sequence
@@ -7,18 +7,18 @@ from dataclasses import dataclass
 from goutbench.errors import ConfigError
 from goutbench.records import short_hash
 from goutbench.split.quotas import TRAIN
-from goutbench.split.schemes import Row
+from goutbench.split.schemes import SplitRow
 
 
 @dataclass(frozen=True, slots=True)
 class Balance:
-    """How to weigh training rows; evaluation rows always count 1.
+    """How to weight training rows; evaluation rows always have the weight 1.
 
-    A stratum of n rows is drawn in proportion to n to the power of `power`: 1 changes nothing, 0 makes all
-    strata equal, 0.5 lies between. With `cap`, a stratum keeps that many rows at most; the others weigh 0.
+    A stratum of n rows is sampled in proportion to n to the power of `power`: 1 changes nothing, 0 makes all
+    strata equal. With `cap`, at most that many rows of a stratum are used; the others have the weight 0.
     """
 
-    by: str = ""  # "repository" | "domain"; empty: all rows weigh the same
+    by: str = ""  # "repository" | "domain"; empty: equal weights
     power: float = 0.5
     cap: int | None = None
 
@@ -27,36 +27,37 @@ class Balance:
             what = f"cannot balance by {self.by!r}"
             raise ConfigError(what, where="--balance", hint="`repository` or `domain`")
         if not 0 <= self.power <= 1:
-            raise ConfigError(f"{self.power} is no power from 0 to 1", where="--power", hint="such as 0.5")
+            what = f"must be between 0 and 1, not {self.power}"
+            raise ConfigError(what, where="--power", hint="such as 0.5")
         if self.cap is not None and self.cap < 1:
-            raise ConfigError("a cap keeps one row at least", where="--cap", hint="such as 500")
+            raise ConfigError(f"must be at least 1, not {self.cap}", where="--cap", hint="such as 500")
 
 
-def weights(rows: Sequence[Row], splits: Sequence[str], balance: Balance, *, seed: int) -> list[float]:
-    """The weight of each row; of the training rows that are kept they are 1 on average."""
+def weights(rows: Sequence[SplitRow], splits: Sequence[str], balance: Balance, *, seed: int) -> list[float]:
+    """The weight of each row. The average weight of the training rows in use is 1."""
     if not balance.by:
         return [1.0] * len(rows)
     strata = [row.repository if balance.by == "repository" else row.domain for row in rows]
-    kept = _kept(rows, strata, splits, balance.cap, seed)
-    counts = Counter(strata[index] for index in kept)
-    drawn = {name: count**balance.power for name, count in counts.items()}
-    scale = len(kept) / (sum(drawn.values()) or 1.0)
-    found = [0.0 if split == TRAIN else 1.0 for split in splits]
-    for index in kept:
-        found[index] = drawn[strata[index]] / counts[strata[index]] * scale
-    return found
+    used = _within_cap(rows, strata, splits, balance.cap, seed)
+    counts = Counter(strata[index] for index in used)
+    shares = {name: count**balance.power for name, count in counts.items()}
+    scale = len(used) / (sum(shares.values()) or 1.0)
+    row_weights = [0.0 if split == TRAIN else 1.0 for split in splits]
+    for index in used:
+        row_weights[index] = shares[strata[index]] / counts[strata[index]] * scale
+    return row_weights
 
 
-def _kept(
-    rows: Sequence[Row], strata: Sequence[str], splits: Sequence[str], cap: int | None, seed: int
+def _within_cap(
+    rows: Sequence[SplitRow], strata: Sequence[str], splits: Sequence[str], cap: int | None, seed: int
 ) -> list[int]:
-    """Training rows within the cap of their stratum; which ones depends on the seed and their ids only."""
+    """The training rows within the cap of their stratum, chosen by the seed and their ids only."""
     order = [index for index in range(len(rows)) if splits[index] == TRAIN]
     order.sort(key=lambda index: short_hash("cap", str(seed), rows[index].id))
-    taken: Counter[str] = Counter()
-    kept = []
+    counts: Counter[str] = Counter()
+    used = []
     for index in order:
-        if cap is None or taken[strata[index]] < cap:
-            taken[strata[index]] += 1
-            kept.append(index)
-    return kept
+        if cap is None or counts[strata[index]] < cap:
+            counts[strata[index]] += 1
+            used.append(index)
+    return used

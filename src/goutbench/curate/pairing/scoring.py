@@ -21,7 +21,7 @@ _NOT_CALLED = 0.5  # factor for a source file of which only types and values are
 _IN_HELPER = 0.5  # weight of a use in a helper of the test file; a use in a test weighs 1
 _IN_TEST_NAME = 2.0  # for each test whose name contains the name that it uses
 _IN_FILE_NAME = 1.5
-_OTHER_RECEIVER = 0.6  # factor for a method whose receiver type is not mentioned
+_UNMENTIONED_RECEIVER = 0.6  # factor for a method whose receiver type is not mentioned
 # fmt: off
 _COMMON_METHODS = frozenset({
     "Add", "Bytes", "Close", "Delete", "Done", "Equal", "Err", "Error", "Exec", "Get", "Init", "Key", "Len",
@@ -108,7 +108,7 @@ def score_sources(
         weight = _KIND_WEIGHTS[declaration.kind] * math.log2(1 + amount) / math.sqrt(spread[name])
         if declaration.kind == "method":
             weight *= _COMMON if name[1:] in _COMMON_METHODS else 1.0
-            weight *= 1.0 if declaration.receivers & mentioned else _OTHER_RECEIVER
+            weight *= 1.0 if declaration.receivers & mentioned else _UNMENTIONED_RECEIVER
         _credit(scores, path, declaration, weight)
         if declaration.kind in _CALLABLE:
             called |= declaration.files
