@@ -1,4 +1,4 @@
-"""One Go helper, and the machine's own build cache, for the tests of the gate and the mutator."""
+"""One Go helper, and the machine's own build cache, for the tests of type checks and mutation."""
 
 import os
 import subprocess

@@ -1,4 +1,4 @@
-"""Complexity, concurrency and test style, against counts made by hand."""
+"""Complexity, concurrency and test style, compared with counts by hand."""
 
 import pytest
 
@@ -52,22 +52,22 @@ func (b *Box) Wait(in <-chan int, out chan<- int) {
 """
 
 
-def test_complexity_as_gocyclo_counts_it() -> None:
-    found = code_features(parse(CODE))
+def test_complexity_is_that_of_gocyclo() -> None:
+    features = code_features(parse(CODE))
     # for, if, &&, ||, case, case int, case string, || of the literal, and 1
-    assert [(each.name, each.value) for each in found.functions] == [
+    assert [(function.name, function.value) for function in features.functions] == [
         ("plain", 1),
         ("Box.Branches", 9),
         ("Box.Wait", 2),
     ]
-    assert found.complexity == 9
+    assert features.complexity == 9
 
 
-def test_concurrency_and_interfaces() -> None:
-    found = code_features(parse(CODE))
+def test_goroutines_channels_locks_and_interfaces_are_counted() -> None:
+    features = code_features(parse(CODE))
     # two channel types, one send, two receives, one select
-    assert (found.goroutines, found.channels, found.locks, found.interfaces) == (1, 6, 2, 1)
-    assert found.concurrent
+    assert (features.goroutines, features.channels, features.locks, features.interfaces) == (1, 6, 2, 1)
+    assert features.concurrent
     quiet = code_features(parse(b"package p\n\ntype Mutex int\n\nfunc f(m Mutex) { atomic(m) }\n"))
     assert not quiet.concurrent
 
@@ -97,13 +97,13 @@ def style(body: str, *imports: str) -> TestStyle:
         ("func TestA(t *testing.T) { log.Fatal(err); slog.Error(err) }", ("log", "log/slog"), 0),
     ],
 )  # fmt: skip
-def test_assertions(body: str, imports: tuple[str, ...], count: int) -> None:
-    found = style(body, *imports)
-    assert found.assertions == count
-    assert found.assertion_free == (count == 0)
+def test_assertions_are_counted(body: str, imports: tuple[str, ...], count: int) -> None:
+    measured = style(body, *imports)
+    assert measured.assertions == count
+    assert measured.assertion_free == (count == 0)
 
 
-def test_kinds_and_marks() -> None:
+def test_kinds_of_tests_subtests_and_mocks_are_counted() -> None:
     body = """
 type fakeClock struct{}
 
@@ -116,11 +116,11 @@ func TestA(t *testing.T) {
 	mux.Run("no test", nil)
 }
 """
-    found = style(body, "github.com/stretchr/testify/suite")
-    assert (found.tests, found.benchmarks, found.fuzz, found.examples) == (1, 1, 1, 1)
-    assert (found.subtests, found.parallel) == (2, 2)
-    assert found.mocks
-    assert found.libraries == ("testify",)
+    measured = style(body, "github.com/stretchr/testify/suite")
+    assert (measured.tests, measured.benchmarks, measured.fuzz, measured.examples) == (1, 1, 1, 1)
+    assert (measured.subtests, measured.parallel) == (2, 2)
+    assert measured.mocks
+    assert measured.libraries == ("testify",)
 
 
 @pytest.mark.parametrize(
@@ -135,5 +135,5 @@ func TestA(t *testing.T) {
         ("func TestA(t *testing.T) { unused := []int{1, 2}; f(unused) }", False),
     ],
 )  # fmt: skip
-def test_tables(body: str, is_table: bool) -> None:
+def test_a_loop_over_several_cases_is_table_driven(body: str, is_table: bool) -> None:
     assert style(body).table_driven is is_table

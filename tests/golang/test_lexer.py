@@ -62,7 +62,7 @@ func f[T ~int](a ...T) (x <-chan int) { a &^= 1; a <<= 2; a >>= 3; y := a[1:2]; 
 /**/ var élan, 世界 = 1, 2 // the end"""
 
 
-def scanned(paths: list[Path], tmp_path: Path) -> list[list[bytes]]:
+def go_scanner_tokens(paths: list[Path], tmp_path: Path) -> list[list[bytes]]:
     program = tmp_path / "scan.go"
     program.write_text(_SCANNER)
     names = [str(path) for path in paths]
@@ -86,12 +86,12 @@ def test_the_tokens_are_those_of_go(tmp_path: Path) -> None:
     folders = ("fmt", "go/types", "net/http", "strconv", "text/template", "unicode/utf8", "math")
     paths = [hard, *(path for folder in folders for path in sorted((root / "src" / folder).glob("*.go")))]
     assert len(paths) > 200
-    for path, expected in zip(paths, scanned(paths, tmp_path), strict=True):
+    for path, expected in zip(paths, go_scanner_tokens(paths, tmp_path), strict=True):
         assert lex(path.read_bytes()) == expected, path
 
 
 @pytest.mark.parametrize(
-    ("source", "kept", "imports"),
+    ("source", "body", "imports"),
     [
         (b'package p\nimport "a"\nvar x int', [b"var", b"x", b"int"], [(None, b'"a"')]),
         (
@@ -106,10 +106,10 @@ def test_the_tokens_are_those_of_go(tmp_path: Path) -> None:
         (b"", [], []),
     ],
 )
-def test_the_header_is_taken_off(
-    source: bytes, kept: list[bytes], imports: list[tuple[bytes | None, bytes]]
+def test_the_tokens_without_header_and_the_imports(
+    source: bytes, body: list[bytes], imports: list[tuple[bytes | None, bytes]]
 ) -> None:
-    assert without_header(lex(source)) == (kept, imports)
+    assert without_header(lex(source)) == (body, imports)
 
 
 @given(st.binary(max_size=200))

@@ -1,4 +1,4 @@
-"""What `parse` reads of Go, against golden files."""
+"""The results of `parse`, compared with golden files."""
 
 from pathlib import Path
 
@@ -12,7 +12,7 @@ CASES = read_corpus(Path(__file__).parent / "corpus")
 
 
 def listing(file: GoFile) -> str:
-    """The file as read, a line for each thing."""
+    """The parsed file, one line per import, declaration, test and problem."""
     lines = [f"package {file.package}"]
     if file.build_constraint:
         lines.append(f"build {file.build_constraint}")
@@ -27,9 +27,9 @@ def listing(file: GoFile) -> str:
             line += f" ({', '.join(d.names)})"
         first, last = (file.source[:at].count(b"\n") + 1 for at in (d.start, d.end))
         line += f" lines {first}-{last}"
-        for word, found in (("uses", d.references), ("maybe", d.maybe)):
-            if found:
-                line += f" {word} " + ", ".join(names[i] for i in found)
+        for word, targets in (("uses", d.references), ("maybe", d.maybe)):
+            if targets:
+                line += f" {word} " + ", ".join(names[i] for i in targets)
         if d.imports:
             line += " imports " + ", ".join(file.imports[i].path for i in d.imports)
         lines.append(line)
@@ -39,5 +39,5 @@ def listing(file: GoFile) -> str:
 
 
 @pytest.mark.parametrize("case", CASES, ids=lambda case: case.title)
-def test_syntax_is_read_as_the_corpus_says(case: Case) -> None:
+def test_the_parser_agrees_with_the_corpus(case: Case) -> None:
     check(case, lambda case: listing(parse(case.source.encode())))

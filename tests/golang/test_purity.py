@@ -1,4 +1,4 @@
-"""Functions that only compute, and tests that use only what they are shown beside."""
+"""Functions that only compute, and names that neither a test nor its prompt declares."""
 
 import pytest
 
@@ -67,18 +67,18 @@ func (p point) Sum(n int) int { return n }
 """
 
 
-def test_only_functions_of_plain_values_that_compute_are_pure() -> None:
+def test_only_functions_that_compute_plain_values_from_plain_values_are_pure() -> None:
     assert pure_functions(parse(FILE.encode())) == {"Double", "Quad", "Lookup", "Even", "Odd", "Shadow"}
 
 
 @pytest.mark.parametrize(
     "source", [b"", b"package p\n\nfunc F(", b"package p\n\nfunc F(n int) int\n", b"\xff\xfe"]
 )
-def test_what_cannot_be_read_is_not_pure(source: bytes) -> None:
+def test_broken_code_has_no_pure_functions(source: bytes) -> None:
     assert pure_functions(parse(source)) == frozenset()
 
 
-SHOWN = parse(b"package calc\n\nconst two = 2\n\nfunc Add(a, b int) int { return a + b }\n")
+PROMPT = parse(b"package calc\n\nconst two = 2\n\nfunc Add(a, b int) int { return a + b }\n")
 
 
 @pytest.mark.parametrize(
@@ -95,11 +95,13 @@ SHOWN = parse(b"package calc\n\nconst two = 2\n\nfunc Add(a, b int) int { return
         ('import "example.com/other"', "other.New(Add(1, 2))", set()),
     ],
 )
-def test_names_that_neither_test_nor_prompt_declares(imports: str, body: str, missing: set[str]) -> None:
+def test_undeclared_names_are_in_neither_the_test_nor_the_prompt(
+    imports: str, body: str, missing: set[str]
+) -> None:
     text = f'package calc\n\nimport "testing"\n{imports}\n\nfunc TestAdd(t *testing.T) {{ {body} }}\n'
-    assert undeclared_names(parse(text.encode()), SHOWN) == missing
+    assert undeclared_names(parse(text.encode()), PROMPT) == missing
 
 
-def test_what_the_test_file_declares_itself_is_known() -> None:
+def test_names_that_the_test_file_declares_are_declared() -> None:
     text = "package calc\n\ntype row struct{ a int }\n\nfunc (r row) twice() int { return Add(r.a, r.a) }\n"
-    assert undeclared_names(parse(text.encode()), SHOWN) == set()
+    assert undeclared_names(parse(text.encode()), PROMPT) == set()

@@ -1,4 +1,4 @@
-"""Which occurrences of `x` are free: «x» in each snippet; the others are bound, fields, keys or labels."""
+"""Which occurrences of `x` are free: those marked «x»; the others are bound, fields, keys or labels."""
 
 import re
 
@@ -54,19 +54,19 @@ SNIPPETS = {
 
 
 @pytest.mark.parametrize("title", SNIPPETS)
-def test_free_occurrences(title: str) -> None:
+def test_only_free_occurrences_are_free(title: str) -> None:
     marked = "package p\n" + SNIPPETS[title]
     name = "y" if "«y»" in marked else "x"
     plain = marked.replace("«", "").replace("»", "")
     file = parse(plain.encode())
     assert not file.errors
     uses = [use for use in resolve(file.tree.root_node).uses if use.text == name]
-    found = {use.start for use in uses if use.binding == FREE}
-    wanted = {match.start() - 2 * at for at, match in enumerate(re.finditer(f"«{name}»", marked))}
-    assert found == wanted
+    free = {use.start for use in uses if use.binding == FREE}
+    expected = {match.start() - 2 * at for at, match in enumerate(re.finditer(f"«{name}»", marked))}
+    assert free == expected
 
 
-def test_a_qualifier_tells_its_member_and_what_would_capture_it() -> None:
+def test_a_qualifier_has_its_member_and_the_binding_that_would_capture_it() -> None:
     source = b"package p\nfunc f() { New := q.New; _ = q.New; _ = q.Old }"
     uses = [use for use in resolve(parse(source).tree.root_node).uses if use.text == "q"]
     assert [(use.member, use.captured >= 0) for use in uses] == [

@@ -11,31 +11,33 @@ from goutbench.golang.toolchain.helper import build_helper
 from goutbench.golang.toolchain.installation import Toolchain, find_toolchain, go_env, run_go
 
 
-def test_finds_go_on_path_then_in_the_wheel(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+def test_go_is_searched_on_path_and_then_in_the_wheel(
+    monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
     (tmp_path / "go").symlink_to(find_toolchain().go)
     monkeypatch.setenv("PATH", str(tmp_path))
     assert find_toolchain() == find_toolchain(tmp_path / "go")
     monkeypatch.setenv("PATH", str(tmp_path / "empty"))
-    found = find_toolchain()
-    assert "site-packages" in str(found.go)
-    assert (found.goroot / "src" / "strings").is_dir()
+    toolchain = find_toolchain()
+    assert "site-packages" in str(toolchain.go)
+    assert (toolchain.goroot / "src" / "strings").is_dir()
 
 
-def test_a_wrapper_gives_way_to_the_program_it_starts(toolchain: Toolchain, tmp_path: Path) -> None:
+def test_a_wrapper_is_replaced_by_the_program_that_it_starts(toolchain: Toolchain, tmp_path: Path) -> None:
     wrapper = tmp_path / "go"
     wrapper.write_text(f'#!/bin/sh\nexec {toolchain.go} "$@"\n')
     wrapper.chmod(0o755)
     assert find_toolchain(wrapper).go == toolchain.goroot / "bin" / "go"
 
 
-def test_no_go_at_all(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+def test_a_missing_go_is_an_error_with_a_hint(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
     monkeypatch.setenv("PATH", str(tmp_path))
     monkeypatch.setattr(under_test, "_go_in_wheel", lambda: None)
     with pytest.raises(ToolError, match="pip install"):
         find_toolchain()
 
 
-def test_something_called_go(tmp_path: Path) -> None:
+def test_another_program_named_go_is_an_error(tmp_path: Path) -> None:
     game = tmp_path / "go"
     game.write_text("#!/bin/sh\necho black plays first\n")
     game.chmod(0o755)
@@ -43,7 +45,7 @@ def test_something_called_go(tmp_path: Path) -> None:
         find_toolchain(game)
 
 
-def test_environment_is_clean_and_offline(
+def test_the_environment_is_clean_and_offline(
     toolchain: Toolchain, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
 ) -> None:
     monkeypatch.setenv("AWS_SECRET_ACCESS_KEY", "hush")
@@ -57,7 +59,7 @@ def test_environment_is_clean_and_offline(
     assert go_env(toolchain, cache=tmp_path, extra={"GOPROXY": "x"})["GOPROXY"] == "x"
 
 
-def test_a_go_command_that_takes_too_long_ends_with_its_children(
+def test_a_go_command_that_exceeds_its_time_limit_ends_with_its_children(
     toolchain: Toolchain, go_environment: dict[str, str], tmp_path: Path
 ) -> None:
     (tmp_path / "go.mod").write_text("module example.com/slow\n")
@@ -68,7 +70,7 @@ def test_a_go_command_that_takes_too_long_ends_with_its_children(
         run_go(toolchain, ["run", "."], cwd=tmp_path, env=go_environment, timeout=2)
 
 
-def test_helper_is_built_once_though_many_ask(go_environment: dict[str, str], tmp_path: Path) -> None:
+def test_several_processes_build_the_helper_once(go_environment: dict[str, str], tmp_path: Path) -> None:
     script = (
         "from goutbench.golang.toolchain.helper import build_helper\n"
         "from goutbench.golang.toolchain.installation import find_toolchain\n"
@@ -85,7 +87,7 @@ def test_helper_is_built_once_though_many_ask(go_environment: dict[str, str], tm
     assert sorted(entry.name for entry in path.parent.iterdir()) == ["gohelper", "lock"]
 
 
-def test_helper_that_does_not_build(
+def test_a_helper_that_does_not_build_is_an_error_with_the_compilers_message(
     toolchain: Toolchain, go_environment: dict[str, str], monkeypatch: pytest.MonkeyPatch, tmp_path: Path
 ) -> None:
     monkeypatch.setenv("XDG_CACHE_HOME", str(tmp_path / "cache"))
@@ -99,7 +101,7 @@ def test_helper_that_does_not_build(
     assert not list((tmp_path / "cache").rglob("broken-*/broken"))
 
 
-def test_cache_folder_that_cannot_be_made(
+def test_a_cache_folder_that_cannot_be_created_is_an_error(
     toolchain: Toolchain, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
 ) -> None:
     (tmp_path / "file").write_text("")

@@ -26,7 +26,7 @@ func TestClamp(t *testing.T) {
 }
 """
 
-# what is added to GOOD -> the kind of its first error
+# additions to GOOD, and the kind of the first error
 BROKEN = {
     "func f() { x := 1 }": "unused-variable",
     "var _ = nothing": "undefined",
@@ -73,20 +73,20 @@ def kinds(result: TypecheckResult) -> list[str]:
     return [error.kind for error in result.errors]
 
 
-def test_a_good_candidate(helper: GoHelper, toy: Path) -> None:
+def test_a_good_candidate_has_no_errors(helper: GoHelper, toy: Path) -> None:
     result = ask(helper, toy, GOOD)
     assert (result.ok, result.errors, result.infra) == (True, (), None)
     assert (result.tests, result.external, result.excluded) == (("TestClamp",), False, False)
 
 
 @pytest.mark.parametrize("addition", BROKEN)
-def test_kinds_of_errors(helper: GoHelper, toy: Path, addition: str) -> None:
+def test_an_error_has_its_kind(helper: GoHelper, toy: Path, addition: str) -> None:
     result = ask(helper, toy, GOOD + "\n" + addition + "\n")
     assert kinds(result)[0] == BROKEN[addition]
     assert not result.ok
 
 
-def test_the_place_of_an_error(helper: GoHelper, toy: Path) -> None:
+def test_an_error_has_its_file_line_and_column(helper: GoHelper, toy: Path) -> None:
     (error,) = ask(helper, toy, GOOD + "\nvar _ = /* é */ nothing\n").errors
     assert (error.file, error.line, error.column) == ("toy_test.go", 9, 18)
     assert (error.rung, error.message) == ("types", "undefined: nothing")
@@ -108,13 +108,17 @@ def test_the_place_of_an_error(helper: GoHelper, toy: Path) -> None:
         ("bufio", "unused-import"),
     ],
 )
-def test_imports(helper: GoHelper, toy: Path, path: str, kind: str) -> None:
+def test_an_import_that_the_go_command_refuses_has_its_kind(
+    helper: GoHelper, toy: Path, path: str, kind: str
+) -> None:
     source = GOOD.replace('import "testing"', f'import "testing"\nimport x "{path}"')
     assert kinds(ask(helper, toy, source))[0] == kind
 
 
-def test_external_test_sees_the_package_with_its_internal_test_files(helper: GoHelper, toy: Path) -> None:
-    # shop was compiled against the plain package: its toy.Toy has to be the one that Secret takes
+def test_an_external_test_imports_the_package_with_its_internal_test_files(
+    helper: GoHelper, toy: Path
+) -> None:
+    # shop was compiled against the package without tests: its toy.Toy must be the one that Secret takes
     source = """package toy_test
 
 import (
@@ -140,7 +144,7 @@ func TestSecret(t *testing.T) {
     ]
 
 
-def test_removed_siblings_take_their_helpers_with_them(helper: GoHelper, toy: Path) -> None:
+def test_removed_test_files_do_not_declare_their_helpers(helper: GoHelper, toy: Path) -> None:
     result = ask(helper, toy, GOOD, removed=("helper_test.go",))
     assert kinds(result) == ["undefined", "undefined"]
     assert {error.file for error in result.errors} == {"toy_test.go", "use_test.go"}
@@ -149,7 +153,7 @@ def test_removed_siblings_take_their_helpers_with_them(helper: GoHelper, toy: Pa
     assert ask(helper, toy, own, name="helper_test.go").ok
 
 
-def test_build_constraints(helper: GoHelper, toy: Path) -> None:
+def test_build_constraints_exclude_a_candidate(helper: GoHelper, toy: Path) -> None:
     for name, source in (("toy_plan9_test.go", "nonsense"), ("toy_test.go", "//go:build plan9\n\n" + GOOD)):
         result = ask(helper, toy, source, name=name)
         assert (result.ok, result.excluded, result.tests) == (True, True, ())
@@ -158,26 +162,26 @@ def test_build_constraints(helper: GoHelper, toy: Path) -> None:
     assert not ask(helper, toy, tagged, flags=("-tags=special",)).excluded
 
 
-def test_language_version_of_go_mod(helper: GoHelper, tmp_path: Path) -> None:
+def test_the_language_version_is_that_of_go_mod(helper: GoHelper, tmp_path: Path) -> None:
     old = {**toymodule.FILES, "go.mod": "module example.com/toy\n\ngo 1.17\n"}
     root = toymodule.write(tmp_path, old)
     generic = GOOD + "\nfunc f[T any](x T) {}\n"
     assert "unsupported-feature" in kinds(ask(helper, root, generic))
 
 
-def test_what_is_not_asked_at_all(helper: GoHelper, toy: Path) -> None:
+def test_invalid_requests_have_a_reason(helper: GoHelper, toy: Path) -> None:
     assert "not the name" in str(ask(helper, toy, GOOD, name="toy.go").infra)
     assert "bytes" in str(ask(helper, toy, b"x" * (9 << 20)).infra)
     assert "go.mod" in str(typecheck(helper, TypecheckRequest(Path("/"), "x_test.go", b"")).infra)
 
 
-def test_a_package_that_does_not_build_is_not_the_candidates_fault(helper: GoHelper, tmp_path: Path) -> None:
+def test_a_package_that_does_not_build_is_no_error_of_the_candidate(helper: GoHelper, tmp_path: Path) -> None:
     files = {**toymodule.FILES, "toy/bad.go": "package toy\n\nvar _ = nothing\n"}
     result = ask(helper, toymodule.write(tmp_path, files), GOOD)
     assert "without the candidate" in str(result.infra)
 
 
-def test_a_module_that_is_not_at_hand_is_an_infra_failure(helper: GoHelper, tmp_path: Path) -> None:
+def test_a_module_that_is_not_available_is_an_infrastructure_error(helper: GoHelper, tmp_path: Path) -> None:
     files = {**toymodule.FILES, "go.mod": toymodule.FILES["go.mod"] + "\nrequire example.com/absent v1.0.0\n"}
     files["go.sum"] = "example.com/absent v1.0.0 h1:47DEQpj8HBSa+/TImW+5JCeuQeRkm5NMpJWZG3hSuFU=\n"
     source = GOOD.replace('import "testing"', 'import "testing"\nimport _ "example.com/absent"')
@@ -199,7 +203,7 @@ HOSTILE = {
 
 
 @pytest.mark.parametrize("name", HOSTILE)
-def test_hostile_candidates_do_not_take_the_gate_with_them(
+def test_hostile_candidates_do_not_break_later_checks(
     toolchain: Toolchain, go_environment: dict[str, str], toy: Path, name: str
 ) -> None:
     with GoHelper(toolchain, go_environment, timeout=3, memory=1 << 30) as helper:
@@ -209,23 +213,25 @@ def test_hostile_candidates_do_not_take_the_gate_with_them(
         assert ask(helper, toy, GOOD).ok
 
 
-def test_time_limit_and_restart(helper: GoHelper, toy: Path) -> None:
+def test_the_helper_restarts_after_its_time_limit(helper: GoHelper, toy: Path) -> None:
     body = {"dir": str((toy / "toy").resolve()), "dirs": [str((toy / "toy").resolve())], "flags": []}
     with pytest.raises(HelperError, match="no answer within"):
         helper.ask("warm", body, timeout=1e-3)  # runs `go list`, which takes a hundred times as long
     assert ask(helper, toy, GOOD).ok
 
 
-def test_a_universe_name_taken_reaches_files_that_were_good(helper: GoHelper, tmp_path: Path) -> None:
+def test_redeclaring_a_predeclared_name_causes_errors_in_other_files(
+    helper: GoHelper, tmp_path: Path
+) -> None:
     files = {**toymodule.FILES, "toy/more.go": "package toy\n\nfunc size(s string) int { return len(s) }\n"}
     result = ask(helper, toymodule.write(tmp_path, files), GOOD + "\nfunc len(x bool) bool { return x }\n")
     assert {error.file for error in result.errors} == {"more.go"}
 
 
-def test_agrees_with_the_compiler(
+def test_the_type_check_agrees_with_the_compiler(
     helper: GoHelper, toolchain: Toolchain, go_environment: dict[str, str], toy: Path, tmp_path: Path
 ) -> None:
-    """A few whose rule lies outside go/types; benchmarks/bench_gate.py compares hundreds."""
+    """Candidates for rules that go/types does not check; benchmarks/bench_gate.py compares hundreds."""
     tail = [
         "func TestOther(x int) {}",
         "//go:linkname f runtime.f\nfunc f()",
@@ -253,7 +259,7 @@ def test_agrees_with_the_compiler(
         assert ask(helper, toy, source).ok == (done.returncode == 0), (addition, done.stderr)
 
 
-def test_same_answer_every_time_and_in_any_order(helper: GoHelper, toy: Path) -> None:
+def test_answers_do_not_depend_on_the_order_of_requests(helper: GoHelper, toy: Path) -> None:
     sources = [
         GOOD,
         GOOD + "var _ = nothing\n",

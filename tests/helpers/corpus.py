@@ -1,6 +1,6 @@
 """Golden files in the style of tree-sitter's corpus: a title between rules, input, `---`, expected.
 
-With GOUTBENCH_UPDATE_CORPUS=1 the expected parts are rewritten; the diff is then for a person to review.
+With GOUTBENCH_UPDATE_CORPUS=1, `check` rewrites the expected parts; review the diff.
 """
 
 import os
@@ -27,7 +27,7 @@ def read_corpus(folder: Path) -> list[Case]:
 
 
 def check(case: Case, answer: Callable[[Case], str]) -> None:
-    """Compares what `answer` makes of the case with what the file expects."""
+    """Compares the answer to a case with the expected one in its file."""
     got = answer(case).strip("\n")
     if os.environ.get("GOUTBENCH_UPDATE_CORPUS"):
         cases = [(c.title, c.source, got if c.title == case.title else c.expected) for c in _read(case.file)]
@@ -42,7 +42,7 @@ def check(case: Case, answer: Callable[[Case], str]) -> None:
 
 def _read(file: Path) -> list[Case]:
     cases = []
-    for found in _CASE.finditer(file.read_text()):
-        source, expected = _DIVIDER.split(found["body"], maxsplit=1)
-        cases.append(Case(file, found["title"], source.strip("\n"), expected.strip("\n")))
+    for match in _CASE.finditer(file.read_text()):
+        source, expected = _DIVIDER.split(match["body"], maxsplit=1)
+        cases.append(Case(file, match["title"], source.strip("\n"), expected.strip("\n")))
     return cases
