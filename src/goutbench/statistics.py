@@ -112,7 +112,9 @@ def cluster_bootstrap(
     """
     sums, counts = _by_cluster(values, clusters)
     mean = float(sums.sum() / counts.sum())
-    lowest, highest = _bounds(np.asarray(values, dtype=float))
+    array = np.asarray(values, dtype=float)
+    limit = 1.0 if np.abs(array).max() <= 1 else math.inf
+    lowest, highest = (0.0 if limit == 1 and array.min() >= 0 else -limit), limit
     error = float(_ratio_errors(sums[None], counts[None])[0])
     if len(sums) < 3 or error == 0:
         return Estimate(mean, lowest, highest)
@@ -130,13 +132,6 @@ def _by_cluster(
     numbers = {name: number for number, name in enumerate(dict.fromkeys(clusters))}
     labels = np.array([numbers[name] for name in clusters])
     return np.bincount(labels, array).astype(float), np.bincount(labels).astype(float)
-
-
-def _bounds(values: NDArray[np.float64]) -> tuple[float, float]:
-    low, high = float(values.min()), float(values.max())
-    if low >= 0 and high <= 1:
-        return 0.0, 1.0
-    return (-1.0, 1.0) if low >= -1 and high <= 1 else (-math.inf, math.inf)
 
 
 def _ratio_errors(sums: NDArray[np.float64], counts: NDArray[np.float64]) -> NDArray[np.float64]:

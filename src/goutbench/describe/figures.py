@@ -3,13 +3,15 @@
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from operator import itemgetter
+from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
+from goutbench.dataset.store import atomic_file, write_text
 from goutbench.describe.components import Components
 from goutbench.describe.tables import ALL, WINDOWS, DatasetContent, DatasetTable
-from goutbench.plotting import PALETTE
+from goutbench.plotting import PALETTE, png, svg
 
 if TYPE_CHECKING:
     import altair as alt
@@ -27,6 +29,14 @@ class Figure:
     title: str
     caption: str
     chart: "alt.TopLevelMixin"
+
+    def write(self, folder: Path) -> str:
+        """Write the figure as SVG and PNG. Returns the SVG."""
+        text = svg(self.chart)
+        write_text(folder / f"{self.name}.svg", text)
+        with atomic_file(folder / f"{self.name}.png") as partial:
+            partial.write_bytes(png(self.chart))
+        return text
 
 
 def dataset_figures(
@@ -90,7 +100,12 @@ def lines_figure(data: DatasetContent) -> Figure:
     base = alt.Chart(alt.InlineData(values=rows)).encode(
         y=_repositories(data.repositories),
         yOffset=alt.YOffset("side:N", sort=["code", "test"]),
-        color=_side_colour(),
+        color=alt.Color(
+            "side:N",
+            title=None,
+            scale=alt.Scale(domain=["code", "test"], range=[_CODE, _TEST]),
+            legend=alt.Legend(orient="top"),
+        ),
     )
     log = alt.Scale(type="log")
     whisker = base.mark_rule().encode(x=alt.X("low:Q", scale=log, title="lines, logarithmic"), x2="high:Q")
@@ -250,13 +265,6 @@ def _repositories(names: Sequence[str], **axis: Any) -> "alt.Y":
     import altair as alt
 
     return alt.Y("repository:N", title=None, sort=list(names), axis=alt.Axis(labelLimit=220, **axis))
-
-
-def _side_colour() -> "alt.Color":
-    import altair as alt
-
-    scale = alt.Scale(domain=["code", "test"], range=[_CODE, _TEST])
-    return alt.Color("side:N", title=None, scale=scale, legend=alt.Legend(orient="top"))
 
 
 def _survival(values: Sequence[int]) -> list[tuple[int, float]]:

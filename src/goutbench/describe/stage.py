@@ -13,19 +13,17 @@ from goutbench.dataset.store import (
     read_rejections,
     read_table,
     to_table,
-    atomic_file,
     write_rows,
     write_table,
     write_text,
 )
 from goutbench.describe.components import principal_components
-from goutbench.describe.figures import Figure, dataset_figures
+from goutbench.describe.figures import dataset_figures
 from goutbench.describe.render import DescriptionPage, markdown, render
 from goutbench.describe.signals import signals_of
 from goutbench.describe.tables import DatasetContent, DatasetTable, dataset_tables
 from goutbench.embeddings import TFIDF, load_embedder
 from goutbench.errors import DatasetError
-from goutbench.plotting import png, svg
 from goutbench.records import Pair, Signals
 
 SIGNALS = "signals.parquet"
@@ -70,13 +68,13 @@ def describe(
     figures = dataset_figures(data, tables, components)
     page = DescriptionPage(
         title=f"{len(pairs):,} Go files and the tests that people wrote for them",
-        lead=_lead(data),
+        lead=data.summary(),
         footer=f"Dataset: {dataset.resolve().name}. Embedder: {Path(embedder).name}. "
         f"Tokens by: {', '.join(tokens)}.",
-        facts=_facts(data),
+        facts=data.facts(),
         tables=tables,
         figures=figures,
-        drawings=_draw(figures, out / "figures"),
+        drawings={figure.name: figure.write(out / "figures") for figure in figures},
     )
     write_text(out / "tables.md", markdown(page.title, tables))
     write_text(out / "index.html", render(page))
@@ -111,38 +109,3 @@ def _read_splits(dataset: Path) -> dict[str, dict[str, str]]:
             rows = read_table(path, ["pair_id", "split"]).to_pylist()
             splits[path.stem] = {row["pair_id"]: row["split"] for row in rows}
     return splits
-
-
-def _draw(figures: Sequence[Figure], folder: Path) -> dict[str, str]:
-    """Write every figure as SVG and PNG. Returns the SVG by the figure's name."""
-    drawings = {figure.name: svg(figure.chart) for figure in figures}
-    for figure in figures:
-        write_text(folder / f"{figure.name}.svg", drawings[figure.name])
-        with atomic_file(folder / f"{figure.name}.png") as draft:
-            draft.write_bytes(png(figure.chart))
-    return drawings
-
-
-def _lead(data: DatasetContent) -> str:
-    count = len(data.repositories)
-    code, test = sum(pair.code_lines for pair in data.pairs), sum(pair.test_lines for pair in data.pairs)
-    return (
-        f"{count} {'repository' if count == 1 else 'repositories'}, {code:,} lines of code, {test:,} lines "
-        "of tests. Every table is a Parquet file, and signals.parquet has the signals of every row."
-    )
-
-
-def _facts(data: DatasetContent) -> list[tuple[str, str]]:
-    signals, number = data.signals, len(data.pairs)
-    shares = {
-        "table-driven tests": sum(row.table_driven for row in signals),
-        "touch concurrency": sum(row.concurrent for row in signals),
-        "use mocks": sum(row.mocks for row in signals),
-        "in near-duplicate clusters": sum(row.cluster_size > 1 for row in signals),
-    }
-    return [
-        ("pairs", f"{number:,}"),
-        ("test functions", f"{sum(row.tests for row in signals):,}"),
-        ("assertions", f"{sum(row.assertions for row in signals):,}"),
-        *((name, f"{count / number:.0%}") for name, count in shares.items()),
-    ]

@@ -24,18 +24,14 @@ def read_records(path: Path, record: type[Record]) -> list[Record]:
         return []
     rows = read_table(path).to_pylist()
     if record is Execution:
-        rows = [{**row, "mutation": _mutation(row)} for row in rows]
+        for row in rows:  # the fields of the mutation are columns of their own
+            mutation = {name.removeprefix(_PREFIX): row[name] for name in row if name.startswith(_PREFIX)}
+            row["mutation"] = mutation if mutation.get("total") is not None else None
     try:
         return [_decode(record, row) for row in rows]
     except KeyError as error:
         hint = "run the stage that wrote it again with this version of goutbench"
         raise DatasetError(f"column {error} is missing", where=str(path), hint=hint) from None
-
-
-def _mutation(row: Mapping[str, Any]) -> dict[str, Any] | None:
-    """The mutation's fields, which are columns of their own in the table of executions."""
-    values = {name.removeprefix(_PREFIX): row[name] for name in row if name.startswith(_PREFIX)}
-    return values if values.get("total") is not None else None
 
 
 def _decode(record: Any, row: Mapping[str, Any]) -> Any:

@@ -1,11 +1,9 @@
 """The `report` stage: run folders and judgements in; a page, its items and its tables out."""
 
-import csv
-import io
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 
-from goutbench.dataset.store import read_manifest, write_table, write_text
+from goutbench.dataset.store import read_manifest, write_text
 from goutbench.errors import ConfigError
 from goutbench.report.charts import PlottedRate, colours, rates_with_intervals, survival_curves
 from goutbench.report.inputs import Judgement, read_judgement, read_results, read_run
@@ -13,7 +11,7 @@ from goutbench.report.items import write_items
 from goutbench.report.kinds import kinds, size
 from goutbench.report.render import ListedCandidate, Page, render
 from goutbench.report.results import REFERENCE, Results, weighted_count
-from goutbench.report.tables.cells import NOTHING, PageBlock, ReportTable, percent
+from goutbench.report.tables.cells import NOTHING, PageBlock, percent
 from goutbench.report.tables.compare import compare
 from goutbench.report.tables.groups import Grouping, rates_by_group
 from goutbench.report.tables.ladder import failures, funnel
@@ -67,11 +65,12 @@ def report(
     blocks = _blocks(results, judged, base or (models[0] if models else REFERENCE))
     for block in blocks:
         if block.table is not None:
-            _write_table(folder / "data", block.table)
+            block.table.write(folder / "data")
     transcripts = {key: transcript for run in read for key, transcript in run.transcripts.items()}
     write_items(folder / "items", results.samples, transcripts, judged)
     page = Page(
-        title=title or _title(models),
+        title=title
+        or (f"Go unit tests by {', '.join(models)}" if models else "Go unit tests of the repositories"),
         lead=_lead(results),
         footer=_footer(dataset, sampled=results.sample_count > 1),
         blocks=blocks,
@@ -96,6 +95,12 @@ def _listed_candidates(results: Results, judged: Sequence[Judgement]) -> list[Li
 
 def _blocks(results: Results, judged: Sequence[Judgement], base: str) -> list[PageBlock]:
     palette = colours(results.models, REFERENCE)
+    pass_rates = [
+        PlottedRate(repository, model, rate.value, *rate.interval)
+        for repository, by_model in _REPOSITORIES.members(results).items()
+        for model in results.compared
+        if (rate := rate_of(by_model.get(model, ()), passed))
+    ]
     samples = [samples_table(results)] if results.sample_count > 1 else []
     return [
         *(PageBlock(table=table) for table in (leaderboard(results), *samples, funnel(results))),
@@ -104,7 +109,7 @@ def _blocks(results: Results, judged: Sequence[Judgement], base: str) -> list[Pa
         PageBlock(table=rates_by_group(results, _REPOSITORIES)),
         PageBlock(
             name="repository-rates",
-            svg=rates_with_intervals(_pass_rates(results), palette, "pass rate, with its 95% interval"),
+            svg=rates_with_intervals(pass_rates, palette, "pass rate, with its 95% interval"),
             caption="Pass rates by repository. A wide interval means few items, not a bad model.",
         ),
         *(PageBlock(table=rates_by_group(results, grouping)) for grouping in (_SIZES, _KINDS)),
@@ -132,17 +137,6 @@ def _distributions(results: Results, palette: Mapping[str, str]) -> list[PageBlo
             svg = survival_curves(values, palette, label)
             blocks.append(PageBlock(name=f"{name}-reach", svg=svg, caption=caption))
     return blocks
-
-
-def _pass_rates(results: Results) -> Iterator[PlottedRate]:
-    for repository, by_model in _REPOSITORIES.members(results).items():
-        for model in results.compared:
-            if rate := rate_of(by_model.get(model, ()), passed):
-                yield PlottedRate(repository, model, rate.value, *rate.interval)
-
-
-def _title(models: Sequence[str]) -> str:
-    return f"Go unit tests by {', '.join(models)}" if models else "Go unit tests of the repositories"
 
 
 def _lead(results: Results) -> str:
@@ -173,19 +167,3 @@ def _footer(dataset: Path, *, sampled: bool) -> str:
         f"{intervals}. Mutation score: killed ÷ viable mutants; timed-out mutants are viable. Infrastructure "
         "errors count in every denominator."
     )
-
-
-def _write_table(folder: Path, table: ReportTable) -> None:
-    """A table as CSV and as Parquet; nothing for a table without rows."""
-    import pyarrow as pa
-
-    if not table.records:
-        return
-    names = list(dict.fromkeys(name for record in table.records for name in record))
-    out = io.StringIO()
-    writer = csv.DictWriter(out, names, lineterminator="\n")
-    writer.writeheader()
-    writer.writerows(table.records)
-    write_text(folder / f"{table.name}.csv", out.getvalue())
-    columns = {name: [record.get(name) for record in table.records] for name in names}
-    write_table(pa.table(columns), folder / f"{table.name}.parquet")

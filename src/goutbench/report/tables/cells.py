@@ -1,9 +1,13 @@
 """What a report consists of: rates and means as cells of the page and as fields of files, tables, blocks."""
 
+import csv
+import io
 from collections.abc import Sequence
 from dataclasses import dataclass, field
+from pathlib import Path
 from typing import NamedTuple
 
+from goutbench.dataset.store import write_table, write_text
 from goutbench.statistics import Interval
 
 Query = dict[str, str]
@@ -45,6 +49,21 @@ class ReportTable:
         """Add one row in both forms."""
         self.rows.append(list(cells))
         self.records.append(record)
+
+    def write(self, folder: Path) -> None:
+        """Write the records as CSV and as Parquet; nothing for a table without rows."""
+        import pyarrow as pa
+
+        if not self.records:
+            return
+        names = list(dict.fromkeys(name for record in self.records for name in record))
+        out = io.StringIO()
+        writer = csv.DictWriter(out, names, lineterminator="\n")
+        writer.writeheader()
+        writer.writerows(self.records)
+        write_text(folder / f"{self.name}.csv", out.getvalue())
+        columns = {name: [record.get(name) for record in self.records] for name in names}
+        write_table(pa.table(columns), folder / f"{self.name}.parquet")
 
 
 @dataclass(frozen=True, slots=True)

@@ -109,7 +109,10 @@ def _compare_measure(
     estimate = cluster_bootstrap(changes, units)
     if any(len(item.samples) > 1 for pair in pairs for item in pair):
         units, _ = bootstrap_units(clusters, at_least=_MIN_FLIPPED)
-        p = permutation_test(_sums(changes, units))
+        sums = dict.fromkeys(units, 0.0)
+        for change, name_of_unit in zip(changes, units, strict=True):
+            sums[name_of_unit] += change
+        p = permutation_test(list(sums.values()))
     else:
         p = sign_test(better, worse) if is_rate else permutation_test(changes)
     return PairedDifference(
@@ -125,13 +128,6 @@ def _compare_measure(
         p,
         _items_needed(changes) if is_rate else None,
     )
-
-
-def _sums(changes: Sequence[float], units: Sequence[str]) -> list[float]:
-    sums = dict.fromkeys(units, 0.0)
-    for change, unit in zip(changes, units, strict=True):
-        sums[unit] += change
-    return list(sums.values())
 
 
 def _items_needed(changes: Sequence[float]) -> int | None:

@@ -4,7 +4,7 @@ from functools import partial
 
 from goutbench.records import Rung
 from goutbench.report.results import Results, SampleResult, weighted_count
-from goutbench.report.tables.cells import Header, Query, Rate, ReportCell, ReportTable, Scalar, number
+from goutbench.report.tables.cells import Header, ReportCell, ReportTable, Scalar, cell_of, number
 from goutbench.report.tables.measures import rate_of
 from goutbench.report.taxonomy import ASKED, CODE, FAILURE_CLASSES, FUNNEL
 
@@ -34,18 +34,14 @@ def funnel(report: Results) -> ReportTable:
         cells, record = [ReportCell(label)], dict[str, Scalar](step=step)
         for model in report.models:
             rate = rate_of(report.first_answers(model), partial(reaches, step=step))
-            record[model] = rate.count if rate else 0
-            cells.append(_step_cell(rate, {"model": model} | ({} if step == ASKED else {"at": step})))
+            count = rate.count if rate else 0
+            query = {"model": model} | ({} if step == ASKED else {"at": step})
+            cell = cell_of(rate)
+            note = f"{cell.text} · {cell.note}"
+            cells.append(ReportCell(number(count), note, query, cell.share))
+            record[model] = count
         table.add(cells, record)
     return table
-
-
-def _step_cell(rate: Rate | None, query: Query) -> ReportCell:
-    """The count of a rate, with the rate itself as the note."""
-    if rate is None:
-        return ReportCell("0", query=query)
-    shown = rate.cell()
-    return ReportCell(number(rate.count), f"{shown.text} · {shown.note}", query, rate.value)
 
 
 def failures(report: Results) -> ReportTable:
@@ -62,14 +58,10 @@ def failures(report: Results) -> ReportTable:
         cells, record = [ReportCell(label)], dict[str, Scalar]({"class": failure})
         for model in report.compared:
             items = report.first_answers(model)
-            count = weighted_count(items, partial(_failed_by, failure=failure))
+            count = weighted_count(items, lambda sample: sample.failure == failure)  # noqa: B023
             share = count / len(items) if items else 0.0
             cells.append(ReportCell(number(count), query={"model": model, "class": failure}, share=share))
             record[model] = count
         if any(record[model] for model in report.compared):
             table.add(cells, record)
     return table
-
-
-def _failed_by(sample: SampleResult, failure: str) -> bool:
-    return sample.failure == failure

@@ -47,10 +47,10 @@ def preference_blocks(report: Results, judgements: Sequence[Judgement]) -> list[
         text = "This report rests on execution alone. To add a judge, run `goutbench judge` and give --judge."
         return [PageBlock(name="judge", title="Judge", paragraphs=(text,))]
     return [
-        PageBlock(table=_rates(matches)),
-        PageBlock(table=_rates_by_repository(matches)),
-        *_figures(matches),
-        PageBlock(table=_judge_and_execution(report, matches)),
+        PageBlock(table=preference_rates(matches)),
+        PageBlock(table=preferences_by_repository(matches)),
+        *preference_figures(matches),
+        PageBlock(table=judge_and_execution(report, matches)),
     ]
 
 
@@ -84,7 +84,7 @@ def _outcome_rates(matches: Sequence[Match]) -> dict[str, Rate]:
     return rates
 
 
-def _rates(matches: Sequence[Match]) -> ReportTable:
+def preference_rates(matches: Sequence[Match]) -> ReportTable:
     table = ReportTable(
         "preferences",
         "What the judge prefers",
@@ -111,7 +111,7 @@ def _rates(matches: Sequence[Match]) -> ReportTable:
     return table
 
 
-def _rates_by_repository(matches: Sequence[Match]) -> ReportTable:
+def preferences_by_repository(matches: Sequence[Match]) -> ReportTable:
     table = ReportTable(
         "preferences-by-repository",
         "Preferences by repository",
@@ -132,7 +132,7 @@ def _rates_by_repository(matches: Sequence[Match]) -> ReportTable:
     return table
 
 
-def _figures(matches: Sequence[Match]) -> list[PageBlock]:
+def preference_figures(matches: Sequence[Match]) -> list[PageBlock]:
     """The table by repository as the paper draws it: one figure for each judge and pair of models."""
     blocks = []
     for index, ((judge, a, b), group) in enumerate(_grouped(matches, _judge_and_models).items(), 1):
@@ -147,7 +147,7 @@ def _figures(matches: Sequence[Match]) -> list[PageBlock]:
     return blocks
 
 
-def _judge_and_execution(report: Results, matches: Sequence[Match]) -> ReportTable:
+def judge_and_execution(report: Results, matches: Sequence[Match]) -> ReportTable:
     """What execution says about the candidates that a judge preferred, and about those it did not."""
     fates: dict[Answer, str] = {
         (sample.model, sample.item, sample.sample): sample.fate
