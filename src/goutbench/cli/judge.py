@@ -109,7 +109,10 @@ def judge(
         temperature=temperature, max_tokens=max_tokens, schema=schema,
     )  # fmt: skip
     if import_labels:
-        _import_labels(import_labels, out, as_json)
+        from goutbench.judge.results import labels
+
+        report = labels.import_labels(import_labels, out)
+        _print(report, labels.format_agreement(report), as_json)
         return
     if export_labels:
         _export_labels(_require_runs(run_a, run_b), dataset, out, options, *export_labels)
@@ -208,13 +211,6 @@ def _export_labels(
     written = export_labels(comparisons, out, count, options.seed, path)
     items = len({comparison.item for comparison in comparisons})
     typer.echo(f"{path}: {written} of {items} items; label them with {', '.join(LABELS)}")
-
-
-def _import_labels(paths: list[Path], out: Path, as_json: bool) -> None:
-    from goutbench.judge.results.labels import format_agreement, import_labels
-
-    report = import_labels(paths, out)
-    _print(report, format_agreement(report), as_json)
 
 
 def _print(content: Mapping[str, Any], text: str, as_json: bool) -> None:

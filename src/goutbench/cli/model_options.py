@@ -1,10 +1,9 @@
 """The options of a model, its server and its prompts that `generate` and `judge` share."""
 
-from typing import TYPE_CHECKING, Annotated
+from collections.abc import Sequence
+from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
-
-from goutbench.cli.options import assignments
 
 if TYPE_CHECKING:
     from goutbench.inference.models import Server
@@ -37,9 +36,21 @@ def server_of(
 
     return Server(
         base_url=base_url,
-        model_args=assignments(model_args or ()),
+        model_args=_parse_assignments(model_args or ()),
         connections=connections,
         timeout=timeout,
         retries=retries,
         display="none" if quiet else "plain",
     )
+
+
+def _parse_assignments(texts: Sequence[str]) -> dict[str, Any]:
+    """KEY=VALUE texts as a dictionary; a value is YAML, so `true` is a boolean and `3` a number."""
+    import yaml
+
+    from goutbench.errors import ConfigError
+
+    for text in texts:
+        if "=" not in text:
+            raise ConfigError(f"{text!r} is not KEY=VALUE", where="-M")
+    return {key: yaml.safe_load(value) for key, value in (text.split("=", 1) for text in texts)}

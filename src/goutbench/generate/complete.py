@@ -84,9 +84,6 @@ def completion_task(options: GenerateOptions) -> CallTask[Completion]:
 def completion_call(prompt: Prompt, model: str, options: GenerateOptions, sample: int) -> Call[Completion]:
     """The call for one sample of a prompt; whatever changes the reply changes its key."""
 
-    def read(model: "Model", output: "ModelOutput", seconds: float) -> Completion | Failure:
-        return _completion(prompt, sample, options.max_tokens, model, output, seconds)
-
     key = request_key(
         messages=prompt.messages,
         template=prompt.template_hash,
@@ -103,42 +100,59 @@ def completion_call(prompt: Prompt, model: str, options: GenerateOptions, sample
         messages=prompt.messages,
         tokens=prompt.tokens,
         max_tokens=options.max_tokens,
-        read=read,
+        read=_CompletionReader(prompt, sample, options.max_tokens),
         metadata={"prompt": prompt.id, "sample": sample},
     )
 
 
-def _completion(
-    prompt: Prompt, sample: int, max_tokens: int, model: "Model", output: "ModelOutput", seconds: float
-) -> Completion | Failure:
-    if output.error or not output.choices:
-        detail = output.error or "the reply of the server has no choice"
-        return Failure(MODEL_ERROR, detail[:300], seconds)
-    stop, usage = str(output.stop_reason), output.usage
-    if stop == "model_length" and not (usage and usage.output_tokens):
-        # Inspect returns the message of a server that refuses the prompt as if it were a completion
-        overflow = Failure(OVERFLOW, output.completion[:300], seconds)
-        return _no_completion(prompt, str(model), sample, overflow)
-    output_tokens = _count_output_tokens(model, output)
-    almost_max = max_tokens - max_tokens // 32 - 1  # counting the text again can miss a few tokens
-    if stop == "unknown" and usage and usage.output_tokens >= max_tokens and output_tokens >= almost_max:
-        stop = "max_tokens"  # transformers does not say why it stopped
-    return Completion(
-        id=short_hash(prompt.id, str(model), str(sample), output.completion),
-        prompt_id=prompt.id,
-        pair_id=prompt.pair_id,
-        model=str(model),
-        sample=sample,
-        round=0,
-        text=output.completion,
-        stop=stop,
-        error="truncated" if stop in _LENGTH_STOPS else "" if output.completion.strip() else "empty",
-        detail="",
-        input_tokens=usage.input_tokens if usage else 0,
-        output_tokens=output_tokens,
-        seconds=round(output.time or seconds, 3),
-        cost=None,
-    )
+@dataclass(frozen=True, slots=True)
+class _CompletionReader:
+    """Makes the completion of a call from the output of its model."""
+
+    prompt: Prompt
+    sample: int
+    max_tokens: int
+
+    def __call__(self, model: "Model", output: "ModelOutput", seconds: float) -> Completion | Failure:
+        if output.error or not output.choices:
+            detail = output.error or "the reply of the server has no choice"
+            return Failure(MODEL_ERROR, detail[:300], seconds)
+        prompt, name, text = self.prompt, str(model), output.completion
+        usage, stop = output.usage, str(output.stop_reason)
+        if stop == "model_length" and not (usage and usage.output_tokens):
+            # Inspect returns the message of a server that refuses the prompt as if it were a completion
+            return _no_completion(prompt, name, self.sample, Failure(OVERFLOW, text[:300], seconds))
+        output_tokens = self._count_tokens(model, text, usage.output_tokens if usage else 0)
+        almost_max = self.max_tokens - self.max_tokens // 32 - 1  # counting again can miss a few tokens
+        if stop == "unknown" and usage and usage.output_tokens >= self.max_tokens:
+            stop = "max_tokens" if output_tokens >= almost_max else stop  # transformers gives no stop reason
+        return Completion(
+            id=short_hash(prompt.id, name, str(self.sample), text),
+            prompt_id=prompt.id,
+            pair_id=prompt.pair_id,
+            model=name,
+            sample=self.sample,
+            round=0,
+            text=text,
+            stop=stop,
+            error="truncated" if stop in _LENGTH_STOPS else "" if text.strip() else "empty",
+            detail="",
+            input_tokens=usage.input_tokens if usage else 0,
+            output_tokens=output_tokens,
+            seconds=round(output.time or seconds, 3),
+            cost=None,
+        )
+
+    def _count_tokens(self, model: "Model", text: str, reported: int) -> int:
+        """The tokens of a completion, counted again for a local model.
+
+        Inspect reports the longest completion of a local model's batch for all of them. Counting can miss a
+        few tokens, where the model wrote a text in other tokens than its tokenizer would.
+        """
+        tokenizer = getattr(model.api, "tokenizer", None)
+        if not callable(tokenizer):
+            return reported
+        return min(reported, len(tokenizer(text, add_special_tokens=False)["input_ids"]))
 
 
 def _no_completion(prompt: Prompt, model: str, sample: int, failure: Failure) -> Completion:
@@ -158,16 +172,3 @@ def _no_completion(prompt: Prompt, model: str, sample: int, failure: Failure) ->
         seconds=failure.seconds,
         cost=None,
     )
-
-
-def _count_output_tokens(model: "Model", output: "ModelOutput") -> int:
-    """The tokens of a completion.
-
-    Inspect reports the longest completion of a local model's batch for all of them, so the tokenizer counts
-    each again. It can miss a few, where the model wrote a text in other tokens than its tokenizer would.
-    """
-    reported = output.usage.output_tokens if output.usage else 0
-    tokenizer = getattr(model.api, "tokenizer", None)
-    if not callable(tokenizer):
-        return reported
-    return min(reported, len(tokenizer(output.completion, add_special_tokens=False)["input_ids"]))

@@ -47,11 +47,11 @@ def build_items(dataset: Path, pairs: Sequence[Pair], options: GenerateOptions) 
     scheme = _Scheme.read(dataset, options.split)
     builder = _ItemBuilder(
         options,
-        _example_pool(pairs, scheme, options),
+        scheme.examples(pairs, options),
         PackageIndex.read(dataset),
         token_counter(options.tokenizer),
     )
-    items = [item for pair in _select_pairs(pairs, scheme, options) for item in builder.items(pair)]
+    items = [item for pair in scheme.select(pairs, options) for item in builder.items(pair)]
     if not items:
         raise ConfigError(
             "the options select no item", where=str(dataset), hint="check --split, --paths, --pure and --only"
@@ -95,31 +95,32 @@ class _Scheme:
                 raise ConfigError(f"the scheme {name!r} has no split {part!r}", where=str(path))
         return cls(tuple(selected.split("+")), splits, {row["pair_id"]: row["group"] for row in rows})
 
+    def select(self, pairs: Sequence[Pair], options: GenerateOptions) -> Iterator[Pair]:
+        """The pairs of the selected splits that --only and --paths select. Raises ConfigError."""
+        unknown = set(options.only) - {pair.id for pair in pairs}
+        if unknown:
+            raise ConfigError(f"the dataset has no pair {min(unknown)!r}", where="--only")
+        try:
+            paths = re.compile(options.paths)
+        except re.error as error:
+            raise ConfigError(f"not a regular expression: {error}", where="--paths") from None
+        for pair in pairs:
+            if self.selected and self.splits.get(pair.id) not in self.selected:
+                continue
+            if paths.search(pair.code_path) and (not options.only or pair.id in options.only):
+                yield pair
 
-def _select_pairs(pairs: Sequence[Pair], scheme: _Scheme, options: GenerateOptions) -> Iterator[Pair]:
-    unknown = set(options.only) - {pair.id for pair in pairs}
-    if unknown:
-        raise ConfigError(f"the dataset has no pair {min(unknown)!r}", where="--only")
-    try:
-        paths = re.compile(options.paths)
-    except re.error as error:
-        raise ConfigError(f"not a regular expression: {error}", where="--paths") from None
-    for pair in pairs:
-        if scheme.selected and scheme.splits.get(pair.id) not in scheme.selected:
-            continue
-        if paths.search(pair.code_path) and (not options.only or pair.id in options.only):
-            yield pair
-
-
-def _example_pool(pairs: Sequence[Pair], scheme: _Scheme, options: GenerateOptions) -> ExamplePool:
-    """In-context examples, from the training split only."""
-    train = [pair for pair in pairs if scheme.splits.get(pair.id) == "train"]
-    if options.examples and not train:
-        raise ConfigError(
-            "in-context examples need a training split", where="--examples", hint="give --split SCHEME:SPLIT"
-        )
-    counter = token_counter(options.tokenizer)
-    return ExamplePool(train, scheme.groups, unit=options.unit, budget=options.budget, counter=counter)
+    def examples(self, pairs: Sequence[Pair], options: GenerateOptions) -> ExamplePool:
+        """The in-context examples, from the training split only. Raises ConfigError."""
+        train = [pair for pair in pairs if self.splits.get(pair.id) == "train"]
+        if options.examples and not train:
+            raise ConfigError(
+                "in-context examples need a training split",
+                where="--examples",
+                hint="give --split SCHEME:SPLIT",
+            )
+        counter = token_counter(options.tokenizer)
+        return ExamplePool(train, self.groups, unit=options.unit, budget=options.budget, counter=counter)
 
 
 @dataclass(frozen=True, slots=True)

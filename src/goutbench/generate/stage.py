@@ -2,15 +2,14 @@
 
 import json
 from collections import Counter
-from collections.abc import Iterable, Iterator, Mapping, Sequence
-from dataclasses import asdict, dataclass, field, replace
+from collections.abc import Iterable, Sequence
+from dataclasses import asdict, dataclass, replace
 from importlib.metadata import version
 from pathlib import Path, PurePosixPath
 from typing import Any
 
-from goutbench.assemble.stage import assemble
 from goutbench.assemble.package_context import PackageContext, package_context
-from goutbench.assemble.stage import candidate_of
+from goutbench.assemble.stage import assemble, candidate_of
 from goutbench.chunk.tokens import token_counter, tokenizer_file
 from goutbench.config import Price
 from goutbench.dataset.store import file_hash, read_manifest, read_pairs, read_table, write_json, write_rows
@@ -35,9 +34,28 @@ PROMPTS, COMPLETIONS, CANDIDATES = "prompts.parquet", "completions.parquet", "ca
 class Generated:
     """The records of a run: of the first answers, followed by those of the repair rounds."""
 
-    prompts: list[Prompt] = field(default_factory=list)
-    completions: list[Completion] = field(default_factory=list)
-    candidates: list[Candidate] = field(default_factory=list)
+    prompts: list[Prompt]
+    completions: list[Completion]
+    candidates: list[Candidate]
+
+    def write(self, out: Path, items: int, **facts: Any) -> None:
+        """Write the tables, and `run.json` with the number of items and these facts about the run."""
+        rows = [
+            asdict(prompt) | {"messages": [{"role": role, "content": text} for role, text in prompt.messages]}
+            for prompt in self.prompts
+        ]
+        write_rows(out / PROMPTS, rows)
+        write_rows(out / COMPLETIONS, [asdict(completion) for completion in self.completions])
+        write_rows(out / CANDIDATES, [asdict(candidate) for candidate in self.candidates])
+        content = {
+            **facts,
+            "templates": {prompt.template: prompt.template_hash for prompt in self.prompts},
+            "versions": {name: version(name) for name in ("goutbench", "inspect_ai")},
+            "items": items,
+            "candidates": len(self.candidates),
+            "errors": _count_errors(completion.error for completion in self.completions),
+        }
+        write_json(out / "run.json", json.loads(json.dumps(content)))
 
 
 def generate(
@@ -75,7 +93,13 @@ def generate(
         records = Generated(prompts, list(completions.values()), candidates)
         if options.repair:
             _repair(drafts, out, completer, assembler, records)
-    _write(out, dataset, items, records, completer.model, options)
+    records.write(
+        out,
+        len(items),
+        model=completer.model,
+        options=asdict(options),
+        dataset={"pairs": read_manifest(dataset)["pairs"]},
+    )
     return records.candidates
 
 
@@ -220,36 +244,6 @@ def _repair(
         records.prompts += prompts
         records.completions += completions.values()
         records.candidates += [draft.candidate for draft in drafts]
-
-
-def _write(
-    out: Path,
-    dataset: Path,
-    items: Sequence[Item],
-    records: Generated,
-    model: str,
-    options: GenerateOptions,
-) -> None:
-    write_rows(out / PROMPTS, list(_prompt_rows(records.prompts)))
-    write_rows(out / COMPLETIONS, [asdict(completion) for completion in records.completions])
-    write_rows(out / CANDIDATES, [asdict(candidate) for candidate in records.candidates])
-    content = {
-        "model": model,
-        "options": asdict(options),
-        "dataset": {"pairs": read_manifest(dataset)["pairs"]},
-        "templates": {prompt.template: prompt.template_hash for prompt in records.prompts},
-        "versions": {name: version(name) for name in ("goutbench", "inspect_ai")},
-        "items": len(items),
-        "candidates": len(records.candidates),
-        "errors": _count_errors(completion.error for completion in records.completions),
-    }
-    write_json(out / "run.json", json.loads(json.dumps(content)))
-
-
-def _prompt_rows(prompts: Iterable[Prompt]) -> Iterator[Mapping[str, Any]]:
-    for prompt in prompts:
-        messages = [{"role": role, "content": content} for role, content in prompt.messages]
-        yield {**asdict(prompt), "messages": messages}
 
 
 def _count_errors(errors: Iterable[str]) -> dict[str, int]:

@@ -11,6 +11,7 @@ from goutbench.dataset.journal import Journal
 from goutbench.inference.models import stdout_to_stderr
 
 if TYPE_CHECKING:
+    from _typeshed import DataclassInstance
     from inspect_ai import Task
     from inspect_ai.model import ChatMessage, GenerateConfig, Model, ModelOutput
     from inspect_ai.scorer import Scorer
@@ -19,11 +20,16 @@ if TYPE_CHECKING:
 Messages = tuple[tuple[str, str], ...]
 """The role and the content of each message."""
 
-Answer = TypeVar("Answer")
+AnswerT = TypeVar("AnswerT", bound="DataclassInstance")
 
 OVERFLOW, MODEL_ERROR = "context-overflow", "model-error"
 ANSWER, FAILURE = "answer", "failure"
 """Where a sample of Inspect's log stores what its call returned."""
+
+
+_Receive = Callable[["Model", "ModelOutput", float], object]
+_receive: ContextVar[_Receive | None] = ContextVar("receive", default=None)
+"""What takes the output of the call that the current sample is making."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -39,7 +45,7 @@ class Failure:
 
 
 @dataclass(frozen=True, slots=True)
-class Call(Generic[Answer]):
+class Call(Generic[AnswerT]):
     """One request to a model.
 
     `id` names the call in Inspect's log, `key` is the identity of the request in the journal. `tokens` counts
@@ -52,12 +58,24 @@ class Call(Generic[Answer]):
     messages: Messages
     tokens: int
     max_tokens: int
-    read: Callable[["Model", "ModelOutput", float], Answer | Failure]
+    read: Callable[["Model", "ModelOutput", float], AnswerT | Failure]
     metadata: Mapping[str, Any] = field(default_factory=dict)
 
     def fits(self, window: int) -> bool:
         """Whether prompt and reply fit a context window of so many tokens; 0 means no limit."""
         return not window or self.tokens + self.max_tokens <= window
+
+    def record(
+        self, journal: Journal[AnswerT] | None, model: "Model", output: "ModelOutput", seconds: float
+    ) -> AnswerT | Failure:
+        """The answer of this output, or the one in the journal; a new answer is written to the journal."""
+        answer = journal.find(self.key) if journal is not None else None
+        if answer is not None:
+            return answer
+        result = self.read(model, output, seconds)
+        if journal is not None and not isinstance(result, Failure):
+            journal.add(self.key, result)
+        return result
 
 
 @dataclass(frozen=True, slots=True)
@@ -92,15 +110,15 @@ class CallPlan:
 
 
 @dataclass(frozen=True, slots=True)
-class CallTask(Generic[Answer]):
+class CallTask(Generic[AnswerT]):
     """What an Inspect task needs besides its calls: its name, its settings and the type of its answers."""
 
     name: str
     config: "GenerateConfig"
-    answer: type[Answer]
+    answer: type[AnswerT]
     scorer: "Scorer | None" = None
 
-    def build(self, calls: Iterable[Call[Answer]], journal: Journal[Answer] | None = None) -> "Task":
+    def build(self, calls: Iterable[Call[AnswerT]], journal: Journal[AnswerT] | None = None) -> "Task":
         """The task: one sample for each call. A journal receives the answers."""
         from inspect_ai import Task
         from inspect_ai.dataset import MemoryDataset, Sample
@@ -112,11 +130,38 @@ class CallTask(Generic[Answer]):
         ]
         return Task(
             dataset=MemoryDataset(samples, name=self.name),
-            solver=_ask_once(by_id, journal),
+            solver=self._solver(by_id, journal),
             scorer=self.scorer,
             config=self.config,
             name=self.name,
         )
+
+    def _solver(self, calls: Mapping[str, Call[AnswerT]], journal: Journal[AnswerT] | None) -> "Solver":
+        """A solver that makes the call of its sample, and stores the answer or the failure in the sample.
+
+        A provider's final error, after Inspect's retries, is a Failure: one bad reply never stops a run.
+        """
+        from inspect_ai.model import get_model
+        from inspect_ai.solver import Generate, TaskState, solver
+
+        @solver(name="ask_once")
+        def build() -> "Solver":
+            async def solve(state: TaskState, generate: Generate) -> TaskState:
+                call, start = calls[str(state.sample_id)], time.monotonic()
+                token = _receive.set(lambda *output: call.record(journal, *output))
+                try:
+                    state.output = await get_model().generate(state.messages)
+                    result = call.record(journal, get_model(), state.output, time.monotonic() - start)
+                except Exception as error:
+                    result = Failure(MODEL_ERROR, error_text(error), time.monotonic() - start)
+                finally:
+                    _receive.reset(token)
+                state.store.set(FAILURE if isinstance(result, Failure) else ANSWER, asdict(result))
+                return state
+
+            return solve
+
+        return build()
 
 
 @dataclass(frozen=True, slots=True)
@@ -128,11 +173,26 @@ class Connection:
     display: str = "none"
 
     def __post_init__(self) -> None:
-        _record_on_arrival(self.model)
+        """Pass each output on as soon as the provider returns it, before Inspect processes it.
+
+        A process that is killed in between has then already written the answer to the journal.
+        """
+        model, provider_generate = self.model, self.model.api.generate
+
+        async def generate(*args: Any, **kwargs: Any) -> Any:
+            start = time.monotonic()
+            result = await provider_generate(*args, **kwargs)
+            output = result[0] if isinstance(result, tuple) else result
+            receive = _receive.get()
+            if receive is not None and not isinstance(output, Exception):
+                receive(model, output, time.monotonic() - start)
+            return result
+
+        model.api.generate = generate  # type: ignore[method-assign]
 
     def ask(
-        self, task: CallTask[Answer], calls: Sequence[Call[Answer]], journal: Journal[Answer]
-    ) -> dict[str, Answer | Failure]:
+        self, task: CallTask[AnswerT], calls: Sequence[Call[AnswerT]], journal: Journal[AnswerT]
+    ) -> dict[str, AnswerT | Failure]:
         """Make these calls and return by id what each returned. The journal receives each answer at once."""
         from inspect_ai import eval as run_tasks
 
@@ -146,7 +206,7 @@ class Connection:
                 log_samples=True,
                 fail_on_error=False,
             )
-        results: dict[str, Answer | Failure] = {}
+        results: dict[str, AnswerT | Failure] = {}
         for sample in (sample for log in logs for sample in log.samples or ()):
             if ANSWER in sample.store:
                 results[str(sample.id)] = task.answer(**sample.store[ANSWER])
@@ -156,20 +216,20 @@ class Connection:
 
 
 def answer_calls(
-    calls: Sequence[Call[Answer]],
-    journal: Journal[Answer],
+    calls: Sequence[Call[AnswerT]],
+    journal: Journal[AnswerT],
     window: int,
-    ask: Callable[[Sequence[Call[Answer]]], Mapping[str, Answer | Failure]],
-) -> dict[str, Answer | Failure]:
+    ask: Callable[[Sequence[Call[AnswerT]]], Mapping[str, AnswerT | Failure]],
+) -> dict[str, AnswerT | Failure]:
     """By id the answer of each call: from the journal, or else from `ask`, which is called at most once.
 
     A call that does not fit the window fails before it is paid for.
     """
     pending = [call for call in calls if call.fits(window) and journal.find(call.key) is None]
     asked = ask(pending) if pending else {}
-    results: dict[str, Answer | Failure] = {}
+    results: dict[str, AnswerT | Failure] = {}
     for call in calls:
-        result = journal.find(call.key) or asked.get(call.id)
+        result = asked.get(call.id) or journal.find(call.key)
         if result is None and not call.fits(window):
             detail = (
                 f"the prompt has {call.tokens} tokens and the reply up to {call.max_tokens}, "
@@ -186,67 +246,6 @@ def chat(messages: Messages) -> "list[ChatMessage]":
 
     kinds = {"system": ChatMessageSystem, "user": ChatMessageUser, "assistant": ChatMessageAssistant}
     return [kinds[role](content=content) for role, content in messages]
-
-
-_Receive = Callable[["Model", "ModelOutput", float], object]
-_receive: ContextVar[_Receive | None] = ContextVar("receive", default=None)
-"""What takes the output of the call that the current sample is making."""
-
-
-def _record_on_arrival(model: "Model") -> None:
-    """Pass each output on as soon as the provider returns it, before Inspect processes it.
-
-    A process that is killed in between has then already written the answer to the journal.
-    """
-    provider_generate = model.api.generate
-
-    async def generate(*args: Any, **kwargs: Any) -> Any:
-        start = time.monotonic()
-        result = await provider_generate(*args, **kwargs)
-        output = result[0] if isinstance(result, tuple) else result
-        receive = _receive.get()
-        if receive is not None and not isinstance(output, Exception):
-            receive(model, output, time.monotonic() - start)
-        return result
-
-    model.api.generate = generate  # type: ignore[method-assign]
-
-
-def _ask_once(calls: Mapping[str, Call[Any]], journal: Journal[Any] | None) -> "Solver":
-    """A solver that makes the call of its sample and stores what it returned.
-
-    A provider's final error, after Inspect's retries, is a Failure: one bad reply never stops a run.
-    """
-    from inspect_ai.model import get_model
-    from inspect_ai.solver import Generate, TaskState, solver
-
-    @solver(name="ask_once")
-    def build() -> "Solver":
-        async def solve(state: TaskState, generate: Generate) -> TaskState:
-            model, call, start = get_model(), calls[str(state.sample_id)], time.monotonic()
-
-            def receive(model: "Model", output: "ModelOutput", seconds: float) -> Any:
-                answer = journal.find(call.key) if journal is not None else None
-                if answer is None:
-                    answer = call.read(model, output, seconds)
-                    if journal is not None and not isinstance(answer, Failure):
-                        journal.add(call.key, answer)
-                return answer
-
-            token = _receive.set(receive)
-            try:
-                state.output = await model.generate(state.messages)
-                result = receive(model, state.output, time.monotonic() - start)
-            except Exception as error:
-                result = Failure(MODEL_ERROR, error_text(error), time.monotonic() - start)
-            finally:
-                _receive.reset(token)
-            state.store.set(FAILURE if isinstance(result, Failure) else ANSWER, asdict(result))
-            return state
-
-        return solve
-
-    return build()
 
 
 def error_text(error: BaseException) -> str:

@@ -56,7 +56,8 @@ class _ScriptedModel(ModelAPI):
 
         prompt = input[-1].text
         line = next((line for line in self._lines if str(line.get("contains", "")) in prompt), {})
-        await anyio.sleep(float(line.get("seconds", 0)))
+        if line.get("seconds"):
+            await anyio.sleep(float(line["seconds"]))
         reply = "" if "error" in line else str(line["reply"]) if "reply" in line else self.reply(prompt, line)
         if self._calls is not None:
             with self._calls.open("a", encoding="utf-8") as log:

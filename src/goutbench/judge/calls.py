@@ -1,6 +1,7 @@
 """Puts requests to a judge model, as the Inspect task `goutbench/pairwise`, and returns its verdicts."""
 
 from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -58,13 +59,13 @@ def collect_verdicts(
         task = judge_task(requests, options)
         return Connection(model, out / "logs", server.display).ask(task, pending, journal)
 
-    calls = judge_calls(requests, options)
-    results = answer_calls(calls, journal, options.window, ask)
+    results = answer_calls(judge_calls(requests, options), journal, options.window, ask)
     return [
         no_verdict(request, result, options)
         if isinstance(result, Failure)
         else verdict_of(request, result, options)
-        for request, result in zip(requests, (results[call.id] for call in calls), strict=True)
+        for request in requests
+        for result in [results[_call_id(request)]]
     ]
 
 
@@ -88,34 +89,31 @@ def judge_task(requests: Sequence[Request], options: JudgeOptions) -> CallTask[A
 def judge_calls(requests: Sequence[Request], options: JudgeOptions) -> list[Call[Answer]]:
     """The requests as calls, each with new random labels."""
     counter = token_counter(options.tokenizer)
-    return [
-        Call(
+    calls: list[Call[Answer]] = []
+    for request in requests:
+        nonce = draw_nonce(request.comparison)
+        call = Call(
             id=_call_id(request),
             key=request.key(options),
             messages=request.messages(Labels.of(nonce)),
             tokens=sum(counter.count([text for _, text in request.messages(PLACEHOLDERS)])),
             max_tokens=request.max_tokens(options),
             read=_AnswerReader(nonce),
-            metadata={
-                "match": request.match_id,
-                "comparison": request.comparison.id,
-                "order": request.order,
-            },
+            metadata={"match": request.match_id, "comparison": request.comparison.id, "order": request.order},
         )
-        for request in requests
-        for nonce in (draw_nonce(request.comparison),)
-    ]
+        calls.append(call)
+    return calls
 
 
 def _call_id(request: Request) -> str:
     return f"{request.match_id}-{request.order}"
 
 
+@dataclass(frozen=True, slots=True)
 class _AnswerReader:
-    """Makes an answer with the nonce of its call."""
+    """Makes the answer of a call, with its nonce, from the output of its model."""
 
-    def __init__(self, nonce: str) -> None:
-        self._nonce = nonce
+    nonce: str
 
     def __call__(self, model: "Model", output: "ModelOutput", seconds: float) -> Answer | Failure:
         if output.error or not output.choices:
@@ -123,7 +121,7 @@ class _AnswerReader:
             return Failure(MODEL_ERROR, detail[:300], seconds)
         usage = output.usage
         return Answer(
-            nonce=self._nonce,
+            nonce=self.nonce,
             text=output.completion,
             stop=str(output.stop_reason),
             input_tokens=usage.input_tokens if usage else 0,

@@ -5,6 +5,7 @@ from collections.abc import Sequence
 from dataclasses import asdict, dataclass
 from importlib.metadata import version
 from pathlib import Path
+from typing import Any
 
 from goutbench.dataset.store import write_json, write_rows
 from goutbench.inference.calls import CallPlan
@@ -12,7 +13,7 @@ from goutbench.inference.models import Server
 from goutbench.judge.calls import collect_verdicts, judge_calls, open_journal
 from goutbench.judge.comparison import Comparison
 from goutbench.judge.config import Judge, check_judges
-from goutbench.judge.items import PairedRuns, read_comparisons, read_passing
+from goutbench.judge.items import read_comparisons, read_passing
 from goutbench.judge.options import JudgeOptions
 from goutbench.judge.outcome import by_match, match_of, panel_match
 from goutbench.judge.requests import Request, match_id, requests
@@ -31,6 +32,14 @@ class JudgeResult:
     verdicts: tuple[Verdict, ...]
     matches: tuple[Match, ...]
     figures: Figures
+
+    def write(self, out: Path, **facts: Any) -> None:
+        """Write the tables, and `run.json` with these facts about the run."""
+        write_rows(out / VERDICTS, [asdict(verdict) for verdict in self.verdicts])
+        write_rows(out / MATCHES, [asdict(match) for match in self.matches])
+        versions = {name: version(name) for name in ("goutbench", "inspect_ai")}
+        content = {**facts, "versions": versions, "figures": self.figures}
+        write_json(out / RUN, json.loads(json.dumps(content)))
 
 
 def judge(
@@ -69,7 +78,14 @@ def judge(
         tuple(matches),
         figures(paired.comparisons, verdicts, matches, judges, read_passing(run_a, run_b)),
     )
-    _write(out, result, paired, judges, options, {"a": run_a, "b": run_b, "dataset": dataset})
+    result.write(
+        out,
+        runs={"a": str(run_a), "b": str(run_b), "dataset": str(dataset)},
+        judges={one.label: one.config.model_dump(by_alias=True) for one in judges},
+        options=asdict(options),
+        items=len({comparison.item for comparison in paired.comparisons}),
+        **{"without a counterpart": {"a": paired.unpaired_a, "b": paired.unpaired_b}},
+    )
     return result
 
 
@@ -78,25 +94,3 @@ def plan(asked: Sequence[Request], out: Path, options: JudgeOptions) -> CallPlan
     items = {(request.comparison.item, request.comparison.model_b) for request in asked}
     with open_journal(out) as journal:
         return CallPlan.of(judge_calls(asked, options), journal, options.window, items=len(items))
-
-
-def _write(
-    out: Path,
-    result: JudgeResult,
-    paired: PairedRuns,
-    judges: Sequence[Judge],
-    options: JudgeOptions,
-    folders: dict[str, Path],
-) -> None:
-    write_rows(out / VERDICTS, [asdict(verdict) for verdict in result.verdicts])
-    write_rows(out / MATCHES, [asdict(match) for match in result.matches])
-    content = {
-        "runs": {name: str(folder) for name, folder in folders.items()},
-        "judges": {one.label: one.config.model_dump(by_alias=True) for one in judges},
-        "options": asdict(options),
-        "items": len({comparison.item for comparison in result.comparisons}),
-        "without a counterpart": {"a": paired.unpaired_a, "b": paired.unpaired_b},
-        "versions": {name: version(name) for name in ("goutbench", "inspect_ai")},
-        "figures": result.figures,
-    }
-    write_json(out / RUN, json.loads(json.dumps(content)))

@@ -7,7 +7,6 @@ and no other line does. The parser does not search the rest of a reply.
 
 import json
 import re
-from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -59,7 +58,9 @@ def verdict_of(request: Request, answer: Answer, options: JudgeOptions) -> Verdi
     try:
         parsed = parse_reply(request.judge.config.parser, answer.text, Labels.of(answer.nonce))
     except UnreadableReply as error:
-        copied = _copies_verdict(answer.text, request.comparison.texts(request.order))
+        lines = {line.strip(" \t`*") for line in answer.text.split("\n") if _VERDICT_LIKE.search(line)}
+        candidates = request.comparison.texts(request.order)
+        copied = any(line in text for line in lines if len(line) > 5 for text in candidates)
         name = "injected" if copied else "unreadable"
         return _record(request, options, answer, error=name, rationale=str(error))
     scores = dict(zip((first, second), parsed.scores or (None, None), strict=True))
@@ -164,30 +165,29 @@ def _check_rationale(value: Any) -> str:
 
 def _parse_json(text: str, keys: set[str]) -> dict[str, Any] | None:
     """The reply as a JSON object with exactly these keys; None if it is not JSON."""
+
+    def unique_keys(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
+        content = dict(pairs)
+        if len(content) < len(pairs):
+            raise UnreadableReply("the JSON has a key twice")
+        return content
+
+    def reject_constant(constant: str) -> float:
+        raise UnreadableReply(f"{constant} is not a JSON number")
+
     body = text.strip()
     fenced = _FENCE.fullmatch(body)
     try:
         reply = json.loads(
             fenced.group(1) if fenced else body,
-            object_pairs_hook=_unique_keys,
-            parse_constant=_reject_constant,
+            object_pairs_hook=unique_keys,
+            parse_constant=reject_constant,
         )
     except (ValueError, RecursionError):
         return None
     if not isinstance(reply, dict) or reply.keys() != keys:
         raise UnreadableReply(f"the JSON must be an object with the keys {' and '.join(sorted(keys))} only")
     return reply
-
-
-def _unique_keys(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
-    content = dict(pairs)
-    if len(content) < len(pairs):
-        raise UnreadableReply("the JSON has a key twice")
-    return content
-
-
-def _reject_constant(constant: str) -> float:
-    raise UnreadableReply(f"{constant} is not a JSON number")
 
 
 def _parse_last_lines(text: str, pattern: re.Pattern[str], count: int) -> tuple[str, list[tuple[str, ...]]]:
@@ -200,8 +200,3 @@ def _parse_last_lines(text: str, pattern: re.Pattern[str], count: int) -> tuple[
         raise UnreadableReply("several lines have the form of a verdict")
     above = "\n".join(text.rstrip().split("\n")[:-count]).strip()
     return above, [match.groups() for match in matches]
-
-
-def _copies_verdict(reply: str, candidates: Sequence[str]) -> bool:
-    lines = {line.strip(" \t`*") for line in reply.split("\n") if _VERDICT_LIKE.search(line)}
-    return any(line in text for line in lines if len(line) > 5 for text in candidates)

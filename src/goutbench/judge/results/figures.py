@@ -7,6 +7,7 @@ that more samples make an item's value more precise, and never the number of ite
 import math
 from collections import Counter, defaultdict
 from collections.abc import Callable, Collection, Hashable, Iterable, Mapping, Sequence
+from dataclasses import dataclass
 from fractions import Fraction
 from itertools import combinations
 from typing import Any
@@ -29,9 +30,6 @@ from goutbench.statistics import (
 )
 
 Figures = dict[str, Any]
-ItemMatches = Sequence[Match]
-"""The matches of one item before one judge: one for each sample."""
-
 _POINTS = {"win": 1.0, "tie": 0.5}
 _SIGNS = {"win": 1, "loss": -1}
 
@@ -48,8 +46,8 @@ def figures(
     `passing` are the ids of the candidates that passed, if they were executed; with them the figures
     include the rates among items whose two candidates pass.
     """
-    lengths = {each.candidate_a: len(each.text_a) for each in comparisons}
-    lengths |= {each.candidate_b: len(each.text_b) for each in comparisons}
+    lengths = {comparison.candidate_a: len(comparison.text_a) for comparison in comparisons}
+    lengths |= {comparison.candidate_b: len(comparison.text_b) for comparison in comparisons}
     by_judge = {
         name: _judge_figures(
             [match for match in matches if match.judge == name],
@@ -82,12 +80,56 @@ def rate(count: int | Fraction, of: int) -> Figures | None:
     return {"count": number, "of": of, "rate": number / of, "low": low, "high": high}
 
 
-def group_by_item(matches: Iterable[Match]) -> list[ItemMatches]:
-    """The matches of each item."""
-    groups: dict[Hashable, list[Match]] = defaultdict(list)
-    for match in matches:
-        groups[match.pair_id, match.focal].append(match)
-    return list(groups.values())
+@dataclass(frozen=True, slots=True)
+class ItemGroups:
+    """The matches before one judge, grouped by item: one match for each sample."""
+
+    groups: Sequence[Sequence[Match]]
+
+    @classmethod
+    def of(cls, matches: Iterable[Match]) -> "ItemGroups":
+        groups: dict[Hashable, list[Match]] = defaultdict(list)
+        for match in matches:
+            groups[match.pair_id, match.focal].append(match)
+        return cls(list(groups.values()))
+
+    def __len__(self) -> int:
+        return len(self.groups)
+
+    @property
+    def repositories(self) -> list[str]:
+        """The repository of each item."""
+        return [group[0].repository for group in self.groups]
+
+    def of_repository(self, name: str) -> "ItemGroups":
+        return ItemGroups([group for group in self.groups if group[0].repository == name])
+
+    def means(self, value: Callable[[Match], float]) -> list[float]:
+        """The mean of a value over the matches of each item."""
+        return [sum(map(value, group)) / len(group) for group in self.groups]
+
+    def points(self) -> list[float]:
+        """The mean points of each item: 1 for a win, ½ for a tie."""
+        return self.means(lambda match: _POINTS.get(match.outcome, 0.0))
+
+    def count(self, outcome: str) -> Fraction:
+        """The number of items with this outcome, where an item counts by the share of its samples."""
+        shares = (
+            Fraction(sum(match.outcome == outcome for match in group), len(group)) for group in self.groups
+        )
+        return sum(shares, Fraction())
+
+    def outcome_rates(self) -> Figures:
+        return {outcome: rate(self.count(outcome), len(self)) for outcome in OUTCOMES}
+
+    def error_bounds(self) -> Figures:
+        """The win rate and the adjusted rate if all errors were losses, and if all were wins."""
+        win, error = self.count("win"), self.count("error")
+        adjusted = win + self.count("tie") / 2
+        return {
+            "win rate": [float(win / len(self)), float((win + error) / len(self))],
+            "adjusted": [float(adjusted / len(self)), float((adjusted + error) / len(self))],
+        }
 
 
 def _judge_figures(
@@ -96,84 +138,43 @@ def _judge_figures(
     lengths: Mapping[str, int],
     passing: Collection[str] | None,
 ) -> Figures:
-    items = group_by_item(matches)
-    repositories = [item[0].repository for item in items]
-    points = [_mean_points(item) for item in items]
-    differences = [sum(_SIGNS.get(match.outcome, 0) for match in item) / len(item) for item in items]
+    items = ItemGroups.of(matches)
+    points, differences = items.points(), items.means(lambda match: _SIGNS.get(match.outcome, 0))
+    wins, losses = sum(value > 0 for value in differences), sum(value < 0 for value in differences)
+    both = None
+    if passing is not None:
+        passed = frozenset(passing)
+        both = ItemGroups.of(match for match in matches if {match.candidate_a, match.candidate_b} <= passed)
+    by_repository = {name: items.of_repository(name) for name in sorted(set(items.repositories))}
     return {
         "mode": matches[0].mode,
         "n": len(items),
         "matches": len(matches),
-        "repositories": len(set(repositories)),
-        "outcomes": _outcome_rates(items),
-        "adjusted": _interval("rate", cluster_bootstrap(points, repositories)),
+        "repositories": len(by_repository),
+        "outcomes": items.outcome_rates(),
+        "adjusted": _interval("rate", cluster_bootstrap(points, items.repositories)),
         "adjusted, of these repositories": _interval("rate", cluster_bootstrap(points, range(len(items)))),
-        "win minus loss": _interval("value", cluster_bootstrap(differences, repositories)),
-        "bounds": _error_bounds(items),
-        "sign test p": _sign_test(differences),
+        "win minus loss": _interval("value", cluster_bootstrap(differences, items.repositories)),
+        "bounds": items.error_bounds(),
+        "sign test p": sign_test(wins, losses),
         "errors": dict(sorted(Counter(verdict.error for verdict in verdicts if verdict.error).items())),
         "position": position_bias(verdicts, matches),
         "length": length_bias(items, lengths),
-        "where both pass": _figures_where_both_pass(matches, passing),
+        "where both pass": None if both is None else {"n": len(both), **both.outcome_rates()},
         "tokens": {
             "input": sum(verdict.input_tokens for verdict in verdicts),
             "output": sum(verdict.output_tokens for verdict in verdicts),
         },
         "cost": total_cost(verdicts),
         "by repository": {
-            name: _repository_figures([item for item in items if item[0].repository == name])
-            for name in sorted(set(repositories))
+            name: {"n": len(own), **own.outcome_rates(), "adjusted": sum(own.points()) / len(own)}
+            for name, own in by_repository.items()
         },
-    }
-
-
-def _mean_points(item: ItemMatches) -> float:
-    return sum(_POINTS.get(match.outcome, 0.0) for match in item) / len(item)
-
-
-def _share(item: ItemMatches, outcome: str) -> Fraction:
-    return Fraction(sum(match.outcome == outcome for match in item), len(item))
-
-
-def _outcome_rates(items: Sequence[ItemMatches]) -> Figures:
-    return {
-        outcome: rate(sum((_share(item, outcome) for item in items), Fraction()), len(items))
-        for outcome in OUTCOMES
     }
 
 
 def _interval(name: str, estimate: Estimate) -> Figures:
     return {name: estimate.value, "low": estimate.low, "high": estimate.high}
-
-
-def _sign_test(differences: Sequence[float]) -> float:
-    return sign_test(sum(value > 0 for value in differences), sum(value < 0 for value in differences))
-
-
-def _repository_figures(items: Sequence[ItemMatches]) -> Figures:
-    adjusted = sum(map(_mean_points, items)) / len(items)
-    return {"n": len(items), **_outcome_rates(items), "adjusted": adjusted}
-
-
-def _figures_where_both_pass(matches: Sequence[Match], passing: Collection[str] | None) -> Figures | None:
-    """The outcomes of the items whose two candidates pass; None if nothing was executed."""
-    if passing is None:
-        return None
-    passed = frozenset(passing)
-    items = group_by_item(match for match in matches if {match.candidate_a, match.candidate_b} <= passed)
-    return {"n": len(items), **_outcome_rates(items)}
-
-
-def _error_bounds(items: Sequence[ItemMatches]) -> Figures:
-    """The win rate and the adjusted rate if all errors were losses, and if all were wins."""
-    win, tie, error = (
-        sum((_share(item, outcome) for item in items), Fraction()) for outcome in ("win", "tie", "error")
-    )
-    adjusted, count = win + tie / 2, len(items)
-    return {
-        "win rate": [float(win / count), float((win + error) / count)],
-        "adjusted": [float(adjusted / count), float((adjusted + error) / count)],
-    }
 
 
 def position_bias(verdicts: Sequence[Verdict], matches: Sequence[Match]) -> Figures:
@@ -191,37 +192,30 @@ def position_bias(verdicts: Sequence[Verdict], matches: Sequence[Match]) -> Figu
     return _preference("first preferred", prefers_first.values())
 
 
-def length_bias(items: Sequence[ItemMatches], lengths: Mapping[str, int]) -> Figures:
+def length_bias(items: ItemGroups, lengths: Mapping[str, int]) -> Figures:
     """How often the longer candidate wins, among wins and losses of unequal length, and what that explains.
 
     "controlled" is the adjusted win rate at equal length, beside the raw one. A longer test file can well be
     the better one: these figures tell how much of the preference goes with length, not that it is wrong.
     """
 
-    def sizes(match: Match) -> tuple[int, int]:
-        return lengths[match.candidate_a], lengths[match.candidate_b]
-
-    def longer_wins(match: Match) -> bool:
-        a, b = sizes(match)
-        return b > a if match.outcome == "win" else a > b
+    def log_ratio(match: Match) -> float:
+        return math.log((lengths[match.candidate_b] + 1) / (lengths[match.candidate_a] + 1))
 
     decided = [
-        [longer_wins(match) for match in item if match.outcome in _SIGNS and len(set(sizes(match))) > 1]
-        for item in items
+        [
+            (log_ratio(match) > 0) == (match.outcome == "win")
+            for match in group
+            if match.outcome in _SIGNS and log_ratio(match) != 0
+        ]
+        for group in items.groups
     ]
-    ratios = [
-        _mean(item, lambda match: math.log((sizes(match)[1] + 1) / (sizes(match)[0] + 1))) for item in items
-    ]
-    points = [_mean_points(item) for item in items]
+    points = items.points()
     return {
         **_preference("longer preferred", decided),
         "raw": sum(points) / len(points),
-        "controlled": length_controlled(points, ratios),
+        "controlled": length_controlled(points, items.means(log_ratio)),
     }
-
-
-def _mean(item: ItemMatches, value: Callable[[Match], float]) -> float:
-    return sum(map(value, item)) / len(item)
 
 
 def _preference(name: str, units: Iterable[Sequence[bool]]) -> Figures:

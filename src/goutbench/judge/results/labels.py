@@ -12,7 +12,7 @@ from importlib import resources
 from pathlib import Path
 from typing import Any
 
-from goutbench.dataset.store import read_table, whole_file, write_json, write_text
+from goutbench.dataset.store import atomic_file, read_table, write_json, write_text
 from goutbench.errors import ConfigError
 from goutbench.judge.comparison import Comparison, ItemKey
 from goutbench.judge.results.figures import rate
@@ -52,7 +52,7 @@ def export_labels(comparisons: Sequence[Comparison], out: Path, count: int, seed
         # no text of an item can end the script element
         write_text(path, template.replace("__ITEMS__", json.dumps(rows).replace("<", "\\u003c")))
     else:
-        with whole_file(path) as partial, partial.open("w", encoding="utf-8", newline="") as file:
+        with atomic_file(path) as partial, partial.open("w", encoding="utf-8", newline="") as file:
             writer = csv.DictWriter(file, COLUMNS)
             writer.writeheader()
             writer.writerows({name: _escape_formula(text) for name, text in row.items()} for row in rows)
@@ -95,8 +95,9 @@ def label_order(comparison_id: str) -> str:
 def import_labels(paths: Sequence[Path], out: Path) -> dict[str, Any]:
     """The agreement of each judge with each file, and of the files with each other; also in `labels.json`.
 
-    A judge's flip or error agrees with no label. Raises ConfigError for an unknown label, and for a file
-    without a labelled item that was judged in the folder `out`.
+    A judge's flip or error agrees with no label. Between people it is Krippendorff's α, over the items that
+    at least two labelled. Raises ConfigError for an unknown label, and for a file without a labelled item
+    that was judged in the folder `out`.
     """
     if not (out / MATCHES).is_file():
         raise ConfigError(f"{MATCHES} not found", where=str(out), hint="run `goutbench judge` first")
@@ -108,13 +109,16 @@ def import_labels(paths: Sequence[Path], out: Path) -> dict[str, Any]:
             raise ConfigError(
                 "no labelled item of this file was judged", where=path, hint="check --out and the labels"
             )
+    labelled = sorted({comparison for labels in people.values() for comparison in labels})
+    ratings = [[own[key] for own in people.values() if key in own] for key in labelled]
+    shared = sum(len(labels) > 1 for labels in ratings)
     report = {
         "judges": {
             f"{judge} and {person}": _agreement(own, labels)
             for judge, own in judges.items()
             for person, labels in people.items()
         },
-        "people": _agreement_among(list(people.values())),
+        "people": {"n": shared, "Krippendorff's α": krippendorff_alpha(ratings)} if shared else None,
     }
     write_json(out / REPORT, report)
     return report
@@ -169,14 +173,6 @@ def _agreement(judge: _Labels, person: _Labels) -> dict[str, Any]:
         "same, where the judge decided": rate(same, decided),
         "κ": cohen_kappa(by_judge, by_person) if both else None,
     }
-
-
-def _agreement_among(people: Sequence[_Labels]) -> dict[str, Any] | None:
-    """Krippendorff's α of several people; None if no two of them labelled the same item."""
-    comparisons = sorted({comparison for labels in people for comparison in labels})
-    ratings = [[labels[key] for labels in people if key in labels] for key in comparisons]
-    shared = sum(len(labels) > 1 for labels in ratings)
-    return {"n": shared, "Krippendorff's α": krippendorff_alpha(ratings)} if shared else None
 
 
 def format_agreement(report: Mapping[str, Any]) -> str:

@@ -10,11 +10,15 @@ _Figures = Mapping[str, Any]
 
 def format_figures(figures: _Figures) -> str:
     """The figures of each judge, the agreement between judges, and the warnings."""
-    lines = [f"{figures['model b']} against {figures['model a']}; rates are those of the first"]
+    lines = [f"{figures['model b']} compared with {figures['model a']}; rates are those of the first"]
     for judge, own in figures["judges"].items():
         lines += ["", *_judge_lines(judge, own)]
     if figures["agreement"]:
-        lines += ["", *_agreement_lines(figures["agreement"])]
+        alpha = figures["agreement"]["Krippendorff's α"]
+        lines += ["", f"agreement: Krippendorff's α {'undefined' if alpha is None else f'{alpha:.2f}'}"]
+        for pair, own in figures["agreement"]["Cohen's κ"].items():
+            kappa = "undefined" if own["κ"] is None else f"{own['κ']:.2f}, same {format_rate(own['same'])}"
+            lines.append(f"  {pair}: Cohen's κ {kappa}")
     if figures["cost"] is not None and len(figures["judges"]) > 1:
         lines += ["", f"cost of all judges: {figures['cost']:g}"]
     lines += [f"warning: {warning}" for warning in figures["warnings"]]
@@ -67,14 +71,6 @@ def _repository_lines(repositories: Mapping[str, _Figures]) -> Iterator[str]:
         rates = [own[outcome] for outcome in OUTCOMES]
         cells = [f"{_percent(rate['rate'])} [{_span(rate)}]" for rate in rates]
         yield f"  {name:<{width}}  {own['n']:>4}" + "".join(f"{cell:>22}" for cell in cells)
-
-
-def _agreement_lines(agreement: _Figures) -> Iterator[str]:
-    alpha = agreement["Krippendorff's α"]
-    yield f"agreement: Krippendorff's α {'undefined' if alpha is None else f'{alpha:.2f}'}"
-    for pair, own in agreement["Cohen's κ"].items():
-        value = "undefined" if own["κ"] is None else f"{own['κ']:.2f}, same {format_rate(own['same'])}"
-        yield f"  {pair}: Cohen's κ {value}"
 
 
 def format_rate(rate: _Figures | None) -> str:
