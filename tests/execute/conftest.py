@@ -26,7 +26,8 @@ def work_folder() -> Path:
     cache.
 
     Every worker of pytest-xdist has its own, because tests check what is left in it. They share one build
-    cache."""
+    cache.
+    """
     base = Path(os.environ.get("GOUTBENCH_TEST_CACHE") or f"/var/tmp/goutbench-tests-{os.geteuid()}")
     folder = base / os.environ.get("PYTEST_XDIST_WORKER", "single")
     folder.mkdir(mode=0o755, parents=True, exist_ok=True)

@@ -55,9 +55,10 @@ def evaluate(
     source of each repository that is not there. With `out` every record is written to a journal there at
     once, and candidates with a result in the journal are not executed again, except after infrastructure
     errors. `excluded` maps pair ids whose reference test cannot run to the reason: their candidates are
-    infrastructure errors without execution. `runner` is one of `parallel.RUNNERS`. `on_result` is called in
-    this thread for each record, earlier or new. Raises ToolError when no sandbox works here (unless `unsafe`)
-    or when the canary fails, StorageError when `out` or `work` cannot be written.
+    infrastructure errors without execution. `runner` is a key of `parallel.RUNNERS` that works within this
+    process. `on_result` is called in this thread for each record, earlier or new. Raises ToolError when no
+    sandbox works here (unless `unsafe`) or when the canary fails, StorageError when `out` or `work` cannot be
+    written.
     """
     options = options or ExecuteOptions()
     machine = open_machine(work=work, unsafe=unsafe)

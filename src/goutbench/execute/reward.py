@@ -21,7 +21,8 @@ def reward_of(record: Execution) -> float | None:
     A test that does not pass gets the reward of its rung, and at most that of `Rung.RUNS`; so does a flaky
     one. A pass gets the reward of `Rung.PASS`, plus up to 0.25 each for the share of the focal statements
     that it covers and for its mutation score: a test that passes and checks nothing must not be an easy way
-    to a high reward."""
+    to a high reward.
+    """
     if record.status is Status.INFRA_FAILURE:
         return None
     if record.status is not Status.PASSED:

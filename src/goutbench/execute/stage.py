@@ -39,7 +39,8 @@ def run_stage(
     With both, only the reference tests of the candidates' pairs: a baseline for that file. The run folder
     gets the journal and `executions.parquet`. A reference run of all pairs also writes `reference.parquet`
     beside the dataset's data, which later runs read: candidates of a pair whose reference test cannot run on
-    this machine get an infrastructure error, not a bad result."""
+    this machine get an infrastructure error, not a bad result.
+    """
     if candidates is None and not reference:
         raise ConfigError("give a file of candidates, or --reference", where="execute")
     pairs = read_locations(dataset)

@@ -61,7 +61,8 @@ class Command:
     `mounts` are (host path, path inside) pairs that appear under another name, read-only; `tmpfs` are paths
     that become empty, private file systems of limited size. With `runs` the command runs once for each of
     them in one sandbox, silently, and every process that a run leaves behind is killed before the next one
-    starts."""
+    starts.
+    """
 
     argv: tuple[str, ...]
     cwd: Path

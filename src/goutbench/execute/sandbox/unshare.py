@@ -2,7 +2,8 @@
 
 It gives the same root, the same limits and the same process 1. Unlike in bubblewrap, commands can create
 further user namespaces, which opens more of the kernel to them. Without root only a user namespace could
-isolate a command, and where that works bubblewrap works too: so there is no fallback then."""
+isolate a command, and where that works bubblewrap works too: so there is no fallback then.
+"""
 
 import os
 import shlex

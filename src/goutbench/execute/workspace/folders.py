@@ -1,7 +1,8 @@
 """The folders that executions share: materialised trees, the build cache, the module cache, scratch folders.
 
 Commands run as user ids that own nothing (see `sandbox/choose.py`), so root's workspace must be in a folder
-that every user may enter: `/root/.cache` does not work."""
+that every user may enter: `/root/.cache` does not work.
+"""
 
 import os
 import shutil
