@@ -4,7 +4,6 @@ A model needs no context to test them: a call and a comparison are a test.
 """
 
 import re
-from typing import NamedTuple
 
 from tree_sitter import Node, QueryCursor
 
@@ -45,19 +44,11 @@ def pure_functions(file: GoFile) -> frozenset[str]:
     the package, no method of the file's own types, only imports that have no side effects and no state, and
     calls only functions of the file that only compute. It may change the elements of its arguments.
     """
-    names = _FileNames(
-        declarations={
-            name: index
-            for index, declaration in enumerate(file.declarations)
-            if declaration.kind != "method"
-            for name in declaration.names
-        },
-        imports={spec.local_name: spec.path for spec in file.imports if spec.local_name},
-    )
+    scope = _FileScope(file)
     called = {
         index: calls
         for index, declaration in enumerate(file.declarations)
-        if declaration.kind == "func" and (calls := _pure_calls(file, declaration, names)) is not None
+        if declaration.kind == "func" and (calls := scope.pure_calls(declaration)) is not None
     }
     while impure := {index for index, calls in called.items() if not calls <= called.keys()}:
         called = {index: calls for index, calls in called.items() if index not in impure}
@@ -69,11 +60,32 @@ def pure_functions(file: GoFile) -> frozenset[str]:
     )
 
 
-class _FileNames(NamedTuple):
-    """What the names of a file stand for: the index of a declaration, or the path of an import."""
+class _FileScope:
+    """The names of a file: the indices of its declarations, and the paths of its imports."""
 
-    declarations: dict[str, int]
-    imports: dict[str, str]
+    def __init__(self, file: GoFile) -> None:
+        self.file = file
+        self.imports = {spec.local_name: spec.path for spec in file.imports if spec.local_name}
+        self.declarations = {
+            name: index
+            for index, declaration in enumerate(file.declarations)
+            if declaration.kind != "method"
+            for name in declaration.names
+        }
+
+    def pure_calls(self, declaration: Declaration) -> set[int] | None:
+        """The functions of the file that a function uses; None if it has side effects of its own."""
+        node = self.file.node(declaration)
+        if declaration.body is None or declaration.maybe or QueryCursor(go_query(_EFFECTS)).captures(node):
+            return None
+        names = free_names(self.file, declaration)
+        own = names & self.declarations.keys()
+        kinds = {
+            index: self.file.declarations[index].kind for index in map(self.declarations.__getitem__, own)
+        }
+        if "var" in kinds.values() or not all(self.only_computes(name, node) for name in names - own):
+            return None
+        return {index for index, kind in kinds.items() if kind == "func"}
 
     def only_computes(self, name: str, node: Node) -> bool:
         """Whether a name that the file does not declare is a package or builtin without side effects."""
@@ -82,19 +94,6 @@ class _FileNames(NamedTuple):
             selected = rb"\b" + re.escape(name.encode()) + rb"\s*\.\s*(\w+)"
             return set(re.findall(selected, node.text or b"")) <= _PURE_FMT
         return name in PREDECLARED - _IMPURE_BUILTINS if path is None else path in _PURE_PACKAGES
-
-
-def _pure_calls(file: GoFile, declaration: Declaration, file_names: _FileNames) -> set[int] | None:
-    """The functions of the file that a function uses; None if it has side effects of its own."""
-    node = file.node(declaration)
-    if declaration.body is None or declaration.maybe or QueryCursor(go_query(_EFFECTS)).captures(node):
-        return None
-    names = free_names(file, declaration)
-    own = names & file_names.declarations.keys()
-    used = {index: file.declarations[index].kind for name in own for index in [file_names.declarations[name]]}
-    if "var" in used.values() or not all(file_names.only_computes(name, node) for name in names - own):
-        return None
-    return {index for index, kind in used.items() if kind == "func"}
 
 
 def _has_plain_signature(function: Node) -> bool:

@@ -44,92 +44,93 @@ def uses_by_test(file: GoFile, names: Collection[str], qualifiers: Collection[st
     Unqualified names count if `qualifiers` is empty or contains ".". Qualified names count after one of the
     `qualifiers`, by which the file refers to the package. A file without tests has no uses.
     """
-    tests = list(_test_declarations(file))
-    if not tests:
-        return ()
-    names_in, selected_in = _mentions(file, names, qualifiers)
-    test_uses = []
-    for index in tests:
-        helpers = _helpers(file, index, set(tests))
-        helped = {name for helper in helpers for name in names_in[helper]}
-        helped_selected = {name for helper in helpers for name in selected_in[helper]}
-        declared = file.declarations[index].names
-        test_uses.append(
-            TestUse(
+    return tuple(_TestFile(file).uses(names, qualifiers))
+
+
+class _TestFile:
+    """A test file, and the indices of its declarations that contain tests."""
+
+    def __init__(self, file: GoFile) -> None:
+        self.file = file
+        functions = {test.declaration for test in file.tests if test.kind != "benchmark"}
+        self.tests = [
+            index
+            for index, declaration in enumerate(file.declarations)
+            if index in functions or _is_suite_method(declaration) or self.is_ginkgo_spec(declaration)
+        ]
+
+    def uses(self, names: Collection[str], qualifiers: Collection[str]) -> Iterator[TestUse]:
+        if not self.tests:
+            return
+        names_in, selected_in = self.mentions(names, qualifiers)
+        for index in self.tests:
+            helpers = self.helpers(index)
+            helped = {name for helper in helpers for name in names_in[helper]}
+            helped_selected = {name for helper in helpers for name in selected_in[helper]}
+            declared = self.file.declarations[index].names
+            yield TestUse(
                 name=declared[0] if declared else "_",
                 names=frozenset(names_in[index]),
                 selected=frozenset(selected_in[index]),
                 helped=frozenset(helped - names_in[index]),
                 helped_selected=frozenset(helped_selected - selected_in[index]),
             )
-        )
-    return tuple(test_uses)
 
+    def is_ginkgo_spec(self, declaration: Declaration) -> bool:
+        """Whether a declaration has the form `var _ = Describe(…)`."""
+        if declaration.kind != "var" or declaration.names != ("_",):
+            return False
+        text = self.file.source[declaration.node_start : declaration.node_end]
+        callee = text.partition(b"=")[2].partition(b"(")[0].strip().rpartition(b".")[2]
+        return callee.decode("utf-8", "replace") in _GINKGO_CONTAINERS
 
-def _test_declarations(file: GoFile) -> Iterator[int]:
-    """The declarations that contain tests: functions, methods of suites, and top-level Ginkgo specs."""
-    functions = {test.declaration for test in file.tests if test.kind != "benchmark"}
-    for index, declaration in enumerate(file.declarations):
-        if index in functions or _is_suite_method(declaration) or _is_ginkgo_spec(file, declaration):
-            yield index
+    def helpers(self, test: int) -> set[int]:
+        """The declarations that a test refers to, directly or not; other tests are ignored."""
+        reached, pending = {test}, [test]
+        while pending:
+            new = set(self.file.declarations[pending.pop()].references) - reached - set(self.tests)
+            reached |= new
+            pending += new
+        return reached - {test}
+
+    def mentions(
+        self, names: Collection[str], qualifiers: Collection[str]
+    ) -> tuple[list[set[str]], list[set[str]]]:
+        """For each declaration, the names of the package in it, and selected names that may be methods."""
+        declarations = self.file.declarations
+        not_values = _TESTING_NAMES | {spec.local_name for spec in self.file.imports if spec.local_name}
+        unqualified = {name.encode(): name for name in names} if not qualifiers or "." in qualifiers else {}
+        names_in = [set(self.used_names(declaration, unqualified)) for declaration in declarations]
+        selected_in: list[set[str]] = [set() for _ in declarations]
+        index = 0
+        matches = QueryCursor(go_query(_QUERY)).matches(self.file.tree.root_node)
+        selectors = [(captures["owner"][0], captures["name"][0]) for _, captures in matches]
+        for owner, name in sorted(selectors, key=lambda selector: selector[1].start_byte):
+            while index < len(declarations) and declarations[index].node_end <= name.start_byte:
+                index += 1
+            if index == len(declarations):
+                break
+            text, owner_text = _text(name), _text(owner)
+            if owner_text in qualifiers:
+                if text in names:
+                    names_in[index].add(text)
+            elif owner_text not in not_values and owner.type != "package_identifier":
+                selected_in[index].add(text)
+        return names_in, selected_in
+
+    def used_names(self, declaration: Declaration, names: Mapping[bytes, str]) -> Iterator[str]:
+        """Which of the names a declaration uses from outside itself."""
+        source = self.file.source
+        mentioned = names.keys() & identifiers_in(source, (declaration.node_start, declaration.node_end))
+        node = self.file.node(declaration) if mentioned else None
+        for name in mentioned:
+            if node is not None and next(uses(source, node, name), None) is not None:
+                yield names[name]
 
 
 def _is_suite_method(declaration: Declaration) -> bool:
     parts = split_test_name(declaration.names[0]) if declaration.kind == "method" else None
     return parts is not None and parts[0] == "Test" and parts[1] != ""
-
-
-def _is_ginkgo_spec(file: GoFile, declaration: Declaration) -> bool:
-    """Whether a declaration has the form `var _ = Describe(…)`."""
-    if declaration.kind != "var" or declaration.names != ("_",):
-        return False
-    text = file.source[declaration.node_start : declaration.node_end]
-    callee = text.partition(b"=")[2].partition(b"(")[0].strip().rpartition(b".")[2]
-    return callee.decode("utf-8", "replace") in _GINKGO_CONTAINERS
-
-
-def _helpers(file: GoFile, test: int, tests: set[int]) -> set[int]:
-    """The declarations that a test refers to, directly or not; other tests are ignored."""
-    reached, pending = {test}, [test]
-    while pending:
-        new = set(file.declarations[pending.pop()].references) - reached - tests
-        reached |= new
-        pending += new
-    return reached - {test}
-
-
-def _mentions(
-    file: GoFile, names: Collection[str], qualifiers: Collection[str]
-) -> tuple[list[set[str]], list[set[str]]]:
-    """For each declaration, the names of the package in it, and the selected names that may be methods."""
-    not_values = _TESTING_NAMES | {spec.local_name for spec in file.imports if spec.local_name}
-    unqualified = {name.encode(): name for name in names} if not qualifiers or "." in qualifiers else {}
-    names_in = [set(_used_names(file, declaration, unqualified)) for declaration in file.declarations]
-    selected_in: list[set[str]] = [set() for _ in file.declarations]
-    index = 0
-    matches = QueryCursor(go_query(_QUERY)).matches(file.tree.root_node)
-    selectors = [(captures["owner"][0], captures["name"][0]) for _, captures in matches]
-    for owner, name in sorted(selectors, key=lambda selector: selector[1].start_byte):
-        while index < len(names_in) and file.declarations[index].node_end <= name.start_byte:
-            index += 1
-        if index == len(names_in):
-            break
-        text, owner_text = _text(name), _text(owner)
-        if owner_text in qualifiers:
-            if text in names:
-                names_in[index].add(text)
-        elif owner_text not in not_values and owner.type != "package_identifier":
-            selected_in[index].add(text)
-    return names_in, selected_in
-
-
-def _used_names(file: GoFile, declaration: Declaration, names: Mapping[bytes, str]) -> Iterator[str]:
-    """Which of the names a declaration uses from outside itself."""
-    mentioned = names.keys() & identifiers_in(file.source, (declaration.node_start, declaration.node_end))
-    node = file.node(declaration) if mentioned else None
-    for name in mentioned:
-        if node is not None and next(uses(file.source, node, name), None) is not None:
-            yield names[name]
 
 
 def _text(node: Node) -> str:

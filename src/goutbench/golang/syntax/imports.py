@@ -1,7 +1,6 @@
 """Reads import specs, and infers the name by which a file refers to a package without an alias."""
 
 import re
-from collections.abc import Iterator
 from functools import lru_cache
 
 from tree_sitter import Node
@@ -19,7 +18,9 @@ _QUALIFIER = re.compile(
 
 def read_imports(source: bytes, declarations: list[Node]) -> tuple[Import, ...]:
     """The specs of the import declarations, in order."""
-    specs = [spec for node in declarations for spec in _import_specs(node)]
+    children = [child for node in declarations for child in node.named_children]
+    nested = [child.named_children if child.type == "import_spec_list" else [child] for child in children]
+    specs = [spec for group in nested for spec in group if spec.type == "import_spec"]
     aliases: list[str | None] = []
     paths: list[str] = []
     for spec in specs:
@@ -55,14 +56,6 @@ def package_name_guesses(path: str) -> tuple[str, ...]:
             *reversed(re.split(r"[-.]", stem)),
         ]
     return tuple(dict.fromkeys(name for name in names if name.isidentifier()))
-
-
-def _import_specs(declaration: Node) -> Iterator[Node]:
-    for child in declaration.named_children:
-        if child.type == "import_spec":
-            yield child
-        elif child.type == "import_spec_list":
-            yield from (spec for spec in child.named_children if spec.type == "import_spec")
 
 
 def _used_guess(source: bytes, body: int, path: str) -> str | None:

@@ -59,8 +59,8 @@ class GoHelper:
         with self._lock:
             try:
                 process = self._running()
-                _write(process, line)
-                return dict(json.loads(_read_line(process, timeout or self._timeout)))
+                self._write(process, line)
+                return dict(json.loads(self._read_line(process, timeout or self._timeout)))
             except BaseException:  # also after an interrupt: a late answer would go to the next request
                 self._stop()
                 raise
@@ -108,6 +108,31 @@ class GoHelper:
             resource.prlimit(self._process.pid, resource.RLIMIT_CORE, (0, 0))
         return self._process
 
+    @staticmethod
+    def _write(process: subprocess.Popen[bytes], line: bytes) -> None:
+        assert process.stdin is not None
+        try:
+            process.stdin.write(line)
+            process.stdin.flush()
+        except OSError as error:
+            raise HelperError(f"the Go helper has ended: {error.strerror}") from error
+
+    @staticmethod
+    def _read_line(process: subprocess.Popen[bytes], timeout: float) -> bytes:
+        assert process.stdout is not None
+        handle = process.stdout.fileno()
+        deadline = time.monotonic() + timeout
+        parts: list[bytes] = []
+        while not parts or not parts[-1].endswith(b"\n"):
+            remaining = deadline - time.monotonic()
+            if remaining <= 0 or not select.select([handle], [], [], remaining)[0]:
+                raise HelperError(f"the Go helper gave no answer within {timeout:g} s")
+            part = os.read(handle, 1 << 16)
+            if not part:
+                raise HelperError("the Go helper crashed or ran out of memory")
+            parts.append(part)
+        return b"".join(parts)
+
     def _stop(self) -> None:
         process, self._process = self._process, None
         if process is None:
@@ -127,31 +152,6 @@ class GoHelper:
         self, kind: type[BaseException] | None, value: BaseException | None, trace: TracebackType | None
     ) -> None:
         self.close()
-
-
-def _write(process: subprocess.Popen[bytes], line: bytes) -> None:
-    assert process.stdin is not None
-    try:
-        process.stdin.write(line)
-        process.stdin.flush()
-    except OSError as error:
-        raise HelperError(f"the Go helper has ended: {error.strerror}") from error
-
-
-def _read_line(process: subprocess.Popen[bytes], timeout: float) -> bytes:
-    assert process.stdout is not None
-    handle = process.stdout.fileno()
-    deadline = time.monotonic() + timeout
-    parts: list[bytes] = []
-    while not parts or not parts[-1].endswith(b"\n"):
-        remaining = deadline - time.monotonic()
-        if remaining <= 0 or not select.select([handle], [], [], remaining)[0]:
-            raise HelperError(f"the Go helper gave no answer within {timeout:g} s")
-        part = os.read(handle, 1 << 16)
-        if not part:
-            raise HelperError("the Go helper crashed or ran out of memory")
-        parts.append(part)
-    return b"".join(parts)
 
 
 # ── building ──────────────────────────────────────────────────────────────────────────────────────
