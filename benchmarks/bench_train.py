@@ -65,7 +65,7 @@ def empty(options: argparse.Namespace) -> None:
                 f"{found.chosen_pairs} pairs, {found.trained_pairs} with a row, {lengths.rows} rows, "
                 f"{lengths.dropped} too long, {lengths.cut_in_prompt} without any completion token "
                 f"({lengths.empty_share:.1%}), {lengths.cut_in_completion} cut within the completion, "
-                f"{lengths.detached_tokens / lengths.completion_tokens:.1%} of completion tokens detached from "
+                f"{lengths.detached_tokens / lengths.completion_tokens:.1%} completion tokens detached from "
                 f"their prompt's start; excluded: {found.excluded}",
                 flush=True,
             )

@@ -407,7 +407,7 @@ def test_rows_are_tokenized_as_trl_does(recipe: Path, dataset: Path, tmp_path: P
     args = SFTConfig(output_dir=str(tmp_path / "bare"), max_length=1024, report_to=[], use_cpu=True)
     model = load_model(load_recipe(recipe).model)
     theirs = SFTTrainer(
-        model, args=args, train_dataset=Dataset.from_list(asked), processing_class=prepared.tokenizer
+        model, args=args, train_dataset=Dataset.from_list(conversations), processing_class=prepared.tokenizer
     )
     for sample, batch in zip(prepared.data.train, theirs.train_dataset, strict=False):
         (collated,) = [theirs.data_collator([batch])]

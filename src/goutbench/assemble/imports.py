@@ -47,13 +47,13 @@ def unify_imports(
     unused: UnusedNames,
 ) -> Imports:
     """Unite the imports: drop unused ones, add missing ones, rename where names clash."""
-    selected = {id(unit.unit): _selected_names(unit, pieces) for unit in units}
+    unifier = _Unifier(units, target, context, unused)
+    selected = {id(unit.unit): unifier.selected_names(unit, pieces) for unit in units}
     package: frozenset[str] = frozenset()
     if context is not None:
         package = context.names if target.internal else context.external_names
     originals = {name for item in pieces for name in item.piece.declares} | package
     declared = {item.new_names.get(name, name) for item in pieces for name in item.piece.declares} | package
-    unifier = _Unifier(units, target, context, unused)
     uses: list[_PackageUse] = []
     for unit in units:
         uses += unifier.own_imports(unit, selected[id(unit.unit)], originals)
@@ -71,17 +71,6 @@ def unify_imports(
     return result
 
 
-def _selected_names(unit: ResolvedUnit, pieces: list[RenamedPiece]) -> Selected:
-    """The free names that the pieces of a unit select from, with what they select."""
-    selected: Selected = defaultdict(set)
-    for item in pieces:
-        if item.piece.unit is unit.unit:
-            for use in item.piece.uses:
-                if use.binding < 0 and use.member:
-                    selected[use.text].add(use.member)
-    return selected
-
-
 class _Unifier:
     """Collects the imports of all units."""
 
@@ -94,6 +83,16 @@ class _Unifier:
     ) -> None:
         self.units, self.target, self.context, self.unused = units, target, context, unused
         self.result = Imports()
+
+    def selected_names(self, unit: ResolvedUnit, pieces: list[RenamedPiece]) -> Selected:
+        """The free names that the pieces of a unit select from, with what they select."""
+        selected: Selected = defaultdict(set)
+        for item in pieces:
+            if item.piece.unit is unit.unit:
+                for use in item.piece.uses:
+                    if use.binding < 0 and use.member:
+                        selected[use.text].add(use.member)
+        return selected
 
     def own_imports(
         self, unit: ResolvedUnit, selected: Selected, declared: Collection[str]

@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from goutbench.assemble.imports import Imports, import_block, unify_imports
 from goutbench.assemble.naming import RenamedPiece, unify_names
 from goutbench.assemble.package_context import PackageContext
-from goutbench.assemble.pieces import Piece, Unit, pieces_of, render
+from goutbench.assemble.pieces import Unit, pieces_of, render
 from goutbench.assemble.placement import (
     ResolvedUnit,
     TargetPackage,
@@ -54,9 +54,7 @@ def merge(units: Sequence[Unit], context: PackageContext | None = None) -> Assem
     header, header_notes = _header([item for item in resolved if id(item.unit) in used])
     writer = _Writer({id(item.unit): item.own for item in resolved}, imports, target, unused)
     notes += writer.unqualified_notes(renamed)
-    head = f"{header}package {target.clause}\n\n{import_block(imports.specs)}\n"
-    texts = [(item.piece, writer.text(item)) for item in renamed]
-    code, format_notes = _format(head, target.clause, texts)
+    code, format_notes = writer.file(header, renamed)
     return Assembly(code, target.clause, "merge", (*notes, *header_notes, *format_notes))
 
 
@@ -135,7 +133,7 @@ class _Writer:
     unused: UnusedNames
 
     def unqualified_notes(self, pieces: list[RenamedPiece]) -> list[Note]:
-        """A note for every qualifier that `text` removes, since the file is in that package."""
+        """A note for every qualifier that `file` removes, since the file is in that package."""
         removed = {
             (item.piece.reply, use.text)
             for item in pieces
@@ -146,7 +144,7 @@ class _Writer:
         why = "the file is in that package"
         return [Note("unqualified", f"{name}.", why, reply) for reply, name in sorted(removed)]
 
-    def text(self, item: RenamedPiece) -> bytes:
+    def _text(self, item: RenamedPiece) -> bytes:
         own = self.own[id(item.piece.unit)]
         qualifiers = self.imports.qualifiers.get(id(item.piece.unit), {})
         edits: dict[tuple[int, int], str] = {}
@@ -165,20 +163,22 @@ class _Writer:
         edits |= {(u.start, u.end): shadowing[u.binding] for u in item.piece.uses if u.binding in shadowing}
         return render(item.piece, edits, item.new_names)
 
-
-def _format(head: str, clause: str, texts: list[tuple[Piece, bytes]]) -> tuple[str, list[Note]]:
-    """The file as gofmt prints it, without the pieces that gofmt rejects."""
-    formatted = gofmt([head.encode() + b"\n".join(text for _, text in texts)])[0]
-    if formatted.code is not None:
-        return formatted.code.decode(), []
-    single = gofmt([f"package {clause}\n".encode() + text for _, text in texts])
-    valid = [text for (_, text), result in zip(texts, single, strict=True) if result.code is not None]
-    notes = [
-        Note("broken", piece.label, f"gofmt rejects it: {result.error.split(': ', 1)[-1]}", piece.reply)
-        for (piece, _), result in zip(texts, single, strict=True)
-        if result.code is None
-    ]
-    formatted = gofmt([head.encode() + b"\n".join(valid)])[0]
-    if formatted.code is None or not valid:
-        return "", [*notes, Note("no_code", "file", f"gofmt rejects it: {formatted.error}")]
-    return formatted.code.decode(), notes
+    def file(self, header: str, pieces: list[RenamedPiece]) -> tuple[str, list[Note]]:
+        """The file as gofmt prints it, without the pieces that gofmt rejects."""
+        clause = self.target.clause
+        head = f"{header}package {clause}\n\n{import_block(self.imports.specs)}\n"
+        texts = [(item.piece, self._text(item)) for item in pieces]
+        formatted = gofmt([head.encode() + b"\n".join(text for _, text in texts)])[0]
+        if formatted.code is not None:
+            return formatted.code.decode(), []
+        single = gofmt([f"package {clause}\n".encode() + text for _, text in texts])
+        valid = [text for (_, text), result in zip(texts, single, strict=True) if result.code is not None]
+        notes = [
+            Note("broken", piece.label, f"gofmt rejects it: {result.error.split(': ', 1)[-1]}", piece.reply)
+            for (piece, _), result in zip(texts, single, strict=True)
+            if result.code is None
+        ]
+        formatted = gofmt([head.encode() + b"\n".join(valid)])[0]
+        if formatted.code is None or not valid:
+            return "", [*notes, Note("no_code", "file", f"gofmt rejects it: {formatted.error}")]
+        return formatted.code.decode(), notes

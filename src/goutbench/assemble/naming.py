@@ -7,7 +7,7 @@ are folded into one if what they refer to is equal as well. Different declaratio
 from collections import defaultdict
 from dataclasses import dataclass, field
 
-from goutbench.assemble.pieces import Piece, Tokens, split_group
+from goutbench.assemble.pieces import Piece, Tokens, split_conflicting_groups
 from goutbench.golang.syntax.identifiers import PREDECLARED, UnusedNames
 from goutbench.records import Note
 
@@ -50,7 +50,7 @@ def unify_names(
     """
     merge = _Merge(defaultdict(list), methods, unused, [])
     by_reply: dict[int, list[Piece]] = defaultdict(list)
-    for piece in _split_conflicting_groups(pieces):
+    for piece in split_conflicting_groups(pieces):
         by_reply[piece.reply].append(piece)
     builtins: dict[int, frozenset[str]] = {}  # predeclared names by reply: no other reply may redeclare them
     for reply, own in by_reply.items():
@@ -62,19 +62,6 @@ def unify_names(
         unique = _unify_within_reply(own, merge)
         result += _Reply(reply, unique, taken | reserved, merge).unify()
     return result, merge.notes
-
-
-def _split_conflicting_groups(pieces: list[Piece]) -> list[Piece]:
-    """The pieces, with groups split into specs if a name in them is also declared differently."""
-    texts: dict[str, set[Tokens]] = defaultdict(set)
-    for piece in pieces:
-        for name in piece.declares:
-            texts[name].add(piece.tokens)
-    return [
-        part
-        for piece in pieces
-        for part in (split_group(piece) if any(len(texts[name]) > 1 for name in piece.declares) else [piece])
-    ]
 
 
 def _unify_within_reply(pieces: list[Piece], merge: _Merge) -> list[tuple[Piece, dict[str, str]]]:
@@ -96,7 +83,7 @@ def _unify_within_reply(pieces: list[Piece], merge: _Merge) -> list[tuple[Piece,
             )
             continue
         for previous in earlier.values():
-            if _corrects(piece, previous):
+            if piece.corrects(previous):
                 why = "a later block of the reply declares it again"
                 merge.notes.append(Note("superseded", previous.label, why, piece.reply))
                 remaining = {key: item for key, item in remaining.items() if item[0] is not previous}
@@ -116,11 +103,6 @@ def _unify_within_reply(pieces: list[Piece], merge: _Merge) -> list[tuple[Piece,
             owners.update((key, piece) for key in keys if key not in own)
             remaining[at] = (piece, own)
     return [(piece, own | renamed_in_unit[id(piece.unit)]) for piece, own in remaining.values()]
-
-
-def _corrects(piece: Piece, earlier: Piece) -> bool:
-    clauses = {piece.unit.file.package, earlier.unit.file.package} - {None}
-    return piece.unit.block != earlier.unit.block and earlier.declares <= piece.declares and len(clauses) < 2
 
 
 def _renamed_note(old: str, new: str, why: str, reply: int) -> Note:

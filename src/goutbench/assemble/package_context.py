@@ -1,12 +1,12 @@
 """The declarations of the package that a test file goes into."""
 
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable
 from dataclasses import dataclass
 from functools import lru_cache
 from pathlib import Path
 
 from goutbench.errors import SourceError
-from goutbench.golang.syntax.file import GoFile, name_nodes
+from goutbench.golang.syntax.file import name_nodes
 from goutbench.golang.syntax.header import package_name
 from goutbench.golang.syntax.modfile import read_module
 from goutbench.golang.syntax.parser import parse
@@ -85,22 +85,19 @@ def _facts(content: bytes) -> _Facts:
     """What one file declares; cached, since all tests of a package share its files."""
     file = parse(content)
     methods = [item for item in file.declarations if item.kind == "method" and item.names]
+    members = {method.names[0] for method in methods}
+    stack = [file.node(item) for item in file.declarations if item.kind in ("type", "var")]
+    while stack:  # fields and interface methods, but not those of types local to functions
+        node = stack.pop()
+        if node.type in ("field_declaration", "method_elem"):
+            members.update((name.text or b"").decode() for name in name_nodes(node))
+        stack.extend(child for child in node.named_children if child.type != "block")
     return _Facts(
         file.package,
         frozenset(file.top_level_names() - {"_", "init"}),
         frozenset(f"{method.receiver}.{method.names[0]}" for method in methods),
-        frozenset(method.names[0] for method in methods) | frozenset(_members(file)),
+        frozenset(members),
     )
-
-
-def _members(file: GoFile) -> Iterator[str]:
-    """Fields and interface methods of top-level declarations, without those of types local to functions."""
-    stack = [file.node(item) for item in file.declarations if item.kind in ("type", "var")]
-    while stack:
-        node = stack.pop()
-        if node.type in ("field_declaration", "method_elem"):
-            yield from ((name.text or b"").decode() for name in name_nodes(node))
-        stack.extend(child for child in node.named_children if child.type != "block")
 
 
 def read_context(focal: Path) -> PackageContext:

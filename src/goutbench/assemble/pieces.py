@@ -2,6 +2,7 @@
 
 import re
 from bisect import bisect_left
+from collections import defaultdict
 from collections.abc import Iterator
 from dataclasses import dataclass, replace
 from operator import attrgetter
@@ -59,6 +60,13 @@ class Piece:
         if self.kind == "method" or self.names == ("init",):
             return frozenset()
         return frozenset(self.names) - {"_"}
+
+    def corrects(self, earlier: "Piece") -> bool:
+        """Whether a later block of the reply declares it again, in a file of the same package."""
+        clauses = {self.unit.file.package, earlier.unit.file.package} - {None}
+        return (
+            self.unit.block != earlier.unit.block and earlier.declares <= self.declares and len(clauses) < 2
+        )
 
 
 def pieces_of(unit: Unit, names: ScopedNames | None = None) -> list[Piece]:
@@ -139,6 +147,19 @@ def split_group(piece: Piece) -> list[Piece]:
     if len(group) < 2 or is_counted:
         return [piece]
     return list(_spec_pieces(piece, group))
+
+
+def split_conflicting_groups(pieces: list[Piece]) -> list[Piece]:
+    """The pieces, with groups split into specs if a name in them is also declared differently."""
+    texts: dict[str, set[Tokens]] = defaultdict(set)
+    for piece in pieces:
+        for name in piece.declares:
+            texts[name].add(piece.tokens)
+    return [
+        part
+        for piece in pieces
+        for part in (split_group(piece) if any(len(texts[name]) > 1 for name in piece.declares) else [piece])
+    ]
 
 
 def _spec_pieces(piece: Piece, group: list[Node]) -> Iterator[Piece]:

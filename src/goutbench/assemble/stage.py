@@ -49,7 +49,10 @@ def assemble(
     units = [unit for extraction in extractions for unit in extraction.units]
     notes = tuple(note for extraction in extractions for note in extraction.notes)
     if mode == "append":
-        return _append(units, notes)
+        code = b"\n".join(unit.file.source for unit in units)
+        formatted = gofmt([code])[0].code  # None: several package clauses are not Go
+        package = units[0].file.package if units else None
+        return Assembly((code if formatted is None else formatted).decode(), package, mode, notes)
     if mode == "merge":
         merged = merge(units, context)
         return Assembly(merged.code, merged.package, mode, notes + merged.notes)
@@ -58,13 +61,6 @@ def assemble(
             raise ConfigError("mode llm needs a model", hint="name one with --model, or use --mode merge")
         return _combine(units, notes, context, complete)
     raise ConfigError(f"unknown mode {mode!r}", hint=f"use one of {', '.join(MODES)}")
-
-
-def _append(units: Sequence[Unit], notes: tuple[Note, ...]) -> Assembly:
-    code = b"\n".join(unit.file.source for unit in units)
-    formatted = gofmt([code])[0].code  # None: several package clauses are not Go
-    package = units[0].file.package if units else None
-    return Assembly((code if formatted is None else formatted).decode(), package, "append", notes)
 
 
 def _combine(

@@ -78,37 +78,90 @@ def partition(edges: Edges, sizes: Sizes, limit: int) -> list[list[int]]:
     for index in range(count - 1):
         weights[index][index + 1] += _ADJACENT
         weights[index + 1][index] += _ADJACENT
-    groups = _pack(_clusters(weights, sizes, limit), weights, sizes, limit)
-    _refine(groups, weights, sizes, limit)
+    partitioner = _Partitioner(weights, sizes, limit)
+    groups = partitioner.pack(partitioner.clusters())
+    partitioner.refine(groups)
     return sorted(sorted(group) for group in groups if group)
 
 
-def _clusters(weights: Weights, sizes: Sizes, limit: int) -> list[list[int]]:
-    """Merge along the edge with the most weight for the size of what it joins, while the limit allows."""
-    members = {index: [index] for index in range(len(weights))}
-    loads = {index: sizes.load([index]) for index in members}
-    links = {index: dict(row) for index, row in enumerate(weights)}
-    heap = [(_rank(w, loads[a], loads[b]), a, b) for a, row in links.items() for b, w in row.items() if a < b]
-    heapify(heap)
-    while heap:
-        rank, a, b = heappop(heap)
-        weight = links[a].get(b) if a in links else None
-        if weight is None or rank != _rank(weight, loads[a], loads[b]):
-            continue
-        if sizes.tokens(loads[a], loads[b]) > limit:
-            del links[a][b], links[b][a]
-            continue
-        if len(links[a]) < len(links[b]):
-            a, b = b, a
-        members[a] += members.pop(b)
-        loads[a] = _join(loads[a], loads.pop(b))
-        for c, weight in links.pop(b).items():  # a inherits the links of b
-            del links[c][b]
-            if c != a:
-                links[a][c] = links[c][a] = links[a].get(c, 0.0) + weight
-        for c, weight in links[a].items():
-            heappush(heap, (_rank(weight, loads[a], loads[c]), min(a, c), max(a, c)))
-    return sorted(sorted(group) for group in members.values())
+@dataclass(frozen=True, slots=True)
+class _Partitioner:
+    """Partitions a weighted graph into groups within a limit of tokens."""
+
+    weights: Weights
+    sizes: Sizes
+    limit: int
+
+    def clusters(self) -> list[list[int]]:
+        """Merge along the edge with the most weight for the size of what it joins, while the limit allows."""
+        members = {index: [index] for index in range(len(self.weights))}
+        loads = {index: self.sizes.load([index]) for index in members}
+        links = {index: dict(row) for index, row in enumerate(self.weights)}
+        heap = [
+            (_rank(w, loads[a], loads[b]), a, b) for a, row in links.items() for b, w in row.items() if a < b
+        ]
+        heapify(heap)
+        while heap:
+            rank, a, b = heappop(heap)
+            weight = links[a].get(b) if a in links else None
+            if weight is None or rank != _rank(weight, loads[a], loads[b]):
+                continue
+            if self.sizes.tokens(loads[a], loads[b]) > self.limit:
+                del links[a][b], links[b][a]
+                continue
+            if len(links[a]) < len(links[b]):
+                a, b = b, a
+            members[a] += members.pop(b)
+            loads[a] = _join(loads[a], loads.pop(b))
+            for c, weight in links.pop(b).items():  # a inherits the links of b
+                del links[c][b]
+                if c != a:
+                    links[a][c] = links[c][a] = links[a].get(c, 0.0) + weight
+            for c, weight in links[a].items():
+                heappush(heap, (_rank(weight, loads[a], loads[c]), min(a, c), max(a, c)))
+        return sorted(sorted(group) for group in members.values())
+
+    def pack(self, clusters: list[list[int]]) -> list[list[int]]:
+        """Put the clusters, in source order, into the group with room that pulls them the most."""
+        groups: list[list[int]] = []
+        loads: list[Load] = []
+        home: dict[int, int] = {}
+        for cluster in clusters:
+            load = self.sizes.load(cluster)
+            pull: dict[int, float] = defaultdict(float)
+            for index in cluster:
+                for group, weight in _pull(self.weights[index], home).items():
+                    pull[group] += weight
+            room = [g for g in range(len(groups)) if self.sizes.tokens(loads[g], load) <= self.limit]
+            chosen = max(room, key=lambda g: (pull.get(g, 0.0), -g), default=len(groups))
+            if chosen == len(groups):
+                groups.append([])
+                loads.append((0, 0))
+            groups[chosen] += cluster
+            loads[chosen] = _join(loads[chosen], load)
+            home.update((index, chosen) for index in cluster)
+        return groups
+
+    def refine(self, groups: list[list[int]]) -> None:
+        """Move single declarations to the group that pulls them the most, while that reduces the cut."""
+        home = {index: g for g, group in enumerate(groups) for index in group}
+        loads = [self.sizes.load(group) for group in groups]
+        for _ in range(_PASSES):
+            moved = False
+            for index, row in enumerate(self.weights):
+                here, load = home[index], self.sizes.load([index])
+                pull = _pull(row, home)
+                better = sorted(
+                    (-w, g) for g, w in pull.items() if g != here and w > pull.get(here, 0.0) + 1e-9
+                )
+                there = next((g for _, g in better if self.sizes.tokens(loads[g], load) <= self.limit), None)
+                if there is not None:
+                    groups[here].remove(index)
+                    groups[there].append(index)
+                    home[index], moved = there, True
+                    loads[here], loads[there] = self.sizes.load(groups[here]), _join(loads[there], load)
+            if not moved:
+                return
 
 
 def _rank(weight: float, a: Load, b: Load) -> float:
@@ -117,48 +170,6 @@ def _rank(weight: float, a: Load, b: Load) -> float:
 
 def _join(a: Load, b: Load) -> Load:
     return a[0] + b[0], a[1] | b[1]
-
-
-def _pack(clusters: list[list[int]], weights: Weights, sizes: Sizes, limit: int) -> list[list[int]]:
-    """Put the clusters, in source order, into the group with room that pulls them the most."""
-    groups: list[list[int]] = []
-    loads: list[Load] = []
-    home: dict[int, int] = {}
-    for cluster in clusters:
-        load = sizes.load(cluster)
-        pull: dict[int, float] = defaultdict(float)
-        for index in cluster:
-            for group, weight in _pull(weights[index], home).items():
-                pull[group] += weight
-        room = [g for g in range(len(groups)) if sizes.tokens(loads[g], load) <= limit]
-        chosen = max(room, key=lambda g: (pull.get(g, 0.0), -g), default=len(groups))
-        if chosen == len(groups):
-            groups.append([])
-            loads.append((0, 0))
-        groups[chosen] += cluster
-        loads[chosen] = _join(loads[chosen], load)
-        home.update((index, chosen) for index in cluster)
-    return groups
-
-
-def _refine(groups: list[list[int]], weights: Weights, sizes: Sizes, limit: int) -> None:
-    """Move single declarations to the group that pulls them the most, while that reduces the cut."""
-    home = {index: g for g, group in enumerate(groups) for index in group}
-    loads = [sizes.load(group) for group in groups]
-    for _ in range(_PASSES):
-        moved = False
-        for index, row in enumerate(weights):
-            here, load = home[index], sizes.load([index])
-            pull = _pull(row, home)
-            better = sorted((-w, g) for g, w in pull.items() if g != here and w > pull.get(here, 0.0) + 1e-9)
-            there = next((g for _, g in better if sizes.tokens(loads[g], load) <= limit), None)
-            if there is not None:
-                groups[here].remove(index)
-                groups[there].append(index)
-                home[index], moved = there, True
-                loads[here], loads[there] = sizes.load(groups[here]), _join(loads[there], load)
-        if not moved:
-            return
 
 
 def _pull(row: dict[int, float], home: dict[int, int]) -> dict[int, float]:

@@ -4,7 +4,7 @@ import re
 from collections.abc import Collection
 from dataclasses import dataclass
 
-from goutbench.golang.syntax.file import Declaration, GoFile
+from goutbench.golang.syntax.file import GoFile
 from goutbench.golang.syntax.links import free_names
 
 _COMMENT = re.compile(rb"//[^\n]*|/\*.*?\*/", re.DOTALL)
@@ -77,7 +77,8 @@ def used_imports(file: GoFile, parts: Collection[Part]) -> set[int]:
                 used.add(index)
     for index, spec in enumerate(file.imports):
         if spec.name == ".":
-            if any(_needs_dot_import(file, file.declarations[part.index]) for part in parts):
+            names = {name for part in parts for name in free_names(file, file.declarations[part.index])}
+            if any(name[:1].isupper() for name in names - file.top_level_names()):
                 used.add(index)
         elif spec.name == "_":
             directive = {"embed": b"//go:embed", "unsafe": b"//go:linkname"}.get(spec.path)
@@ -86,8 +87,3 @@ def used_imports(file: GoFile, parts: Collection[Part]) -> set[int]:
         elif spec.local_name is None and spec.path != "C":
             used.add(index)
     return used
-
-
-def _needs_dot_import(file: GoFile, declaration: Declaration) -> bool:
-    own = file.top_level_names()
-    return any(name[:1].isupper() and name not in own for name in free_names(file, declaration))

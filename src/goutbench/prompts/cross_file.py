@@ -5,7 +5,7 @@ outlines what a chunk uses, with the same call, so that their prompts are the sa
 """
 
 import re
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from pathlib import Path, PurePosixPath
 
 from goutbench.chunk.tokens import TokenCounter
@@ -68,80 +68,79 @@ class _Package:
         ]
         # of two declarations of a name, the one without a build constraint comes first
         siblings.sort(key=lambda parsed: parsed.build_constraint is not None)
-        texts = _used_declarations(chunk, self._parsed[pair.code_path], siblings)
-        return CrossFileContext(file.module, file.go_version, _join_within(texts, budget, counter))
+        selection = _Selection(chunk, self._parsed[pair.code_path], siblings)
+        return CrossFileContext(file.module, file.go_version, selection.text(budget, counter))
 
 
-def _used_declarations(chunk: Chunk, own: GoFile, siblings: Sequence[GoFile]) -> dict[_Position, str]:
-    """The outlines of the siblings' declarations that the chunk uses; the needs of its focal code come first."""
-    source = chunk.text.encode()
-    file = parse(source)
-    named = zip(declaration_keys(file), file.declarations, strict=True)
-    focal_first = [item for _, item in sorted(named, key=lambda pair: pair[0] not in chunk.focal)]
-    used = [*_used_names(file, focal_first, own, siblings), *_used_methods(file, focal_first, siblings)]
-    mentioned = mentioned_names([source])
-    indices = {id(sibling): index for index, sibling in enumerate(siblings)}
-    texts: dict[_Position, str] = {}
-    for sibling, declaration in used:
-        position = indices[id(sibling)], declaration.node_start
-        if position not in texts:
-            texts[position] = outline(sibling, declaration, mentioned).decode("utf-8", "replace")
-    return texts
+class _Selection:
+    """The declarations of a chunk's sibling files that the chunk uses."""
 
+    def __init__(self, chunk: Chunk, own: GoFile, siblings: Sequence[GoFile]) -> None:
+        self.file = parse(chunk.text.encode())
+        self.own, self.siblings = own, siblings
+        named = zip(declaration_keys(self.file), self.file.declarations, strict=True)
+        focal_first = sorted(named, key=lambda pair: pair[0] not in chunk.focal)
+        self.declarations = [declaration for _, declaration in focal_first]
 
-def _used_names(
-    file: GoFile, ordered: Sequence[Declaration], own: GoFile, siblings: Sequence[GoFile]
-) -> Iterator[_Declared]:
-    """Functions, types, constants and variables that the declarations use, in order of first use."""
-    own_names = {name for item in own.declarations if item.kind != "method" for name in item.names}
-    by_name: dict[bytes, _Declared] = {}
-    for sibling in siblings:
-        for declaration in sibling.declarations:
-            if declaration.kind != "method":
-                for name in set(declaration.names) - own_names - {"_", "init"}:
-                    by_name.setdefault(name.encode(), (sibling, declaration))
-    unused = set(by_name)
-    for declaration in ordered:
-        node = file.node(declaration)
-        present = identifiers_in(file.source, (declaration.node_start, declaration.node_end)) & unused
-        offsets = {name: next(uses(file.source, node, name), None) for name in present}
-        hits = sorted((offset, name) for name, offset in offsets.items() if offset is not None)
-        unused -= {name for _, name in hits}
-        yield from (by_name[name] for _, name in hits)
+    def text(self, budget: int, counter: TokenCounter) -> str:
+        """The outlines that fit the budget, those that the focal code uses first, joined by position."""
+        texts = self._outlines()
+        chosen: list[_Position] = []
+        remaining = budget
+        for position, tokens in zip(texts, counter.count(list(texts.values())), strict=True):
+            if tokens + _SEPARATOR_TOKENS <= remaining:
+                chosen.append(position)
+                remaining -= tokens + _SEPARATOR_TOKENS
+        while chosen:
+            joined = "\n\n".join(texts[position] for position in sorted(chosen))
+            if sum(counter.count([joined])) <= budget:
+                return joined
+            chosen.pop()  # the tokens of a joined text can exceed the sum of its parts
+        return ""
 
+    def _outlines(self) -> dict[_Position, str]:
+        mentioned = mentioned_names([self.file.source])
+        indices = {id(sibling): index for index, sibling in enumerate(self.siblings)}
+        texts: dict[_Position, str] = {}
+        for sibling, declaration in (*self._used_names(), *self._used_methods()):
+            position = indices[id(sibling)], declaration.node_start
+            if position not in texts:
+                texts[position] = outline(sibling, declaration, mentioned).decode("utf-8", "replace")
+        return texts
 
-def _used_methods(
-    file: GoFile, ordered: Sequence[Declaration], siblings: Sequence[GoFile]
-) -> Iterator[_Declared]:
-    """Methods of types that the chunk names, where the chunk selects the method's name on some value."""
-    selected = {name: rank for rank, name in enumerate(dict.fromkeys(_SELECTOR.findall(file.source)))}
-    names = identifiers_in(file.source, (0, len(file.source)))
-    methods: dict[tuple[str, str], tuple[int, _Declared]] = {}
-    for sibling in siblings:
-        for item in sibling.declarations:
-            if item.kind == "method" and item.names and (item.receiver or "").encode() in names:
-                rank = selected.get(item.names[0].encode())
-                if rank is not None:
-                    methods.setdefault((item.receiver or "", item.names[0]), (rank, (sibling, item)))
-    own = {(item.receiver, item.names[0]) for item in ordered if item.kind == "method" and item.names}
-    ranked = sorted((rank, key) for key, (rank, _) in methods.items() if key not in own)
-    yield from (methods[key][1] for _, key in ranked)
+    def _used_names(self) -> Iterator[_Declared]:
+        """Functions, types, constants and variables that the chunk uses, in order of first use."""
+        own_names = self.own.top_level_names()
+        by_name: dict[bytes, _Declared] = {}
+        for sibling in self.siblings:
+            for declaration in sibling.declarations:
+                if declaration.kind != "method":
+                    for name in set(declaration.names) - own_names - {"_", "init"}:
+                        by_name.setdefault(name.encode(), (sibling, declaration))
+        source, unused = self.file.source, set(by_name)
+        for declaration in self.declarations:
+            node = self.file.node(declaration)
+            present = identifiers_in(source, (declaration.node_start, declaration.node_end)) & unused
+            offsets = {name: next(uses(source, node, name), None) for name in present}
+            hits = sorted((offset, name) for name, offset in offsets.items() if offset is not None)
+            unused -= {name for _, name in hits}
+            yield from (by_name[name] for _, name in hits)
 
-
-def _join_within(texts: Mapping[_Position, str], budget: int, counter: TokenCounter) -> str:
-    """The texts that fit the budget, earlier ones preferred, joined by position."""
-    chosen: list[_Position] = []
-    remaining = budget
-    for position, tokens in zip(texts, counter.count(list(texts.values())), strict=True):
-        if tokens + _SEPARATOR_TOKENS <= remaining:
-            chosen.append(position)
-            remaining -= tokens + _SEPARATOR_TOKENS
-    while chosen:
-        joined = "\n\n".join(texts[position] for position in sorted(chosen))
-        if sum(counter.count([joined])) <= budget:
-            return joined
-        chosen.pop()  # the tokens of a joined text can exceed the sum of its parts
-    return ""
+    def _used_methods(self) -> Iterator[_Declared]:
+        """Methods of types that the chunk names, where the chunk selects the method's name on some value."""
+        source = self.file.source
+        selected = {name: rank for rank, name in enumerate(dict.fromkeys(_SELECTOR.findall(source)))}
+        names = identifiers_in(source, (0, len(source)))
+        methods: dict[tuple[str, str], tuple[int, _Declared]] = {}
+        for sibling in self.siblings:
+            for item in sibling.declarations:
+                if item.kind == "method" and item.names and (item.receiver or "").encode() in names:
+                    rank = selected.get(item.names[0].encode())
+                    if rank is not None:
+                        methods.setdefault((item.receiver or "", item.names[0]), (rank, (sibling, item)))
+        own = {(d.receiver, d.names[0]) for d in self.declarations if d.kind == "method" and d.names}
+        ranked = sorted((rank, key) for key, (rank, _) in methods.items() if key not in own)
+        yield from (methods[key][1] for _, key in ranked)
 
 
 def _folder(repository: str, path: str) -> tuple[str, str]:

@@ -5,7 +5,6 @@ indicate a secret.
 """
 
 import re
-from collections.abc import Iterator
 from functools import cache
 from typing import TYPE_CHECKING, NamedTuple
 
@@ -49,7 +48,14 @@ def find_secrets(text: str) -> list[Secret]:
         body = body.rpartition("-----END")[0] or body
         if len(re.sub(r"[^A-Za-z0-9+/=]", "", body)) >= _MIN_KEY:
             secrets.append(Secret(_PRIVATE_KEY_KIND, match[0]))
-    return secrets + list(dict.fromkeys(_find_tokens(text)))
+    tokens = (
+        Secret(plugin.secret_type, str(token))
+        for line in text.splitlines()
+        if len(line) >= _MIN_TOKEN
+        for plugin in _plugins()
+        for token in plugin.analyze_string(line)
+    )
+    return secrets + list(dict.fromkeys(tokens))
 
 
 def redact(text: str) -> str:
@@ -61,14 +67,6 @@ def redact(text: str) -> str:
             replacement = lines[0] + REDACTED + ("\n" + lines[-1] if len(lines) > 1 else "")
         text = text.replace(secret.text, replacement)
     return text
-
-
-def _find_tokens(text: str) -> Iterator[Secret]:
-    for line in text.splitlines():
-        if len(line) >= _MIN_TOKEN:
-            for plugin in _plugins():
-                for token in plugin.analyze_string(line):
-                    yield Secret(plugin.secret_type, str(token))
 
 
 @cache

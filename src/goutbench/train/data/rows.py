@@ -36,6 +36,11 @@ class _Task:
     tests: tuple[str, ...]
     text: str
 
+    def is_self_contained(self, context: CrossFileContext) -> bool:
+        """Whether the test uses only names of the package that its prompt shows."""
+        prompt = parse(f"{self.chunk.text}\n{context.declarations}".encode())
+        return not undeclared_names(parse(self.text.encode()), prompt)
+
 
 def make_rows(
     table: "pa.Table",
@@ -52,13 +57,14 @@ def make_rows(
     row, by reason.
     """
     packages, excluded = packages or PackageIndex(), Counter() if excluded is None else excluded
+    maker = _TaskMaker(choice, counter, excluded)
     for pair in from_table(table, Pair):
         if choice.secrets == "redact":
             pair = replace(pair, code=redact(pair.code), test=redact(pair.test))
         drawn = examples.draw(pair, choice.examples) if examples else []
-        for task in _tasks(pair, choice, counter, excluded):
+        for task in maker.tasks(pair):
             context = packages.context(pair, task.chunk, budget=choice.cross_file_tokens, counter=counter)
-            if choice.self_contained and not _is_self_contained(task, context):
+            if choice.self_contained and not task.is_self_contained(context):
                 excluded["rows whose test uses names that the prompt does not show"] += 1
                 continue
             same_unit = drawn if task.chunk.kind == choice.rows else []
@@ -73,60 +79,64 @@ def make_rows(
             )
 
 
-def _is_self_contained(task: _Task, context: CrossFileContext) -> bool:
-    """Whether the test uses only names of the package that its prompt shows."""
-    prompt = parse(f"{task.chunk.text}\n{context.declarations}".encode())
-    return not undeclared_names(parse(task.text.encode()), prompt)
+@dataclass(frozen=True, slots=True)
+class _TaskMaker:
+    """Turns pairs into tasks and counts, by reason, what becomes no task."""
 
+    choice: DataChoice
+    counter: TokenCounter
+    excluded: Counter[str]
 
-def _tasks(pair: Pair, choice: DataChoice, counter: TokenCounter, excluded: Counter[str]) -> Iterator[_Task]:
-    is_fallback = False
-    if choice.rows == "function":
-        tasks = list(_function_tasks(pair, choice, counter, excluded))
-        yield from tasks
-        is_fallback = not tasks and choice.fallback == "file"
-        if not tasks and not is_fallback:
-            excluded["pairs without a function row"] += 1
-    if choice.rows == "file" or is_fallback:
-        yield _Task(file_chunk(pair), (), pair.test)  # only the trainer truncates the row of a file
+    def tasks(self, pair: Pair) -> Iterator[_Task]:
+        is_fallback = False
+        if self.choice.rows == "function":
+            tasks = list(self._function_tasks(pair))
+            yield from tasks
+            is_fallback = not tasks and self.choice.fallback == "file"
+            if not tasks and not is_fallback:
+                self.excluded["pairs without a function row"] += 1
+        if self.choice.rows == "file" or is_fallback:
+            yield _Task(file_chunk(pair), (), pair.test)  # only the trainer truncates the row of a file
 
-
-def _function_tasks(
-    pair: Pair, choice: DataChoice, counter: TokenCounter, excluded: Counter[str]
-) -> Iterator[_Task]:
-    test_file = parse(pair.test.encode())
-    chunks = function_chunks(
-        pair.code.encode(),
-        tests=pair.test.encode(),
-        budget=choice.context_tokens,
-        counter=counter,
-        pair_id=pair.id,
-    )
-    pure = pure_functions(parse(pair.code.encode())) if choice.pure else None
-    tests_of = {
-        chunk.id: [
-            item.test
-            for item in chunk.tests
-            if item.kind in ("test", "fuzz") and item.evidence[0] in choice.evidence
-        ]
-        for chunk in chunks
-    }
-    breadth = Counter(test for tests in tests_of.values() for test in tests)
-    for chunk in chunks:
-        tests = [test for test in tests_of[chunk.id] if breadth[test] <= (choice.max_functions or math.inf)]
-        tests = tests[: choice.max_tests]  # the strongest evidence comes first
-        reason = (
-            "functions no test clearly targets" if not tests
-            else f"functions over {choice.context_tokens:,} tokens" if chunk.over_budget
-            else "functions that are not pure" if pure is not None and chunk.focal[0] not in pure
-            else ""
-        )  # fmt: skip
-        if reason:
-            excluded[reason] += 1
-            continue
-        for group in [[test] for test in tests] if choice.one_test else [tests]:
-            chunk_of_group = replace(chunk, tests=tuple(item for item in chunk.tests if item.test in group))
-            yield _Task(chunk_of_group, tuple(group), extract_tests(test_file, group))
+    def _function_tasks(self, pair: Pair) -> Iterator[_Task]:
+        choice = self.choice
+        test_file = parse(pair.test.encode())
+        chunks = function_chunks(
+            pair.code.encode(),
+            tests=pair.test.encode(),
+            budget=choice.context_tokens,
+            counter=self.counter,
+            pair_id=pair.id,
+        )
+        pure = pure_functions(parse(pair.code.encode())) if choice.pure else None
+        tests_of = {
+            chunk.id: [
+                item.test
+                for item in chunk.tests
+                if item.kind in ("test", "fuzz") and item.evidence[0] in choice.evidence
+            ]
+            for chunk in chunks
+        }
+        breadth = Counter(test for tests in tests_of.values() for test in tests)
+        for chunk in chunks:
+            tests = [
+                test for test in tests_of[chunk.id] if breadth[test] <= (choice.max_functions or math.inf)
+            ]
+            tests = tests[: choice.max_tests]  # the strongest evidence comes first
+            reason = (
+                "functions no test clearly targets" if not tests
+                else f"functions over {choice.context_tokens:,} tokens" if chunk.over_budget
+                else "functions that are not pure" if pure is not None and chunk.focal[0] not in pure
+                else ""
+            )  # fmt: skip
+            if reason:
+                self.excluded[reason] += 1
+                continue
+            for group in [[test] for test in tests] if choice.one_test else [tests]:
+                chunk_of_group = replace(
+                    chunk, tests=tuple(item for item in chunk.tests if item.test in group)
+                )
+                yield _Task(chunk_of_group, tuple(group), extract_tests(test_file, group))
 
 
 def balanced(

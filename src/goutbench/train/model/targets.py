@@ -42,7 +42,8 @@ def make_trainable(model: Any, recipe: Recipe) -> tuple[Any, TrainableModel]:
 
     Raises ConfigError for a LoRA target that matches nothing.
     """
-    config, targets = model.config, ()
+    config = model.config
+    targets: tuple[LoraTarget, ...] = ()
     if recipe.lora is None:
         model.requires_grad_(True)
     else:
