@@ -12,6 +12,7 @@ from dataclasses import replace
 from pathlib import Path
 
 import pytest
+from inspect_ai import eval as inspect_eval
 from judging import make_pair, write_dataset
 from reporting import execution
 from shaky_server import shaky_server
@@ -159,6 +160,16 @@ def test_a_killed_run_resumes_and_repeats_no_call(tmp_path: Path) -> None:
         for name in ("killed", "complete")
     )
     assert killed == complete
+
+
+def test_inspect_finds_the_task_by_its_entry_point(dataset: Path, tmp_path: Path) -> None:
+    args = {"dataset": str(dataset), "unit": "function", "limit": 2, "samples": 2}
+    (log,) = inspect_eval(
+        "goutbench/unit_tests", model="scripted/echo", task_args=args, log_dir=str(tmp_path), display="none"
+    )
+    assert log.status == "success"
+    assert log.samples is not None
+    assert [sample.output.completion.count("TestNothing") for sample in log.samples] == [1] * 4
 
 
 def test_a_prompt_that_exceeds_the_window_is_never_sent(dataset: Path, tmp_path: Path) -> None:

@@ -141,7 +141,9 @@ def test_a_panel_has_a_price_for_each_model(runs: Runs, dataset: Path, tmp_path:
     assert "one price for 2 models" in str(result.exception)
     result = command(*args, "--price", f"other={price}")
     assert "no judge has the model 'other'" in str(result.exception)
-    result = command(*args, "--price", f"{ASSERTING}={price}", "--audit", "--despite-audit")
+    result = command(
+        *args, "--price", f"{ASSERTING}={price}", "--audit", "--audit-pairs", 1, "--despite-audit"
+    )
     assert result.exit_code == 0, result.output
     by_judge: dict[str, set[bool]] = {}
     for verdict in verdicts(tmp_path / "out"):
