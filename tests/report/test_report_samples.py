@@ -12,6 +12,7 @@ from goutbench import statistics
 from goutbench.report.inputs import read_results, read_run
 from goutbench.report.stage import report
 from goutbench.report.tables.leaderboard import COLUMNS, leaderboard
+from goutbench.report.tables.measures import Cluster, sampled_interval
 
 PASSING = [number % 6 for number in range(20)]
 """How many of the five samples of each item pass, of org/base on the page with samples."""
@@ -47,6 +48,20 @@ def test_an_interval_resamples_items_by_repository(sampled_page: Path) -> None:
     assert float(base["pass_rate_high"]) == pytest.approx(expected.high)
     (low, high), of_candidates = expected[1:], statistics.wilson(46, 100)
     assert (low, high) != pytest.approx(of_candidates)
+
+
+def test_an_interval_resamples_pairs_or_items_where_repositories_are_few() -> None:
+    shares = [0.2, 0.4, 0.6, 0.8, 1.0, 0.0]
+    one_file = [Cluster("o/r", "p")] * 6
+    three_files = [Cluster("o/r", f"p{number % 3}") for number in range(6)]
+    six_files = [Cluster("o/r", f"p{number}") for number in range(6)]
+    by_item = statistics.cluster_bootstrap(shares, range(6))
+    for clusters in (one_file, three_files, six_files):
+        assert sampled_interval(shares, clusters) == pytest.approx(by_item[1:])
+    five_files = [Cluster("o/r", f"p{number % 5}") for number in range(6)]
+    by_pair = statistics.cluster_bootstrap(shares, [cluster.pair_id for cluster in five_files])
+    assert sampled_interval(shares, five_files) == pytest.approx(by_pair[1:])
+    assert sampled_interval([0.0] * 6, six_files) == statistics.wilson(0, 6)
 
 
 def test_pass_at_k_is_estimated_for_each_item_and_then_averaged(sampled_page: Path) -> None:

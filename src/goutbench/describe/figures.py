@@ -10,7 +10,8 @@ import numpy as np
 
 from goutbench.dataset.store import atomic_file, write_text
 from goutbench.describe.components import Components
-from goutbench.describe.tables import ALL, WINDOWS, DatasetContent, DatasetTable
+from goutbench.describe.content import DatasetContent
+from goutbench.describe.tables import ALL, WINDOWS, DatasetTable
 from goutbench.plotting import PALETTE, png, svg
 
 if TYPE_CHECKING:

@@ -18,10 +18,11 @@ from goutbench.dataset.store import (
     write_text,
 )
 from goutbench.describe.components import principal_components
+from goutbench.describe.content import DatasetContent
 from goutbench.describe.figures import dataset_figures
 from goutbench.describe.render import DescriptionPage, markdown, render
 from goutbench.describe.signals import signals_of
-from goutbench.describe.tables import DatasetContent, DatasetTable, dataset_tables
+from goutbench.describe.tables import DatasetTable, dataset_tables
 from goutbench.embeddings import TFIDF, load_embedder
 from goutbench.errors import DatasetError
 from goutbench.records import Pair, Signals

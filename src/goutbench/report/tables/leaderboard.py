@@ -183,7 +183,7 @@ def samples_table(report: Results) -> ReportTable:
         "Several samples per item",
         "pass@k is the probability that at least one of k samples passes, build@k that at least one builds: "
         "estimated without bias for each item, then averaged over items. Intervals are resampled by "
-        "repository, or by pair if there are fewer than five repositories.",
+        "repository, or by pair or item if there are fewer than five.",
         (Header("measure"), *map(Header, models)),
     )
     for name, measure in measures.items():

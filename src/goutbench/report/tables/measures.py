@@ -1,6 +1,6 @@
 """What a report measures of a sample, and how samples combine to an item, and items to a rate or mean."""
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Hashable, Sequence
 from fractions import Fraction
 from typing import Literal, NamedTuple
 
@@ -8,7 +8,7 @@ from goutbench.report.results import ItemResult, Measure, SampleResult, integer_
 from goutbench.report.tables.cells import Mean, Rate
 from goutbench.statistics import Interval, best_at_k, cluster_bootstrap, pass_at_k, wilson
 
-_MIN_REPOSITORIES = 5
+_MIN_CLUSTERS = 5
 
 
 class Cluster(NamedTuple):
@@ -46,26 +46,33 @@ def rate_over(
     """The mean of shares, one for each item; None for no items.
 
     With one sample per item the interval is Wilson's. With several, shares are not just 0 and 1, and the
-    interval is resampled by repository (`bootstrap_units`), except where all shares are 0 or all are 1.
+    interval is that of `sampled_interval`.
     """
     if not shares:
         return None
     total = sum(shares, start=Fraction())
-    if not sampled or total in (0, len(shares)):
-        interval = wilson(round(total), len(shares))
-    else:
-        interval = bootstrap_interval(shares, clusters)
+    interval = sampled_interval(shares, clusters) if sampled else wilson(int(total), len(shares))
     return Rate(integer_if_integral(total), len(shares), interval)
 
 
-def bootstrap_interval(shares: Sequence[Fraction | float], clusters: Sequence[Cluster]) -> Interval:
-    units, _ = bootstrap_units(clusters)
-    _, low, high = cluster_bootstrap([float(share) for share in shares], units)
-    return Interval(low, high)
+def sampled_interval(shares: Sequence[Fraction | float], clusters: Sequence[Cluster]) -> Interval:
+    """The interval of a mean of shares: resampled by repository, or by pair or item if these are too few.
+
+    Wilson's where all shares are 0 or all are 1: resamples would all be equal.
+    """
+    values = [float(share) for share in shares]
+    if set(values) in ({0.0}, {1.0}):
+        return wilson(int(sum(values)), len(values))
+    units: Sequence[Hashable] = range(len(values))
+    for level in ([cluster.repository for cluster in clusters], [cluster.pair_id for cluster in clusters]):
+        if len(set(level)) >= _MIN_CLUSTERS:
+            units = level
+            break
+    return Interval(*cluster_bootstrap(values, units)[1:])
 
 
 def bootstrap_units(
-    clusters: Sequence[Cluster], at_least: int = _MIN_REPOSITORIES
+    clusters: Sequence[Cluster], at_least: int = _MIN_CLUSTERS
 ) -> tuple[list[str], Literal["repository", "pair"]]:
     """What to resample, a unit for each item: repositories, or pairs if there are fewer than `at_least`."""
     repositories = [cluster.repository for cluster in clusters]
@@ -106,4 +113,4 @@ def best_of_k(items: Sequence[ItemResult], measure: Measure, k: int) -> Mean | N
     if not items or any(len(item.samples) < k for item in items):
         return None
     values = [best_at_k(item.values(measure), k) for item in items]
-    return Mean(sum(values) / len(values), len(values), bootstrap_interval(values, clusters_of(items)))
+    return Mean(sum(values) / len(values), len(values), sampled_interval(values, clusters_of(items)))
