@@ -7,12 +7,11 @@ from typing import Annotated, Any, Literal, TypeVar
 
 import yaml
 from pydantic import (
-    AfterValidator,
     BaseModel,
-    BeforeValidator,
     ConfigDict,
     Field,
     ValidationError,
+    field_validator,
     model_validator,
 )
 
@@ -20,19 +19,6 @@ from goutbench.errors import ConfigError
 
 Model = TypeVar("Model", bound=BaseModel)
 Location = tuple[int | str, ...]
-
-
-def _check_name(name: str) -> str:
-    organization, _, repository = name.partition("/")
-    if organization in (".", "..") or repository in (".", ".."):
-        raise ValueError("must be organization/repository")
-    return name
-
-
-def _check_date(value: Any) -> Any:
-    if isinstance(value, int | float):  # pydantic would take 20241125 for seconds since 1970
-        raise ValueError("is a number: write a date as 2024-11-25")  # noqa: TRY004 - pydantic expects this type
-    return value
 
 
 class Strict(BaseModel):
@@ -60,18 +46,31 @@ class RepositoryConfig(Strict):
     has a `version` instead. `declared_licence` is used if there is no licence file.
     """
 
-    name: Annotated[
-        str, Field(pattern=r"^[A-Za-z0-9][A-Za-z0-9._-]*/[A-Za-z0-9._-]+$"), AfterValidator(_check_name)
-    ]
+    name: str = Field(pattern=r"^[A-Za-z0-9][A-Za-z0-9._-]*/[A-Za-z0-9._-]+$")
     source: str = Field(min_length=1)
     revision: Annotated[str, Field(pattern=r"^[^-\s][^\s]*$")] | None = None
-    as_of: Annotated[datetime | date | None, BeforeValidator(_check_date)] = None
+    as_of: datetime | date | None = None
     version: Annotated[str, Field(pattern=r"^\S+$")] | None = None
     domain: str = ""
     pairing: str = "same-name"
     licence: Literal["permissive", "any"] = "any"
     declared_licence: str | None = None
     filters: Filters = Filters()
+
+    @field_validator("name")
+    @classmethod
+    def _is_organization_and_repository(cls, name: str) -> str:
+        organization, _, repository = name.partition("/")
+        if organization in (".", "..") or repository in (".", ".."):
+            raise ValueError("must be organization/repository")
+        return name
+
+    @field_validator("as_of", mode="before")
+    @classmethod
+    def _is_no_number(cls, value: Any) -> Any:
+        if isinstance(value, int | float):  # pydantic would read 20241125 as seconds since 1970
+            raise ValueError("is a number: write a date as 2024-11-25")  # noqa: TRY004 - pydantic expects it
+        return value
 
     @model_validator(mode="after")
     def _one_way_to_pin(self) -> "RepositoryConfig":
@@ -148,12 +147,12 @@ class Price(Strict):
 
 def load_curate_config(path: Path) -> CurateConfig:
     """Read a `repos.yaml`. Raises ConfigError with file, line and hint."""
-    return _load(path, CurateConfig)
+    return load_yaml(path, CurateConfig)
 
 
 def load_lock(path: Path) -> Lock:
     """Read a `repos.lock.yaml`. Raises ConfigError with file, line and hint."""
-    return _load(path, Lock)
+    return load_yaml(path, Lock)
 
 
 def load_curate_config_or_lock(path: Path) -> tuple[CurateConfig, Lock | None]:
@@ -177,7 +176,7 @@ def load_builtin(name: str) -> CurateConfig:
         hint = f"one of {', '.join(names)}"
         raise ConfigError(f"there is no built-in configuration {name!r}", where="--builtin", hint=hint)
     with resources.as_file(folder / f"{name}.yaml") as path:
-        return _load(path, CurateConfig)
+        return load_yaml(path, CurateConfig)
 
 
 def dump_yaml(model: BaseModel) -> str:
@@ -195,10 +194,6 @@ _Dumper.add_representer(tuple, lambda dumper, value: dumper.represent_list(value
 
 def load_yaml(path: Path, model: type[Model]) -> Model:
     """Read a YAML file as any model derived from `Strict`. Raises ConfigError with file, line and hint."""
-    return _load(path, model)
-
-
-def _load(path: Path, model: type[Model]) -> Model:
     try:
         text = path.read_bytes().decode("utf-8")
     except OSError as error:
@@ -208,82 +203,81 @@ def _load(path: Path, model: type[Model]) -> Model:
     except UnicodeDecodeError as error:
         what = f"not UTF-8 at byte {error.start}"
         raise ConfigError(what, where=str(path), hint="save it as UTF-8") from None
-    lines: dict[Location, int] = {}
+    lines = _Lines(path)
     try:
         root = yaml.compose(text, Loader=yaml.SafeLoader)
         if root is not None:
-            lines = _lines(root, path)
+            lines.visit(root, ())
         content = yaml.safe_load(text)
     except yaml.YAMLError as error:
         what, mark = str(getattr(error, "problem", None) or error), getattr(error, "problem_mark", None)
-        raise ConfigError(
-            what, where=f"{path}:{mark.line + 1}" if mark else str(path), hint="correct the YAML"
-        ) from None
+        where = f"{path}:{mark.line + 1}" if mark else str(path)
+        raise ConfigError(what, where=where, hint="correct the YAML") from None
     except (ValueError, RecursionError) as error:  # an invalid date such as 2024-13-45, or endless nesting
         raise ConfigError(str(error), where=str(path), hint="correct the value") from None
     try:
         return model.model_validate(content)
     except ValidationError as error:
-        raise _config_error(error, lines, path) from None
+        raise lines.config_error(error) from None
 
 
-def _lines(node: yaml.Node, path: Path) -> dict[Location, int]:
-    """The line of each value (from 1), by its location in the document.
+class _Lines:
+    """The line of each value in a YAML file (from 1), by its location in the document."""
 
-    Raises ConfigError for YAML that no configuration needs: two equal keys, of which PyYAML silently drops
-    the first; keys that are not text; aliases, with which a few lines expand to any size.
-    """
-    lines: dict[Location, int] = {}
-    visited: set[int] = set()
+    def __init__(self, path: Path) -> None:
+        self._path = path
+        self._lines: dict[Location, int] = {}
+        self._visited: set[int] = set()
 
-    def visit(node: yaml.Node, location: Location) -> None:
-        lines.setdefault(location, node.start_mark.line + 1)
-        if id(node) in visited:
-            raise ConfigError("an alias (*name)", where=_at(path, node), hint="repeat the value")
-        visited.add(id(node))
+    def visit(self, node: yaml.Node, location: Location) -> None:
+        """Add the lines of a node and the nodes below.
+
+        Raises ConfigError for YAML that no configuration needs: two equal keys, of which PyYAML drops
+        the first silently; keys that are not text; aliases, with which a few lines expand to any size.
+        """
+        self._lines.setdefault(location, node.start_mark.line + 1)
+        if id(node) in self._visited:
+            raise ConfigError("an alias (*name)", where=self._at(node), hint="repeat the value")
+        self._visited.add(id(node))
         if isinstance(node, yaml.MappingNode):
             for key, value in node.value:
                 if not isinstance(key, yaml.ScalarNode):
-                    raise ConfigError("a key is not text", where=_at(path, key), hint="write `key: value`")
+                    raise ConfigError("a key is not text", where=self._at(key), hint="write `key: value`")
                 inner = (*location, key.value)
-                if inner in lines:
+                if inner in self._lines:
                     what = f"key {key.value!r} occurs twice"
-                    raise ConfigError(what, where=_at(path, key), hint="keep one")
-                lines[inner] = key.start_mark.line + 1
-                visit(value, inner)
+                    raise ConfigError(what, where=self._at(key), hint="keep one")
+                self._lines[inner] = key.start_mark.line + 1
+                self.visit(value, inner)
         elif isinstance(node, yaml.SequenceNode):
             for index, value in enumerate(node.value):
-                visit(value, (*location, index))
+                self.visit(value, (*location, index))
 
-    visit(node, ())
-    return lines
+    def config_error(self, error: ValidationError) -> ConfigError:
+        """The error of a wrong file, with the lines of all problems and the hint of the first."""
+        details = error.errors()
+        if len(details) > 1:  # a list with one invalid entry is also reported as too short
+            details = [detail for detail in details if detail["type"] != "too_short"]
+        problems = [self._problem(detail) for detail in details]
+        line, what, hint = problems[0]
+        more = "".join(f"\n  also line {number}: {text}" for number, text, _ in problems[1:])
+        return ConfigError(what + more, where=f"{self._path}:{line}", hint=hint)
 
+    def _problem(self, detail: Any) -> tuple[int, str, str]:
+        """The line, the message and the hint of one of pydantic's errors."""
+        location: Location = tuple(detail["loc"])
+        parent = location
+        while parent and parent not in self._lines:
+            parent = parent[:-1]
+        dotted, line = ".".join(str(part) for part in parent), self._lines.get(parent, 1)
+        message = detail["msg"].removeprefix("Value error, ")
+        if detail["type"] == "extra_forbidden":
+            return line, f"unknown key {location[-1]!r}", "remove it, or correct its spelling"
+        if detail["type"] == "string_type":
+            return line, f"{dotted}: is not text", "put it in quotes"
+        if detail["type"] == "missing":
+            return line, f"{dotted or 'the file'} has no key {location[-1]!r}", "add it"
+        return line, f"{dotted or 'the file'}: {message}", "correct the value"
 
-def _at(path: Path, node: yaml.Node) -> str:
-    return f"{path}:{node.start_mark.line + 1}"
-
-
-def _config_error(error: ValidationError, lines: dict[Location, int], path: Path) -> ConfigError:
-    details = error.errors()
-    if len(details) > 1:  # a list with one invalid entry is also reported as too short
-        details = [detail for detail in details if detail["type"] != "too_short"]
-    problems = [_problem(detail, lines) for detail in details]
-    line, what, hint = problems[0]
-    more = "".join(f"\n  also line {number}: {text}" for number, text, _ in problems[1:])
-    return ConfigError(what + more, where=f"{path}:{line}", hint=hint)
-
-
-def _problem(detail: Any, lines: dict[Location, int]) -> tuple[int, str, str]:
-    location: Location = tuple(detail["loc"])
-    parent = location
-    while parent and parent not in lines:
-        parent = parent[:-1]
-    dotted = ".".join(str(part) for part in parent)
-    message = detail["msg"].removeprefix("Value error, ")
-    if detail["type"] == "extra_forbidden":
-        return lines.get(parent, 1), f"unknown key {location[-1]!r}", "remove it, or correct its spelling"
-    if detail["type"] == "string_type":
-        return lines.get(parent, 1), f"{dotted}: is not text", "put it in quotes"
-    if detail["type"] == "missing":
-        return lines.get(parent, 1), f"{dotted or 'the file'} has no key {location[-1]!r}", "add it"
-    return lines.get(parent, 1), f"{dotted or 'the file'}: {message}", "correct the value"
+    def _at(self, node: yaml.Node) -> str:
+        return f"{self._path}:{node.start_mark.line + 1}"

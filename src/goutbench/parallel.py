@@ -74,12 +74,13 @@ def parallel_map(
     return RUNNERS[name](function, items, count, on_progress)
 
 
-def _serial(
+def serial(
     function: Callable[[Item], Result],
     items: Sequence[Item],
     workers: int,
     on_progress: ProgressListener,
 ) -> Iterator[Result]:
+    """A runner that calls the function in the current thread, in order."""
     global _listener
     previous, _listener = _listener, on_progress
     try:
@@ -88,13 +89,13 @@ def _serial(
         _listener = previous
 
 
-def _threads(
+def threads(
     function: Callable[[Item], Result],
     items: Sequence[Item],
     workers: int,
     on_progress: ProgressListener,
 ) -> Iterator[Result]:
-    """For functions that mostly wait for other programs, such as executions in a sandbox."""
+    """A runner with threads, for functions that mostly wait for other programs, such as a sandbox."""
     global _listener
     previous, _listener = _listener, on_progress
     pool = ThreadPoolExecutor(workers)
@@ -106,12 +107,13 @@ def _threads(
         _listener = previous
 
 
-def _processes(
+def processes(
     function: Callable[[Item], Result],
     items: Sequence[Item],
     workers: int,
     on_progress: ProgressListener,
 ) -> Iterator[Result]:
+    """A runner with processes, for functions that compute. It kills them all after an error."""
     # spawn, not fork: the parent has threads (progress, pyarrow), and a fork would copy their locks
     context = multiprocessing.get_context("spawn")
     messages = context.SimpleQueue()
@@ -182,4 +184,4 @@ def _start_worker(messages: Any) -> None:
     threading.Thread(target=end_with_parent, daemon=True).start()
 
 
-RUNNERS: dict[str, Runner] = {"serial": _serial, "threads": _threads, "processes": _processes}
+RUNNERS: dict[str, Runner] = {"serial": serial, "threads": threads, "processes": processes}

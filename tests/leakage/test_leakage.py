@@ -112,7 +112,7 @@ def test_only_the_columns_named(tmp_path: Path) -> None:
     text = go_file(1)
     own = write(tmp_path / "own.jsonl", [text])
     pq.write_table(pa.table({"prompt": ["nothing"], "completion": [text]}), tmp_path / "c.parquet")
-    with pytest.raises(ConfigError, match=r"it has 'prompt', 'completion'(?s:.)*--column"):
+    with pytest.raises(ConfigError, match=r"the columns are 'prompt', 'completion'(?s:.)*--column"):
         found(own, tmp_path / "c.parquet")
     both = tmp_path / "both.jsonl"
     both.write_text(json.dumps({"completion": text, "text": "no"}) + "\n")
@@ -205,12 +205,12 @@ def test_the_command_writes_a_row_for_each_text(tmp_path: Path) -> None:
 @pytest.mark.parametrize(
     ("name", "content", "says"),
     [
-        ("a.csv", "x", "cannot tell what this is"),
+        ("a.csv", "x", "unknown kind of corpus"),
         ("a.json", "[{", "unreadable"),
         ("a.json", "[1]", "not a JSON object"),
-        ("a.jsonl", "", "there is no row"),
+        ("a.jsonl", "", "the file has no rows"),
         ("a.parquet", "no", "unreadable"),
-        ("a.jsonl", '{"other": 1}', "it has 'other'"),
+        ("a.jsonl", '{"other": 1}', "the columns are 'other'"),
     ],
 )
 def test_bad_input_is_told_with_its_place(tmp_path: Path, name: str, content: str, says: str) -> None:

@@ -88,7 +88,7 @@ def test_a_split_of_other_pairs_is_refused(dataset: Path) -> None:
         check(dataset, "leakfree")
     made = split(dataset, "leakfree", SplitOptions(), Balance())
     write_table(to_table(made.assignments[1:], SplitAssignment), dataset / "splits/leakfree.parquet")
-    with pytest.raises(DatasetError, match="not a split of these pairs"):
+    with pytest.raises(DatasetError, match="not a split of the pairs"):
         check(dataset, "leakfree")
 
 

@@ -156,9 +156,9 @@ def test_two_repositories_are_enough_to_hold_one_out() -> None:
 @pytest.mark.parametrize(
     ("scheme", "choice", "says"),
     [
-        ("temporal", SplitOptions(), "temporal needs a date"),
+        ("temporal", SplitOptions(), "`temporal` requires a date"),
         ("repository", SplitOptions(hold_out=("no/such",)), "no repository no/such"),
-        ("repository", SplitOptions(), "need a repository each"),
+        ("repository", SplitOptions(), "require at least one repository"),
     ],
 )
 def test_what_cannot_be_split_is_told(scheme: str, choice: SplitOptions, says: str) -> None:

@@ -1,9 +1,6 @@
 """`goutbench curate` and `goutbench verify`."""
 
-import json
-import sys
 from pathlib import Path
-from shutil import which
 from typing import TYPE_CHECKING, Annotated
 
 import typer
@@ -13,9 +10,7 @@ from goutbench.errors import ConfigError
 
 if TYPE_CHECKING:
     from goutbench.config import CurateConfig, Lock
-    from goutbench.curate.compare import Difference
     from goutbench.curate.sources.source import SourceLocations
-    from goutbench.dataset.card import RepositorySummary
 
 
 @app.command()
@@ -45,6 +40,7 @@ def curate(
     """Turn git repositories into a pinned and verifiable dataset of {code, unit test} pairs."""
     from goutbench.config import dump_yaml, load_lock
     from goutbench.console import show_progress
+    from goutbench.curate.show import print_curated
     from goutbench.curate.stage import curate as run
     from goutbench.curate.stage import make_lock
     from goutbench.dataset.store import LOCK, write_text
@@ -68,7 +64,7 @@ def curate(
         )
     if lock_path is not None and lock is None and not only:
         write_text(lock_path, dump_yaml(make_lock(settings, summaries)))
-    _print_curated(out, summaries, as_json=as_json)
+    print_curated(out, summaries, as_json=as_json)
 
 
 @app.command()
@@ -84,6 +80,7 @@ def verify(
 ) -> None:
     """Rebuild a dataset from its pins and compare it row by row; exits with 1 if anything differs."""
     from goutbench.console import show_progress
+    from goutbench.curate.show import print_differences
     from goutbench.curate.verify import verify as run
     from goutbench.dataset.store import read_manifest
 
@@ -91,7 +88,7 @@ def verify(
     locations = _source_locations([base] if base else [Path(), dataset, dataset.parent], mirror, cache)
     with show_progress(count) as on_progress:
         differences = run(dataset, locations, workers=worker_count(workers), on_progress=on_progress)
-    _print_differences(dataset, differences, as_json=as_json)
+    print_differences(dataset, differences, as_json=as_json)
     if differences:
         raise typer.Exit(1)
 
@@ -123,64 +120,3 @@ def _source_locations(bases: list[Path], mirror: Path | None, cache: Path | None
         raise ConfigError(f"no folder {mirror}", where="--mirror", hint="give an existing folder")
     resolved = tuple(base.resolve() for base in bases or [Path()])
     return SourceLocations(resolved, clones_folder(cache), mirror.resolve() if mirror else None)
-
-
-def _print_curated(out: Path, summaries: list["RepositorySummary"], *, as_json: bool) -> None:
-    from goutbench.dataset.card import table_one
-
-    total = sum(summary.pairs for summary in summaries)
-    if as_json:
-        content = {
-            "dataset": str(out),
-            "pairs": total,
-            "repositories": [
-                {
-                    "repository": summary.pin.name,
-                    "revision": summary.pin.revision,
-                    "domain": summary.pin.domain,
-                    "pairs": summary.pairs,
-                    "go_files": summary.go_files,
-                    "rejections": dict(summary.rejections),
-                    "licences": {name: rows for name, (rows, _) in summary.licences.items()},
-                }
-                for summary in summaries
-            ],
-        }
-        typer.echo(json.dumps(content, indent=2, ensure_ascii=False))
-        return
-    from rich import box
-    from rich.console import Console
-    from rich.table import Table
-    from rich.text import Text
-
-    pins = {summary.pin.name: summary.pin for summary in summaries}
-    table = Table(box=box.SIMPLE_HEAD, show_footer=len(summaries) > 1)
-    table.add_column("Repository", footer="total")
-    table.add_column("Pairs", justify="right", footer=f"{total:,}")
-    table.add_column("Domain")
-    table.add_column("Revision")
-    for name, pairs, domain in table_one(summaries):
-        pin = pins[name]
-        at = f"{pin.revision[:12]} of {pin.date:%Y-%m-%d}" if pin.date else pin.revision
-        table.add_row(*map(Text, (name, f"{pairs:,}", domain, at)))
-    Console().print(table)
-    typer.echo(f"Dataset written to {out}: README.md describes it, rejections.parquet lists rejected files.")
-    program = "goutbench" if which("goutbench") else sys.argv[0]
-    typer.echo(f"Next: {program} verify {out}")
-
-
-def _print_differences(dataset: Path, differences: list["Difference"], *, as_json: bool) -> None:
-    from dataclasses import asdict
-
-    if as_json:
-        content = {"dataset": str(dataset), "differences": [asdict(difference) for difference in differences]}
-        typer.echo(json.dumps(content, indent=2, ensure_ascii=False))
-        return
-    for difference in differences:
-        typer.echo(str(difference))
-    count = len(differences)
-    typer.echo(
-        f"{dataset}: {count} difference{'s' if count != 1 else ''}"
-        if differences
-        else f"{dataset}: every file and every row is what the pins give"
-    )

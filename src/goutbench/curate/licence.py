@@ -53,11 +53,11 @@ def licences(
     headers = {path: _from_header(path, source) for path, source in sources.items()}
     stated = {licence.expression for licence in headers.values() if licence}
     or_later = {expression for expression in stated if expression.endswith("-or-later")}
-    folders = _by_folder(licence_files, or_later)
+    files = _LicenceFiles(licence_files, or_later)
     fallback = Licence(UNKNOWN, None, "none found")
     if declared:
         fallback = Licence(declared, None, "declared in repos.yaml")
-    return {path: headers[path] or _nearest(path, folders) or fallback for path in sources}
+    return {path: headers[path] or files.nearest(path) or fallback for path in sources}
 
 
 def joint_licence(code: Licence, test: Licence) -> Licence:
@@ -134,45 +134,55 @@ def _notice(header: str) -> str | None:
     return _joined(_canonical(match.id, set()) for match in identify_license(header, 60.0))
 
 
-def _by_folder(files: Mapping[bytes, Content], or_later: set[str]) -> dict[bytes, Licence]:
-    grouped: dict[bytes, list[Content]] = {}
-    for path in sorted(files):
-        folder, _, _ = path.rpartition(b"/")
-        grouped.setdefault(folder, []).append(files[path])
-    return {folder: _of_folder(contents, or_later) for folder, contents in grouped.items()}
+class _LicenceFiles:
+    """The licence files of a repository by folder; `or_later` are the GNU licences of notices."""
 
+    def __init__(self, files: Mapping[bytes, Content], or_later: set[str]) -> None:
+        self._or_later = or_later
+        by_folder: dict[bytes, list[Content]] = {}
+        for path in sorted(files):
+            by_folder.setdefault(path.rpartition(b"/")[0], []).append(files[path])
+        self._licences = {folder: self._licence(contents) for folder, contents in by_folder.items()}
 
-def _of_folder(files: list[Content], or_later: set[str]) -> Licence:
-    names = ", ".join(file.path.decode("utf-8", "backslashreplace") for file in files)
-    unreadable = [file.state for file in files if file.state != "present"]
-    if unreadable:
-        return Licence(UNKNOWN, names, f"a licence file is {unreadable[0]}")
-    identified = [(file.path, *_identify(file.data, or_later)) for file in files]
-    recognised = [(path, expression, share) for path, expression, share in identified if expression]
-    if not recognised:
-        return Licence(UNKNOWN, names, "no licence text was recognised in it")
-    lesser = [entry for entry in recognised if entry[1].startswith("LGPL")]
-    if lesser and all(entry[1].startswith(("LGPL", "GPL")) for entry in recognised):
-        recognised = lesser  # the LGPL adds to the GPL, so projects include both texts
-    choice = len(recognised) > 1 and all(
-        _CHOICE.fullmatch(path.rsplit(b"/", 1)[-1]) for path, _, _ in recognised
-    )
-    expression = _joined((expression for _, expression, _ in recognised), " OR " if choice else " AND ")
-    assert expression is not None
-    names = ", ".join(path.decode("utf-8", "backslashreplace") for path, _, _ in recognised)
-    shares = ", ".join(f"{share:.0f}%" for _, _, share in recognised)
-    return Licence(expression, names, f"licence text covers {shares} of the file")
+    def nearest(self, path: bytes) -> Licence | None:
+        """The licence of the nearest folder at or above a file that has licence files."""
+        folder = path.rpartition(b"/")[0]
+        while folder and folder not in self._licences:
+            folder = folder.rpartition(b"/")[0]
+        return self._licences.get(folder)
 
+    def _licence(self, files: list[Content]) -> Licence:
+        names = ", ".join(file.path.decode("utf-8", "backslashreplace") for file in files)
+        unreadable = [file.state for file in files if file.state != "present"]
+        if unreadable:
+            return Licence(UNKNOWN, names, f"a licence file is {unreadable[0]}")
+        identified = [(file.path, *self._identify(file.data)) for file in files]
+        recognised = [(path, expression, share) for path, expression, share in identified if expression]
+        if not recognised:
+            return Licence(UNKNOWN, names, "no licence text was recognised in it")
+        lesser = [entry for entry in recognised if entry[1].startswith("LGPL")]
+        if lesser and all(entry[1].startswith(("LGPL", "GPL")) for entry in recognised):
+            recognised = lesser  # the LGPL adds to the GPL, so projects include both texts
+        is_choice = len(recognised) > 1 and all(
+            _CHOICE.fullmatch(path.rsplit(b"/", 1)[-1]) for path, _, _ in recognised
+        )
+        operator = " OR " if is_choice else " AND "
+        expression = _joined((expression for _, expression, _ in recognised), operator)
+        assert expression is not None
+        names = ", ".join(path.decode("utf-8", "backslashreplace") for path, _, _ in recognised)
+        shares = ", ".join(f"{share:.0f}%" for _, _, share in recognised)
+        return Licence(expression, names, f"licence text covers {shares} of the file")
 
-def _identify(content: bytes, or_later: set[str]) -> tuple[str | None, float]:
-    # By its name the file is a licence. The share that the text covers is evidence and no threshold:
-    # half of a BUSL-1.1 file is its parameters.
-    from licenseclassifier import identify_license
+    def _identify(self, content: bytes) -> tuple[str | None, float]:
+        # By its name the file is a licence. The share that the text covers is evidence and no threshold:
+        # half of a BUSL-1.1 file is its parameters.
+        from licenseclassifier import identify_license
 
-    text = content.decode("utf-8", "replace")
-    regions = [match for match in identify_license(text, 0.0) if match.end - match.start >= _MIN_TEXT]
-    covered = sum(match.end - match.start for match in regions)
-    return _joined(_canonical(match.id, or_later) for match in regions), 100 * covered / max(len(text), 1)
+        text = content.decode("utf-8", "replace")
+        regions = [match for match in identify_license(text, 0.0) if match.end - match.start >= _MIN_TEXT]
+        covered = sum(match.end - match.start for match in regions)
+        expression = _joined(_canonical(match.id, self._or_later) for match in regions)
+        return expression, 100 * covered / max(len(text), 1)
 
 
 def _canonical(spdx: str, or_later: set[str]) -> str:
@@ -186,16 +196,6 @@ def _joined(expressions: Iterable[str], operator: str = " AND ") -> str | None:
     if len(distinct) < 2:
         return distinct[0] if distinct else None
     return operator.join(f"({part})" if " " in part else part for part in distinct)
-
-
-def _nearest(path: bytes, folders: Mapping[bytes, Licence]) -> Licence | None:
-    folder = path.rpartition(b"/")[0]
-    while True:
-        if folder in folders:
-            return folders[folder]
-        if not folder:
-            return None
-        folder = folder.rpartition(b"/")[0]
 
 
 @lru_cache(maxsize=1)

@@ -9,6 +9,7 @@ import os
 import shutil
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
@@ -59,9 +60,11 @@ def curate(
     With `lock`, the commits are exactly the locked ones. Raises ConfigError, SourceError, StorageError.
     After an error or a kill, the same call resumes with the finished repositories.
     """
-    _check_config(config)
+    for repository in config.repositories:
+        _check_settings(repository)
     work = out / _WORK
-    with _exclusive(out, work):
+    folder = _OutputFolder(out, work)
+    with folder.lock():
         tasks = [
             RepositoryTask(repository, _locked(repository, lock), locations, work)
             for repository in config.repositories
@@ -75,7 +78,7 @@ def curate(
         by_name = {result.pin.name: result for result in results if isinstance(result, RepositorySummary)}
         summaries = [by_name[task.config.name] for task in tasks]
         try:
-            _publish(out, tasks, summaries, paper_export=paper_export)
+            folder.publish(tasks, summaries, paper_export=paper_export)
         except OSError as error:
             raise storage_error(error, out) from None
     return summaries
@@ -96,14 +99,13 @@ def make_lock(config: CurateConfig, summaries: Sequence[RepositorySummary]) -> L
     return Lock(lock_version=1, repositories=tuple(locked))
 
 
-def _check_config(config: CurateConfig) -> None:
+def _check_settings(config: RepositoryConfig) -> None:
     """Check what the configuration's own validation cannot, before any work."""
-    for repository in config.repositories:
-        pairing_rule(repository.pairing)
-        licence = repository.declared_licence
-        if licence is not None and normalised(licence) is None:
-            what = f"declared_licence {licence!r} is not an SPDX expression"
-            raise ConfigError(what, where=repository.name, hint="see https://spdx.org/licenses")
+    pairing_rule(config.pairing)
+    licence = config.declared_licence
+    if licence is not None and normalised(licence) is None:
+        what = f"declared_licence {licence!r} is not an SPDX expression"
+        raise ConfigError(what, where=config.name, hint="see https://spdx.org/licenses")
 
 
 def _locked(config: RepositoryConfig, lock: Lock | None) -> LockedRepository | None:
@@ -122,63 +124,70 @@ def _pinned_settings(config: RepositoryConfig) -> dict[str, Any]:
     return config.model_dump(exclude={"source", "as_of"}) | {"as_of": config.as_of_instant()}
 
 
-@contextmanager
-def _exclusive(out: Path, work: Path) -> Iterator[None]:
-    """Lock the output folder for this run."""
-    if out.is_dir() and not work.is_dir() and not (out / MANIFEST).is_file() and any(out.iterdir()):
-        hint = "give --out an empty or a new folder"
-        raise StorageError("the folder is not empty and is not a dataset", where=str(out), hint=hint)
-    try:
-        work.mkdir(parents=True, exist_ok=True)
-        handle = os.open(out, os.O_RDONLY)  # lock the folder itself, which leaves no lock file behind
-    except OSError as error:
-        raise storage_error(error, out) from None
-    try:
+@dataclass(frozen=True, slots=True)
+class _OutputFolder:
+    """The dataset folder, with the work folder in it that holds staged files."""
+
+    out: Path
+    work: Path
+
+    @contextmanager
+    def lock(self) -> Iterator[None]:
+        """Create and lock the folder for this run. Raises StorageError if it is in use or not a dataset."""
+        out, work = self.out, self.work
+        if out.is_dir() and not work.is_dir() and not (out / MANIFEST).is_file() and any(out.iterdir()):
+            hint = "give --out an empty or a new folder"
+            raise StorageError("the folder is not empty and is not a dataset", where=str(out), hint=hint)
         try:
-            fcntl.flock(handle, fcntl.LOCK_EX | fcntl.LOCK_NB)
-        except BlockingIOError:
-            hint = "wait until it ends, or give another --out"
-            raise StorageError("another run is writing here", where=str(out), hint=hint) from None
-        yield
-    finally:
-        os.close(handle)
+            work.mkdir(parents=True, exist_ok=True)
+            handle = os.open(out, os.O_RDONLY)  # lock the folder itself, which leaves no lock file behind
+        except OSError as error:
+            raise storage_error(error, out) from None
+        try:
+            try:
+                fcntl.flock(handle, fcntl.LOCK_EX | fcntl.LOCK_NB)
+            except BlockingIOError:
+                hint = "wait until it ends, or give another --out"
+                raise StorageError("another run is writing here", where=str(out), hint=hint) from None
+            yield
+        finally:
+            os.close(handle)
 
+    def publish(
+        self, tasks: Sequence[RepositoryTask], summaries: Sequence[RepositorySummary], *, paper_export: bool
+    ) -> None:
+        """Write the files that span repositories, then move all staged files into place."""
+        import pyarrow as pa
 
-def _publish(
-    out: Path, tasks: Sequence[RepositoryTask], summaries: Sequence[RepositorySummary], *, paper_export: bool
-) -> None:
-    """Write the files that span repositories next to the staged ones, then move all of them into place."""
-    import pyarrow as pa
+        work = self.work
+        write_table(pa.concat_tables([read_table(task.rejections) for task in tasks]), work / REJECTIONS)
+        write_table(pa.concat_tables([read_table(task.packages) for task in tasks]), work / PACKAGES)
+        config = CurateConfig(repositories=tuple(task.config for task in tasks))
+        write_text(work / LOCK, dump_yaml(make_lock(config, summaries)))
+        write_card(work, summaries)
+        write_croissant(work, summaries)
+        files = [f"{DATA}/{task.data.name}" for task in tasks]
+        files += [REJECTIONS, PACKAGES, LOCK, CARD, CROISSANT]
+        if paper_export:
+            pairs = (pair for task in tasks for pair in from_table(read_table(task.data), Pair))
+            write_paper_export(pairs, work / PAPER_EXPORT)
+            files.append(PAPER_EXPORT)
+        facts = {
+            "git": git_version(),
+            "pairs": sum(summary.pairs for summary in summaries),
+            "repositories": {summary.pin.name: summary.pin.revision for summary in summaries},
+        }
+        write_manifest(work, [work / file for file in files], facts)
+        self._replace([*files, MANIFEST])
+        shutil.rmtree(work)
 
-    work = tasks[0].work
-    write_table(pa.concat_tables([read_table(task.rejections) for task in tasks]), work / REJECTIONS)
-    write_table(pa.concat_tables([read_table(task.packages) for task in tasks]), work / PACKAGES)
-    config = CurateConfig(repositories=tuple(task.config for task in tasks))
-    write_text(work / LOCK, dump_yaml(make_lock(config, summaries)))
-    write_card(work, summaries)
-    write_croissant(work, summaries)
-    files = [*(f"{DATA}/{task.data.name}" for task in tasks), REJECTIONS, PACKAGES, LOCK, CARD, CROISSANT]
-    if paper_export:
-        pairs = (pair for task in tasks for pair in from_table(read_table(task.data), Pair))
-        write_paper_export(pairs, work / PAPER_EXPORT)
-        files.append(PAPER_EXPORT)
-    facts = {
-        "git": git_version(),
-        "pairs": sum(summary.pairs for summary in summaries),
-        "repositories": {summary.pin.name: summary.pin.revision for summary in summaries},
-    }
-    write_manifest(work, [work / file for file in files], facts)
-    _replace_dataset(work, out, [*files, MANIFEST])
-    shutil.rmtree(work)
-
-
-def _replace_dataset(work: Path, out: Path, files: Sequence[str]) -> None:
-    """Replace an older dataset. The folder is no dataset until the manifest, the last file, is in place."""
-    (out / MANIFEST).unlink(missing_ok=True)
-    for folder in _OWN_FOLDERS:
-        for file in (out / folder).glob("*"):
-            if f"{folder}/{file.name}" not in files:
-                file.unlink()
-    for name in files:
-        (out / name).parent.mkdir(parents=True, exist_ok=True)
-        (work / name).replace(out / name)
+    def _replace(self, files: Sequence[str]) -> None:
+        """Replace an older dataset. Without the manifest, the last file, the folder is no dataset."""
+        (self.out / MANIFEST).unlink(missing_ok=True)
+        for folder in _OWN_FOLDERS:
+            for file in (self.out / folder).glob("*"):
+                if f"{folder}/{file.name}" not in files:
+                    file.unlink()
+        for name in files:
+            (self.out / name).parent.mkdir(parents=True, exist_ok=True)
+            (self.work / name).replace(self.out / name)

@@ -6,7 +6,6 @@ from collections import Counter
 from dataclasses import asdict, dataclass
 from datetime import datetime
 from pathlib import Path
-from typing import Any
 
 from goutbench.config import LockedRepository, RepositoryConfig
 from goutbench.curate.git.repository import git_version
@@ -57,6 +56,45 @@ class RepositoryTask:
     def state(self) -> Path:
         return self.work / f"{self.config.file_stem}.json"
 
+    def fingerprint(self, pin: RepoPin) -> str:
+        """A hash of everything that determines the rows: files staged for anything else are not reused."""
+        tools = json.dumps({**tool_versions(), "git": git_version()})
+        inputs = f"{tools}\n{self.config.model_dump_json()}\n{pin.revision}\n{pin.tree}"
+        return hashlib.sha256(inputs.encode()).hexdigest()
+
+    def staged(self, fingerprint: str) -> RepositorySummary | None:
+        """The summary of a repository that an interrupted run staged with the same fingerprint."""
+        try:
+            content = json.loads(self.state.read_bytes())
+            if content.pop("fingerprint") != fingerprint:
+                return None
+            read_table(self.data, columns=["id"])
+            read_table(self.rejections, columns=["path"])
+            read_table(self.packages, columns=["path"])
+            pin, licences = content["pin"], content["licences"]
+            pin["date"] = datetime.fromisoformat(pin["date"]) if pin["date"] else None
+            return RepositorySummary(
+                RepoPin(**pin),
+                content["pairs"],
+                content["go_files"],
+                content["rejections"],
+                {expression: (rows, evidence) for expression, (rows, evidence) in licences.items()},
+            )
+        except (OSError, ValueError, KeyError, TypeError, DatasetError):
+            return None
+
+    def stage(self, source: RepositorySource, fingerprint: str, progress: Progress) -> RepositorySummary:
+        """Curate the repository, and write its files; the state, which completes them, is the last one."""
+        curated = curate_repository(source, self.config, progress)
+        write_table(to_table(curated.pairs, Pair), self.data)
+        write_table(to_table(curated.rejections, Rejection), self.rejections)
+        write_table(to_table(curated.packages, PackageFile), self.packages)
+        summary = summarise(source.pin, curated)
+        content = asdict(summary)
+        content["pin"]["date"] = summary.pin.date.isoformat() if summary.pin.date else None
+        write_json(self.state, {"fingerprint": fingerprint, **content})
+        return summary
+
 
 def run_task(task: RepositoryTask) -> RepositorySummary | GoutbenchError:
     """Curate one repository and stage it, unless an interrupted run staged the same. Runs in a worker.
@@ -71,34 +109,13 @@ def run_task(task: RepositoryTask) -> RepositorySummary | GoutbenchError:
     try:
         progress("opening", 0, None)
         source = open_source(task.config, task.locations, task.locked, lambda what: progress(what, 0, None))
-        fingerprint = _fingerprint(task, source.pin)
-        staged = _staged(task, fingerprint)
-        summary = staged or _stage(task, source, fingerprint, progress)
+        fingerprint = task.fingerprint(source.pin)
+        staged = task.staged(fingerprint)
+        summary = staged or task.stage(source, fingerprint, progress)
     except GoutbenchError as error:
         return error
     report_progress(Event(name, "done", resumed=staged is not None))
     return summary
-
-
-def _stage(
-    task: RepositoryTask, source: RepositorySource, fingerprint: str, progress: Progress
-) -> RepositorySummary:
-    curated = curate_repository(source, task.config, progress)
-    write_table(to_table(curated.pairs, Pair), task.data)
-    write_table(to_table(curated.rejections, Rejection), task.rejections)
-    write_table(to_table(curated.packages, PackageFile), task.packages)
-    summary = summarise(source.pin, curated)
-    content = asdict(summary)
-    content["pin"]["date"] = summary.pin.date.isoformat() if summary.pin.date else None
-    write_json(task.state, {"fingerprint": fingerprint, **content})
-    return summary
-
-
-def _fingerprint(task: RepositoryTask, pin: RepoPin) -> str:
-    """A hash of everything that determines the rows: files staged for anything else are not reused."""
-    tools = json.dumps({**tool_versions(), "git": git_version()})
-    inputs = f"{tools}\n{task.config.model_dump_json()}\n{pin.revision}\n{pin.tree}"
-    return hashlib.sha256(inputs.encode()).hexdigest()
 
 
 def summarise(pin: RepoPin, curated: CuratedRepository) -> RepositorySummary:
@@ -113,24 +130,3 @@ def summarise(pin: RepoPin, curated: CuratedRepository) -> RepositorySummary:
             expression: (rows[expression], curated.licences[expression]) for expression in sorted(rows)
         },
     )
-
-
-def _staged(task: RepositoryTask, fingerprint: str) -> RepositorySummary | None:
-    """The summary of a repository that an interrupted run staged with the same fingerprint."""
-    try:
-        content = json.loads(task.state.read_bytes())
-        if content.pop("fingerprint") != fingerprint:
-            return None
-        read_table(task.data, columns=["id"])
-        read_table(task.rejections, columns=["path"])
-        read_table(task.packages, columns=["path"])
-        return _decoded(content)
-    except (OSError, ValueError, KeyError, TypeError, DatasetError):
-        return None
-
-
-def _decoded(content: dict[str, Any]) -> RepositorySummary:
-    date = content["pin"]["date"]
-    pin = RepoPin(**{**content["pin"], "date": datetime.fromisoformat(date) if date else None})
-    licences = {expression: (rows, evidence) for expression, (rows, evidence) in content["licences"].items()}
-    return RepositorySummary(pin, content["pairs"], content["go_files"], content["rejections"], licences)

@@ -36,14 +36,6 @@ from goutbench.parallel import parallel_map, report_progress
 from goutbench.records import PackageFile, Pair, Rejection
 
 
-@dataclass(frozen=True, slots=True)
-class _Check:
-    locked: LockedRepository
-    locations: SourceLocations
-    dataset: Path
-    packages: bool  # whether the dataset has that table; old datasets do not
-
-
 def verify(
     dataset: Path,
     locations: SourceLocations,
@@ -57,67 +49,113 @@ def verify(
     finished dataset.
     """
     manifest = read_manifest(dataset)
-    differences = list(_check_files(dataset, manifest["files"]))
+    check = _DatasetCheck(dataset, manifest, manifest["files"])
+    differences = list(check.listed_files())
     try:
         lock = load_lock(dataset / LOCK)
     except ConfigError as error:
         return [*differences, Difference(LOCK, "", "", f"unreadable: {error.what}")]
-    differences += _check_pins(lock.repositories, manifest["repositories"])
-    differences += _check_unknown_data(dataset, manifest["files"], lock.repositories)
-    packages = PACKAGES in manifest["files"]
-    checks = [_Check(locked, locations, dataset, packages) for locked in lock.repositories]
+    differences += check.pins(lock.repositories)
+    differences += check.unknown_data(lock.repositories)
+    packages = PACKAGES in check.files
+    checks = [_RepositoryCheck(locked, locations, dataset, packages) for locked in lock.repositories]
     results = list(parallel_map(_check_repository, checks, workers=workers, on_progress=on_progress))
     differences += sorted((difference for _, of_rows in results for difference in of_rows), key=str)
     summaries = {summary.pin.name: summary for summary, _ in results if summary is not None}
     if not differences and len(summaries) == len(lock.repositories):
         # where a row differs, so do all files that are derived from the rows: no need to report them, too
         ordered = [summaries[locked.settings.name] for locked in lock.repositories]
-        differences += _check_derived_files(dataset, manifest, ordered)
+        differences += check.derived_files(ordered)
     return differences
 
 
-def _check_files(dataset: Path, files: dict[str, Any]) -> Iterator[Difference]:
-    for name, facts in files.items():
-        path = dataset / name
-        if not path.is_file():
-            yield Difference(name, "", "", "the file is missing")
-        elif (digest := file_hash(path)) != facts["sha256"]:
-            yield Difference(name, "", "", f"sha256 is {digest}, the manifest says {facts['sha256']}")
-        elif (size := path.stat().st_size) != facts.get("bytes"):
-            yield Difference(name, "", "", f"has {size} bytes, the manifest says {facts.get('bytes')}")
-    for name in (CARD, CROISSANT, LOCK, REJECTIONS):
-        if name not in files:
-            yield Difference("manifest.json", "", "files", f"does not list {name}")
+@dataclass(frozen=True, slots=True)
+class _DatasetCheck:
+    """The checks of a dataset that need no repository; `files` are those in its manifest."""
 
+    dataset: Path
+    manifest: dict[str, Any]
+    files: dict[str, Any]
 
-def _check_pins(repositories: Sequence[LockedRepository], manifest: dict[str, Any]) -> Iterator[Difference]:
-    pins = {locked.settings.name: locked.revision for locked in repositories}
-    for name in sorted(pins.keys() | manifest.keys()):
-        if pins.get(name) != manifest.get(name):
-            what = f"pinned to {pins.get(name, 'nothing')}, the manifest says {manifest.get(name, 'nothing')}"
-            yield Difference(LOCK, name, "revision", what)
+    def listed_files(self) -> Iterator[Difference]:
+        """Compare the files with the hashes and sizes in the manifest."""
+        for name, facts in self.files.items():
+            path = self.dataset / name
+            if not path.is_file():
+                yield Difference(name, "", "", "the file is missing")
+            elif (digest := file_hash(path)) != facts["sha256"]:
+                yield Difference(name, "", "", f"sha256 is {digest}, the manifest says {facts['sha256']}")
+            elif (size := path.stat().st_size) != facts.get("bytes"):
+                yield Difference(name, "", "", f"has {size} bytes, the manifest says {facts.get('bytes')}")
+        for name in (CARD, CROISSANT, LOCK, REJECTIONS):
+            if name not in self.files:
+                yield Difference("manifest.json", "", "files", f"does not list {name}")
 
+    def pins(self, repositories: Sequence[LockedRepository]) -> Iterator[Difference]:
+        """Compare the pins in the lock with those in the manifest."""
+        locked = {repository.settings.name: repository.revision for repository in repositories}
+        listed = self.manifest["repositories"]
+        for name in sorted(locked.keys() | listed.keys()):
+            if locked.get(name) != listed.get(name):
+                pin, expected = locked.get(name, "nothing"), listed.get(name, "nothing")
+                yield Difference(LOCK, name, "revision", f"pinned to {pin}, the manifest says {expected}")
 
-def _check_unknown_data(
-    dataset: Path, files: dict[str, Any], repositories: Sequence[LockedRepository]
-) -> Iterator[Difference]:
-    """Report data of repositories that are not in the lock, whether or not the manifest lists it."""
-    expected = {f"{DATA}/{locked.settings.file_stem}.parquet" for locked in repositories}
-    present = {path.relative_to(dataset).as_posix() for path in (dataset / DATA).glob("*")}
-    listed = {name for name in files if name.startswith(f"{DATA}/")}
-    for name in sorted((present | listed) - expected):
-        yield Difference(name, "", "", "no repository of the lock has this file")
-    names = {locked.settings.name for locked in repositories}
-    for file in (REJECTIONS, *([PACKAGES] if PACKAGES in files else [])):
+    def unknown_data(self, repositories: Sequence[LockedRepository]) -> Iterator[Difference]:
+        """Report data of repositories that are not in the lock, whether or not the manifest lists it."""
+        expected = {f"{DATA}/{locked.settings.file_stem}.parquet" for locked in repositories}
+        present = {path.relative_to(self.dataset).as_posix() for path in (self.dataset / DATA).glob("*")}
+        listed = {name for name in self.files if name.startswith(f"{DATA}/")}
+        for name in sorted((present | listed) - expected):
+            yield Difference(name, "", "", "no repository of the lock has this file")
+        names = {locked.settings.name for locked in repositories}
+        for file in (REJECTIONS, *([PACKAGES] if PACKAGES in self.files else [])):
+            try:
+                table = read_table(self.dataset / file, columns=["repository"])
+                owners = set(table.column("repository").to_pylist())
+            except (DatasetError, KeyError):
+                continue  # the comparison of its rows reports it
+            for name in sorted(owners - names, key=str):
+                yield Difference(file, str(name), "", "no repository of the lock has this name")
+
+    def derived_files(self, summaries: Sequence[RepositorySummary]) -> Iterator[Difference]:
+        """Check what is derived from the rows: counts, card, Croissant metadata and export."""
+        total = sum(summary.pairs for summary in summaries)
+        if self.manifest["pairs"] != total:
+            pairs = self.manifest["pairs"]
+            yield Difference("manifest.json", "", "pairs", f"is {pairs!r}, should be {total}")
+        if PAPER_EXPORT in self.files:
+            yield from self._export()
+        if self.manifest.get("tools", {}).get("goutbench") != __version__:
+            return  # another version may use other texts
+        if _card_parts(_text(self.dataset / CARD)) != _card_parts(card_text(summaries)):
+            yield Difference(CARD, "", "", "is not the card of these rows")
+        if all((self.dataset / data_file(summary)).is_file() for summary in summaries):
+            expected = json_text(croissant(self.dataset, summaries))
+            if _text(self.dataset / CROISSANT) != expected:
+                yield Difference(CROISSANT, "", "", "is not the metadata of these rows")
+
+    def _export(self) -> Iterator[Difference]:
         try:
-            owners = set(read_table(dataset / file, columns=["repository"]).column("repository").to_pylist())
-        except (DatasetError, KeyError):
-            continue  # the comparison of its rows reports it
-        for name in sorted(owners - names, key=str):
-            yield Difference(file, str(name), "", "no repository of the lock has this name")
+            with tempfile.TemporaryDirectory() as folder:
+                written = Path(folder) / "paper.json"
+                write_paper_export(read_pairs(self.dataset), written)
+                if (self.dataset / PAPER_EXPORT).read_bytes() != written.read_bytes():
+                    yield Difference(PAPER_EXPORT, "", "", "does not contain these rows")
+        except (OSError, GoutbenchError):
+            return  # the differences of the data files say why it cannot be compared
 
 
-def _check_repository(check: _Check) -> tuple[RepositorySummary | None, list[Difference]]:
+@dataclass(frozen=True, slots=True)
+class _RepositoryCheck:
+    """A repository to rebuild; `packages`: the dataset has that table, which old ones lack."""
+
+    locked: LockedRepository
+    locations: SourceLocations
+    dataset: Path
+    packages: bool
+
+
+def _check_repository(check: _RepositoryCheck) -> tuple[RepositorySummary | None, list[Difference]]:
     """Rebuild one repository and compare. Runs in a worker process."""
     settings = check.locked.settings
 
@@ -139,36 +177,6 @@ def _check_repository(check: _Check) -> tuple[RepositorySummary | None, list[Dif
         differences += compare_rows(check.dataset, PACKAGES, packages, ("path",), settings.name, shared=True)
     report_progress(Event(settings.name, "done"))
     return summarise(source.pin, curated), differences
-
-
-def _check_derived_files(
-    dataset: Path, manifest: dict[str, Any], summaries: Sequence[RepositorySummary]
-) -> Iterator[Difference]:
-    """Check what is derived from the rows: counts, card, Croissant metadata and export."""
-    total = sum(summary.pairs for summary in summaries)
-    if manifest["pairs"] != total:
-        yield Difference("manifest.json", "", "pairs", f"is {manifest['pairs']!r}, should be {total}")
-    if PAPER_EXPORT in manifest["files"]:
-        yield from _check_export(dataset)
-    if manifest.get("tools", {}).get("goutbench") != __version__:
-        return  # another version may use other texts
-    if _card_parts(_text(dataset / CARD)) != _card_parts(card_text(summaries)):
-        yield Difference(CARD, "", "", "is not the card of these rows")
-    if all((dataset / data_file(summary)).is_file() for summary in summaries):
-        expected = json_text(croissant(dataset, summaries))
-        if _text(dataset / CROISSANT) != expected:
-            yield Difference(CROISSANT, "", "", "is not the metadata of these rows")
-
-
-def _check_export(dataset: Path) -> Iterator[Difference]:
-    try:
-        with tempfile.TemporaryDirectory() as folder:
-            written = Path(folder) / "paper.json"
-            write_paper_export(read_pairs(dataset), written)
-            if (dataset / PAPER_EXPORT).read_bytes() != written.read_bytes():
-                yield Difference(PAPER_EXPORT, "", "", "does not hold these rows")
-    except (OSError, GoutbenchError):
-        return  # the differences of the data files say why it cannot be compared
 
 
 def _card_parts(text: str) -> tuple[Any, str]:

@@ -186,10 +186,9 @@ goutbench curate repos.lock.yaml --out rebuilt/
 
 
 def _table(header: Sequence[str], rows: Sequence[Sequence[str]]) -> str:
-    lines = [header, ["---"] * len(header), *([_cell(cell) for cell in row] for row in rows)]
-    return "\n".join(f"| {' | '.join(line)} |" for line in lines)
-
-
-def _cell(text: str) -> str:
-    """Text without line breaks and separators: names in repositories may contain any character."""
-    return "".join(char if char.isprintable() else repr(char)[1:-1] for char in text).replace("|", "\\|")
+    # names in repositories may contain any character: escape line breaks and separators
+    cells = [
+        ["".join(c if c.isprintable() else repr(c)[1:-1] for c in cell).replace("|", "\\|") for cell in row]
+        for row in rows
+    ]
+    return "\n".join(f"| {' | '.join(line)} |" for line in (header, ["---"] * len(header), *cells))

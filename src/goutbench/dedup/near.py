@@ -2,6 +2,7 @@
 
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
+from itertools import chain
 from typing import TYPE_CHECKING
 
 import numpy as np
@@ -30,6 +31,12 @@ class Neighbours:
     alike: tuple[
         tuple[int, int, float], ...
     ]  # two indices into classes, the smaller first, and their similarity
+
+    def links(self) -> Iterator[tuple[int, int]]:
+        """Pairs of texts that connect all near-duplicates."""
+        for members in self.classes:
+            yield from ((members[0], member) for member in members[1:])
+        yield from ((self.classes[one][0], self.classes[two][0]) for one, two, _ in self.alike)
 
 
 def neighbours(prints: Fingerprints) -> tuple[Neighbours, ...]:
@@ -62,7 +69,11 @@ def group_rows(sides: Sequence[tuple[Fingerprints, Sequence[Neighbours]]]) -> li
     names, or near-duplicates, in any number of steps.
     """
     count = len(sides[0][0].exact)
-    return union_find(count, (link for prints, near in sides for link in _links(prints, near)))
+    links: list[Iterator[tuple[int, int]]] = []
+    for prints, near in sides:
+        links += [equal_links(values) for values in (prints.exact, prints.normalised, prints.renamed)]
+        links += [view.links() for view in near]
+    return union_find(count, chain.from_iterable(links))
 
 
 def union_find(count: int, links: Iterable[tuple[int, int]]) -> list[int]:
@@ -78,15 +89,6 @@ def union_find(count: int, links: Iterable[tuple[int, int]]) -> list[int]:
         first, second = sorted((root(one), root(two)))
         parent[second] = first
     return [root(index) for index in range(count)]
-
-
-def _links(prints: Fingerprints, near: Iterable[Neighbours]) -> Iterator[tuple[int, int]]:
-    for values in (prints.exact, prints.normalised, prints.renamed):
-        yield from equal_links(values)
-    for view in near:
-        for members in view.classes:
-            yield from ((members[0], member) for member in members[1:])
-        yield from ((view.classes[one][0], view.classes[two][0]) for one, two, _ in view.alike)
 
 
 def equal_links(values: Sequence[str | None]) -> Iterator[tuple[int, int]]:

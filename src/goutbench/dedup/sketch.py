@@ -1,7 +1,7 @@
 """Fingerprints of texts: three hashes and two MinHash signatures each, computed in worker processes."""
 
 import hashlib
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
@@ -52,6 +52,24 @@ class Fingerprints:
     signatures: "dict[str, Signatures]"
     grams: "tuple[NDArray[np.uint64], ...]" = ()
 
+    @classmethod
+    def concatenate(cls, parts: "Mapping[int, Fingerprints]") -> "Fingerprints":
+        """The fingerprints of all texts from those of parts, by the index of the first text of each."""
+        ordered = [parts[start] for start in sorted(parts)]
+        names = (TEXT.name, STRUCTURE.name)
+        return cls(
+            exact=tuple(value for part in ordered for value in part.exact),
+            normalised=tuple(value for part in ordered for value in part.normalised),
+            renamed=tuple(value for part in ordered for value in part.renamed),
+            tokens=tuple(value for part in ordered for value in part.tokens),
+            rows={
+                name: np.concatenate([parts[start].rows[name] + start for start in sorted(parts)])
+                for name in names
+            },
+            signatures={name: np.concatenate([part.signatures[name] for part in ordered]) for name in names},
+            grams=tuple(value for part in ordered for value in part.grams),
+        )
+
 
 @dataclass(frozen=True, slots=True)
 class _Batch:
@@ -59,25 +77,26 @@ class _Batch:
     texts: tuple[str, ...]
     gram: int
 
+    @classmethod
+    def split(cls, texts: Sequence[str], gram: int) -> "Iterator[_Batch]":
+        """Batches of about the same number of characters."""
+        start = size = 0
+        for index, text in enumerate(texts):
+            size += len(text)
+            if size >= _BATCH_BYTES:
+                yield cls(start, tuple(texts[start : index + 1]), gram)
+                start, size = index + 1, 0
+        yield cls(start, tuple(texts[start:]), gram)
+
 
 def fingerprint(texts: Sequence[str], *, workers: int = 1, gram: int = 0) -> Fingerprints:
     """The fingerprints of texts, the same on every machine and for any number of workers.
 
     With `gram`, they include the distinct runs of so many tokens, in eight bytes each.
     """
-    batches = list(_batches(texts, gram))
+    batches = list(_Batch.split(texts, gram))
     prints = dict(parallel_map(_sketch, batches, workers=workers))
-    return _concatenate([prints[batch.start] for batch in batches], [batch.start for batch in batches])
-
-
-def _batches(texts: Sequence[str], gram: int) -> Iterator[_Batch]:
-    start = size = 0
-    for index, text in enumerate(texts):
-        size += len(text)
-        if size >= _BATCH_BYTES:
-            yield _Batch(start, tuple(texts[start : index + 1]), gram)
-            start, size = index + 1, 0
-    yield _Batch(start, tuple(texts[start:]), gram)
+    return Fingerprints.concatenate(prints)
 
 
 def _sketch(batch: _Batch) -> tuple[int, Fingerprints]:
@@ -117,19 +136,3 @@ def sign(sets: "Sequence[NDArray[np.uint64]]") -> "Signatures":
     ends = np.cumsum([0, *(len(items) for items in sets)], dtype=np.uint64)
     matrix = RMinHash.digest_matrix_from_flat_token_hashes(np.concatenate(sets), ends, SLOTS, SEED)
     return np.array(matrix.to_rows(), dtype=np.uint32)
-
-
-def _concatenate(parts: Sequence[Fingerprints], starts: Sequence[int]) -> Fingerprints:
-    names = (TEXT.name, STRUCTURE.name)
-    return Fingerprints(
-        exact=tuple(value for part in parts for value in part.exact),
-        normalised=tuple(value for part in parts for value in part.normalised),
-        renamed=tuple(value for part in parts for value in part.renamed),
-        tokens=tuple(value for part in parts for value in part.tokens),
-        rows={
-            name: np.concatenate([part.rows[name] + start for part, start in zip(parts, starts, strict=True)])
-            for name in names
-        },
-        signatures={name: np.concatenate([part.signatures[name] for part in parts]) for name in names},
-        grams=tuple(value for part in parts for value in part.grams),
-    )

@@ -75,9 +75,9 @@ def views(source: bytes) -> Views:
     if len(numbers) > _MAX_CACHED:
         numbers.clear()
     text = np.fromiter(map(numbers.__getitem__, tokens), dtype=np.uint64, count=len(tokens))
-    text = text[_essential(text, numbers)]
+    text = text[numbers.essential(text)]
     packages = [numbers[name or path[1:-1].rsplit(b"/", 1)[-1] or b"_"] for name, path in imports]
-    return Views(text, _distances(text, packages, numbers))
+    return Views(text, numbers.distances(text, packages))
 
 
 class _Numbers(dict[bytes, int]):
@@ -89,35 +89,34 @@ class _Numbers(dict[bytes, int]):
         self[token] = number | _NAME if is_name and token not in _PREDECLARED else number
         return self[token]
 
+    def essential(self, text: "Numbers") -> "NDArray[np.bool_]":
+        """No semicolons and no commas before a closing bracket: those depend on line breaks."""
+        closes = np.isin(text, np.array([self[b")"], self[b"}"], self[b"]"]], dtype=np.uint64))
+        trailing = (text == np.uint64(self[b","])) & np.append(closes[1:], False)
+        essential: NDArray[np.bool_] = ~trailing & (text != np.uint64(self[b";"]))
+        return essential
+
+    def distances(self, text: "Numbers", packages: list[int]) -> "NDArray[np.int64]":
+        """The distance of each name to its previous use; see `Views.back`. Names of packages are no names."""
+        is_name = (text & np.uint64(_NAME)).astype(bool)
+        if packages:
+            dots = np.append(text[1:] == np.uint64(self[b"."]), False)
+            (qualifiers,) = np.nonzero(np.isin(text, np.array(packages, dtype=np.uint64)) & dots[: len(text)])
+            is_name[qualifiers] = False
+            is_name[np.minimum(qualifiers + 2, len(text) - 1)] = False
+        (positions,) = np.nonzero(is_name)
+        order = np.argsort(text[positions], kind="stable")
+        sorted_positions, sorted_names = positions[order], text[positions][order]
+        repeated = sorted_names[1:] == sorted_names[:-1]
+        back = np.full(len(text), -1, dtype=np.int64)
+        back[positions] = 0
+        back[sorted_positions[1:][repeated]] = np.diff(sorted_positions)[repeated]
+        return back
+
 
 @cache
 def _numbers() -> _Numbers:
     return _Numbers()
-
-
-def _essential(text: "Numbers", numbers: _Numbers) -> "NDArray[np.bool_]":
-    """No semicolons and no commas before a closing bracket: those depend on line breaks."""
-    closes = np.isin(text, np.array([numbers[b")"], numbers[b"}"], numbers[b"]"]], dtype=np.uint64))
-    trailing = (text == np.uint64(numbers[b","])) & np.append(closes[1:], False)
-    essential: NDArray[np.bool_] = ~trailing & (text != np.uint64(numbers[b";"]))
-    return essential
-
-
-def _distances(text: "Numbers", packages: list[int], numbers: _Numbers) -> "NDArray[np.int64]":
-    is_name = (text & np.uint64(_NAME)).astype(bool)
-    if packages:
-        dots = np.append(text[1:] == np.uint64(numbers[b"."]), False)
-        (qualifiers,) = np.nonzero(np.isin(text, np.array(packages, dtype=np.uint64)) & dots[: len(text)])
-        is_name[qualifiers] = False
-        is_name[np.minimum(qualifiers + 2, len(text) - 1)] = False
-    (positions,) = np.nonzero(is_name)
-    order = np.argsort(text[positions], kind="stable")
-    sorted_positions, sorted_names = positions[order], text[positions][order]
-    repeated = sorted_names[1:] == sorted_names[:-1]
-    back = np.full(len(text), -1, dtype=np.int64)
-    back[positions] = 0
-    back[sorted_positions[1:][repeated]] = np.diff(sorted_positions)[repeated]
-    return back
 
 
 def mix(numbers: "Numbers") -> "Numbers":

@@ -37,11 +37,11 @@ def read_rows(paths: Sequence[Path], columns: Sequence[str] = ()) -> Iterator[Co
     for path in paths:
         if (path / MANIFEST).is_file():
             for file in data_files(path):
-                yield from _table(file, columns)
+                yield from _file_rows(file, columns)
         elif path.is_dir():
             yield from _folder(path, columns)
         else:
-            yield from _table(path, columns)
+            yield from _file_rows(path, columns)
 
 
 def _folder(folder: Path, columns: Sequence[str]) -> Iterator[CorpusRow]:
@@ -51,15 +51,15 @@ def _folder(folder: Path, columns: Sequence[str]) -> Iterator[CorpusRow]:
             is_empty = False
             text = path.read_bytes().decode("utf-8", "replace")
             yield CorpusRow(str(folder), str(path), str(path), _hash(text), (("text", text),))
-        elif path.suffix in _TABLES and path.is_file():
+        elif path.suffix in READERS and path.is_file():
             is_empty = False
-            yield from _table(path, columns)
+            yield from _file_rows(path, columns)
     if is_empty:
         what = "no .go, .parquet, .jsonl or .json file in this folder"
         raise ConfigError(what, where=str(folder), hint="give a corpus")
 
 
-def _table(path: Path, columns: Sequence[str]) -> Iterator[CorpusRow]:
+def _file_rows(path: Path, columns: Sequence[str]) -> Iterator[CorpusRow]:
     number = 0
     for number, row in enumerate(_raw_rows(path, columns), 1):
         location = f"{path}:{number}"
@@ -86,11 +86,11 @@ def _texts(row: dict[str, Any], columns: Sequence[str], where: str) -> Iterator[
 
 
 def _raw_rows(path: Path, columns: Sequence[str]) -> Iterator[dict[str, Any]]:
-    if path.suffix not in _TABLES:
+    if path.suffix not in READERS:
         hint = "give a dataset, a folder, or a .parquet, .jsonl or .json file"
         raise ConfigError("unknown kind of corpus", where=str(path), hint=hint)
     try:
-        for number, row in enumerate(_TABLES[path.suffix](path, columns), 1):
+        for number, row in enumerate(READERS[path.suffix](path, columns), 1):
             if not isinstance(row, dict):
                 raise ConfigError(
                     "not a JSON object", where=f"{path}:{number}", hint="write one object per row"
@@ -105,7 +105,7 @@ def _raw_rows(path: Path, columns: Sequence[str]) -> Iterator[dict[str, Any]]:
         raise ConfigError(what, where=str(path), hint="give a complete file") from None
 
 
-def _parquet(path: Path, columns: Sequence[str]) -> Iterator[Any]:
+def parquet_rows(path: Path, columns: Sequence[str]) -> Iterator[Any]:
     import pyarrow.parquet as pq
 
     names = {*_HASHES, "id", *columns, *_CODE, *_TEST, *_TEXT}
@@ -115,25 +115,25 @@ def _parquet(path: Path, columns: Sequence[str]) -> Iterator[Any]:
             yield from batch.to_pylist()
 
 
-def _json_lines(path: Path, columns: Sequence[str]) -> Iterator[Any]:
+def json_lines(path: Path, columns: Sequence[str]) -> Iterator[Any]:
     with path.open(encoding="utf-8") as lines:
         yield from (json.loads(line) for line in lines if line.strip())
 
 
-def _json_array(path: Path, columns: Sequence[str]) -> Iterator[Any]:
+def json_array(path: Path, columns: Sequence[str]) -> Iterator[Any]:
     """The objects of an array; a file that starts with an object is read as JSON lines."""
     with path.open(encoding="utf-8") as handle:
         if handle.read(1) == "{":
-            yield from _json_lines(path, columns)
+            yield from json_lines(path, columns)
             return
     content = json.loads(path.read_text(encoding="utf-8"))
     yield from content if isinstance(content, list) else [content]
 
 
-_TABLES: dict[str, Callable[[Path, Sequence[str]], Iterator[Any]]] = {
-    ".parquet": _parquet,
-    ".jsonl": _json_lines,
-    ".json": _json_array,
+READERS: dict[str, Callable[[Path, Sequence[str]], Iterator[Any]]] = {
+    ".parquet": parquet_rows,
+    ".jsonl": json_lines,
+    ".json": json_array,
 }
 
 

@@ -45,7 +45,7 @@ class Scheme:
     promises: frozenset[str]
 
 
-def _paper(rows: Sequence[SplitRow], options: SplitOptions) -> list[str]:
+def paper(rows: Sequence[SplitRow], options: SplitOptions) -> list[str]:
     """Stratified by repository. Similar rows may be in different splits, as in the paper."""
     free = {name: list(quota) for name, quota in quotas(Counter(row.repository for row in rows)).items()}
     splits = [TRAIN] * len(rows)
@@ -57,12 +57,12 @@ def _paper(rows: Sequence[SplitRow], options: SplitOptions) -> list[str]:
     return splits
 
 
-def _leakfree(rows: Sequence[SplitRow], options: SplitOptions) -> list[str]:
+def leakfree(rows: Sequence[SplitRow], options: SplitOptions) -> list[str]:
     """Leak groups stay together; stratified by repository as well as they allow."""
     return _by_group(rows, quotas(Counter(row.repository for row in rows)), options.seed)
 
 
-def _temporal(rows: Sequence[SplitRow], options: SplitOptions) -> list[str]:
+def temporal(rows: Sequence[SplitRow], options: SplitOptions) -> list[str]:
     """Test: leak groups with all rows first committed at `after` or later. The others as in `leakfree`."""
     if options.after is None:
         hint = "a model's training cutoff, such as 2024-06-01"
@@ -78,7 +78,7 @@ def _temporal(rows: Sequence[SplitRow], options: SplitOptions) -> list[str]:
     return splits
 
 
-def _repository(rows: Sequence[SplitRow], options: SplitOptions) -> list[str]:
+def repository(rows: Sequence[SplitRow], options: SplitOptions) -> list[str]:
     """Holds out whole repositories: those that the user names, or those whose sizes fit best."""
     sizes = Counter(row.repository for row in rows)
     if unknown := [name for name in options.hold_out if name not in sizes]:
@@ -96,10 +96,10 @@ def _repository(rows: Sequence[SplitRow], options: SplitOptions) -> list[str]:
 
 
 SCHEMES: dict[str, Scheme] = {
-    "paper": Scheme(_paper, frozenset()),
-    "leakfree": Scheme(_leakfree, LEAKS),
-    "repository": Scheme(_repository, frozenset({"same package", "same repository"})),
-    "temporal": Scheme(_temporal, LEAKS),
+    "paper": Scheme(paper, frozenset()),
+    "leakfree": Scheme(leakfree, LEAKS),
+    "repository": Scheme(repository, frozenset({"same package", "same repository"})),
+    "temporal": Scheme(temporal, LEAKS),
 }
 
 

@@ -7,7 +7,7 @@ import shutil
 import subprocess
 from collections.abc import Callable, Collection, Iterator, Sequence
 from contextlib import contextmanager
-from dataclasses import replace
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 from goutbench.config import RepositoryConfig
@@ -43,16 +43,83 @@ def open_clone(config: RepositoryConfig, cache: Path, *, pinned: str | None, rep
     The network is not used if the remote would give the same result: for the full hash of a commit in the
     clone, and for a date before the clone's newest commit. Raises SourceError with git's message.
     """
-    with _locked(cache, config.file_stem):
-        git_dir = _cache_path(config, cache)
+    clone = _Clone(config, cache)
+    with clone.lock():
+        git_dir = clone.git_dir()
         if not git_dir.exists():
             report("cloning without blobs")
-            _clone(config, git_dir)
+            clone.create(git_dir)
         repository = replace(open_repository(config.name, git_dir), owned=True)
-        if not _is_current(repository, config, pinned):
+        if not clone.is_current(repository, pinned):
             report("fetching")
-            _update(repository, config)
+            clone.update(repository)
     return repository
+
+
+@dataclass(frozen=True, slots=True)
+class _Clone:
+    """The clone of a remote repository in the folder of clones."""
+
+    config: RepositoryConfig
+    cache: Path
+
+    @contextmanager
+    def lock(self) -> Iterator[None]:
+        """Lock the clone: one process at a time works on it."""
+        self.cache.mkdir(parents=True, exist_ok=True)
+        with (self.cache / f".{self.config.file_stem}.lock").open("w") as handle:
+            fcntl.flock(handle, fcntl.LOCK_EX)
+            yield
+
+    def git_dir(self) -> Path:
+        """The folder of the clone of this URL; a second URL with the same name gets another folder."""
+        plain = self.cache / f"{self.config.file_stem}.git"
+        if not plain.exists():
+            return plain
+        clone = Repository(self.config.name, plain, partial=True)
+        url = clone.run("config", "--get", "remote.origin.url").stdout.decode("utf-8", "surrogateescape")
+        if url.strip() == self.config.source:
+            return plain
+        return self.cache / f"{self.config.file_stem}-{short_hash(self.config.source)}.git"
+
+    def create(self, git_dir: Path) -> None:
+        """Clone under a temporary name, then rename: an interrupted clone never has the final name."""
+        for interrupted in git_dir.parent.glob(f".{git_dir.name}.*.partial"):
+            shutil.rmtree(interrupted, ignore_errors=True)
+        # with our process id: a git that outlived its killed parent may still remove its own folder
+        partial = git_dir.with_name(f".{git_dir.name}.{os.getpid()}.partial")
+        options = ("--bare", "--filter=blob:none", "--quiet", "--origin", "origin")
+        try:
+            _network(self.config, ["clone", *options, "--", self.config.source, str(partial)])
+        except BaseException:
+            shutil.rmtree(partial, ignore_errors=True)
+            raise
+        partial.rename(git_dir)
+
+    def is_current(self, repository: Repository, pinned: str | None) -> bool:
+        """Whether the remote could not give another commit than the clone does."""
+        try:
+            exact = pinned or self.config.revision
+            if exact is not None:  # a branch or a tag may have moved since
+                return is_full_hash(exact) and bool(resolve_revision(repository, exact))
+            instant = self.config.as_of_instant()
+            if instant is None:
+                return False
+            # new commits on the remote do not change which one was the newest before an earlier date
+            _, tip_date = commit_facts(repository, default_tip(repository))
+            return tip_date > instant and bool(commit_as_of(repository, instant))
+        except SourceError:
+            return False
+
+    def update(self, repository: Repository) -> None:
+        """Fetch the remote's branches, tags and default branch."""
+        directory = ["--git-dir", str(repository.git_dir)]
+        fetch = ["fetch", "--quiet", "--no-auto-gc", "--no-tags", "--prune", "--filter=blob:none"]
+        _network(self.config, [*directory, *fetch, "origin", *_REFERENCES])
+        listing = _network(self.config, [*directory, "ls-remote", "--symref", "origin", "HEAD"])
+        first = listing.decode("utf-8", "surrogateescape").split("\n", 1)[0]
+        if first.startswith("ref: refs/heads/"):
+            repository.output("symbolic-ref", "HEAD", first.removeprefix("ref: ").split("\t")[0])
 
 
 def fetch_blobs(repository: Repository, config: RepositoryConfig, oids: Collection[str]) -> None:
@@ -72,60 +139,6 @@ def present_objects(repository: Repository, oids: Collection[str]) -> set[str]:
     with subprocess.Popen(command, stdout=subprocess.PIPE, env=read_environment()) as process:
         assert process.stdout is not None
         return {oid.decode("ascii") for line in process.stdout if (oid := line.rstrip()) in requested}
-
-
-def _cache_path(config: RepositoryConfig, cache: Path) -> Path:
-    """The folder of the clone of this URL; a second URL with the same name gets another folder."""
-    plain = cache / f"{config.file_stem}.git"
-    if not plain.exists():
-        return plain
-    clone = Repository(config.name, plain, partial=True)
-    url = clone.run("config", "--get", "remote.origin.url").stdout.decode("utf-8", "surrogateescape")
-    if url.strip() == config.source:
-        return plain
-    return cache / f"{config.file_stem}-{short_hash(config.source)}.git"
-
-
-def _is_current(repository: Repository, config: RepositoryConfig, pinned: str | None) -> bool:
-    """Whether the remote could not give another commit than the clone does."""
-    try:
-        exact = pinned or config.revision
-        if exact is not None:  # a branch or a tag may have moved since
-            return is_full_hash(exact) and bool(resolve_revision(repository, exact))
-        instant = config.as_of_instant()
-        if instant is None:
-            return False
-        # new commits on the remote do not change which one was the newest before an earlier date
-        _, tip_date = commit_facts(repository, default_tip(repository))
-        return tip_date > instant and bool(commit_as_of(repository, instant))
-    except SourceError:
-        return False
-
-
-def _clone(config: RepositoryConfig, git_dir: Path) -> None:
-    """Clone under a temporary name, then rename: an interrupted clone never has the final name."""
-    for interrupted in git_dir.parent.glob(f".{git_dir.name}.*.partial"):
-        shutil.rmtree(interrupted, ignore_errors=True)
-    # with our process id: a git that outlived its killed parent may still remove its own folder
-    partial = git_dir.with_name(f".{git_dir.name}.{os.getpid()}.partial")
-    options = ("--bare", "--filter=blob:none", "--quiet", "--origin", "origin")
-    try:
-        _network(config, ["clone", *options, "--", config.source, str(partial)])
-    except BaseException:
-        shutil.rmtree(partial, ignore_errors=True)
-        raise
-    partial.rename(git_dir)
-
-
-def _update(repository: Repository, config: RepositoryConfig) -> None:
-    """Fetch the remote's branches, tags and default branch."""
-    directory = ["--git-dir", str(repository.git_dir)]
-    fetch = ["fetch", "--quiet", "--no-auto-gc", "--no-tags", "--prune", "--filter=blob:none"]
-    _network(config, [*directory, *fetch, "origin", *_REFERENCES])
-    listing = _network(config, [*directory, "ls-remote", "--symref", "origin", "HEAD"])
-    first = listing.decode("utf-8", "surrogateescape").split("\n", 1)[0]
-    if first.startswith("ref: refs/heads/"):
-        repository.output("symbolic-ref", "HEAD", first.removeprefix("ref: ").split("\t")[0])
 
 
 def _fetch_blobs(repository: Repository, config: RepositoryConfig, oids: Sequence[str]) -> None:
@@ -160,12 +173,3 @@ def _network(config: RepositoryConfig, arguments: Sequence[str], stdin: bytes = 
         )
     hint = "check the URL and the network, or use a local copy: `source: PATH`, or --mirror DIR"
     raise SourceError(f"git {verb} failed: {message}", where=where, hint=hint)
-
-
-@contextmanager
-def _locked(cache: Path, stem: str) -> Iterator[None]:
-    """Lock a clone: one process at a time works on it."""
-    cache.mkdir(parents=True, exist_ok=True)
-    with (cache / f".{stem}.lock").open("w") as handle:
-        fcntl.flock(handle, fcntl.LOCK_EX)
-        yield

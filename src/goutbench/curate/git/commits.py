@@ -33,6 +33,13 @@ class Commit:
     parents: list[bytes]
     diff: bytes  # raw difference from the first parent, NUL-separated
 
+    @classmethod
+    def parse(cls, record: bytes) -> "Commit":
+        """A commit from one record of `git diff-tree`."""
+        head, _, diff = record.partition(b"\0")
+        oid, tree, seconds, parents = head.split(b":")
+        return cls(oid, tree, int(seconds or 0), parents.split(), diff.lstrip(b"\n"))
+
 
 class CommitReader:
     """A `git diff-tree` process that reads commits. Use it as a context manager.
@@ -112,7 +119,7 @@ class CommitReader:
                 hint="check it with `git fsck`, or make a new clone",
             )
         # every field ends with NUL; only the one before a commit's header is empty
-        return map(_parse, response.removeprefix(b"\0").split(b"\0\0"))
+        return map(Commit.parse, response.removeprefix(b"\0").split(b"\0\0"))
 
     def _exchange(self, request: bytes) -> bytes | None:
         """Git's response without the end mark; None if the process died."""
@@ -130,9 +137,3 @@ class CommitReader:
         except BrokenPipeError:
             pass
         return None
-
-
-def _parse(record: bytes) -> Commit:
-    head, _, diff = record.partition(b"\0")
-    oid, tree, seconds, parents = head.split(b":")
-    return Commit(oid, tree, int(seconds or 0), parents.split(), diff.lstrip(b"\n"))
