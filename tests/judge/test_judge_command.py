@@ -112,15 +112,15 @@ def test_a_prompt_that_exceeds_the_window_is_an_error_without_a_call(
 
 
 @with_inspect
-def test_a_price_gives_each_verdict_its_cost(runs: Runs, dataset: Path, tmp_path: Path) -> None:
+def test_a_price_gives_every_verdict_its_cost(runs: Runs, dataset: Path, tmp_path: Path) -> None:
     price = tmp_path / "price.yaml"
     price.write_text("input: 1_000_000\noutput: 2_000_000\n")
     args = (*runs, "--dataset", dataset, "--model", ASSERTING)
     priced, plain = tmp_path / "priced", tmp_path / "plain"
     result = command(*args, "--out", priced, "--price", price, "--json")
     costs = [verdict.cost for verdict in verdicts(priced)]
-    assert costs == [each.input_tokens + 2 * each.output_tokens for each in verdicts(priced)]
-    assert min(each.output_tokens for each in verdicts(priced)) > 0
+    assert costs == [verdict.input_tokens + 2 * verdict.output_tokens for verdict in verdicts(priced)]
+    assert min(verdict.output_tokens for verdict in verdicts(priced)) > 0
     figures = json.loads(result.stdout)
     assert figures["cost"] == figures["judges"][f"default={ASSERTING}"]["cost"] == sum(map(float, costs))
     assert f"cost {sum(map(float, costs)):g}: " in command(*args, "--out", priced, "--price", price).output
@@ -132,7 +132,7 @@ def test_a_price_gives_each_verdict_its_cost(runs: Runs, dataset: Path, tmp_path
 
 
 @with_inspect
-def test_a_panel_has_a_price_for_each_model(runs: Runs, dataset: Path, tmp_path: Path) -> None:
+def test_a_panel_can_have_a_price_per_model(runs: Runs, dataset: Path, tmp_path: Path) -> None:
     price = tmp_path / "price.yaml"
     price.write_text("input: 1_000_000\noutput: 0\n")
     panel = ("--judge", f"default={ASSERTING}", "--judge", "paper=scripted_judge/longer")
@@ -433,7 +433,7 @@ def label(path: Path, choose: Callable[[dict[str, str]], str]) -> None:
 
 
 @with_inspect
-def test_imported_labels_give_the_agreement_with_each_judge(
+def test_imported_labels_give_the_agreement_with_every_judge(
     runs: Runs, dataset: Path, tmp_path: Path
 ) -> None:
     out, file = tmp_path / "out", tmp_path / "labels.csv"
@@ -444,14 +444,14 @@ def test_imported_labels_give_the_agreement_with_each_judge(
     assert "made/" not in text  # nobody sees which model wrote what
     assert ASSERTING not in text
     label(file, lambda row: "first" if "t.Error" in row["first"] else "Second ")
-    other = tmp_path / "other.csv"
-    other.write_text(text, encoding="utf-8")
-    label(other, lambda row: "tie" if row["repository"] == "o/one" else "")
-    result = command("--out", out, "--import-labels", file, "--import-labels", other, "--json")
+    second = tmp_path / "second.csv"
+    second.write_text(text, encoding="utf-8")
+    label(second, lambda row: "tie" if row["repository"] == "o/one" else "")
+    result = command("--out", out, "--import-labels", file, "--import-labels", second, "--json")
     rows = json.loads(result.stdout)
-    same = {Path(name.split(" and ")[1]).stem: each["same"] for name, each in rows["judges"].items()}
+    same = {Path(name.split(" and ")[1]).stem: own["same"] for name, own in rows["judges"].items()}
     assert (same["labels"]["count"], same["labels"]["of"]) == (6, 6)
-    assert (same["other"]["count"], same["other"]["of"]) == (0, 2)  # two items of each repository
+    assert (same["second"]["count"], same["second"]["of"]) == (0, 2)  # two items of each repository
     assert rows["people"]["n"] == 2
 
 

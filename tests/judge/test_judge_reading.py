@@ -192,7 +192,7 @@ def test_a_score_outside_the_scale_is_unreadable(score: str) -> None:
 @pytest.mark.parametrize(
     "rows", [[], SCORES_REPLY["scores"][:1], [*SCORES_REPLY["scores"], SCORES_REPLY["scores"][0]], [1, 2], {}]
 )
-def test_scores_must_be_one_for_each_candidate(rows: object) -> None:
+def test_every_candidate_must_have_one_score(rows: object) -> None:
     with pytest.raises(UnreadableReply):
         parse_reply("scores", json.dumps({"rationale": "Why.", "scores": rows}), LABELS)
 
