@@ -29,7 +29,7 @@ from seven import AS_OF, Spent, chosen, files_at, measured, opened, pair_paths, 
 
 from goutbench.config import RepositoryConfig
 from goutbench.curate.git.repository import Repository, read_environment
-from goutbench.curate.sources.source import Entry, GitSource, Places, open_source
+from goutbench.curate.sources.source import Entry, GitSource, SourceLocations, open_source
 
 
 def main() -> None:
@@ -74,7 +74,7 @@ def read(given: argparse.Namespace) -> None:
     totals = [Spent(0, 0)] * 2
     for known in chosen(given):
         config = RepositoryConfig(name=known.name, source=known.name, revision=known.commit)
-        source = open_source(config, Places((), given.mirror, given.mirror), None, lambda what: None)
+        source = open_source(config, SourceLocations((), given.mirror, given.mirror), None, lambda what: None)
         assert isinstance(source, GitSource)
         blobs = files_at(source.repository, known.commit)
         entries = [Entry(path, "file", blobs[path]) for path in pair_paths(blobs)]

@@ -22,7 +22,7 @@ import yaml
 from seven import AS_OF, chosen, parser
 
 from goutbench.config import CurateConfig
-from goutbench.curate import Places, curate, verify
+from goutbench.curate import SourceLocations, curate, verify
 from goutbench.dataset.store import MANIFEST, read_table, write_table
 from goutbench.errors import GoutbenchError
 
@@ -41,7 +41,7 @@ def main() -> None:
 
 def check_all(given: argparse.Namespace, folder: Path) -> int:
     entries = [{"name": each.name, "source": each.name, "as_of": AS_OF} for each in chosen(given)]
-    places = Places((), folder / "cache", given.mirror.resolve() if given.mirror else None)
+    places = SourceLocations((), folder / "cache", given.mirror.resolve() if given.mirror else None)
     whole = folder / "whole"
     curate(CurateConfig.model_validate({"repositories": entries}), whole, places)
     assert verify(whole, places) == []
