@@ -30,8 +30,8 @@ from goutbench.execute.workspace.package import PackageUnderTest
 CASES = sorted((Path(__file__).parents[1] / "data" / "execute" / "hostile").glob("*.go.txt"))
 SECRET = Path("/var/tmp/goutbench-hostile-secret")
 LIMITS: dict[str, dict[str, float]] = {
-    "endless_loop": {"test_seconds": 3.0},
-    "hang_before_the_timer": {"test_seconds": 6.0},
+    "endless_loop": {"test_seconds": 1.0},
+    "hang_before_the_timer": {"test_seconds": 1.0},
     "stack_overflow": {"memory_mib": 128},
 }
 """Lower limits for cases that always meet them."""
