@@ -37,7 +37,7 @@ def write(folder: Path, text: str | bytes) -> Path:
     return path
 
 
-def test_a_good_file(tmp_path: Path) -> None:
+def test_a_valid_file_is_read(tmp_path: Path) -> None:
     first, second = load_curate_config(write(tmp_path, GOOD)).repositories
     assert first.as_of_instant() == datetime(2024, 11, 25, tzinfo=UTC)
     assert first.filters.exclude == ("*/gen/*",)
@@ -63,7 +63,9 @@ def test_a_good_file(tmp_path: Path) -> None:
         ("licence: permissive", "licence: free", 6, "licence"),
     ],
 )
-def test_a_mistake_is_named_with_its_line(tmp_path: Path, old: str, new: str, line: int, says: str) -> None:
+def test_a_mistake_is_reported_with_its_line(
+    tmp_path: Path, old: str, new: str, line: int, says: str
+) -> None:
     assert old in GOOD
     path = write(tmp_path, GOOD.replace(old, new))
     with pytest.raises(ConfigError) as caught:
@@ -89,33 +91,35 @@ def test_a_mistake_is_named_with_its_line(tmp_path: Path, old: str, new: str, li
         (b"!!python/object/apply:os.system [ls]\n", "could not determine a constructor"),
     ],
 )
-def test_files_that_are_no_configuration(tmp_path: Path, content: bytes, says: str) -> None:
+def test_files_that_are_no_configuration_are_errors(tmp_path: Path, content: bytes, says: str) -> None:
     with pytest.raises(ConfigError, match=says):
         load_curate_config(write(tmp_path, content))
 
 
-def test_all_mistakes_are_named_at_once(tmp_path: Path) -> None:
+def test_all_mistakes_are_reported_at_once(tmp_path: Path) -> None:
     path = write(tmp_path, GOOD.replace("domain:", "domian:").replace("revision:", "revison:"))
     with pytest.raises(ConfigError) as caught:
         load_curate_config(path)
     assert "also line 10: unknown key 'revison'" in str(caught.value)
 
 
-def test_a_missing_file(tmp_path: Path) -> None:
+def test_a_missing_file_is_an_error(tmp_path: Path) -> None:
     with pytest.raises(ConfigError, match="No such file"):
         load_curate_config(tmp_path / "none.yaml")
 
 
-def test_builtins() -> None:
+def test_the_built_in_configurations_are_valid() -> None:
     paper = load_builtin("paper")
     assert len(paper.repositories) == 10
-    assert {each.as_of_instant() for each in paper.repositories} == {datetime(2024, 11, 25, tzinfo=UTC)}
+    assert {repository.as_of_instant() for repository in paper.repositories} == {
+        datetime(2024, 11, 25, tzinfo=UTC)
+    }
     assert load_builtin("std").repositories[0].source == "package:go/src"
     with pytest.raises(ConfigError, match="no built-in configuration 'nope'"):
         load_builtin("nope")
 
 
-def test_a_lock_comes_back_as_it_was(tmp_path: Path) -> None:
+def test_a_lock_is_read_as_it_was_written(tmp_path: Path) -> None:
     settings = RepositoryConfig(name="o/r", source="x", revision="v1", filters={"exclude": ("a", "b")})
     lock = Lock(
         lock_version=1,

@@ -10,7 +10,7 @@ from gitmaker import GitMaker
 
 from goutbench import locations
 from goutbench.config import RepositoryConfig
-from goutbench.curate.sources.source import Places, open_source
+from goutbench.curate.sources.source import SourceLocations, open_source
 from goutbench.errors import SourceError
 from goutbench.execute.workspace.trees import repository_folder
 
@@ -40,7 +40,7 @@ def repository_at(make_repo: Make, path: str) -> Path:
 def test_curate_and_execute_accept_the_same_spellings(make_repo: Make, tmp_path: Path, spelling: str) -> None:
     path = repository_at(make_repo, f"mirror/{spelling}")
     config = RepositoryConfig(name="o/r", source="https://127.0.0.1:1/o/r")
-    opened = open_source(config, Places((), tmp_path / "cache", tmp_path / "mirror"), None, print)
+    opened = open_source(config, SourceLocations((), tmp_path / "cache", tmp_path / "mirror"), None, print)
     assert opened.pin.kind == "git"
     assert repository_folder(tmp_path / "mirror", "o/r") == path
     assert spelling in locations.spellings("o/r")
@@ -51,7 +51,7 @@ def test_two_folders_of_one_repository_are_an_error(make_repo: Make, tmp_path: P
     repository_at(make_repo, "mirror/o/r")
     config = RepositoryConfig(name="o/r", source="https://127.0.0.1:1/o/r")
     with pytest.raises(SourceError, match=r"several folders may be o/r: .*o__r\.git, .*o/r"):
-        open_source(config, Places((), tmp_path / "cache", tmp_path / "mirror"), None, print)
+        open_source(config, SourceLocations((), tmp_path / "cache", tmp_path / "mirror"), None, print)
     with pytest.raises(SourceError, match="several folders"):
         repository_folder(tmp_path / "mirror", "o/r")
 
@@ -93,7 +93,7 @@ def test_a_source_starts_at_the_bases_unless_it_is_absolute() -> None:
 
 def test_every_stage_honours_the_cache_variable(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     from goutbench.cli.curate import _places
-    from goutbench.golang.toolchain import go
+    from goutbench.golang.toolchain import helper
     from goutbench.train.model import embedded
 
     monkeypatch.setenv("GOUTBENCH_CACHE", str(tmp_path))
@@ -111,10 +111,10 @@ def test_every_stage_honours_the_cache_variable(tmp_path: Path, monkeypatch: pyt
         Path(command[2]).touch()
         return SimpleNamespace(returncode=0)
 
-    monkeypatch.setattr(go, "run_go", build)
+    monkeypatch.setattr(helper, "run_go", build)
     toolchain = SimpleNamespace(version="go1.24", go=Path("go"), goroot=tmp_path)
-    monkeypatch.setattr(go, "go_env", lambda *args, **options: {})
-    program = go.build_helper(toolchain, "gohelper")
+    monkeypatch.setattr(helper, "go_env", lambda *args, **options: {})
+    program = helper.build_helper(toolchain, "gohelper")
     assert program.is_relative_to(tmp_path / "helpers")
     assert not (tmp_path / "elsewhere").exists()
 

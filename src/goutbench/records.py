@@ -244,11 +244,11 @@ class Shown:
 
 @dataclass(frozen=True, slots=True)
 class Exercise:
-    """A test function that exercises a chunk's focal function, and what says so, the strongest first.
+    """A test function that exercises a chunk's focal function, with the evidence, the strongest first.
 
-    Evidence: "call", "table" (handed on as a value, as in a table of cases), "name" (`TestX` for X),
-    "method name" (a method of that name is called, on what only a type checker would know), each after
-    "via f: " where it holds for a helper or variable `f` of the test file that the test uses.
+    Evidence: "call", "table" (used as a value, as in a table of cases), "name" (`TestX` for X), "method name"
+    (a method of that name is called on a value whose type is unknown). "via f: " precedes evidence in a helper
+    or variable `f` of the test file that the test uses.
     """
 
     test: str

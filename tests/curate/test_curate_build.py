@@ -50,13 +50,13 @@ def hashes(folder: Path) -> dict[str, str]:
 def test_two_runs_give_identical_bytes_with_any_number_of_workers(
     config: CurateConfig, tmp_path: Path
 ) -> None:
-    found = []
+    digests = []
     for number, workers in enumerate((1, 1, 2, 5)):
         out = tmp_path / f"out{number}"
         curate(config, out, places(tmp_path), workers=workers, paper_export=True)
-        found.append(hashes(out))
-    assert found[0] == found[1] == found[2] == found[3]
-    assert sorted(found[0]) == [
+        digests.append(hashes(out))
+    assert digests[0] == digests[1] == digests[2] == digests[3]
+    assert sorted(digests[0]) == [
         "README.md",
         "croissant.json",
         "data/o__one.parquet",
@@ -70,10 +70,10 @@ def test_two_runs_give_identical_bytes_with_any_number_of_workers(
     ]
 
 
-def test_what_lies_in_the_folder(config: CurateConfig, tmp_path: Path) -> None:
+def test_a_dataset_folder_contains_the_documented_files(config: CurateConfig, tmp_path: Path) -> None:
     out = tmp_path / "out"
     summaries = curate(config, out, places(tmp_path), paper_export=True)
-    assert [each.pairs for each in summaries] == [4, 4, 4]
+    assert [entry.pairs for entry in summaries] == [4, 4, 4]
     file = pq.ParquetFile(out / "data" / "o__one.parquet")
     assert file.num_row_groups == 1
     assert file.metadata.row_group(0).column(0).compression == "ZSTD"
@@ -81,7 +81,7 @@ def test_what_lies_in_the_folder(config: CurateConfig, tmp_path: Path) -> None:
     pairs = list(read_pairs(out))
     assert len(pairs) == 12
     assert [pair.code_path for pair in pairs[:4]] == [f"d{i}/f.go" for i in range(4)]
-    assert {each.path for each in read_rejections(out)} == {"x.go"}
+    assert {rejection.path for rejection in read_rejections(out)} == {"x.go"}
     manifest = json.loads((out / "manifest.json").read_text())
     assert {name: facts["sha256"] for name, facts in manifest["files"].items()} == {
         name: value for name, value in hashes(out).items() if name != "manifest.json"
@@ -93,7 +93,9 @@ def test_what_lies_in_the_folder(config: CurateConfig, tmp_path: Path) -> None:
     assert not (out / ".work").exists()
 
 
-def test_a_locked_run_takes_the_pins_and_notices_a_change(config: CurateConfig, tmp_path: Path) -> None:
+def test_a_locked_run_uses_the_pins_and_rejects_changed_settings(
+    config: CurateConfig, tmp_path: Path
+) -> None:
     out = tmp_path / "out"
     curate(config, out, places(tmp_path))
     lock = load_lock(out / "repos.lock.yaml")
@@ -120,7 +122,9 @@ def test_a_locked_run_takes_the_pins_and_notices_a_change(config: CurateConfig, 
         curate(only, tmp_path / "moved", places(tmp_path), lock=moved)
 
 
-def test_a_failing_repository_keeps_the_others_work(config: CurateConfig, tmp_path: Path) -> None:
+def test_after_a_failing_repository_the_others_are_not_curated_again(
+    config: CurateConfig, tmp_path: Path
+) -> None:
     """The error names the repository; when it is mended, finished ones are not curated again."""
     out = tmp_path / "out"
     source = Path(config.repositories[2].source)
@@ -136,21 +140,21 @@ def test_a_failing_repository_keeps_the_others_work(config: CurateConfig, tmp_pa
     assert hashes(out) == hashes(tmp_path / "again")
 
 
-def test_staged_work_for_another_question_is_not_reused(config: CurateConfig, tmp_path: Path) -> None:
+def test_files_staged_with_other_settings_are_not_reused(config: CurateConfig, tmp_path: Path) -> None:
     out = tmp_path / "out"
     source = Path(config.repositories[2].source)
     source.rename(tmp_path / "away")
     with pytest.raises(SourceError):
         curate(config, out, places(tmp_path))
     (tmp_path / "away").rename(source)
-    asked = [each.model_copy(update={"domain": "other"}) for each in config.repositories]
+    changed = [entry.model_copy(update={"domain": "other"}) for entry in config.repositories]
     events: list[Event] = []
-    curate(CurateConfig(repositories=tuple(asked)), out, places(tmp_path), on_progress=events.append)
+    curate(CurateConfig(repositories=tuple(changed)), out, places(tmp_path), on_progress=events.append)
     assert not [event for event in events if event.resumed]
     assert {pair.domain for pair in read_pairs(out)} == {"other"}
 
 
-def test_a_rerun_replaces_and_removes_what_no_longer_belongs(config: CurateConfig, tmp_path: Path) -> None:
+def test_a_rerun_replaces_the_dataset_and_removes_old_files(config: CurateConfig, tmp_path: Path) -> None:
     out = tmp_path / "out"
     curate(config, out, places(tmp_path), paper_export=True)
     (out / "notes.txt").write_text("mine")
@@ -160,7 +164,7 @@ def test_a_rerun_replaces_and_removes_what_no_longer_belongs(config: CurateConfi
     assert (out / "notes.txt").read_text() == "mine"
 
 
-def test_a_folder_with_other_things_is_refused(config: CurateConfig, tmp_path: Path) -> None:
+def test_a_folder_that_is_no_dataset_is_an_error(config: CurateConfig, tmp_path: Path) -> None:
     out = tmp_path / "out"
     out.mkdir()
     (out / "thesis.tex").write_text("mine")
@@ -213,10 +217,10 @@ main()
 def test_a_killed_run_resumes(config: CurateConfig, tmp_path: Path, sent: str) -> None:
     """Killed before each of its renames in turn: what is in place is whole, and the same command goes on."""
     curate(config, tmp_path / "unkilled", places(tmp_path))
-    whole = hashes(tmp_path / "unkilled")
+    expected = hashes(tmp_path / "unkilled")
     arguments = command_line(config, tmp_path, tmp_path / "out", "--workers", "1")[3:]
     moments = range(1, 40) if sent == "SIGKILL" else range(2, 40, 6)
-    kept = killed = 0
+    resumed = killed = 0
     for moment in moments:
         out = tmp_path / f"out{moment}"
         arguments[arguments.index("--out") + 1] = str(out)
@@ -226,16 +230,16 @@ def test_a_killed_run_resumes(config: CurateConfig, tmp_path: Path, sent: str) -
             break
         killed += 1
         visible = {name: value for name, value in hashes(out).items() if not name.startswith(".work")}
-        assert visible.items() <= whole.items()
+        assert visible.items() <= expected.items()
         events: list[Event] = []
         curate(config, out, places(tmp_path), on_progress=events.append)
-        kept += len([event for event in events if event.resumed])
-        assert hashes(out) == whole
+        resumed += len([event for event in events if event.resumed])
+        assert hashes(out) == expected
     assert killed >= 4
-    assert kept >= killed
+    assert resumed >= killed
 
 
-def test_staged_work_of_an_earlier_state_is_not_reused(config: CurateConfig, tmp_path: Path) -> None:
+def test_files_staged_at_another_commit_are_not_reused(config: CurateConfig, tmp_path: Path) -> None:
     """Between the kill and the next run a branch has moved on: both repositories are read as they are now."""
     out = tmp_path / "out"
     source = Path(config.repositories[2].source)
@@ -270,18 +274,18 @@ def test_no_worker_outlives_a_killed_parent(config: CurateConfig, tmp_path: Path
 
 def members(session: int) -> list[int]:
     """The living processes of a session."""
-    found = []
+    processes = []
     for stat in Path("/proc").glob("[0-9]*/stat"):
         try:
             fields = stat.read_text().rpartition(")")[2].split()
         except OSError:
             continue
         if int(fields[3]) == session and fields[0] != "Z":
-            found.append(int(stat.parent.name))
-    return found
+            processes.append(int(stat.parent.name))
+    return processes
 
 
-def test_two_runs_do_not_share_a_folder(config: CurateConfig, tmp_path: Path) -> None:
+def test_a_second_run_in_the_same_folder_is_an_error(config: CurateConfig, tmp_path: Path) -> None:
     import fcntl
 
     out = tmp_path / "out"
@@ -313,7 +317,7 @@ CAN_MOUNT = subprocess.run(
 
 
 @pytest.mark.skipif(CAN_MOUNT.returncode != 0, reason="may not mount a small disk here")
-def test_a_full_disk(config: CurateConfig, tmp_path: Path) -> None:
+def test_a_full_disk_is_an_error_and_the_run_resumes(config: CurateConfig, tmp_path: Path) -> None:
     disk = tmp_path / "disk"
     disk.mkdir()
     command = command_line(config, tmp_path, disk / "out", "--workers", "1")

@@ -51,14 +51,14 @@ def server(make_repo: Make, tmp_path: Path) -> Iterator[tuple[GitMaker, str]]:
     daemon.wait()
 
 
-def run(url: str, tmp_path: Path, said: list[str] | None = None, **settings: object) -> CuratedRepository:
+def run(url: str, tmp_path: Path, reports: list[str] | None = None, **settings: object) -> CuratedRepository:
     config = RepositoryConfig.model_validate({"name": "o/r", "source": url, **settings})
     places = SourceLocations((tmp_path,), tmp_path / "cache")
-    source = open_source(config, places, None, said.append if said is not None else lambda what: None)
+    source = open_source(config, places, None, reports.append if reports is not None else lambda what: None)
     return curate_repository(source, config, lambda *step: None)
 
 
-def test_a_clone_brings_only_the_blobs_that_are_needed(server: tuple[GitMaker, str], tmp_path: Path) -> None:
+def test_a_clone_fetches_only_the_needed_blobs(server: tuple[GitMaker, str], tmp_path: Path) -> None:
     maker, url = server
     curated = run(url, tmp_path)
     (pair,) = curated.pairs
@@ -72,23 +72,25 @@ def test_a_clone_brings_only_the_blobs_that_are_needed(server: tuple[GitMaker, s
     assert present_objects(clone, blob.values()) == {blob["a.go"]}
 
 
-def test_the_network_is_used_only_where_the_cache_cannot_answer(
+def test_the_network_is_not_used_when_the_cached_clone_is_current(
     server: tuple[GitMaker, str], tmp_path: Path
 ) -> None:
     maker, url = server
     first = run(url, tmp_path).pairs[0].revision
-    said: list[str] = []
-    run(url, tmp_path, said, revision=first)
-    run(url, tmp_path, said, as_of="1970-01-01T00:20:00Z")
-    assert said == []
+    reports: list[str] = []
+    run(url, tmp_path, reports, revision=first)
+    run(url, tmp_path, reports, as_of="1970-01-01T00:20:00Z")
+    assert reports == []
     mark = maker.commit({"a.go": GO + "// new", "a_test.go": GO}, [2], date=3000)
     new = maker.finish()[mark]
-    assert run(url, tmp_path, said, revision=new).pairs[0].code.endswith("// new")
-    assert said == ["fetching"]
+    assert run(url, tmp_path, reports, revision=new).pairs[0].code.endswith("// new")
+    assert reports == ["fetching"]
     assert run(url, tmp_path).pairs[0].revision == new  # no pin asked for: the remote's own tip
 
 
-def test_a_moved_tag_and_a_renamed_default_branch(server: tuple[GitMaker, str], tmp_path: Path) -> None:
+def test_a_moved_tag_and_a_renamed_default_branch_are_followed(
+    server: tuple[GitMaker, str], tmp_path: Path
+) -> None:
     maker, url = server
     maker.git("update-ref", "refs/tags/v1", "main")
     old = run(url, tmp_path, revision="v1").pairs[0].revision
@@ -101,19 +103,19 @@ def test_a_moved_tag_and_a_renamed_default_branch(server: tuple[GitMaker, str], 
     assert run(url, tmp_path).pairs[0].revision == new
 
 
-def test_another_url_under_the_same_name(
+def test_another_url_with_the_same_name_gets_its_own_clone(
     server: tuple[GitMaker, str], make_repo: Make, tmp_path: Path
 ) -> None:
-    other = make_repo("other")
-    other.git("config", "uploadpack.allowFilter", "true")
-    other.commit({"z.go": GO, "z_test.go": GO})
-    other.finish()
+    second = make_repo("other")
+    second.git("config", "uploadpack.allowFilter", "true")
+    second.commit({"z.go": GO, "z_test.go": GO})
+    second.finish()
     assert run(server[1], tmp_path).pairs[0].code_path == "a.go"
-    assert run(f"file://{other.path}", tmp_path).pairs[0].code_path == "z.go"
+    assert run(f"file://{second.path}", tmp_path).pairs[0].code_path == "z.go"
     assert run(server[1], tmp_path).pairs[0].code_path == "a.go"
 
 
-def test_a_partial_mirror_is_only_read(server: tuple[GitMaker, str], tmp_path: Path) -> None:
+def test_a_partial_mirror_is_never_changed(server: tuple[GitMaker, str], tmp_path: Path) -> None:
     """A clone that somebody else made is not completed, even where its remote could do so."""
     maker, url = server
     mirror = tmp_path / "mirror" / "o__r.git"
@@ -122,7 +124,9 @@ def test_a_partial_mirror_is_only_read(server: tuple[GitMaker, str], tmp_path: P
     config = RepositoryConfig(name="o/r", source=url)
     places = SourceLocations((tmp_path,), tmp_path / "cache", tmp_path / "mirror")
     curated = curate_repository(open_source(config, places, None, print), config, lambda *step: None)
-    assert {each.rule for each in curated.rejections if "unpaired" not in each.path} == {"missing"}
+    assert {rejection.rule for rejection in curated.rejections if "unpaired" not in rejection.path} == {
+        "missing"
+    }
     assert sorted(path.name for path in (mirror / "objects" / "pack").iterdir()) == before
 
 
@@ -136,10 +140,10 @@ def test_a_blob_that_the_remote_lost_is_a_rejection(make_repo: Make, tmp_path: P
     maker.damage(maker.git("rev-parse", f"{commit}:b.go").decode().strip(), None)
     curated = run(f"file://{maker.path}", tmp_path)
     assert [pair.code_path for pair in curated.pairs] == ["a.go", "c.go"]
-    assert {each.path: each.rule for each in curated.rejections}["b.go"] == "missing"
+    assert {rejection.path: rejection.rule for rejection in curated.rejections}["b.go"] == "missing"
 
 
-def test_no_network(tmp_path: Path) -> None:
+def test_without_a_network_the_error_names_the_mirror_option(tmp_path: Path) -> None:
     with socket.socket() as free:
         free.bind(("127.0.0.1", 0))
         port = free.getsockname()[1]
@@ -150,12 +154,12 @@ def test_no_network(tmp_path: Path) -> None:
     assert not list((tmp_path / "cache").glob(".*.partial"))
 
 
-def test_a_clone_that_was_cut_off_is_begun_again(server: tuple[GitMaker, str], tmp_path: Path) -> None:
-    left = tmp_path / "cache" / ".o__r.git.123.partial"
-    left.mkdir(parents=True)
-    (left / "HEAD").write_text("half")
+def test_an_interrupted_clone_is_started_again(server: tuple[GitMaker, str], tmp_path: Path) -> None:
+    interrupted = tmp_path / "cache" / ".o__r.git.123.partial"
+    interrupted.mkdir(parents=True)
+    (interrupted / "HEAD").write_text("half")
     assert len(run(server[1], tmp_path).pairs) == 1
-    assert not left.exists()
+    assert not interrupted.exists()
 
 
 def test_a_mirror_needs_no_network(make_repo: Make, tmp_path: Path) -> None:
@@ -183,5 +187,5 @@ def test_a_mirror_needs_no_network(make_repo: Make, tmp_path: Path) -> None:
         ("C:\\r", False),
     ],
 )
-def test_what_counts_as_remote(source: str, expected: bool) -> None:
+def test_urls_are_remote_and_paths_are_not(source: str, expected: bool) -> None:
     assert is_url(source) is expected

@@ -31,7 +31,7 @@ def project(make_repo: Make, tmp_path: Path) -> Path:
     return tmp_path
 
 
-def test_from_repositories_to_a_verified_dataset(project: Path) -> None:
+def test_curate_writes_a_dataset_that_verify_confirms(project: Path) -> None:
     done = goutbench("curate", "repos.yaml", "--out", "out", cwd=project)
     assert done.returncode == 0, done.stderr
     assert "o/r" in done.stdout
@@ -51,7 +51,7 @@ def test_from_repositories_to_a_verified_dataset(project: Path) -> None:
     ).read_bytes()
 
 
-def test_relative_sources_start_at_their_file(project: Path) -> None:
+def test_relative_sources_start_at_the_folder_of_the_configuration(project: Path) -> None:
     elsewhere = project / "else" / "where"
     elsewhere.mkdir(parents=True)
     done = goutbench("curate", "../../repos.yaml", "--out", "out", cwd=elsewhere)
@@ -59,7 +59,7 @@ def test_relative_sources_start_at_their_file(project: Path) -> None:
     assert goutbench("verify", "out", "--base", str(project), cwd=elsewhere).returncode == 0
 
 
-def test_json_for_machines(project: Path) -> None:
+def test_the_option_json_prints_the_result_as_json(project: Path) -> None:
     done = goutbench("curate", "repos.yaml", "--out", "out", "--json", cwd=project)
     answer = json.loads(done.stdout)
     assert answer["pairs"] == 1
@@ -87,7 +87,7 @@ def test_json_for_machines(project: Path) -> None:
         (["curate", "repos.yaml", "--out", "/proc/nowhere"], 5, "/proc/nowhere"),
     ],
 )
-def test_mistakes_end_with_their_code_and_a_message(
+def test_mistakes_end_with_an_exit_code_and_a_message(
     project: Path, arguments: list[str], code: int, says: str
 ) -> None:
     (project / "gone.yaml").write_text("repositories:\n- {name: o/r, source: gone.git}\n")
@@ -97,7 +97,7 @@ def test_mistakes_end_with_their_code_and_a_message(
     assert "Traceback" not in done.stderr
 
 
-def test_without_git(project: Path) -> None:
+def test_a_missing_git_is_an_error(project: Path) -> None:
     environment = {**os.environ, "PATH": "/nowhere"}
     done = subprocess.run(
         [*PROGRAM, "curate", "repos.yaml"],
@@ -111,7 +111,7 @@ def test_without_git(project: Path) -> None:
     assert "install git" in done.stderr
 
 
-def test_a_terminal_sees_bars(project: Path) -> None:
+def test_a_terminal_shows_progress_bars(project: Path) -> None:
     """Run in a pseudo-terminal: the progress is drawn there, and ends in plain order."""
     master, slave = pty.openpty()
     environment = {**os.environ, "TERM": "xterm", "COLUMNS": "120"}
@@ -136,12 +136,12 @@ def test_a_terminal_sees_bars(project: Path) -> None:
     assert b"1/1" in shown
 
 
-def test_help_and_version(tmp_path: Path) -> None:
+def test_help_and_version_are_printed(tmp_path: Path) -> None:
     assert "curate" in goutbench("--help", cwd=tmp_path).stdout
     assert goutbench("--version", cwd=tmp_path).stdout.count(".") == 2
 
 
-def test_help_imports_nothing_heavy(tmp_path: Path) -> None:
+def test_help_imports_no_heavy_package(tmp_path: Path) -> None:
     script = "import sys, goutbench.cli; print(sorted(set(sys.modules) & set(sys.argv[1:])))"
     heavy = [
         "pyarrow",

@@ -51,58 +51,58 @@ def of(
 def test_an_spdx_tag_wins_over_the_licence_file() -> None:
     """terraform's way: its LICENSE is BUSL-1.1, and each file says so."""
     tagged = b"// Copyright (c) HashiCorp, Inc.\n// SPDX-License-Identifier: BUSL-1.1\n\npackage p\n"
-    found = of(tagged, {b"LICENSE": MIT.encode()})
-    assert found == Licence("BUSL-1.1", "d/a.go", "SPDX-License-Identifier in its header")
-    assert not is_permissive(found.expression)
+    licence = of(tagged, {b"LICENSE": MIT.encode()})
+    assert licence == Licence("BUSL-1.1", "d/a.go", "SPDX-License-Identifier in its header")
+    assert not is_permissive(licence.expression)
 
 
-def test_a_tag_in_code_does_not_count() -> None:
+def test_an_spdx_tag_below_the_header_is_ignored() -> None:
     below = b'package p\n\nvar s = "SPDX-License-Identifier: GPL-2.0-only"\n'
     assert of(below, {b"LICENSE": MIT.encode()}).expression == "MIT"
 
 
 @pytest.mark.parametrize("named", ["LicenseRef-Acme-Commercial", "BUSL-1.2", "my own licence"])
-def test_a_tag_that_is_no_spdx_licence_is_not_overruled_from_above(named: str) -> None:
+def test_an_unknown_spdx_tag_is_not_replaced_by_a_licence_file(named: str) -> None:
     tagged = f"// SPDX-License-Identifier: {named}\npackage p\n".encode()
-    found = of(tagged, {b"LICENSE": MIT.encode()})
-    assert (found.expression, found.file) == ("NOASSERTION", "d/a.go")
-    assert named in found.evidence
+    licence = of(tagged, {b"LICENSE": MIT.encode()})
+    assert (licence.expression, licence.file) == ("NOASSERTION", "d/a.go")
+    assert named in licence.evidence
 
 
-def test_all_tags_count() -> None:
+def test_all_spdx_tags_of_a_header_are_joined() -> None:
     two = b"// SPDX-License-Identifier: MIT\n// SPDX-License-Identifier: GPL-2.0-only\npackage p\n"
     assert of(two, {}).expression == "GPL-2.0-only AND MIT"
 
 
-def test_unknown_terms_in_a_folder_are_not_overruled_from_above() -> None:
+def test_an_unknown_licence_file_is_not_replaced_by_one_further_up() -> None:
     """Open-core repositories keep their commercial part in a folder with a licence of its own."""
     files = {b"LICENSE": MIT.encode(), b"ee/LICENSE": b"All rights reserved. Ask Acme."}
-    found = of(PLAIN, files, b"ee/a.go")
-    assert (found.expression, found.file) == ("NOASSERTION", "ee/LICENSE")
+    licence = of(PLAIN, files, b"ee/a.go")
+    assert (licence.expression, licence.file) == ("NOASSERTION", "ee/LICENSE")
 
 
 @pytest.mark.parametrize("state", ["missing", "corrupt", "too_large", "symlink"])
-def test_a_licence_file_that_cannot_be_read_is_said_so(state: str) -> None:
+def test_the_evidence_names_an_unreadable_licence_file(state: str) -> None:
     files = {b"LICENSE": Content(b"LICENSE", state, 0)}
-    found = licences({b"a.go": PLAIN}, files)[b"a.go"]
-    assert found == Licence("NOASSERTION", "LICENSE", f"a licence file is {state}")
+    licence = licences({b"a.go": PLAIN}, files)[b"a.go"]
+    assert licence == Licence("NOASSERTION", "LICENSE", f"a licence file is {state}")
 
 
-def test_a_row_is_under_the_licences_of_both_its_files() -> None:
+def test_a_row_has_the_licences_of_both_files() -> None:
     mit, gpl = Licence("MIT", "LICENSE", "x"), Licence("GPL-3.0-only", "a_test.go", "y")
     assert joint_licence(mit, mit) == mit
     assert joint_licence(mit, gpl).expression == "GPL-3.0-only AND MIT"
     assert joint_licence(mit, Licence("NOASSERTION", None, "none found")).expression == "NOASSERTION"
 
 
-def test_lesser_beside_gpl_is_the_lesser_one() -> None:
+def test_the_lgpl_next_to_the_gpl_is_the_lgpl() -> None:
     """go-ethereum's way: COPYING and COPYING.LESSER side by side; notices tell "or later"."""
     files = {b"COPYING": GPL, b"COPYING.LESSER": LGPL}
     assert of(PLAIN, files).expression == "LGPL-3.0-only"
     assert of(PLAIN, files).file == "COPYING.LESSER"
-    found = licences({b"a.go": LGPL_NOTICE, b"b.go": PLAIN}, read(files))
-    assert found[b"a.go"] == Licence("LGPL-3.0-or-later", "a.go", "notice in its header")
-    assert found[b"b.go"].expression == "LGPL-3.0-or-later"
+    licence = licences({b"a.go": LGPL_NOTICE, b"b.go": PLAIN}, read(files))
+    assert licence[b"a.go"] == Licence("LGPL-3.0-or-later", "a.go", "notice in its header")
+    assert licence[b"b.go"].expression == "LGPL-3.0-or-later"
     assert of(PLAIN, {b"COPYING": GPL}).expression == "GPL-3.0-only"
 
 
@@ -113,22 +113,22 @@ def test_the_nearest_folder_decides() -> None:
     assert of(BSD_NOTICE, files, b"a.go").file == "LICENSE"
 
 
-def test_several_texts_in_a_folder() -> None:
+def test_several_licence_files_of_a_folder_are_joined() -> None:
     choice = {b"LICENSE-MIT": MIT.encode(), b"LICENSE-APACHE": APACHE}
     assert of(PLAIN, choice).expression == "Apache-2.0 OR MIT"
     joined = {b"LICENSE": MIT.encode() + b"\n\n---\n\n" + APACHE}
     assert of(PLAIN, joined).expression == "Apache-2.0 AND MIT"
 
 
-def test_a_licence_file_with_much_else_in_it() -> None:
+def test_a_licence_file_with_other_text_is_recognised() -> None:
     """Of a BUSL-1.1 file half is parameters: the share is evidence, and no threshold."""
     mixed = b"Parameters: something else altogether.\n" * 40 + MIT.encode()
-    found = of(PLAIN, {b"LICENSE": mixed})
-    assert found.expression == "MIT"
-    assert "covers 4" in found.evidence
+    licence = of(PLAIN, {b"LICENSE": mixed})
+    assert licence.expression == "MIT"
+    assert "covers 4" in licence.evidence
 
 
-def test_nothing_found() -> None:
+def test_without_any_licence_the_row_has_no_assertion() -> None:
     assert of(PLAIN, {}) == Licence("NOASSERTION", None, "none found")
     unknown = of(PLAIN, {b"LICENSE": b"All rights reserved. Ask Bob."})
     assert unknown == Licence("NOASSERTION", "LICENSE", "no licence text was recognised in it")
@@ -150,7 +150,7 @@ def test_nothing_found() -> None:
         ("No-Such-Licence", False),
     ],
 )
-def test_what_counts_as_permissive(expression: str, open_to_all: bool) -> None:
+def test_permissive_licences_are_recognised(expression: str, open_to_all: bool) -> None:
     assert is_permissive(expression) is open_to_all
 
 
@@ -169,11 +169,13 @@ def test_what_counts_as_permissive(expression: str, open_to_all: bool) -> None:
         ("NOTICE", False),
     ],
 )
-def test_names_of_licence_files(name: str, expected: bool) -> None:
+def test_licence_files_are_recognised_by_name(name: str, expected: bool) -> None:
     assert is_licence_file(name.encode()) is expected
 
 
-def test_the_policy_rejects_with_its_evidence(make_repo: Callable[..., GitMaker]) -> None:
+def test_a_licence_that_is_not_permissive_is_rejected_with_evidence(
+    make_repo: Callable[..., GitMaker],
+) -> None:
     maker = make_repo()
     tagged = "// SPDX-License-Identifier: BUSL-1.1\n\npackage p\n"
     files = {"a.go": tagged, "b.go": "package p\n", "LICENSE": MIT}
@@ -184,7 +186,7 @@ def test_the_policy_rejects_with_its_evidence(make_repo: Callable[..., GitMaker]
     assert [pair.licence for pair in run(maker.path).pairs] == ["BUSL-1.1", "MIT", "BUSL-1.1 AND MIT"]
     curated = run(maker.path, licence="permissive")
     assert [pair.code_path for pair in curated.pairs] == ["b.go"]
-    assert [(each.path, each.rule) for each in curated.rejections] == [
+    assert [(rejection.path, rejection.rule) for rejection in curated.rejections] == [
         ("a.go", "licence"),
         ("a_test.go", "partner_rejected"),
         ("c.go", "licence"),

@@ -72,21 +72,23 @@ def repository(make_repo: Make) -> Path:
 
 
 def by_path(dataset: Path) -> dict[str, PackageFile]:
-    return {each.path: each for each in read_packages(dataset)}
+    return {file.path: file for file in read_packages(dataset)}
 
 
-def test_the_folders_of_pairs_are_noted_with_the_nearest_module(repository: Path, tmp_path: Path) -> None:
-    found = by_path(curated(tmp_path, repository))
-    assert {path: (each.package, each.module, each.go_version) for path, each in found.items()} == {
+def test_source_files_in_the_folders_of_pairs_have_the_nearest_module(
+    repository: Path, tmp_path: Path
+) -> None:
+    files = by_path(curated(tmp_path, repository))
+    assert {path: (file.package, file.module, file.go_version) for path, file in files.items()} == {
         "calc/calc.go": ("calc", "example.test/calc", "1.26.1"),
         "calc/types.go": ("calc", "example.test/calc", "1.26.1"),
         "sub/deep/d.go": ("deep", "example.test/sub", ""),
         "vendor/a/b/b.go": ("b", "", ""),
     }
-    assert list(found) == sorted(found)
+    assert list(files) == sorted(files)
 
 
-def test_a_plain_tree_is_noted_like_a_commit(tmp_path: Path) -> None:
+def test_a_plain_tree_gives_the_same_packages_as_a_commit(tmp_path: Path) -> None:
     for name, text in FILES.items():
         path = tmp_path / "tree" / name
         path.parent.mkdir(parents=True, exist_ok=True)
@@ -96,12 +98,12 @@ def test_a_plain_tree_is_noted_like_a_commit(tmp_path: Path) -> None:
     assert verify(dataset, places(tmp_path)) == []
 
 
-def test_filters_hold_for_the_files_beside_a_pair(repository: Path, tmp_path: Path) -> None:
+def test_filters_apply_to_the_files_beside_a_pair(repository: Path, tmp_path: Path) -> None:
     dataset = curated(tmp_path, repository, filters={"exclude": ["*/types.go"]})
     assert "calc/types.go" not in by_path(dataset)
 
 
-def test_unknown_licences_hold_for_the_files_beside_a_pair(make_repo: Make, tmp_path: Path) -> None:
+def test_the_licence_policy_applies_to_the_files_beside_a_pair(make_repo: Make, tmp_path: Path) -> None:
     tag = "// SPDX-License-Identifier: {}\n\n"
     files = {
         name: tag.format("AGPL-3.0-only" if name == "calc/types.go" else "MIT") + text
@@ -120,10 +122,15 @@ def test_an_outline_is_go_without_bodies_comments_and_elements() -> None:
     file = parse(text.encode())
     assert file.errors == ()
     assert file.build_constraint == "linux"
-    assert [each.names for each in file.declarations] == [("Number",), ("Add",), ("table",), ("parse",)]
+    assert [declaration.names for declaration in file.declarations] == [
+        ("Number",),
+        ("Add",),
+        ("table",),
+        ("parse",),
+    ]
     assert "func (n Number) Add(m Number) Number\n" in text
-    for gone in ("explained", "TrimSpace", '"one"', "import"):
-        assert gone not in text
+    for omitted in ("explained", "TrimSpace", '"one"', "import"):
+        assert omitted not in text
 
 
 @pytest.mark.parametrize(
@@ -135,11 +142,11 @@ def test_an_outline_is_go_without_bodies_comments_and_elements() -> None:
         ("module m\nrequire golang.org/x/mod v0.1.0\ntoolchain go1.25.0\n", Module("m", "")),
     ],
 )
-def test_a_go_mod_says_module_and_version(text: str, module: Module) -> None:
+def test_go_mod_gives_module_and_version(text: str, module: Module) -> None:
     assert read_module(text) == module
 
 
-def test_verify_names_a_changed_outline(repository: Path, tmp_path: Path) -> None:
+def test_verify_reports_a_changed_outline(repository: Path, tmp_path: Path) -> None:
     dataset = curated(tmp_path, repository)
     assert verify(dataset, places(tmp_path)) == []
     table = read_table(dataset / PACKAGES)
@@ -147,13 +154,17 @@ def test_verify_names_a_changed_outline(repository: Path, tmp_path: Path) -> Non
     rows[0]["outline"] += "\nfunc Planted()\n"
     write_table(type(table).from_pylist(rows, schema=table.schema), dataset / PACKAGES)
     extend_manifest(dataset, [PACKAGES], {})
-    (found,) = verify(dataset, places(tmp_path))
-    assert (found.file, found.row, found.column) == (PACKAGES, "o/calc calc/calc.go", "outline")
+    (difference,) = verify(dataset, places(tmp_path))
+    assert (difference.file, difference.row, difference.column) == (
+        PACKAGES,
+        "o/calc calc/calc.go",
+        "outline",
+    )
 
 
-def test_a_dataset_of_before_has_no_such_table_and_is_whole(repository: Path, tmp_path: Path) -> None:
+def test_an_old_dataset_without_packages_is_valid(repository: Path, tmp_path: Path) -> None:
     dataset = curated(tmp_path, repository)
     (dataset / PACKAGES).unlink()
-    extend_manifest(dataset, [], {}, gone=[PACKAGES])
+    extend_manifest(dataset, [], {}, removed=[PACKAGES])
     assert list(read_packages(dataset)) == []
     assert verify(dataset, places(tmp_path)) == []

@@ -26,11 +26,11 @@ def write(path: Path, texts: list[str]) -> Path:
     return path
 
 
-def found(own: Path, *against: Path, **options: object) -> list[Leak]:
+def leaks_of(own: Path, *against: Path, **options: object) -> list[Leak]:
     return list(leakage(own, against, **options).leaks)  # type: ignore[arg-type]
 
 
-def test_each_measure_finds_its_kind_of_copy(tmp_path: Path) -> None:
+def test_each_measure_detects_its_kind_of_copy(tmp_path: Path) -> None:
     texts = [go_file(seed, functions=12) for seed in range(7)]
     corpus = [
         texts[0],
@@ -40,19 +40,19 @@ def test_each_measure_finds_its_kind_of_copy(tmp_path: Path) -> None:
         renamed(edited(texts[4], 4)),
     ]
     part = texts[5].split("\n// ", 2)[1]  # one function of twelve
-    own, other = (
+    own, corpus = (
         write(tmp_path / "own.jsonl", texts),
         write(tmp_path / "other.jsonl", [*corpus, "package p\n" + part]),
     )
-    leaks = found(own, other)
+    leaks = leaks_of(own, corpus)
     assert [leak.exact for leak in leaks] == [1, 0, 0, 0, 0, 0, 0]
     assert [leak.normalised for leak in leaks] == [1, 1, 0, 0, 0, 0, 0]
     assert [leak.renamed for leak in leaks] == [1, 1, 1, 0, 0, 0, 0]
     assert [leak.alike is not None for leak in leaks] == [True, True, False, True, False, False, False]
     assert [leak.alike_renamed is not None for leak in leaks] == [True] * 5 + [False] * 2
-    assert leaks[0].exact_at == f"{other}:1"
-    assert leaks[3].alike_at == f"{other}:4"
-    assert leaks[4].alike_renamed_at == f"{other}:5"
+    assert leaks[0].exact_at == f"{corpus}:1"
+    assert leaks[3].alike_at == f"{corpus}:4"
+    assert leaks[4].alike_renamed_at == f"{corpus}:5"
     shares = [leak.grams_shared for leak in leaks]
     assert shares[:2] == [1.0, 1.0]
     assert 0.7 < shares[3] < 1
@@ -69,7 +69,7 @@ def test_each_measure_finds_its_kind_of_copy(tmp_path: Path) -> None:
     }
 
 
-def test_corpora_of_every_kind(tmp_path: Path) -> None:
+def test_corpora_of_every_format_are_read(tmp_path: Path) -> None:
     texts = [go_file(seed) for seed in range(6)]
     own = write(tmp_path / "own.jsonl", texts)
     folder = tmp_path / "corpora"
@@ -81,26 +81,26 @@ def test_corpora_of_every_kind(tmp_path: Path) -> None:
     pq.write_table(pa.table({"content": [texts[3]], "stars": [7]}), folder / "c.parquet")
     (folder / "deep" / "down" / "d.go").write_text(texts[4])
     (folder / "notes.txt").write_text(texts[5])
-    leaks = found(own, folder)
+    leaks = leaks_of(own, folder)
     assert [leak.exact for leak in leaks] == [1, 1, 1, 1, 1, 0]
     places = [f"{folder}/a.jsonl:1", f"{folder}/b.json:1", f"{folder}/b.json:2", f"{folder}/c.parquet:1"]
     assert [leak.exact_at for leak in leaks] == [*places, f"{folder}/deep/down/d.go", ""]
-    assert [leak.exact for leak in found(own, *sorted(folder.rglob("*.*o*"))[:2])] != []
+    assert [leak.exact for leak in leaks_of(own, *sorted(folder.rglob("*.*o*"))[:2])] != []
 
 
 def test_copies_are_counted_and_the_first_is_named(tmp_path: Path) -> None:
     text = go_file(1)
-    own, other = write(tmp_path / "own.jsonl", [text]), write(tmp_path / "other.jsonl", ["x", text, text])
-    (leak,) = found(own, other)
-    assert (leak.exact, leak.exact_at) == (2, f"{other}:2")
+    own, corpus = write(tmp_path / "own.jsonl", [text]), write(tmp_path / "other.jsonl", ["x", text, text])
+    (leak,) = leaks_of(own, corpus)
+    assert (leak.exact, leak.exact_at) == (2, f"{corpus}:2")
 
 
-def test_rows_are_counted_by_the_hash_that_they_state(tmp_path: Path) -> None:
+def test_rows_are_counted_by_their_hash_column(tmp_path: Path) -> None:
     one, two = tmp_path / "one.jsonl", tmp_path / "two.jsonl"
     one.write_text("".join(json.dumps({"SHA256": sha, "Code": sha + sha}) + "\n" for sha in "aab"))
     two.write_text("".join(json.dumps({"SHA256": sha, "Code": f"other {sha}"}) + "\n" for sha in "ac"))
     files = leakage(two, [one, two]).files
-    assert [(each.role, each.rows, each.distinct, each.also_in) for each in files] == [
+    assert [(file.role, file.rows, file.distinct, file.also_in) for file in files] == [
         ("dataset", 2, 2, ""),
         ("against", 3, 2, "two.jsonl 2"),
         ("against", 2, 2, "one.jsonl 1"),
@@ -108,29 +108,27 @@ def test_rows_are_counted_by_the_hash_that_they_state(tmp_path: Path) -> None:
     ]
 
 
-def test_only_the_columns_named(tmp_path: Path) -> None:
+def test_only_the_named_columns_are_compared(tmp_path: Path) -> None:
     text = go_file(1)
     own = write(tmp_path / "own.jsonl", [text])
     pq.write_table(pa.table({"prompt": ["nothing"], "completion": [text]}), tmp_path / "c.parquet")
     with pytest.raises(ConfigError, match=r"the columns are 'prompt', 'completion'(?s:.)*--column"):
-        found(own, tmp_path / "c.parquet")
+        leaks_of(own, tmp_path / "c.parquet")
     both = tmp_path / "both.jsonl"
     both.write_text(json.dumps({"completion": text, "text": "no"}) + "\n")
-    assert found(both, tmp_path / "c.parquet", columns=["completion"])[0].exact == 1
+    assert leaks_of(both, tmp_path / "c.parquet", columns=["completion"])[0].exact == 1
 
 
-def test_a_corpus_in_parts_and_more_workers_change_nothing(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
+def test_parts_and_workers_do_not_change_the_result(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     texts = [go_file(seed, functions=12) for seed in range(12)]
     own = write(tmp_path / "own.jsonl", texts)
-    other = write(tmp_path / "other.jsonl", [renamed(edited(text, 1)) for text in texts] * 2)
-    whole = found(own, other)
-    assert all(leak.alike_renamed_at for leak in whole)
+    corpus = write(tmp_path / "other.jsonl", [renamed(edited(text, 1)) for text in texts] * 2)
+    result = leaks_of(own, corpus)
+    assert all(leak.alike_renamed_at for leak in result)
     monkeypatch.setattr("goutbench.leakage.stage._ROWS_AT_ONCE", 5)
     monkeypatch.setattr("goutbench.dedup.sketch._BATCH_BYTES", 2_000)
-    assert found(own, other) == whole
-    assert found(own, other, workers=2) == whole
+    assert leaks_of(own, corpus) == result
+    assert leaks_of(own, corpus, workers=2) == result
 
 
 def letters(texts: list[str]) -> "np.ndarray[tuple[int, int], np.dtype[np.float64]]":
@@ -138,13 +136,13 @@ def letters(texts: list[str]) -> "np.ndarray[tuple[int, int], np.dtype[np.float6
     return np.array([[text.count(letter) for letter in "abcdefghijklmnopqrstuvwxyz"] for text in texts])
 
 
-def test_an_embedder_is_asked(tmp_path: Path) -> None:
+def test_an_embedder_adds_the_cosine_of_the_nearest_text(tmp_path: Path) -> None:
     own = write(tmp_path / "own.jsonl", ["abc", "zzz", "..."])
-    other = write(tmp_path / "other.jsonl", ["aabbcc", "ab", "yyyyz"])
-    leaks = found(own, other, embed=letters)
+    corpus = write(tmp_path / "other.jsonl", ["aabbcc", "ab", "yyyyz"])
+    leaks = leaks_of(own, corpus, embed=letters)
     assert [leak.embedding for leak in leaks] == pytest.approx([1.0, 1 / 17**0.5, 0.0])
-    assert [leak.embedding_at for leak in leaks] == [f"{other}:1", f"{other}:3", ""]
-    assert found(own, other)[0].embedding is None
+    assert [leak.embedding_at for leak in leaks] == [f"{corpus}:1", f"{corpus}:3", ""]
+    assert leaks_of(own, corpus)[0].embedding is None
 
 
 def published(folder: Path) -> list[Path]:
@@ -172,7 +170,7 @@ def published(folder: Path) -> list[Path]:
     return paths
 
 
-def test_the_published_benchmarks_defect_is_found_at_once(tmp_path: Path) -> None:
+def test_duplicate_rows_across_the_paper_files_are_counted(tmp_path: Path) -> None:
     train, validation, test = published(tmp_path)
     result = CliRunner().invoke(
         app, ["leakage", str(validation), "--against", str(train), str(test), "--workers", "1", "--json"]
@@ -180,8 +178,8 @@ def test_the_published_benchmarks_defect_is_found_at_once(tmp_path: Path) -> Non
     assert result.exit_code == 0, result.output
     content = json.loads(result.output)
     assert content["summary"]["exact"] == 790
-    whole = leakage(tmp_path, [tmp_path])
-    files = {Path(each.path).name: each for each in whole.files if each.role == "dataset"}
+    result = leakage(tmp_path, [validation])
+    files = {Path(file.path).name: file for file in result.files if file.role == "dataset"}
     assert (files["all"].rows, files["all"].distinct) == (6054, 5258)
     assert files["validation.json"].rows == 790
     again = dict(part.rsplit(" ", 1) for part in files["validation.json"].also_in.split(", "))
@@ -213,22 +211,22 @@ def test_the_command_writes_a_row_for_each_text(tmp_path: Path) -> None:
         ("a.jsonl", '{"other": 1}', "the columns are 'other'"),
     ],
 )
-def test_bad_input_is_told_with_its_place(tmp_path: Path, name: str, content: str, says: str) -> None:
+def test_bad_input_is_an_error_with_its_location(tmp_path: Path, name: str, content: str, says: str) -> None:
     own = write(tmp_path / "own.jsonl", ["package p"])
     (tmp_path / name).write_text(content)
     with pytest.raises(ConfigError, match=says) as caught:
-        found(own, tmp_path / name)
+        leaks_of(own, tmp_path / name)
     assert name in caught.value.where
     with pytest.raises(ConfigError, match="No such file"):
-        found(own, tmp_path / "missing.jsonl")
+        leaks_of(own, tmp_path / "missing.jsonl")
 
 
-def test_something_must_be_given_to_compare_with(tmp_path: Path) -> None:
+def test_a_corpus_is_required(tmp_path: Path) -> None:
     with pytest.raises(ConfigError, match="nothing to compare with"):
         leakage(write(tmp_path / "own.jsonl", ["x"]), [])
     (tmp_path / "empty").mkdir()
     with pytest.raises(ConfigError, match=r"no \.go"):
-        found(tmp_path / "own.jsonl", tmp_path / "empty")
+        leaks_of(tmp_path / "own.jsonl", tmp_path / "empty")
     result = CliRunner().invoke(
         app, ["leakage", "x.jsonl", "--against", "y.jsonl", "--embedder", "no.such:thing"]
     )

@@ -44,55 +44,55 @@ def places(folder: Path) -> SourceLocations:
 
 
 def test_copies_across_repositories_stay_together(dataset: Path) -> None:
-    made = split(dataset, "leakfree", SplitOptions(), Balance())
-    assert made.sizes() == {"train": 42, "validation": 9, "test": 9}
-    assert made.group_sizes() == {1: 40, 2: 10}
+    result = split(dataset, "leakfree", SplitOptions(), Balance())
+    assert result.sizes() == {"train": 42, "validation": 9, "test": 9}
+    assert result.group_sizes() == {1: 40, 2: 10}
     where: dict[str, set[str]] = {}
-    for each in made.assignments:
-        where.setdefault(each.group, set()).add(each.split)
-    assert all(len(each) == 1 for each in where.values())
-    assert broken_promises(made.proof) == []
+    for item in result.assignments:
+        where.setdefault(item.group, set()).add(item.split)
+    assert all(len(item) == 1 for item in where.values())
+    assert broken_promises(result.proof) == []
     assert broken_promises(check(dataset, "leakfree").proof) == []
 
 
-def test_the_proof_counts_what_crosses(dataset: Path) -> None:
-    made = split(dataset, "repository", SplitOptions(hold_out=("o/fork",)), Balance())
-    counts = {(each.measure, each.side, each.first, each.second): each for each in made.proof}
+def test_the_proof_counts_rows_that_cross_splits(dataset: Path) -> None:
+    result = split(dataset, "repository", SplitOptions(hold_out=("o/fork",)), Balance())
+    counts = {(item.measure, item.side, item.first, item.second): item for item in result.proof}
     assert len(counts) == 6 * 2 * 3
     for measure, rows in (("exact", 0), ("normalised", 0), ("renamed", 10), ("near-duplicate", 10)):
-        each = counts[measure, "code", "train", "test"]
-        assert (each.first_rows, each.second_rows, each.promised_zero) == (rows, rows, False), measure
+        item = counts[measure, "code", "train", "test"]
+        assert (item.first_rows, item.second_rows, item.promised_zero) == (rows, rows, False), measure
         assert counts[measure, "test", "train", "test"].first_rows == 0
     assert counts["same repository", "code", "train", "test"].promised_zero
     paper = {
-        (each.measure, each.side): each for each in split(dataset, "paper", SplitOptions(), Balance()).proof
+        (item.measure, item.side): item for item in split(dataset, "paper", SplitOptions(), Balance()).proof
     }
     assert paper["same repository", "code"].first_rows > 0
 
 
-def test_a_tampered_split_is_found_from_the_files_alone(dataset: Path) -> None:
-    made = split(dataset, "leakfree", SplitOptions(), Balance())
-    twin = next(each for each in made.assignments if each.group_size == 2 and each.split == "train")
-    rows = list(made.assignments)
+def test_check_detects_a_changed_split_from_the_files_alone(dataset: Path) -> None:
+    result = split(dataset, "leakfree", SplitOptions(), Balance())
+    twin = next(item for item in result.assignments if item.group_size == 2 and item.split == "train")
+    rows = list(result.assignments)
     at = rows.index(twin)
     rows[at] = SplitAssignment(twin.pair_id, twin.scheme, "test", twin.group, 2, 1.0)
     write_table(to_table(rows, SplitAssignment), dataset / "splits/leakfree.parquet")
     wrong = broken_promises(check(dataset, "leakfree").proof)
-    assert {(each.measure, each.side) for each in wrong} == {("renamed", "code"), ("near-duplicate", "code")}
+    assert {(item.measure, item.side) for item in wrong} == {("renamed", "code"), ("near-duplicate", "code")}
     result = CliRunner().invoke(app, ["split", str(dataset), "--check", "--workers", "1"])
     assert result.exit_code == 1
 
 
-def test_a_split_of_other_pairs_is_refused(dataset: Path) -> None:
+def test_a_split_of_other_pairs_is_an_error(dataset: Path) -> None:
     with pytest.raises(DatasetError):
         check(dataset, "leakfree")
-    made = split(dataset, "leakfree", SplitOptions(), Balance())
-    write_table(to_table(made.assignments[1:], SplitAssignment), dataset / "splits/leakfree.parquet")
+    result = split(dataset, "leakfree", SplitOptions(), Balance())
+    write_table(to_table(result.assignments[1:], SplitAssignment), dataset / "splits/leakfree.parquet")
     with pytest.raises(DatasetError, match="not a split of the pairs"):
         check(dataset, "leakfree")
 
 
-def test_every_scheme_is_a_config_and_verify_still_passes(dataset: Path) -> None:
+def test_every_scheme_is_a_configuration_and_verify_passes(dataset: Path) -> None:
     import datasets
     from huggingface_hub import DatasetCard
 
@@ -112,20 +112,20 @@ def test_every_scheme_is_a_config_and_verify_still_passes(dataset: Path) -> None
         loaded = [row["id"] for part in parts.values() for row in part]
         assert len(loaded) == len(ids) == len(set(loaded) & ids)
         table = list(from_table(read_table(dataset / f"splits/{scheme}.parquet"), SplitAssignment))
-        said = {each.pair_id: each.split for each in table}
-        assert all(said[row["id"]] == name for name, part in parts.items() for row in part)
+        split_by_pair = {item.pair_id: item.split for item in table}
+        assert all(split_by_pair[row["id"]] == name for name, part in parts.items() for row in part)
     train = datasets.load_dataset(str(dataset), "leakfree", split="train", cache_dir=cache)
     assert {"code", "test", "group", "weight"} <= set(train.column_names)
     assert len(datasets.load_dataset(str(dataset), split="train", cache_dir=cache)) == 60
     proof = datasets.load_dataset(str(dataset), "leakfree-proof", split="train", cache_dir=cache)
     assert len(proof) == 36
-    configs = [each["config_name"] for each in DatasetCard.load(dataset / "README.md").data.configs]
+    configs = [item["config_name"] for item in DatasetCard.load(dataset / "README.md").data.configs]
     assert len(configs) == len(set(configs)) == 2 + 2 * 3
     assert (dataset / "README.md").read_text().split("---\n", 2)[2] == before.split("---\n", 2)[2]
     assert verify(dataset, places(dataset.parent)) == []
 
 
-def test_splitting_again_replaces(dataset: Path) -> None:
+def test_splitting_again_replaces_the_split(dataset: Path) -> None:
     def everything() -> dict[str, bytes]:
         return {str(path): path.read_bytes() for path in sorted(dataset.rglob("*")) if path.is_file()}
 
@@ -141,34 +141,34 @@ def test_splitting_again_replaces(dataset: Path) -> None:
     )
 
 
-def test_curating_again_takes_old_splits_away(dataset: Path) -> None:
+def test_curating_again_removes_old_splits(dataset: Path) -> None:
     from goutbench.config import load_lock
 
     split(dataset, "paper", SplitOptions(), Balance())
-    entries = [each.settings for each in load_lock(dataset / "repos.lock.yaml").repositories]
+    entries = [item.settings for item in load_lock(dataset / "repos.lock.yaml").repositories]
     curate(CurateConfig(repositories=tuple(entries[:1])), dataset, places(dataset.parent))
     assert not (dataset / "splits/paper.parquet").exists()
     assert verify(dataset, places(dataset.parent)) == []
 
 
-def test_the_command_tells_sizes_and_proof(dataset: Path) -> None:
+def test_the_command_prints_sizes_and_proof(dataset: Path) -> None:
     arguments = ["split", str(dataset), "--balance", "repository", "--cap", "12", "--workers", "1", "--json"]
     result = CliRunner().invoke(app, arguments)
     assert result.exit_code == 0, result.output
     content = json.loads(result.output)
     assert content["sizes"] == {"train": 42, "validation": 9, "test": 9}
     assert content["group_sizes"] == {"1": 40, "2": 10}
-    assert all(Overlap(**each).scheme == "leakfree" for each in content["proof"])
+    assert all(Overlap(**item).scheme == "leakfree" for item in content["proof"])
     facts = json.loads((dataset / "manifest.json").read_text())["splits"]["leakfree"]
     assert facts["seed"] == 42
     assert facts["balance"] == {"by": "repository", "power": 0.5, "cap": 12}
     table = list(from_table(read_table(dataset / "splits/leakfree.parquet"), SplitAssignment))
-    assert sum(each.weight > 0 for each in table if each.split == "train") == 24
+    assert sum(item.weight > 0 for item in table if item.split == "train") == 24
     plain = CliRunner().invoke(app, ["split", str(dataset), "--check", "--workers", "1"])
     assert "train 42, validation 9, test 9" in plain.output
     assert "40 of 1, 10 of 2" in plain.output
 
 
-def test_a_wrong_scheme_is_told(dataset: Path) -> None:
+def test_an_unknown_scheme_is_an_error(dataset: Path) -> None:
     result = CliRunner().invoke(app, ["split", str(dataset), "--scheme", "random"])
     assert "there is no scheme 'random'" in str(result.exception)

@@ -46,14 +46,14 @@ def sizes_of(splits: list[str]) -> tuple[int, ...]:
 
 
 @pytest.mark.parametrize("scheme", ["paper", "leakfree"])
-def test_the_papers_sizes(scheme: str) -> None:
+def test_the_scheme_paper_gives_the_sizes_of_the_paper(scheme: str) -> None:
     rows = rows_of(PAPER)
     splits = SCHEMES[scheme].assign(rows, SplitOptions())
     assert sizes_of(splits) == (3684, 790, 790)
     cells = Counter(zip((row.repository for row in rows), splits, strict=True))
     for name, count in PAPER.items():
-        for split, whole in zip(SPLITS, (3684, 790, 790), strict=True):
-            assert abs(cells[name, split] - Fraction(count * whole, 5264)) < 1, (name, split)
+        for split, expected in zip(SPLITS, (3684, 790, 790), strict=True):
+            assert abs(cells[name, split] - Fraction(count * expected, 5264)) < 1, (name, split)
 
 
 def test_halves_are_rounded_up() -> None:
@@ -65,18 +65,18 @@ def test_halves_are_rounded_up() -> None:
 )
 def test_quotas_add_up_and_are_within_a_row(counts: dict[str, int]) -> None:
     rows, held = sum(counts.values()), held_size(sum(counts.values()))
-    found = quotas(counts)
-    assert sum(each.validation for each in found.values()) == held
-    assert sum(each.test for each in found.values()) == held
-    for name, quota in found.items():
+    by_repository = quotas(counts)
+    assert sum(item.validation for item in by_repository.values()) == held
+    assert sum(item.test for item in by_repository.values()) == held
+    for name, quota in by_repository.items():
         assert sum(quota) == counts[name]
-        for size, whole in zip(quota, (rows - 2 * held, held, held), strict=True):
+        for size, expected in zip(quota, (rows - 2 * held, held, held), strict=True):
             assert size >= 0
-            assert abs(size - Fraction(counts[name] * whole, rows)) <= 1
+            assert abs(size - Fraction(counts[name] * expected, rows)) <= 1
 
 
 @pytest.mark.parametrize("scheme", ["paper", "leakfree", "repository", "temporal"])
-def test_the_seed_and_the_ids_decide_not_the_order(scheme: str) -> None:
+def test_a_split_depends_on_the_seed_and_the_ids_but_not_the_order(scheme: str) -> None:
     rows = rows_of({"a": 40, "b": 30, "c": 20, "d": 10}, [index // 2 for index in range(100)])
     assign = SCHEMES[scheme].assign
     choice = SplitOptions(after=SPRING)
@@ -89,14 +89,14 @@ def test_the_seed_and_the_ids_decide_not_the_order(scheme: str) -> None:
 
 @settings(max_examples=50, deadline=None)
 @given(st.lists(st.integers(0, 60), min_size=60, max_size=120), st.sampled_from(["leakfree", "temporal"]))
-def test_a_group_never_crosses(groups: list[int], scheme: str) -> None:
+def test_a_leak_group_is_never_separated(groups: list[int], scheme: str) -> None:
     half = len(groups) // 2
     rows = rows_of({"a": half, "b": len(groups) - half}, groups)
     splits = SCHEMES[scheme].assign(rows, SplitOptions(after=SPRING))
     where: dict[int, set[str]] = {}
     for row, split in zip(rows, splits, strict=True):
         where.setdefault(row.group, set()).add(split)
-    assert all(len(each) == 1 for each in where.values())
+    assert all(len(item) == 1 for item in where.values())
 
 
 def test_leakfree_keeps_the_sizes_where_groups_are_small() -> None:
@@ -115,18 +115,18 @@ def test_a_group_larger_than_any_share_goes_to_training() -> None:
     assert sizes_of(splits) == (80, 10, 10)
 
 
-def test_temporal_tests_only_what_is_new_in_all_its_copies() -> None:
+def test_temporal_tests_only_groups_whose_copies_are_all_new() -> None:
     rows = rows_of({"a": 120}, [index - index % 2 for index in range(120)])  # each new row has a neighbour
     unknown = [SplitRow("z", "a", "a", "z.go", "z_test.go", None, 999)]
     splits = SCHEMES["temporal"].assign(rows + unknown, SplitOptions(after=SPRING))
     for row, split in zip(rows, splits[:-1], strict=True):
-        twins = [each for each in rows if each.group == row.group]
-        assert (split == "test") == all(each.code_first_date >= SPRING for each in twins)  # type: ignore[operator]
+        twins = [item for item in rows if item.group == row.group]
+        assert (split == "test") == all(item.code_first_date >= SPRING for item in twins)  # type: ignore[operator]
     assert splits[-1] != "test"
     assert splits.count("validation") == held_size(len(rows) + 1 - splits.count("test"))
 
 
-def test_the_date_itself_counts_as_after() -> None:
+def test_a_row_committed_on_the_date_itself_is_test() -> None:
     rows = rows_of({"a": 12})
     splits = SCHEMES["temporal"].assign(rows, SplitOptions(after=SPRING))
     assert [split == "test" for split in splits] == [False, False] + [True] * 10
@@ -138,7 +138,7 @@ def test_repository_holds_out_whole_repositories_near_the_sizes() -> None:
     where: dict[str, set[str]] = {}
     for row, split in zip(rows, splits, strict=True):
         where.setdefault(row.repository, set()).add(split)
-    assert all(len(each) == 1 for each in where.values())
+    assert all(len(item) == 1 for item in where.values())
     _, validation, test = sizes_of(splits)
     assert abs(validation - 790) <= 20
     assert abs(test - 790) <= 20
@@ -161,24 +161,24 @@ def test_two_repositories_are_enough_to_hold_one_out() -> None:
         ("repository", SplitOptions(), "require at least one repository"),
     ],
 )
-def test_what_cannot_be_split_is_told(scheme: str, choice: SplitOptions, says: str) -> None:
+def test_impossible_splits_are_errors(scheme: str, choice: SplitOptions, says: str) -> None:
     with pytest.raises(ConfigError, match=says):
         SCHEMES[scheme].assign(rows_of({"a": 9}), choice)
 
 
-def test_an_unknown_scheme_names_the_known_ones() -> None:
+def test_the_error_of_an_unknown_scheme_lists_all_schemes() -> None:
     with pytest.raises(ConfigError, match=r"(?s)no scheme 'random'.*paper, leakfree, repository, temporal"):
         scheme_named("random")
 
 
-def shares(rows: list[SplitRow], found: list[float]) -> dict[str, float]:
+def shares(rows: list[SplitRow], row_weights: list[float]) -> dict[str, float]:
     total: Counter[str] = Counter()
-    for row, weight in zip(rows, found, strict=True):
+    for row, weight in zip(rows, row_weights, strict=True):
         total[row.repository] += weight  # type: ignore[assignment]
     return {name: value / sum(total.values()) for name, value in total.items()}
 
 
-def test_weights_even_out_strata() -> None:
+def test_weights_balance_the_strata() -> None:
     rows = rows_of({"a": 90, "b": 10})
     train = ["train"] * 100
     equal = weights(rows, train, Balance("repository", power=0.0), seed=1)
@@ -190,19 +190,19 @@ def test_weights_even_out_strata() -> None:
     assert weights(rows, train, Balance(), seed=1) == [1.0] * 100
 
 
-def test_a_cap_keeps_rows_but_weighs_them_nothing() -> None:
+def test_rows_over_the_cap_have_the_weight_zero() -> None:
     rows = rows_of({"a": 90, "b": 10})
     splits = ["train"] * 80 + ["test"] * 10 + ["train"] * 10
-    found = weights(rows, splits, Balance("repository", power=1.0, cap=20), seed=1)
-    assert sum(weight > 0 for weight in found[:80]) == 20
-    assert found[80:90] == [1.0] * 10
-    assert sum(found[:80] + found[90:]) == pytest.approx(30)
-    assert found != weights(rows, splits, Balance("repository", power=1.0, cap=20), seed=2)
+    row_weights = weights(rows, splits, Balance("repository", power=1.0, cap=20), seed=1)
+    assert sum(weight > 0 for weight in row_weights[:80]) == 20
+    assert row_weights[80:90] == [1.0] * 10
+    assert sum(row_weights[:80] + row_weights[90:]) == pytest.approx(30)
+    assert row_weights != weights(rows, splits, Balance("repository", power=1.0, cap=20), seed=2)
 
 
 @pytest.mark.parametrize(
     "wrong", [{"by": "licence"}, {"by": "domain", "power": 2.0}, {"by": "domain", "cap": 0}]
 )
-def test_a_wrong_balance_is_told(wrong: dict[str, object]) -> None:
+def test_a_wrong_balance_is_an_error(wrong: dict[str, object]) -> None:
     with pytest.raises(ConfigError):
         Balance(**wrong)  # type: ignore[arg-type]

@@ -52,13 +52,15 @@ def curate(
     *,
     lock: Lock | None = None,
     workers: int = 1,
+    runner: str | None = None,
     paper_export: bool = False,
     on_progress: Callable[[Event], None] = lambda event: None,
 ) -> list[RepositorySummary]:
     """Curate every repository of a configuration into the dataset folder `out`.
 
-    With `lock`, the commits are exactly the locked ones. Raises ConfigError, SourceError, StorageError.
-    After an error or a kill, the same call resumes with the finished repositories.
+    With `lock`, the commits are exactly the locked ones. `runner` is one of `parallel.RUNNERS`. Raises
+    ConfigError, SourceError, StorageError. After an error or a kill, the same call resumes with the finished
+    repositories.
     """
     for repository in config.repositories:
         _check_settings(repository)
@@ -69,7 +71,7 @@ def curate(
             RepositoryTask(repository, _locked(repository, lock), locations, work)
             for repository in config.repositories
         ]
-        results = list(parallel_map(run_task, tasks, workers=workers, on_progress=on_progress))
+        results = list(parallel_map(run_task, tasks, workers=workers, on_progress=on_progress, runner=runner))
         failures = [result for result in results if isinstance(result, GoutbenchError)]
         if failures:
             first, *others = sorted(failures, key=str)

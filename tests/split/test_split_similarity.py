@@ -19,7 +19,7 @@ def groups_of(texts: list[str]) -> list[int]:
     return group_rows([(prints, neighbours(prints))])
 
 
-def test_files_of_their_own_stay_alone() -> None:
+def test_different_files_have_no_neighbours() -> None:
     texts = [go_file(seed) for seed in range(150)]
     assert groups_of(texts) == list(range(150))
 
@@ -35,14 +35,14 @@ def test_files_of_their_own_stay_alone() -> None:
         lambda text: text.replace("package p", "package other"),
     ],
 )
-def test_copies_are_found(disguise: object) -> None:
+def test_copies_are_in_one_group(disguise: object) -> None:
     originals = [go_file(seed, functions=12) for seed in range(40)]
     copies = [disguise(text) for text in originals]  # type: ignore[operator]
     assert all(copy != text for copy, text in zip(copies, originals, strict=True))
     assert groups_of([*originals, *copies]) == [*range(40), *range(40)]
 
 
-def test_what_each_hash_does_not_see() -> None:
+def test_each_hash_ignores_what_it_should() -> None:
     text = go_file(1)
     prints = fingerprint(
         [text, recommented(text), renamed(text), text.replace("Repeat", "Count"), go_file(2)]
@@ -54,14 +54,14 @@ def test_what_each_hash_does_not_see() -> None:
     assert len(set(prints.renamed)) == 3  # another function of an imported package is another program
 
 
-def test_names_must_be_changed_consistently() -> None:
+def test_an_inconsistently_renamed_copy_has_another_hash() -> None:
     one = views(b"package p\nfunc f(a, b int) int { return a - b }").hash_of_structure()
     assert views(b"package p\nfunc g(x, y int) int { return x - y }").hash_of_structure() == one
     assert views(b"package p\nfunc g(x, y int) int { return y - x }").hash_of_structure() != one
     assert views(b"package p\nfunc g(x, y int8) int { return x - y }").hash_of_structure() != one
 
 
-def test_line_breaks_change_no_token() -> None:
+def test_line_breaks_change_no_hash() -> None:
     one = views(b"package p\nvar x = f(1, 2); type t struct { a int; b int }")
     assert (
         one.hash_of_text()
@@ -73,13 +73,13 @@ def test_line_breaks_change_no_token() -> None:
     )
 
 
-def test_an_imported_package_is_not_any_name() -> None:
+def test_the_name_of_an_imported_package_keeps_its_identity() -> None:
     body = b'package p\nimport ("bytes"; "strings")\nvar x = %s.ToUpper(y)'
     assert views(body % b"bytes").hash_of_structure() != views(body % b"strings").hash_of_structure()
     assert views(body % b"mine").hash_of_structure() == views(body % b"other").hash_of_structure()
 
 
-def test_what_stands_before_does_not_change_a_shingle() -> None:
+def test_text_before_a_shingle_does_not_change_it() -> None:
     first = b"func f(a, b int) int { for a < b { a += b * 2; b -= a }; return 1 + 2 * 3 }\n"
     second = b"func g(a string, b bool) string { if !b { return a }; return a[1:] }\n"
     alone = set(views(b"package p\n" + second).shingles_of_structure(8).tolist())
@@ -87,13 +87,13 @@ def test_what_stands_before_does_not_change_a_shingle() -> None:
     assert alone < together
 
 
-def test_a_renamed_copy_too_short_for_shingles_is_found() -> None:
+def test_a_renamed_copy_too_short_for_shingles_is_in_the_group() -> None:
     text = "package p\nfunc f(a, b int) int { if a < b { return a }; return b * 7 }\nvar c = f(1, 2)\n"
     assert 30 <= len(views(text.encode()).text) < 40
     assert groups_of([text, re.sub(r"\b([abcf])\b", r"my_\1", text)]) == [0, 0]
 
 
-def test_texts_without_a_token_are_like_nothing() -> None:
+def test_texts_without_tokens_have_no_neighbours() -> None:
     prints = fingerprint(["package a\n", "// only a comment\npackage b\n", ""])
     assert prints.normalised == prints.renamed == (None, None, None)
     assert group_rows([(prints, neighbours(prints))]) == [0, 1, 2]
@@ -106,19 +106,19 @@ def test_short_texts_are_compared_by_their_tokens_only() -> None:
 
 def test_workers_and_batches_change_nothing(monkeypatch: pytest.MonkeyPatch) -> None:
     texts = [go_file(seed) for seed in range(30)] + ["", "package p"]
-    whole = fingerprint(texts, gram=13)
+    expected = fingerprint(texts, gram=13)
     monkeypatch.setattr("goutbench.dedup.sketch._BATCH_BYTES", 5_000)
     for workers in (1, 2):
         parts = fingerprint(texts, workers=workers, gram=13)
         assert (parts.exact, parts.normalised, parts.renamed) == (
-            whole.exact,
-            whole.normalised,
-            whole.renamed,
+            expected.exact,
+            expected.normalised,
+            expected.renamed,
         )
         for name in ("text", "structure"):
-            assert np.array_equal(parts.rows[name], whole.rows[name])
-            assert np.array_equal(parts.signatures[name], whole.signatures[name])
-        assert all(np.array_equal(one, two) for one, two in zip(parts.grams, whole.grams, strict=True))
+            assert np.array_equal(parts.rows[name], expected.rows[name])
+            assert np.array_equal(parts.signatures[name], expected.signatures[name])
+        assert all(np.array_equal(one, two) for one, two in zip(parts.grams, expected.grams, strict=True))
 
 
 def test_signatures_do_not_change_between_versions() -> None:
@@ -140,7 +140,7 @@ def test_equal_slots_estimate_the_jaccard_similarity(share: float, seed: int) ->
     assert abs(estimate - exact) < 5 * 0.5 / SLOTS**0.5
 
 
-def test_bands_bring_alike_rows_together() -> None:
+def test_similar_rows_are_candidate_pairs() -> None:
     rng = np.random.default_rng(1)
     rows = rng.integers(0, 2**32, (50, SLOTS), dtype=np.uint64).astype(np.uint32)
     rows[40:45] = rows[3]
@@ -161,5 +161,5 @@ def test_union_is_transitive(links: list[tuple[int, int]]) -> None:
     assert label == changed
 
 
-def test_chained_links_to_the_first_equal() -> None:
+def test_equal_values_link_to_the_first_one() -> None:
     assert list(equal_links(["a", None, "b", "a", None, "a"])) == [(0, 3), (0, 5)]
