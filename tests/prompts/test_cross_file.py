@@ -63,7 +63,10 @@ def test_the_context_stays_within_its_budget_and_prefers_what_is_used_first(budg
 def test_a_struct_literal_without_field_names_makes_the_context_show_every_field() -> None:
     code = b'package calc\n\nfunc Make() Number { return Number{1, "x"} }\n'
     (chunk,) = function_chunks(code, counter=COUNTER)
-    files = [replace(package_files()[2], path="calc/calc.go", outline=file_outline(parse(code))), *package_files()]
+    files = [
+        replace(package_files()[2], path="calc/calc.go", outline=file_outline(parse(code))),
+        *package_files(),
+    ]
     files = [file for file in files if file.path != "calc/calc.go" or "Make" in file.outline]
     text = PackageIndex(files).context(calc_pair(), chunk, budget=512, counter=COUNTER).declarations
     assert "unseen string" in text

@@ -2,10 +2,10 @@
 
 from dataclasses import dataclass
 
+from goutbench.assemble import combine
 from goutbench.assemble.extract import extract
 from goutbench.chunk import chunk_file, function_chunks
 from goutbench.prompts.prompt import (
-    COMBINE,
     FILE,
     FUNCTION,
     REPAIR,
@@ -48,7 +48,7 @@ class Pair:
 def test_a_template_never_changes() -> None:
     """A changed text needs a new version: runs and adapters record the name and hash of their template."""
     assert {name: template_hash(name)[:12] for name in HASHES} == HASHES
-    assert {FUNCTION, FILE, REPAIR, COMBINE} <= HASHES.keys()
+    assert {FUNCTION, FILE, REPAIR, combine.TEMPLATE} <= HASHES.keys()
 
 
 def test_a_function_prompt_names_its_function_and_shows_its_context() -> None:

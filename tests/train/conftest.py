@@ -1,4 +1,4 @@
-"""A dataset with its split, a tiny model, and a recipe that trains it in seconds."""
+"""A dataset with its splits, a tiny model, and a recipe that trains it in seconds."""
 
 from pathlib import Path
 from typing import Any
@@ -10,6 +10,14 @@ from tinymodel import write_tiny_model
 
 from goutbench.dataset.store import to_table, write_table
 from goutbench.records import Pair
+
+
+@pytest.fixture(scope="session", autouse=True)
+def _one_thread() -> None:
+    """A model of a few thousand weights is slower on several threads."""
+    import torch
+
+    torch.set_num_threads(1)
 
 
 @pytest.fixture(scope="session")
@@ -30,7 +38,7 @@ def dataset(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 @pytest.fixture
 def content(tiny_model: Path) -> dict[str, Any]:
-    """What the recipe's YAML says."""
+    """The content of the recipe's YAML."""
     return {
         "model": {"name": str(tiny_model), "dtype": "float32"},
         "data": {"context_tokens": 512, "max_eval_rows": 4},

@@ -91,7 +91,7 @@ def encoded(
     return encode(rows, tokenizer), stop_ids(tokenizer)
 
 
-def test_prompts_of_training_and_of_generation_are_the_same_bytes(dataset: Path) -> None:
+def test_training_and_generation_use_the_same_prompts(dataset: Path) -> None:
     pairs = to_table(list(read_pairs(dataset)), Pair)
     trained = {row.pair_id: row.prompt for row in make_rows(pairs, DataChoice(context_tokens=512), COUNTER)}
     items = read_items(dataset, GenerateOptions(unit="function", budget=512))
@@ -115,15 +115,15 @@ def test_training_and_generation_show_the_same_cross_file_context(
 
 
 @pytest.mark.parametrize("unit", ["function", "file"])
-def test_they_show_the_same_examples_and_never_one_of_the_same_group(
+def test_training_and_generation_show_the_same_examples_and_none_of_the_same_group(
     unit: str, grouped: Path, recipe: Path, tiny_model: Path
 ) -> None:
     from transformers import AutoTokenizer
 
     settings = {"data.rows": unit, "data.examples": 2, "data.cross_file_tokens": 0, "sft.max_length": 4096}
     tokenizer = AutoTokenizer.from_pretrained(tiny_model)
-    made = prepare(grouped, "leakfree", load_recipe(recipe, settings), tokenizer, stop_ids(tokenizer))
-    trained = {row.pair_id: row.prompt for row in made.rows}
+    data = prepare(grouped, "leakfree", load_recipe(recipe, settings), tokenizer, stop_ids(tokenizer))
+    trained = {row.pair_id: row.prompt for row in data.rows}
     asked = {}
     for split in ("train", "test"):
         options = GenerateOptions(
@@ -143,7 +143,7 @@ def test_they_show_the_same_examples_and_never_one_of_the_same_group(
         assert not any(pair.code.split("func ")[1] in shown for pair in alike)
 
 
-def test_examples_of_other_repositories_stand_in_and_hide_secrets() -> None:
+def test_examples_come_from_other_repositories_if_necessary_and_without_secrets() -> None:
     token = "AKIA" + "Q3EGRIXJ7SWZ5TNB"
     secret = replace(calc(), test=CALC_TEST.replace('"xx"', f'"xx" && "{token}" != ""'))
     (example,) = ExamplePool([secret], {}, unit="function", budget=512, counter=COUNTER).draw(make_pair(2), 3)
@@ -152,19 +152,19 @@ def test_examples_of_other_repositories_stand_in_and_hide_secrets() -> None:
     assert token not in example.test
 
 
-def test_an_example_shows_one_function_and_a_test_that_stands_alone(grouped: Path) -> None:
+def test_an_example_shows_one_function_and_a_self_contained_test(grouped: Path) -> None:
     needy = replace(calc(), id="a" * 16, test=CALC_TEST.replace("const two = 2", ""))
     broad = replace(calc(), id="b" * 16, test=CALC_TEST.replace("1), two)", f"1), two{'+0' * 99})"))
     examples = ExamplePool([needy, broad], {}, unit="function", budget=512, counter=COUNTER)
     first, second = examples.draw(make_pair(2), 2)
     assert {first.pair.id, second.pair.id} == {needy.id, broad.id}
-    assert all(each.chunk.focal == ("Twice",) for each in (first, second))
-    assert all("TestAdd" not in each.test and "TestTwice" in each.test for each in (first, second))
+    assert all(example.chunk.focal == ("Twice",) for example in (first, second))
+    assert all("TestAdd" not in example.test and "TestTwice" in example.test for example in (first, second))
     only = replace(needy, test=needy.test[: needy.test.index("func TestTwice")])
     assert ExamplePool([only], {}, unit="function", budget=512, counter=COUNTER).draw(broad, 1) == []
 
 
-def test_a_function_row_has_the_tests_that_exercise_it_and_what_they_need() -> None:
+def test_a_function_row_has_the_tests_that_exercise_it_and_what_they_use() -> None:
     rows = list(make_rows(to_table([calc()], Pair), DataChoice(), COUNTER))
     assert [(row.functions, row.tests) for row in rows] == [
         (("Add",), ("TestAdd",)),
@@ -181,25 +181,25 @@ def test_a_function_row_has_the_tests_that_exercise_it_and_what_they_need() -> N
 
 
 def functions_of(pair: Pair, **choice: object) -> list[tuple[str, ...]]:
-    made = make_rows(to_table([pair], Pair), DataChoice.model_validate(choice), COUNTER)
-    return [row.functions for row in made]
+    rows = make_rows(to_table([pair], Pair), DataChoice.model_validate(choice), COUNTER)
+    return [row.functions for row in rows]
 
 
-def test_rows_can_be_of_tests_that_use_only_what_the_prompt_shows() -> None:
+def test_self_contained_selects_tests_that_use_only_what_the_prompt_shows() -> None:
     pair = replace(calc(), test=CALC_TEST.replace("const two = 2\n", ""))
     assert functions_of(pair) == [("Add",), ("Twice",)]
     assert functions_of(pair, self_contained=True) == [("Twice",)]
     assert functions_of(calc(), self_contained=True) == [("Add",), ("Twice",)]
 
 
-def test_rows_can_be_of_functions_that_only_compute() -> None:
+def test_pure_selects_functions_that_only_compute() -> None:
     pair = replace(calc(), code=CALC.replace("return a + b", "println(a)\n\treturn a + b"))
     assert functions_of(pair, pure=True) == []
     pair = replace(calc(), code=CALC.replace("return Add(a, a)", "println(a)\n\treturn a + a"))
     assert functions_of(pair, pure=True) == [("Add",)]
 
 
-def test_pairs_without_a_function_row_can_make_a_row_of_their_file() -> None:
+def test_fallback_makes_a_file_row_of_a_pair_without_a_function_row() -> None:
     unseen = replace(calc(), test=CALC_TEST.partition("func TestAdd")[0] + "func TestX(t *testing.T) {}\n")
     assert functions_of(unseen, fallback="file") == [("Add", "Twice")]
     assert functions_of(calc(), fallback="file") == [("Add",), ("Twice",)]
@@ -207,7 +207,7 @@ def test_pairs_without_a_function_row_can_make_a_row_of_their_file() -> None:
 
 
 @pytest.mark.parametrize("rows", ["file", "function"])
-def test_secrets_are_redacted_where_the_recipe_says_so(rows: str) -> None:
+def test_secrets_are_redacted_if_the_recipe_requests_it(rows: str) -> None:
     token = "AKIA" + "Q3EGRIXJ7SWZ5TNB"
     pair = replace(
         calc(),
@@ -216,19 +216,19 @@ def test_secrets_are_redacted_where_the_recipe_says_so(rows: str) -> None:
     )
     for choice, there in (("keep", True), ("redact", False)):
         chosen = DataChoice.model_validate({"rows": rows, "secrets": choice})
-        made = next(make_rows(to_table([pair], Pair), chosen, COUNTER))
-        for text in (made.prompt[-1][1], made.completion):
+        row = next(make_rows(to_table([pair], Pair), chosen, COUNTER))
+        for text in (row.prompt[-1][1], row.completion):
             assert (token in text) is there
             assert ("REDACTED" in text) is not there
 
 
-def test_slices_keep_a_suite_whole() -> None:
+def test_extracted_tests_include_the_methods_of_their_suite() -> None:
     suite = b"type suite struct{}\n\nfunc (suite) TestA() {}\n\n"
     tests = parse(b"package p\n\n" + suite + b"func TestSuite(t *testing.T) { run(suite{}) }\n")
     assert "TestA" in extract_tests(tests, ["TestSuite"])
 
 
-def test_rows_that_end_within_their_prompt_are_counted_and_refused(
+def test_rows_that_end_inside_their_prompt_are_counted_and_refused(
     recipe: Path, tiny_model: Path, dataset: Path
 ) -> None:
     rows, stops = encoded(recipe, tiny_model, dataset)
@@ -250,9 +250,7 @@ def test_rows_that_end_within_their_prompt_are_counted_and_refused(
     assert drop_long(rows, dropping) == ([], len(rows))
 
 
-def test_every_row_that_is_not_cut_ends_with_a_stop_token(
-    recipe: Path, tiny_model: Path, dataset: Path
-) -> None:
+def test_every_complete_row_ends_with_a_stop_token(recipe: Path, tiny_model: Path, dataset: Path) -> None:
     rows, stops = encoded(recipe, tiny_model, dataset)
     ready, lengths = truncate(rows, load_recipe(recipe), stops, loss="completion")
     assert lengths.without_stop == 0
@@ -263,7 +261,7 @@ def test_every_row_that_is_not_cut_ends_with_a_stop_token(
         truncate(rows, load_recipe(recipe), frozenset({-1}), loss="completion")
 
 
-def test_completion_tokens_apart_from_their_prompt_are_counted_where_packing_splits_rows(
+def test_detached_completion_tokens_are_counted_if_packing_splits_rows(
     recipe: Path, tiny_model: Path, dataset: Path
 ) -> None:
     rows, stops = encoded(recipe, tiny_model, dataset)
@@ -290,20 +288,20 @@ def test_completion_tokens_apart_from_their_prompt_are_counted_where_packing_spl
     )  # held-out rows are not packed
 
 
-def test_what_makes_no_row_is_counted_by_reason() -> None:
+def test_excluded_functions_and_pairs_are_counted_by_reason() -> None:
     pair = replace(calc(), code=CALC.replace("return a + b", "return a + b" + " + 0" * 400))
     choice, excluded = DataChoice(context_tokens=100), Counter[str]()
-    made = list(make_rows(to_table([pair], Pair), choice, COUNTER, excluded=excluded))
+    rows = list(make_rows(to_table([pair], Pair), choice, COUNTER, excluded=excluded))
     chunks = function_chunks(pair.code.encode(), tests=pair.test.encode(), budget=100, counter=COUNTER)
     assert excluded["functions over 100 tokens"] == 1
-    assert excluded["functions no test clearly targets"] == len(chunks) - len(made) - 1
+    assert excluded["functions no test clearly targets"] == len(chunks) - len(rows) - 1
     excluded.clear()
     untested = replace(calc(), test="package p\n")
     assert not list(make_rows(to_table([untested], Pair), DataChoice(), COUNTER, excluded=excluded))
     assert excluded["pairs without a function row"] == 1
 
 
-def test_rows_are_chosen_by_an_expression() -> None:
+def test_an_expression_selects_pairs() -> None:
     table = pa.table({"id": ["a", "b", "c"], "verified": [True, False, None], "coverage": [0.9, 0.9, 0.9]})
     assert select_pairs(table, "verified and coverage > 0.5").column("id").to_pylist() == ["a"]
     for bad in (

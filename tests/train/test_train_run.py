@@ -14,7 +14,9 @@ from typing import Any
 
 import pytest
 import yaml
+from typer.testing import CliRunner
 
+from goutbench.cli import app
 from goutbench.dataset.store import read_table
 from goutbench.errors import ConfigError, GoutbenchError, ToolError
 from goutbench.train.model.checkpointing import checkpointing_kind, enable_unsloth_checkpointing
@@ -35,9 +37,7 @@ def job(recipe: Path, dataset: Path, out: Path, **settings: Any) -> TrainingRun:
     return TrainingRun(resolve_dtype(load_recipe(recipe, settings)), dataset, "paper", out)
 
 
-def test_a_run_leaves_weights_that_load_and_a_record_of_how_they_were_made(
-    recipe: Path, dataset: Path, tmp_path: Path
-) -> None:
+def test_a_run_writes_weights_that_load_and_its_record(recipe: Path, dataset: Path, tmp_path: Path) -> None:
     import torch
     from peft import PeftModel
     from transformers import AutoModelForCausalLM, AutoTokenizer
@@ -61,10 +61,10 @@ def test_a_run_leaves_weights_that_load_and_a_record_of_how_they_were_made(
     assert "held-out completions" in (out / "README.md").read_text()
 
 
-def test_adapter_and_merged_model_write_tests_in_generate(
+def test_generate_runs_the_adapter_and_the_merged_model_with_equal_results(
     recipe: Path, dataset: Path, tmp_path: Path
 ) -> None:
-    """In the form that vLLM serves, too: an architecture, the base's names of weights, PEFT's two files."""
+    """Their files are also those that vLLM serves: architecture, names of weights, PEFT's two files."""
     from safetensors import safe_open
 
     settings = {"sft.max_steps": 1, "forgetting": False}
@@ -77,12 +77,12 @@ def test_adapter_and_merged_model_write_tests_in_generate(
         ("merged", "512", str(tmp_path / "model" / "merged"), False),  # the tokenizer by its folder
         ("merged", "512", "estimate", True),  # other tokens, and so another context within the same budget
     ):
-        words = ["--unit", "function", "--limit", "2", "--max-tokens", "8", "--temperature", "0"]
-        words += ["--budget", budget, "--tokenizer", counts]
-        command = ["generate", str(dataset), "--model", f"hf/{tmp_path / 'model' / name}", *words]
-        run = [sys.executable, "-m", "goutbench", *command, "--out", str(tmp_path / name)]
-        said = subprocess.run(run, check=True, capture_output=True, text=True).stderr
-        assert ("was asked with --unit function --budget 512" in said) is warned
+        options = ["--unit", "function", "--limit", "2", "--max-tokens", "8", "--temperature", "0"]
+        options += ["--budget", budget, "--tokenizer", counts, "--out", str(tmp_path / name)]
+        command = ["generate", str(dataset), "--model", f"hf/{tmp_path / 'model' / name}", *options]
+        result = CliRunner().invoke(app, command, catch_exceptions=False)
+        assert result.exit_code == 0
+        assert ("other prompt settings: --unit function --budget 512" in result.stderr) is warned
         table = read_table(tmp_path / name / "completions.parquet").to_pylist()
         assert all(row["text"] and row["error"] in ("", "truncated") for row in table)
         replies[name] = [row["text"] for row in table]
@@ -102,7 +102,7 @@ def test_adapter_and_merged_model_write_tests_in_generate(
 
 
 @pytest.mark.parametrize("dtype", ["float32", "bfloat16"])
-def test_all_weights_are_trained_in_32_bits_and_saved_in_the_recipes_type(
+def test_full_fine_tuning_trains_in_float32_and_saves_in_the_recipes_type(
     dtype: str, recipe: Path, dataset: Path, tmp_path: Path
 ) -> None:
     """At a rate whose every step is under half the distance of two numbers of 16 bits at most weights."""
@@ -113,15 +113,15 @@ def test_all_weights_are_trained_in_32_bits_and_saved_in_the_recipes_type(
         "lora": None, "model.dtype": dtype, "sft.bf16": dtype == "bfloat16", "sft.learning_rate": 2e-6,
         "sft.lr_scheduler_type": "constant", "sft.max_steps": 24, "sft.eval_steps": None, "forgetting": False,
     }  # fmt: skip
-    whole = job(recipe, dataset, tmp_path / "model", **settings)
-    record = train(whole, stop_at=20)
+    run = job(recipe, dataset, tmp_path / "model", **settings)
+    record = train(run, stop_at=20)
     assert record["outputs"] == {"model": "model"}
     assert record["preflight"]["weights"]["share"] == 1
-    record = train(whole)
+    record = train(run)
     assert [(leg["from"], leg["to"]) for leg in record["sessions"]] == [(0, 20), (20, 24)]
     tuned = AutoModelForCausalLM.from_pretrained(tmp_path / "model" / "model", dtype="auto")
     assert tuned.dtype == getattr(torch, dtype)
-    base = AutoModelForCausalLM.from_pretrained(whole.recipe.model.name, dtype=tuned.dtype)
+    base = AutoModelForCausalLM.from_pretrained(run.recipe.model.name, dtype=tuned.dtype)
     pairs = list(zip(tuned.parameters(), base.parameters(), strict=True))
     moved = sum(int((one != other).sum()) for one, other in pairs) / sum(one.numel() for one, _ in pairs)
     assert moved > (0.9 if dtype == "float32" else 0.3)
@@ -144,8 +144,8 @@ def test_packed_rows_do_not_see_each_other(recipe: Path, dataset: Path, tmp_path
         tokens_per_step=1.0,
     )  # fmt: skip
     batch = next(iter(trainer.get_train_dataloader()))
-    places = batch["position_ids"][0]
-    starts = [*(places == 0).nonzero().flatten().tolist(), len(places)]
+    positions = batch["position_ids"][0]
+    starts = [*(positions == 0).nonzero().flatten().tolist(), len(positions)]
     assert len(starts) > 2
     plain = load_model(packing.recipe.model).eval()
     with torch.no_grad():
@@ -157,17 +157,17 @@ def test_packed_rows_do_not_see_each_other(recipe: Path, dataset: Path, tmp_path
 
 
 @pytest.mark.parametrize(("fast", "chosen"), [(True, ("bfloat16", True)), (False, ("float32", False))])
-def test_the_type_follows_the_machine_where_the_recipe_leaves_it_open(
+def test_dtype_auto_becomes_the_type_that_the_machine_is_fast_in(
     fast: bool, chosen: tuple[str, bool], recipe: Path, dataset: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr("goutbench.train.model.load.multiplies_bfloat16", lambda: fast)
+    monkeypatch.setattr("goutbench.train.model.load.has_native_bfloat16", lambda: fast)
     followed = job(recipe, dataset, Path("model"), **{"model.dtype": "auto", "sft.bf16": True}).recipe
     assert (followed.model.dtype, followed.sft.bf16) == chosen
-    kept = job(recipe, dataset, Path("model"), **{"model.dtype": "bfloat16", "sft.bf16": True}).recipe
-    assert (kept.model.dtype, kept.sft.bf16) == ("bfloat16", True)
+    explicit = job(recipe, dataset, Path("model"), **{"model.dtype": "bfloat16", "sft.bf16": True}).recipe
+    assert (explicit.model.dtype, explicit.sft.bf16) == ("bfloat16", True)
 
 
-def test_another_recipe_does_not_go_on_in_the_same_folder(
+def test_another_recipe_does_not_resume_in_the_same_folder(
     recipe: Path, dataset: Path, tmp_path: Path
 ) -> None:
     settings = {"sft.max_steps": 1, "forgetting": False, "merge": False}
@@ -181,7 +181,7 @@ def test_another_recipe_does_not_go_on_in_the_same_folder(
         train(job(recipe, dataset, tmp_path / "model", **settings))
 
 
-def test_other_weights_in_the_same_folder_are_another_model(
+def test_different_base_weights_do_not_resume_in_the_same_folder(
     recipe: Path, dataset: Path, tmp_path: Path, tiny_model: Path
 ) -> None:
     from safetensors.torch import load_file, save_file
@@ -190,27 +190,27 @@ def test_other_weights_in_the_same_folder_are_another_model(
     settings = {"model.name": str(base), "sft.max_steps": 1, "sft.eval_steps": None, "forgetting": False}
     train(job(recipe, dataset, tmp_path / "model", **settings))
     weights = load_file(base / "model.safetensors")
-    save_file({name: each + 0.01 for name, each in weights.items()}, base / "model.safetensors")
+    save_file({name: weight + 0.01 for name, weight in weights.items()}, base / "model.safetensors")
     with pytest.raises(ConfigError, match="another recipe or model"):
         train(job(recipe, dataset, tmp_path / "model", **settings))
 
 
 @pytest.mark.parametrize(
-    ("settings", "words"),
+    ("settings", "message"),
     [
         ({"sft.lr_scheduler_type": "liner"}, "unknown lr_scheduler_type 'liner'"),
         ({"sft.optim": "adamm"}, "unknown optim 'adamm'"),
         ({"sft.max_length": 40}, "none of 42 rows"),
     ],
 )
-def test_a_dry_run_finds_what_the_run_would_fail_on(
-    settings: dict[str, Any], words: str, recipe: Path, dataset: Path, tmp_path: Path
+def test_a_dry_run_reports_the_errors_of_the_run(
+    settings: dict[str, Any], message: str, recipe: Path, dataset: Path, tmp_path: Path
 ) -> None:
-    with pytest.raises(ConfigError, match=words):
+    with pytest.raises(ConfigError, match=message):
         plan_training(job(recipe, dataset, tmp_path / "model", **settings))
 
 
-def test_killed_it_goes_on_with_the_same_steps_and_rows(
+def test_a_killed_run_resumes_with_the_same_steps_and_rows(
     recipe: Path, dataset: Path, tmp_path: Path, content: dict[str, Any]
 ) -> None:
     content["sft"] |= {"max_steps": 16}
@@ -235,7 +235,7 @@ def test_killed_it_goes_on_with_the_same_steps_and_rows(
     os.kill(killed.pid, signal.SIGKILL)
     killed.wait()
     assert start("killed").wait() == 0
-    assert start("whole").wait() == 0
+    train(job(recipe, dataset, tmp_path / "whole"))
     records = [json.loads((tmp_path / name / "train_run.json").read_text()) for name in ("killed", "whole")]
     assert [leg["from"] > 0 for leg in records[0]["sessions"]] == [False, True]
     assert "to" not in records[0]["sessions"][0]  # it was killed
@@ -254,14 +254,14 @@ def test_killed_it_goes_on_with_the_same_steps_and_rows(
         {},
         # within the second epoch of rows that are grouped by length, with dropout
         {
-            "sft.max_steps": 26, "sft.train_sampling_strategy": "group_by_length", "lora.lora_dropout": 0.1,
-            "sft.eval_steps": None,
+            "sft.max_steps": 8, "data.max_rows": 6, "sft.train_sampling_strategy": "group_by_length",
+            "lora.lora_dropout": 0.1, "sft.eval_steps": None,
         },
         {"sft.packing": True, "sft.max_length": 1200, "sft.per_device_train_batch_size": 1},
     ],
     ids=["plain", "by-length", "packed"],
 )  # fmt: skip
-def test_a_run_can_end_early_and_go_on_later(
+def test_a_run_can_stop_early_and_resume(
     settings: dict[str, Any], recipe: Path, dataset: Path, tmp_path: Path
 ) -> None:
     settings = {"forgetting": False, **settings}
@@ -279,7 +279,7 @@ def test_a_run_can_end_early_and_go_on_later(
     assert (later["state"], later["steps"]) == ("done", last)
     assert [(leg["from"], leg["to"]) for leg in later["sessions"]] == [(0, last - 3), (last - 3, last)]
     whole = train(job(recipe, dataset, tmp_path / "whole", **settings))
-    losses = [[row["loss"] for row in each["log"] if "loss" in row] for each in (later, whole)]
+    losses = [[row["loss"] for row in record["log"] if "loss" in row] for record in (later, whole)]
     assert losses[0] == pytest.approx(losses[1], rel=1e-5)
     assert len(losses[0]) == last
 
@@ -301,7 +301,7 @@ def test_a_checkpoint_of_the_last_step_is_only_loaded(
 
 
 @pytest.mark.parametrize("lora", [True, False])
-def test_a_training_that_moves_nothing_changes_no_loss(
+def test_losses_do_not_change_if_training_changes_no_weight(
     lora: bool, recipe: Path, dataset: Path, tmp_path: Path, content: dict[str, Any]
 ) -> None:
     """Before and after are measured in the same types, whatever training computes in."""
@@ -313,7 +313,7 @@ def test_a_training_that_moves_nothing_changes_no_loss(
     assert [row["change"] for row in record["losses"]] == [0, 0, 0]
 
 
-def test_where_may_hold_for_no_held_out_pair(recipe: Path, dataset: Path, tmp_path: Path) -> None:
+def test_where_may_select_no_held_out_pair(recipe: Path, dataset: Path, tmp_path: Path) -> None:
     held_out = set(read_table(dataset / "splits" / "paper.validation.parquet").column("id").to_pylist())
     where = f"id NOT IN ({', '.join(repr(key) for key in sorted(held_out))})"
     chosen = {"data.where": where, "sft.max_steps": 1}
@@ -325,17 +325,17 @@ def test_where_may_hold_for_no_held_out_pair(recipe: Path, dataset: Path, tmp_pa
 
 
 @pytest.mark.parametrize(
-    ("gpus", "processes", "words"), [(2, "", "CUDA_VISIBLE_DEVICES=0"), (1, "2", "without a launcher")]
+    ("gpus", "processes", "message"), [(2, "", "CUDA_VISIBLE_DEVICES=0"), (1, "2", "without a launcher")]
 )
-def test_a_run_is_one_process_on_one_device(
-    gpus: int, processes: str, words: str, recipe: Path, dataset: Path, monkeypatch: pytest.MonkeyPatch
+def test_a_run_needs_one_process_and_one_device(
+    gpus: int, processes: str, message: str, recipe: Path, dataset: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     import torch
 
     monkeypatch.setattr(torch.cuda, "device_count", lambda: gpus)
     if processes:
         monkeypatch.setenv("WORLD_SIZE", processes)
-    with pytest.raises(ConfigError, match=words):
+    with pytest.raises(ConfigError, match=message):
         train(job(recipe, dataset, Path("model")))
     assert plan_training(job(recipe, dataset, Path("model"))).preflight  # to look at a run takes no device
 
@@ -349,7 +349,7 @@ def test_a_run_is_one_process_on_one_device(
         (True, NotImplementedError("no such accelerator"), "torch"),
     ],
 )
-def test_unsloths_checkpointing_is_taken_where_it_works(
+def test_unsloth_checkpointing_is_used_where_it_works(
     gpu: bool,
     failure: Exception | None,
     taken: str,
@@ -377,13 +377,13 @@ def test_unsloths_checkpointing_is_taken_where_it_works(
         monkeypatch.setenv(name, "")  # so that it is taken back afterwards
         monkeypatch.delenv(name)
     monkeypatch.setattr(torch.cuda, "is_available", lambda: gpu)
-    wanted = load_recipe(
+    requested = load_recipe(
         recipe, {"sft.gradient_checkpointing": "unsloth", "model.dtype": "bfloat16", "lora": None}
     )
-    assert checkpointing_kind(wanted) == taken
+    assert checkpointing_kind(requested) == taken
     assert called == []  # asking changes nothing
     if taken == "unsloth":
-        enable_unsloth_checkpointing(model_in_training(wanted).dtype)
+        enable_unsloth_checkpointing(model_in_training(requested).dtype)
     assert capsys.readouterr().out == ""
     assert called == ([torch.float32] if taken == "unsloth" else [])  # all weights are trained, in 32 bits
     assert "unsloth" not in sys.modules
@@ -391,7 +391,7 @@ def test_unsloths_checkpointing_is_taken_where_it_works(
         assert (os.environ["UNSLOTH_IS_PRESENT"], os.environ["UNSLOTH_FUSED_FORWARD"]) == ("1", "0")
 
 
-def test_rows_are_tokenized_as_trl_does(recipe: Path, dataset: Path, tmp_path: Path) -> None:
+def test_rows_have_the_tokens_and_labels_of_trl(recipe: Path, dataset: Path, tmp_path: Path) -> None:
     from datasets import Dataset
     from trl.trainer.sft_config import SFTConfig
     from trl.trainer.sft_trainer import SFTTrainer
@@ -415,12 +415,12 @@ def test_rows_are_tokenized_as_trl_does(recipe: Path, dataset: Path, tmp_path: P
         assert sample["labels"] == collated["labels"][0].tolist()
 
 
-def test_the_card_says_what_the_weights_are(recipe: Path, dataset: Path, tmp_path: Path) -> None:
+def test_the_model_card_describes_the_weights(recipe: Path, dataset: Path, tmp_path: Path) -> None:
     out = tmp_path / "model"
     record = train(job(recipe, dataset, out, **{"sft.max_steps": 1, "forgetting": False}))
     for kind, library in (("adapter", "peft"), ("merged", "transformers")):
-        told = front_matter(out / kind / "README.md")
-        assert (told["library_name"], told["base_model"]) == (library, record["base"]["name"])
+        metadata = front_matter(out / kind / "README.md")
+        assert (metadata["library_name"], metadata["base_model"]) == (library, record["base"]["name"])
         text = (out / kind / "README.md").read_text()
         assert "- MIT: 42 pairs" in text
         assert "held-out completions" in text
@@ -428,7 +428,7 @@ def test_the_card_says_what_the_weights_are(recipe: Path, dataset: Path, tmp_pat
         assert "More Information Needed" not in text
 
 
-def test_a_template_that_says_the_day_says_the_same_tomorrow(recipe: Path, tmp_path: Path) -> None:
+def test_a_chat_template_with_the_date_gives_the_same_prompt_every_day(recipe: Path, tmp_path: Path) -> None:
     from goutbench.train.model.load import load_tokenizer
 
     choice = load_recipe(recipe).model
@@ -437,28 +437,28 @@ def test_a_template_that_says_the_day_says_the_same_tomorrow(recipe: Path, tmp_p
     plain.chat_template = day + "Today Date: {{ date_string }}" + plain.chat_template
     plain.save_pretrained(tmp_path / "base")
     tokenizer = load_tokenizer(choice.model_copy(update={"name": str(tmp_path / "base")}))
-    said = tokenizer.apply_chat_template([{"role": "user", "content": "x"}], tokenize=False)
-    assert said.startswith("Today Date: 26 Jul 2024")
+    text = tokenizer.apply_chat_template([{"role": "user", "content": "x"}], tokenize=False)
+    assert text.startswith("Today Date: 26 Jul 2024")
 
 
-@pytest.mark.parametrize(("content", "words"), [(None, "no such file"), (b"GGUF\0", "cannot be read")])
-def test_what_is_no_gguf_file_is_said(content: bytes | None, words: str, tmp_path: Path) -> None:
+@pytest.mark.parametrize(("content", "message"), [(None, "no such file"), (b"GGUF\0", "cannot be read")])
+def test_a_file_that_is_not_gguf_is_an_error(content: bytes | None, message: str, tmp_path: Path) -> None:
     source = tmp_path / "model.gguf"
     if content:
         source.write_bytes(content)
-    with pytest.raises(ConfigError, match=words):
+    with pytest.raises(ConfigError, match=message):
         prepare_gguf(source, tmp_path / "model")
     assert not (tmp_path / "model").exists()
 
 
-def test_a_reporter_that_is_not_installed_is_named_before_anything_is_loaded(
+def test_a_missing_reporter_is_an_error_before_anything_is_loaded(
     recipe: Path, dataset: Path, tmp_path: Path
 ) -> None:
     with pytest.raises(ToolError, match="wandb"):
         train(job(recipe, dataset, tmp_path / "model", **{"sft.report_to": "wandb", "model.name": "nowhere"}))
 
 
-def test_lora_of_fused_experts_reaches_every_weight_that_the_paper_names() -> None:
+def test_lora_of_fused_experts_trains_every_weight_that_the_paper_names() -> None:
     """By the paper's recipe on a small model of the same kind; gate and up have a rank of 8 each."""
     import torch
     from transformers import AutoConfig, AutoModelForCausalLM
@@ -498,7 +498,7 @@ def test_lora_of_fused_experts_reaches_every_weight_that_the_paper_names() -> No
     }
 
 
-def test_a_target_that_matches_nothing_is_an_error(recipe: Path, dataset: Path, tmp_path: Path) -> None:
+def test_a_lora_target_that_matches_nothing_is_an_error(recipe: Path, dataset: Path, tmp_path: Path) -> None:
     settings = {"lora.target_modules": ["q_proj", "qkv_proj"]}
     with pytest.raises(ConfigError, match="qkv_proj") as caught:
         plan_training(job(recipe, dataset, tmp_path / "model", **settings))
@@ -513,20 +513,20 @@ def test_the_papers_recipes_have_its_values_and_need_no_download(dataset: Path, 
         "gradient_checkpointing": "unsloth", "seed": 42, "dataloader_num_workers": 8, "logging_steps": 100,
         "eval_steps": 100, "save_steps": 1000,
     }  # fmt: skip
-    found = {}
+    plans = {}
     for name in ("deepseek-coder-v2-lite-lora", "llama-3.2-3b-full"):
         path = CONFIGS / f"{name}.yaml"
         recipe = load_recipe(path)
         sft = recipe.sft.model_dump()
         assert {key: sft[key] for key in shared} == shared
-        found[name] = plan_training(TrainingRun(recipe, dataset, "paper", tmp_path / name))
+        plans[name] = plan_training(TrainingRun(recipe, dataset, "paper", tmp_path / name))
     lora = load_recipe(CONFIGS / "deepseek-coder-v2-lite-lora.yaml").lora
     assert lora is not None
     assert (lora.r, lora.lora_alpha, lora.lora_dropout, lora.bias) == (8, 16, 0.05, "none")
-    deepseek, llama = found.values()
+    deepseek, llama = plans.values()
     assert 15.6e9 < deepseek.weights.total < 15.8e9
     assert deepseek.weights.share == pytest.approx(0.01161, abs=1e-5)
-    assert {each.target: len(each.matched) for each in deepseek.targets} == {
+    assert {target.target: len(target.matched) for target in deepseek.targets} == {
         "q_proj": 27, "kv_a_proj_with_mqa": 27, "kv_b_proj": 27, "o_proj": 27,
         "mlp.experts.gate_up_proj": 26, "mlp.experts.down_proj": 26,
         **{f"mlp.shared_experts.{name}_proj.weight": 26 for name in ("gate", "up", "down")},
@@ -537,12 +537,12 @@ def test_the_papers_recipes_have_its_values_and_need_no_download(dataset: Path, 
 
 
 @pytest.mark.parametrize("path", sorted(CONFIGS.glob("*.yaml")), ids=lambda path: path.stem)
-def test_every_recipe_reads(path: Path) -> None:
+def test_every_recipe_loads(path: Path) -> None:
     assert load_recipe(path).sft.max_length
 
 
 @pytest.mark.parametrize(
-    ("settings", "words"),
+    ("settings", "message"),
     [
         ({"sft.max_lenght": 5}, "max_lenght"),
         ({"sft.learning_rate": 0}, "greater than 0"),
@@ -552,12 +552,12 @@ def test_every_recipe_reads(path: Path) -> None:
         ({"data.evidence": []}, "data.evidence"),
     ],
 )
-def test_bad_settings_are_named(recipe: Path, settings: dict[str, Any], words: str) -> None:
-    with pytest.raises(ConfigError, match=words):
+def test_an_error_names_the_invalid_setting(recipe: Path, settings: dict[str, Any], message: str) -> None:
+    with pytest.raises(ConfigError, match=message):
         load_recipe(recipe, settings)
 
 
-def test_a_setting_that_is_no_yaml_is_named(recipe: Path, dataset: Path) -> None:
+def test_a_setting_that_is_not_yaml_is_an_error(recipe: Path, dataset: Path) -> None:
     command = ["train", str(recipe), "--dataset", str(dataset), "--split", "paper", "--set", 'data.where="x']
     run = subprocess.run([sys.executable, "-m", "goutbench", *command], capture_output=True, text=True)
     assert run.returncode == 2

@@ -1,11 +1,14 @@
 """The model that combines test files in mode `llm`, and the prompt for it."""
 
 from collections.abc import Iterable, Sequence
+from importlib.resources import files
 from typing import Protocol
 
 from goutbench.assemble.package_context import PackageContext
 from goutbench.assemble.pieces import Unit
-from goutbench.prompts.prompt import COMBINE, template
+
+TEMPLATE = "combine-v2"
+"""The template's name in prompts/templates."""
 
 
 class Complete(Protocol):
@@ -33,4 +36,5 @@ def combine_prompt(units: Sequence[Unit], context: PackageContext | None = None)
         for number, unit in enumerate(units, 1)
     )
     package = context.package if context else next((u.file.package for u in units if u.file.package), "main")
-    return template(COMBINE).format(package=package, parts=parts)
+    template = (files("goutbench.prompts") / "templates" / f"{TEMPLATE}.md").read_text("utf-8").strip("\n")
+    return template.format(package=package, parts=parts)

@@ -13,7 +13,7 @@ from typing import NamedTuple, Protocol
 from goutbench.chunk.tokens import TokenCounter, token_counter
 from goutbench.records import Chunk, Prompt, short_hash
 
-FUNCTION, FILE, REPAIR, COMBINE = "function-v2", "file-v2", "repair-v2", "combine-v2"
+FUNCTION, FILE, REPAIR = "function-v2", "file-v2", "repair-v2"
 CROSS_FILE_TOKENS = 512
 """Default limit for the cross-file context of a prompt, in tokens."""
 
