@@ -247,8 +247,8 @@ class Exercise:
     """A test function that exercises a chunk's focal function, with the evidence, the strongest first.
 
     Evidence: "call", "table" (used as a value, as in a table of cases), "name" (`TestX` for X), "method name"
-    (a method of that name is called on a value whose type is unknown). "via f: " precedes evidence in a helper
-    or variable `f` of the test file that the test uses.
+    (a method of that name is called on a value of unknown type). "via f: " precedes evidence in a helper or
+    variable `f` of the test file that the test uses.
     """
 
     test: str
@@ -462,7 +462,7 @@ class Mutation:
     """What the candidate's tests did to the mutants of the focal file.
 
     The counts are those of `MutantStatus`. Mutants without coverage are in code that the passing run never
-    reached, and were not run. When only a sample was run, `total` still counts every viable mutant. `score` is
+    reached, and were not run. If only a sample was run, `total` still counts every viable mutant. `score` is
     killed ÷ viable of the sample (timed-out ones count in the denominator only), `low` and `high` its 95%
     interval (Wilson), or the score itself when the sample is all mutants; all three are None when there is no
     viable mutant.
