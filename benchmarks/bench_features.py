@@ -11,7 +11,7 @@ import time
 from pathlib import Path
 
 from goutbench.golang.analysis.features import code_features, style_of
-from goutbench.golang.syntax.file import parse
+from goutbench.golang.syntax.parser import parse
 
 _LINE = re.compile(r"^(\d+) \S+ (\S+) (.+):\d+:\d+$")
 

@@ -21,9 +21,9 @@ from pathlib import Path
 
 from bench_mutation import Bench, children_cpu, focal_files, schemata
 
-from goutbench.golang.toolchain.go import run_go
 from goutbench.golang.toolchain.helper import GoHelper
-from goutbench.golang.toolchain.mutation import mutants
+from goutbench.golang.toolchain.installation import run_go
+from goutbench.golang.toolchain.mutation import plan_mutation
 
 
 def copied(bench: Bench, package: str, root: Path) -> Path:
@@ -39,13 +39,13 @@ def ours(bench: Bench, module: Path) -> tuple[collections.Counter[str], float, f
     counts: collections.Counter[str] = collections.Counter()
     with GoHelper(bench.toolchain, bench.env) as helper:
         for file in focal_files(module):
-            plan = mutants(helper, module, file)
+            plan = plan_mutation(helper, module, file)
             binary, words = bench.test_binary(module, schemata(plan), "schemata.test")
             assert binary, words
             assert bench.run(binary, module, plan.environment(0)) == "lived"
             most = bench.steps(binary, module, plan)
             counts.update(
-                bench.run(binary, module, plan.environment(mutant.id, most=most)) for mutant in plan.mutants
+                bench.run(binary, module, plan.environment(mutant.id, limit=most)) for mutant in plan.mutants
             )
     return counts, time.perf_counter() - clock, children_cpu() - cpu
 

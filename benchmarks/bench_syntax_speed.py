@@ -18,7 +18,8 @@ from gochecker import GoChecker
 from gofiles import add_source_options, go_files
 from tree_sitter import Language, Parser
 
-from goutbench.golang.syntax.file import is_generated, package_name, parse
+from goutbench.golang.syntax.header import is_generated, package_name
+from goutbench.golang.syntax.parser import parse
 
 
 def main() -> None:

@@ -11,8 +11,8 @@ import os
 import subprocess
 from pathlib import Path
 
-from goutbench.golang.syntax.file import parse
-from goutbench.golang.toolchain.go import find_toolchain
+from goutbench.golang.syntax.parser import parse
+from goutbench.golang.toolchain.installation import find_toolchain
 
 
 def main() -> None:

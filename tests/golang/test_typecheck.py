@@ -231,7 +231,7 @@ def test_redeclaring_a_predeclared_name_causes_errors_in_other_files(
 def test_the_type_check_agrees_with_the_compiler(
     helper: GoHelper, toolchain: Toolchain, go_environment: dict[str, str], toy: Path, tmp_path: Path
 ) -> None:
-    """Candidates for rules that go/types does not check; benchmarks/bench_gate.py compares hundreds."""
+    """Candidates for rules that go/types does not check; benchmarks/bench_typecheck.py compares hundreds."""
     tail = [
         "func TestOther(x int) {}",
         "//go:linkname f runtime.f\nfunc f()",

@@ -1,11 +1,11 @@
-"""The type-check gate against the compiler: same verdicts, and at what cost.
+"""The type check against the compiler: whether they agree, and what each costs.
 
-    python benchmarks/bench_gate.py --module "$(go env GOROOT)/src" [--module DIR] [--cases 240]
+    python benchmarks/bench_typecheck.py --module "$(go env GOROOT)/src" [--module DIR] [--cases 240]
 
-Reference tests of each module's packages are taken as they are and with one error (or one harmless
-oddity) put in; each goes to the gate and to `go test -c -vet=off -overlay`. CPU time is that of
-child processes (getrusage): the helper with its `go list`, and the go commands. The build cache is
-warmed for the compiler by an unmeasured build of every package taken; the gate starts cold.
+The cases are reference tests of each module's packages, unchanged or with one error (or one harmless oddity).
+Each is checked by the helper and by `go test -c -vet=off -overlay`. CPU time is that of child processes
+(getrusage): the helper with its `go list`, and the go commands. An unmeasured build of every package fills
+the build cache for the compiler; the helper starts without loaded packages.
 """
 
 from __future__ import annotations
@@ -24,9 +24,9 @@ from pathlib import Path
 
 from bench_mutation import children_cpu, focal_files
 
-from goutbench.golang.toolchain.go import Toolchain, find_toolchain, go_env, run_go
 from goutbench.golang.toolchain.helper import GoHelper
-from goutbench.golang.toolchain.typecheck import GateRequest, GateResult, check
+from goutbench.golang.toolchain.installation import Toolchain, find_toolchain, go_env, run_go
+from goutbench.golang.toolchain.typecheck import TypecheckRequest, TypecheckResult, typecheck
 
 Change = Callable[[str], str]
 
@@ -34,7 +34,7 @@ Change = Callable[[str], str]
 @dataclass(frozen=True, slots=True)
 class Case:
     change: str
-    request: GateRequest
+    request: TypecheckRequest
 
 
 def after_imports(*lines: str) -> Change:
@@ -168,15 +168,15 @@ def cases(modules: list[Path], number: int, seed: int) -> list[Case]:
         tests = [path.with_name(path.stem + "_test.go") for path in focal_files(module)]
         tests = [path for path in tests if "cmd" not in path.relative_to(module).parts and usable(path)]
         chosen.append(random_.sample(tests, min(9, len(tests))))
-    found = []
+    selected = []
     names = list(CHANGES)
     for i in range(number):
         files = chosen[i % len(chosen)]
         path = files[(i // len(chosen)) % len(files)]
         name = names[i % len(names)]
         source = CHANGES[name](path.read_text())
-        found.append(Case(name, GateRequest(path.parent, path.name, source.encode())))
-    return found
+        selected.append(Case(name, TypecheckRequest(path.parent, path.name, source.encode())))
+    return selected
 
 
 def usable(path: Path) -> bool:
@@ -184,7 +184,7 @@ def usable(path: Path) -> bool:
 
 
 def compiled(
-    folder: Path, toolchain: Toolchain, env: dict[str, str], request: GateRequest
+    folder: Path, toolchain: Toolchain, env: dict[str, str], request: TypecheckRequest
 ) -> tuple[bool, str]:
     scratch = Path(tempfile.mkdtemp(dir=folder))
     candidate = scratch / "candidate.go"
@@ -206,32 +206,32 @@ def compiled(
     return done.returncode == 0, done.stderr
 
 
-def first_line(words: str) -> int:
-    found = re.search(r"(?:_test|candidate)\.go:(\d+)", words)
-    return int(found[1]) if found else 0
+def first_line(output: str) -> int:
+    match = re.search(r"(?:_test|candidate)\.go:(\d+)", output)
+    return int(match[1]) if match else 0
 
 
-def report(items: list[Case], gate: list[GateResult], compiler: list[tuple[bool, str]]) -> None:
+def report(items: list[Case], checked: list[TypecheckResult], compiler: list[tuple[bool, str]]) -> None:
     agree = lines = failing = 0
     kinds: collections.Counter[str] = collections.Counter()
-    for case, result, (built, words) in zip(items, gate, compiler, strict=True):
+    for case, result, (built, output) in zip(items, checked, compiler, strict=True):
         if result.ok == built and result.infra is None:
             agree += 1
         else:
             where = f"{case.request.package_dir.name}/{case.request.name}"
             print(
-                f"  DIFFERS {case.change} in {where}: compiler {built}, gate {result.ok} {result.infra or ''}"
+                f"  DIFFERS {case.change} in {where}: compiler {built}, helper {result.ok} {result.infra or ''}"
             )
-            print(f"    {words[:400]!r}\n    {[error.message for error in result.errors[:3]]}")
+            print(f"    {output[:400]!r}\n    {[error.message for error in result.errors[:3]]}")
         if not built and result.errors:
             failing += 1
-            lines += any(error.line == first_line(words) for error in result.errors)
+            lines += any(error.line == first_line(output) for error in result.errors)
             kinds[result.errors[0].kind] += 1
     good = sum(built for built, _ in compiler)
     print(f"cases: {len(items)} ({len({case.change for case in items})} changes); {good} compile")
     print(f"agreement: {agree} of {len(items)} = {agree / len(items):.1%}")
-    print(f"the compiler's first line is among the gate's: {lines} of {failing}")
-    print("kinds of the gate's first errors:", ", ".join(f"{kind} {n}" for kind, n in kinds.most_common()))
+    print(f"the compiler's first line is among the type check's: {lines} of {failing}")
+    print("kinds of the first errors:", ", ".join(f"{kind} {n}" for kind, n in kinds.most_common()))
 
 
 def main() -> None:
@@ -253,28 +253,30 @@ def main() -> None:
         scratch = Path(folder)
         packages = {case.request.package_dir: case.request for case in items}
         plain = [
-            GateRequest(request.package_dir, request.name, (request.package_dir / request.name).read_bytes())
+            TypecheckRequest(
+                request.package_dir, request.name, (request.package_dir / request.name).read_bytes()
+            )
             for request in packages.values()
         ]
 
-        def build(request: GateRequest) -> tuple[bool, str]:
+        def build(request: TypecheckRequest) -> tuple[bool, str]:
             return compiled(scratch, toolchain, env, request)
 
         with ThreadPoolExecutor(options.jobs) as pool:
             list(pool.map(build, plain))
             before = children_cpu()
             with GoHelper(toolchain, env) as helper:
-                gate = [check(helper, case.request) for case in items]
+                checked = [typecheck(helper, case.request) for case in items]
             middle = children_cpu()
             compiler = list(pool.map(build, [case.request for case in items]))
             after = children_cpu()
-    report(items, gate, compiler)
-    walls = sorted(result.seconds for result in gate)
-    cost, other = (middle - before) / len(items), (after - middle) / len(items)
+    report(items, checked, compiler)
+    walls = sorted(result.seconds for result in checked)
+    cost, compiler_cost = (middle - before) / len(items), (after - middle) / len(items)
     print(f"packages: {len(packages)}")
     median = 1000 * walls[len(walls) // 2]
-    print(f"gate: {1000 * cost:.0f} ms CPU a case, its go list included; {median:.0f} ms wall (median)")
-    print(f"go test -c: {1000 * other:.0f} ms CPU a case: {other / cost:.1f} times the gate's")
+    print(f"type check: {1000 * cost:.0f} ms CPU a case, its go list included; {median:.0f} ms wall (median)")
+    print(f"go test -c: {1000 * compiler_cost:.0f} ms CPU a case: {compiler_cost / cost:.1f} times as much")
 
 
 if __name__ == "__main__":
