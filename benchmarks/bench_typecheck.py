@@ -219,9 +219,7 @@ def report(items: list[Case], checked: list[TypecheckResult], compiler: list[tup
             agree += 1
         else:
             where = f"{case.request.package_dir.name}/{case.request.name}"
-            print(
-                f"  DIFFERS {case.change} in {where}: compiler {built}, helper {result.ok} {result.infra or ''}"
-            )
+            print(f"  DIFFERS {case.change} in {where}: {built}, helper {result.ok} {result.infra or ''}")
             print(f"    {output[:400]!r}\n    {[error.message for error in result.errors[:3]]}")
         if not built and result.errors:
             failing += 1
