@@ -16,8 +16,11 @@ def execute(
     ] = None,
     dataset: Annotated[Path, typer.Option(help="The dataset folder of the pairs.")] = Path("dataset"),
     repos: Annotated[
-        Path, typer.Option(help="Folder of git repositories or source trees: ORG__REPO[.git], ORG/REPO, ...")
-    ] = Path("repos"),
+        Path | None,
+        typer.Option(
+            help="Folder of repositories or source trees: ORG__REPO[.git], ORG/REPO, ... [the clones in the cache]"
+        ),
+    ] = None,
     out: Annotated[
         Path, typer.Option(help="The run folder. The same command resumes an interrupted run.")
     ] = Path("run"),
@@ -65,7 +68,9 @@ def execute(
     """Execute tests in a sandbox: do they compile, pass, stay stable, cover their code and kill mutants?"""
     from goutbench.execute.options import ExecuteOptions
     from goutbench.execute.stage import run_prepare, run_stage, summary
+    from goutbench.locations import clones_folder
 
+    repositories = clones_folder(repos)
     options = ExecuteOptions(
         siblings=siblings,
         repeat=repeat,
@@ -79,14 +84,14 @@ def execute(
     )
     if prepare:
         unsafe = unsafe_no_sandbox
-        for line in run_prepare(dataset, repos, candidates=candidates, work=work, unsafe=unsafe):
+        for line in run_prepare(dataset, repositories, candidates=candidates, work=work, unsafe=unsafe):
             typer.echo(line, err=True)
         if candidates is None and not reference:
             return
     records = run_stage(
         candidates,
         dataset,
-        repos,
+        repositories,
         out,
         options=options,
         reference=reference,
