@@ -17,9 +17,7 @@ def execute(
     dataset: Annotated[Path, typer.Option(help="The dataset folder of the pairs.")] = Path("dataset"),
     repos: Annotated[
         Path | None,
-        typer.Option(
-            help="Folder of repositories or source trees: ORG__REPO[.git], ORG/REPO, ... [the clones in the cache]"
-        ),
+        typer.Option(help="Folder of repositories: ORG__REPO[.git], ORG/REPO, ... [the clones in the cache]"),
     ] = None,
     out: Annotated[
         Path, typer.Option(help="The run folder. The same command resumes an interrupted run.")
