@@ -1,4 +1,4 @@
-"""The guides for extending goutbench are complete: each is followed to the letter in a copy of the package."""
+"""The guides for extending goutbench are complete: a test follows each one in a copy of the package."""
 
 import re
 import shutil
@@ -17,7 +17,7 @@ _FILE = re.compile(r"`(src/goutbench/[\w/]+\.(?:py|go))`")
 
 
 def follow(guide: str, copy: Path) -> None:
-    """Follow a guide: write each python block to the file named before it, apply each diff block to that file."""
+    """Write each python block of a guide to the file named before it; apply each diff block to that file."""
     text = (ROOT / "docs" / "howto" / guide).read_text("utf-8")
     for block in _BLOCK.finditer(text):
         path = copy / _FILE.findall(text[: block.start()])[-1]
