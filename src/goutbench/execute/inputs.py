@@ -137,7 +137,7 @@ def _json_rows(path: Path) -> Iterator[tuple[str, dict[str, Any]]]:
 def _dataset_rows(dataset: Path, columns: tuple[str, ...]) -> Iterator[dict[str, Any]]:
     files = data_files(dataset)
     if not files:
-        raise DatasetError("the dataset has no pairs", where=str(dataset), hint="curate it again")
+        raise DatasetError("the dataset has no pairs", where=str(dataset), hint="run `goutbench curate` again")
     for path in files:
         yield from _rows(path, columns)
 
@@ -151,8 +151,8 @@ def _rows(path: Path, columns: tuple[str, ...] = ()) -> list[dict[str, Any]]:
         table = read_table(path)
         if missing := set(columns) - set(table.column_names):
             what = f"missing columns: {', '.join(sorted(missing))}"
-            raise DatasetError(what, where=str(path), hint="curate it again")
+            raise DatasetError(what, where=str(path), hint="run `goutbench curate` again")
         rows: list[dict[str, Any]] = (table.select(columns) if columns else table).to_pylist()
     except UnicodeDecodeError as error:
-        raise DatasetError(f"unreadable: {error}", where=str(path), hint="curate it again") from None
+        raise DatasetError(f"unreadable: {error}", where=str(path), hint="run `goutbench curate` again") from None
     return rows
