@@ -16,8 +16,8 @@ from collections.abc import Iterator
 from pathlib import Path
 
 PRIVATE_WORDS = {
-    "found", "each", "made", "words", "kept", "place", "mend", "told", "said", "lies", "whole", "other", "wanted",
-    "known", "left", "given", "gone", "begun",
+    "found", "each", "made", "words", "kept", "place", "mend", "told", "said", "lies", "whole", "other",
+    "wanted", "known", "left", "given", "gone", "begun",
 }  # fmt: skip
 _WORD = re.compile(r"[A-Z]?[a-z]+|[A-Z]+(?![a-z])|\d+")
 
