@@ -11,7 +11,7 @@ import typer
 from goutbench.cli.options import app
 from goutbench.errors import GoutbenchError
 
-# each adds its commands, which `--help` shows in this order: the pipeline's
+# each import registers its commands; `--help` lists them in this order, that of the pipeline
 # isort: off
 from goutbench.cli import curate  # noqa: F401
 from goutbench.cli import split  # noqa: F401

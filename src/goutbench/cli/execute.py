@@ -40,7 +40,7 @@ def execute(
     cgo: Annotated[bool, typer.Option("--cgo", help="Build with cgo (needs a C compiler).")] = False,
     mutants: Annotated[
         int | None,
-        typer.Option(min=0, help="Test so many mutants of each focal file; 0 tests all of them."),
+        typer.Option(min=0, help="Number of mutants to test in each focal file; 0: all. [none]"),
     ] = None,
     seed: Annotated[int, typer.Option(help="Seed of the sample of mutants and of the shuffles.")] = 1,
     siblings: Annotated[
@@ -108,7 +108,7 @@ def doctor(
     work: Annotated[Path | None, typer.Option(help="The workspace to check.")] = None,
     as_json: AsJson = False,
 ) -> None:
-    """Check what this machine can isolate, and why; exits with 6 if `execute` would refuse to run."""
+    """Check which sandbox works on this machine; exits with 6 if `execute` would refuse to run."""
     from dataclasses import asdict
 
     from goutbench.execute.doctor import examine

@@ -13,7 +13,7 @@ from goutbench.records import Rung
 
 @dataclass(frozen=True, slots=True)
 class TypeFailure:
-    """What is wrong with the candidate: the rung that it reached all the same, reason and evidence."""
+    """Why a candidate does not type-check: reason and evidence, and the rung that it still reached."""
 
     rung: Rung
     reason: str
