@@ -1,16 +1,15 @@
-"""How much of real test files survives being taken apart and assembled again.
+"""How many reference tests survive being taken apart and assembled again.
 
     python benchmarks/bench_assemble.py                                     # the standard library
     python benchmarks/bench_assemble.py --source DIR --packages ./...       # a module on disk
     python benchmarks/bench_assemble.py --git-dir DIR --revision COMMIT --packages ./...
 
-Modules that are not vendored are loaded through the module proxy, with the environment's settings.
+Modules that are not vendored are downloaded through the module proxy, with the settings of the environment.
 
-Every reference test file (X_test.go beside X.go) is split into its test functions. Each becomes a reply of
-its own: the package clause, all imports of the file, the helpers that the function needs, the function, in a
-fence with prose around. The replies are assembled by `merge` and by `append` and put in place of the
-reference test, and go/types checks the package with it. Pairs whose package does not type-check as it is are
-left out and counted.
+Every reference test (X_test.go beside X.go) is split into its test functions. Each becomes a separate reply:
+package clause, all imports of the file, the helpers that the function needs, and the function, fenced, with
+prose around it. The replies are assembled by `merge` and by `append`, the result replaces the reference test,
+and go/types checks the package. Pairs whose unchanged package does not type-check are skipped and counted.
 """
 
 import argparse
@@ -39,7 +38,7 @@ FIELDS = "ImportPath,Dir,Name,ForTest,Export,GoFiles,CgoFiles,CompiledGoFiles,Im
 
 @dataclass(frozen=True, slots=True)
 class Reference:
-    """A reference test: the listed package it is in, its path, its focal file, the folder's other files."""
+    """A reference test: its package in the listing, its path, its focal file, the folder's other files."""
 
     package: str
     variant: str
@@ -49,7 +48,7 @@ class Reference:
 
 
 @dataclass(slots=True)
-class Tally:
+class AssemblyCounts:
     pairs: int = 0
     tests: int = 0
     replies: int = 0
@@ -63,7 +62,7 @@ class Tally:
 
 
 def list_packages(folder: Path, patterns: list[str], out: Path) -> None:
-    """`go list` with export data of every dependency and test variant; compiles what no cache holds."""
+    """`go list` with export data of every dependency and test variant; compiles what is not cached."""
     go = find_toolchain().go
     command = [go, "list", "-e", "-deps", "-test", "-export", "-compiled", f"-json={FIELDS}", *patterns]
     with out.open("wb") as file:
@@ -71,13 +70,13 @@ def list_packages(folder: Path, patterns: list[str], out: Path) -> None:
 
 
 def export(git_dir: Path, revision: str, folder: Path) -> Path:
-    """The tree of a commit, written to a folder without its test data."""
+    """Write the tree of a commit to a folder, without its test data."""
     folder.mkdir()
     # test data is not needed for types, and often the largest part
     command = ["git", f"--git-dir={git_dir}", "archive", revision, "--", ".", ":(exclude,glob)**/testdata/**"]
     archive = subprocess.run(command, check=True, capture_output=True)
     subprocess.run(["tar", "-x", "-C", folder], input=archive.stdout, check=True)
-    if not (folder / "go.mod").exists() and (folder / "vendor.mod").exists():  # as moby calls it
+    if not (folder / "go.mod").exists() and (folder / "vendor.mod").exists():  # moby's name for it
         (folder / "vendor.mod").rename(folder / "go.mod")
     return folder
 
@@ -93,19 +92,19 @@ def read_listing(listing: Path) -> dict[str, dict[str, Any]]:
 
 
 def references(packages: dict[str, dict[str, Any]], roots: set[str]) -> Iterator[Reference]:
-    """The pairs of a listing, in order; a file that is built on another system only is not in it."""
+    """The pairs of a listing, in order. A listing has no files that are built on another system only."""
     for path, package in packages.items():
         if " " in path or path.endswith(".test") or path not in roots:
             continue
         folder = Path(package["Dir"])
         own = set(package.get("GoFiles") or ()) | set(package.get("CgoFiles") or ())
         variants = {f"{path} [{path}.test]", f"{path}_test [{path}.test]"} & packages.keys()
-        tests = {name: each for each in sorted(variants) for name in _test_files(packages[each])}
+        tests = {name: variant for variant in sorted(variants) for name in _test_files(packages[variant])}
         everything = sorted(own | tests.keys())
         for name, variant in sorted(tests.items()):
             focal = name.removesuffix("_test.go") + ".go"
             if focal in own:
-                others = tuple(folder / other for other in everything if other not in (name, focal))
+                others = tuple(folder / sibling for sibling in everything if sibling not in (name, focal))
                 yield Reference(path, variant, folder / name, folder / focal, others)
 
 
@@ -118,18 +117,18 @@ def _test_files(package: dict[str, Any]) -> list[str]:
 
 
 def split_replies(file: GoFile) -> list[str]:
-    """One reply for each test function, and one for what no test needs."""
+    """One reply for each test function, and one for everything that no test needs."""
     pieces = pieces_of(Unit(0, 0, file))
     tests = {test.name for test in file.tests}
-    wanted = [
+    groups = [
         _closure(pieces, {at})
         for at, piece in enumerate(pieces)
         if piece.names[0] in tests and piece.kind == "func"
     ]
-    rest = set(range(len(pieces))) - set().union(*wanted)
+    rest = set(range(len(pieces))) - set().union(*groups)
     if rest:
-        wanted.append(_closure(pieces, rest))
-    return [_reply(file, [pieces[at] for at in sorted(chosen)]) for chosen in wanted]
+        groups.append(_closure(pieces, rest))
+    return [_reply(file, [pieces[at] for at in sorted(chosen)]) for chosen in groups]
 
 
 def _closure(pieces: list[Piece], start: set[int]) -> set[int]:
@@ -144,7 +143,9 @@ def _closure(pieces: list[Piece], start: set[int]) -> set[int]:
         piece = pieces[at]
         queue += [owners[name] for name in piece.free if name in owners]
         queue += [
-            i for i, other in enumerate(pieces) if other.kind == "method" and other.receiver in piece.declares
+            i
+            for i, method in enumerate(pieces)
+            if method.kind == "method" and method.receiver in piece.declares
         ]
     return chosen
 
@@ -160,17 +161,17 @@ def _reply(file: GoFile, chosen: list[Piece]) -> str:
 # ── assembling and checking ───────────────────────────────────────────────────────────────────────
 
 
-def measure(refs: list[Reference], listing: Path, checker: Path, work: Path, tally: Tally) -> None:
+def measure(refs: list[Reference], listing: Path, checker: Path, work: Path, tally: AssemblyCounts) -> None:
     jobs: list[dict[str, Any]] = []
-    made: dict[str, tuple[Reference, bool]] = {}
-    broken_as_they_are = _failing(
-        checker, listing, [_job(f"{at} as it is", ref, None, "") for at, ref in enumerate(refs)]
+    assembled: dict[str, tuple[Reference, bool]] = {}
+    broken_originals = _failing(
+        checker, listing, [_job(f"{at} unchanged", ref, None, "") for at, ref in enumerate(refs)]
     )
     for at, ref in enumerate(refs):
         original = parse(ref.test.read_bytes())
-        if f"{at} as it is" in broken_as_they_are:
+        if f"{at} unchanged" in broken_originals:
             tally.skipped += 1
-            tally.failures.append(f"left out: {ref.test}: {broken_as_they_are[f'{at} as it is'][0]}")
+            tally.failures.append(f"skipped: {ref.test}: {broken_originals[f'{at} unchanged'][0]}")
             continue
         if not original.tests:
             continue
@@ -189,10 +190,10 @@ def measure(refs: list[Reference], listing: Path, checker: Path, work: Path, tal
                 t.name for t in parse(assembly.code.encode()).tests
             }
             name = f"{at} {mode}"
-            made[name] = (ref, complete)
+            assembled[name] = (ref, complete)
             jobs.append(_job(name, ref, path, _variant(ref, original, assembly)))
     failing = _failing(checker, listing, jobs)
-    for name, (ref, complete) in made.items():
+    for name, (ref, complete) in assembled.items():
         mode = name.split()[1]
         tally.good[f"{mode} type-checks"] += name not in failing
         tally.good[f"{mode} complete"] += complete
@@ -209,7 +210,7 @@ def _context(ref: Reference) -> PackageContext:
 
 
 def _variant(ref: Reference, original: GoFile, assembly: Assembly) -> str:
-    """Which package the new file belongs to: as before, unless its clause is another."""
+    """The package of the new file: empty if it is the original's, otherwise the one that its clause names."""
     if assembly.package in (None, original.package):
         return ""
     outside = assembly.package is not None and assembly.package.endswith("_test")
@@ -242,10 +243,10 @@ def build_checker(work: Path) -> Path:
     return program
 
 
-def print_table(name: str, tally: Tally) -> None:
+def print_table(name: str, tally: AssemblyCounts) -> None:
     print(f"\n{name}: {tally.pairs} reference tests, {tally.tests} test functions, {tally.replies} replies")
-    print(f"left out, as their package does not type-check as it is: {tally.skipped}")
-    print(f"{'mode':8} {'type-checks':>14} {'every test':>14} {'both':>14} {'CPU s':>8}")
+    print(f"skipped because their unchanged package does not type-check: {tally.skipped}")
+    print(f"{'mode':8} {'type-checks':>14} {'all tests':>14} {'both':>14} {'CPU s':>8}")
     for mode in ("merge", "append"):
         shown = [tally.good[f"{mode} type-checks"], tally.good[f"{mode} complete"], tally.good[mode]]
         cells = [f"{count} {count / max(1, tally.pairs):.1%}" for count in shown]
@@ -253,37 +254,37 @@ def print_table(name: str, tally: Tally) -> None:
 
 
 def main() -> None:
-    options = argparse.ArgumentParser(
+    parser = argparse.ArgumentParser(
         description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
     )
-    options.add_argument("--source", type=Path, help="a module's folder; by default GOROOT/src")
-    options.add_argument("--git-dir", type=Path, help="a git directory to take the module from")
-    options.add_argument("--revision", default="HEAD", help="the commit of it")
-    options.add_argument("--packages", default="std", help="the go list pattern in it, by default std")
-    options.add_argument("--limit", type=int, default=0, help="only so many pairs, evenly spread")
-    options.add_argument("--only", default="", help="only test paths that contain this")
-    options.add_argument(
-        "--listing", type=Path, help="keep the output of go list here, and use it if it is there"
+    parser.add_argument("--source", type=Path, help="a module's folder; by default GOROOT/src")
+    parser.add_argument("--git-dir", type=Path, help="a git directory that contains the module")
+    parser.add_argument("--revision", default="HEAD", help="the commit in that git directory")
+    parser.add_argument("--packages", default="std", help="the go list pattern in the module, by default std")
+    parser.add_argument("--limit", type=int, default=0, help="maximum number of pairs, evenly spread")
+    parser.add_argument("--only", default="", help="only tests whose path contains this text")
+    parser.add_argument(
+        "--listing", type=Path, help="a file for the output of go list, which is used if it exists"
     )
-    options.add_argument("--keep", type=Path, help="keep the assembled files in this folder")
-    chosen = options.parse_args()
+    parser.add_argument("--keep", type=Path, help="a folder for the assembled files")
+    options = parser.parse_args()
     with tempfile.TemporaryDirectory() as scratch:
-        work = chosen.keep or Path(scratch)
+        work = options.keep or Path(scratch)
         work.mkdir(parents=True, exist_ok=True)
-        folder = chosen.source or find_toolchain().goroot / "src"
-        if chosen.git_dir:
-            folder = export(chosen.git_dir, chosen.revision, Path(scratch, chosen.git_dir.parent.name))
-        listing = chosen.listing or work / "list.json"
+        folder = options.source or find_toolchain().goroot / "src"
+        if options.git_dir:
+            folder = export(options.git_dir, options.revision, Path(scratch, options.git_dir.parent.name))
+        listing = options.listing or work / "list.json"
         if not listing.exists() or not listing.stat().st_size:
-            list_packages(folder, chosen.packages.split(), listing)
+            list_packages(folder, options.packages.split(), listing)
         packages = read_listing(listing)
         roots = {path for path, package in packages.items() if Path(package["Dir"]).is_relative_to(folder)}
-        refs = [ref for ref in references(packages, roots) if chosen.only in str(ref.test)]
-        if chosen.limit and len(refs) > chosen.limit:
-            refs = refs[:: -(-len(refs) // chosen.limit)]
-        tally = Tally()
+        refs = [ref for ref in references(packages, roots) if options.only in str(ref.test)]
+        if options.limit and len(refs) > options.limit:
+            refs = refs[:: -(-len(refs) // options.limit)]
+        tally = AssemblyCounts()
         measure(refs, listing, build_checker(work), work, tally)
-        print_table(f"{folder.name} ({chosen.packages})", tally)
+        print_table(f"{folder.name} ({options.packages})", tally)
         for failure in tally.failures:
             print(f"  {failure}", file=sys.stderr)
 

@@ -1,10 +1,10 @@
-"""Chunks every Go file at several budgets and lets Go's own parser judge the chunks.
+"""Chunks every Go file at several budgets and checks the chunks with Go's own parser.
 
     python benchmarks/bench_chunk.py --tree "$(go env GOROOT)/src" [--mirror DIR] [--tokenizer PATH]
 
-Reported: files that do not come back byte for byte; chunks that do not parse, among files that do;
-functions that are not focal exactly once; chunks over budget; and how many references between
-declarations the cut loses, against cutting by size in source order into as many chunks.
+It reports files that are not reproduced byte for byte; chunks that do not parse, of files that do; functions
+that are not focal exactly once; chunks over budget; and how many references between declarations are cut,
+against cutting by size in source order into as many chunks.
 """
 
 import argparse
@@ -42,8 +42,8 @@ def judge(job: tuple[str, bytes, tuple[int, ...]]) -> tuple[Counter[str], list[s
     if b"".join(file.pieces()) != source:
         tally["not byte-exact"] += 1
         notes.append(f"not byte-exact: {name}")
-    whole = go.ask(op="parse", source=source)
-    valid = not whole["error"]
+    parsed = go.ask(op="parse", source=source)
+    valid = not parsed["error"]
     tally["valid files"] += valid
     if valid:
         functions = [
@@ -51,13 +51,13 @@ def judge(job: tuple[str, bytes, tuple[int, ...]]) -> tuple[Counter[str], list[s
             for k, d in zip(declaration_keys(file), file.declarations, strict=True)
             if d.is_function
         ]
-        if functions != [function.removeprefix("?.") for function in whole["functions"]]:
-            tally["files whose functions Go sees otherwise"] += 1
+        if functions != [function.removeprefix("?.") for function in parsed["functions"]]:
+            tally["files whose functions differ from Go's"] += 1
             notes.append(f"functions differ: {name}")
     for budget in budgets:
         chunks = chunk_file(source, budget=budget, counter=_state["counter"])  # type: ignore[arg-type]
         for key, value in judge_chunks(
-            go, file, chunks, whole if valid else None, f"{name} at {budget}", notes
+            go, file, chunks, parsed if valid else None, f"{name} at {budget}", notes
         ):
             tally[f"{budget} {key}"] += value
         if any(chunk.over_budget for chunk in chunks):
@@ -69,7 +69,7 @@ def judge(job: tuple[str, bytes, tuple[int, ...]]) -> tuple[Counter[str], list[s
     return tally, notes
 
 
-def judge_chunks(go, file, chunks, whole, name, notes):  # type: ignore[no-untyped-def]
+def judge_chunks(go, file, chunks, parsed, name, notes):  # type: ignore[no-untyped-def]
     cut = [chunk for chunk in chunks if chunk.kind == "part"]
     over = [chunk for chunk in chunks if chunk.tokens is not None and chunk.tokens > chunk.budget]
     yield "chunks", len(chunks)
@@ -79,13 +79,13 @@ def judge_chunks(go, file, chunks, whole, name, notes):  # type: ignore[no-untyp
     yield "over budget: one function", sum(len(chunk.focal) == 1 == len(chunk.functions) for chunk in over)
     yield "over budget, not flagged", sum(not chunk.over_budget for chunk in over)
     yield "functions", sum(len(chunk.functions) for chunk in chunks)
-    yield "functions alone over budget", sum(len(chunk.functions) for chunk in over)
-    if whole is None:
+    yield "functions in chunks over budget", sum(len(chunk.functions) for chunk in over)
+    if parsed is None:
         return
     focal = Counter(key.split("#")[0] for chunk in chunks for key in chunk.functions)
-    if focal != Counter(function.removeprefix("?.") for function in whole["functions"]):
+    if focal != Counter(function.removeprefix("?.") for function in parsed["functions"]):
         notes.append(f"functions not focal exactly once: {name}")
-        yield "files with functions lost or doubled", 1
+        yield "files with functions not focal exactly once", 1
     for chunk in cut:
         answer = go.ask(op="parse", source=chunk.text.encode())
         shown = Counter(answer["functions"])
@@ -107,7 +107,7 @@ def judge_shortened(go, source, budget, valid, name, notes):  # type: ignore[no-
 
 
 def cuts(file: GoFile, chunks: list[Chunk], budget: int) -> Counter[str]:
-    """References whose two ends are in different chunks: ours, and by size in source order."""
+    """References whose two ends are in different chunks: by dependency, and by size in source order."""
     names = declaration_keys(file)
     home = {key: chunk.index for chunk in chunks for key in chunk.focal}
     ours = [home[name] for name in names]
@@ -123,12 +123,12 @@ def cuts(file: GoFile, chunks: list[Chunk], budget: int) -> Counter[str]:
     return counted
 
 
-def by_size(sizes: Sizes, wanted: int) -> list[int]:
-    """Chunk numbers of a cut in source order that fills each chunk up to the limit that makes `wanted`."""
+def by_size(sizes: Sizes, count: int) -> list[int]:
+    """The chunk number of each declaration when `count` chunks are filled in source order up to one limit."""
     low, high = 1, sum(sizes.texts) + 1
     while low < high:
         middle = (low + high) // 2
-        low, high = (low, middle) if fill(sizes, middle)[-1] + 1 <= wanted else (middle + 1, high)
+        low, high = (low, middle) if fill(sizes, middle)[-1] + 1 <= count else (middle + 1, high)
     return fill(sizes, low)
 
 
@@ -151,8 +151,8 @@ def main() -> None:
     parser.add_argument("--tokenizer", default="estimate")
     parser.add_argument("--budgets", default="15360,4096,1024")
     parser.add_argument("--jobs", type=int, default=2)
-    parser.add_argument("--go", default="go", help="the toolchain whose parser judges")
-    parser.add_argument("--notes", type=int, default=20, help="how many failures to print")
+    parser.add_argument("--go", default="go", help="the toolchain whose parser checks the chunks")
+    parser.add_argument("--notes", type=int, default=20, help="maximum number of failures to print")
     options = parser.parse_args()
     budgets = tuple(int(budget) for budget in options.budgets.split(",") if budget)
     total: Counter[str] = Counter()
@@ -165,9 +165,9 @@ def main() -> None:
             options.jobs, initializer=start, initargs=(options.go, str(program), options.tokenizer)
         ) as pool:
             while batch := list(islice(jobs, 400)):
-                for tally, said in pool.map(judge, batch, chunksize=20):
+                for tally, new_notes in pool.map(judge, batch, chunksize=20):
                     total += tally
-                    notes += said
+                    notes += new_notes
                 print(f"{total['files']} files …", file=sys.stderr)
     for key, value in total.items():
         print(f"{key:60} {value:>12,}")

@@ -1,11 +1,11 @@
-"""Type-checks chunks of standard-library files in their packages, what they leave out being stubbed.
+"""Type-checks chunks of standard-library files in their packages, with stubs for the rest of the file.
 
     python benchmarks/bench_chunk_types.py --tree "$(go env GOROOT)/src" [--files 300] [--tokenizer PATH]
 
-A chunk takes the place of its file, beside a companion that declares what the chunk leaves out, bodies
-stubbed; go/types then checks the package. Only errors that stand in the chunk count. Taken are files of
-packages that `go build` would compile here, not below testdata, vendor or cmd, that need more than one
-chunk, spread evenly over the tree.
+A chunk replaces its file, beside a companion file that declares everything else with stubs for bodies;
+go/types then checks the package. Only errors in the chunk count. The files are spread evenly over the tree:
+those that `go build` would compile here, that need more than one chunk, and that are not below testdata,
+vendor or cmd.
 """
 
 import argparse
@@ -24,7 +24,7 @@ from goutbench.golang.syntax.parser import parse
 
 
 def drafts(source: bytes, budget: int, counter: TokenCounter) -> Iterator[tuple[bytes, bytes]]:
-    """The chunks of a file, each with its companion; none, where the file is within the budget."""
+    """The chunks of a file, each with its companion; none if the file is within the budget."""
     if counter.count([source.decode()])[0] <= budget:
         return
     plan = measure(parse(source), budget, counter)
@@ -34,13 +34,13 @@ def drafts(source: bytes, budget: int, counter: TokenCounter) -> Iterator[tuple[
 
 
 def candidates(tree: Path) -> list[Path]:
-    left_out = {"testdata", "vendor", "cmd"}
+    excluded = {"testdata", "vendor", "cmd"}
     return [
         path
         for path in sorted(tree.rglob("*.go"))
         if path.is_file()
         and not path.name.endswith("_test.go")
-        and not left_out & set(path.relative_to(tree).parts)
+        and not excluded & set(path.relative_to(tree).parts)
     ]
 
 
@@ -67,12 +67,12 @@ def main() -> None:
             if files >= options.files:
                 break
             source = path.read_bytes()
-            asked = {"op": "types", "dir": str(path.parent), "file": path.name}
-            if go.ask(**asked, chunk=source, stubs=b"")["error"]:
-                continue  # not built here, or it does not type-check as it is
+            request = {"op": "types", "dir": str(path.parent), "file": path.name}
+            if go.ask(**request, chunk=source, stubs=b"")["error"]:
+                continue  # not built here, or does not type-check unchanged
             errors = [
-                go.ask(**asked, chunk=text, stubs=rest)["error"]
-                for text, rest in drafts(source, options.budget, counter)
+                go.ask(**request, chunk=text, stubs=companion)["error"]
+                for text, companion in drafts(source, options.budget, counter)
             ]
             if not errors:
                 continue

@@ -1,4 +1,4 @@
-"""Measure execution: cost against raw `go test`, what references reach, flakes, hostile tests, resuming.
+"""Execution: cost against raw `go test`, results of reference tests, flaky and hostile tests, resuming.
 
     bench_execute.py pipeline --dataset DIR --repos CACHE [--pairs 30] [--cold 3]
     bench_execute.py references --dataset DIR --repos CACHE [--pairs 30] [--repeat 3] [--prepare]
@@ -8,10 +8,10 @@
     bench_execute.py resume --dataset DIR --repos CACHE [--pairs 12]
 
 All CPU times are user plus system seconds of this process and of all its children (getrusage). `pipeline`
-runs the gate, the build, the sandboxed run and the coverage of reference tests with two workers and warm
-caches; each candidate gets a comment of its own, so that its package really is compiled, and the raw
-`go test -cover` gets the same through an overlay, and no vet. The cold runs copy the tree and start with an
-empty build cache. Samples are seeded and drawn, before anything is run, from the pairs meant for Linux.
+runs type check, build, sandboxed run and coverage of reference tests with two workers and warm caches. Each
+candidate gets a unique comment, so that its package is really compiled; the raw `go test -cover` gets the
+same file through an overlay, without vet. The cold runs copy the tree and start with an empty build cache.
+Samples are seeded, and drawn from the pairs for Linux before anything runs.
 """
 
 import argparse
@@ -67,7 +67,7 @@ def sample(arguments: argparse.Namespace) -> tuple[dict[str, PairLocation], list
 
 
 def for_linux(candidate: Candidate, pair: PairLocation) -> bool:
-    """Whether neither name nor build constraint sends the pair to another system."""
+    """Whether neither the name nor a build constraint restricts the pair to another system."""
     others = (
         "windows|darwin|freebsd|netbsd|openbsd|plan9|solaris|js|wasm|arm64|s390x|ppc64x|ppc64|riscv64|ignore"
     )
@@ -83,7 +83,7 @@ def touched(candidates: list[Candidate], nonce: str) -> list[Candidate]:
 
 
 def pipeline(arguments: argparse.Namespace) -> None:
-    """In batches, ours and raw in turn, with the totals after each: a busy machine may not let it end."""
+    """Batches of goutbench and raw in turn; totals follow each batch, in case the run ends early."""
     pairs, candidates = sample(arguments)
     sources = read_sources(arguments.dataset)
     machine = open_machine(work=arguments.work)
@@ -91,24 +91,24 @@ def pipeline(arguments: argparse.Namespace) -> None:
     targets = {c.pair_id: finder.package(pairs[c.pair_id]) for c in candidates}
     candidates.sort(key=lambda c: str(targets[c.pair_id].folder))
 
-    def ours(batch: list[Candidate]) -> list[Execution]:
+    def run_goutbench(batch: list[Candidate]) -> list[Execution]:
         return evaluate(
             touched(batch, str(time.time_ns())), pairs, repositories=arguments.repos,
             options=ExecuteOptions(repeat=1), workers=2, work=arguments.work, sources=sources,
         )  # fmt: skip
 
     if not arguments.warmed:
-        ours(candidates)
+        run_goutbench(candidates)
     trees = set(machine.workspace.trees.iterdir())
     cold = Raw(machine, targets, {c.pair_id: ("Test.*",) for c in candidates})
-    cold_each = [cold.run_cold(c) for c in candidates[: arguments.cold]]
-    print(f"fresh copy + cold cache, CPU s of {len(cold_each)} pairs: {cold_each}", flush=True)
+    cold_costs = [cold.run_cold(c) for c in candidates[: arguments.cold]]
+    print(f"fresh copy + cold cache, CPU s of {len(cold_costs)} pairs: {cold_costs}", flush=True)
     records: list[Execution] = []
     codes: list[int] = []
     ours_cpu = raw_cpu = 0.0
     for start in range(0, len(candidates), arguments.batch):
         batch = candidates[start : start + arguments.batch]
-        done, cpu, _ = measured(lambda batch=batch: ours(batch))
+        done, cpu, _ = measured(lambda batch=batch: run_goutbench(batch))
         records += done
         ours_cpu += cpu
         raw = Raw(machine, targets, {record.pair_id: record.declared or ("Test.*",) for record in done})
@@ -118,8 +118,8 @@ def pipeline(arguments: argparse.Namespace) -> None:
         )
         codes += passed
         raw_cpu += cpu
-        show_pipeline(records, codes, ours_cpu, raw_cpu, cold_each)
-    print(f"worktree copies made: {len(set(machine.workspace.trees.iterdir()) - trees)}")
+        show_pipeline(records, codes, ours_cpu, raw_cpu, cold_costs)
+    print(f"worktree copies: {len(set(machine.workspace.trees.iterdir()) - trees)}")
 
 
 def show_pipeline(
@@ -133,18 +133,21 @@ def show_pipeline(
     table(
         [
             ("pairs", f"{count}: {sum(r.status == 'PASSED' for r in records)} pass, raw {codes.count(0)}"),
-            ("ours, CPU s per pair", f"{ours_cpu / count:.2f}"),
-            ("of it gate (wall) / build / run", " / ".join(parts)),
+            ("goutbench, CPU s per pair", f"{ours_cpu / count:.2f}"),
+            ("type check (wall) / build / run of it", " / ".join(parts)),
             ("raw go test -cover, CPU s per pair", f"{raw_cpu / count:.2f}"),
-            ("ours / raw", f"{ours_cpu / raw_cpu:.2f}"),
-            ("cold / ours", f"{statistics.mean(cold) / (ours_cpu / count):.1f}" if cold else "not measured"),
+            ("goutbench / raw", f"{ours_cpu / raw_cpu:.2f}"),
+            (
+                "cold / goutbench",
+                f"{statistics.mean(cold) / (ours_cpu / count):.1f}" if cold else "not measured",
+            ),
         ]
     )
     print(flush=True)
 
 
 class Raw:
-    """`go test -cover` as a user would type it, outside any sandbox: reference tests only."""
+    """`go test -cover` as a user would call it, without a sandbox: for reference tests only."""
 
     def __init__(
         self, machine: Machine, targets: dict[str, PackageUnderTest], declared: dict[str, tuple[str, ...]]
@@ -152,7 +155,7 @@ class Raw:
         self.machine, self.targets, self.declared = machine, targets, declared
 
     def run_all(self, candidates: list[Candidate], cache: Path) -> list[int]:
-        """Two at a time, as ours."""
+        """Two at a time, as goutbench does."""
         with ThreadPoolExecutor(2) as pool:
             return list(pool.map(lambda candidate: self.run(candidate, cache), candidates))
 
@@ -196,8 +199,8 @@ def references(arguments: argparse.Namespace) -> None:
     pairs, candidates = sample(arguments)
     sources = read_sources(arguments.dataset)
     if arguments.prepare:
-        wanted = [pairs[c.pair_id] for c in candidates]
-        for done in prepare(wanted, repositories=arguments.repos, work=arguments.work, sources=sources):
+        locations = [pairs[c.pair_id] for c in candidates]
+        for done in prepare(locations, repositories=arguments.repos, work=arguments.work, sources=sources):
             print(f"{done.result}: {done.problem}")
     records, cpu, wall = measured(
         lambda: evaluate(
@@ -216,13 +219,13 @@ def references(arguments: argparse.Namespace) -> None:
     )
     for record in records:
         if record.status != "PASSED":
-            words = " ".join(record.evidence.split())[:300]
+            evidence = " ".join(record.evidence.split())[:300]
             name = pairs[record.pair_id].test_path
-            print(f"- {name}: {record.status} {record.reason} {record.flaky} {words}")
+            print(f"- {name}: {record.status} {record.reason} {record.flaky} {evidence}")
 
 
 def verdicts(arguments: argparse.Namespace) -> None:
-    """Whether every mutant gets the same verdict with one worker and with two, in each of some repeats."""
+    """Whether every mutant has the same result with one worker and with two, in each of several repeats."""
     pairs, candidates = sample(arguments)
     sources = read_sources(arguments.dataset)
     seen: dict[str, set[tuple[str, ...]]] = {}
@@ -243,14 +246,17 @@ def verdicts(arguments: argparse.Namespace) -> None:
     run = total["killed"] + total["survived"] + total["timed_out"]
     table(
         [
-            ("pairs with mutants, runs of each", f"{len(seen)}, {2 * arguments.repeat}"),
-            ("verdicts", ", ".join(f"{name} {count}" for name, count in total.most_common())),
+            ("pairs with mutants, runs per pair", f"{len(seen)}, {2 * arguments.repeat}"),
+            ("results", ", ".join(f"{name} {count}" for name, count in total.most_common())),
             ("mutants run per CPU second", f"{run / seconds:.0f}" if seconds else "-"),
-            ("pairs with the same verdicts always", f"{sum(len(found) == 1 for found in seen.values())}"),
+            (
+                "pairs with the same results in all runs",
+                f"{sum(len(results) == 1 for results in seen.values())}",
+            ),
         ]
     )
-    for pair, found in seen.items():
-        for line in sorted(set().union(*map(set, found)) - set.intersection(*map(set, found))):
+    for pair, results in seen.items():
+        for line in sorted(set().union(*map(set, results)) - set.intersection(*map(set, results))):
             print(f"- {pairs[pair].code_path}: {line}")
 
 
@@ -261,13 +267,13 @@ def hostile(arguments: argparse.Namespace) -> None:
 
 
 def resume(arguments: argparse.Namespace) -> None:
-    """Kill a run with SIGKILL in the middle, resume it, and compare with a run that nobody disturbed."""
+    """Kill a run with SIGKILL in the middle, resume it, and compare it with an undisturbed run."""
     _, candidates = sample(arguments)
     with tempfile.TemporaryDirectory() as folder:
         small = Path(folder) / "dataset"
         (small / "data").mkdir(parents=True)
         write_small(arguments.dataset, small, {c.pair_id for c in candidates})
-        runs = {name: Path(folder) / name for name in ("killed", "whole")}
+        runs = {name: Path(folder) / name for name in ("killed", "undisturbed")}
         command = [sys.executable, "-m", "goutbench", "execute", "--reference", "--repeat", "1"]
         command += ["--workers", "2", "--dataset", str(small), "--repos", str(arguments.repos.resolve())]
         command += ["--work", str(arguments.work)] if arguments.work else []
@@ -279,11 +285,11 @@ def resume(arguments: argparse.Namespace) -> None:
         victim.wait()
         first = {json.loads(line)["id"]: line for line in read_lines(journal)}
         again = {}
-        for name in ("killed", "whole"):
+        for name in ("killed", "undisturbed"):
             subprocess.run([*command, "--out", str(runs[name])], check=True, capture_output=True)
             again[name] = [json.loads(line) for line in read_lines(runs[name] / "executions.jsonl")]
         identifiers = Counter(record["id"] for record in again["killed"])
-        kept = sum(
+        unchanged = sum(
             json.dumps(record, separators=(",", ":")) == first.get(record["id"]) for record in again["killed"]
         )
         stable = [
@@ -295,10 +301,10 @@ def resume(arguments: argparse.Namespace) -> None:
         table(
             [
                 ("finished before kill -9", str(len(first))),
-                ("kept byte for byte after resuming", str(kept)),
+                ("unchanged byte for byte after resuming", str(unchanged)),
                 ("run twice", str(sum(count > 1 for count in identifiers.values()))),
-                ("records in the end", f"{len(identifiers)} of {len(candidates)}"),
-                ("identical to an undisturbed run (but for seconds)", str(stable[0] == stable[1])),
+                ("records at the end", f"{len(identifiers)} of {len(candidates)}"),
+                ("identical to an undisturbed run (except seconds)", str(stable[0] == stable[1])),
             ]
         )
 
@@ -320,7 +326,7 @@ def lines(path: Path) -> int:
 
 
 def flakes(arguments: argparse.Namespace) -> None:
-    """Ten planted flakes of ten kinds, each as a candidate for the small test module."""
+    """Ten planted flaky tests of ten kinds, each as a candidate for the small test module."""
     root = Path(__file__).parents[1] / "tests" / "data" / "execute"
     with tempfile.TemporaryDirectory(dir="/var/tmp") as folder:
         shutil.copytree(root / "calc", Path(folder) / "example" / "calc")
@@ -342,7 +348,7 @@ def flakes(arguments: argparse.Namespace) -> None:
             (record.candidate_id, f"{record.status} {record.reason} {' '.join(record.flaky)}")
             for record in records
         ]
-        + [("found", f"{sum(record.status == 'FLAKY' for record in records)} of {len(records)}")]
+        + [("flagged as flaky", f"{sum(record.status == 'FLAKY' for record in records)} of {len(records)}")]
     )
 
 
@@ -370,12 +376,14 @@ def main() -> None:
         if action is pipeline:
             command.add_argument("--cold", type=int, default=3)
             command.add_argument("--batch", type=int, default=10)
-            command.add_argument("--warmed", action="store_true", help="an earlier run has warmed the caches")
+            command.add_argument(
+                "--warmed", action="store_true", help="the caches are warm from an earlier run"
+            )
         if action in (references, verdicts, flakes):
             default = {references: 3, verdicts: 5, flakes: 10}[action]
             command.add_argument("--repeat", type=int, default=default)
         if action is verdicts:
-            command.add_argument("--mutants", type=int, default=60, help="mutants of a file; 0: all")
+            command.add_argument("--mutants", type=int, default=60, help="mutants per file; 0: all")
         if action is references:
             command.add_argument("--prepare", action="store_true")
     arguments = parser.parse_args()

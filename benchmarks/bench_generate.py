@@ -1,13 +1,13 @@
-"""Generating: whether a killed run repeats calls, and what an item costs beyond the model's own time.
+"""Generating: whether a killed run repeats calls, and the cost of an item beyond the model's own time.
 
     bench_generate.py kills --dataset DIR [--items 60] [--kills 5]
     bench_generate.py overhead --dataset DIR [--items 300]
 
-The model is the scripted one, which answers 0.2 s after it is asked (`kills`; 4 calls in flight) or at once
-(`overhead`), and notes every answer. `kills` ends the process by SIGKILL at random times, starts the same
-command again, and compares the tables with those of a run that nobody killed. `overhead` is CPU time of a
-run of many items less that of a run of one, divided by the items between them: chunks, prompts, the calls by
-Inspect with its log, the journal, assembling, the tables.
+The scripted model answers after 0.2 s (`kills`; 4 calls in flight) or at once (`overhead`), and logs every
+answer. `kills` ends the process by SIGKILL at random times, starts the same command again, and compares the
+tables with those of an undisturbed run. `overhead` is the CPU time of a run of many items less that of a run
+of one item, divided by the difference in items: chunks, prompts, the calls by Inspect with its log, the
+journal, assembling, the tables.
 """
 
 import argparse
@@ -32,18 +32,18 @@ REPLY = '```go\npackage p\n\nimport "testing"\n\nfunc TestIt(t *testing.T) {}\n`
 def command(options: argparse.Namespace, folder: Path, items: int, seconds: float, name: str) -> list[str]:
     script = folder / "script.jsonl"
     script.write_text(json.dumps({"reply": REPLY, "seconds": seconds}) + "\n")
-    words = [sys.executable, "-m", "goutbench", "generate", str(options.dataset), "--unit", "function"]
-    words += ["--model", f"scripted/{script}", "--limit", str(items), "--out", str(folder / name)]
-    return [*words, "--connections", "4", "-M", f"calls={folder / name}.calls", "--json"]
+    arguments = [sys.executable, "-m", "goutbench", "generate", str(options.dataset), "--unit", "function"]
+    arguments += ["--model", f"scripted/{script}", "--limit", str(items), "--out", str(folder / name)]
+    return [*arguments, "--connections", "4", "-M", f"calls={folder / name}.calls", "--json"]
 
 
 def tables(run: Path) -> dict[str, list[dict[str, Any]]]:
-    """What must be equal: everything but seconds."""
-    found = {}
+    """What must be equal: all columns but `seconds`."""
+    contents = {}
     for name in ("prompts", "completions", "candidates"):
         rows = read_table(run / f"{name}.parquet").to_pylist()
-        found[name] = [{k: v for k, v in row.items() if k != "seconds"} for row in rows]
-    return found
+        contents[name] = [{k: v for k, v in row.items() if k != "seconds"} for row in rows]
+    return contents
 
 
 def calls(folder: Path, name: str) -> Counter[str]:
@@ -54,9 +54,9 @@ def calls(folder: Path, name: str) -> Counter[str]:
 def kills(options: argparse.Namespace, folder: Path) -> None:
     draw = random.Random(options.seed)
     lengths = []
-    words = command(options, folder, options.items, 0.2, "killed")
+    arguments = command(options, folder, options.items, 0.2, "killed")
     for _ in range(options.kills):
-        process = subprocess.Popen(words, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
+        process = subprocess.Popen(arguments, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
         before = calls(folder, "killed").total()
         while calls(folder, "killed").total() == before and process.poll() is None:
             time.sleep(0.01)
@@ -64,15 +64,17 @@ def kills(options: argparse.Namespace, folder: Path) -> None:
         os.kill(process.pid, signal.SIGKILL)
         process.wait()
         lengths.append(calls(folder, "killed").total())
-    subprocess.run(words, check=True, stdout=subprocess.DEVNULL)
+    subprocess.run(arguments, check=True, stdout=subprocess.DEVNULL)
     subprocess.run(
-        command(options, folder, options.items, 0.2, "whole"), check=True, stdout=subprocess.DEVNULL
+        command(options, folder, options.items, 0.2, "undisturbed"), check=True, stdout=subprocess.DEVNULL
     )
     counts = calls(folder, "killed")
     again = counts.total() - len(counts)
-    print(f"items {options.items}, answers when killed: {lengths}")
-    print(f"answers in all {counts.total()}, to distinct calls {len(counts)}, repeated {again}")
-    print(f"the same records as of a run not killed: {tables(folder / 'killed') == tables(folder / 'whole')}")
+    print(f"items {options.items}, answers at each kill: {lengths}")
+    print(f"answers in total {counts.total()}, to distinct calls {len(counts)}, repeated {again}")
+    print(
+        f"same records as an undisturbed run: {tables(folder / 'killed') == tables(folder / 'undisturbed')}"
+    )
 
 
 def overhead(options: argparse.Namespace, folder: Path) -> None:
@@ -84,9 +86,10 @@ def overhead(options: argparse.Namespace, folder: Path) -> None:
         )
         after = resource.getrusage(resource.RUSAGE_CHILDREN)
         seconds.append(after.ru_utime + after.ru_stime - before.ru_utime - before.ru_stime)
-    each = 1000 * (seconds[1] - seconds[0]) / (options.items - 1)
+    per_item = 1000 * (seconds[1] - seconds[0]) / (options.items - 1)
     print(
-        f"one item {seconds[0]:.1f} s, {options.items} items {seconds[1]:.1f} s: {each:.1f} ms of CPU an item"
+        f"one item {seconds[0]:.1f} s, {options.items} items {seconds[1]:.1f} s: "
+        f"{per_item:.1f} ms CPU per item"
     )
 
 

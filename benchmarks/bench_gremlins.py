@@ -1,12 +1,12 @@
-"""Mutants a second and scores, side by side with go-gremlins, on packages of the standard library.
+"""Mutants per second and scores, side by side with go-gremlins, for packages of the standard library.
 
     GOBIN=DIR go install github.com/go-gremlins/gremlins/cmd/gremlins@latest
     python benchmarks/bench_gremlins.py --gremlins DIR/gremlins text/tabwriter encoding/csv
 
-Each package is copied into a module of its own, and both tools work on that. goutbench mutates
-every file that has tests beside it and runs all mutants, covered or not, in a bare loop without
-sandbox. gremlins runs with one worker and its own default operators (fewer than ours), and skips
-what its coverage run did not reach. Build cache warm for both.
+Each package is copied into a separate module for both tools. goutbench mutates every file that has a test
+file and runs all mutants, covered or not, in a plain loop without a sandbox. gremlins runs with one worker
+and its default operators (fewer than goutbench's), and skips what its coverage run did not reach. The build
+cache is warm for both.
 """
 
 from __future__ import annotations
@@ -40,12 +40,13 @@ def ours(bench: Bench, module: Path) -> tuple[collections.Counter[str], float, f
     with GoHelper(bench.toolchain, bench.env) as helper:
         for file in focal_files(module):
             plan = plan_mutation(helper, module, file)
-            binary, words = bench.test_binary(module, schemata(plan), "schemata.test")
-            assert binary, words
-            assert bench.run(binary, module, plan.environment(0)) == "lived"
-            most = bench.steps(binary, module, plan)
+            binary, output = bench.test_binary(module, schemata(plan), "schemata.test")
+            assert binary, output
+            assert bench.run(binary, module, plan.environment(0)) == "survived"
+            max_steps = bench.steps(binary, module, plan)
             counts.update(
-                bench.run(binary, module, plan.environment(mutant.id, limit=most)) for mutant in plan.mutants
+                bench.run(binary, module, plan.environment(mutant.id, limit=max_steps))
+                for mutant in plan.mutants
             )
     return counts, time.perf_counter() - clock, children_cpu() - cpu
 
@@ -71,9 +72,9 @@ def theirs(
     done = run_go(runner, command, cwd=module, env=bench.env, timeout=3000)
     wall, spent = time.perf_counter() - clock, children_cpu() - cpu
     assert out.exists(), done.stdout + done.stderr
-    found = json.loads(out.read_text())
+    results = json.loads(out.read_text())
     counts = collections.Counter(
-        mutation["status"].lower() for file in found.get("files") or [] for mutation in file["mutations"]
+        mutation["status"].lower() for file in results.get("files") or [] for mutation in file["mutations"]
     )
     return counts, wall, spent
 
@@ -97,11 +98,11 @@ def main() -> None:
                 "goutbench": ours(bench, module),
                 "gremlins": theirs(bench, options.gremlins.resolve(), module, Path(scratch, "gremlins.json")),
             }.items():
-                killed, lived, late = counts["killed"], counts["lived"], counts["timed out"]
-                run = killed + lived + late
-                score = killed / (killed + lived)
-                line = f"{package} {tool}: {dict(counts)}; killed of killed and lived {score:.1%}"
-                print(f"{line}; {run / wall:.1f} mutants/s wall, {run / cpu:.1f} a CPU second", flush=True)
+                killed, survived, timed_out = counts["killed"], counts["survived"], counts["timed out"]
+                run = killed + survived + timed_out
+                score = killed / (killed + survived)
+                line = f"{package} {tool}: {dict(counts)}; killed of killed and survived {score:.1%}"
+                print(f"{line}; {run / wall:.1f} mutants/s wall, {run / cpu:.1f} per CPU second", flush=True)
 
 
 if __name__ == "__main__":

@@ -1,4 +1,4 @@
-"""What the history walk costs, against what it replaces.
+"""The cost of the history walk against that of what it replaces.
 
     python benchmarks/bench_history_speed.py gitpython --mirror DIR [--only NAME] [--sample 0]
     python benchmarks/bench_history_speed.py all-files --mirror DIR --only moby/moby [--sample 300]
@@ -6,12 +6,12 @@
 
 gitpython: the walk for all files of pairs, against `iter_commits(revision, paths=path, max_count=1)`
 for each file. all-files: the walk for every `.go` file, against `git log -1 --format=%H` for each.
-objects: the walk against `git cat-file --batch` fed with every commit that the walk looks at and every
-tree that it has to compare: root trees, and below them the trees that differ from a parent's on the way
-to a wanted path. Once with the whole list at hand, and once id by id, each answer read before the next
-question: no walk knows the list beforehand, since each object says which one is needed next.
+objects: the walk against `git cat-file --batch` of every commit that the walk visits and every tree that it
+must compare: root trees, and below them the trees that differ from a parent's on the way to a requested
+path. Once with the complete list, and once id by id, where each answer is read before the next request: a
+walk learns from each object which one it needs next.
 
-With --sample N a seeded sample of N files a repository is asked of the slow way, and its time
+With --sample N the slow method is asked for a seeded sample of N files per repository, and its time is
 multiplied by (files ÷ N). The walk always answers all files; its time is the median of three runs.
 """
 
@@ -22,7 +22,17 @@ import subprocess
 import tempfile
 from collections.abc import Callable, Sequence
 
-from seven import Known, Spent, chosen, files_at, measured, opened, pair_paths, parser, print_table
+from seven import (
+    Cost,
+    PinnedRepository,
+    files_at,
+    measured,
+    mirror_parser,
+    open_pinned,
+    pair_paths,
+    print_table,
+    selected_repositories,
+)
 
 from goutbench.curate.git.history import walk
 from goutbench.curate.git.objects import ObjectReader
@@ -32,55 +42,55 @@ Row = tuple[object, ...]
 
 
 def main() -> None:
-    options = parser(__doc__)
-    options.add_argument("question", choices=("gitpython", "all-files", "objects"))
-    options.add_argument("--sample", type=int, default=0, help="files a repository; 0: all of them")
-    options.add_argument("--repeat", type=int, default=3, help="runs of which the median counts")
-    given = options.parse_args()
-    if given.question == "objects":
-        against_objects(given)
-    elif given.question == "gitpython":
-        against_each_file(given, pair_paths, gitpython, "GitPython")
+    parser = mirror_parser(__doc__)
+    parser.add_argument("question", choices=("gitpython", "all-files", "objects"))
+    parser.add_argument("--sample", type=int, default=0, help="files per repository; 0: all")
+    parser.add_argument("--repeat", type=int, default=3, help="number of runs; the median counts")
+    options = parser.parse_args()
+    if options.question == "objects":
+        compare_with_objects(options)
+    elif options.question == "gitpython":
+        compare_per_file(options, pair_paths, gitpython, "GitPython")
     else:
-        against_each_file(given, go_paths, git_log, "git log -1")
+        compare_per_file(options, go_paths, git_log, "git log -1")
 
 
 def go_paths(files: dict[bytes, str]) -> list[bytes]:
     return sorted(path for path in files if path.endswith(b".go"))
 
 
-# ── against a process a file ──────────────────────────────────────────────────────────────────────
+# ── against a process per file ──────────────────────────────────────────────────────────────────────
 
 
-def against_each_file(
-    given: argparse.Namespace,
+def compare_per_file(
+    options: argparse.Namespace,
     select: Callable[[dict[bytes, str]], list[bytes]],
     slow: Callable[[Repository, str, Sequence[bytes]], list[str]],
     slow_name: str,
 ) -> None:
     rows: list[Row] = []
-    totals = [Spent(0, 0)] * 3
-    for known in chosen(given):
-        repository = opened(known, given.mirror)
-        paths = select(files_at(repository, known.commit))
-        count = min(given.sample or len(paths), len(paths))
+    totals = [Cost(0, 0)] * 3
+    for pinned in selected_repositories(options):
+        repository = open_pinned(pinned, options.mirror)
+        paths = select(files_at(repository, pinned.commit))
+        count = min(options.sample or len(paths), len(paths))
         sample = sorted(random.Random(0).sample(paths, count))
-        answers, asked = measured(lambda: slow(repository, known.commit, sample))  # noqa: B023
+        answers, asked = measured(lambda: slow(repository, pinned.commit, sample))  # noqa: B023
         asked = asked.scaled(len(paths) / count)
-        last = timed_walk(repository, known.commit, paths, given.repeat, first_dates=False)
-        both = timed_walk(repository, known.commit, paths, given.repeat, first_dates=True)
-        found = walk(repository, known.commit, sample, first_dates=False)
-        wrong = sum(found[path].commit != oid for path, oid in zip(sample, answers, strict=True))
-        assert wrong == 0, f"{known.name}: {wrong} answers differ"
+        last = timed_walk(repository, pinned.commit, paths, options.repeat, first_dates=False)
+        both = timed_walk(repository, pinned.commit, paths, options.repeat, first_dates=True)
+        histories = walk(repository, pinned.commit, sample, first_dates=False)
+        wrong = sum(histories[path].commit != oid for path, oid in zip(sample, answers, strict=True))
+        assert wrong == 0, f"{pinned.name}: {wrong} answers differ"
         totals = [total + part for total, part in zip(totals, (asked, last, both), strict=True)]
-        rows.append(_row(known.name, len(paths), count, asked, last, both))
+        rows.append(_row(pinned.name, len(paths), count, asked, last, both))
         print("|", " | ".join(map(str, rows[-1])), "|", flush=True)
     rows.append(_row("all", sum(row[1] for row in rows), sum(row[2] for row in rows), *totals))  # type: ignore[misc]
-    head = ("repository", "files", "asked singly", f"{slow_name}, s CPU", "walk, s CPU", "ratio")
+    head = ("repository", "files", "asked one by one", f"{slow_name}, s CPU", "walk, s CPU", "ratio")
     print_table((*head, "walk with first dates, s CPU", "ratio", "ratio of wall clock"), rows)
 
 
-def _row(name: str, files: int, count: int, asked: Spent, last: Spent, both: Spent) -> Row:
+def _row(name: str, files: int, count: int, asked: Cost, last: Cost, both: Cost) -> Row:
     ratios = (asked.cpu / last.cpu, asked.cpu / both.cpu, asked.wall / last.wall)
     cells = (f"{asked.cpu:.1f}", f"{last.cpu:.2f}", f"{ratios[0]:.1f}", f"{both.cpu:.2f}", f"{ratios[1]:.1f}")
     return (name, files, count, *cells, f"{ratios[2]:.1f}")
@@ -90,7 +100,7 @@ def gitpython(repository: Repository, commit: str, paths: Sequence[bytes]) -> li
     import git
 
     repo = git.Repo(repository.git_dir, odbt=git.GitCmdObjectDB)
-    # where the directory's config does not say that it is bare, GitPython would run git one folder above
+    # unless the config says that the repository is bare, GitPython would run git in the parent folder
     repo.git.update_environment(GIT_DIR=str(repository.git_dir))
     answers = []
     for path in paths:
@@ -113,48 +123,48 @@ def git_log(repository: Repository, commit: str, paths: Sequence[bytes]) -> list
 
 def timed_walk(
     repository: Repository, commit: str, paths: Sequence[bytes], repeat: int, *, first_dates: bool
-) -> Spent:
+) -> Cost:
     return median(lambda: walk(repository, commit, paths, first_dates=first_dates), repeat)
 
 
-def median(work: Callable[[], object], repeat: int) -> Spent:
+def median(work: Callable[[], object], repeat: int) -> Cost:
     """The median cost of several runs."""
     runs = [measured(work)[1] for _ in range(repeat)]
-    return Spent(statistics.median(run.cpu for run in runs), statistics.median(run.wall for run in runs))
+    return Cost(statistics.median(run.cpu for run in runs), statistics.median(run.wall for run in runs))
 
 
 # ── against reading the same objects ──────────────────────────────────────────────────────────────
 
 
-def against_objects(given: argparse.Namespace) -> None:
+def compare_with_objects(options: argparse.Namespace) -> None:
     head = (
         "repository",
         "asked for",
         "objects",
-        "cat-file, list at hand, s CPU",
+        "cat-file, complete list, s CPU",
         "cat-file, id by id, s CPU",
     )
     head = (*head, "walk, s CPU", "ratio to the first", "ratio to the second")
     rows: list[Row] = []
     for first_dates in (False, True):
         question = "last commits and first dates" if first_dates else "last commits"
-        total, totals = 0, [Spent(0, 0)] * 3
-        for known in chosen(given):
-            repository = opened(known, given.mirror)
-            paths = pair_paths(files_at(repository, known.commit))
-            objects = compared_objects(repository, known, paths, first_dates=first_dates)
-            read = median(lambda: cat(repository, objects), given.repeat)  # noqa: B023
-            singly = median(lambda: cat_singly(repository, objects), given.repeat)  # noqa: B023
-            walked = timed_walk(repository, known.commit, paths, given.repeat, first_dates=first_dates)
+        total, totals = 0, [Cost(0, 0)] * 3
+        for pinned in selected_repositories(options):
+            repository = open_pinned(pinned, options.mirror)
+            paths = pair_paths(files_at(repository, pinned.commit))
+            objects = compared_objects(repository, pinned, paths, first_dates=first_dates)
+            read = median(lambda: cat(repository, objects), options.repeat)  # noqa: B023
+            singly = median(lambda: cat_singly(repository, objects), options.repeat)  # noqa: B023
+            walked = timed_walk(repository, pinned.commit, paths, options.repeat, first_dates=first_dates)
             parts = (read, singly, walked)
             total, totals = total + len(objects), [old + new for old, new in zip(totals, parts, strict=True)]
-            rows.append(_objects_row(known.name, question, len(objects), *parts))
+            rows.append(_objects_row(pinned.name, question, len(objects), *parts))
             print("|", " | ".join(map(str, rows[-1])), "|", flush=True)
         rows.append(_objects_row("all", question, total, *totals))
     print_table(head, rows)
 
 
-def _objects_row(name: str, question: str, objects: int, read: Spent, singly: Spent, walked: Spent) -> Row:
+def _objects_row(name: str, question: str, objects: int, read: Cost, singly: Cost, walked: Cost) -> Row:
     seconds = (f"{spent.cpu:.2f}" for spent in (read, singly, walked))
     return (
         name,
@@ -167,7 +177,7 @@ def _objects_row(name: str, question: str, objects: int, read: Spent, singly: Sp
 
 
 def cat(repository: Repository, objects: Sequence[str]) -> None:
-    """Read objects with git alone; the output is thrown away."""
+    """Read objects with git alone and discard the output."""
     with tempfile.TemporaryFile() as asked:
         asked.write("".join(f"{oid}\n" for oid in objects).encode())
         asked.seek(0)
@@ -176,7 +186,7 @@ def cat(repository: Repository, objects: Sequence[str]) -> None:
 
 
 def cat_singly(repository: Repository, objects: Sequence[str]) -> None:
-    """Read objects one after the other, each asked for when the last one has been read."""
+    """Read objects one after the other; each is requested after the last one was read."""
     command = ["git", "--git-dir", str(repository.git_dir), "cat-file", "--batch"]
     with subprocess.Popen(
         command,
@@ -196,16 +206,16 @@ def cat_singly(repository: Repository, objects: Sequence[str]) -> None:
 
 
 def compared_objects(
-    repository: Repository, known: Known, paths: Sequence[bytes], *, first_dates: bool
+    repository: Repository, pinned: PinnedRepository, paths: Sequence[bytes], *, first_dates: bool
 ) -> list[str]:
-    """What has to be read to know each path's last commit, or all of its commits, as it is first needed.
+    """The objects needed for each path's last commit, or for all of its commits, in order of first need.
 
-    The plain way: follow the paths from commit to parent, in topological order; read both root trees, and
-    below those that differ go down where a wanted path lies.
+    The simple method: follow the paths from commit to parent, in topological order; read both root trees, and
+    where they differ descend towards the requested paths.
     """
-    graph = repository.output("rev-list", "--topo-order", "--parents", known.commit).decode().splitlines()
+    graph = repository.output("rev-list", "--topo-order", "--parents", pinned.commit).decode().splitlines()
     needed: dict[str, None] = {}
-    active: dict[str, set[bytes]] = {known.commit: set(paths)}
+    active: dict[str, set[bytes]] = {pinned.commit: set(paths)}
     with ObjectReader(repository) as reader:
         trees = Trees(reader, needed)
         for line in graph:
@@ -228,11 +238,11 @@ def compared_objects(
 
 
 class Trees:
-    """Reads trees of commits, and notes each object that it needed."""
+    """Reads trees of commits, and records each object that it needed."""
 
     def __init__(self, reader: ObjectReader, needed: dict[str, None]) -> None:
         self._reader, self._needed = reader, needed
-        self._known: dict[str, dict[bytes, tuple[bytes, str]]] = {}
+        self._cache: dict[str, dict[bytes, tuple[bytes, str]]] = {}
         self._roots: dict[str, str] = {}
 
     def root(self, commit: str) -> str:
@@ -244,36 +254,36 @@ class Trees:
         return self._roots[commit]
 
     def differing(self, one: str, two: str, paths: set[bytes]) -> set[bytes]:
-        """The paths that are not the same below two trees."""
+        """The paths that differ between two trees."""
         if one == two:
             return set()
-        left, right = self._entries(one), self._entries(two)
+        before, after = self._entries(one), self._entries(two)
         different: set[bytes] = set()
         below: dict[bytes, set[bytes]] = {}
         for path in paths:
-            name, slash, rest = path.partition(b"/")
-            if left.get(name) == right.get(name):
+            name, slash, remainder = path.partition(b"/")
+            if before.get(name) == after.get(name):
                 continue
             if slash:
-                below.setdefault(name, set()).add(rest)
+                below.setdefault(name, set()).add(remainder)
             else:
                 different.add(path)
-        for name, rests in below.items():
-            ours, theirs = left.get(name), right.get(name)
+        for name, remainders in below.items():
+            ours, theirs = before.get(name), after.get(name)
             if ours and theirs and ours[0] == theirs[0] == b"40000":
-                rests = self.differing(ours[1], theirs[1], rests)
-            different |= {name + b"/" + rest for rest in rests}
+                remainders = self.differing(ours[1], theirs[1], remainders)
+            different |= {name + b"/" + remainder for remainder in remainders}
         return different
 
     def _entries(self, tree: str) -> dict[bytes, tuple[bytes, str]]:
-        if tree not in self._known:
+        if tree not in self._cache:
             self._needed[tree] = None
             content = self._reader.read_one(tree).content
             assert content is not None
-            self._known[tree] = dict(_parsed(content))
-            if len(self._known) > 20_000:
-                del self._known[next(iter(self._known))]
-        return self._known[tree]
+            self._cache[tree] = dict(_parsed(content))
+            if len(self._cache) > 20_000:
+                del self._cache[next(iter(self._cache))]
+        return self._cache[tree]
 
 
 def _parsed(content: bytes) -> list[tuple[bytes, tuple[bytes, str]]]:

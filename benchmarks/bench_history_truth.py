@@ -1,15 +1,14 @@
-"""Whether the history walk gives what git gives, file by file.
+"""Whether the history walk agrees with git, file by file.
 
     python benchmarks/bench_history_truth.py --mirror DIR [--only NAME] [--check-graph 40]
     python benchmarks/bench_history_truth.py --fuzz 400 [--seed 0]
 
-On the seven repositories every file of a pair is asked of `git log -1 --format='%H %ct'` in the
-directory as it lies, and of `git log --format=%ct` for the oldest date. The latter are asked of a
-scratch repository that borrows the objects and has a commit-graph with changed-path filters, which
-makes git faster and its answers no different; `--check-graph` asks that many files a repository without
-it, too.
+On the seven repositories, `git log -1 --format='%H %ct'` in the unchanged directory gives the last commit of
+every file of a pair, and `git log --format=%ct` its oldest date. The latter runs in a scratch repository that
+borrows the objects and has a commit-graph with changed-path filters, which makes git faster without changing
+its answers; `--check-graph N` also asks for N files per repository without it.
 
-With --fuzz, random histories are made: up to 400 commits, merges of up to 12 parents, several roots,
+With --fuzz, the histories are random: up to 400 commits, merges of up to 12 parents, several roots,
 criss-cross merges, skewed clocks, files that become folders, submodules, symbolic links, mode changes,
 SHA-256.
 """
@@ -23,7 +22,15 @@ from collections.abc import Iterable
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
-from seven import Known, chosen, files_at, opened, pair_paths, parser, print_table
+from seven import (
+    PinnedRepository,
+    files_at,
+    mirror_parser,
+    open_pinned,
+    pair_paths,
+    print_table,
+    selected_repositories,
+)
 
 from goutbench.curate.git.history import PathHistory, walk
 from goutbench.curate.git.repository import Repository, open_repository, read_environment
@@ -35,15 +42,18 @@ Answer = tuple[str, int, int]
 
 
 def main() -> None:
-    options = parser(__doc__)
-    options.add_argument("--check-graph", type=int, default=40)
-    options.add_argument("--workers", type=int, default=2)
-    options.add_argument("--fuzz", type=int, default=0, help="random repositories instead of the seven")
-    options.add_argument("--seed", type=int, default=0)
-    given = options.parse_args()
-    if given.fuzz:
-        sys.exit(fuzz(range(given.seed, given.seed + given.fuzz)))
-    rows = [real(known, given.mirror, given.check_graph, given.workers) for known in chosen(given)]
+    parser = mirror_parser(__doc__)
+    parser.add_argument("--check-graph", type=int, default=40)
+    parser.add_argument("--workers", type=int, default=2)
+    parser.add_argument("--fuzz", type=int, default=0, help="random repositories instead of the seven")
+    parser.add_argument("--seed", type=int, default=0)
+    options = parser.parse_args()
+    if options.fuzz:
+        sys.exit(fuzz(range(options.seed, options.seed + options.fuzz)))
+    rows = [
+        real(pinned, options.mirror, options.check_graph, options.workers)
+        for pinned in selected_repositories(options)
+    ]
     print_table(("repository", "files", "commits differ", "first dates differ", "asked without graph"), rows)
     print(
         f"{sum(row[1] for row in rows)} files, {sum(row[2] + row[3] + row[4][1] for row in rows)} differences"
@@ -53,25 +63,29 @@ def main() -> None:
 # ── the seven ─────────────────────────────────────────────────────────────────────────────────────
 
 
-def real(known: Known, mirror: Path, check_graph: int, workers: int) -> tuple[str, int, int, int, list[int]]:
-    repository = opened(known, mirror)
-    paths = pair_paths(files_at(repository, known.commit))
-    found = walk(repository, known.commit, paths)
+def real(
+    pinned: PinnedRepository, mirror: Path, check_graph: int, workers: int
+) -> tuple[str, int, int, int, list[int]]:
+    repository = open_pinned(pinned, mirror)
+    paths = pair_paths(files_at(repository, pinned.commit))
+    histories = walk(repository, pinned.commit, paths)
     with ThreadPoolExecutor(workers) as pool, tempfile.TemporaryDirectory() as scratch:
         lasts = dict(
-            zip(paths, pool.map(lambda path: last(repository, known.commit, path), paths), strict=True)
+            zip(paths, pool.map(lambda path: last(repository, pinned.commit, path), paths), strict=True)
         )
-        graph = with_graph(repository, known.commit, Path(scratch) / "graph.git")
-        firsts = dict(zip(paths, pool.map(lambda path: first(graph, known.commit, path), paths), strict=True))
+        graph = with_graph(repository, pinned.commit, Path(scratch) / "graph.git")
+        firsts = dict(
+            zip(paths, pool.map(lambda path: first(graph, pinned.commit, path), paths), strict=True)
+        )
         sample = random.Random(0).sample(paths, min(check_graph, len(paths)))
-        plain = pool.map(lambda path: first(repository, known.commit, path), sample)
+        plain = pool.map(lambda path: first(repository, pinned.commit, path), sample)
         unequal = [path for path, date in zip(sample, plain, strict=True) if date != firsts[path]]
-    wrong_last = [path for path in paths if answer(found[path])[:2] != lasts[path]]
-    wrong_first = [path for path in paths if answer(found[path])[2] != firsts[path]]
+    wrong_last = [path for path in paths if answer(histories[path])[:2] != lasts[path]]
+    wrong_first = [path for path in paths if answer(histories[path])[2] != firsts[path]]
     for path in [*wrong_last, *wrong_first, *unequal]:
-        print(f"DIFFERENCE {known.name} {path!r}: walk {found[path]}, git {lasts[path]} {firsts[path]}")
-    print(f"{known.name}: done", file=sys.stderr, flush=True)
-    return known.name, len(paths), len(wrong_last), len(wrong_first), [len(sample), len(unequal)]
+        print(f"DIFFERENCE {pinned.name} {path!r}: walk {histories[path]}, git {lasts[path]} {firsts[path]}")
+    print(f"{pinned.name}: done", file=sys.stderr, flush=True)
+    return pinned.name, len(paths), len(wrong_last), len(wrong_first), [len(sample), len(unequal)]
 
 
 def answer(history: PathHistory) -> Answer:
@@ -117,7 +131,7 @@ def fuzz(seeds: Iterable[int]) -> int:
             repository = open_repository("o/r", maker.path)
             listing = repository.output("ls-tree", "-r", "-z", "--name-only", "--full-tree", tip)
             paths = [path for path in listing.split(b"\0") if path]
-            if rng.random() < 0.4:  # what curate asks for
+            if rng.random() < 0.4:  # as curate does
                 paths = [path for path in paths if path.endswith(b".go")]
             rng.shuffle(paths)
             paths = paths[:60]
@@ -137,18 +151,18 @@ def fuzz(seeds: Iterable[int]) -> int:
 
 
 def compare(repository: Repository, tip: str, paths: list[bytes]) -> set[bytes]:
-    found = walk(repository, tip, paths)
+    histories = walk(repository, tip, paths)
     lasts = walk(repository, tip, paths, first_dates=False)
     wrong = set()
     for path in paths:
         truth = (*last(repository, tip, path), first(repository, tip, path))
-        if answer(found[path]) != truth or lasts[path].commit != truth[0]:
+        if answer(histories[path]) != truth or lasts[path].commit != truth[0]:
             wrong.add(path)
     return wrong
 
 
 def wild_history(maker: GitMaker, rng: random.Random) -> str:
-    """A history whose shape is itself drawn: its length, how often and how wide it merges, how skewed."""
+    """A history of random shape: its length, how often and how wide it merges, how skewed its clocks are."""
     commits = rng.choice((10, 30, 60, 120, 250, 400))
     merging, widest = rng.choice((0.1, 0.3, 0.5, 0.8)), rng.choice((2, 3, 4, 12))
     reach = rng.choice((2, 4, 10, 40, commits))
@@ -169,7 +183,7 @@ def wild_history(maker: GitMaker, rng: random.Random) -> str:
         if len(parents) < 2 or rng.random() < evil:
             tree = changed(base, names, rng, length)
         if rng.random() < twins and recent:
-            tree = trees[rng.choice(recent)]  # a revert: the very tree of another commit
+            tree = trees[rng.choice(recent)]  # a revert: the same tree as another commit
         trees[maker.commit(tree, parents, date(number, rng))] = tree
     tips = sorted(trees)[-rng.choice((1, 2, 5)) :]
     final = changed(merged([trees[tip] for tip in tips], rng), names, rng, length)
@@ -178,10 +192,10 @@ def wild_history(maker: GitMaker, rng: random.Random) -> str:
 
 
 def merged(trees: list[Tree], rng: random.Random) -> Tree:
-    """Each file from one of the trees, whatever was in its way gone."""
+    """Each file from one of the trees; what was in its way is removed."""
     tree: Tree = {}
-    for each in trees:
-        for path, file in each.items():
+    for parent_tree in trees:
+        for path, file in parent_tree.items():
             if path not in tree or rng.random() < 0.5:
                 _put(tree, path, file)
     return tree

@@ -1,11 +1,11 @@
-"""Whether intervals cover the truth as often as they say, by simulation.
+"""Whether intervals cover the truth as often as they claim, by simulation.
 
     python benchmarks/bench_intervals.py [--runs 2000] [--resamples 10000]
 
-rates: a truth of 0.02 to 0.9 and 30 to 790 items; how often Wilson's and the exact interval hold it. A
-discrete count cannot give 95% at every point, so the mean over the truths counts. clusters: 7 to 10
-repositories of the paper's sizes, each with a rate of its own; how often the cluster bootstrap holds the
-truth, beside percentiles of resampled repositories and Wilson's interval, which takes items as independent.
+rates: true rates of 0.02 to 0.9 and 30 to 790 items; how often Wilson's and the exact interval cover the
+truth. A discrete count cannot give 95% everywhere, so the mean over the rates counts. clusters: 7 to 10
+repositories of the paper's sizes, each with its own rate; how often the cluster bootstrap covers the truth,
+beside percentiles of resampled repositories and Wilson's interval, which treats items as independent.
 """
 
 import argparse
@@ -55,16 +55,20 @@ def clusters(runs: int, resamples: int) -> None:
                 random = np.random.default_rng((count, scale, spread, run))
                 own = random.beta(0.6 * spread, 0.4 * spread, count)
                 values = (random.random(len(labels)) < own[labels]).astype(float)
-                found = cluster_bootstrap(values, labels.tolist(), seed=run, resamples=resamples)
+                bootstrap = cluster_bootstrap(values, labels.tolist(), seed=run, resamples=resamples)
                 drawn = percentiles(values, labels, count, random)
                 low, high = wilson(int(values.sum()), len(values))
-                held += [found.low <= 0.6 <= found.high, drawn[0] <= 0.6 <= drawn[1], low <= 0.6 <= high]
+                held += [
+                    bootstrap.low <= 0.6 <= bootstrap.high,
+                    drawn[0] <= 0.6 <= drawn[1],
+                    low <= 0.6 <= high,
+                ]
             boot, plain, naive = held / runs
-            said = (
+            description = (
                 f"{count} repositories, {len(labels)} items, rates Beta({0.6 * spread:g}, {0.4 * spread:g})"
             )
             print(
-                f"| cluster bootstrap | {said} | {runs} "
+                f"| cluster bootstrap | {description} | {runs} "
                 f"| {boot:.3f} (percentiles {plain:.3f}, Wilson {naive:.3f}) |"
             )
 
@@ -72,7 +76,7 @@ def clusters(runs: int, resamples: int) -> None:
 def percentiles(
     values: np.ndarray, labels: np.ndarray, count: int, random: np.random.Generator
 ) -> tuple[float, float]:
-    """The plain cluster bootstrap, for comparison."""
+    """The percentile cluster bootstrap, for comparison."""
     sums, sizes = np.bincount(labels, values), np.bincount(labels)
     drawn = random.integers(count, size=(1000, count))
     low, high = np.quantile(sums[drawn].sum(axis=1) / sizes[drawn].sum(axis=1), [0.025, 0.975])

@@ -1,12 +1,12 @@
-"""Mutation by schemata: what compiles, whether verdicts are those of single compiles, and what it costs.
+"""Mutation by schemata: what compiles, whether results equal those of single compiles, and the cost.
 
     python benchmarks/bench_mutation.py compiles --module "$(go env GOROOT)/src" --sample 200
     python benchmarks/bench_mutation.py agreement --module "$(go env GOROOT)/src" PACKAGE/FILE.go ...
 
-`compiles` builds the schemata of focal files (X.go beside X_test.go) and says which Go refuses.
-`agreement` runs each mutant twice: behind the switch, and compiled singly; it compares verdicts and
-CPU time, by a bare loop without sandbox. CPU time is that of all child processes (getrusage), the
-Go helper's included. The build cache is warm for everything but the mutated package itself.
+`compiles` builds the schemata of focal files (X.go beside X_test.go) and lists those that Go refuses.
+`agreement` runs each mutant twice, behind the switch and compiled singly, in a plain loop without a sandbox,
+and compares results and CPU time. CPU time is that of all child processes (getrusage), including the Go
+helper. The build cache is warm for everything but the mutated package itself.
 """
 
 from __future__ import annotations
@@ -54,7 +54,7 @@ def children_cpu() -> float:
 
 
 class Bench:
-    """The toolchain, one environment, and a scratch folder for overlays and binaries."""
+    """A toolchain with its environment, and a scratch folder for overlays and binaries."""
 
     def __init__(self, cache: Path, scratch: Path) -> None:
         self.toolchain: Toolchain = find_toolchain()
@@ -79,11 +79,11 @@ class Bench:
     def test_binary(self, package: Path, files: dict[Path, bytes], name: str) -> tuple[Path | None, str]:
         binary = self.scratch / name
         binary.unlink(missing_ok=True)
-        ok, words = self.go(["test", "-c", "-vet=off", "-ldflags=-s -w", "-o", str(binary)], package, files)
-        return (binary if ok else None), words
+        ok, output = self.go(["test", "-c", "-vet=off", "-ldflags=-s -w", "-o", str(binary)], package, files)
+        return (binary if ok else None), output
 
     def run(self, binary: Path, package: Path, extra: dict[str, str]) -> str:
-        """killed, lived or timed out: by CPU time, since others may use this machine too."""
+        """killed, survived or timed out. The limit is CPU time: other programs may use this machine too."""
         command = [str(binary), "-test.short", "-test.failfast", "-test.paniconexit0"]
         done = subprocess.run(
             command,
@@ -94,17 +94,17 @@ class Bench:
             stderr=subprocess.PIPE,
             preexec_fn=limit,
         )
-        # a runaway mutant meets one of these limits first, by chance: they are one class
+        # which limit a runaway mutant meets first is chance, so they are one class
         if (
             done.returncode == -signal.SIGKILL
             or b" over\n" in done.stderr
-            or any(words in done.stderr for words in RUNAWAY)
+            or any(marker in done.stderr for marker in RUNAWAY)
         ):
             return "timed out"
-        return "lived" if done.returncode == 0 else "killed"
+        return "survived" if done.returncode == 0 else "killed"
 
     def steps(self, binary: Path, package: Path, plan: MutationPlan) -> int:
-        """The most steps that a mutant may take, as `goutbench execute` sets it."""
+        """The step limit of a mutant, as in `goutbench execute`."""
         done = subprocess.run(
             [str(binary), "-test.short"],
             cwd=package,
@@ -148,36 +148,38 @@ def compiles(bench: Bench, module: Path, sample: int, seed: int) -> None:
             viable += len(plan.mutants)
             refused += len(plan.not_viable)
             reasons.update(f"{row.operator}: {row.reason[:60]}" for row in plan.not_viable)
-            ok, words = bench.go(["build", "-o", os.devnull], file.parent, schemata(plan))
+            ok, output = bench.go(["build", "-o", os.devnull], file.parent, schemata(plan))
             counts["compile" if ok else "refused"] += 1
             print(f"  {name}: {len(plan.mutants)} mutants, {'compile' if ok else 'REFUSED'}", flush=True)
             if not ok:
-                print(f"  refused {name}: {words[:600]}")
+                print(f"  refused {name}: {output[:600]}")
     tried = counts["compile"] + counts["refused"]
-    print(f"focal files: {total} in all, {len(files)} taken, {counts['skipped']} skipped (reasons above)")
+    print(f"focal files: {total}, {len(files)} sampled, {counts['skipped']} skipped (reasons above)")
     print(f"schemata that compile: {counts['compile']} of {tried} = {counts['compile'] / max(1, tried):.1%}")
-    print(
-        f"mutants: {viable} viable, {refused} not; {sorted(seconds)[len(seconds) // 2]:.2f} s a file (median)"
-    )
+    median = sorted(seconds)[len(seconds) // 2]
+    print(f"mutants: {viable} viable, {refused} not; {median:.2f} s per file (median)")
     for reason, number in reasons.most_common(12):
         print(f"  {number:6} {reason}")
 
 
 @dataclass(frozen=True, slots=True)
 class Row:
-    """CPU seconds: of a plain run; of everything by schemata, of that the runs, of those the ones that
-    ended at a limit (they cost the same either way); of one mutant compiled singly (mean). `wall`: the runs'.
+    """Results and CPU seconds of one focal file.
+
+    `plain` is a run without mutants; `schemata` is everything by schemata, of which `runs` are the mutants'
+    runs and `timed_out` those that ended at a limit (they cost the same either way); `single` is the mean of
+    a mutant compiled singly. `wall` is the wall clock of the runs.
     """
 
     name: str
     mutants: int
-    verdicts: collections.Counter[str]
+    statuses: collections.Counter[str]
     plain: float
     schemata: float
     runs: float
-    late: float
+    timed_out: float
     wall: float
-    alone: float
+    single: float
     compared: int
     differing: int
 
@@ -190,64 +192,74 @@ def agreement(bench: Bench, module: Path, names: list[str], sample: int, seed: i
             rows.append(row)
             print(row, flush=True)
     compared, differing = sum(row.compared for row in rows), sum(row.differing for row in rows)
-    print(f"verdicts: {compared - differing} of {compared} agree")
+    print(f"results: {compared - differing} of {compared} agree")
     print(
-        "focal file | mutants | CPU of a plain run | schemata CPU | single CPU each | ratio | mutants/s run"
+        "focal file | mutants | CPU of a plain run | schemata CPU | single CPU, mean | ratio | mutants/s run"
     )
     for row in rows:
-        ratio = row.alone * row.mutants / row.schemata
-        bare = (row.alone * row.mutants - row.late) / (row.schemata - row.late)
-        rate = (row.mutants - row.verdicts["timed out"]) / (row.runs - row.late)
+        ratio = row.single * row.mutants / row.schemata
+        bare = (row.single * row.mutants - row.timed_out) / (row.schemata - row.timed_out)
+        rate = (row.mutants - row.statuses["timed out"]) / (row.runs - row.timed_out)
         cells = [row.name, row.mutants, f"{1000 * row.plain:.0f} ms", f"{row.schemata:.1f} s"]
-        cells += [f"{row.alone:.2f} s", f"{ratio:.0f}, {bare:.0f} but for runaways"]
-        print(*cells, f"{rate:.0f} a CPU second", sep=" | ")
-    singly, together = sum(row.alone * row.mutants for row in rows), sum(row.schemata for row in rows)
+        cells += [f"{row.single:.2f} s", f"{ratio:.0f}, {bare:.0f} without runaways"]
+        print(*cells, f"{rate:.0f} per CPU second", sep=" | ")
+    singly, together = sum(row.single * row.mutants for row in rows), sum(row.schemata for row in rows)
     print(
         f"all mutants: {together:.1f} s CPU by schemata, {singly:.1f} s singly: {singly / together:.1f} times"
     )
 
 
 def compare(bench: Bench, file: Path, name: str, sample: int, seed: int, jobs: int) -> Row | None:
-    """All mutants behind the switch; a sample of them also compiled singly."""
+    """Run all mutants behind the switch, and a sample of them compiled singly."""
     start = children_cpu()
     with GoHelper(bench.toolchain, bench.env) as helper:
         plan = plan_mutation(helper, file.parent, file)
-    binary, words = bench.test_binary(file.parent, schemata(plan), "schemata.test")
+    binary, output = bench.test_binary(file.parent, schemata(plan), "schemata.test")
     if binary is None:
-        sys.exit(f"{name}: {words}")
+        sys.exit(f"{name}: {output}")
     built = children_cpu()
-    if bench.run(binary, file.parent, plan.environment(0)) != "lived":
+    if bench.run(binary, file.parent, plan.environment(0)) != "survived":
         print(f"{name}: the unmutated program fails its tests here")
         return None
     run, clock = children_cpu(), time.perf_counter()
-    most = bench.steps(binary, file.parent, plan)
-    verdicts, late = {}, 0.0
-    for m in plan.mutants:
+    max_steps = bench.steps(binary, file.parent, plan)
+    statuses, timed_out_cpu = {}, 0.0
+    for mutant in plan.mutants:
         before = children_cpu()
-        verdicts[m.id] = bench.run(binary, file.parent, plan.environment(m.id, limit=most))
-        late += children_cpu() - before if verdicts[m.id] == "timed out" else 0.0
+        statuses[mutant.id] = bench.run(binary, file.parent, plan.environment(mutant.id, limit=max_steps))
+        timed_out_cpu += children_cpu() - before if statuses[mutant.id] == "timed out" else 0.0
     end, wall = children_cpu(), time.perf_counter() - clock
     source, differing = file.read_bytes(), 0
     chosen = random.Random(seed).sample(plan.mutants, min(sample or 10**9, len(plan.mutants)))
 
-    def by_itself(mutant: Mutant) -> str:
+    def compiled_singly(mutant: Mutant) -> str:
         with tempfile.TemporaryDirectory() as scratch:
             lab = Bench(Path(bench.env["GOCACHE"]), Path(scratch))
-            own, words = lab.test_binary(file.parent, {file: apply_mutant(source, mutant)}, "single.test")
-            return lab.run(own, file.parent, {}) if own else f"does not compile: {words[:300]}"
+            own, output = lab.test_binary(file.parent, {file: apply_mutant(source, mutant)}, "single.test")
+            return lab.run(own, file.parent, {}) if own else f"does not compile: {output[:300]}"
 
     with ThreadPoolExecutor(jobs) as pool:
-        others = list(pool.map(by_itself, chosen))
-    for mutant, other in zip(chosen, others, strict=True):
-        if other != verdicts[mutant.id]:
+        single_statuses = list(pool.map(compiled_singly, chosen))
+    for mutant, single_status in zip(chosen, single_statuses, strict=True):
+        if single_status != statuses[mutant.id]:
             differing += 1
             print(f"  {name}:{mutant.line} {mutant.operator} {mutant.original!r} -> {mutant.replacement!r}:")
-            print(f"    behind the switch {verdicts[mutant.id]}, alone {other}")
-    alone = (children_cpu() - end) / max(1, len(chosen))
-    counts = collections.Counter(verdicts.values())
+            print(f"    behind the switch {statuses[mutant.id]}, compiled singly {single_status}")
+    single = (children_cpu() - end) / max(1, len(chosen))
+    counts = collections.Counter(statuses.values())
     spent, runs = end - start, end - run
     return Row(
-        name, len(plan.mutants), counts, run - built, spent, runs, late, wall, alone, len(chosen), differing
+        name,
+        len(plan.mutants),
+        counts,
+        run - built,
+        spent,
+        runs,
+        timed_out_cpu,
+        wall,
+        single,
+        len(chosen),
+        differing,
     )
 
 
@@ -256,13 +268,13 @@ def main() -> None:
         description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
     )
     parser.add_argument("what", choices=["compiles", "agreement"])
-    parser.add_argument("files", nargs="*", help="focal files within the module, for `agreement`")
+    parser.add_argument("files", nargs="*", help="focal files in the module, for `agreement`")
     parser.add_argument("--module", type=Path, required=True, help="module root, or GOROOT/src")
     parser.add_argument(
         "--cache", type=Path, help="GOCACHE (default: goutbench-bench in the temporary folder)"
     )
     parser.add_argument(
-        "--sample", type=int, default=0, help="focal files (compiles) or mutants a file; 0: all"
+        "--sample", type=int, default=0, help="focal files (compiles) or mutants per file; 0: all"
     )
     parser.add_argument("--jobs", type=int, default=2, help="single compiles at a time")
     parser.add_argument("--seed", type=int, default=0)

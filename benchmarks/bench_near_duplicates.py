@@ -1,11 +1,11 @@
-"""Near-duplicates among all Go files of repositories and trees: time, memory, and datasketch beside.
+"""Near-duplicates among all Go files of repositories and trees: time, memory, comparison with datasketch.
 
     python benchmarks/bench_near_duplicates.py --mirror DIR --tree "$(go env GOROOT)/src"
     python -m pip install --target /tmp/datasketch --no-deps datasketch
     PYTHONPATH=/tmp/datasketch python benchmarks/bench_near_duplicates.py ... --against-datasketch 4000
 
-CPU seconds count worker processes too. With `--against-datasketch N` the shingles of about N files are
-signed, banded and compared by both libraries in this one process: as many slots, as many bands.
+CPU seconds include worker processes. With `--against-datasketch N` both libraries sign, band and compare the
+shingles of about N files in this process, with equal slots and bands.
 """
 
 import argparse
@@ -42,15 +42,15 @@ def main() -> None:
 
 
 def all_files(options: argparse.Namespace) -> list[bytes]:
-    """Every Go file, copies too."""
-    found = [
+    """Every Go file, including copies."""
+    contents = [
         path.read_bytes() for tree in options.tree for path in sorted(tree.rglob("*.go")) if path.is_file()
     ]
     if options.mirror:
         for name, commit in COMMITS.items():
             git_dir = options.mirror / name.replace("/", "+") / "repo"
-            found += [content for _, content in _files_of_commit(git_dir, commit, name)]
-    return found
+            contents += [content for _, content in _files_of_commit(git_dir, commit, name)]
+    return contents
 
 
 def measure(texts: list[str], workers: int) -> None:
@@ -60,18 +60,19 @@ def measure(texts: list[str], workers: int) -> None:
     groups, joining = measured(lambda: group_rows([(prints, near)]))
     sizes = Counter(Counter(groups).values())
     rows = [("fingerprints", signing), ("pairs", comparing), ("groups", joining)]
-    rows.append(("all", signing + comparing + joining))
+    rows.append(("total", signing + comparing + joining))
     print_table(("step", "CPU s", "wall s"), [(n, f"{s.cpu:.1f}", f"{s.wall:.1f}") for n, s in rows])
     peak = peak_mib(resource.RUSAGE_SELF)
-    print(f"\nmemory: {base} MiB with the texts, {peak} MiB at most")
-    print(f"a worker: {peak_mib(resource.RUSAGE_CHILDREN)} MiB")
-    for each in near:
+    print(f"\nmemory: {base} MiB with the texts, {peak} MiB at peak")
+    print(f"per worker: {peak_mib(resource.RUSAGE_CHILDREN)} MiB")
+    for near_view in near:
         print(
-            f"{each.view}: {len(each.classes):,} distinct signatures, {len(each.alike):,} near pairs of them"
+            f"{near_view.view}: {len(near_view.classes):,} distinct signatures, "
+            f"{len(near_view.alike):,} near pairs of them"
         )
     alone, largest = sizes.get(1, 0), max(sizes)
     print(
-        f"{len(set(groups)):,} groups; {len(texts) - alone:,} files are not alone; the largest has {largest}"
+        f"{len(set(groups)):,} groups; {len(texts) - alone:,} files share a group; the largest has {largest}"
     )
 
 
@@ -79,7 +80,7 @@ def compare(texts: list[str]) -> None:
     from datasketch import MinHash, MinHashLSH
 
     sets = [shingles(seen, TEXT) for seen in (views(text.encode()) for text in texts)]
-    sets = [each for each in sets if len(each)]
+    sets = [shingle_set for shingle_set in sets if len(shingle_set)]
     signatures, signing = measured(lambda: sign(sets))
     candidates, banding = measured(lambda: candidate_pairs(signatures))
     pairs = {
@@ -91,26 +92,26 @@ def compare(texts: list[str]) -> None:
     }
 
     def their_signatures() -> list[MinHash]:
-        made = []
-        for each in sets:
-            made.append(MinHash(num_perm=SLOTS, hashfunc=lambda number: int(number) & 0xFFFFFFFF))
-            made[-1].update_batch(each.tolist())
-        return made
+        minhashes = []
+        for shingle_set in sets:
+            minhashes.append(MinHash(num_perm=SLOTS, hashfunc=lambda number: int(number) & 0xFFFFFFFF))
+            minhashes[-1].update_batch(shingle_set.tolist())
+        return minhashes
 
     def their_pairs() -> set[tuple[int, int]]:
         index = MinHashLSH(num_perm=SLOTS, params=(BANDS, BAND_SLOTS))
         for number, minhash in enumerate(theirs):
             index.insert(number, minhash)
-        found = (
+        matches = (
             (one, two) for one, minhash in enumerate(theirs) for two in index.query(minhash) if one < two
         )
-        return {(one, two) for one, two in found if theirs[one].jaccard(theirs[two]) >= TEXT.threshold}
+        return {(one, two) for one, two in matches if theirs[one].jaccard(theirs[two]) >= TEXT.threshold}
 
     theirs, their_signing = measured(their_signatures)
-    their_found, their_comparing = measured(their_pairs)
-    exact = {pair: jaccard(sets[pair[0]], sets[pair[1]]) for pair in pairs | their_found}
+    their_matches, their_comparing = measured(their_pairs)
+    exact = {pair: jaccard(sets[pair[0]], sets[pair[1]]) for pair in pairs | their_matches}
     print(f"{len(sets):,} files, {sum(map(len, sets)):,} distinct shingles")
-    print(f"{len(pairs):,} and {len(their_found):,} pairs found\n")
+    print(f"{len(pairs):,} and {len(their_matches):,} pairs found\n")
     rows = [
         ("sign", f"{signing.cpu:.2f}", f"{their_signing.cpu:.2f}", f"{their_signing.cpu / signing.cpu:.0f}×"),
         (
@@ -121,11 +122,13 @@ def compare(texts: list[str]) -> None:
         ),
     ]
     print_table(("step, CPU s", "rensa and numpy", "datasketch", "ratio"), rows)
-    for name, found in (("rensa", pairs), ("datasketch", their_found)):
+    for name, matches in (("rensa", pairs), ("datasketch", their_matches)):
         true = {pair for pair, value in exact.items() if value >= TEXT.threshold}
-        wrong = sum(exact[pair] < TEXT.threshold - 0.1 for pair in found)
-        print(f"{name}: {len(true & found):,} of {len(true):,} pairs truly at {TEXT.threshold} or more")
-        print(f"{name}: {wrong} that are more than 0.1 below")
+        wrong = sum(exact[pair] < TEXT.threshold - 0.1 for pair in matches)
+        print(
+            f"{name}: {len(true & matches):,} of {len(true):,} pairs of exact similarity ≥ {TEXT.threshold}"
+        )
+        print(f"{name}: {wrong} pairs more than 0.1 below the threshold")
 
 
 def jaccard(one: np.ndarray, two: np.ndarray) -> float:

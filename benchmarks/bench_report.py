@@ -1,11 +1,11 @@
-"""A report of many candidates: how long the page takes to open, and how large it is.
+"""A report of many candidates: the size of its page, and the time that it takes to open.
 
     bench_report.py --dataset DIR [--pairs 790] [--models 4]
 
-Pairs are the dataset's, repeated under new ids where it has fewer; each model's candidate is the reference
-test with its lines shuffled, with an execution of a random outcome, 30 uncovered blocks and 20 mutants
-that lived. The page opens in headless Chromium from disk, and the time is that from the start of the
-navigation to a list of items that answers a filter; the median of five.
+The pairs are those of the dataset, repeated under new ids if it has fewer. Each model's candidate is the
+reference test with its lines shuffled, with an execution of random outcome, 30 uncovered blocks and 20
+surviving mutants. The page opens from disk in headless Chromium. The time runs from the start of the
+navigation to a list of items that answers a filter; the median of five counts.
 """
 
 import argparse
@@ -32,13 +32,13 @@ OUTCOMES = (
     ("TESTS_FAILED", "runs", "panic"),
 )
 UNCOVERED = tuple(f"{line}.2-{line + 3}.10" for line in range(10, 310, 10))
-LIVED = tuple(f"{line}.7 conditional-boundary: a < b → a <= b" for line in range(10, 210, 10))
+SURVIVORS = tuple(f"{line}.7 conditional-boundary: a < b → a <= b" for line in range(10, 210, 10))
 
 
-def write_dataset(source: Path, folder: Path, wanted: int) -> list[Pair]:
+def write_dataset(source: Path, folder: Path, count: int) -> list[Pair]:
     pairs = [
         replace(pair, id=f"{number:016x}")
-        for number, pair in enumerate(islice(cycle(read_pairs(source)), wanted))
+        for number, pair in enumerate(islice(cycle(read_pairs(source)), count))
     ]
     (folder / DATA).mkdir(parents=True)
     write_data(to_table(pairs, Pair), folder / DATA / "all.parquet")
@@ -48,12 +48,14 @@ def write_dataset(source: Path, folder: Path, wanted: int) -> list[Pair]:
 
 def write_run(folder: Path, model: str, pairs: list[Pair], draw: random.Random) -> Path:
     candidates, executions = [], []
-    mutants = Mutation(40, 20, 20, 0, 0, 0, 0.5, 0.5, 0.5, survivors=LIVED)
+    mutants = Mutation(40, 20, 20, 0, 0, 0, 0.5, 0.5, 0.5, survivors=SURVIVORS)
     for pair in pairs:
         key = f"{model}{pair.id}"
         status, rung, reason = draw.choice(OUTCOMES)
         lines = pair.test.splitlines(keepends=True)
-        draw.shuffle(lines)  # no two models write the same, and nothing is gained by their being alike
+        draw.shuffle(
+            lines
+        )  # candidates of different models must differ, as equal ones would make the page smaller
         code = "".join(lines)
         candidates.append(Candidate(key, pair.id, model, (), code, pair.package, "merge", ()))
         executions.append(
@@ -67,7 +69,7 @@ def write_run(folder: Path, model: str, pairs: list[Pair], draw: random.Random) 
                 toolchain="go", sandbox="bubblewrap", uncovered=UNCOVERED,
             )
         )  # fmt: skip
-    write_rows(folder / "candidates.parquet", [asdict(each) for each in candidates])
+    write_rows(folder / "candidates.parquet", [asdict(candidate) for candidate in candidates])
     write_table(folder / "executions.parquet", executions)
     return folder
 
@@ -75,7 +77,7 @@ def write_run(folder: Path, model: str, pairs: list[Pair], draw: random.Random) 
 def open_seconds(page: Path) -> float:
     from playwright.sync_api import sync_playwright
 
-    found = []
+    durations = []
     with sync_playwright() as playwright:
         chromium = shutil.which("chromium") or shutil.which("google-chrome")
         browser = playwright.chromium.launch(executable_path=chromium, args=["--no-sandbox"])
@@ -85,10 +87,10 @@ def open_seconds(page: Path) -> float:
             tab.goto(page.as_uri())
             tab.fill("#filter input[name=text]", "a")
             tab.wait_for_selector("#list tbody tr")
-            found.append(time.monotonic() - start)
+            durations.append(time.monotonic() - start)
             tab.close()
         browser.close()
-    return statistics.median(found)
+    return statistics.median(durations)
 
 
 def main() -> None:
@@ -108,11 +110,11 @@ def main() -> None:
         page = folder / "report.html"
         start = time.process_time()
         report(runs, folder / "dataset", page)
-        made = time.process_time() - start
+        report_cpu = time.process_time() - start
         items = sum(path.stat().st_size for path in page.with_name("report_files").rglob("*.js"))
-        print(f"{options.pairs} pairs, {options.models} models: {made:.1f} s of CPU to make")
+        print(f"{options.pairs} pairs, {options.models} models: {report_cpu:.1f} s CPU to write")
         print(f"the page {page.stat().st_size / 1e6:.1f} MB, items beside it {items / 1e6:.1f} MB")
-        print(f"opens and answers a filter in {open_seconds(page):.2f} s")
+        print(f"the page opens and answers a filter in {open_seconds(page):.2f} s")
 
 
 if __name__ == "__main__":

@@ -4,8 +4,8 @@
         --base-url http://127.0.0.1:8137/v1 --model NAME --out RUN -- --split leakfree:test --limit 24 ...
     bench_server.py --dataset DIR --base-url URL --model NAME --out RUN -- ...
 
-`--serve` starts the server, and ends it at the end; without it one must be there. What follows `--` is handed
-to `goutbench generate`. The same command goes on where a run was stopped: answers are asked for once.
+`--serve` starts the server and stops it at the end; without it a server must be running. Options after `--`
+are passed to `goutbench generate`. The same command resumes a stopped run: no answer is requested twice.
 """
 
 import argparse
@@ -25,14 +25,14 @@ from urllib.parse import urlsplit
 
 from goutbench.dataset.store import read_table
 
-WAIT = 300.0  # seconds until a server that loads its weights must listen
+WAIT = 300.0  # seconds for a server to load its weights and listen
 
 
 def listens(url: str) -> bool:
-    """Whether anything answers at the server's port."""
-    place = urlsplit(url)
+    """Whether anything listens on the server's port."""
+    address = urlsplit(url)
     try:
-        socket.create_connection((place.hostname or "127.0.0.1", place.port or 80), timeout=1).close()
+        socket.create_connection((address.hostname or "127.0.0.1", address.port or 80), timeout=1).close()
     except OSError:
         return False
     return True
@@ -40,12 +40,12 @@ def listens(url: str) -> bool:
 
 @contextmanager
 def served(command: str | None, url: str, out: Path) -> Iterator[None]:
-    """The server, while it is needed; its own words are in `server.log`."""
+    """Run the server while it is needed; its output is in `server.log`."""
     if command is None:
         yield
         return
     if listens(url):
-        raise SystemExit(f"something listens at {url} already: leave --serve out to use it")
+        raise SystemExit(f"{url} is already in use: omit --serve to use that server")
     out.mkdir(parents=True, exist_ok=True)
     with (out / "server.log").open("w") as log:
         process = subprocess.Popen(
@@ -64,16 +64,16 @@ def served(command: str | None, url: str, out: Path) -> Iterator[None]:
             process.wait()
 
 
-def goutbench(*words: str) -> float:
-    """Runs a command of goutbench; its wall seconds."""
+def goutbench(*arguments: str) -> float:
+    """Run a command of goutbench and return its wall seconds."""
     start = time.monotonic()
-    subprocess.run([sys.executable, "-m", "goutbench", *words], check=True, stdout=sys.stderr)
+    subprocess.run([sys.executable, "-m", "goutbench", *arguments], check=True, stdout=sys.stderr)
     return time.monotonic() - start
 
 
 def rows(path: Path) -> list[dict[str, Any]]:
-    found: list[dict[str, Any]] = read_table(path).to_pylist()
-    return found
+    table_rows: list[dict[str, Any]] = read_table(path).to_pylist()
+    return table_rows
 
 
 def counted(values: Sequence[str]) -> str:
@@ -81,24 +81,24 @@ def counted(values: Sequence[str]) -> str:
 
 
 def table(out: Path, generating: float, executing: float) -> Iterator[str]:
-    """What came of it, as rows of Markdown."""
+    """The results as a Markdown table."""
     completions, candidates = rows(out / "completions.parquet"), rows(out / "candidates.parquet")
     executions = rows(out / "executions.parquet")
-    seconds = sum(each["seconds"] for each in completions)
-    written = sum(each["output_tokens"] for each in completions)
+    seconds = sum(row["seconds"] for row in completions)
+    written = sum(row["output_tokens"] for row in completions)
     facts = {
         "functions": len(candidates),
-        "completions without an error": sum(not each["error"] for each in completions),
-        "errors by class": counted([each["error"] for each in completions if each["error"]]),
-        "stop reasons": counted([each["stop"] for each in completions if each["stop"]]),
-        "input tokens, as the server counts": sum(each["input_tokens"] for each in completions),
+        "completions without an error": sum(not row["error"] for row in completions),
+        "errors by class": counted([row["error"] for row in completions if row["error"]]),
+        "stop reasons": counted([row["stop"] for row in completions if row["stop"]]),
+        "input tokens, as the server counts": sum(row["input_tokens"] for row in completions),
         "output tokens": written,
-        "seconds of the model": f"{seconds:.0f} ({written / max(seconds, 1e-9):.1f} output tokens a second)",
+        "seconds of the model": f"{seconds:.0f} ({written / max(seconds, 1e-9):.1f} output tokens per s)",
         "seconds of `generate`": f"{generating:.0f}",
-        "candidates with code": sum(bool(each["code"].strip()) for each in candidates),
+        "candidates with code": sum(bool(row["code"].strip()) for row in candidates),
         "seconds of `execute`": f"{executing:.0f}",
-        "statuses": counted([each["status"] for each in executions]),
-        "rungs": counted([each["rung"] for each in executions]),
+        "statuses": counted([row["status"] for row in executions]),
+        "rungs": counted([row["rung"] for row in executions]),
     }
     yield "| what | measured |\n|---|---|"
     yield from (f"| {name} | {value} |" for name, value in facts.items())
@@ -114,7 +114,7 @@ def main() -> None:
     )
     parser.add_argument("--dataset", type=Path, required=True)
     parser.add_argument("--base-url", required=True)
-    parser.add_argument("--model", required=True, help="the name that the server knows the model by")
+    parser.add_argument("--model", required=True, help="the model's name on the server")
     parser.add_argument("--out", type=Path, required=True)
     parser.add_argument("--serve", help="the command that starts the server")
     options = parser.parse_args(ours)

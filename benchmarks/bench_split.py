@@ -1,13 +1,13 @@
-"""Splits of real pairs: the paper's sizes, leaks counted exactly, planted copies, hand-made labels.
+"""Splits of real pairs: the paper's sizes, exact count of leaks, planted copies, labels by hand.
 
     python benchmarks/bench_split.py sizes
     python benchmarks/bench_split.py leaks DATASET
     python benchmarks/bench_split.py planted DATASET [--sample 200]
     python benchmarks/bench_split.py labels DATASET
 
-`leaks` splits a copy of the dataset, makes the proof anew from the files, and counts with exact Jaccard
-similarities of all pairs of rows what MinHash missed. `planted` disguises copies of real files. `labels`
-reads near_duplicates.tsv: pairs of paths of the seven repositories that were looked at one by one.
+`leaks` splits a copy of the dataset, makes the proof again from the files, and counts what MinHash missed by
+the exact Jaccard similarities of all pairs of rows. `planted` disguises copies of real files. `labels` reads
+near_duplicates.tsv: pairs of paths of the seven repositories, each labelled by hand.
 """
 
 import argparse
@@ -53,53 +53,72 @@ def sizes(options: argparse.Namespace) -> None:
         SplitRow(f"{name}:{i}", name, "", f"{i}.go", f"{i}_test.go", None, i) for i, name in enumerate(names)
     ]
     splits = SCHEMES["paper"].assign(rows, SplitOptions(seed=42))
-    whole, cells = Counter(splits), Counter(zip(names, splits, strict=True))
-    table = [(name, count, *(cells[name, each] for each in SPLITS)) for name, count in PAPER.items()]
+    totals, cells = Counter(splits), Counter(zip(names, splits, strict=True))
+    table = [(name, count, *(cells[name, part] for part in SPLITS)) for name, count in PAPER.items()]
     print_table(
-        ("repository", "rows", *SPLITS), [*table, ("all", len(rows), *(whole[each] for each in SPLITS))]
+        ("repository", "rows", *SPLITS), [*table, ("all", len(rows), *(totals[part] for part in SPLITS))]
     )
-    off = max(abs(cells[n, s] - PAPER[n] * whole[s] / len(rows)) for n in PAPER for s in SPLITS)
-    print(f"\nfurthest from its quota: {off:.2f} rows")
+    off = max(abs(cells[n, s] - PAPER[n] * totals[s] / len(rows)) for n in PAPER for s in SPLITS)
+    print(f"\nlargest distance from a quota: {off:.2f} rows")
 
 
 def leaks(options: argparse.Namespace) -> None:
     with tempfile.TemporaryDirectory() as folder:
         copy = Path(folder) / "dataset"
         shutil.copytree(options.dataset, copy)
-        made, spent = measured(
+        result, spent = measured(
             lambda: split(copy, "leakfree", SplitOptions(), Balance(), workers=options.workers)
         )
-        again = check(copy, "leakfree", workers=options.workers)
-    print(f"{made.sizes()}, groups by size {made.group_sizes()}; {spent}")
-    print(f"proof from the files alone is the same: {again.proof == made.proof}")
-    print(f"overlaps where none are promised: {len(broken_promises(again.proof))}")
+        checked = check(copy, "leakfree", workers=options.workers)
+    print(f"{result.sizes()}, groups by size {result.group_sizes()}; {spent}")
+    print(f"proof from the files alone is the same: {checked.proof == result.proof}")
+    print(f"overlaps where the scheme promises none: {len(broken_promises(checked.proof))}")
     pairs = list(read_pairs(options.dataset))
-    splits = [each.split for each in made.assignments]
+    splits = [row.split for row in result.assignments]
     rows = []
     for side in ("code", "test"):
         texts = [getattr(pair, side) for pair in pairs]
         seen = [views(text.encode()) for text in texts]
-        near = {each.view: each for each in neighbours(fingerprint(texts, workers=options.workers))}
+        near = {
+            near_view.view: near_view for near_view in neighbours(fingerprint(texts, workers=options.workers))
+        }
         for view in (TEXT, STRUCTURE):
-            exact = exact_pairs(
-                [shingles(each, view) if len(each.text) >= view.fewest else None for each in seen], view
-            )
+            sets = [shingles(text, view) if len(text.text) >= view.fewest else None for text in seen]
+            exact = exact_pairs(sets, view)
             classes = near[view.name].classes
-            found = {tuple(sorted((classes[a][0], classes[b][0]))) for a, b, _ in near[view.name].alike}
-            found |= {(one, two) for members in classes for one in members for two in members if one < two}
+            detected = {tuple(sorted((classes[a][0], classes[b][0]))) for a, b, _ in near[view.name].alike}
+            detected |= {(one, two) for members in classes for one in members for two in members if one < two}
             cross = sum(splits[one] != splits[two] for one, two in exact)
             rows.append(
-                (side, view.name, view.threshold, len(exact), len(found & exact), len(found - exact), cross)
+                (
+                    side,
+                    view.name,
+                    view.threshold,
+                    len(exact),
+                    len(detected & exact),
+                    len(detected - exact),
+                    cross,
+                )
             )
-    head = ("of", "view", "threshold", "pairs, exactly", "found", "found below", "pairs that cross splits")
+    head = (
+        "side",
+        "view",
+        "threshold",
+        "exact pairs",
+        "found",
+        "found below threshold",
+        "pairs that cross splits",
+    )
     print_table(head, rows)
 
 
 def exact_pairs(sets: "Sequence[np.ndarray | None]", view: View) -> set[tuple[int, int]]:
-    """All pairs of at least the view's Jaccard similarity, by counting common shingles."""
+    """All pairs whose Jaccard similarity reaches the view's threshold, by counting common shingles."""
     from scipy.sparse import csr_array
 
-    filled = [each if each is not None else np.zeros(0, dtype=np.uint64) for each in sets]
+    filled = [
+        shingle_set if shingle_set is not None else np.zeros(0, dtype=np.uint64) for shingle_set in sets
+    ]
     _, columns = np.unique(np.concatenate(filled), return_inverse=True)
     ends = np.cumsum([0, *map(len, filled)])
     matrix = csr_array((np.ones(len(columns), dtype=np.int32), columns, ends))
@@ -121,53 +140,59 @@ def planted(options: argparse.Namespace) -> None:
             copies = [disguise(text, random.Random(number)) for number, text in enumerate(originals)]
             prints = fingerprint([*originals, *copies], workers=options.workers)
             groups = group_rows([(prints, neighbours(prints))])
-            found = sum(groups[i] == groups[len(originals) + i] for i in range(len(originals)))
-            rows.append((side, name, len(originals), found, f"{found / len(originals):.1%}"))
-    print_table(("of", "disguise", "planted", "found", "share"), rows)
-    total, found = sum(row[2] for row in rows), sum(row[3] for row in rows)
-    print(f"\nall: {found:,} of {total:,}, {found / total:.1%}")
+            detected = sum(groups[i] == groups[len(originals) + i] for i in range(len(originals)))
+            rows.append((side, name, len(originals), detected, f"{detected / len(originals):.1%}"))
+    print_table(("side", "disguise", "planted", "found", "share"), rows)
+    total, detected = sum(row[2] for row in rows), sum(row[3] for row in rows)
+    print(f"\nall: {detected:,} of {total:,}, {detected / total:.1%}")
 
 
 def commented(text: str, rng: random.Random) -> str:
-    """Other comments, a licence header, tabs as spaces, and blank lines."""
+    """Other comments, a licence header, spaces for tabs, and blank lines."""
     text = re.sub(r"(?m)^(\s*)// .*$", lambda m: f"{m[1]}// rewritten {rng.random()}", text)
     return "// Copyright of somebody else.\n\n" + text.replace("\n\t", "\n\n    ")
 
 
 def vendored(text: str, rng: random.Random) -> str:
-    """Another package name, imports below another path, and a header that says so."""
+    """Another package name, imports below another path, and a header that mentions the copy."""
     text = re.sub(r"(?m)^package \w+", "package vendored", text, count=1)
     text = re.sub(r'(?m)^(\s+(?:\w+ )?)"([\w.-]+\.\w+/)', r'\1"example.org/internal/third_party/\2', text)
     return f"// Code copied from elsewhere, {rng.random()}.\n{text}"
 
 
 def renamed(text: str, rng: random.Random) -> str:
-    """Every name that the file declares is another one: functions, types, fields, parameters, variables."""
+    """New names for all that the file declares: functions, types, fields, parameters, variables."""
     source = text.encode()
     names = {f"{name}": f"{name[0]}{rng.randrange(10**6)}{name[1:]}" for name in declared(source)}
     if not names:
         return text
-    words = "|".join(sorted(map(re.escape, names), key=len, reverse=True))
+    alternatives = "|".join(sorted(map(re.escape, names), key=len, reverse=True))
     pattern = re.compile(
-        r"(\"(?:[^\"\\\n]|\\.)*\"|`[^`]*`|//[^\n]*)|(?<![\w.])(" + words + r")\b|(?<=\.)(" + words + r")\b"
+        r"(\"(?:[^\"\\\n]|\\.)*\"|`[^`]*`|//[^\n]*)|(?<![\w.])("
+        + alternatives
+        + r")\b|(?<=\.)("
+        + alternatives
+        + r")\b"
     )
     return pattern.sub(lambda m: m[1] or names[m[2] or m[3]], text)
 
 
 def declared(source: bytes) -> set[str]:
-    """Names that a Go file declares, by its syntax tree; not those that Go or the test runner knows."""
-    found: set[bytes] = set()
+    """Names that a Go file declares, by its syntax tree, without those that Go or the test runner defines."""
+    names: set[bytes] = set()
     stack = [parse(source).tree.root_node]
     while stack:
         node = stack.pop()
         stack += node.children
         if node.type in ("short_var_declaration", "range_clause"):
-            left = node.child_by_field_name("left")
-            found |= {each.text for each in (left.children if left else ()) if each.type == "identifier"}
+            targets = node.child_by_field_name("left")
+            names |= {
+                target.text for target in (targets.children if targets else ()) if target.type == "identifier"
+            }
         elif node.type in _DECLARING:
-            found |= {each.text for each in node.children_by_field_name("name") if each.is_named}
+            names |= {target.text for target in node.children_by_field_name("name") if target.is_named}
     runner = re.compile(r"(Test|Benchmark|Fuzz|Example)\w*|TestMain")
-    return {name.decode() for name in found - _PREDECLARED if not runner.fullmatch(name.decode())}
+    return {name.decode() for name in names - _PREDECLARED if not runner.fullmatch(name.decode())}
 
 
 _DECLARING = {
@@ -182,7 +207,7 @@ _DECLARING = {
 
 
 def edited(text: str, rng: random.Random) -> str:
-    """One statement in twenty is changed: another literal or another name in it; and a function is added."""
+    """Another literal or name in one statement of twenty, and an added function."""
     lines = text.split("\n")
     body = [number for number, line in enumerate(lines) if line.startswith("\t") and "//" not in line]
     for number in rng.sample(body, len(body) // 20):
@@ -207,7 +232,7 @@ DISGUISES: dict[str, Disguise] = {
     "vendored": vendored,
     "renamed identifiers": renamed,
     "renamed, vendored, comments": _all(renamed, vendored, commented),
-    "edited (1 line in 20, a function more)": edited,
+    "edited (1 line in 20, one more function)": edited,
     "renamed, vendored, comments, edited": _all(edited, renamed, vendored, commented),
 }
 

@@ -1,10 +1,9 @@
-"""Declarations and references of Go files, against a bare tree-sitter parse and against go/parser.
+"""Speed of declarations and references of Go files, against a bare tree-sitter parse and go/parser.
 
     python benchmarks/bench_syntax_speed.py --tree "$(go env GOROOT)/src" [--every 20] [--rounds 5]
 
-CPU time. The two Python sides take turns file by file, in one run; each round gives a ratio, and the
-median of the rounds is what counts. go/parser parses without resolving, comments included, in a process
-of its own.
+CPU time. The two Python sides alternate file by file in one run. Each round gives a ratio; the median of the
+rounds counts. go/parser parses comments, too, but does not resolve names; it runs in a separate process.
 """
 
 import argparse

@@ -1,13 +1,13 @@
-"""How `goutbench curate` grows with a repository: synthetic ones, up to 130,000 commits and 25,000 files.
+"""How the cost of `goutbench curate` grows, on synthetic repositories of up to 130,000 commits.
 
     python benchmarks/bench_synthetic.py measure --out results.json [--commits 130000] [--files 25000]
     python benchmarks/bench_synthetic.py measure --out results.json --grow
     python benchmarks/bench_synthetic.py plot --out results.json --figure docs/figures/curate-growth.svg
 
-A repository is written through `git fast-import`: Go files three to six folders deep, each with its
-test, in packages of up to 30 files; commits that change one to three files of a package; about three in
-ten a merge of a short branch. `measure` appends a line for each size; --grow measures quarter, half and
-full size in commits (all files) and in files (all commits). `plot` needs matplotlib.
+`git fast-import` writes a repository: up to 25,000 Go files three to six folders deep, each with its test, in
+packages of up to 30 files; commits that change one to three files of a package; about three in ten commits
+merge a short branch. `measure` appends a line for each size; --grow measures a quarter, half and all of the
+commits (with all files) and of the files (with all commits). `plot` needs matplotlib.
 """
 
 import argparse
@@ -27,28 +27,28 @@ BODY = b"package p%d\n\n// revision %d\nfunc F%d() int { return %d }\n"
 
 
 def main() -> None:
-    options = argparse.ArgumentParser(
+    parser = argparse.ArgumentParser(
         description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
     )
-    options.add_argument("question", choices=("measure", "plot"))
-    options.add_argument("--out", type=Path, required=True, help="JSON Lines, a line a measured size")
-    options.add_argument("--commits", type=int, default=130_000)
-    options.add_argument("--files", type=int, default=25_000)
-    options.add_argument("--grow", action="store_true")
-    options.add_argument("--figure", type=Path)
-    given = options.parse_args()
-    if given.question == "plot":
-        plot(given.out, given.figure)
+    parser.add_argument("question", choices=("measure", "plot"))
+    parser.add_argument("--out", type=Path, required=True, help="JSON Lines, one line per measured size")
+    parser.add_argument("--commits", type=int, default=130_000)
+    parser.add_argument("--files", type=int, default=25_000)
+    parser.add_argument("--grow", action="store_true")
+    parser.add_argument("--figure", type=Path)
+    options = parser.parse_args()
+    if options.question == "plot":
+        plot(options.out, options.figure)
         return
-    sizes = [(given.commits, given.files)]
-    if given.grow:
+    sizes = [(options.commits, options.files)]
+    if options.grow:
         parts = (4, 2)
-        sizes += [(given.commits // part, given.files) for part in parts]
-        sizes += [(given.commits, given.files // part) for part in parts]
+        sizes += [(options.commits // part, options.files) for part in parts]
+        sizes += [(options.commits, options.files // part) for part in parts]
     for commits, files in sizes:
         result = measure(commits, files)
         print(result, flush=True)
-        with given.out.open("a") as out:
+        with options.out.open("a") as out:
             out.write(json.dumps(result) + "\n")
 
 
@@ -57,7 +57,7 @@ def measure(commits: int, files: int) -> dict[str, Any]:
         repository = Path(folder) / "big.git"
         _, making = measured(lambda: make(repository, commits, files))
         config = Path(folder) / "repos.yaml"
-        config.write_text(f"repositories:\n  - {{name: made/big, source: {repository}}}\n")
+        config.write_text(f"repositories:\n  - {{name: synthetic/big, source: {repository}}}\n")
         command = [sys.executable, "-m", "goutbench", "curate", str(config), "--json"]
         process = subprocess.Popen(
             [*command, "--out", str(Path(folder) / "dataset")],
@@ -97,7 +97,7 @@ def make(path: Path, commits: int, files: int) -> None:
 
 
 def stream(commits: int, files: int, rng: random.Random) -> Iterator[bytes]:
-    """A trunk, and branches of one commit that start on it and are merged a few commits later."""
+    """A trunk, and branches of one commit each that are merged into it a few commits later."""
     packages = layout(files, rng)
     flat = [path for package in packages for path in package]
     unborn = [flat[start : start + 50] for start in range(0, len(flat), 50)]
@@ -123,15 +123,15 @@ def stream(commits: int, files: int, rng: random.Random) -> Iterator[bytes]:
 
 
 def layout(files: int, rng: random.Random) -> list[list[str]]:
-    """Packages of source and test files; a folder has at most a dozen folders below it."""
+    """Packages of source and test files; a folder has at most a dozen subfolders."""
     packages: list[list[str]] = []
-    left = files // 2
-    while left > 0:
-        size = min(left, rng.randint(2, 15))
-        place = "/".join(f"d{rng.randrange(6)}" for _ in range(rng.randint(2, 4))) + f"/p{len(packages)}"
-        names = [f"{place}/file{number}" for number in range(size)]
+    remaining = files // 2
+    while remaining > 0:
+        size = min(remaining, rng.randint(2, 15))
+        folder = "/".join(f"d{rng.randrange(6)}" for _ in range(rng.randint(2, 4))) + f"/p{len(packages)}"
+        names = [f"{folder}/file{number}" for number in range(size)]
         packages.append([name + ending for name in names for ending in (".go", "_test.go")])
-        left -= size
+        remaining -= size
     return packages
 
 
@@ -143,8 +143,8 @@ def some(packages: list[list[str]], rng: random.Random) -> list[str]:
 def header(mark: int, seconds: int, *parents: int) -> bytes:
     lines = [b"commit refs/heads/work\nmark :%d\n" % mark]
     lines.append(b"committer C <c@example.com> %d +0000\ndata 2\nm\n\n" % seconds)
-    known = [parent for parent in parents if parent]
-    lines += [(b"merge :%d\n" if index else b"from :%d\n") % parent for index, parent in enumerate(known)]
+    existing = [parent for parent in parents if parent]
+    lines += [(b"merge :%d\n" if index else b"from :%d\n") % parent for index, parent in enumerate(existing)]
     return b"".join(lines)
 
 
@@ -167,10 +167,10 @@ def plot(results: Path, figure: Path) -> None:
     import matplotlib.pyplot as plt
 
     rows = [json.loads(line) for line in results.read_text().splitlines()]
-    whole = max(rows, key=lambda row: (row["commits"], row["files"]))
+    largest = max(rows, key=lambda row: (row["commits"], row["files"]))
     canvas, axes = plt.subplots(2, 2, figsize=(8, 5.2), sharey="row", constrained_layout=True)
     for column, (varied, fixed) in enumerate((("commits", "files"), ("files", "commits"))):
-        line = sorted((row for row in rows if row[fixed] == whole[fixed]), key=lambda row: row[varied])
+        line = sorted((row for row in rows if row[fixed] == largest[fixed]), key=lambda row: row[varied])
         for number, (measure, label) in enumerate(
             (("curate_cpu_s", "CPU time, s"), ("peak_pss_mb", "peak memory (PSS), MB"))
         ):
@@ -182,8 +182,8 @@ def plot(results: Path, figure: Path) -> None:
             if column == 0:
                 axis.set_ylabel(label)
             if number == 1:
-                axis.set_xlabel(f"{varied} (with {whole[fixed]:,} {fixed})")
-    for row in axes:  # both share the scale, so it is set when both are drawn
+                axis.set_xlabel(f"{varied} (with {largest[fixed]:,} {fixed})")
+    for row in axes:  # both columns share the scale, so it is set after both are drawn
         row[0].set_ylim(0, 1.1 * max(max(axis.lines[0].get_ydata()) for axis in row))
     canvas.suptitle("goutbench curate on synthetic repositories")
     figure.parent.mkdir(parents=True, exist_ok=True)

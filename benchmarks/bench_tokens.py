@@ -1,8 +1,8 @@
-"""Token counting: its overhead, its byte bound, the default estimate, and what chunking spares.
+"""Token counting: overhead, byte bound, the default estimate, and how much chunking need not tokenize.
 
     python benchmarks/bench_tokens.py --tree "$(go env GOROOT)/src" --every 40 --tokenizer tokenizer.json
 
-CPU time, all threads. `gguf_tokenizer.py` makes a tokenizer.json of a model file.
+CPU time, all threads. `gguf_tokenizer.py` writes a tokenizer.json from a model file.
 """
 
 import argparse
@@ -17,7 +17,7 @@ from goutbench.chunk import TokenCounter, chunk_file, token_counter
 
 
 class Spy:
-    """Passes on to a counter, and adds up the bytes that it tokenizes."""
+    """Forwards to a counter, and adds up the bytes that it tokenizes."""
 
     def __init__(self, counter: TokenCounter) -> None:
         self.counter, self.name, self.asked = counter, counter.name, 0
@@ -78,8 +78,8 @@ def spare(sources: list[bytes], counter: TokenCounter, counts: list[int], budget
     fit = sum(count <= budget for count in counts)
     share = tokenized / sum(map(len, sources))
     print(
-        f"budget {budget:>6}: {settled} of {len(sources)} files never tokenized ({fit} fit), {wrongly} that"
-        f" should not have been; {share:.2f} bytes tokenized for a byte of source"
+        f"budget {budget:>6}: {settled} of {len(sources)} files never tokenized ({fit} fit), {wrongly}"
+        f" tokenized unnecessarily; {share:.2f} bytes tokenized per byte of source"
     )
 
 

@@ -1,4 +1,4 @@
-"""Train: what recipes show of the tests, speed against a bare TRL script, and steps by execution reward.
+"""Train: rows without completion, speed against a bare TRL script, and steps with execution as reward.
 
 python benchmarks/bench_train.py empty --dataset DATASET
 python benchmarks/bench_train.py self_contained --dataset DATASET
@@ -8,8 +8,9 @@ python benchmarks/bench_train.py speed --dataset DATASET --steps 6 --rounds 3
 python benchmarks/bench_train.py grpo --dataset DATASET --steps 10
 
 All use the embedded model or its tokenizer. `empty` truncates as TRL does without packing, at the recipe's
-own max_length, and counts the rows without any token of the test. `self_contained` counts the rows whose test
-uses only names that the prompt shows. `types` measures the speed of matrix products by type.
+max_length, and counts the rows without any token of the test. `self_contained` counts the rows whose test
+uses only names that the prompt shows. `types` measures the speed of matrix products by type. `memory`
+compares steps with small and with large memory pages.
 """
 
 import argparse
@@ -43,10 +44,10 @@ EMBEDDED = ModelChoice(name="embedded")
 
 
 def empty(options: argparse.Namespace) -> None:
-    """The share of rows without a completion token: the paper's recipe, and ours, on the same pairs.
+    """The share of rows without a completion token: the paper's recipe and `focal-function`, on equal pairs.
 
-    With the packing of each recipe, and without: where packing splits rows nothing is cut off, and what
-    counts is how many completion tokens do not see the start of their prompt.
+    With and without packing. Packing that splits rows cuts nothing off; then the number of completion tokens
+    that do not see the start of their prompt is what counts.
     """
     tokenizer = load_tokenizer(EMBEDDED)
     for name in ("llama-3.2-3b-full", "focal-function"):
@@ -58,37 +59,37 @@ def empty(options: argparse.Namespace) -> None:
             sft = recipe.sft.model_copy(update={"packing": packing})
             changed = {"model": EMBEDDED, "data": data, "sft": sft, "forgetting": False}
             recipe = recipe.model_copy(update=changed)
-            found = prepare(options.dataset, "leakfree", recipe, tokenizer, stop_ids(tokenizer))
-            lengths = found.train_lengths
+            prepared = prepare(options.dataset, "leakfree", recipe, tokenizer, stop_ids(tokenizer))
+            lengths = prepared.train_lengths
             print(
                 f"{name}, {'packed' if packing else 'not packed'}: max_length {sft.max_length}, "
-                f"{found.chosen_pairs} pairs, {found.trained_pairs} with a row, {lengths.rows} rows, "
+                f"{prepared.chosen_pairs} pairs, {prepared.trained_pairs} with a row, {lengths.rows} rows, "
                 f"{lengths.dropped} too long, {lengths.cut_in_prompt} without any completion token "
                 f"({lengths.empty_share:.1%}), {lengths.cut_in_completion} cut within the completion, "
                 f"{lengths.detached_tokens / lengths.completion_tokens:.1%} completion tokens detached from "
-                f"their prompt's start; excluded: {found.excluded}",
+                f"their prompt's start; excluded: {prepared.excluded}",
                 flush=True,
             )
 
 
 def self_contained(options: argparse.Namespace) -> None:
-    """The share of rows of one test that uses only names that the prompt shows, for two prompt sizes."""
+    """The share of self-contained rows among rows with one test, for two prompt sizes."""
     counter = token_counter(load_tokenizer(EMBEDDED).backend_tokenizer)
     table, packages = split_table(options.dataset, "leakfree", "train"), PackageIndex.read(options.dataset)
     for context, cross_file in ((256, 0), (4096, 512)):
-        found = {}
+        counts = {}
         for only in (False, True):
             choice = DataChoice(
                 max_functions=12, max_tests=3, one_test=True, self_contained=only, context_tokens=context,
                 cross_file_tokens=cross_file,
             )  # fmt: skip
-            found[only] = sum(1 for _ in make_rows(table, choice, counter, packages))
-        share = f"{found[True]} of {found[False]} rows ({found[True] / found[False]:.1%})"
+            counts[only] = sum(1 for _ in make_rows(table, choice, counter, packages))
+        share = f"{counts[True]} of {counts[False]} rows ({counts[True] / counts[False]:.1%})"
         print(f"{context} tokens of context, {cross_file} of cross-file context: {share}", flush=True)
 
 
 def types(options: argparse.Namespace) -> None:
-    """Matrix products a second in either type, and which of them recipes with `dtype: auto` take here."""
+    """Speed of matrix products in both types, and which type `dtype: auto` chooses here."""
     import torch
 
     for name in ("float32", "bfloat16"):
@@ -98,7 +99,7 @@ def types(options: argparse.Namespace) -> None:
 
 
 def speed(options: argparse.Namespace) -> None:
-    """CPU seconds and wall of `train`'s trainer against SFTTrainer on messages, same rows and settings."""
+    """CPU and wall seconds of `train`'s trainer against a bare SFTTrainer, with equal rows and settings."""
     recipe = _short(options)
     ratios = []
     with tempfile.TemporaryDirectory() as folder:
@@ -116,13 +117,13 @@ def speed(options: argparse.Namespace) -> None:
                 spent[kind] = _timed(trainer)
             ratios.append(spent["bare"][0] / spent["ours"][0])
             print({kind: f"{cpu:.1f} s CPU, {wall:.1f} s" for kind, (cpu, wall) in spent.items()}, flush=True)
-    print(f"tokens a CPU second, ours against bare: {statistics.median(ratios):.3f} (each: {ratios})")
+    print(f"tokens per CPU second, against bare TRL: {statistics.median(ratios):.3f} (rounds: {ratios})")
 
 
 def _short(options: argparse.Namespace) -> Recipe:
-    """The embedded model's recipe for some steps on some rows."""
+    """The embedded model's recipe, limited to the requested steps and rows."""
     changed = {"max_steps": options.steps, "eval_steps": None, "logging_steps": 1, "save_steps": 10_000}
-    changed |= {"train_sampling_strategy": "sequential"}  # the same rows for both, whoever draws them
+    changed |= {"train_sampling_strategy": "sequential"}  # both trainers see the same rows
     recipe = resolve_dtype(load_recipe(CONFIGS / "smollm2-135m-lora.yaml"))
     return recipe.model_copy(
         update={
@@ -134,7 +135,7 @@ def _short(options: argparse.Namespace) -> Recipe:
 
 
 def memory(options: argparse.Namespace) -> None:
-    """Some steps with small and with large pages of memory, each in a process of its own, in turn."""
+    """Steps with small and with large memory pages, alternating, each in a separate process."""
     for number in range(options.rounds):
         for large in (False, True) if number % 2 else (True, False):
             command = [sys.executable, __file__, "steps", "--dataset", str(options.dataset)]
@@ -143,7 +144,7 @@ def memory(options: argparse.Namespace) -> None:
 
 
 def steps(options: argparse.Namespace) -> None:
-    """What `memory` runs: steps of the embedded model's recipe, with what they took."""
+    """Run steps of the embedded model's recipe and print their cost; `memory` calls this."""
     if options.large:
         use_huge_pages()
     with tempfile.TemporaryDirectory() as folder:
@@ -154,10 +155,10 @@ def steps(options: argparse.Namespace) -> None:
         before = resource.getrusage(resource.RUSAGE_SELF)
         cpu, wall = _timed(trainer)
         after = resource.getrusage(resource.RUSAGE_SELF)
-    said = "large pages" if options.large else "small pages"
+    pages = "large pages" if options.large else "small pages"
     system = (after.ru_stime - before.ru_stime) / cpu
     faults = after.ru_minflt - before.ru_minflt
-    print(f"{said}: {cpu:.1f} s CPU, {system:.0%} of it in the kernel, {wall:.1f} s", end="; ")
+    print(f"{pages}: {cpu:.1f} s CPU, {system:.0%} of it in the kernel, {wall:.1f} s", end="; ")
     print(f"{faults:,} page faults, {after.ru_maxrss / 2**20:.1f} GiB", flush=True)
 
 
@@ -170,7 +171,7 @@ def _ours(recipe: Recipe, prepared: PreparedRun, model: Any, folder: Path) -> An
 
 
 def _bare(recipe: Recipe, prepared: PreparedRun, model: Any, folder: Path) -> Any:
-    """What a TRL script of twenty lines does: messages in, SFTTrainer, the same configuration."""
+    """A TRL script of twenty lines: messages, SFTTrainer, the same configuration."""
     from datasets import Dataset
     from trl.trainer.sft_trainer import SFTTrainer
 
@@ -196,7 +197,7 @@ def _timed(trainer: Any) -> tuple[float, float]:
 
 
 def grpo(options: argparse.Namespace) -> None:
-    """Some steps of TRL's GRPO on the embedded model, with executions in the sandbox as the reward."""
+    """Steps of TRL's GRPO on the embedded model, with executions in the sandbox as the reward."""
     from datasets import Dataset
     from trl.trainer.grpo_config import GRPOConfig
     from trl.trainer.grpo_trainer import GRPOTrainer
@@ -208,8 +209,10 @@ def grpo(options: argparse.Namespace) -> None:
 
     recipe = resolve_dtype(load_recipe(CONFIGS / "smollm2-135m-lora.yaml"))
     tokenizer = load_tokenizer(EMBEDDED)
-    made = prepare(options.dataset, "leakfree", recipe, tokenizer, stop_ids(tokenizer))
-    chosen = sorted(made.rows, key=lambda row: sum(len(text) for _, text in row.prompt))[: 2 * options.steps]
+    prepared = prepare(options.dataset, "leakfree", recipe, tokenizer, stop_ids(tokenizer))
+    chosen = sorted(prepared.rows, key=lambda row: sum(len(text) for _, text in row.prompt))[
+        : 2 * options.steps
+    ]
     rows = [
         {
             "prompt": [{"role": role, "content": content} for role, content in row.prompt],
@@ -228,9 +231,9 @@ def grpo(options: argparse.Namespace) -> None:
     seen: list[float | None] = []
 
     def execution(**columns: Any) -> list[float | None]:
-        found = reward(**columns)
-        seen.extend(found)
-        return found
+        rewards = reward(**columns)
+        seen.extend(rewards)
+        return rewards
 
     with tempfile.TemporaryDirectory() as folder:
         args = GRPOConfig(
@@ -251,7 +254,7 @@ def grpo(options: argparse.Namespace) -> None:
 
 
 def main() -> None:
-    """Choose a measurement."""
+    """Run the chosen measurement."""
     kinds = {
         "empty": empty, "self_contained": self_contained, "types": types, "speed": speed, "memory": memory,
         "steps": steps, "grpo": grpo,
@@ -260,11 +263,13 @@ def main() -> None:
     parser.add_argument("what", choices=tuple(kinds))
     parser.add_argument("--dataset", type=Path, required=True)
     parser.add_argument("--repos", type=Path, default=Path("repos"))
-    parser.add_argument("--model", default="", help="grpo: a folder instead of the embedded model")
+    parser.add_argument(
+        "--model", default="", help="grpo: the folder of a model, instead of the embedded one"
+    )
     parser.add_argument("--steps", type=int, default=10)
     parser.add_argument("--rounds", type=int, default=3)
     parser.add_argument("--rows", type=int, default=96)
-    parser.add_argument("--large", action="store_true", help="steps: with large pages, as `train` does")
+    parser.add_argument("--large", action="store_true", help="steps: use large pages, as `train` does")
     options = parser.parse_args()
     os.environ.setdefault("TOKENIZERS_PARALLELISM", "false")
     kinds[options.what](options)

@@ -1,11 +1,11 @@
-"""The type check against the compiler: whether they agree, and what each costs.
+"""The type check against the compiler: agreement and cost.
 
     python benchmarks/bench_typecheck.py --module "$(go env GOROOT)/src" [--module DIR] [--cases 240]
 
-The cases are reference tests of each module's packages, unchanged or with one error (or one harmless oddity).
-Each is checked by the helper and by `go test -c -vet=off -overlay`. CPU time is that of child processes
-(getrusage): the helper with its `go list`, and the go commands. An unmeasured build of every package fills
-the build cache for the compiler; the helper starts without loaded packages.
+The cases are reference tests of each module's packages, unchanged or with one error or one harmless oddity.
+The helper and `go test -c -vet=off -overlay` check each of them. CPU time is that of child processes
+(getrusage): the helper with its `go list`, and the go commands. A build of every package that is not measured
+fills the build cache for the compiler; the helper starts without loaded packages.
 """
 
 from __future__ import annotations
@@ -43,9 +43,9 @@ def after_imports(*lines: str) -> Change:
 
 
 def clause_of(source: str) -> re.Match[str]:
-    found = re.search(r"^package \w+", source, re.MULTILINE)
-    assert found
-    return found
+    match = re.search(r"^package \w+", source, re.MULTILINE)
+    assert match
+    return match
 
 
 def with_import(path: str, *lines: str) -> Change:
@@ -161,7 +161,7 @@ CHANGES: dict[str, Change] = {
 
 
 def cases(modules: list[Path], number: int, seed: int) -> list[Case]:
-    """Every change on several packages, spread evenly; packages whose tests are in one language file each."""
+    """All changes, spread evenly over several packages of each module."""
     chosen = []
     random_ = random.Random(seed)
     for module in modules:
@@ -228,8 +228,8 @@ def report(items: list[Case], checked: list[TypecheckResult], compiler: list[tup
     good = sum(built for built, _ in compiler)
     print(f"cases: {len(items)} ({len({case.change for case in items})} changes); {good} compile")
     print(f"agreement: {agree} of {len(items)} = {agree / len(items):.1%}")
-    print(f"the compiler's first line is among the type check's: {lines} of {failing}")
-    print("kinds of the first errors:", ", ".join(f"{kind} {n}" for kind, n in kinds.most_common()))
+    print(f"first error line of the compiler is among those of the type check: {lines} of {failing}")
+    print("kinds of first errors:", ", ".join(f"{kind} {n}" for kind, n in kinds.most_common()))
 
 
 def main() -> None:
@@ -273,8 +273,8 @@ def main() -> None:
     cost, compiler_cost = (middle - before) / len(items), (after - middle) / len(items)
     print(f"packages: {len(packages)}")
     median = 1000 * walls[len(walls) // 2]
-    print(f"type check: {1000 * cost:.0f} ms CPU a case, its go list included; {median:.0f} ms wall (median)")
-    print(f"go test -c: {1000 * compiler_cost:.0f} ms CPU a case: {compiler_cost / cost:.1f} times as much")
+    print(f"type check: {1000 * cost:.0f} ms CPU per case, with its go list; {median:.0f} ms wall (median)")
+    print(f"go test -c: {1000 * compiler_cost:.0f} ms CPU per case: {compiler_cost / cost:.1f} times as much")
 
 
 if __name__ == "__main__":

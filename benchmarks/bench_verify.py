@@ -1,9 +1,9 @@
-"""What `goutbench verify` says after a dataset has been tampered with.
+"""What `goutbench verify` reports for a dataset that was tampered with.
 
     python benchmarks/bench_verify.py --mirror DIR [--only gin-gonic/gin]
 
-Each change is made to a fresh copy of a dataset; where `verify` does not name the file (and the row,
-where rows were changed), the line is marked MISSED, and the exit status is 1.
+Each change is applied to a fresh copy of a dataset. If `verify` does not name the file (and the row, if rows
+were changed), the line is marked MISSED and the exit status is 1.
 """
 
 import argparse
@@ -19,7 +19,7 @@ from pathlib import Path
 import pyarrow as pa
 import pyarrow.parquet as pq
 import yaml
-from seven import AS_OF, chosen, parser
+from seven import AS_OF, mirror_parser, selected_repositories
 
 from goutbench.config import CurateConfig
 from goutbench.curate import SourceLocations, curate, verify
@@ -27,24 +27,27 @@ from goutbench.dataset.store import MANIFEST, read_table, write_table
 from goutbench.errors import GoutbenchError
 
 DATA = "data/gin-gonic__gin.parquet"
-Tamper = Callable[[Path], list[str]]  # changes a dataset, and gives what must be named
+Tamper = Callable[[Path], list[str]]  # changes a dataset and returns what `verify` must name
 
 
 def main() -> None:
-    given = parser(__doc__).parse_args()
-    given.only = ["gin-gonic/gin"]
+    options = mirror_parser(__doc__).parse_args()
+    options.only = ["gin-gonic/gin"]
     with tempfile.TemporaryDirectory() as folder:
-        missed = check_all(given, Path(folder))
+        missed = check_all(options, Path(folder))
     print(f"\n{missed} missed")
     sys.exit(min(missed, 1))
 
 
-def check_all(given: argparse.Namespace, folder: Path) -> int:
-    entries = [{"name": each.name, "source": each.name, "as_of": AS_OF} for each in chosen(given)]
-    places = SourceLocations((), folder / "cache", given.mirror.resolve() if given.mirror else None)
-    whole = folder / "whole"
-    curate(CurateConfig.model_validate({"repositories": entries}), whole, places)
-    assert verify(whole, places) == []
+def check_all(options: argparse.Namespace, folder: Path) -> int:
+    entries = [
+        {"name": pinned.name, "source": pinned.name, "as_of": AS_OF}
+        for pinned in selected_repositories(options)
+    ]
+    locations = SourceLocations((), folder / "cache", options.mirror.resolve() if options.mirror else None)
+    original = folder / "original"
+    curate(CurateConfig.model_validate({"repositories": entries}), original, locations)
+    assert verify(original, locations) == []
     changes: dict[str, Tamper] = {
         "a row is removed": removed_row,
         "a row is removed, the manifest corrected": corrected(removed_row),
@@ -58,25 +61,25 @@ def check_all(given: argparse.Namespace, folder: Path) -> int:
         "croissant.json is edited, the manifest corrected": corrected(edited("croissant.json")),
         "a rejection is removed, the manifest corrected": corrected(removed_rejection),
         "a file is missing": removed_file,
-        "a data file too many": added_file,
+        "a data file is added": added_file,
     }
-    for path in sorted(path for path in whole.rglob("*") if path.is_file()):
-        name = path.relative_to(whole).as_posix()
+    for path in sorted(path for path in original.rglob("*") if path.is_file()):
+        name = path.relative_to(original).as_posix()
         for seed in range(3):
             changes[f"a bit of a byte is flipped in {name} (seed {seed})"] = flipped(name, seed)
     missed = 0
     for what, tamper in changes.items():
         copy = folder / "copy"
-        shutil.copytree(whole, copy)
+        shutil.copytree(original, copy)
         named = tamper(copy)
         try:
-            said = [str(each) for each in verify(copy, places)]
+            messages = [str(problem) for problem in verify(copy, locations)]
         except GoutbenchError as error:
-            said = [f"error: {error}"]
-        hit = all(any(word in line for line in said) for word in named) and bool(said)
+            messages = [f"error: {error}"]
+        hit = all(any(word in line for line in messages) for word in named) and bool(messages)
         missed += not hit
         print(f"{'named ' if hit else 'MISSED'} · {what}")
-        for line in said[:4]:
+        for line in messages[:4]:
             print(f"           {line[:200]}")
         shutil.rmtree(copy)
     return missed
@@ -103,7 +106,7 @@ def edited(name: str) -> Tamper:
 
 
 def corrected(tamper: Tamper) -> Tamper:
-    """Tamper, then make the manifest's hashes agree: only a rebuild can tell."""
+    """Tamper, then correct the manifest's hashes, so that only a rebuild can detect the change."""
 
     def both(dataset: Path) -> list[str]:
         named = tamper(dataset)

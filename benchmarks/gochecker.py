@@ -1,4 +1,4 @@
-"""Go's own parser and type checker, asked through the small program in gocheck/."""
+"""Go's own parser and type checker, through the small program in gocheck/."""
 
 import base64
 import json
@@ -9,7 +9,7 @@ from typing import Any
 
 
 class GoChecker:
-    """One running gocheck. `go` is the toolchain that builds it: its parser is the judge."""
+    """A running gocheck. `go` is the toolchain that builds it and whose parser it uses."""
 
     def __init__(self, go: str, program: Path) -> None:
         env = {**os.environ, "GOFLAGS": "-mod=mod", "CGO_ENABLED": "0"}

@@ -1,11 +1,11 @@
-"""Go files to measure on: folders, and commits of git repositories read without a work tree."""
+"""Go files for benchmarks: from folders, and from commits of git repositories without a work tree."""
 
 import argparse
 import subprocess
 from collections.abc import Iterator
 from pathlib import Path
 
-# the commits counted in the paper's Table 1, as resolved for 2024-11-25
+# the commits of the paper's Table 1, as of 2024-11-25
 COMMITS = {
     "hashicorp/terraform": "b4a634ced88673d4d208ddee41f39666f51cd133",
     "moby/moby": "ca0910c1b903c8dd437dd24fd9a68d92dee17a2c",
@@ -20,7 +20,7 @@ COMMITS = {
 def add_source_options(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--tree", action="append", default=[], type=Path, help="a folder, such as GOROOT/src")
     parser.add_argument("--mirror", type=Path, help="a folder of git directories <organization>+<name>/repo")
-    parser.add_argument("--every", type=int, default=1, help="take every n-th file only")
+    parser.add_argument("--every", type=int, default=1, help="use every n-th file only")
 
 
 def go_files(options: argparse.Namespace) -> Iterator[tuple[str, bytes]]:
@@ -65,4 +65,4 @@ def _files_of_commit(git_dir: Path, commit: str, name: str) -> Iterator[tuple[st
             process.stdout.read(1)
             yield f"{name}/{path}", content
         process.stdin.close()
-        process.terminate()  # a process forked meanwhile may hold the other end of its pipe open
+        process.terminate()  # a process forked in the meantime may hold the other end of its pipe open

@@ -1,7 +1,7 @@
-"""The straightforward way to curate a repository, which `goutbench curate` is compared with.
+"""A plain script that curates a repository, to compare `goutbench curate` with.
 
-Check the commit out, walk the folder, pair by name, ask GitPython for the last commit and the first
-date of each file, read, identify the licence once, write Parquet.
+It checks the commit out, walks the folder, pairs by name, asks GitPython for the last commit and the first
+date of each file, reads the files, identifies the licence once, and writes Parquet.
 """
 
 import os
@@ -11,17 +11,17 @@ import tempfile
 from pathlib import Path
 from typing import Any
 
-from seven import Spent, measured
+from seven import Cost, measured
 
 _LICENCES = (b"LICEN", b"COPYING")
 _CODE = ("code_path", "code", "code_commit", "code_last_date", "code_first_date")
 _TEST = ("test_path", "test", "test_commit", "test_last_date", "test_first_date")
 
 
-def curate(name: str, git_dir: Path, commit: str, out: Path, sample: int) -> tuple[Spent, Spent, Spent]:
-    """What the three steps cost: check out and pair, ask GitPython, read and write.
+def curate(name: str, git_dir: Path, commit: str, out: Path, sample: int) -> tuple[Cost, Cost, Cost]:
+    """The cost of three steps: check out and pair, ask GitPython, read and write.
 
-    Where `sample` is not 0, that many files are asked of GitPython, and the cost is extrapolated.
+    If `sample` is not 0, GitPython is asked for that many files, and the cost is extrapolated.
     """
     with tempfile.TemporaryDirectory() as folder:
         pairs, checkout = measured(lambda: _paired(git_dir, commit, Path(folder)))
@@ -36,7 +36,7 @@ def _paired(git_dir: Path, commit: str, folder: Path) -> list[tuple[str, str]]:
     git = ["git", "--git-dir", str(git_dir), "--work-tree", str(folder)]
     environment = dict(os.environ) | {"GIT_INDEX_FILE": str(folder / ".index")}
     subprocess.run([*git, "read-tree", commit], check=True, env=environment)
-    # Go files and top-level licences alone: less work than a whole checkout, without large blobs
+    # only Go files and top-level licences: less work than a full checkout, without large blobs
     listed = subprocess.run([*git, "ls-files", "-z"], check=True, env=environment, capture_output=True).stdout
     paths = [path for path in listed.split(b"\0") if path.endswith(b".go") or path.startswith(_LICENCES)]
     checkout = [*git, "checkout-index", "-z", "--stdin"]
@@ -48,8 +48,8 @@ def _paired(git_dir: Path, commit: str, folder: Path) -> list[tuple[str, str]]:
         for file in files:
             test = file.removesuffix(".go") + "_test.go"
             if file.endswith(".go") and not file.endswith("_test.go") and test in files:
-                place = Path(parent).relative_to(folder)
-                pairs.append((str(place / file), str(place / test)))
+                relative = Path(parent).relative_to(folder)
+                pairs.append((str(relative / file), str(relative / test)))
     return sorted(pairs)
 
 
@@ -61,7 +61,7 @@ def _ask(git_dir: Path, commit: str, paths: list[str]) -> dict[str, tuple[str, i
     history = {}
     for path in paths:
         last = next(iter(repo.iter_commits(commit, paths=path, max_count=1)))
-        # GitPython would read each commit singly for its date: asking git for the dates is kinder to it
+        # GitPython would read each commit for its date: asking git for all dates is faster
         dates = repo.git.log("--format=%ct", commit, "--", path).split()
         history[path] = (last.hexsha, int(dates[0]), min(map(int, dates)))
     repo.close()

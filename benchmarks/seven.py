@@ -1,4 +1,4 @@
-"""The seven repositories whose counts the paper gives, and how the curate benchmarks measure time."""
+"""The seven repositories whose pair counts the paper reports, and how the curate benchmarks measure time."""
 
 import argparse
 import os
@@ -20,8 +20,8 @@ AS_OF = "2024-11-25"
 
 
 @dataclass(frozen=True, slots=True)
-class Known:
-    """A repository with its commit as of 2024-11-25, and the number of pairs in the paper's Table 1."""
+class PinnedRepository:
+    """A repository, its commit as of 2024-11-25, and its number of pairs in the paper's Table 1."""
 
     name: str
     commit: str
@@ -29,38 +29,38 @@ class Known:
 
 
 SEVEN = (
-    Known("gin-gonic/gin", "e46bd521859fdfc83c508f1d42c92cb7f91e9fcb", 27),
-    Known("kserve/kserve", "5bbb1369a429f84303b71b9e512a09a63f9d68f3", 73),
-    Known("prometheus/prometheus", "872e2db2a99b454498ec0278108978dcf66c28d2", 185),
-    Known("gohugoio/hugo", "467444ef649b35676ed5b4198eb8165b347d9119", 226),
-    Known("ethereum/go-ethereum", "5e1a39d67f642990b9b98f8391ceca39a5fdb849", 285),
-    Known("moby/moby", "ca0910c1b903c8dd437dd24fd9a68d92dee17a2c", 412),
-    Known("hashicorp/terraform", "b4a634ced88673d4d208ddee41f39666f51cd133", 482),
+    PinnedRepository("gin-gonic/gin", "e46bd521859fdfc83c508f1d42c92cb7f91e9fcb", 27),
+    PinnedRepository("kserve/kserve", "5bbb1369a429f84303b71b9e512a09a63f9d68f3", 73),
+    PinnedRepository("prometheus/prometheus", "872e2db2a99b454498ec0278108978dcf66c28d2", 185),
+    PinnedRepository("gohugoio/hugo", "467444ef649b35676ed5b4198eb8165b347d9119", 226),
+    PinnedRepository("ethereum/go-ethereum", "5e1a39d67f642990b9b98f8391ceca39a5fdb849", 285),
+    PinnedRepository("moby/moby", "ca0910c1b903c8dd437dd24fd9a68d92dee17a2c", 412),
+    PinnedRepository("hashicorp/terraform", "b4a634ced88673d4d208ddee41f39666f51cd133", 482),
 )
 
 
 @dataclass(frozen=True, slots=True)
-class Spent:
-    """Seconds: CPU of this process and its ended children together, and wall clock."""
+class Cost:
+    """Seconds of CPU (this process and its ended children) and of wall clock."""
 
     cpu: float
     wall: float
 
-    def __add__(self, other: "Spent") -> "Spent":
-        return Spent(self.cpu + other.cpu, self.wall + other.wall)
+    def __add__(self, other: "Cost") -> "Cost":
+        return Cost(self.cpu + other.cpu, self.wall + other.wall)
 
-    def scaled(self, factor: float) -> "Spent":
-        return Spent(self.cpu * factor, self.wall * factor)
+    def scaled(self, factor: float) -> "Cost":
+        return Cost(self.cpu * factor, self.wall * factor)
 
     def __str__(self) -> str:
         return f"{self.cpu:.2f} s CPU, {self.wall:.2f} s wall"
 
 
-def measured(work: Callable[[], Result]) -> tuple[Result, Spent]:
-    """What some work gives, and what it cost. Its child processes must have ended when it returns."""
+def measured(work: Callable[[], Result]) -> tuple[Result, Cost]:
+    """The result of some work and its cost. Its child processes must have ended when it returns."""
     cpu, wall = cpu_seconds(), time.perf_counter()
     result = work()
-    return result, Spent(cpu_seconds() - cpu, time.perf_counter() - wall)
+    return result, Cost(cpu_seconds() - cpu, time.perf_counter() - wall)
 
 
 def cpu_seconds() -> float:
@@ -69,31 +69,31 @@ def cpu_seconds() -> float:
     return sum(usage.ru_utime + usage.ru_stime for usage in usages)
 
 
-def parser(description: str | None) -> argparse.ArgumentParser:
-    """A parser with the options by which every curate benchmark finds its repositories."""
-    made = argparse.ArgumentParser(
+def mirror_parser(description: str | None) -> argparse.ArgumentParser:
+    """A parser with the options that every curate benchmark needs to find its repositories."""
+    parser = argparse.ArgumentParser(
         description=description, formatter_class=argparse.RawDescriptionHelpFormatter
     )
-    made.add_argument(
+    parser.add_argument(
         "--mirror",
         type=Path,
         default=os.environ.get("GOUTBENCH_MIRROR"),
         help="folder with ORG__REPO[.git] or ORG+REPO/repo git directories [$GOUTBENCH_MIRROR]",
     )
-    made.add_argument("--only", action="append", default=[], help="a repository's name; may be repeated")
-    return made
+    parser.add_argument("--only", action="append", default=[], help="a repository's name; may be repeated")
+    return parser
 
 
-def chosen(options: argparse.Namespace) -> list[Known]:
-    """The repositories that the options ask for; ends the program where there is no mirror."""
+def selected_repositories(options: argparse.Namespace) -> list[PinnedRepository]:
+    """The repositories that the options select; ends the program if there is no mirror."""
     if options.mirror is None:
-        sys.exit("give --mirror DIR, or set GOUTBENCH_MIRROR")
-    return [each for each in SEVEN if not options.only or each.name in options.only]
+        sys.exit("--mirror DIR or GOUTBENCH_MIRROR is required")
+    return [pinned for pinned in SEVEN if not options.only or pinned.name in options.only]
 
 
-def opened(known: Known, mirror: Path) -> Repository:
-    """A repository, which must hold its commit."""
-    config = RepositoryConfig(name=known.name, source=known.name, revision=known.commit)
+def open_pinned(pinned: PinnedRepository, mirror: Path) -> Repository:
+    """A repository of the mirror, which must contain its commit."""
+    config = RepositoryConfig(name=pinned.name, source=pinned.name, revision=pinned.commit)
     source = open_source(config, SourceLocations((), mirror / "unused", mirror), None, lambda what: None)
     repository: Repository = source.repository  # type: ignore[attr-defined]
     return repository
@@ -107,12 +107,12 @@ def files_at(repository: Repository, commit: str) -> dict[bytes, str]:
 
 
 def pair_paths(files: Sequence[bytes] | dict[bytes, str]) -> list[bytes]:
-    """The files that stand in pairs, in path order."""
+    """The files of all pairs, in path order."""
     return sorted(path for match in same_name(list(files)) for path in (match.code, match.test))
 
 
 def print_table(head: Sequence[str], rows: Sequence[Sequence[object]]) -> None:
-    """A Markdown table, ready for docs/benchmarks.md."""
+    """Print a Markdown table for docs/benchmarks/."""
     print(f"| {' | '.join(head)} |\n|{'---|' * len(head)}")
     for row in rows:
         print(f"| {' | '.join(map(str, row))} |")
