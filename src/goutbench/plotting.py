@@ -11,10 +11,10 @@ PALETTE = ("#3b6fb6", "#d1722a", "#3f8f5b", "#9a4f96", "#8a7033", "#5a6b7b")
 
 
 def svg(chart: "alt.TopLevelMixin") -> str:
-    """A chart as SVG that scales with the page; dark strokes and texts take the colour of the page's text."""
+    """A chart as SVG that scales with the page, on its background and in the colour of its text."""
     import vl_convert
 
-    text = str(vl_convert.vegalite_to_svg(_spec(chart)))
+    text = str(vl_convert.vegalite_to_svg(_spec(chart.configure(background="transparent"))))
     text = re.sub(r'(fill|stroke)="(?:#000|black|#000000)"', r'\1="currentColor"', text)
     text = re.sub(r'(fill|stroke)="(?:#888|#ddd|#DDD)"', r'\1="currentColor"', text)
     return re.sub(r'(<svg[^>]*?) width="(\d+)" height="\d+"', r'\1 style="max-width:\2px"', text, count=1)
