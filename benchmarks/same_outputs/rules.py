@@ -37,7 +37,7 @@ MASKED = (
 
 REPLACED = (
     ("*.stdout.*", "*", r"\b\d+(\.\d+)? ?(s|ms|seconds)\b", "TIME", "time"),
-    ("*.stdout.*", "*", r"(?<=seconds of the model: )\d+(\.\d+)?", "TIME", "time"),
+    ("*.stdout.*", "*", r"((?<=seconds of the model: )|(?<=model seconds: ))\d+(\.\d+)?", "TIME", "time"),
     ("*", "*reply*", r'"[0-9B-DF-HJ-NP-TV-Z]{8}"', '"LABEL"', "label of a candidate, from the nonce"),
     (
         "*/answers.jsonl",
@@ -73,10 +73,14 @@ groups of files has its own names."""
 SORTED = (
     ("*/executions.parquet", ("pair_id", "model", "candidate_id"), "its order is that of ids"),
     ("*/failures.*", ("class",), "its order is that of the statuses, which is another one"),
+    ("*/answers.jsonl", ("text", "output_tokens", "input_tokens"), "a journal: as the next one"),
     ("*.jsonl", (), "a journal: the order is that in which answers came"),
 )
 """(file glob, columns, why): rows to sort after ids are replaced, by these columns or else by all.
 The renames come first."""
+
+UNORDERED = (("*/adapter_config.json", "target_modules[[]]", "a set of PEFT's, in an order drawn by chance"),)
+"""(file glob, column glob, why): columns whose cells are sorted."""
 
 _HEX = re.compile(r"[0-9a-f]{16}")
 _HASH = re.compile(r"(?<![0-9a-z])(?:[0-9a-f]{64}|[0-9a-f]{16})(?![0-9a-z])")
@@ -117,6 +121,8 @@ class Normal:
         for column, cells in document.items():
             masked = next((why for glob, name, why in MASKED if self._is(path, column, glob, name)), None)
             key = self._text(column, names)
+            if any(self._is(path, column, *each[:2]) for each in UNORDERED):
+                cells = sorted(cells)
             patterns = [each[2:4] for each in REPLACED if self._is(path, column, *each[:2])]
             found[key] = (
                 [f"({masked})" if cell is not None else None for cell in cells]
