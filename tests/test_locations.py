@@ -91,6 +91,18 @@ def test_a_source_starts_at_the_bases_unless_it_is_absolute() -> None:
     assert locations.source_folders("package:no_such_package/src", bases) == []
 
 
+def test_verify_and_execute_start_relative_sources_at_the_same_folders(tmp_path: Path) -> None:
+    from goutbench.execute.inputs import read_sources
+
+    dataset, repository = tmp_path / "data" / "dataset", tmp_path / "data" / "repository"
+    (repository / "sub").mkdir(parents=True)
+    dataset.mkdir()
+    settings = "settings: {name: o/r, source: repository, version: v1}"
+    pin = "kind: tree, revision: v1, tree: t"
+    (dataset / "repos.lock.yaml").write_text(f"lock_version: 1\nrepositories:\n- {{{settings}, {pin}}}\n")
+    assert read_sources(dataset) == {"o/r": str(repository)}
+
+
 def test_every_stage_honours_the_cache_variable(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     from goutbench.cli.curate import _source_locations
     from goutbench.golang.toolchain import helper

@@ -93,6 +93,11 @@ def source_folders(source: str, bases: Sequence[Path]) -> list[Path]:
     return [path] if path.is_absolute() else [base / path for base in bases]
 
 
+def dataset_bases(dataset: Path) -> list[Path]:
+    """Where the relative sources in a dataset's lock file start: here, in the dataset, and beside it."""
+    return [Path(), dataset, dataset.parent]
+
+
 # ── caches ────────────────────────────────────────────────────────────────────────────────────────
 
 

@@ -83,9 +83,10 @@ def verify(
     from goutbench.curate.show import print_differences
     from goutbench.curate.verify import verify as run
     from goutbench.dataset.store import read_manifest
+    from goutbench.locations import dataset_bases
 
     count = len(read_manifest(dataset)["repositories"])
-    locations = _source_locations([base] if base else [Path(), dataset, dataset.parent], mirror, cache)
+    locations = _source_locations([base] if base else dataset_bases(dataset), mirror, cache)
     with show_progress(count) as on_progress:
         differences = run(dataset, locations, workers=worker_count(workers), on_progress=on_progress)
     print_differences(dataset, differences, as_json=as_json)

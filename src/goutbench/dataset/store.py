@@ -85,12 +85,17 @@ def to_table(records: Sequence[Any], record: type[Any]) -> "pa.Table":
 
 
 def from_table(table: "pa.Table", record: type[Record]) -> Iterator[Record]:
-    """The records of a table. It may have more columns, and an old one may lack columns with defaults."""
+    """The records of a table. It may have more columns, and an old one may lack columns with defaults.
+
+    Raises DatasetError.
+    """
     fields = dataclasses.fields(record)  # type: ignore[arg-type]
     present = set(table.column_names)
     names = [field.name for field in fields if field.name in present or field.default is dataclasses.MISSING]
-    for row in table.select(names).to_pylist():
-        yield record(**row)
+    try:
+        yield from (record(**row) for row in table.select(names).to_pylist())
+    except (KeyError, UnicodeDecodeError) as error:
+        raise DatasetError(f"a damaged table of {record.__name__}: {first_line(error)}") from None
 
 
 def write_table(table: "pa.Table", path: Path) -> None:
@@ -109,18 +114,35 @@ def write_table(table: "pa.Table", path: Path) -> None:
         )
 
 
-def read_table(path: Path, columns: list[str] | None = None) -> "pa.Table":
-    """Read a Parquet file and check its checksums. Raises DatasetError if it is damaged or missing."""
+def read_table(path: Path, columns: list[str] | None = None, *, check_hash: bool = True) -> "pa.Table":
+    """Read a Parquet file: the one reader of all stages.
+
+    A file in a dataset's manifest must have the hash in the manifest (not with `check_hash=False`, which lets
+    `verify` name the damaged column); every page must have its checksum. Raises DatasetError if the file is
+    damaged or missing.
+    """
     import pyarrow as pa
     import pyarrow.parquet as pq
 
     try:
+        if check_hash and (expected := _listed_hash(path)) and file_hash(path) != expected:
+            what = "the file differs from the one in manifest.json: its SHA-256 is another"
+            raise DatasetError(what, where=str(path), hint="run `goutbench curate` again")
         # without memory_map and in one thread: a damaged page must raise here, not in a pool
         with pq.ParquetFile(path, page_checksum_verification=True) as file:
             return file.read(columns=columns)
     except (OSError, pa.ArrowException) as error:
         what = f"unreadable: {first_line(error)}"
         raise DatasetError(what, where=str(path), hint="run `goutbench curate` again") from None
+
+
+def _listed_hash(path: Path) -> str | None:
+    """The SHA-256 of a file in the manifest of the dataset that it belongs to; None if none lists it."""
+    for dataset in path.parents[:2]:
+        if (dataset / MANIFEST).is_file():
+            facts = read_manifest(dataset)["files"].get(path.relative_to(dataset).as_posix())
+            return facts["sha256"] if facts else None
+    return None
 
 
 def write_rows(path: Path, rows: Sequence[Mapping[str, Any]]) -> None:

@@ -8,6 +8,7 @@ from typing import Any, Protocol
 
 from goutbench.dataset.store import LOCK, data_files, read_table
 from goutbench.errors import ConfigError, DatasetError
+from goutbench.locations import dataset_bases, source_folders
 from goutbench.records import Candidate, Status, short_hash
 
 REFERENCE = "reference"
@@ -47,14 +48,20 @@ def read_locations(dataset: Path) -> dict[str, PairLocation]:
 
 
 def read_sources(dataset: Path) -> dict[str, str]:
-    """The source in `repos.lock.yaml` of each repository, for those that are not in the folder of
-    repositories."""
+    """The source of each repository in `repos.lock.yaml`, as an existing folder where it is one.
+
+    Executions use it for repositories that are not in the folder of repositories.
+    """
     from goutbench.config import load_lock
 
     path = dataset / LOCK
     if not path.is_file():
         return {}
-    return {entry.settings.name: entry.settings.source for entry in load_lock(path).repositories}
+    sources = {entry.settings.name: entry.settings.source for entry in load_lock(path).repositories}
+    for name, source in sources.items():
+        folders = (folder for folder in source_folders(source, dataset_bases(dataset)) if folder.is_dir())
+        sources[name] = str(next((folder.resolve() for folder in folders), source))
+    return sources
 
 
 def read_excluded(dataset: Path) -> dict[str, str]:

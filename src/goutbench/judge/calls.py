@@ -142,7 +142,9 @@ def _prefers_b(requests: Sequence[Request], options: JudgeOptions) -> "Scorer":
         async def score(state: TaskState, target: Target) -> Score:
             request, answer = by_id[str(state.sample_id)], state.store.get(ANSWER)
             if answer is None:
-                verdict = no_verdict(request, Failure(**state.store.get(FAILURE)), options)
+                stored = state.store.get(FAILURE)
+                failure = Failure(**stored) if stored else Failure(MODEL_ERROR, "the sample has no answer")
+                verdict = no_verdict(request, failure, options)
             else:
                 verdict = verdict_of(request, Answer(**answer), options)
             metadata = {"choice": verdict.choice, "error": verdict.error}
