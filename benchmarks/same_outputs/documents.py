@@ -109,7 +109,8 @@ class _Page(HTMLParser):
 
     def handle_starttag(self, tag: str, attrs: list[tuple[str, str | None]]) -> None:
         self.tag, self.is_json = tag, ("type", "application/json") in attrs
-        self.found.setdefault(f"attributes of {tag}", []).append(dict(attrs))
+        name = "background" if tag == "rect" and ("fill", "white") in attrs else tag
+        self.found.setdefault(f"attributes of {name}", []).append(dict(attrs))
 
     def handle_endtag(self, tag: str) -> None:
         self.tag, self.is_json = f"after {tag}", False
