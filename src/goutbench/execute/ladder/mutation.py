@@ -70,7 +70,9 @@ class MutantResult:
 def mutation_plan(worker: Worker, package: PackageUnderTest) -> MutationPlan:
     """All mutants of the focal file."""
     focal = package.folder / package.focal
-    return plan_mutation(worker.helper(package), package.folder, focal, salt=worker.salt)
+    return plan_mutation(
+        worker.helper(package), package.folder, focal, go_work=package.go_work, salt=worker.salt
+    )
 
 
 def choose_sample(mutants: Sequence[Mutant], size: int, seed: int) -> tuple[Mutant, ...]:

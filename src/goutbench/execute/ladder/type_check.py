@@ -89,7 +89,8 @@ def empty_test(package: PackageUnderTest) -> bytes:
 def _check(
     worker: Worker, package: PackageUnderTest, code: bytes, removed: tuple[str, ...]
 ) -> TypecheckResult:
-    return typecheck(worker.helper(package), TypecheckRequest(package.folder, package.test, code, removed))
+    request = TypecheckRequest(package.folder, package.test, code, removed, go_work=package.go_work)
+    return typecheck(worker.helper(package), request)
 
 
 def _broken(worker: Worker, package: PackageUnderTest, removed: tuple[str, ...]) -> bool:

@@ -39,7 +39,7 @@ func newChecker(t *testing.T, flags ...string) (*Checker, func(req Request) Resu
 	if err := os.CopyFS(root, tree); err != nil {
 		t.Fatal(err)
 	}
-	module, err := packages.New(root, "go", flags)
+	module, err := packages.New(root, "go", "", flags)
 	if err != nil {
 		t.Fatal(err)
 	}
