@@ -1,5 +1,6 @@
 """The third step: compile the candidate to a test binary, through an overlay, in its own sandbox."""
 
+import codecs
 import json
 import os
 from dataclasses import dataclass
@@ -23,7 +24,8 @@ Overlay = dict[str, bytes | None]
 class Build:
     """A finished compilation. Without a `binary`, `reason` and `evidence` say why there is none.
 
-    `infra` is True when the environment failed: neither the candidate nor the model is at fault.
+    `infra` is True when the environment failed: neither the candidate nor the model is at fault. `cover` says
+    whether the binary measures coverage.
     """
 
     binary: Path | None
@@ -31,6 +33,7 @@ class Build:
     evidence: str
     infra: bool
     cpu_seconds: float
+    cover: bool = True
 
     @classmethod
     def failed(cls, outcome: Outcome, candidate: str) -> Self:
@@ -53,9 +56,25 @@ def compile_test(
 ) -> Build:
     """`go test -c` of the package with an overlay, in the scratch folder `folder`.
 
-    Only this command writes to the build cache. Do not `cover` an overlay of the focal file: -cover ignores
-    overlays of non-test files (golang/go#73802).
+    Do not `cover` an overlay of the focal file: -cover ignores overlays of non-test files (golang/go#73802).
+    A package with a byte order mark builds without coverage if it fails with it.
     """
+    build = _compile(worker, package, overlay, folder, cover=cover)
+    if cover and build.binary is None and _has_byte_order_mark(package):
+        return _compile(worker, package, overlay, folder, cover=False)
+    return build
+
+
+def _has_byte_order_mark(package: PackageUnderTest) -> bool:
+    """Whether -cover may fail where `go test` does not: it writes text in front of the mark."""
+    sources = (path for path in package.folder.glob("*.go") if not path.name.endswith("_test.go"))
+    return any(path.read_bytes().startswith(codecs.BOM_UTF8) for path in sources)
+
+
+def _compile(
+    worker: Worker, package: PackageUnderTest, overlay: Overlay, folder: Path, *, cover: bool
+) -> Build:
+    """Only this command writes to the build cache."""
     sources, out = folder / "overlay", folder / ("cover" if cover else "plain")
     sources.mkdir(exist_ok=True)
     replacements = {}
@@ -86,7 +105,7 @@ def compile_test(
     )  # fmt: skip
     outcome = worker.sandbox.run(command)
     if outcome.ok and (out / BINARY).is_file():
-        return Build(out / BINARY, "", "", False, outcome.cpu_seconds)
+        return Build(out / BINARY, "", "", False, outcome.cpu_seconds, cover)
     return Build.failed(outcome, package.test)
 
 
