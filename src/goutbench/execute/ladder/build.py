@@ -1,7 +1,12 @@
-"""The third step: compile the candidate to a test binary, through an overlay, in its own sandbox."""
+"""The third and fourth step: vet the candidate and compile it to a test binary, through an overlay, in its own
+sandbox.
+
+Both are one `go test -c`: it runs the checks that `go test` runs of vet, which depend on the toolchain.
+"""
 
 import json
 import os
+import re
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Self
@@ -14,6 +19,8 @@ from goutbench.golang.toolchain.test_output import evidence
 
 BINARY = "x.test"
 NO_TEST_FILES = "no-test-files"
+VET = "vet"
+_VET_HEADER = re.compile(r"^# \[.+\]$", re.MULTILINE)
 _EXHAUSTED = ("signal: killed", "out of memory", "cannot allocate memory")
 Overlay = dict[str, bytes | None]
 """New contents of the package's files by base name; None removes a file."""
@@ -45,18 +52,27 @@ class Build:
             reason = NO_TEST_FILES
         elif fault := environment_fault(text, candidate):
             reason, infra = fault, fault != NOT_REQUIRED
+        elif _VET_HEADER.search(text):
+            reason = VET
         return cls(None, reason, text, infra, outcome.cpu_seconds)
 
 
-def compile_test(
-    worker: Worker, package: PackageUnderTest, overlay: Overlay, folder: Path, *, cover: bool = True
-) -> Build:
-    """`go test -c` of the package with an overlay, in the scratch folder `folder`.
+def compile_test(worker: Worker, package: PackageUnderTest, overlay: Overlay, folder: Path) -> Build:
+    """Vet and compile the package with an overlay, with coverage, in the scratch folder `folder`."""
+    return _compile(worker, package, overlay, folder, "cover", ["-cover"])
 
-    Only this command writes to the build cache. Do not `cover` an overlay of the focal file: -cover ignores
-    overlays of non-test files (golang/go#73802).
-    """
-    sources, out = folder / "overlay", folder / ("cover" if cover else "plain")
+
+def compile_mutants(worker: Worker, package: PackageUnderTest, overlay: Overlay, folder: Path) -> Build:
+    """Compile the package with an overlay of the focal file: without vet, whose word is on the candidate, and
+    without -cover, which ignores overlays of non-test files (golang/go#73802)."""
+    return _compile(worker, package, overlay, folder, "plain", ["-vet=off"])
+
+
+def _compile(
+    worker: Worker, package: PackageUnderTest, overlay: Overlay, folder: Path, kind: str, flags: list[str]
+) -> Build:
+    """`go test -c`: only this command writes to the build cache."""
+    sources, out = folder / "overlay", folder / kind
     sources.mkdir(exist_ok=True)
     replacements = {}
     for name, content in overlay.items():
@@ -67,11 +83,11 @@ def compile_test(
     out.mkdir(exist_ok=True)
     if worker.sandbox.user_id(COMPILER) != os.geteuid():
         os.chown(out, worker.sandbox.user_id(COMPILER), -1)
-    flags = [*(["-cover"] if cover else []), *(["-race"] if worker.options.race else [])]
+    flags = [*flags, *(["-race"] if worker.options.race else [])]
     seconds = worker.options.build_seconds
     command = Command(
         argv=(
-            str(package.toolchain.go), "test", "-c", "-vet=off", *flags, "-ldflags=-s -w",
+            str(package.toolchain.go), "test", "-c", *flags, "-ldflags=-s -w",
             f"-overlay={sources / 'overlay.json'}", "-o", str(out / BINARY), ".",
         ),
         cwd=package.folder,
@@ -98,4 +114,4 @@ def builds_without_candidate(
     If not, this machine or the repository is at fault for a failed build that the type check did not predict.
     """
     build = compile_test(worker, package, overlay, folder)
-    return build.binary is not None or build.reason == NO_TEST_FILES
+    return build.binary is not None or build.reason in (NO_TEST_FILES, VET)
