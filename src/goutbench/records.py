@@ -491,9 +491,9 @@ class Execution:
 
     `id` is the identity of the result: the SHA-256 of candidate, focal file, revision, toolchain and options.
     `rung` is the highest one reached, `reason` a short code for why it went no further, `evidence` the output
-    of the compiler, of vet or of the test. `declared` names what `go test` runs of the candidate, and
-    `passed`, `failed`, `skipped` and `flaky` are of these: tests, the seeds of fuzz targets, and examples with
-    output. The beginning of a name says which: `Test`, `Fuzz`, `Example`.
+    of the compiler, of vet or of the test. `declared` are the names of all that `go test` runs of the
+    candidate; `passed`, `failed`, `skipped` and `flaky` are among them. The prefix of a name is its kind: a
+    test (`Test`), a fuzz target, of which the seeds run (`Fuzz`), or an example with output (`Example`).
     Coverage counts statements of the focal file by the candidate's own tests, `covered` also where the run
     failed; `uncovered` are the blocks that no run reached, as "line.column-line.column". `focal_statements`
     and `focal_covered` count in the functions alone that the candidate was asked to test (0: it was the whole

@@ -1,7 +1,6 @@
-"""The third and fourth step: vet the candidate and compile it to a test binary, through an overlay, in its own
-sandbox.
+"""The fourth step: compile the candidate to a test binary, through an overlay, in its own sandbox.
 
-Both are one `go test -c`: it runs the checks that `go test` runs of vet, which depend on the toolchain.
+The same command makes the checks of vet that `go test` makes, which depend on the toolchain.
 """
 
 import json

@@ -8,7 +8,7 @@ from collections.abc import Collection, Sequence
 from dataclasses import dataclass, replace
 from typing import Self
 
-from goutbench.execute.ladder.build import Overlay, compile_test
+from goutbench.execute.ladder.build import Overlay, compile_mutants
 from goutbench.execute.ladder.coverage import Span
 from goutbench.execute.ladder.runs import CompiledTest, RunResult, command_for
 from goutbench.execute.sandbox.command import MIB, CommandRun, RunReport
@@ -48,9 +48,7 @@ class MutantResult:
         return f"{self.mutant.id} {self.status} {self.mutant.operator} {self.test}".rstrip()
 
     @classmethod
-    def of(
-        cls, plan: MutationPlan, mutant: Mutant, report: RunReport, tests: Collection[str]
-    ) -> Self:
+    def of(cls, plan: MutationPlan, mutant: Mutant, report: RunReport, tests: Collection[str]) -> Self:
         """A runaway mutant meets the limit of steps, CPU time, memory or the stack, whichever comes first.
         All four have one status, because otherwise the result would depend on a race."""
         exhausted = report.exit_code == 137 or any(sign in report.tail for sign in _EXHAUSTED)

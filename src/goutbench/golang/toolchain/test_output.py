@@ -6,6 +6,7 @@ PASS by the exit status of the process and the names that the candidate declares
 """
 
 import re
+from collections import Counter
 from collections.abc import Collection
 from dataclasses import dataclass, replace
 from typing import Self
@@ -26,7 +27,7 @@ _LIMIT = 4000
 
 @dataclass(frozen=True, slots=True)
 class TestOutput:
-    """Top-level tests, fuzz targets and examples by result, in order of their first line, and how the run ended.
+    """Top-level tests, fuzz targets and examples by result, in order of their first line, and the run's end.
 
     `unfinished` tests started and have no result. A test with contradictory results counts as failed. `ended`
     is the testing package's last line, "PASS" or "FAIL", or empty. `panic` is the first line of a crash.
@@ -63,14 +64,18 @@ def parse_output(output: bytes, errors: bytes = b"") -> TestOutput:
     Searches `errors`, the standard error, for a crash, too: the runtime reports its own there.
     """
     results: dict[str, set[str]] = {}
+    depths: Counter[bytes] = Counter()
     ended = ""
     for match in _FRAME.finditer(output):
         action, started, result, name, last = match.groups()
         if last:
             ended = last.decode()
         elif result and b"/" not in name:
-            results.setdefault(_text(name), set()).add(result.decode())
+            depths[name] -= 1
+            if depths[name] <= 0:  # else of a test of the same name that it runs inside
+                results.setdefault(_text(name), set()).add(result.decode())
         elif action == b"RUN" and b"/" not in started:
+            depths[started] = max(depths[started], 0) + 1
             results.setdefault(_text(started), set())
 
     def tests_with(expected: set[str]) -> tuple[str, ...]:
