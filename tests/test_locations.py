@@ -92,13 +92,13 @@ def test_a_source_starts_at_the_bases_unless_it_is_absolute() -> None:
 
 
 def test_every_stage_honours_the_cache_variable(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    from goutbench.cli.curate import _places
+    from goutbench.cli.curate import _source_locations
     from goutbench.golang.toolchain import helper
     from goutbench.train.model import embedded
 
     monkeypatch.setenv("GOUTBENCH_CACHE", str(tmp_path))
     monkeypatch.setenv("XDG_CACHE_HOME", str(tmp_path / "elsewhere"))
-    assert _places([], None, None).cache == tmp_path / "repos"
+    assert _source_locations([], None, None).cache == tmp_path / "repos"
 
     model = tmp_path / "models" / f"{embedded.PACKAGE}-{embedded.VERSION}"
     model.mkdir(parents=True)

@@ -25,16 +25,16 @@ def expected(maker: GitMaker, revision: str, path: bytes) -> tuple[str, int, int
 def check(maker: GitMaker, revision: str) -> int:
     repository = open_repository("o/r", maker.path)
     paths = [path for path in maker.git("ls-tree", "-rz", "--name-only", revision).split(b"\0") if path]
-    history = walk(repository, revision, paths)
-    assert history.keys() == set(paths)
+    histories = walk(repository, revision, paths)
+    assert histories.keys() == set(paths)
     for path in paths:
-        history = history[path]
+        history = histories[path]
         assert history.first is not None
         got = (history.commit, int(history.last.timestamp()), int(history.first.timestamp()))
         assert got == expected(maker, revision, path), path
     lasts = walk(repository, revision, paths, first_dates=False)
     assert {path: history.commit for path, history in lasts.items()} == {
-        p: h.commit for p, h in history.items()
+        p: h.commit for p, h in histories.items()
     }
     return len(paths)
 

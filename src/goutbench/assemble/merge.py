@@ -16,10 +16,11 @@ from goutbench.assemble.placement import (
     choose_package,
     drop_copies,
     is_own_import,
+    taken_names,
 )
 from goutbench.golang.syntax.identifiers import UnusedNames, all_identifiers
 from goutbench.golang.syntax.scope import resolve
-from goutbench.golang.syntax.stdlib import exports, local_name
+from goutbench.golang.syntax.stdlib import local_name
 from goutbench.golang.toolchain.gofmt import gofmt
 from goutbench.records import Assembly, Note
 
@@ -45,7 +46,7 @@ def merge(units: Sequence[Unit], context: PackageContext | None = None) -> Assem
     identifiers = all_identifiers(unit.file.source for unit in units)
     unused = UnusedNames(identifiers | (context.names if context else set()))
     methods = context.methods if context else frozenset()
-    renamed, name_notes = unify_names(pieces, _taken_names(resolved, target, context), methods, unused)
+    renamed, name_notes = unify_names(pieces, taken_names(resolved, target, context), methods, unused)
     imports = unify_imports(resolved, renamed, target, context, unused)
     notes += [*copies, *target_notes, *name_notes, *imports.notes]
     if not renamed:
@@ -81,26 +82,6 @@ def _resolve_units(units: Sequence[Unit], base: str, context: PackageContext | N
             own.add(base)
         resolved.append(ResolvedUnit(unit, names, frozenset(name for name in own if name)))
     return resolved
-
-
-def _taken_names(
-    units: list[ResolvedUnit], target: TargetPackage, context: PackageContext | None
-) -> frozenset[str]:
-    """Names that the file must not declare: those of the package, and those of dot imports."""
-    taken: set[str] = set()
-    if context is not None:
-        taken |= context.names if target.internal else context.external_names
-    for unit in units:
-        if target.internal:
-            taken |= {
-                use.member
-                for use in unit.names.uses
-                if use.member and use.binding < 0 and use.text in unit.own
-            }
-        for spec in unit.unit.file.imports:
-            if spec.name == ".":
-                taken |= exports().get(spec.path, frozenset())
-    return frozenset(taken)
 
 
 def _header(units: list[ResolvedUnit]) -> tuple[str, list[Note]]:

@@ -174,6 +174,26 @@ def choose_package(
     return target, [Note("package_chosen", target.clause, why)] if conflicting or not clauses else []
 
 
+def taken_names(
+    units: list[ResolvedUnit], target: TargetPackage, context: PackageContext | None
+) -> frozenset[str]:
+    """Names that the file must not declare: those of the package, and those of dot imports."""
+    taken: set[str] = set()
+    if context is not None:
+        taken |= context.names if target.internal else context.external_names
+    for unit in units:
+        if target.internal:
+            taken |= {
+                use.member
+                for use in unit.names.uses
+                if use.member and use.binding < 0 and use.text in unit.own
+            }
+        for spec in unit.unit.file.imports:
+            if spec.name == ".":
+                taken |= stdlib.exports().get(spec.path, frozenset())
+    return frozenset(taken)
+
+
 def _own_uses(unit: ResolvedUnit, pieces: list[Piece]) -> list[ScopedName]:
     """The pieces' uses of the package under test through its import."""
     return [

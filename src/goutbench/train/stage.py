@@ -8,7 +8,7 @@ import hashlib
 import json
 import sys
 import time
-from collections.abc import Callable, Mapping
+from collections.abc import Callable
 from contextlib import redirect_stdout
 from dataclasses import asdict, dataclass
 from pathlib import Path
@@ -141,7 +141,9 @@ def train(
         "state": "done" if state.global_step >= state.max_steps else "stopped",
         "outputs": write_outputs(trainer.model, prepared.tokenizer, run.recipe, run.out),
     }
-    _write_report(record, run)
+    kind = "dft" if run.recipe.sft.loss_type == "dft" else run.recipe.data.loss
+    write_curve(record["log"], run.out / "loss.svg", f"{record['base']['name']}: loss by step", kind=kind)
+    write_card(record, run.out)
     folder.write_record(record)  # last: it states that everything else is there
     return record
 
@@ -209,11 +211,3 @@ def _measure(trainer: Any, data: TrainingData) -> list[Loss]:
     """
     with trainer.accelerator.autocast():
         return measure_losses(trainer.model, {"held-out completions": data.evaluation, **data.forgetting})
-
-
-def _write_report(record: Mapping[str, Any], run: TrainingRun) -> None:
-    """Write the loss curve and the model cards."""
-    recipe = run.recipe
-    kind = "dft" if recipe.sft.loss_type == "dft" else recipe.data.loss
-    write_curve(record["log"], run.out / "loss.svg", f"{record['base']['name']}: loss by step", kind=kind)
-    write_card(record, run.out)

@@ -1,8 +1,12 @@
-"""The third step: compile the candidate to a test binary, through an overlay, in its own sandbox."""
+"""The fourth step: compile the candidate to a test binary, through an overlay, in its own sandbox.
+
+The same command makes the checks of vet that `go test` makes, which depend on the toolchain.
+"""
 
 import codecs
 import json
 import os
+import re
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Self
@@ -15,6 +19,8 @@ from goutbench.golang.toolchain.test_output import evidence
 
 BINARY = "x.test"
 NO_TEST_FILES = "no-test-files"
+VET = "vet"
+_VET_HEADER = re.compile(r"^# \[.+\]$", re.MULTILINE)
 _EXHAUSTED = ("signal: killed", "out of memory", "cannot allocate memory")
 Overlay = dict[str, bytes | None]
 """New contents of the package's files by base name; None removes a file."""
@@ -48,20 +54,19 @@ class Build:
             reason = NO_TEST_FILES
         elif fault := environment_fault(text, candidate):
             reason, infra = fault, fault != NOT_REQUIRED
+        elif _VET_HEADER.search(text):
+            reason = VET
         return cls(None, reason, text, infra, outcome.cpu_seconds)
 
 
-def compile_test(
-    worker: Worker, package: PackageUnderTest, overlay: Overlay, folder: Path, *, cover: bool = True
-) -> Build:
-    """`go test -c` of the package with an overlay, in the scratch folder `folder`.
+def compile_test(worker: Worker, package: PackageUnderTest, overlay: Overlay, folder: Path) -> Build:
+    """Vet and compile the package with an overlay, with coverage, in the scratch folder `folder`.
 
-    Do not `cover` an overlay of the focal file: -cover ignores overlays of non-test files (golang/go#73802).
-    A package with a byte order mark builds without coverage if it fails with it.
+    A package with a byte order mark is built without coverage if it fails with it.
     """
-    build = _compile(worker, package, overlay, folder, cover=cover)
-    if cover and build.binary is None and _has_byte_order_mark(package):
-        return _compile(worker, package, overlay, folder, cover=False)
+    build = _compile(worker, package, overlay, folder, "cover", ["-cover"])
+    if build.binary is None and _has_byte_order_mark(package):
+        return _compile(worker, package, overlay, folder, "uncovered", [])
     return build
 
 
@@ -71,11 +76,17 @@ def _has_byte_order_mark(package: PackageUnderTest) -> bool:
     return any(path.read_bytes().startswith(codecs.BOM_UTF8) for path in sources)
 
 
+def compile_mutants(worker: Worker, package: PackageUnderTest, overlay: Overlay, folder: Path) -> Build:
+    """Compile the package with an overlay of the focal file: without vet, whose word is on the candidate, and
+    without -cover, which ignores overlays of non-test files (golang/go#73802)."""
+    return _compile(worker, package, overlay, folder, "plain", ["-vet=off"])
+
+
 def _compile(
-    worker: Worker, package: PackageUnderTest, overlay: Overlay, folder: Path, *, cover: bool
+    worker: Worker, package: PackageUnderTest, overlay: Overlay, folder: Path, kind: str, flags: list[str]
 ) -> Build:
-    """Only this command writes to the build cache."""
-    sources, out = folder / "overlay", folder / ("cover" if cover else "plain")
+    """`go test -c`: only this command writes to the build cache."""
+    sources, out = folder / "overlay", folder / kind
     sources.mkdir(exist_ok=True)
     replacements = {}
     for name, content in overlay.items():
@@ -86,11 +97,11 @@ def _compile(
     out.mkdir(exist_ok=True)
     if worker.sandbox.user_id(COMPILER) != os.geteuid():
         os.chown(out, worker.sandbox.user_id(COMPILER), -1)
-    flags = [*(["-cover"] if cover else []), *(["-race"] if worker.options.race else [])]
+    flags = [*flags, *(["-race"] if worker.options.race else [])]
     seconds = worker.options.build_seconds
     command = Command(
         argv=(
-            str(package.toolchain.go), "test", "-c", "-vet=off", *flags, "-ldflags=-s -w",
+            str(package.toolchain.go), "test", "-c", *flags, "-ldflags=-s -w",
             f"-overlay={sources / 'overlay.json'}", "-o", str(out / BINARY), ".",
         ),
         cwd=package.folder,
@@ -105,7 +116,7 @@ def _compile(
     )  # fmt: skip
     outcome = worker.sandbox.run(command)
     if outcome.ok and (out / BINARY).is_file():
-        return Build(out / BINARY, "", "", False, outcome.cpu_seconds, cover)
+        return Build(out / BINARY, "", "", False, outcome.cpu_seconds, "-cover" in flags)
     return Build.failed(outcome, package.test)
 
 
@@ -117,4 +128,4 @@ def builds_without_candidate(
     If not, this machine or the repository is at fault for a failed build that the type check did not predict.
     """
     build = compile_test(worker, package, overlay, folder)
-    return build.binary is not None or build.reason == NO_TEST_FILES
+    return build.binary is not None or build.reason in (NO_TEST_FILES, VET)

@@ -7,6 +7,7 @@ from pathlib import Path
 from goutbench.execute.inputs import REFERENCE
 from goutbench.execute.ladder.build import (
     NO_TEST_FILES,
+    VET,
     Build,
     Overlay,
     builds_without_candidate,
@@ -21,6 +22,7 @@ from goutbench.execute.ladder.runs import CompiledTest, first_run
 from goutbench.execute.ladder.stable import repeat_passing, rerun_failing
 from goutbench.execute.ladder.syntax import refusal
 from goutbench.execute.ladder.type_check import check_types, declared_tests, empty_test, type_failure
+from goutbench.execute.ladder.vet import PACKAGE_FAULT, is_candidates_fault
 from goutbench.execute.worker import Worker
 from goutbench.execute.workspace.package import PackageUnderTest
 from goutbench.records import Candidate, Execution, Rung, Status
@@ -87,6 +89,12 @@ class _Attempt:
             status = Status.INFRA_FAILURE
         elif lacks_cgo_files(self.worker, self.package, build.evidence):
             status, reason = Status.INFRA_FAILURE, CGO_OFF
+        elif reason == VET:
+            removed = tuple(name for name, content in overlay.items() if content is None)
+            if is_candidates_fault(self.worker, self.package, build.evidence, removed):
+                status = Status.VET_FAILED
+            else:
+                status, reason = Status.INFRA_FAILURE, PACKAGE_FAULT
         else:
             # the type check expected a build: a failure is rare, so it is worth a build without any candidate
             empty = overlay | {self.package.test: empty_test(self.package)}

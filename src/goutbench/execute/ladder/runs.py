@@ -140,13 +140,13 @@ def first_run(test: CompiledTest) -> tuple[CompiledTest, RunResult]:
 
 
 def classify(outcome: Outcome, tests: Sequence[str], *, profiled: bool, options: ExecuteOptions) -> RunResult:
-    """The result of one run of exactly these declared tests.
+    """The result of one run of exactly these declared tests, fuzz targets and examples.
 
     A pass needs all of: exit status 0, a PASS or SKIP for every declared name, at least one PASS, the
     testing package's own last line, and the cover profile that it writes at the very end if one was
     requested. A test can forge any one of them.
     """
-    output = parse_output(outcome.stdout, outcome.stderr)
+    output = parse_output(outcome.stdout, outcome.stderr).only(tests)
     if outcome.exit_code != 0 and outcome.started and not outcome.memory_exceeded and not outcome.stopped:
         status, reason = _classify_failure(outcome, output, options)
     else:

@@ -163,13 +163,13 @@ class _Walk:
 
     def assigned(self, node: Node) -> list[_Step]:
         """The left side of `:=`, or of a `range` or receive, which can also use `=`."""
-        left = node.child_by_field_name("left")
-        if left is None:
+        targets = node.child_by_field_name("left")
+        if targets is None:
             return []
         if any(child.type == ":=" for child in node.children):
-            names = _identifiers(left)
+            names = _identifiers(targets)
             return [lambda: self.bind(names)]
-        return [left]
+        return [targets]
 
     def qualified(self, node: Node) -> None:
         is_type = node.type == "qualified_type"

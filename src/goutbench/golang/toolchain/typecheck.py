@@ -61,8 +61,8 @@ class TypecheckResult:
 
     `ok`: the build would succeed. `excluded`: the candidate's build constraints or name exclude it from the
     build; then `ok` is about the other files. `external`: it belongs to package foo_test. `tests`: the names
-    of its test functions. `infra`: why the helper could not decide; then `ok` is False without errors, and
-    only the build can decide. `seconds` is wall time.
+    of what `go test` runs of it: tests, fuzz targets and examples with output. `infra`: why the helper could
+    not decide; then `ok` is False without errors, and only the build can decide. `seconds` is wall time.
     """
 
     ok: bool

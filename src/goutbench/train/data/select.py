@@ -21,7 +21,16 @@ def split_table(dataset: Path, scheme: str, split: str) -> "pa.Table":
     if not path.is_file():
         hint = f"run goutbench split {dataset} --scheme {scheme}"
         raise DatasetError(f"no {split} split of scheme {scheme!r}", where=str(dataset), hint=hint)
-    return _with_signals(read_table(path), dataset)
+    table = read_table(path)
+    order = table.column("id")
+    for name in BESIDE:
+        if (dataset / name).is_file():
+            table = _join(table, dataset / name)
+    for short, column in _SHORT.items():
+        if column in table.column_names and short not in table.column_names:
+            table = table.append_column(short, table.column(column))
+    assert table.column("id").equals(order), "joining must preserve the order"
+    return table
 
 
 def split_groups(dataset: Path, scheme: str) -> dict[str, str]:
@@ -62,36 +71,23 @@ def select_pairs(
     return table.take(pa.array(rows, pa.int64()))
 
 
-def _with_signals(table: "pa.Table", dataset: Path) -> "pa.Table":
-    """Left-join the tables beside the dataset; columns that the pairs already have are not replaced."""
-    order = table.column("id")
-    for name in BESIDE:
-        path = dataset / name
-        if not path.is_file():
-            continue
-        beside = read_table(path)
-        if "id" not in beside.column_names:
-            raise DatasetError("no column `id`", where=str(path), hint="write the table again")
-        existing = set(table.column_names) - {"id"}
-        beside = beside.select([column for column in beside.column_names if column not in existing])
-        table = _join(table, beside, path)
-    for short, column in _SHORT.items():
-        if column in table.column_names and short not in table.column_names:
-            table = table.append_column(short, table.column(column))
-    assert table.column("id").equals(order), "joining must keep the order"
-    return table
+def _join(table: "pa.Table", path: Path) -> "pa.Table":
+    """Left-join the table at a path by id; columns that `table` already has are not replaced.
 
-
-def _join(table: "pa.Table", beside: "pa.Table", path: Path) -> "pa.Table":
-    """Join by id. Arrow's own join does not preserve the order and rejects some types."""
+    Arrow's own join does not preserve the order and rejects some types.
+    """
     import pyarrow as pa
 
+    beside = read_table(path)
+    if "id" not in beside.column_names:
+        raise DatasetError("no column `id`", where=str(path), hint="write the table again")
     ids = beside.column("id").to_pylist()
     index_of = {key: index for index, key in enumerate(ids)}
     if len(index_of) < len(ids):
         raise DatasetError("duplicate id", where=str(path), hint="write the table again")
     take = pa.array([index_of.get(key) for key in table.column("id").to_pylist()], type=pa.int64())
+    existing = set(table.column_names)
     for name in beside.column_names:
-        if name != "id":
+        if name not in existing:
             table = table.append_column(name, beside.column(name).take(take))
     return table

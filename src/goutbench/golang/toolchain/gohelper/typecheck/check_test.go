@@ -225,3 +225,55 @@ func TestPatternsOfEmbed(t *testing.T) {
 		t.Error("a pattern has to match a file")
 	}
 }
+
+func TestNamesAreThoseThatGoTestRuns(t *testing.T) {
+	source := `package toy
+
+import "testing"
+
+func ExampleToy() {
+	// Output: last
+
+	// no output
+}
+
+func ExampleClamp() {
+	println(1)
+	// Output:
+	// 1
+}
+
+func ExampleToy_silent() {
+	// output:
+}
+
+func ExampleToy_any() {
+	/* Unordered Output: 1 */
+}
+
+func ExampleToy_none()      { println("Output:") }
+func ExampleToy_arg(x int)  { /* Output: */ }
+func ExampleToy_result() int {
+	return 1
+	// Output: 1
+}
+func Examples() {
+	// Output:
+}
+func FuzzToy(f *testing.F)      {}
+func Fuzzy(f *testing.F)        {}
+func BenchmarkToy(b *testing.B) {}
+func TestToy(t *testing.T)      {}
+func Testify(t *testing.T)      {}
+func (Toy) TestB(t *testing.T)  {}
+func (Toy) ExampleB() {
+	// Output:
+}
+`
+	_, check := newChecker(t)
+	result := check(Request{Source: []byte(source)})
+	want := []string{"FuzzToy", "TestToy", "ExampleClamp", "ExampleToy_silent", "ExampleToy_any"}
+	if !slices.Equal(result.Tests, want) {
+		t.Errorf("got %v, want %v; %v", result.Tests, want, result.Errors)
+	}
+}
