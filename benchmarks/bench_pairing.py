@@ -97,7 +97,8 @@ def rows(given: argparse.Namespace) -> None:
         files = contents(known, given.mirror)
         same = {match.test: match.code for match in same_name(list(files))}
         found, spent = measured(lambda files=files: by_use.rank_by_folder(files))  # type: ignore[misc]
-        more = {test: by_use.select_sources(e) for test, e in found.items() if test not in same and by_use.select_sources(e)}
+        selected = {test: by_use.select_sources(evidence) for test, evidence in found.items()}
+        more = {test: sources for test, sources in selected.items() if sources and test not in same}
         bare = {
             test: e
             for test, e in by_use.rank_by_folder(files, file_names=False).items()

@@ -14,7 +14,8 @@ STANDARD_TERMS = {"left", "other"}
 
 BANNED = re.compile(
     r"\b(mend(s|ed|ing)?|told|lies (in|at|beside)|no word of|as it stands|stands in|is said|says so|"
-    r"whatever is left|nobody showed|in the words of|closed rows?|cannot be had|jurors?|the keeper|the campaign)\b",
+    r"whatever is left|nobody showed|in the words of|closed rows?|cannot be had|jurors?|the keeper|"
+    r"the campaign)\b",
     re.IGNORECASE,
 )
 """Phrases that read like a literal translation, for messages, help texts, docstrings, comments and pages."""

@@ -27,7 +27,7 @@ LAYERS = (
     {"curate", "split", "leakage", "describe", "train", "generate", "execute", "judge", "report"},
     {"cli", "__main__", "_registry"},
 )
-"""Top-level modules and packages. A layer imports from the layers before it, the first two also from their own."""
+"""Top-level modules and packages. A layer imports from earlier layers, the first two also from themselves."""
 
 STAGES = LAYERS[4] | {"chunk", "assemble"}
 TREES = {path: ast.parse(path.read_text("utf-8")) for path in sorted(PACKAGE.rglob("*.py"))}

@@ -15,9 +15,10 @@ from collections import Counter
 from collections.abc import Iterator
 from pathlib import Path
 
-PRIVATE_WORDS = frozenset(
-    "found each made words kept place mend told said lies whole other wanted known left given gone begun".split()  # noqa: SIM905
-)
+PRIVATE_WORDS = {
+    "found", "each", "made", "words", "kept", "place", "mend", "told", "said", "lies", "whole", "other",
+    "wanted", "known", "left", "given", "gone", "begun",
+}  # fmt: skip
 _WORD = re.compile(r"[A-Z]?[a-z]+|[A-Z]+(?![a-z])|\d+")
 
 Function = ast.FunctionDef | ast.AsyncFunctionDef

@@ -237,7 +237,9 @@ class _Lines:
         """
         self._lines.setdefault(location, node.start_mark.line + 1)
         if id(node) in self._visited:
-            raise ConfigError("an alias (*name)", where=self._at(node), hint="repeat the value")
+            raise ConfigError(
+                "YAML aliases (*name) are not allowed", where=self._at(node), hint="repeat the value"
+            )
         self._visited.add(id(node))
         if isinstance(node, yaml.MappingNode):
             for key, value in node.value:

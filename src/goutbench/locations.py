@@ -1,8 +1,8 @@
-"""Where repositories and caches are. No other module computes a repository's folder or the cache's.
+"""Where repositories and caches are. No other module computes the folder of a repository or of the cache.
 
-A folder of repositories, as `--mirror` and `--repos` name it, may hold `org/name` under any of `spellings`.
-The cache is the folder that an option names, else `$GOUTBENCH_CACHE`, else `goutbench` in the user's cache
-folder.
+A folder of repositories, as `--mirror` and `--repos` name it, may contain `org/name` under any of
+`spellings`. The cache is `$GOUTBENCH_CACHE`, else `goutbench` in the user's cache folder. Options name single
+folders instead: `--cache` that of the clones, `--work` the workspace.
 """
 
 import os

@@ -142,7 +142,7 @@ class Overlap:
 
 @dataclass(frozen=True, slots=True)
 class Signals:
-    """What is known of the quality of a pair, beside its own columns; nothing is left out because of it.
+    """Quality signals of a pair. They never exclude a pair by themselves.
 
     `code_parses` and `test_parses`: the grammar finds no error. Of the code: the number of functions, the
     cyclomatic complexity of the most complex one and their mean, and how often goroutines, channels, locks
@@ -151,7 +151,7 @@ class Signals:
     assertion in this file, whether cases stand in a table, whether mocks are used, and the libraries that it
     asserts with.
     `secrets` counts what looks like a key or token in either file. Tokens are by the counter of the run.
-    `cluster` is the id of one of the pairs that are the same, nearly the same, or the same but for names.
+    `cluster` is the id of one of the pairs that are equal, near-duplicates, or equal but for names.
     """
 
     id: str  # the pair's
@@ -189,7 +189,7 @@ class Signals:
 
 @dataclass(frozen=True, slots=True)
 class Leak:
-    """How much of a row's code or test is in other corpora, and the location of the first or best match.
+    """How much of a row's code or test occurs in other corpora, and where the first or best match is.
 
     The counts are of corpus texts with equal bytes, with equal tokens (without comments, imports and
     formatting), and with equal tokens but for names. `alike` and `alike_renamed` estimate the Jaccard
@@ -236,7 +236,7 @@ class CorpusFile:
 
 @dataclass(frozen=True, slots=True)
 class Shown:
-    """A declaration in a chunk's context: its key, and whether it stands there in full or in outline."""
+    """A declaration in a chunk's context: its key, and whether the context shows it in full or in outline."""
 
     key: str
     form: str  # "full" | "outline"
@@ -258,13 +258,13 @@ class Exercise:
 
 @dataclass(frozen=True, slots=True)
 class Chunk:
-    """A piece of a focal file that stands alone, for one prompt.
+    """A self-contained part of a focal file, for one prompt.
 
-    A declaration's key is its name, `Type.Method`, or a group's first name, with `#2` and so on where the
-    file has more of the name. `kind` is "file" (the whole, untouched), "part", or "function" (one focal
-    function, for training). `tokens` is None where the bytes alone settled that it is within the budget.
-    `omitted` are declarations that the focal ones refer to and that are not in the text; `cut_edges`
-    counts references of focal declarations to ones that are not in the text in full.
+    A declaration's key is its name, `Type.Method`, or a group's first name, with `#2` and so on if the file
+    declares the name more than once. `kind` is "file" (the complete, unchanged file), "part", or "function"
+    (one focal function, for training). `tokens` is None if the number of bytes alone shows that the chunk is
+    within the budget. `omitted` are declarations that the focal ones refer to and that are not in the text;
+    `cut_edges` counts references of focal declarations to ones that are not in the text in full.
     """
 
     id: str
@@ -281,7 +281,7 @@ class Chunk:
     omitted: tuple[str, ...]
     cut_edges: int
     over_budget: bool
-    shortened: bool = False  # the one focal declaration was cut to fit, as the user asked
+    shortened: bool = False  # the only focal declaration was shortened to fit (`--shorten`)
     tests: tuple[Exercise, ...] = ()
 
 
@@ -290,7 +290,7 @@ class Chunk:
 
 @dataclass(frozen=True, slots=True)
 class Prompt:
-    """What a model is asked for one chunk. `focal` are the functions to test; empty: all of the file.
+    """The prompt for one chunk. `focal` are the functions to test; empty: all of the file.
 
     `template` is the name of the template, `template_hash` the SHA-256 of it; `messages` are (role, content).
     `tokens` counts all contents by the counter of the run.
@@ -310,10 +310,10 @@ class Prompt:
 class Completion:
     """A model's raw reply to a prompt, or why there is none.
 
-    `round` is 0 for the first answer, else the number of the repair. `error` is empty, "context-overflow"
-    (known before the call), "truncated" (the reply met the token limit and is kept) or "model-error" with
-    the words in `detail`. Tokens are those the provider reported, seconds the wall time of the call, `cost`
-    in the price file's unit, None without one.
+    `round` is 0 for the first answer, else the number of the repair round. `error` is empty,
+    "context-overflow" (known before the call), "truncated" (the reply reached the token limit), "empty", or
+    "model-error" with the message in `detail`. Tokens are those that the provider reported, seconds the wall
+    time of the call; `cost` is in the unit of the price file, None without one.
     """
 
     id: str
@@ -337,10 +337,10 @@ class Completion:
 
 @dataclass(frozen=True, slots=True)
 class Note:
-    """Something that assembling dropped, renamed, added or undid: nothing of a reply is lost without one.
+    """Something that assembling dropped, renamed, added or undid. Nothing of a reply is lost without a note.
 
-    `kind` is a word such as "folded", "renamed" or "truncated" (all in `golang/assemble.py`), `what` the name
-    or text it is about, `why` the reason in words, `reply` the 0-based reply it stood in (-1: all of them).
+    `kind` is one of those listed in `assemble/stage.py`, such as "folded" or "renamed"; `what` is the name or
+    text that the note is about, `why` the reason, `reply` the number of the reply from 0 (-1: all of them).
     """
 
     kind: str
@@ -366,8 +366,8 @@ class Assembly:
 class Candidate:
     """A test file to be run against a pair's focal file; the reference test is one with model "reference".
 
-    `focal` are the functions that it was asked to test, by key; empty: the whole file. `round` is 0 for a
-    first answer, else the number of the repair.
+    `focal` are the keys of the functions that it should test; empty: the complete file. `round` is 0 for a
+    first answer, else the number of the repair round.
     """
 
     id: str
@@ -496,9 +496,9 @@ class Execution:
     test (`Test`), a fuzz target, of which the seeds run (`Fuzz`), or an example with output (`Example`).
     Coverage counts statements of the focal file by the candidate's own tests, `covered` also where the run
     failed; `uncovered` are the blocks that no run reached, as "line.column-line.column". `focal_statements`
-    and `focal_covered` count in the functions alone that the candidate was asked to test (0: it was the whole
-    file), and then the mutants are theirs, too. Seconds are CPU time inside the sandbox (the gate's are wall
-    time): wall time says more of the machine than of the test.
+    and `focal_covered` count only in the functions that the candidate should test (0: the complete file), and
+    the mutants are then only those of these functions. Seconds are CPU time inside the sandbox, because wall
+    time depends on the load of the machine; `gate_seconds` is the wall time of the type check.
     """
 
     id: str
@@ -534,11 +534,11 @@ class Execution:
 
 @dataclass(frozen=True, slots=True)
 class Verdict:
-    """One judge's word on one match in one order.
+    """One judge's verdict on one match in one order.
 
-    `order` is "ab" or "ba": which candidate was shown first. `choice` is "a", "b" or "tie", always by
-    candidate and never by place; empty where there is none, and then `error` is "context-overflow",
-    "model-error", "unreadable" (with the raw reply kept) or "injected". Scores are those of the paper's mode.
+    `order` is "ab" or "ba": which candidate was shown first. `choice` is "a", "b" or "tie" and names the
+    candidate, not its position; if there is no verdict it is empty, and `error` is "context-overflow",
+    "model-error", "unreadable" or "injected". Only judges of the mode "paper" give scores.
     `cost` is in the price file's unit, None without one or where the judge gave no answer.
     """
 
@@ -561,7 +561,7 @@ class Verdict:
 
 @dataclass(frozen=True, slots=True)
 class Match:
-    """Two candidates for the same item before one judge (or a panel of them), seen from `model_b`.
+    """Two candidates for the same item, compared by one judge or a panel; `outcome` is that of `model_b`.
 
     `outcome` is "win" (b is better), "loss", "tie", "flip" (the orders contradict each other) or "error".
     """

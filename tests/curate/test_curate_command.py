@@ -43,7 +43,7 @@ def test_curate_writes_a_dataset_that_verify_confirms(project: Path) -> None:
     assert (project / "repos.lock.yaml").read_bytes() == (project / "out" / "repos.lock.yaml").read_bytes()
     verified = goutbench("verify", "out", cwd=project)
     assert verified.returncode == 0, verified.stdout
-    assert verified.stdout == "out: every file and every row is what the pins give\n"
+    assert verified.stdout == "out: no differences; every file and row matches the pins\n"
     again = goutbench("curate", "repos.yaml", "--out", "out2", "--locked", cwd=project)
     assert again.returncode == 0, again.stderr
     assert (project / "out" / "manifest.json").read_bytes() == (
@@ -78,7 +78,7 @@ def test_the_option_json_prints_the_result_as_json(project: Path) -> None:
         (["curate", "none.yaml"], 2, "No such file"),
         (["curate", "repos.yaml", "--builtin", "paper"], 2, "give either"),
         (["curate", "--builtin", "nope"], 2, "one of paper, std"),
-        (["curate", "repos.yaml", "--export", "csv"], 2, "no export 'csv'"),
+        (["curate", "repos.yaml", "--export", "csv"], 2, "unknown export 'csv'"),
         (["curate", "repos.yaml", "--locked"], 2, "repos.lock.yaml"),
         (["curate", "repos.yaml", "--mirror", "none"], 2, "no folder none"),
         (["curate", "repos.yaml", "--nonsense"], 2, "No such option"),

@@ -17,7 +17,7 @@ GIN = "github.com/gin-gonic/gin@v1.11.0"
 
 @pytest.fixture
 def gin(tmp_path: Path) -> Path:
-    """The release of gin that the module proxy serves, as a git repository of one commit."""
+    """A release of gin from the module proxy, as a git repository with one commit."""
     go = str(find_toolchain().go)
     answer = subprocess.run(
         [go, "mod", "download", "-json", GIN], check=True, capture_output=True, cwd=tmp_path

@@ -1,4 +1,4 @@
-"""The guides for extending goutbench are complete: each is followed to the letter in a copy of the package."""
+"""The guides for extending goutbench are complete: a test follows each one in a copy of the package."""
 
 import re
 import shutil
@@ -9,13 +9,15 @@ from pathlib import Path
 
 import pytest
 
+from goutbench.golang.toolchain.installation import find_toolchain, go_env, run_go
+
 ROOT = Path(__file__).parents[2]
 _BLOCK = re.compile(r"^ *```(python|diff)\n(.*?)^ *```$", re.MULTILINE | re.DOTALL)
-_FILE = re.compile(r"`(src/goutbench/[\w/]+\.py)`")
+_FILE = re.compile(r"`(src/goutbench/[\w/]+\.(?:py|go))`")
 
 
 def follow(guide: str, copy: Path) -> None:
-    """Do what a guide says: write a python block to the file named last before it, apply a diff block to it."""
+    """Write each python block of a guide to the file named before it; apply each diff block to that file."""
     text = (ROOT / "docs" / "howto" / guide).read_text("utf-8")
     for block in _BLOCK.finditer(text):
         path = copy / _FILE.findall(text[: block.start()])[-1]
@@ -79,6 +81,18 @@ def test_the_guide_for_a_leaderboard_column_is_complete(copy: Path) -> None:
     assert "flaky" not in before
     assert "flaky" in after
     assert "flaky_rate" in after
+
+
+def test_the_guide_for_a_mutation_operator_is_complete(copy: Path) -> None:
+    follow("add-a-mutation-operator.md", copy)
+    toolchain = find_toolchain()
+    cache = subprocess.run([toolchain.go, "env", "GOCACHE"], capture_output=True, text=True, check=True)
+    environment = go_env(toolchain, cache=Path(cache.stdout.strip()))
+    helper = copy / "src/goutbench/golang/toolchain/gohelper"
+    command = ["test", "-vet=off", "-v", "-run=Operator", "./mutation"]
+    done = run_go(toolchain, command, cwd=helper, env=environment)
+    assert done.returncode == 0, done.stdout + done.stderr
+    assert "--- PASS: TestEveryOperatorMakesItsMutantsAndNoOthers/nil-check/0" in done.stdout
 
 
 _HEADERS = (

@@ -93,6 +93,20 @@ def test_an_error_about_a_bad_candidate_names_its_line(tmp_path: Path) -> None:
         read_locations(tmp_path)
 
 
+def test_candidates_without_ids_keep_their_functions_and_samples(tmp_path: Path) -> None:
+    path = tmp_path / "candidates.jsonl"
+    row = {"pair_id": "a", "model": "m", "code": "package a"}
+    more: list[dict[str, object]] = [{}, {"focal": ["F"]}, {"focal": ["F"], "sample": 1}]
+    path.write_text("".join(json.dumps(row | extra) + "\n" for extra in more))
+    candidates = read_candidates(path)
+    assert [(one.focal, one.sample) for one in candidates] == [((), 0), (("F",), 0), (("F",), 1)]
+    assert len({one.id for one in candidates}) == 3, "each is executed"
+    for wrong in ({"focal": 3}, {"focal": [3]}, {"sample": "abc"}, {"sample": -1}):
+        path.write_text(json.dumps(row | wrong) + "\n")
+        with pytest.raises(ConfigError, match=r"candidates\.jsonl:1: `(focal|sample)` is not a"):
+            read_candidates(path)
+
+
 def read_candidates_as_parquet(folder: Path) -> None:
     path = folder / "broken.parquet"
     path.write_bytes(b"PAR1 but not really")

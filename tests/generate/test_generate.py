@@ -287,6 +287,7 @@ def test_every_sample_is_a_candidate_with_its_cost(dataset: Path, tmp_path: Path
     ("options", "model", "message"),
     [
         (GenerateOptions(unit="line"), "scripted/echo", "'line' is not a unit"),
+        (GenerateOptions(mode="mix"), "scripted/echo", "'mix' is not a mode"),
         (GenerateOptions(split="leakfree:test"), "scripted/echo", "goutbench split"),
         (GenerateOptions(examples=2), "scripted/echo", "--split"),
         (GenerateOptions(only=("zz",)), "scripted/echo", "no pair 'zz'"),
@@ -299,6 +300,7 @@ def test_an_invalid_option_is_an_error_with_a_hint(
     with pytest.raises(ConfigError) as caught:
         generate(dataset, tmp_path / "run", model, options)
     assert message in str(caught.value)
+    assert not (tmp_path / "run" / "completions.jsonl").exists(), "no model is called"
 
 
 def test_a_repair_round_returns_the_build_errors_to_the_model(dataset: Path, tmp_path: Path) -> None:

@@ -1,9 +1,6 @@
 """The command line: a thin command for each stage, in its own file, parses options, calls and prints.
 
-Exit codes: 0 done · 1 `verify` or `split --check` found differences, a judge failed its audit, or an
-unexpected failure · 2 a file, option or argument is wrong · 3 a repository cannot be used · 4 a dataset is
-missing or damaged · 5 the output cannot be written · 6 a needed program is missing · 130 interrupted (the
-same command resumes).
+Errors define their exit codes (`errors.py`); `docs/reference/cli.md` lists all of them.
 """
 
 import sys
@@ -14,7 +11,7 @@ import typer
 from goutbench.cli.options import app
 from goutbench.errors import GoutbenchError
 
-# each adds its commands, which `--help` shows in this order: the pipeline's
+# each import registers its commands; `--help` lists them in this order, that of the pipeline
 # isort: off
 from goutbench.cli import curate  # noqa: F401
 from goutbench.cli import split  # noqa: F401
@@ -48,7 +45,7 @@ def _root(
 
 
 def main() -> None:
-    """Entry point of the `goutbench` command: a user's mistake prints as a message, not as a traceback."""
+    """Entry point of the `goutbench` command: a user's mistake prints a message, not a traceback."""
     try:
         app()
     except GoutbenchError as error:

@@ -47,7 +47,7 @@ def curate(
 
     settings, lock = _curate_settings(config, builtin, only or [], pairing)
     if export not in (None, "paper"):
-        raise ConfigError(f"there is no export {export!r}", where="--export", hint="`paper`")
+        raise ConfigError(f"unknown export {export!r}", where="--export", hint="use `paper`")
     lock_path = config.with_name(f"{config.stem}.lock.yaml") if config and not lock else None
     if locked and lock is None:
         lock = load_lock(lock_path if lock_path and lock_path.is_file() else out / LOCK)

@@ -16,8 +16,9 @@ def execute(
     ] = None,
     dataset: Annotated[Path, typer.Option(help="The dataset folder of the pairs.")] = Path("dataset"),
     repos: Annotated[
-        Path, typer.Option(help="Folder of git repositories or source trees: ORG__REPO[.git], ORG/REPO, ...")
-    ] = Path("repos"),
+        Path | None,
+        typer.Option(help="Folder of repositories: ORG__REPO[.git], ORG/REPO, ... [the clones in the cache]"),
+    ] = None,
     out: Annotated[
         Path, typer.Option(help="The run folder. The same command resumes an interrupted run.")
     ] = Path("run"),
@@ -39,7 +40,7 @@ def execute(
     cgo: Annotated[bool, typer.Option("--cgo", help="Build with cgo (needs a C compiler).")] = False,
     mutants: Annotated[
         int | None,
-        typer.Option(min=0, help="Test so many mutants of each focal file; 0 tests all of them."),
+        typer.Option(min=0, help="Number of mutants to test in each focal file; 0: all. [none]"),
     ] = None,
     seed: Annotated[int, typer.Option(help="Seed of the sample of mutants and of the shuffles.")] = 1,
     siblings: Annotated[
@@ -65,7 +66,9 @@ def execute(
     """Execute tests in a sandbox: do they compile, pass, stay stable, cover their code and kill mutants?"""
     from goutbench.execute.options import ExecuteOptions
     from goutbench.execute.stage import run_prepare, run_stage, summary
+    from goutbench.locations import clones_folder
 
+    repositories = clones_folder(repos)
     options = ExecuteOptions(
         siblings=siblings,
         repeat=repeat,
@@ -79,14 +82,14 @@ def execute(
     )
     if prepare:
         unsafe = unsafe_no_sandbox
-        for line in run_prepare(dataset, repos, candidates=candidates, work=work, unsafe=unsafe):
+        for line in run_prepare(dataset, repositories, candidates=candidates, work=work, unsafe=unsafe):
             typer.echo(line, err=True)
         if candidates is None and not reference:
             return
     records = run_stage(
         candidates,
         dataset,
-        repos,
+        repositories,
         out,
         options=options,
         reference=reference,
@@ -105,7 +108,7 @@ def doctor(
     work: Annotated[Path | None, typer.Option(help="The workspace to check.")] = None,
     as_json: AsJson = False,
 ) -> None:
-    """Check what this machine can isolate, and why; exits with 6 if `execute` would refuse to run."""
+    """Check which sandbox works on this machine; exits with 6 if `execute` would refuse to run."""
     from dataclasses import asdict
 
     from goutbench.execute.doctor import examine

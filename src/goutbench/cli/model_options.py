@@ -11,7 +11,7 @@ if TYPE_CHECKING:
 Limit = Annotated[int, typer.Option(min=0, help="Maximum number of items, drawn by --seed; 0: all.")]
 Window = Annotated[int, typer.Option(min=0, help="Context window of the model in tokens; 0: unlimited.")]
 Tokenizer = Annotated[str, typer.Option(help="`estimate`, or the path of a tokenizer.json.")]
-Revision = Annotated[str, typer.Option(help="Version of the model, if its name does not say it.")]
+Revision = Annotated[str, typer.Option(help="Version of the model, if its name does not include it.")]
 BaseUrl = Annotated[str | None, typer.Option(help="URL of an OpenAI-compatible server.")]
 ModelArgs = Annotated[
     list[str] | None, typer.Option("-M", help="KEY=VALUE for the provider; may be repeated.")

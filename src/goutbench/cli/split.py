@@ -19,7 +19,8 @@ def split(
     after: Annotated[
         datetime | None,
         typer.Option(
-            formats=["%Y-%m-%d"], help="For `temporal`: test rows were first committed at this date or later."
+            formats=["%Y-%m-%d"],
+            help="For `temporal`: rows first committed on this date or later are for test.",
         ),
     ] = None,
     hold_out: Annotated[
@@ -32,7 +33,7 @@ def split(
     ] = 0.5,
     cap: Annotated[
         int | None,
-        typer.Option(help="With --balance: at most so many training rows of each repository or domain."),
+        typer.Option(help="With --balance: maximum number of training rows of each repository or domain."),
     ] = None,
     check: Annotated[
         bool, typer.Option("--check", help="Write nothing: check an existing split by its files.")

@@ -15,7 +15,7 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True, slots=True)
 class Difference:
-    """A difference from what the pins give: its file, row and column, which are empty if it concerns all."""
+    """A difference from a rebuild by the pins: its file, row and column, empty if it concerns all of them."""
 
     file: str
     row: str

@@ -66,5 +66,5 @@ def print_differences(dataset: Path, differences: Sequence[Difference], *, as_js
     print(
         f"{dataset}: {count} difference{'s' if count != 1 else ''}"
         if differences
-        else f"{dataset}: every file and every row is what the pins give"
+        else f"{dataset}: no differences; every file and row matches the pins"
     )

@@ -1,4 +1,4 @@
-"""Quality signals of every pair: what its columns do not say. No row is dropped because of a signal."""
+"""Quality signals of every pair, in addition to its columns. No row is dropped because of a signal."""
 
 from collections import Counter
 from collections.abc import Sequence

@@ -1,4 +1,4 @@
-"""What this machine can isolate, and why: every property is tried, not assumed."""
+"""What this machine can isolate. Every property is tested, not assumed."""
 
 import os
 import shutil

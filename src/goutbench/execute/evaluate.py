@@ -98,7 +98,7 @@ def evaluate(
 def _execute(
     machine: Machine, options: ExecuteOptions, count: int, jobs: list[ExecutionJob], runner: str
 ) -> Iterator[tuple[int, Execution]]:
-    """Execute the jobs with so many workers at a time; yields number and record as they come."""
+    """Execute the jobs with `count` workers; yields number and record in the order of completion."""
     if not jobs:
         return
     # candidates of one package share compiled packages, so they are executed one after the other

@@ -2,7 +2,7 @@
 
 import json
 from collections.abc import Collection, Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any, Protocol
 
@@ -110,12 +110,20 @@ def _candidate(row: dict[str, Any], where: str) -> Candidate:
         raise ConfigError(f"a candidate needs the text {', '.join(missing)}", where=where)
     pair_id, model = (row[name].encode("utf-8", "replace").decode() for name in ("pair_id", "model"))
     candidate = text_candidate(pair_id, model, row["code"], mode=str(row.get("mode") or "append"))
+    focal, sample = row.get("focal") or (), row.get("sample") or 0
+    if not isinstance(focal, list | tuple) or not all(isinstance(key, str) for key in focal):
+        raise ConfigError("`focal` is not a list of texts", where=where)
+    if not isinstance(sample, int) or sample < 0:
+        raise ConfigError("`sample` is not a number from 0", where=where)
     if not row.get("id"):
-        return candidate
+        if not focal and not sample:
+            return candidate
+        # equal texts are distinct candidates for other functions, or as other samples
+        id = short_hash(pair_id, model, candidate.code, *focal, str(sample))
+        return replace(candidate, id=id, focal=tuple(focal), sample=sample)
     return Candidate(
         str(row["id"]), pair_id, model, tuple(row.get("completion_ids") or ()), candidate.code,
-        row.get("package"), candidate.mode, (), tuple(row.get("focal") or ()), int(row.get("sample") or 0),
-        int(row.get("round") or 0),
+        row.get("package"), candidate.mode, (), tuple(focal), sample, int(row.get("round") or 0),
     )  # fmt: skip
 
 
@@ -137,7 +145,9 @@ def _json_rows(path: Path) -> Iterator[tuple[str, dict[str, Any]]]:
 def _dataset_rows(dataset: Path, columns: tuple[str, ...]) -> Iterator[dict[str, Any]]:
     files = data_files(dataset)
     if not files:
-        raise DatasetError("the dataset has no pairs", where=str(dataset), hint="curate it again")
+        raise DatasetError(
+            "the dataset has no pairs", where=str(dataset), hint="run `goutbench curate` again"
+        )
     for path in files:
         yield from _rows(path, columns)
 
@@ -151,8 +161,10 @@ def _rows(path: Path, columns: tuple[str, ...] = ()) -> list[dict[str, Any]]:
         table = read_table(path)
         if missing := set(columns) - set(table.column_names):
             what = f"missing columns: {', '.join(sorted(missing))}"
-            raise DatasetError(what, where=str(path), hint="curate it again")
+            raise DatasetError(what, where=str(path), hint="run `goutbench curate` again")
         rows: list[dict[str, Any]] = (table.select(columns) if columns else table).to_pylist()
     except UnicodeDecodeError as error:
-        raise DatasetError(f"unreadable: {error}", where=str(path), hint="curate it again") from None
+        raise DatasetError(
+            f"unreadable: {error}", where=str(path), hint="run `goutbench curate` again"
+        ) from None
     return rows

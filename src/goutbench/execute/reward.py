@@ -15,8 +15,8 @@ Reward = Callable[..., list[float | None]]
 
 
 def reward_of(record: Execution) -> float | None:
-    """The reward of an execution, from 0 to 1; None for an infrastructure error, which says nothing of a
-    test.
+    """The reward of an execution, from 0 to 1; None for an infrastructure error, which is not a
+    result of the test.
 
     A test that does not pass gets the reward of its rung, and at most that of `Rung.RUNS`; so does a flaky
     one. A pass gets the reward of `Rung.PASS`, plus up to 0.25 each for the share of the focal statements

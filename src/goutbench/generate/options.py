@@ -19,7 +19,7 @@ class GenerateOptions:
       `pure` selects pure functions, and `limit` draws items by `seed` (0: all).
     - `samples` is the number of completions per prompt, `repair` the number of repair rounds, and `mode`
       how completions become one file.
-    - `revision` is the version of the model, where its name does not say it.
+    - `revision` is the version of the model, if its name does not include it.
     """
 
     unit: str = "file"

@@ -9,10 +9,11 @@ from pathlib import Path, PurePosixPath
 from typing import Any
 
 from goutbench.assemble.package_context import PackageContext, package_context
-from goutbench.assemble.stage import assemble, candidate_of
+from goutbench.assemble.stage import MODES, assemble, candidate_of
 from goutbench.chunk.tokens import token_counter, tokenizer_file
 from goutbench.config import Price
 from goutbench.dataset.store import file_hash, read_manifest, read_pairs, read_table, write_json, write_rows
+from goutbench.errors import ConfigError
 from goutbench.generate.complete import Completer, Completions, completion_call, open_journal
 from goutbench.generate.items import Item, build_items, distinct_prompts, read_items
 from goutbench.generate.options import GenerateOptions
@@ -73,6 +74,10 @@ def generate(
     OUT/candidates.parquet --out OUT` continues from there. The same call after a kill repeats no call that
     was answered. Raises ConfigError, DatasetError, StorageError.
     """
+    if options.mode not in MODES:  # before any call, which may cost money
+        raise ConfigError(
+            f"{options.mode!r} is not a mode", where="--mode", hint=f"use one of: {', '.join(MODES)}"
+        )
     options, server = with_weights_revision(options, model), server or Server()
     pairs = list(read_pairs(dataset))
     items = build_items(dataset, pairs, options)

@@ -62,7 +62,7 @@ class Call(Generic[AnswerT]):
     metadata: Mapping[str, Any] = field(default_factory=dict)
 
     def fits(self, window: int) -> bool:
-        """Whether prompt and reply fit a context window of so many tokens; 0 means no limit."""
+        """Whether prompt and reply fit a context window of `window` tokens; 0 means no limit."""
         return not window or self.tokens + self.max_tokens <= window
 
     def record(

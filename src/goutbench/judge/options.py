@@ -10,7 +10,7 @@ class JudgeOptions:
     - `window` is the context window of the judge model (0: unlimited), and `budget` limits the code that the
       prompt shows for a function. Both count tokens of `tokenizer`.
     - `limit` draws items by `seed` (0: all).
-    - `revision` is the version of the model, where its name does not say it.
+    - `revision` is the version of the model, if its name does not include it.
     - `temperature` and `max_tokens` replace those of the judge; None keeps them.
     - `schema` sends the judge's JSON schema, which not every server accepts.
     """

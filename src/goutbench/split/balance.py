@@ -25,7 +25,7 @@ class Balance:
     def __post_init__(self) -> None:
         if self.by not in ("", "repository", "domain"):
             what = f"cannot balance by {self.by!r}"
-            raise ConfigError(what, where="--balance", hint="`repository` or `domain`")
+            raise ConfigError(what, where="--balance", hint="use `repository` or `domain`")
         if not 0 <= self.power <= 1:
             what = f"must be between 0 and 1, not {self.power}"
             raise ConfigError(what, where="--power", hint="such as 0.5")

@@ -17,7 +17,7 @@ _OUTPUT = re.compile(rb"/[/*]\s*(?:unordered )?output:", re.IGNORECASE)
 
 @dataclass(frozen=True, slots=True)
 class TypeFailure:
-    """What is wrong with the candidate: the rung that it reached all the same, reason and evidence."""
+    """Why a candidate does not type-check: reason and evidence, and the rung that it still reached."""
 
     rung: Rung
     reason: str

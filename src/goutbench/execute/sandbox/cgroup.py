@@ -48,7 +48,7 @@ class Cgroup:
                 time.sleep(0.005)
 
     def join(self) -> list[str]:
-        """A prefix that puts the process into the cgroup before anything of the command starts."""
+        """A prefix that puts the process into the cgroup before the command starts."""
         script = (
             'while [ "$1" != -- ]; do echo $$ > "$1"/cgroup.procs || exit 125; shift; done; shift; exec "$@"'
         )

@@ -36,7 +36,7 @@ SANDBOXES: dict[str, Callable[[Path], Sandbox]] = {"bubblewrap": Bubblewrap, "un
 def choose(init: Path, *, unsafe: bool = False) -> Sandbox:
     """The strongest sandbox that works here, with `init` as its first process.
 
-    Raises ToolError when none works, unless `unsafe` permits to run without one.
+    Raises ToolError when none works, unless `unsafe` allows running without one.
     """
     sandbox, problems = strongest(init)
     if sandbox is not None:

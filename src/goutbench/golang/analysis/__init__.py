@@ -1,1 +1,1 @@
-"""What Go code is like: features, purity, self-contained tests, test usage, build constraints."""
+"""Properties of Go code: features, purity, self-contained tests, test usage, build constraints."""

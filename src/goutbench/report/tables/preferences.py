@@ -1,4 +1,4 @@
-"""What judges preferred, by repository as in the paper's Figures 4 and 5, and what execution says of it."""
+"""What judges prefer, by repository as in the paper's Figures 4 and 5, and how it agrees with execution."""
 
 from collections import Counter, defaultdict
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence

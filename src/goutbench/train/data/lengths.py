@@ -119,7 +119,7 @@ def _detached_tokens(rows: Sequence[EncodedRow], recipe: Recipe) -> int:
 
 
 def refuse_empty(lengths: RowLengths, recipe: Recipe, excluded: Mapping[str, int]) -> None:
-    """Raises ConfigError if there is nothing to train on, or if too many rows show nothing of a test."""
+    """Raises ConfigError if there is nothing to train on, or if too many rows have no completion token."""
     if not lengths.rows:
         what = f"none of {lengths.dropped} rows is within max_length" if lengths.dropped else "no rows"
         reasons = "; ".join(f"{number} {reason}" for reason, number in excluded.items() if number)
