@@ -6,7 +6,7 @@ The same command makes the checks of vet that `go test` makes, which depend on t
 import json
 import os
 import re
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Self
 
@@ -102,7 +102,11 @@ def _compile(
     outcome = worker.sandbox.run(command)
     if outcome.ok and (out / BINARY).is_file():
         return Build(out / BINARY, "", "", False, outcome.cpu_seconds)
-    return Build.failed(outcome, package.test)
+    build = Build.failed(outcome, package.test)
+    # vet names the files of the overlay, the compiler those that they replace
+    relative = os.path.relpath(sources, package.folder)
+    text = build.evidence.replace(f"{sources}/", "./").replace(f"{relative}/", "./")
+    return replace(build, evidence=text)
 
 
 def builds_without_candidate(
