@@ -21,7 +21,7 @@ from goutbench.execute.worker import Worker
 from goutbench.execute.workspace.package import PackageUnderTest, Tree
 from goutbench.golang.toolchain.installation import go_env, run_go
 from goutbench.golang.toolchain.typecheck import TypecheckResult
-from goutbench.records import Execution, Rung, Status
+from goutbench.records import Execution, Rung, Status, short_hash
 
 CALC = Path(__file__).parents[1] / "data" / "execute" / "calc"
 MODULE = "module example.test/calc\n\ngo 1.24\n"
@@ -266,7 +266,7 @@ REPORT = "func report(t *testing.T, format string, args ...any) {{ {} }}"
 def test_a_package_that_vet_refuses_without_the_candidate_is_not_its_fault(
     machine: Machine, worker: Worker, files: Mapping[str, str], code: str, status: str, reason: str
 ) -> None:
-    record = run(worker, package_with(machine, f"vet-{len(code)}", files), code)
+    record = run(worker, package_with(machine, f"vet-{short_hash(str(files), code)}", files), code)
     assert (record.status, record.reason) == (status, reason), record.evidence
 
 

@@ -7,7 +7,7 @@ import codecs
 import json
 import os
 import re
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Self
 
@@ -117,7 +117,11 @@ def _compile(
     outcome = worker.sandbox.run(command)
     if outcome.ok and (out / BINARY).is_file():
         return Build(out / BINARY, "", "", False, outcome.cpu_seconds, "-cover" in flags)
-    return Build.failed(outcome, package.test)
+    build = Build.failed(outcome, package.test)
+    # vet names the files of the overlay, the compiler those that they replace
+    relative = os.path.relpath(sources, package.folder)
+    text = build.evidence.replace(f"{sources}/", "./").replace(f"{relative}/", "./")
+    return replace(build, evidence=text)
 
 
 def builds_without_candidate(

@@ -17,6 +17,9 @@ _FRAME = re.compile(
     rb"|--- (PASS|FAIL|SKIP): ([^\x16\r\n]+?)(?: \(\d+\.\d+s\))?\r?$|(PASS|FAIL)\r?$)",
     re.MULTILINE,
 )
+_MARKERS = re.compile(
+    rb"[\x0e\x0f\x16]"
+)  # the last begins a line of the testing package, the others enclose a log
 _FAILED = re.compile(r"--- FAIL: ([^\r\n]+?)(?: \(\d+\.\d+s\))?\r?$", re.MULTILINE)
 _PANIC = re.compile(
     rb"^(?:\t?panic: |fatal error: |SIGQUIT: |runtime: goroutine stack exceeds)(.*)$", re.MULTILINE
@@ -105,7 +108,7 @@ def evidence(stdout: bytes, stderr: bytes = b"") -> str:
         for line in stdout.replace(b"\r\n", b"\n").split(b"\n")
         if not re.match(rb"\s*\x16(=== |--- (PASS|SKIP))", line)
     ]
-    text = _text(b"\n".join([*lines, stderr]).replace(b"\x16", b"").strip())
+    text = _text(_MARKERS.sub(b"", b"\n".join([*lines, stderr])).strip())
     if len(text) <= _LIMIT:
         return text
     return f"{text[: _LIMIT // 2]}\n[... {len(text) - _LIMIT} characters ...]\n{text[-_LIMIT // 2 :]}"
