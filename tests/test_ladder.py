@@ -38,15 +38,16 @@ from goutbench.execute.reward import reward_of
 from goutbench.records import Rung, Status
 from goutbench.report.stage import report
 
-assert [rung.value for rung in Rung][2:5] == ["types", "vet", "build"]
-assert Rung.VET.reaches(Rung.TYPES) and not Rung.VET.reaches(Rung.BUILD) and Rung.RUNS.reaches(Rung.VET)
+assert [rung.value for rung in Rung][3:6] == ["vet", "format", "build"]
+assert Rung.FORMAT.reaches(Rung.VET) and not Rung.FORMAT.reaches(Rung.BUILD)
+assert Rung.RUNS.reaches(Rung.FORMAT)
 
 pairs = [make_pair(number) for number in range(4)]
-vetoed = (Status.VET_FAILED, Rung.VET, "printf")
+vetoed = (Status.UNFORMATTED, Rung.FORMAT, "gofmt")
 run = write_run(folder / "run", "model", pairs, lambda number: vetoed if number else PASSED)
 records = [execution(str(n), pair, "model", *(vetoed if n else PASSED)) for n, pair in enumerate(pairs)]
-assert tally(records) == "3 vet failed, 1 passed"
-assert [reward_of(record) for record in records[1:]] == [0.17] * 3
+assert tally(records) == "3 not formatted, 1 passed"
+assert [reward_of(record) for record in records[1:]] == [0.18] * 3
 with open_journal(folder / "journal") as journal:
     journal.add(records[1].id, records[1])
 assert open_journal(folder / "journal").records == {records[1].id: records[1]}
@@ -61,13 +62,13 @@ def table(name):
 
 
 steps = {row["step"]: row["model"] for row in table("ladder")}
-assert list(steps)[list(steps).index("types") :][:3] == ["types", "vet", "build"], steps
-assert (steps["types"], steps["vet"], steps["build"]) == ("4", "4", "1"), steps
+assert list(steps)[list(steps).index("vet") :][:3] == ["vet", "format", "build"], steps
+assert (steps["vet"], steps["format"], steps["build"]) == ("4", "4", "1"), steps
 (leader,) = table("leaderboard")
 assert (leader["built"], leader["passed"], leader["items"]) == ("1", "1", "4"), leader
-assert {"passed": "1", "vet-failed": "3"} == {row["class"]: row["model"] for row in table("failures")}
+assert {"passed": "1", "unformatted": "3"} == {row["class"]: row["model"] for row in table("failures")}
 text = page.read_text()
-assert "passes go vet" in text and "vet failed" in text
+assert "is formatted" in text and "not formatted" in text
 """
 
 
@@ -76,8 +77,8 @@ def test_a_new_rung_and_a_new_status_appear_in_ladder_leaderboard_reward_and_pro
     shutil.copytree(PACKAGE, copy, ignore=shutil.ignore_patterns("__pycache__"))
     records = (copy / "records.py").read_text()
     for before, line in (
-        ("    BUILD = ", '    VET = "vet", "passes go vet", 0.17\n'),
-        ("    NO_TESTS_RAN = ", '    VET_FAILED = "VET_FAILED", "vet failed"\n'),
+        ("    BUILD = ", '    FORMAT = "format", "is formatted", 0.18\n'),
+        ("    NO_TESTS_RAN = ", '    UNFORMATTED = "UNFORMATTED", "not formatted"\n'),
     ):
         assert records.count(before) == 1
         records = records.replace(before, line + before)

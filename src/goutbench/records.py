@@ -396,6 +396,7 @@ class Status(StrEnum):
 
     NO_CODE = "NO_CODE", "no code"
     BUILD_FAILED = "BUILD_FAILED", "build failed"
+    VET_FAILED = "VET_FAILED", "vet failed"
     NO_TESTS_RAN = "NO_TESTS_RAN", "no tests ran"
     TESTS_FAILED = "TESTS_FAILED", "tests failed"
     FLAKY = "FLAKY", "flaky"
@@ -423,6 +424,7 @@ class Rung(StrEnum):
     NONE = "none", "reached nothing", 0.0
     SYNTAX = "syntax", "parses", 0.05
     TYPES = "types", "type-checks", 0.15
+    VET = "vet", "passes go vet", 0.17
     BUILD = "build", "builds", 0.2
     RUNS = "runs", "runs a test", 0.3
     PASS = "pass", "passes", 0.5
@@ -489,7 +491,9 @@ class Execution:
 
     `id` is the identity of the result: the SHA-256 of candidate, focal file, revision, toolchain and options.
     `rung` is the highest one reached, `reason` a short code for why it went no further, `evidence` the output
-    of the compiler or the test.
+    of the compiler, of vet or of the test. `declared` are the names of all that `go test` runs of the
+    candidate; `passed`, `failed`, `skipped` and `flaky` are among them. The prefix of a name is its kind: a
+    test (`Test`), a fuzz target, of which the seeds run (`Fuzz`), or an example with output (`Example`).
     Coverage counts statements of the focal file by the candidate's own tests, `covered` also where the run
     failed; `uncovered` are the blocks that no run reached, as "line.column-line.column". `focal_statements`
     and `focal_covered` count only in the functions that the candidate should test (0: the complete file), and

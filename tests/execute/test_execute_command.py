@@ -150,3 +150,10 @@ def test_doctor_reports_every_check(machine: Machine) -> None:
     assert done.exit_code == 0, done.output
     states = {check["what"]: check["state"] for check in json.loads(done.stdout)}
     assert states["sandbox"] == states["no further user namespaces"] == states["no capabilities"] == "ok"
+
+
+def test_a_missing_folder_of_repositories_is_an_error(tmp_path: Path) -> None:
+    arguments = ["execute", "--reference", "--dataset", str(tmp_path), "--repos", str(tmp_path / "no")]
+    done = CliRunner().invoke(app, arguments)
+    assert isinstance(done.exception, ConfigError)
+    assert "no such folder" in str(done.exception)

@@ -30,6 +30,12 @@ BEYOND = (
     "func TestFar(t *testing.T) {\n\tfar.Far()\n}\n"
 )
 
+CALLS_GO = (
+    'package app\n\nimport (\n\t"os/exec"\n\t"testing"\n)\n\nfunc TestGo(t *testing.T) {\n'
+    '\tif out, err := exec.Command("go", %s).CombinedOutput(); err != nil {\n'
+    '\t\tt.Fatalf("%%v: %%s", err, out)\n\t}\n}\n'
+)
+
 
 @pytest.fixture
 def proxy(tmp_path: Path) -> str:
@@ -73,9 +79,9 @@ def test_prepare_downloads_the_modules_that_execution_needs(
     shutil.rmtree(fresh.workspace.build_cache)
     fresh.workspace.build_cache.symlink_to(machine.workspace.build_cache)
 
-    def status(test: str = FILES["app_test.go"]) -> tuple[str, str]:
+    def status(test: str = FILES["app_test.go"], *, mode: str = "append") -> tuple[str, str]:
         record = evaluate(
-            [text_candidate("app", "reference", test)], pairs, repositories=app.parents[1],
+            [text_candidate("app", "reference", test, mode=mode)], pairs, repositories=app.parents[1],
             options=ExecuteOptions(repeat=1), work=work,
         )[0]  # fmt: skip
         return record.status, record.reason
@@ -88,6 +94,11 @@ def test_prepare_downloads_the_modules_that_execution_needs(
         assert status() == ("PASSED", "")
         # in the module graph, and yet not among what go.mod and go.sum give: the candidate may not import it
         assert status(BEYOND) == ("BUILD_FAILED", "module-not-required")
+        # a test that calls the go command has the modules, and no network
+        assert status(CALLS_GO % '"build", "."') == ("PASSED", "")
+        fetching = CALLS_GO % '"mod", "download", "example.test/none@v1.0.0"'
+        assert status(fetching, mode="reference") == ("INFRA_FAILURE", "needs-network")
+        assert status(fetching) == ("TESTS_FAILED", "assertion")
     finally:
         subprocess.run(["chmod", "-R", "u+w", str(work)], check=True)
         shutil.rmtree(work)

@@ -12,7 +12,7 @@ from goutbench.execute.ladder.record import identity
 from goutbench.execute.ladder.runs import classify
 from goutbench.execute.options import ExecuteOptions
 from goutbench.execute.sandbox.command import Outcome, RunReport
-from goutbench.golang.toolchain.test_output import parse_output
+from goutbench.golang.toolchain.test_output import evidence, failed_test, parse_output
 
 PASS = b"\x16=== RUN   TestA\n\x16--- PASS: TestA (0.00s)\n\x16=== NAME  \n\x16PASS\ncoverage: 1.0%\n"
 TWICE = PASS + b"\x16--- FAIL: TestA (0.00s)\n"
@@ -73,6 +73,37 @@ def test_subtests_are_ignored_and_unfinished_tests_are_reported() -> None:
     )
     assert output.unfinished == ("TestA", "TestB")
     assert output.panic == "panic: boom"
+
+
+@pytest.mark.parametrize(
+    ("frames", "status"),
+    [
+        (b"\x16=== RUN   inner\n\x16--- FAIL: inner (0.00s)\n", "PASSED"),
+        (b"\x16=== RUN   TestA b\n\x16--- FAIL: TestA b (0.00s)\n", "PASSED"),
+        (b"\x16=== RUN   TestA (1.00s)\n\x16--- FAIL: TestA (1.00s) (0.00s)\n", "PASSED"),
+        (b"\x16=== RUN   TestA\n\x16--- FAIL: TestA (0.00s)\n\x16FAIL\n", "PASSED"),
+        (b"\x16=== RUN   x\n\x16=== RUN   x/y\n    \x16--- FAIL: x/y (0.00s)\n", "PASSED"),
+        (b"\x16--- FAIL: TestA (0.00s)\n\x16=== RUN   TestA\n", "TESTS_FAILED"),
+        (b"\x16--- FAIL: TestA\n", "TESTS_FAILED"),
+        (b"\x16=== RUN   TestA\n", "TESTS_FAILED"),
+    ],
+)
+def test_results_of_tests_that_a_test_runs_are_not_its_own(frames: bytes, status: str) -> None:
+    output = PASS.replace(b"\x16--- PASS", frames + b"\x16--- PASS")
+    run = classify(outcome(output), ["TestA"], profiled=True, options=ExecuteOptions())
+    assert run.status == status
+    assert run.output.seen == {"TestA"}
+
+
+def test_evidence_has_no_marks_of_the_testing_package() -> None:
+    output = b"\x16=== RUN   TestA\n\x0f    a_test.go:9: x\x0e\n\x16--- FAIL: TestA (0.00s)\n"
+    assert evidence(output) == "a_test.go:9: x\n--- FAIL: TestA (0.00s)"
+
+
+def test_the_test_that_kills_a_mutant_is_one_of_the_candidates() -> None:
+    tail = "--- FAIL: a b (0.00s)\nx\n\x16--- FAIL: TestA (0.02s)\n    --- FAIL: TestA/x (0.00s)\n"
+    assert failed_test(tail, ("TestB", "TestA")) == "TestA"
+    assert failed_test(tail, ("TestB",)) == ""
 
 
 @given(st.binary(max_size=400))

@@ -64,10 +64,13 @@ def execute(
     as_json: AsJson = False,
 ) -> None:
     """Execute tests in a sandbox: do they compile, pass, stay stable, cover their code and kill mutants?"""
+    from goutbench.errors import ConfigError
     from goutbench.execute.options import ExecuteOptions
     from goutbench.execute.stage import run_prepare, run_stage, summary
     from goutbench.locations import clones_folder
 
+    if repos is not None and not repos.is_dir():
+        raise ConfigError("no such folder", where=f"--repos {repos}", hint="give a folder of repositories")
     repositories = clones_folder(repos)
     options = ExecuteOptions(
         siblings=siblings,

@@ -8,6 +8,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Self
 
+from goutbench.errors import SourceError
 from goutbench.execute.canary import BAD, GOOD, check_canary, prepare_canary
 from goutbench.execute.finder import MissingPackage, PackageFinder
 from goutbench.execute.inputs import PairLike
@@ -136,14 +137,16 @@ class WorkerPool:
 
         One worker after the other: two at once would compile the same dependencies twice.
         """
-        modules: dict[tuple[Toolchain, Path], dict[Path, PackageUnderTest]] = {}
+        modules: dict[tuple[Toolchain, Path, Path | None], dict[Path, PackageUnderTest]] = {}
         for package in packages:
-            modules.setdefault((package.toolchain, package.module), {})[package.folder] = package
+            key = package.toolchain, package.module, package.go_work
+            modules.setdefault(key, {})[package.folder] = package
         for worker in self.workers:
             for folders in modules.values():
                 # a package that cannot be loaded gets its record later
+                package = next(iter(folders.values()))
                 with contextlib.suppress(HelperError):
-                    worker.helper(next(iter(folders.values()))).warm(sorted(folders))
+                    worker.helper(package).warm(sorted(folders), go_work=package.go_work)
 
     def execute(self, job: ExecutionJob) -> tuple[int, Execution]:
         """Execute one job; waits for an idle worker."""
@@ -168,8 +171,17 @@ def prepare(
     """
     machine = open_machine(work=work, unsafe=unsafe)
     finder = PackageFinder(machine, repositories, sources or {})
-    modules = set()
+    modules, go_works = set(), set()
     for pair in pairs:
         tree = finder.tree(pair.repository, pair.revision)
-        modules.add(tree.module_root((tree.root / pair.test_path).parent))
-    yield from prepare_modules(modules, machine.toolchain, machine.workspace)
+        folder = (tree.root / pair.test_path).parent
+        try:
+            _, go_work = finder.go_work(tree, folder)
+        except SourceError as error:
+            yield ModuleDownload(folder, "not downloaded", str(error))
+            continue
+        if go_work is not None:
+            go_works.add(go_work)
+        else:
+            modules.add(tree.module_root(folder))
+    yield from prepare_modules(modules, machine.toolchain, machine.workspace, go_works=go_works)

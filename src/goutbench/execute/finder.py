@@ -9,10 +9,11 @@ from goutbench.execute.inputs import PairLike
 from goutbench.execute.ladder.record import empty_record
 from goutbench.execute.machine import Machine
 from goutbench.execute.options import ExecuteOptions
+from goutbench.execute.workspace.go_work import usable_go_work
 from goutbench.execute.workspace.package import PackageUnderTest, Tree, find_package
 from goutbench.execute.workspace.prepare import toolchain_for
 from goutbench.execute.workspace.trees import materialise, repository_folder
-from goutbench.golang.toolchain.installation import find_toolchain
+from goutbench.golang.toolchain.installation import Toolchain, find_toolchain
 from goutbench.records import Candidate, Execution, short_hash
 
 
@@ -36,6 +37,7 @@ class PackageFinder:
         self.machine = machine
         self.repositories = repositories
         self.sources = sources
+        self.go_works: dict[Path, Path] = {}
         self.trees: dict[tuple[str, str], Tree | SourceError] = {}
 
     def package_of(
@@ -58,7 +60,18 @@ class PackageFinder:
         package = find_package(tree, pair.code_path, pair.test_path, toolchain)
         if tree.goroot is not None:
             return replace(package, toolchain=find_toolchain(tree.goroot / "bin" / "go"))
-        return replace(package, toolchain=toolchain_for(package.module, toolchain, self.machine.workspace))
+        toolchain, go_work = self.go_work(tree, package.folder)
+        return replace(package, toolchain=toolchain, go_work=go_work)
+
+    def go_work(self, tree: Tree, folder: Path) -> tuple[Toolchain, Path | None]:
+        """The toolchain for a folder of the tree, and the go.work to use there. Raises SourceError."""
+        machine, file = self.machine, tree.workspace_file(folder)
+        module = file or tree.module_root(folder) / "go.mod"
+        toolchain = toolchain_for(module, machine.toolchain, machine.workspace)
+        if file is not None and file not in self.go_works:
+            root = tree.root.resolve()
+            self.go_works[file] = usable_go_work(file, root, toolchain, machine.workspace)
+        return toolchain, self.go_works[file] if file is not None else None
 
     def tree(self, repository: str, revision: str) -> Tree:
         """The tree of a repository. Raises SourceError."""

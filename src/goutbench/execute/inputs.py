@@ -8,6 +8,7 @@ from typing import Any, Protocol
 
 from goutbench.dataset.store import LOCK, data_files, read_table
 from goutbench.errors import ConfigError, DatasetError
+from goutbench.execute.ladder.cgo import CGO_OFF
 from goutbench.locations import dataset_bases, source_folders
 from goutbench.records import Candidate, Status, short_hash
 
@@ -64,9 +65,11 @@ def read_sources(dataset: Path) -> dict[str, str]:
     return sources
 
 
-def read_excluded(dataset: Path) -> dict[str, str]:
-    """The reason for each pair whose own reference test could not run on this machine. Raises
-    DatasetError."""
+def read_excluded(dataset: Path, *, cgo: bool = False) -> dict[str, str]:
+    """The reason for each pair whose own reference test could not run on this machine.
+
+    With `cgo`, a reference that only lacked cgo does not count. Raises DatasetError.
+    """
     path = dataset / REFERENCE_TABLE
     if not path.is_file():
         return {}
@@ -74,6 +77,7 @@ def read_excluded(dataset: Path) -> dict[str, str]:
         row["id"]: f"the pair's reference test could not be run either: {row['reference_reason']}"
         for row in _rows(path, ("id", "reference_status", "reference_reason"))
         if row["reference_status"] == Status.INFRA_FAILURE
+        and not (cgo and row["reference_reason"] == CGO_OFF)
     }
 
 

@@ -28,6 +28,11 @@ class ExecuteOptions:
     memory_mib: int = 2048
     build_seconds: float = 300.0
 
+    @property
+    def with_cgo(self) -> bool:
+        """Whether builds use cgo: the race detector needs it."""
+        return self.cgo or self.race
+
     def __post_init__(self) -> None:
         if self.siblings not in SIBLINGS:
             raise ConfigError(f"--siblings must be one of {', '.join(SIBLINGS)}, not {self.siblings!r}")

@@ -17,6 +17,7 @@ from goutbench.execute.inputs import (
     reference_candidates,
 )
 from goutbench.execute.journal import TABLE, reference_row, write_table
+from goutbench.execute.ladder.climb import NOT_MEASURED
 from goutbench.execute.options import ExecuteOptions
 from goutbench.execute.progress import show_progress
 from goutbench.records import Execution, Status
@@ -58,7 +59,7 @@ def run_stage(
             workers=workers,
             work=work,
             sources=read_sources(dataset),
-            excluded={} if reference else read_excluded(dataset),
+            excluded={} if reference else read_excluded(dataset, cgo=options.with_cgo),
             unsafe=unsafe,
             on_result=show,
         )
@@ -100,15 +101,17 @@ def summary(records: Sequence[Execution]) -> dict[str, Any]:
         **{status.lower(): count for status, count in statuses.most_common()},
         "pass_rate": round(len(passed) / len(records), 4) if records else None,
         "covers_its_focal_file": sum(record.covered > 0 for record in records),
-        "mean_coverage_all": _mean([_coverage(record) for record in records]),
-        "mean_coverage_passing": _mean([_coverage(record) for record in passed]),
+        "mean_coverage_all": _mean_coverage(records),
+        "mean_coverage_passing": _mean_coverage(passed),
         "mean_mutation_score": _mean(scores),
         "sandbox": ", ".join(sorted({record.sandbox for record in records if record.sandbox})),
     }
 
 
-def _coverage(record: Execution) -> float:
-    return record.covered / record.statements if record.statements else 0.0
+def _mean_coverage(records: Sequence[Execution]) -> float | None:
+    """A candidate that does not build covers nothing; one whose coverage was not measured is left out."""
+    measured = [record for record in records if record.reason != NOT_MEASURED]
+    return _mean([record.covered / record.statements if record.statements else 0.0 for record in measured])
 
 
 def _mean(values: Sequence[float]) -> float | None:

@@ -33,8 +33,9 @@ class Worker:
 
     def go_environment(self, package: PackageUnderTest) -> dict[str, str]:
         """The environment of all go commands on this package: offline, with the shared caches."""
-        cgo = "1" if self.options.cgo or self.options.race else "0"
+        cgo = "1" if self.options.with_cgo else "0"
         extra = {"CGO_ENABLED": cgo, "GO111MODULE": "on", "TMPDIR": "/tmp", "HOME": "/tmp/home"}
+        extra["GOWORK"] = str(package.go_work or "off")
         cache, modules = self.workspace.build_cache, self.workspace.module_cache
         return go_env(package.toolchain, cache=cache, modcache=modules, extra=extra)
 

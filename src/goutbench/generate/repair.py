@@ -13,7 +13,8 @@ EXECUTIONS = "executions.parquet"
 
 
 def read_build_errors(out: Path) -> dict[str, str]:
-    """The compiler errors of the candidates in a run folder that do not build, by the candidate's id.
+    """The errors of the compiler or vet for the candidates in a run folder that do not build, by the
+    candidate's id.
 
     Raises ConfigError if no candidate was executed.
     """
@@ -25,7 +26,8 @@ def read_build_errors(out: Path) -> dict[str, str]:
             hint=f"first run `goutbench execute {out / 'candidates.parquet'} --out {out}`",
         )
     rows = read_table(path, ["candidate_id", "status", "evidence"]).to_pylist()
-    return {row["candidate_id"]: row["evidence"] for row in rows if row["status"] == Status.BUILD_FAILED}
+    failed = (Status.BUILD_FAILED, Status.VET_FAILED)
+    return {row["candidate_id"]: row["evidence"] for row in rows if row["status"] in failed}
 
 
 def repair_prompt(previous: Prompt, candidate: Candidate, evidence: str, counter: TokenCounter) -> Prompt:

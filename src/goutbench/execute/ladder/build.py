@@ -1,8 +1,13 @@
-"""The third step: compile the candidate to a test binary, through an overlay, in its own sandbox."""
+"""The fourth step: compile the candidate to a test binary, through an overlay, in its own sandbox.
 
+The same command makes the checks of vet that `go test` makes, which depend on the toolchain.
+"""
+
+import codecs
 import json
 import os
-from dataclasses import dataclass
+import re
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Self
 
@@ -14,6 +19,8 @@ from goutbench.golang.toolchain.test_output import evidence
 
 BINARY = "x.test"
 NO_TEST_FILES = "no-test-files"
+VET = "vet"
+_VET_HEADER = re.compile(r"^# \[.+\]$", re.MULTILINE)
 _EXHAUSTED = ("signal: killed", "out of memory", "cannot allocate memory")
 Overlay = dict[str, bytes | None]
 """New contents of the package's files by base name; None removes a file."""
@@ -23,7 +30,8 @@ Overlay = dict[str, bytes | None]
 class Build:
     """A finished compilation. Without a `binary`, `reason` and `evidence` say why there is none.
 
-    `infra` is True when the environment failed: neither the candidate nor the model is at fault.
+    `infra` is True when the environment failed: neither the candidate nor the model is at fault. `cover` says
+    whether the binary measures coverage.
     """
 
     binary: Path | None
@@ -31,6 +39,7 @@ class Build:
     evidence: str
     infra: bool
     cpu_seconds: float
+    cover: bool = True
 
     @classmethod
     def failed(cls, outcome: Outcome, candidate: str) -> Self:
@@ -45,18 +54,39 @@ class Build:
             reason = NO_TEST_FILES
         elif fault := environment_fault(text, candidate):
             reason, infra = fault, fault != NOT_REQUIRED
+        elif _VET_HEADER.search(text):
+            reason = VET
         return cls(None, reason, text, infra, outcome.cpu_seconds)
 
 
-def compile_test(
-    worker: Worker, package: PackageUnderTest, overlay: Overlay, folder: Path, *, cover: bool = True
-) -> Build:
-    """`go test -c` of the package with an overlay, in the scratch folder `folder`.
+def compile_test(worker: Worker, package: PackageUnderTest, overlay: Overlay, folder: Path) -> Build:
+    """Vet and compile the package with an overlay, with coverage, in the scratch folder `folder`.
 
-    Only this command writes to the build cache. Do not `cover` an overlay of the focal file: -cover ignores
-    overlays of non-test files (golang/go#73802).
+    A package with a byte order mark is built without coverage if it fails with it.
     """
-    sources, out = folder / "overlay", folder / ("cover" if cover else "plain")
+    build = _compile(worker, package, overlay, folder, "cover", ["-cover"])
+    if build.binary is None and _has_byte_order_mark(package):
+        return _compile(worker, package, overlay, folder, "uncovered", [])
+    return build
+
+
+def _has_byte_order_mark(package: PackageUnderTest) -> bool:
+    """Whether -cover may fail where `go test` does not: it writes text in front of the mark."""
+    sources = (path for path in package.folder.glob("*.go") if not path.name.endswith("_test.go"))
+    return any(path.read_bytes().startswith(codecs.BOM_UTF8) for path in sources)
+
+
+def compile_mutants(worker: Worker, package: PackageUnderTest, overlay: Overlay, folder: Path) -> Build:
+    """Compile the package with an overlay of the focal file: without vet, whose word is on the candidate, and
+    without -cover, which ignores overlays of non-test files (golang/go#73802)."""
+    return _compile(worker, package, overlay, folder, "plain", ["-vet=off"])
+
+
+def _compile(
+    worker: Worker, package: PackageUnderTest, overlay: Overlay, folder: Path, kind: str, flags: list[str]
+) -> Build:
+    """`go test -c`: only this command writes to the build cache."""
+    sources, out = folder / "overlay", folder / kind
     sources.mkdir(exist_ok=True)
     replacements = {}
     for name, content in overlay.items():
@@ -67,11 +97,11 @@ def compile_test(
     out.mkdir(exist_ok=True)
     if worker.sandbox.user_id(COMPILER) != os.geteuid():
         os.chown(out, worker.sandbox.user_id(COMPILER), -1)
-    flags = [*(["-cover"] if cover else []), *(["-race"] if worker.options.race else [])]
+    flags = [*flags, *(["-race"] if worker.options.race else [])]
     seconds = worker.options.build_seconds
     command = Command(
         argv=(
-            str(package.toolchain.go), "test", "-c", "-vet=off", *flags, "-ldflags=-s -w",
+            str(package.toolchain.go), "test", "-c", *flags, "-ldflags=-s -w",
             f"-overlay={sources / 'overlay.json'}", "-o", str(out / BINARY), ".",
         ),
         cwd=package.folder,
@@ -86,8 +116,12 @@ def compile_test(
     )  # fmt: skip
     outcome = worker.sandbox.run(command)
     if outcome.ok and (out / BINARY).is_file():
-        return Build(out / BINARY, "", "", False, outcome.cpu_seconds)
-    return Build.failed(outcome, package.test)
+        return Build(out / BINARY, "", "", False, outcome.cpu_seconds, "-cover" in flags)
+    build = Build.failed(outcome, package.test)
+    # vet names the files of the overlay, the compiler those that they replace
+    relative = os.path.relpath(sources, package.folder)
+    text = build.evidence.replace(f"{sources}/", "./").replace(f"{relative}/", "./")
+    return replace(build, evidence=text)
 
 
 def builds_without_candidate(
@@ -98,4 +132,4 @@ def builds_without_candidate(
     If not, this machine or the repository is at fault for a failed build that the type check did not predict.
     """
     build = compile_test(worker, package, overlay, folder)
-    return build.binary is not None or build.reason == NO_TEST_FILES
+    return build.binary is not None or build.reason in (NO_TEST_FILES, VET)

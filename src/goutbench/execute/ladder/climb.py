@@ -4,28 +4,38 @@ import shutil
 from dataclasses import dataclass, replace
 from pathlib import Path
 
+from goutbench.execute.inputs import REFERENCE
 from goutbench.execute.ladder.build import (
     NO_TEST_FILES,
+    VET,
     Build,
     Overlay,
     builds_without_candidate,
     compile_test,
 )
+from goutbench.execute.ladder.cgo import CGO_OFF, focal_needs_cgo, lacks_cgo_files
 from goutbench.execute.ladder.coverage import Coverage, focal_spans
+from goutbench.execute.ladder.faults import NO_NETWORK, needs_network
 from goutbench.execute.ladder.mutation import run_mutants
 from goutbench.execute.ladder.record import blank_record
 from goutbench.execute.ladder.runs import CompiledTest, first_run
 from goutbench.execute.ladder.stable import repeat_passing, rerun_failing
 from goutbench.execute.ladder.syntax import refusal
 from goutbench.execute.ladder.type_check import check_types, declared_tests, empty_test, type_failure
+from goutbench.execute.ladder.vet import PACKAGE_FAULT, is_candidates_fault
 from goutbench.execute.worker import Worker
 from goutbench.execute.workspace.package import PackageUnderTest
 from goutbench.records import Candidate, Execution, Rung, Status
+
+NOT_MEASURED = "coverage-not-measured"
+"""The reason of a pass that goes no further because -cover fails on the package."""
 
 
 def climb(worker: Worker, package: PackageUnderTest, candidate: Candidate) -> Execution:
     """Take one candidate up the ladder. Never raises for anything the candidate does."""
     record = blank_record(candidate, package, worker.sandbox.name, worker.options)
+    if focal_needs_cgo(worker, package):
+        return replace(record, reason=CGO_OFF, evidence=f"{package.focal} needs cgo: run with --cgo")
     if not candidate.code.strip():
         return replace(record, status=Status.NO_CODE, reason="empty", evidence="there is no Go code")
     if refused := refusal(candidate.code):
@@ -54,6 +64,8 @@ class _Attempt:
         if removed and self.worker.options.siblings == "all":
             record = replace(record, siblings=f"all but {', '.join(removed)}")
         if fault := type_failure(self.worker, self.package, checked, removed):
+            if lacks_cgo_files(self.worker, self.package, fault.evidence):
+                return replace(record, reason=CGO_OFF, evidence=fault.evidence)
             rung, reason, evidence = fault.rung, fault.reason, fault.evidence
             return replace(record, status=Status.BUILD_FAILED, rung=rung, reason=reason, evidence=evidence)
         record = replace(record, rung=Rung.TYPES)
@@ -66,7 +78,7 @@ class _Attempt:
         if checked.excluded or not tests:
             reason = "excluded-by-build-constraints" if checked.excluded else "no-tests-declared"
             return replace(record, status=Status.NO_TESTS_RAN, reason=reason)
-        test = CompiledTest(self.worker, self.package, build.binary, self.folder, tests)
+        test = CompiledTest(self.worker, self.package, build.binary, self.folder, tests, cover=build.cover)
         return self._run(record, test, overlay)
 
     def _build_failed(self, record: Execution, build: Build, overlay: Overlay) -> Execution:
@@ -75,6 +87,14 @@ class _Attempt:
             status = Status.NO_TESTS_RAN
         elif build.infra:
             status = Status.INFRA_FAILURE
+        elif lacks_cgo_files(self.worker, self.package, build.evidence):
+            status, reason = Status.INFRA_FAILURE, CGO_OFF
+        elif reason == VET:
+            removed = tuple(name for name, content in overlay.items() if content is None)
+            if is_candidates_fault(self.worker, self.package, build.evidence, removed):
+                status = Status.VET_FAILED
+            else:
+                status, reason = Status.INFRA_FAILURE, PACKAGE_FAULT
         else:
             # the type check expected a build: a failure is rare, so it is worth a build without any candidate
             empty = overlay | {self.package.test: empty_test(self.package)}
@@ -93,10 +113,15 @@ class _Attempt:
             repeats=1, run_seconds=first.cpu_seconds,
         )  # fmt: skip
         record = self._with_coverage(record, first.coverage)
+        failed, reference = first.status is Status.TESTS_FAILED, self.candidate.mode == REFERENCE
+        if failed and reference and needs_network(first.evidence):
+            return replace(record, status=Status.INFRA_FAILURE, reason=NO_NETWORK)
         if first.status is Status.TESTS_FAILED:
             return self._with_coverage(*rerun_failing(test, first, record))
         if not first.passed:
             return record
+        if not test.cover:
+            record = replace(record, reason=NOT_MEASURED)
         record = repeat_passing(test, replace(record, rung=Rung.PASS))
         if record.status is not Status.PASSED or self.worker.options.mutants is None:
             return record

@@ -12,13 +12,27 @@ _PATTERNS = {
     r"|/cache/download/.*(permission denied|read-only file system)",
     NOT_REQUIRED: r"missing go\.sum entry|inconsistent vendoring|updates to go\.mod needed",
     "go-version": r"requires go >= |go\.mod requires go|toolchain not available|requires newer Go version",
+    "go-work": r"listed in go\.work|errors? (loading|parsing) go\.work",
     "c-library": r"fatal error: .*\.h: No such file|cannot find -l|ld: library .* not found"
     r"|C compiler .* not found|pkg-config.*not found|Package .* was not found in the pkg-config",
     "cgo-off": r"build constraints exclude all Go files|requires cgo",
     "disk-full": r"no space left on device",
 }  # fmt: skip
 
+NO_NETWORK = "needs-network"
+_NETWORK = re.compile(
+    r"module lookup disabled by GOPROXY=off|network is unreachable|\blookup \S+( on \S+)?: "
+)
+
 _OF_MODULES = ("missing-module", NOT_REQUIRED)
+
+
+def needs_network(text: str) -> bool:
+    """Whether the output of a failed test says that it had no network.
+
+    Ask for a repository's own test alone: a candidate could print the words.
+    """
+    return _NETWORK.search(text) is not None
 
 
 def environment_fault(text: str, candidate: str) -> str:

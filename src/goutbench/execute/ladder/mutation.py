@@ -2,20 +2,20 @@
 
 import math
 import random
-import re
 import secrets
 from collections import Counter
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from dataclasses import dataclass, replace
 from typing import Self
 
-from goutbench.execute.ladder.build import Overlay, compile_test
+from goutbench.execute.ladder.build import Overlay, compile_mutants
 from goutbench.execute.ladder.coverage import Span
 from goutbench.execute.ladder.runs import CompiledTest, RunResult, command_for
 from goutbench.execute.sandbox.command import MIB, CommandRun, RunReport
 from goutbench.execute.worker import Worker
 from goutbench.execute.workspace.package import PackageUnderTest
 from goutbench.golang.toolchain.mutation import Mutant, MutationPlan, plan_mutation
+from goutbench.golang.toolchain.test_output import failed_test
 from goutbench.records import MutantStatus, Mutation
 from goutbench.statistics import wilson
 
@@ -31,7 +31,6 @@ STEPS_FLOOR, STEPS_FACTOR = 1 << 19, 10
 time, and at the same step on every machine."""
 
 DECOYS = 3
-_FAILED = re.compile(r"--- FAIL: (\S+)")
 _EXHAUSTED = ("out of memory", "cannot allocate memory", "goroutine stack exceeds")
 _DATA = 768 * MIB
 _SNIPPET = 60
@@ -49,7 +48,7 @@ class MutantResult:
         return f"{self.mutant.id} {self.status} {self.mutant.operator} {self.test}".rstrip()
 
     @classmethod
-    def of(cls, plan: MutationPlan, mutant: Mutant, report: RunReport) -> Self:
+    def of(cls, plan: MutationPlan, mutant: Mutant, report: RunReport, tests: Collection[str]) -> Self:
         """A runaway mutant meets the limit of steps, CPU time, memory or the stack, whichever comes first.
         All four have one status, because otherwise the result would depend on a race."""
         exhausted = report.exit_code == 137 or any(sign in report.tail for sign in _EXHAUSTED)
@@ -57,8 +56,7 @@ class MutantResult:
             return cls(mutant, MutantStatus.TIMED_OUT)
         if report.exit_code == 0:
             return cls(mutant, MutantStatus.SURVIVED)
-        failed = _FAILED.search(report.tail)
-        return cls(mutant, MutantStatus.KILLED, failed.group(1) if failed else "")
+        return cls(mutant, MutantStatus.KILLED, failed_test(report.tail, tests))
 
     def change(self) -> str:
         """The mutant in one line: its position, its operator, and the code before and after."""
@@ -70,7 +68,9 @@ class MutantResult:
 def mutation_plan(worker: Worker, package: PackageUnderTest) -> MutationPlan:
     """All mutants of the focal file."""
     focal = package.folder / package.focal
-    return plan_mutation(worker.helper(package), package.folder, focal, salt=worker.salt)
+    return plan_mutation(
+        worker.helper(package), package.folder, focal, go_work=package.go_work, salt=worker.salt
+    )
 
 
 def choose_sample(mutants: Sequence[Mutant], size: int, seed: int) -> tuple[Mutant, ...]:
@@ -100,7 +100,7 @@ def run_mutants(
     seconds = 0.0
     if reached:
         schemata: Overlay = {package.focal: plan.schemata, plan.support_name: plan.support}
-        build = compile_test(worker, package, overlay | schemata, test.folder, cover=False)
+        build = compile_mutants(worker, package, overlay | schemata, test.folder)
         if build.binary is None:
             return _no_score(plan, f"the schemata do not build: {build.evidence[:500]}")
         reports = _run(replace(test, path=build.binary), plan, reached, passing)
@@ -110,7 +110,8 @@ def run_mutants(
             return _no_score(plan, f"the tests fail without any mutant in effect: {output[-500:]}")
         if len(tested) < len(reached):
             return _no_score(plan, "the run of the mutants was cut short")
-        results += [MutantResult.of(plan, *pair) for pair in zip(reached, tested, strict=True)]
+        pairs = zip(reached, tested, strict=True)
+        results += [MutantResult.of(plan, mutant, report, test.tests) for mutant, report in pairs]
         seconds = sum(report.cpu_seconds for report in reports)
     results.sort(key=lambda result: result.mutant.id)
     return _summary(plan, len(pool), results, seconds)

@@ -21,6 +21,13 @@ _ENVIRONMENT = {
     "USER": "candidate",
     "GORACE": "atexit_sleep_ms=0",
     "GOCOVERDIR": "/tmp",  # without it, a binary with coverage that a test starts again prints a warning
+    # for a go command that a test calls: the prepared modules, a build cache of its own, no network
+    "GOCACHE": "/tmp/go-build",
+    "GOPATH": "/tmp/go",
+    "GOPROXY": "off",
+    "GOSUMDB": "off",
+    "GOTELEMETRY": "off",
+    "GOTOOLCHAIN": "local",
 }
 _RACE_EXIT = 66
 _XCPU, _KILL = 152, 137
@@ -30,7 +37,8 @@ _XCPU, _KILL = 152, 137
 class CompiledTest:
     """A test binary of a package, with its top-level tests and its scratch folder.
 
-    `private` gives runs a writable copy of the package's folder.
+    `private` gives runs a writable copy of the package's folder; `cover` says whether the binary measures
+    coverage.
     """
 
     worker: Worker
@@ -39,6 +47,7 @@ class CompiledTest:
     folder: Path
     tests: tuple[str, ...]
     private: bool = False
+    cover: bool = True
 
 
 @dataclass(frozen=True, slots=True)
@@ -66,7 +75,7 @@ class RunResult:
 def command_for(
     test: CompiledTest, *, flags: tuple[str, ...] = (), writable: tuple[Path, ...] = ()
 ) -> Command:
-    """The sandboxed command that runs the binary's tests, without the build cache."""
+    """The sandboxed command that runs the binary's tests, without our build cache."""
     package, worker, options = test.package, test.worker, test.worker.options
     argv = (
         str(test.path), "-test.paniconexit0", "-test.v=test2json", *flags,
@@ -77,12 +86,14 @@ def command_for(
         argv = ("/bin/sh", "-c", f'cp -R {_COPY}/. . && exec "$@"', "sh", *argv)
         mounts += ((package.folder, _COPY),)
     goroot = package.toolchain.goroot
+    modules = worker.workspace.module_cache
     env = {"PATH": f"{goroot}/bin:/usr/local/bin:/usr/bin:/bin", "GOROOT": str(goroot)}
+    env |= {"GOMODCACHE": str(modules), "CGO_ENABLED": "1" if options.with_cgo else "0"}
     return Command(
         argv=argv,
         cwd=package.folder,
         env=_ENVIRONMENT | env | {"PWD": str(package.folder)},
-        readable=(*package.readable_folders(), test.path),
+        readable=(*package.readable_folders(), modules, test.path),
         writable=writable,
         mounts=mounts,
         tmpfs=(package.folder,) if test.private else (),
@@ -100,7 +111,7 @@ def command_for(
 
 def run_tests(test: CompiledTest, *, cover: bool, shuffle: int = 0, processors: int = 0) -> RunResult:
     """Run the tests once. `shuffle` is the seed of their order, 0 for the order of the file."""
-    worker, profile = test.worker, test.folder / "cover.out"
+    worker, profile, cover = test.worker, test.folder / "cover.out", cover and test.cover
     flags = [f"-test.timeout={worker.options.test_seconds:g}s", f"-test.shuffle={shuffle or 'off'}"]
     if cover:
         # the only file of the host that a run may write: it exists before, and RLIMIT_FSIZE limits its size
@@ -129,13 +140,13 @@ def first_run(test: CompiledTest) -> tuple[CompiledTest, RunResult]:
 
 
 def classify(outcome: Outcome, tests: Sequence[str], *, profiled: bool, options: ExecuteOptions) -> RunResult:
-    """The result of one run of exactly these declared tests.
+    """The result of one run of exactly these declared tests, fuzz targets and examples.
 
     A pass needs all of: exit status 0, a PASS or SKIP for every declared name, at least one PASS, the
     testing package's own last line, and the cover profile that it writes at the very end if one was
     requested. A test can forge any one of them.
     """
-    output = parse_output(outcome.stdout, outcome.stderr)
+    output = parse_output(outcome.stdout, outcome.stderr).only(tests)
     if outcome.exit_code != 0 and outcome.started and not outcome.memory_exceeded and not outcome.stopped:
         status, reason = _classify_failure(outcome, output, options)
     else:

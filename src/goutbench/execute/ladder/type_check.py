@@ -1,14 +1,18 @@
 """The second step: parse and type-check the candidate in its package, without a build."""
 
+import re
 from dataclasses import dataclass
 
 from goutbench.execute.ladder.faults import environment_fault
 from goutbench.execute.worker import Worker
 from goutbench.execute.workspace.package import PackageUnderTest
+from goutbench.golang.syntax.file import TestFunction
 from goutbench.golang.syntax.header import package_name
 from goutbench.golang.syntax.parser import parse
 from goutbench.golang.toolchain.typecheck import TypecheckRequest, TypecheckResult, typecheck
 from goutbench.records import Rung
+
+_OUTPUT = re.compile(rb"/[/*]\s*(?:unordered )?output:", re.IGNORECASE)
 
 
 @dataclass(frozen=True, slots=True)
@@ -54,10 +58,18 @@ def check_types(
 
 
 def declared_tests(result: TypecheckResult, code: bytes) -> tuple[str, ...]:
-    """The candidate's top-level tests; by the syntax alone if the type check had no result."""
+    """The candidate's tests, fuzz targets and examples with output; by the syntax alone if the type check had
+    no result."""
     if result.infra is None:
         return result.tests
-    return tuple(test.name for test in parse(code).tests if test.kind in ("test", "fuzz"))
+    file = parse(code)
+
+    def runs(test: TestFunction) -> bool:
+        body = file.declarations[test.declaration].body or (0, 0)
+        has_output = test.kind == "example" and _OUTPUT.search(code, *body) is not None
+        return has_output or test.kind in ("test", "fuzz")
+
+    return tuple(test.name for test in file.tests if runs(test))
 
 
 def type_failure(
@@ -89,7 +101,8 @@ def empty_test(package: PackageUnderTest) -> bytes:
 def _check(
     worker: Worker, package: PackageUnderTest, code: bytes, removed: tuple[str, ...]
 ) -> TypecheckResult:
-    return typecheck(worker.helper(package), TypecheckRequest(package.folder, package.test, code, removed))
+    request = TypecheckRequest(package.folder, package.test, code, removed, go_work=package.go_work)
+    return typecheck(worker.helper(package), request)
 
 
 def _broken(worker: Worker, package: PackageUnderTest, removed: tuple[str, ...]) -> bool:

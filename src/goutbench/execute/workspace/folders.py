@@ -45,6 +45,10 @@ class Workspace:
         return self.root / "scratch"
 
     @property
+    def go_works(self) -> Path:
+        return self.root / "go-work"
+
+    @property
     def etc(self) -> Path:
         return self.root / "etc"
 

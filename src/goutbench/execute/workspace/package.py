@@ -32,13 +32,25 @@ class Tree:
                 break
         return self.root
 
+    def workspace_file(self, package: Path) -> Path | None:
+        """The go.work that the go command uses in `package`: the nearest one at or above it in the tree."""
+        for folder in (package, *package.parents):
+            if folder == self.goroot:  # the go command does not look above its own installation
+                break
+            if (folder / "go.work").is_file():
+                return folder / "go.work"
+            if folder == self.root:
+                break
+        return None
+
 
 @dataclass(frozen=True, slots=True)
 class PackageUnderTest:
     """One focal file in its package.
 
     `folder` is the real path of the package's folder; `focal` and `test` are base names there. The candidate
-    takes the name `test`, which is the reference test's.
+    takes the name `test`, which is the reference test's. `go_work` is the go.work that go commands get, None
+    outside of workspaces.
     """
 
     tree: Tree
@@ -46,6 +58,7 @@ class PackageUnderTest:
     focal: str
     test: str
     toolchain: Toolchain
+    go_work: Path | None = None
 
     @property
     def module(self) -> Path:
@@ -63,7 +76,10 @@ class PackageUnderTest:
         """The folders that a command on this package may read: those of the toolchain and of the tree."""
         goroot = self.toolchain.goroot.resolve()
         root = self.tree.root.resolve()
-        return (goroot,) if root.is_relative_to(goroot) else (goroot, root)
+        folders = (goroot,) if root.is_relative_to(goroot) else (goroot, root)
+        if self.go_work is None or self.go_work.is_relative_to(root):
+            return folders
+        return (*folders, self.go_work.parent)
 
 
 def find_package(tree: Tree, code_path: str, test_path: str, toolchain: Toolchain) -> PackageUnderTest:

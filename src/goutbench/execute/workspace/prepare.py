@@ -8,6 +8,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from goutbench.execute.workspace.folders import Workspace
+from goutbench.execute.workspace.go_work import is_vendored
 from goutbench.golang.toolchain.installation import Toolchain, find_toolchain, go_env, run_go
 
 _DIRECTIVE = re.compile(r"^(?:go\s+|toolchain\s+go)(\d+\.\d+(?:\.\d+)?)", re.MULTILINE)
@@ -16,8 +17,10 @@ _DOWNLOAD_SECONDS = 900
 
 @dataclass(frozen=True, slots=True)
 class ModuleDownload:
-    """The result of preparing one module. `problem` is the go command's error, empty when nothing is
-    missing."""
+    """The result of preparing one module, or all modules of a workspace.
+
+    `module` is the module's folder, or the go.work; `problem` is the error, empty when nothing is missing.
+    """
 
     module: Path
     result: str
@@ -25,9 +28,14 @@ class ModuleDownload:
 
 
 def prepare_modules(
-    modules: Iterable[Path], toolchain: Toolchain, workspace: Workspace
+    modules: Iterable[Path],
+    toolchain: Toolchain,
+    workspace: Workspace,
+    *,
+    go_works: Iterable[Path] = (),
 ) -> Iterator[ModuleDownload]:
-    """`go mod download` in each module with the user's GOPROXY; vendored modules need nothing."""
+    """`go mod download` in each module and for each go.work, with the user's GOPROXY; vendored ones need
+    nothing."""
     env = go_env(toolchain, cache=workspace.build_cache, modcache=workspace.module_cache, offline=False)
     env |= {"GOTOOLCHAIN": "auto", "GOFLAGS": "-mod=mod", "HOME": str(workspace.scratch)}
     env |= {"GOPATH": str(workspace.scratch / "gopath")}
@@ -39,13 +47,16 @@ def prepare_modules(
         else:
             problem = _download(module, toolchain, env)
             yield ModuleDownload(module, "not downloaded" if problem else "downloaded", problem)
+    for go_work in sorted(set(go_works)):
+        yield _prepare_workspace(go_work, toolchain, env)
 
 
-def toolchain_for(module: Path, default: Toolchain, workspace: Workspace) -> Toolchain:
-    """The toolchain that a module requires, if ours is older and a newer one was downloaded; else ours."""
-    if not (module / "go.mod").is_file():
+def toolchain_for(file: Path, default: Toolchain, workspace: Workspace) -> Toolchain:
+    """The toolchain that a go.mod or go.work requires, if ours is older and a newer one was downloaded; else
+    ours."""
+    if not file.is_file():
         return default
-    directives = _DIRECTIVE.findall((module / "go.mod").read_text(encoding="utf-8", errors="replace"))
+    directives = _DIRECTIVE.findall(file.read_text(encoding="utf-8", errors="replace"))
     required = max(map(_version, directives), default=(0,))
     if required <= _version(default.version.removeprefix("go")):
         return default
@@ -57,12 +68,19 @@ def toolchain_for(module: Path, default: Toolchain, workspace: Workspace) -> Too
     return find_toolchain(sufficient[0][1] / "bin" / "go") if sufficient else default
 
 
-def _download(module: Path, toolchain: Toolchain, env: dict[str, str]) -> str:
+def _prepare_workspace(go_work: Path, toolchain: Toolchain, env: dict[str, str]) -> ModuleDownload:
+    if is_vendored(go_work):
+        return ModuleDownload(go_work, "vendored", "")
+    problem = _download(go_work.parent, toolchain, env | {"GOWORK": str(go_work), "GOFLAGS": ""})
+    return ModuleDownload(go_work, "not downloaded" if problem else "downloaded", problem)
+
+
+def _download(folder: Path, toolchain: Toolchain, env: dict[str, str]) -> str:
     """The error of `go mod download`; empty when it succeeds."""
     # another user id reads the module cache, so our umask must not make it private
     previous = os.umask(0o022)
     try:
-        done = run_go(toolchain, ["mod", "download"], cwd=module, env=env, timeout=_DOWNLOAD_SECONDS)
+        done = run_go(toolchain, ["mod", "download"], cwd=folder, env=env, timeout=_DOWNLOAD_SECONDS)
     except subprocess.TimeoutExpired:
         return "go mod download took more than 15 minutes"
     finally:

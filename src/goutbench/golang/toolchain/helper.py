@@ -76,14 +76,17 @@ class GoHelper:
             answer = loaded if loaded.get("infra") else self.ask(op, body, timeout=timeout)
         return answer
 
-    def warm(self, package_dirs: list[Path], *, flags: tuple[str, ...] = ()) -> None:
+    def warm(
+        self, package_dirs: list[Path], *, flags: tuple[str, ...] = (), go_work: Path | None = None
+    ) -> None:
         """Loads packages of one module with a single `go list`, which compiles their dependencies into
         GOCACHE.
 
         Raises HelperError.
         """
         dirs = [str(directory.resolve()) for directory in package_dirs]
-        answer = self.ask("warm", {"dirs": dirs, "flags": list(flags)}, timeout=LOAD_SECONDS)
+        body = {"dirs": dirs, "flags": list(flags), "work": str(go_work or "")}
+        answer = self.ask("warm", body, timeout=LOAD_SECONDS)
         if answer.get("infra"):
             raise HelperError(answer["infra"])
 

@@ -105,6 +105,7 @@ def plan_mutation(
     focal: Path,
     *,
     flags: tuple[str, ...] = (),
+    go_work: Path | None = None,
     salt: bytes = b"",
     timeout: float = 120.0,
 ) -> MutationPlan:
@@ -123,6 +124,7 @@ def plan_mutation(
         "dir": str(directory),
         "name": focal.name,
         "flags": list(flags),
+        "work": str(go_work or ""),
         "switch": f"Goutbench{digest[15:23]}",
         "env": f"GOUTBENCH_{digest[23:31].upper()}",
         "key": f"{key:016x}",

@@ -6,11 +6,21 @@ PASS by the exit status of the process and the names that the candidate declares
 """
 
 import re
-from dataclasses import dataclass
+from collections import Counter
+from collections.abc import Collection
+from dataclasses import dataclass, replace
+from typing import Self
 
+# a name may hold spaces: testing.RunTests does not replace them
 _FRAME = re.compile(
-    rb"\x16(?:=== (RUN|PAUSE|CONT|NAME)[ \t]+(\S*)|--- (PASS|FAIL|SKIP): (\S+)|(PASS|FAIL)\r?$)", re.MULTILINE
+    rb"\x16(?:=== (RUN|PAUSE|CONT|NAME)[ \t]+([^\x16\r\n]*)"
+    rb"|--- (PASS|FAIL|SKIP): ([^\x16\r\n]+?)(?: \(\d+\.\d+s\))?\r?$|(PASS|FAIL)\r?$)",
+    re.MULTILINE,
 )
+_MARKERS = re.compile(
+    rb"[\x0e\x0f\x16]"
+)  # the last begins a line of the testing package, the others enclose a log
+_FAILED = re.compile(r"--- FAIL: ([^\r\n]+?)(?: \(\d+\.\d+s\))?\r?$", re.MULTILINE)
 _PANIC = re.compile(
     rb"^(?:\t?panic: |fatal error: |SIGQUIT: |runtime: goroutine stack exceeds)(.*)$", re.MULTILINE
 )
@@ -20,7 +30,7 @@ _LIMIT = 4000
 
 @dataclass(frozen=True, slots=True)
 class TestOutput:
-    """Top-level tests by result, in order of their first line, and how the run ended.
+    """Top-level tests, fuzz targets and examples by result, in order of their first line, and the run's end.
 
     `unfinished` tests started and have no result. A test with contradictory results counts as failed. `ended`
     is the testing package's last line, "PASS" or "FAIL", or empty. `panic` is the first line of a crash.
@@ -40,6 +50,16 @@ class TestOutput:
     def seen(self) -> frozenset[str]:
         return frozenset((*self.passed, *self.failed, *self.skipped, *self.unfinished))
 
+    def only(self, tests: Collection[str]) -> Self:
+        """The results of these tests alone: a test may run others by testing.RunTests, which may fail."""
+        return replace(
+            self,
+            passed=tuple(name for name in self.passed if name in tests),
+            failed=tuple(name for name in self.failed if name in tests),
+            skipped=tuple(name for name in self.skipped if name in tests),
+            unfinished=tuple(name for name in self.unfinished if name in tests),
+        )
+
 
 def parse_output(output: bytes, errors: bytes = b"") -> TestOutput:
     """Reads the complete output of a run; ignores other bytes.
@@ -47,14 +67,18 @@ def parse_output(output: bytes, errors: bytes = b"") -> TestOutput:
     Searches `errors`, the standard error, for a crash, too: the runtime reports its own there.
     """
     results: dict[str, set[str]] = {}
+    depths: Counter[bytes] = Counter()
     ended = ""
     for match in _FRAME.finditer(output):
         action, started, result, name, last = match.groups()
         if last:
             ended = last.decode()
         elif result and b"/" not in name:
-            results.setdefault(_text(name), set()).add(result.decode())
+            depths[name] -= 1
+            if depths[name] <= 0:  # else of a test of the same name that it runs inside
+                results.setdefault(_text(name), set()).add(result.decode())
         elif action == b"RUN" and b"/" not in started:
+            depths[started] = max(depths[started], 0) + 1
             results.setdefault(_text(started), set())
 
     def tests_with(expected: set[str]) -> tuple[str, ...]:
@@ -72,6 +96,11 @@ def parse_output(output: bytes, errors: bytes = b"") -> TestOutput:
     )
 
 
+def failed_test(text: str, tests: Collection[str]) -> str:
+    """The first of these tests that failed by the end of an output; empty if there is none."""
+    return next((name for name in _FAILED.findall(text) if name in tests), "")
+
+
 def evidence(stdout: bytes, stderr: bytes = b"") -> str:
     """The head and tail of a failed run's output for a reader, without the lines about passing tests."""
     lines = [
@@ -79,7 +108,7 @@ def evidence(stdout: bytes, stderr: bytes = b"") -> str:
         for line in stdout.replace(b"\r\n", b"\n").split(b"\n")
         if not re.match(rb"\s*\x16(=== |--- (PASS|SKIP))", line)
     ]
-    text = _text(b"\n".join([*lines, stderr]).replace(b"\x16", b"").strip())
+    text = _text(_MARKERS.sub(b"", b"\n".join([*lines, stderr])).strip())
     if len(text) <= _LIMIT:
         return text
     return f"{text[: _LIMIT // 2]}\n[... {len(text) - _LIMIT} characters ...]\n{text[-_LIMIT // 2 :]}"

@@ -20,7 +20,7 @@ class TypecheckRequest:
 
     `package_dir` is the package's folder. `name` is the candidate's base name there ("sort_test.go"); it
     replaces an existing file of that name. `removed` are base names of test files that the overlay deletes.
-    `flags` are the flags of the later build ("-mod=vendor", "-tags=x").
+    `flags` are the flags of the later build ("-mod=vendor", "-tags=x"), `go_work` is its go.work file.
     """
 
     package_dir: Path
@@ -28,6 +28,7 @@ class TypecheckRequest:
     source: bytes
     removed: tuple[str, ...] = ()
     flags: tuple[str, ...] = ()
+    go_work: Path | None = None
 
     def invalid(self) -> str:
         """Why the helper would not accept this request; empty if it is valid."""
@@ -60,8 +61,8 @@ class TypecheckResult:
 
     `ok`: the build would succeed. `excluded`: the candidate's build constraints or name exclude it from the
     build; then `ok` is about the other files. `external`: it belongs to package foo_test. `tests`: the names
-    of its test functions. `infra`: why the helper could not decide; then `ok` is False without errors, and
-    only the build can decide. `seconds` is wall time.
+    of what `go test` runs of it: tests, fuzz targets and examples with output. `infra`: why the helper could
+    not decide; then `ok` is False without errors, and only the build can decide. `seconds` is wall time.
     """
 
     ok: bool
@@ -87,6 +88,7 @@ def typecheck(helper: GoHelper, request: TypecheckRequest) -> TypecheckResult:
             "source": base64.b64encode(request.source).decode(),
             "removed": list(request.removed),
             "flags": list(request.flags),
+            "work": str(request.go_work or ""),
         }
         try:
             answer = helper.ask_loaded("check", body)

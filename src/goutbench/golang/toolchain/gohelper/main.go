@@ -28,6 +28,7 @@ type request struct {
 	Dir     string   `json:"dir"`
 	Dirs    []string `json:"dirs"`
 	Flags   []string `json:"flags"`
+	Work    string   `json:"work"`
 	Name    string   `json:"name"`
 	Source  []byte   `json:"source"`
 	Removed []string `json:"removed"`
@@ -78,7 +79,7 @@ type session struct {
 	checker *typecheck.Checker
 }
 
-// sessions are the most recent sessions, by module root and build flags.
+// sessions are the most recent sessions, by module root, workspace file and build flags.
 type sessions struct {
 	byKey map[string]*session
 	order []string // keys, the oldest first
@@ -135,7 +136,7 @@ func (s *sessions) of(req *request) (*session, error) {
 		delete(s.byKey, s.order[0])
 		s.order = s.order[1:]
 	}
-	module, err := packages.New(root, req.Go, req.Flags)
+	module, err := packages.New(root, req.Go, req.Work, req.Flags)
 	if err != nil {
 		return nil, err
 	}
@@ -157,5 +158,5 @@ func sessionKey(req *request) (root, key string) {
 		dir = req.Dirs[0]
 	}
 	root = packages.Root(dir)
-	return root, root + "\x00" + strings.Join(req.Flags, "\x00")
+	return root, root + "\x00" + req.Work + "\x00" + strings.Join(req.Flags, "\x00")
 }

@@ -26,7 +26,7 @@ func loadModule(t *testing.T, files map[string]string) (*packages.Module, string
 	if err := os.CopyFS(root, tree); err != nil {
 		t.Fatal(err)
 	}
-	module, err := packages.New(root, "go", nil)
+	module, err := packages.New(root, "go", "", nil)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -98,7 +98,7 @@ func TestSchemataAndSupportTypeCheckAndContainEveryMutant(t *testing.T) {
 			t.Fatal(err)
 		}
 	}
-	checked, err := packages.New(root, "go", nil)
+	checked, err := packages.New(root, "go", "", nil)
 	if err != nil {
 		t.Fatal(err)
 	}

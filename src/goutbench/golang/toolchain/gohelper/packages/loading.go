@@ -56,12 +56,12 @@ func (m *Module) LoadDirs(dirs []string) error {
 
 // Load lists the package in dir, and the imports of a candidate file for it.
 func (m *Module) Load(dir, name string, source []byte) error {
-	if m.At(dir) == nil {
+	if m.withTests(dir) == nil {
 		if err := m.LoadDirs([]string{dir}); err != nil {
 			return err
 		}
 	}
-	p := m.At(dir)
+	p := m.withTests(dir)
 	if p == nil {
 		return errors.New("go list reports no package in " + dir)
 	}
@@ -144,7 +144,7 @@ func (m *Module) compiledFiles(p *Package) error {
 func (m *Module) goCommand(args []string) *exec.Cmd {
 	cmd := exec.Command(m.goTool, args...)
 	cmd.Dir = m.root
-	cmd.Env = append(os.Environ(), "PWD="+m.root)
+	cmd.Env = append(os.Environ(), "PWD="+m.root, "GOWORK="+m.goWork)
 	return cmd
 }
 

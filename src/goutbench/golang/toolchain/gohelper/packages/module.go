@@ -74,6 +74,7 @@ type Module struct {
 
 	root     string
 	goTool   string
+	goWork   string
 	flags    []string
 	tags     []string
 	base     types.Importer            // reads export data; all checks share it
@@ -101,10 +102,14 @@ func Root(dir string) string {
 	return ""
 }
 
-// New returns the module at root, without any packages. goTool is the go program.
-func New(root, goTool string, flags []string) (*Module, error) {
+// New returns the module at root, without any packages. goTool is the go program, goWork the go.work file that applies, or
+// empty.
+func New(root, goTool, goWork string, flags []string) (*Module, error) {
+	if goWork == "" {
+		goWork = "off"
+	}
 	m := &Module{
-		Fset: token.NewFileSet(), root: root, goTool: goTool, flags: flags, tags: buildTags(flags),
+		Fset: token.NewFileSet(), root: root, goTool: goTool, goWork: goWork, flags: flags, tags: buildTags(flags),
 		packages: map[string]*Package{}, byDir: map[string]*Package{}, missing: map[string]string{},
 		files: map[string]*File{}, depends: map[[2]string]bool{}, complete: map[string]bool{},
 	}
@@ -119,8 +124,17 @@ func (m *Module) Package(path string) *Package { return m.packages[path] }
 // Count is the number of loaded packages.
 func (m *Module) Count() int { return len(m.packages) }
 
-// At is the package in dir, or nil if it is not loaded together with the imports of its test files.
+// At is the package in dir, or nil if it is not loaded together with the imports of its test files, and with its files
+// after cgo.
 func (m *Module) At(dir string) *Package {
+	if p := m.withTests(dir); p != nil && (len(p.CgoFiles) == 0 || len(p.CompiledGoFiles) > 0) {
+		return p
+	}
+	return nil
+}
+
+// withTests is the package in dir, or nil if it is not loaded together with the imports of its test files.
+func (m *Module) withTests(dir string) *Package {
 	if p := m.byDir[dir]; p != nil && m.complete[p.ImportPath] {
 		return p
 	}

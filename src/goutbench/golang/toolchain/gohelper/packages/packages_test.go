@@ -22,7 +22,7 @@ func newModule(t *testing.T, files map[string]string, flags ...string) (*Module,
 	if err := os.CopyFS(root, tree); err != nil {
 		t.Fatal(err)
 	}
-	module, err := New(root, "go", flags)
+	module, err := New(root, "go", "", flags)
 	if err != nil {
 		t.Fatal(err)
 	}

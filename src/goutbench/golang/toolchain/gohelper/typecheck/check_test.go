@@ -39,7 +39,7 @@ func newChecker(t *testing.T, flags ...string) (*Checker, func(req Request) Resu
 	if err := os.CopyFS(root, tree); err != nil {
 		t.Fatal(err)
 	}
-	module, err := packages.New(root, "go", flags)
+	module, err := packages.New(root, "go", "", flags)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -223,5 +223,57 @@ func TestPatternsOfEmbed(t *testing.T) {
 	}
 	if embedProblem(".", "*.go") != "" || embedProblem(".", "*.none") == "" {
 		t.Error("a pattern has to match a file")
+	}
+}
+
+func TestNamesAreThoseThatGoTestRuns(t *testing.T) {
+	source := `package toy
+
+import "testing"
+
+func ExampleToy() {
+	// Output: last
+
+	// no output
+}
+
+func ExampleClamp() {
+	println(1)
+	// Output:
+	// 1
+}
+
+func ExampleToy_silent() {
+	// output:
+}
+
+func ExampleToy_any() {
+	/* Unordered Output: 1 */
+}
+
+func ExampleToy_none()      { println("Output:") }
+func ExampleToy_arg(x int)  { /* Output: */ }
+func ExampleToy_result() int {
+	return 1
+	// Output: 1
+}
+func Examples() {
+	// Output:
+}
+func FuzzToy(f *testing.F)      {}
+func Fuzzy(f *testing.F)        {}
+func BenchmarkToy(b *testing.B) {}
+func TestToy(t *testing.T)      {}
+func Testify(t *testing.T)      {}
+func (Toy) TestB(t *testing.T)  {}
+func (Toy) ExampleB() {
+	// Output:
+}
+`
+	_, check := newChecker(t)
+	result := check(Request{Source: []byte(source)})
+	want := []string{"FuzzToy", "TestToy", "ExampleClamp", "ExampleToy_silent", "ExampleToy_any"}
+	if !slices.Equal(result.Tests, want) {
+		t.Errorf("got %v, want %v; %v", result.Tests, want, result.Errors)
 	}
 }

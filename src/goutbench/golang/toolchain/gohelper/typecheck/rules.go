@@ -3,6 +3,7 @@ package typecheck
 import (
 	"fmt"
 	"go/ast"
+	"go/doc"
 	"go/token"
 	"go/types"
 	"os"
@@ -34,12 +35,25 @@ func isTest(name, prefix string) bool {
 	return !unicode.IsLower(r)
 }
 
+// testNames are the functions that `go test` runs: tests, fuzz targets (their seeds) and examples with a comment on their
+// output. It only compiles other examples.
 func testNames(file *ast.File) []string {
 	var names []string
 	for _, decl := range file.Decls {
 		fn, ok := decl.(*ast.FuncDecl)
-		if ok && fn.Recv == nil && isTest(fn.Name.Name, "Test") && looksLikeTest(fn, "T") {
+		if !ok || fn.Recv != nil {
+			continue
+		}
+		test := isTest(fn.Name.Name, "Test") && looksLikeTest(fn, "T")
+		if test || isTest(fn.Name.Name, "Fuzz") && looksLikeTest(fn, "F") {
 			names = append(names, fn.Name.Name)
+		}
+	}
+	examples := doc.Examples(file)
+	slices.SortFunc(examples, func(a, b *doc.Example) int { return a.Order - b.Order })
+	for _, example := range examples {
+		if example.Output != "" || example.EmptyOutput {
+			names = append(names, "Example"+example.Name)
 		}
 	}
 	return names
