@@ -30,6 +30,10 @@ class Estimate(NamedTuple):
     high: float
 
 
+RATES, DIFFERENCES = Interval(0.0, 1.0), Interval(-1.0, 1.0)
+"""The range of rates, and that of the difference of two rates."""
+
+
 # ── rates ─────────────────────────────────────────────────────────────────────────────────────────
 
 
@@ -96,6 +100,7 @@ def cluster_bootstrap(
     values: ArrayLike,
     clusters: Sequence[Hashable],
     *,
+    bounds: Interval = RATES,
     seed: int = 0,
     resamples: int = RESAMPLES,
     level: float = 0.95,
@@ -105,16 +110,18 @@ def cluster_bootstrap(
     Symmetric bootstrap-t (Efron and Tibshirani 1993, section 12.5; Hall 1988) of a ratio of cluster sums:
     clusters are drawn with replacement, and the distance of a resample from the mean is divided by the
     resample's own standard error. With 7 to 10 clusters, percentiles of plain resampled means are much too
-    narrow (benchmarks/bench_intervals.py). If all values are between 0 and 1, or between -1 and 1, so is the
-    interval. With fewer than three clusters, or without any spread among them, the data do not bound the
-    mean: the interval is the full range.
-    Raises ValueError for no values, or for unequal lengths.
+    narrow (benchmarks/bench_intervals.py). `bounds` is the range that values can have, not the one they
+    happen to have: all differences of a sample can be positive, and their mean may still be negative. The
+    interval is within it. With fewer than three clusters, or without any spread among them, the data do not
+    bound the mean: the interval is the full range.
+    Raises ValueError for no values, for unequal lengths, or for values outside the range.
     """
     sums, counts = _by_cluster(values, clusters)
     mean = float(sums.sum() / counts.sum())
+    lowest, highest = bounds
     array = np.asarray(values, dtype=float)
-    limit = 1.0 if np.abs(array).max() <= 1 else math.inf
-    lowest, highest = (0.0 if limit == 1 and array.min() >= 0 else -limit), limit
+    if array.min() < lowest - 1e-9 or array.max() > highest + 1e-9:
+        raise ValueError(f"values of {array.min():g} to {array.max():g}, not within {lowest:g} to {highest:g}")
     error = float(_ratio_errors(sums[None], counts[None])[0])
     if len(sums) < 3 or error == 0:
         return Estimate(mean, lowest, highest)

@@ -105,7 +105,7 @@ def test_a_paired_test_runs_over_items(sampled_page: Path) -> None:
     gains = [min(passing + 1, 5) / 5 - passing / 5 for passing in PASSING]
     assert (passes["items"], passes["model_better"], passes["base_better"]) == ("20", "17", "0")
     assert float(passes["difference"]) == pytest.approx(17 * 0.2 / 20)
-    expected = statistics.cluster_bootstrap(gains, REPOSITORIES)
+    expected = statistics.cluster_bootstrap(gains, REPOSITORIES, bounds=statistics.DIFFERENCES)
     assert (float(passes["low"]), float(passes["high"])) == pytest.approx(expected[1:])
     assert float(passes["p"]) == pytest.approx(statistics.permutation_test(gains), abs=1e-3)
 

@@ -117,6 +117,20 @@ def test_two_clusters_do_not_bound_the_mean() -> None:
     assert statistics.cluster_bootstrap([0, 1, 1, 1], list("aabb"))[1:] == (0.0, 1.0)
 
 
+def test_the_interval_of_a_difference_can_be_negative_where_no_difference_is() -> None:
+    bounds = statistics.DIFFERENCES
+    assert statistics.cluster_bootstrap([0, 0, 1, 0], list("aabb"), bounds=bounds)[1:] == (-1.0, 1.0)
+    one_gain = statistics.cluster_bootstrap([0, 0, 0, 0, 0, 1], list("abcdef"), bounds=bounds)
+    assert one_gain.low < 0 < one_gain.value < one_gain.high
+    losses = statistics.cluster_bootstrap([0, 0, 0, 0, 0, -1], list("abcdef"), bounds=bounds)
+    assert (losses.low, losses.high) == pytest.approx((-one_gain.high, -one_gain.low))
+
+
+def test_values_outside_their_range_are_an_error() -> None:
+    with pytest.raises(ValueError, match="not within 0 to 1"):
+        statistics.cluster_bootstrap([0.5, -0.5], list("ab"))
+
+
 def test_a_clustered_interval_covers_the_true_mean() -> None:
     random, covered = np.random.default_rng(5), 0
     for run in range(300):

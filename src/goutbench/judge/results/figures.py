@@ -19,6 +19,7 @@ from goutbench.judge.results.costs import total_cost
 from goutbench.judge.results.families import self_preference_warnings
 from goutbench.records import Match, Verdict
 from goutbench.statistics import (
+    DIFFERENCES,
     Estimate,
     cluster_bootstrap,
     cohen_kappa,
@@ -154,7 +155,9 @@ def _judge_figures(
         "outcomes": items.outcome_rates(),
         "adjusted": _interval("rate", cluster_bootstrap(points, items.repositories)),
         "adjusted, of these repositories": _interval("rate", cluster_bootstrap(points, range(len(items)))),
-        "win minus loss": _interval("value", cluster_bootstrap(differences, items.repositories)),
+        "win minus loss": _interval(
+            "value", cluster_bootstrap(differences, items.repositories, bounds=DIFFERENCES)
+        ),
         "bounds": items.error_bounds(),
         "sign test p": sign_test(wins, losses),
         "errors": dict(sorted(Counter(verdict.error for verdict in verdicts if verdict.error).items())),

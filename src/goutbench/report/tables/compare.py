@@ -13,7 +13,14 @@ from goutbench.report.tables.measures import (
     mutation_score,
     passed,
 )
-from goutbench.statistics import cluster_bootstrap, holm, items_needed, permutation_test, sign_test
+from goutbench.statistics import (
+    DIFFERENCES,
+    cluster_bootstrap,
+    holm,
+    items_needed,
+    permutation_test,
+    sign_test,
+)
 
 _MIN_FLIPPED = 8
 """With fewer units to flip, a permutation test cannot give a p value below 0.01."""
@@ -106,7 +113,7 @@ def _compare_measure(
     better, worse = sum(change > 0 for change in changes), sum(change < 0 for change in changes)
     clusters = clusters_of([new for _, new in pairs])
     units, unit = bootstrap_units(clusters)
-    estimate = cluster_bootstrap(changes, units)
+    estimate = cluster_bootstrap(changes, units, bounds=DIFFERENCES)
     if any(len(item.samples) > 1 for pair in pairs for item in pair):
         units, _ = bootstrap_units(clusters, at_least=_MIN_FLIPPED)
         sums = dict.fromkeys(units, 0.0)
