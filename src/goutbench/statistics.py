@@ -121,7 +121,9 @@ def cluster_bootstrap(
     lowest, highest = bounds
     array = np.asarray(values, dtype=float)
     if array.min() < lowest - 1e-9 or array.max() > highest + 1e-9:
-        raise ValueError(f"values of {array.min():g} to {array.max():g}, not within {lowest:g} to {highest:g}")
+        raise ValueError(
+            f"values of {array.min():g} to {array.max():g}, not within {lowest:g} to {highest:g}"
+        )
     error = float(_ratio_errors(sums[None], counts[None])[0])
     if len(sums) < 3 or error == 0:
         return Estimate(mean, lowest, highest)

@@ -1,23 +1,25 @@
 """What the report counts: results of run folders, tables and their files, against counts by hand."""
 
 import csv
+import html
 from dataclasses import replace
 from pathlib import Path
 
 import pyarrow.parquet as pq
 import pytest
 from judging import make_pair, write_dataset
-from reporting import PASSED, UNDEFINED, execution, write_judgement, write_run
+from reporting import PASSED, UNDEFINED, execution, write_judgement, write_run, write_samples
 from typer.testing import CliRunner
 
 from goutbench.cli import app
 from goutbench.errors import ConfigError, DatasetError
+from goutbench.execute.journal import write_table
 from goutbench.records import Rung, Status
 from goutbench.report.inputs import read_results, read_run
 from goutbench.report.kinds import kinds
 from goutbench.report.stage import report
 from goutbench.report.tables.leaderboard import leaderboard
-from goutbench.report.taxonomy import FAILURE_CLASSES, failure_class
+from goutbench.report.taxonomy import ASKED, CODE, FAILURE_CLASSES, FUNNEL, failure_class
 
 
 def table(page: Path, name: str) -> list[dict[str, str]]:
@@ -69,6 +71,71 @@ def test_an_item_without_an_answer_counts_as_failed(tmp_path: Path) -> None:
     board = leaderboard(read_results([read_run(run) for run in runs], dataset))
     passed = {record["model"]: (record["items"], record["passed"]) for record in board.records}
     assert passed == {"full": (6, 6), "half": (6, 3)}
+
+
+def test_a_run_that_was_not_executed_has_no_numbers_and_a_warning(tmp_path: Path) -> None:
+    pairs = [make_pair(number) for number in range(6)]
+    dataset = write_dataset(tmp_path / "data set", pairs)
+    runs = [write_run(tmp_path / name, name, pairs, lambda number: PASSED) for name in ("a", "b", "c")]
+    (runs[0] / "executions.parquet").unlink()
+    judged = write_judgement(tmp_path / "judged", pairs, "a", "b", lambda n: "loss")
+    out = tmp_path / "report.html"
+    arguments = [*map(str, runs), "--dataset", str(dataset), "-o", str(out), "--judge", str(judged)]
+    done = CliRunner().invoke(app, ["report", *arguments])
+    assert done.exit_code == 0, done.output
+    board = {row.pop("model"): row for row in table(out, "leaderboard")}
+    assert list(board) == ["b", "c", "a"]
+    assert {name: value for name, value in board["a"].items() if value} == {"items": "6"}
+    assert board["b"]["passed"] == "6"
+    command = f"goutbench execute {runs[0]}/candidates.parquet --dataset '{dataset}' --out {runs[0]}"
+    assert command in done.stderr
+    page = out.read_text()
+    assert command in html.unescape(page)
+    assert "a: 6 items, not executed; b: 6 of 6 candidates build" in page
+    assert {row["step"]: row["a"] for row in table(out, "ladder")} == {
+        step: "6" if step in (ASKED, CODE) else "" for step in FUNNEL
+    }
+    assert all(row["a built"] == "" and row["b built"] for row in table(out, "repositories"))
+    assert {row["model"] for row in table(out, "comparison")} == {"c"}  # with b, the first one executed
+    assert {row["verdict"] for row in table(out, "judge-and-execution")} == {"not preferred"}
+
+
+def test_a_report_on_a_run_that_was_not_executed_has_no_numbers(tmp_path: Path) -> None:
+    pairs = [make_pair(number) for number in range(3)]
+    dataset = write_dataset(tmp_path / "dataset", pairs)
+    run = write_samples(tmp_path / "a", "a", pairs, lambda number, sample: PASSED, samples=2)
+    (run / "executions.parquet").unlink()
+    report([run], dataset, tmp_path / "report.html")
+    (row,) = table(tmp_path / "report.html", "leaderboard")
+    assert {name: value for name, value in row.items() if value} == {"model": "a", "items": "3"}
+    assert {row["a"] for row in table(tmp_path / "report.html", "samples")} == {""}
+
+
+def test_a_model_executed_without_mutants_has_no_mutation_score(tmp_path: Path) -> None:
+    pairs = [make_pair(number) for number in range(4)]
+    dataset = write_dataset(tmp_path / "dataset", pairs)
+    runs = [
+        write_run(tmp_path / name, name, pairs, lambda number, outcome=outcome: outcome)
+        for name, outcome in (("a", PASSED), ("b", PASSED), ("fails", UNDEFINED))
+    ]
+    without = [replace(record, mutation=None) for record in read_run(runs[1]).executions]
+    write_table(runs[1] / "executions.parquet", without)
+    report(runs, dataset, tmp_path / "report.html", base="a")
+    board = {row["model"]: row for row in table(tmp_path / "report.html", "leaderboard")}
+    scores = {model: row["mutation_all"] for model, row in board.items()}
+    assert scores == {"a": "0.75", "b": "", "fails": "0.0"}  # with mutants, but no candidate passes
+    compared = {(row["model"], row["measure"]) for row in table(tmp_path / "report.html", "comparison")}
+    assert ("fails", "mutation, all") in compared
+    assert ("b", "mutation, all") not in compared
+
+
+def test_the_difference_of_a_model_that_never_loses_can_be_negative(tmp_path: Path) -> None:
+    pairs = [make_pair(number) for number in range(6)]
+    dataset = write_dataset(tmp_path / "dataset", pairs)
+    runs = [write_run(tmp_path / name, name, pairs, lambda number: PASSED) for name in ("a", "b")]
+    report(runs, dataset, tmp_path / "report.html", base="a")
+    for row in table(tmp_path / "report.html", "comparison"):
+        assert (row["difference"], row["low"], row["high"]) == ("0.0", "-1.0", "1.0")
 
 
 def test_an_item_that_only_the_references_have_is_in_no_group(tmp_path: Path) -> None:

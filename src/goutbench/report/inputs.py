@@ -125,7 +125,18 @@ def read_results(runs: Sequence[Run], dataset: Path) -> Results:
         for address, answer in answers.items()
     ]
     samples += _missing_answers(samples)
-    return Results(sorted(samples, key=lambda s: (s.model, s.round, s.pair.repository, s.item, s.sample)))
+    samples.sort(key=lambda s: (s.model, s.round, s.pair.repository, s.item, s.sample))
+    return Results(samples, _not_executed(runs))
+
+
+def _not_executed(runs: Iterable[Run]) -> dict[str, Path]:
+    """The models with a run of candidates but without any execution, and the folder of that run."""
+    return {
+        run.name or candidate.model: run.folder
+        for run in runs
+        if not run.executions
+        for candidate in run.candidates
+    }
 
 
 def read_judgement(folder: Path, models: Mapping[str, str]) -> Judgement:

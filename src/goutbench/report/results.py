@@ -4,10 +4,11 @@ The item is the unit of every statistic: the samples of one item are averaged be
 items.
 """
 
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from fractions import Fraction
 from functools import cached_property
+from pathlib import Path
 from typing import NamedTuple
 
 from goutbench.records import Candidate, Execution, Pair, Rung, Status
@@ -117,8 +118,10 @@ class ItemResult:
 class Results:
     """All results of a report. Models are in the order of their names, the reference last."""
 
-    def __init__(self, samples: Sequence[SampleResult]) -> None:
+    def __init__(self, samples: Sequence[SampleResult], not_executed: Mapping[str, Path]) -> None:
+        """`not_executed` has the models with a run that was generated and never executed, and its folder."""
         self.samples = tuple(samples)
+        self.not_executed = not_executed
         names = {sample.model for sample in self.samples}
         self.models = sorted(names, key=lambda model: (model == REFERENCE, model))
 
@@ -140,6 +143,20 @@ class Results:
     @cached_property
     def mutants_run(self) -> bool:
         return any(sample.mutants_run for sample in self.samples)
+
+    def executed_answers(self, model: str) -> list[ItemResult]:
+        """The first answers if they were executed, else none: what was not executed has no rates or means."""
+        return [] if model in self.not_executed else self.first_answers(model)
+
+    def mutated_answers(self, model: str) -> list[ItemResult]:
+        """The executed answers if mutants were requested for them, else none.
+
+        Mutants run against passing candidates only. A model without one has the score 0 beside models with
+        mutants, because its candidates fail.
+        """
+        items = self.executed_answers(model)
+        passing = [sample for item in items for sample in item.samples if sample.passed]
+        return items if self.mutants_run and all(sample.mutants_run for sample in passing) else []
 
     @cached_property
     def repaired_models(self) -> frozenset[str]:

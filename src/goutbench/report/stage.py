@@ -1,5 +1,6 @@
 """The `report` stage: run folders and judgements in; a page, its items and its tables out."""
 
+import shlex
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 
@@ -62,7 +63,7 @@ def report(
     model_of = {sample.candidate.id: sample.model for sample in results.samples if sample.candidate}
     judged = [read_judgement(folder, model_of) for folder in judgements]
     folder = out.with_name(f"{out.stem}_files")
-    blocks = _blocks(results, judged, base or (models[0] if models else REFERENCE))
+    blocks = _blocks(results, judged, base or _default_base(results), dataset)
     for block in blocks:
         if block.table is not None:
             block.table.write(folder / "data")
@@ -81,6 +82,12 @@ def report(
     return results
 
 
+def _default_base(results: Results) -> str:
+    """The first model by name that was executed."""
+    executed = [model for model in results.contestants if model not in results.not_executed]
+    return (executed or results.contestants or [REFERENCE])[0]
+
+
 def _listed_candidates(results: Results, judged: Sequence[Judgement]) -> list[ListedCandidate]:
     by_answer = opinions(judged)
     return [
@@ -93,16 +100,45 @@ def _listed_candidates(results: Results, judged: Sequence[Judgement]) -> list[Li
     ]
 
 
-def _blocks(results: Results, judged: Sequence[Judgement], base: str) -> list[PageBlock]:
+def _warning(results: Results, dataset: Path) -> list[PageBlock]:
+    """A warning about the models that were not executed; nothing where all were."""
+    texts = not_executed(results, dataset)
+    return [PageBlock(name="warning", title="Warning", paragraphs=texts)] if texts else []
+
+
+def not_executed(results: Results, dataset: Path) -> tuple[str, ...]:
+    """A warning for each model that was not executed, with the command that executes it."""
+    warnings = []
+    for model, run in results.not_executed.items():
+        command = shlex.join(
+            (
+                "goutbench",
+                "execute",
+                f"{run / 'candidates.parquet'}",
+                "--dataset",
+                f"{dataset}",
+                "--out",
+                f"{run}",
+            )
+        )
+        warnings.append(
+            f"{model} has a run that was never executed, so the report has no numbers for it. "
+            f"To execute it: {command}"
+        )
+    return tuple(warnings)
+
+
+def _blocks(results: Results, judged: Sequence[Judgement], base: str, dataset: Path) -> list[PageBlock]:
     palette = colours(results.models, REFERENCE)
     pass_rates = [
         PlottedRate(repository, model, rate.value, *rate.interval)
         for repository, by_model in _REPOSITORIES.members(results).items()
         for model in results.compared
-        if (rate := rate_of(by_model.get(model, ()), passed))
+        if model not in results.not_executed and (rate := rate_of(by_model.get(model, ()), passed))
     ]
     samples = [samples_table(results)] if results.sample_count > 1 else []
     return [
+        *_warning(results, dataset),
         *(PageBlock(table=table) for table in (leaderboard(results), *samples, funnel(results))),
         *(PageBlock(table=table) for table in compare(results, base)),
         *_distributions(results, palette),
@@ -121,13 +157,14 @@ def _blocks(results: Results, judged: Sequence[Judgement], base: str) -> list[Pa
 def _distributions(results: Results, palette: Mapping[str, str]) -> list[PageBlock]:
     """Coverage and mutation scores as curves over all items; none where all values are 0."""
     blocks = []
-    for name, measure, label in (
-        ("coverage", coverage, "statements of the focal code covered"),
-        ("mutation", mutation_score, "mutants killed"),
+    for name, measure, label, answers in (
+        ("coverage", coverage, "statements of the focal code covered", results.executed_answers),
+        ("mutation", mutation_score, "mutants killed", results.mutated_answers),
     ):
         values = {
-            model: [value for item in results.first_answers(model) for value in item.values(measure)]
+            model: [value for item in answers(model) for value in item.values(measure)]
             for model in results.models
+            if answers(model)
         }
         if any(map(any, values.values())):
             caption = (
@@ -145,7 +182,9 @@ def _lead(results: Results) -> str:
     for model in results.contestants:
         items = results.first_answers(model)
         samples = len(items[0].samples)
-        if samples == 1:
+        if model in results.not_executed:
+            sentences.append(f"{model}: {len(items)} items, not executed")
+        elif samples == 1:
             counts = [weighted_count(items, holds) for holds in (built, passed)]
             sentences.append(f"{model}: {counts[0]} of {len(items)} candidates build and {counts[1]} pass")
         else:

@@ -70,8 +70,8 @@ class PairedDifference:
 
 def compare(report: Results, base: str) -> list[ReportTable]:
     """Every model against `base`, item by item; no table where there is nothing to compare."""
-    models = [model for model in report.contestants if model != base]
-    if not models:
+    models = [model for model in report.contestants if model not in {base, *report.not_executed}]
+    if not models or base in report.not_executed:
         return []
     headers = (
         "model", "measure", "items", f"{base} better", "model better", "difference", "p, adjusted", "needed",
@@ -91,8 +91,10 @@ def compare(report: Results, base: str) -> list[ReportTable]:
 
 def _compare_model(report: Results, base: str, model: str) -> list[PairedDifference]:
     """Builds, passes, coverage and mutation score of one model against the base."""
-    base_items = {item.item: item for item in report.first_answers(base)}
-    pairs = [(base_items[item.item], item) for item in report.first_answers(model) if item.item in base_items]
+    base_items = {item.item: item for item in report.executed_answers(base)}
+    pairs = [
+        (base_items[item.item], item) for item in report.executed_answers(model) if item.item in base_items
+    ]
     if not pairs:
         return []
     comparisons = [
@@ -100,7 +102,7 @@ def _compare_model(report: Results, base: str, model: str) -> list[PairedDiffere
         _compare_measure("passes", passed, pairs, is_rate=True),
         _compare_measure("coverage, all", coverage, pairs, is_rate=False),
     ]
-    if any(sample.mutants_run for pair in pairs for item in pair for sample in item.samples):
+    if all(map(report.mutated_answers, (base, model))):
         comparisons.append(_compare_measure("mutation, all", mutation_score, pairs, is_rate=False))
     return comparisons
 

@@ -53,12 +53,14 @@ def rates_by_group(report: Results, grouping: Grouping) -> ReportTable:
         record: dict[str, Scalar] = {grouping.column: group, "items": count}
         for model in models:
             query = {"model": model, grouping.column: group}
-            builds, passes = (rate_of(by_model.get(model, ()), holds) for holds in (built, passed))
+            items = () if model in report.not_executed else by_model.get(model, ())
+            builds, passes = (rate_of(items, holds) for holds in (built, passed))
             cells += [
                 cell_of(builds, query | {"at": Rung.BUILD.value}),
                 cell_of(passes, query | {"class": status_class(Status.PASSED)}),
             ]
-            record |= {f"{model} built": builds.count if builds else 0}
-            record |= {f"{model} passed": passes.count if passes else 0}
+            absent = None if model in report.not_executed else 0
+            record |= {f"{model} built": builds.count if builds else absent}
+            record |= {f"{model} passed": passes.count if passes else absent}
         table.add(cells, record)
     return table

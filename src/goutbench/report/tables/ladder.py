@@ -33,8 +33,13 @@ def funnel(report: Results) -> ReportTable:
     for step, label in FUNNEL.items():
         cells, record = [ReportCell(label)], dict[str, Scalar](step=step)
         for model in report.models:
-            rate = rate_of(report.first_answers(model), partial(reaches, step=step))
-            count = rate.count if rate else 0
+            answers = report.first_answers if step in (ASKED, CODE) else report.executed_answers
+            rate = rate_of(answers(model), partial(reaches, step=step))
+            if rate is None:  # not executed
+                cells.append(cell_of(None))
+                record[model] = None
+                continue
+            count = rate.count
             query = {"model": model} | ({} if step == ASKED else {"at": step})
             cell = cell_of(rate)
             note = f"{cell.text} · {cell.note}"

@@ -5,7 +5,7 @@ from dataclasses import dataclass
 from functools import partial
 
 from goutbench.records import Rung, Status
-from goutbench.report.results import REFERENCE, ItemResult, Results, weighted_count
+from goutbench.report.results import REFERENCE, ItemResult, Results, SampleResult, weighted_count
 from goutbench.report.tables.cells import (
     Header,
     Query,
@@ -41,9 +41,24 @@ class ModelResults:
     report: Results
 
     @property
+    def executed(self) -> Sequence[ItemResult]:
+        """The items, if they were executed; else none."""
+        return self.report.executed_answers(self.model)
+
+    @property
+    def mutated(self) -> Sequence[ItemResult]:
+        """The items, if they were executed with mutants; else none."""
+        return self.report.mutated_answers(self.model)
+
+    @property
     def last_answers(self) -> Sequence[ItemResult]:
-        """The items after repair; empty where the model had no repair round."""
-        return self.report.last_answers(self.model) if self.model in self.report.repaired_models else ()
+        """The items after repair; empty where the model had no repair round, or was not executed."""
+        repaired = self.executed and self.model in self.report.repaired_models
+        return self.report.last_answers(self.model) if repaired else ()
+
+    def count(self, holds: Callable[[SampleResult], bool]) -> int | float | None:
+        """The number of items for which the condition holds; None where nothing was executed."""
+        return weighted_count(self.executed, holds) if self.executed else None
 
 
 def always(report: Results) -> bool:
@@ -78,52 +93,52 @@ class Column:
 COLUMNS = (
     Column("model", "model", "", lambda m: m.model, {}),
     Column("items", "items", "Files, chunks or functions to test.", lambda m: len(m.items), {}),
-    Column("built", "", "", lambda m: weighted_count(m.items, built)),
-    Column("passed", "", "", lambda m: weighted_count(m.items, passed)),
+    Column("built", "", "", lambda m: m.count(built)),
+    Column("passed", "", "", lambda m: m.count(passed)),
     Column(
         "build_rate", "builds", "The test file compiles.",
-        lambda m: rate_of(m.items, built), {"at": Rung.BUILD.value},
+        lambda m: rate_of(m.executed, built), {"at": Rung.BUILD.value},
     ),
     Column(
         "pass_rate", "passes", "At least one test runs, and all pass in every run.",
-        lambda m: rate_of(m.items, passed), {"class": status_class(Status.PASSED)},
+        lambda m: rate_of(m.executed, passed), {"class": status_class(Status.PASSED)},
     ),
     Column(
         "coverage_all", "coverage, all", "Focal statements covered; items that failed count as 0.",
-        lambda m: mean_of(m.items, coverage), {},
+        lambda m: mean_of(m.executed, coverage), {},
     ),
     Column(
         "coverage_passing", "coverage, passing", "Focal statements covered by candidates that pass.",
-        lambda m: mean_of_passing(m.items, coverage), {"class": status_class(Status.PASSED)},
+        lambda m: mean_of_passing(m.executed, coverage), {"class": status_class(Status.PASSED)},
     ),
     Column(
         "mutation_all", "mutation, all", "Mutants killed; items that failed count as 0.",
-        lambda m: mean_of(m.items, mutation_score) if m.report.mutants_run else None, {},
+        lambda m: mean_of(m.mutated, mutation_score), {},
     ),
     Column(
         "mutation_passing", "mutation, passing", "Mutants killed by candidates that pass.",
-        lambda m: mean_of_passing(m.items, mutation_score), {"class": status_class(Status.PASSED)},
+        lambda m: mean_of_passing(m.executed, mutation_score), {"class": status_class(Status.PASSED)},
     ),
     Column(
         "infrastructure", "infrastructure errors", "Failures of the machine, not of the test.",
-        lambda m: weighted_count(m.items, lambda sample: sample.infrastructure_error),
+        lambda m: m.count(lambda sample: sample.infrastructure_error),
         {"class": status_class(Status.INFRA_FAILURE)},
     ),
     Column(
         "build_at_n", "build@{n}", "At least one of {n} samples compiles.",
-        lambda m: rate_at_k(m.items, built, m.report.sample_count), shown=when_sampled,
+        lambda m: rate_at_k(m.executed, built, m.report.sample_count), shown=when_sampled,
     ),
     Column(
         "pass_at_n", "pass@{n}", "At least one of {n} samples passes.",
-        lambda m: rate_at_k(m.items, passed, m.report.sample_count), shown=when_sampled,
+        lambda m: rate_at_k(m.executed, passed, m.report.sample_count), shown=when_sampled,
     ),
     Column(
         "coverage_best_of_n", "coverage, best of {n}", "The highest coverage among {n} samples.",
-        lambda m: best_of_k(m.items, coverage, m.report.sample_count), shown=when_sampled,
+        lambda m: best_of_k(m.executed, coverage, m.report.sample_count), shown=when_sampled,
     ),
     Column(
         "mutation_best_of_n", "mutation, best of {n}", "The highest mutation score among {n} samples.",
-        lambda m: best_of_k(m.items, mutation_score, m.report.sample_count) if m.report.mutants_run else None,
+        lambda m: best_of_k(m.mutated, mutation_score, m.report.sample_count),
         shown=when_sampled,
     ),
     Column(
@@ -144,7 +159,7 @@ COLUMNS = (
 def leaderboard(report: Results) -> ReportTable:
     """The models by pass rate, the reference last."""
     rows = [ModelResults(model, report.first_answers(model), report) for model in report.models]
-    rows.sort(key=lambda m: (m.model == REFERENCE, -weighted_count(m.items, passed), m.model))
+    rows.sort(key=lambda m: (m.model == REFERENCE, not m.executed, -weighted_count(m.items, passed), m.model))
     columns = [column for column in COLUMNS if column.shown(report)]
     on_page = [column for column in columns if column.header]
     n = report.sample_count
@@ -187,7 +202,8 @@ def samples_table(report: Results) -> ReportTable:
         (Header("measure"), *map(Header, models)),
     )
     for name, measure in measures.items():
-        values = {model: measure(report.first_answers(model)) for model in models}
+        answers = report.mutated_answers if name.startswith("mutation") else report.executed_answers
+        values = {model: measure(answers(model)) for model in models}
         record: dict[str, Scalar] = {"measure": name}
         for model, value in values.items():
             record |= fields_of(model, value)

@@ -164,6 +164,8 @@ def judge_and_execution(report: Results, matches: Sequence[Match]) -> ReportTabl
     counts: dict[str, dict[str, Fraction]] = {}
     for match in matches:
         for answer, opinion in _sides(match):
+            if answer[0] in report.not_executed:
+                continue
             row = counts.setdefault(opinion, dict.fromkeys(FATES, Fraction()))
             row[fates.get(answer, FATES[-1])] += Fraction(1, samples[_comparison_key(match)])
     for opinion in sorted(counts, key=lambda name: name != "preferred"):
