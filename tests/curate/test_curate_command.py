@@ -51,6 +51,14 @@ def test_curate_writes_a_dataset_that_verify_confirms(project: Path) -> None:
     ).read_bytes()
 
 
+def test_the_next_command_names_the_folders_of_repositories(project: Path) -> None:
+    (project / "my clones").mkdir()
+    folders = ("--mirror", ".", "--cache", "my clones")
+    done = goutbench("curate", "repos.yaml", "--out", "out", *folders, cwd=project)
+    assert done.returncode == 0, done.stderr
+    assert done.stdout.endswith(" verify out --mirror . --cache 'my clones'\n")
+
+
 def test_relative_sources_start_at_the_folder_of_the_configuration(project: Path) -> None:
     elsewhere = project / "else" / "where"
     elsewhere.mkdir(parents=True)

@@ -9,10 +9,11 @@ from pathlib import Path
 import pyarrow.parquet as pq
 import pytest
 from judging import make_pair, write_dataset
+from reporting import PASSED, execution
 from typer.testing import CliRunner
 
 from goutbench.cli import app
-from goutbench.errors import ConfigError, DatasetError, StorageError, ToolError
+from goutbench.errors import ConfigError, DatasetError, SourceError, StorageError, ToolError
 from goutbench.execute.inputs import read_candidates, read_excluded, read_locations
 from goutbench.execute.journal import decode, open_journal
 from goutbench.execute.machine import Machine
@@ -20,7 +21,8 @@ from goutbench.execute.sandbox.bubblewrap import Bubblewrap
 from goutbench.execute.sandbox.choose import choose
 from goutbench.execute.sandbox.command import Command, Outcome
 from goutbench.execute.sandbox.unshare import Unshare
-from goutbench.records import Execution
+from goutbench.execute.stage import explain_infrastructure
+from goutbench.records import Execution, Rung, Status
 
 CALC = Path(__file__).parents[1] / "data" / "execute" / "calc"
 
@@ -63,6 +65,8 @@ def test_a_reference_run_writes_its_table_and_excludes_pairs_that_cannot_run(
     assert done.exit_code == 0, done.output
     summary = json.loads(done.stdout)
     assert (summary["passed"], summary["infra_failure"], summary["pass_rate"]) == (1, 1, 0.5)
+    assert "infrastructure errors: 1 of 2 candidates\n  1 no-source: " in done.stderr
+    assert f"\n    hint: put it at {cache.parent}/example/nowhere, or give another --repos\n" in done.stderr
     rows = {row["id"]: row for row in pq.read_table(dataset / "reference.parquet").to_pylist()}
     assert rows["calc"]["verified"] is True
     assert rows["calc"]["reference_coverage"] == 6 / 13
@@ -150,6 +154,28 @@ def test_doctor_reports_every_check(machine: Machine) -> None:
     assert done.exit_code == 0, done.output
     states = {check["what"]: check["state"] for check in json.loads(done.stdout)}
     assert states["sandbox"] == states["no further user namespaces"] == states["no capabilities"] == "ok"
+
+
+def test_infrastructure_errors_are_explained_by_their_most_frequent_reasons() -> None:
+    def failed(reason: str, evidence: str) -> Execution:
+        record = execution("k", make_pair(0), "m", Status.INFRA_FAILURE, Rung.NONE, reason)
+        return replace(record, evidence=evidence)
+
+    passed = execution("p", make_pair(0), "m", *PASSED)
+    assert explain_infrastructure([passed]) == []
+    errors = [
+        failed("disk-full", ""),
+        *(failed("no-source", str(SourceError("not found", where="x", hint="fetch it"))) for _ in range(2)),
+        *(failed("missing-module", "\n \x1b[2Jcannot find\nmore") for _ in range(3)),
+    ]
+    assert explain_infrastructure([passed, *errors]) == [
+        "infrastructure errors: 6 of 7 candidates",
+        "  3 missing-module: ?[2Jcannot find",
+        "  2 no-source: x: not found\n    hint: fetch it",
+        "  1 disk-full",
+    ]
+    many = [failed(f"reason-{number}", "") for number in range(9)]
+    assert len(explain_infrastructure(many)) == 6
 
 
 def test_a_missing_folder_of_repositories_is_an_error(tmp_path: Path) -> None:

@@ -3,6 +3,7 @@
 import json
 import os
 import re
+import shlex
 import signal
 import subprocess
 import sys
@@ -23,6 +24,7 @@ from goutbench.dataset.store import write_table as write_arrow
 from goutbench.errors import ConfigError
 from goutbench.execute.journal import write_table
 from goutbench.generate.options import GenerateOptions
+from goutbench.generate.repair import execute_command
 from goutbench.generate.stage import generate, plan, with_weights_revision
 from goutbench.inference.models import Server, open_model
 from goutbench.inference.scripted import ScriptedWriter
@@ -268,6 +270,17 @@ def test_standard_output_has_results_only(dataset: Path, tmp_path: Path) -> None
     assert "unit_tests" in result.stderr
     assert "unit_tests" not in result.stdout
     assert result.stdout.startswith("candidates: 2\n")
+    run = tmp_path / "run"
+    command = f"goutbench execute {run}/candidates.parquet --dataset {dataset} --out {run}"
+    assert result.stdout.endswith(f"\nnext: {command}\n")
+
+
+def test_the_next_command_can_be_pasted() -> None:
+    assert (
+        execute_command(Path("run"), Path("dataset")) == "goutbench execute run/candidates.parquet --out run"
+    )
+    words = ["goutbench", "execute", "my run/candidates.parquet", "--dataset", "my $data", "--out", "my run"]
+    assert shlex.split(execute_command(Path("my run"), Path("my $data"))) == words
 
 
 def test_every_sample_is_a_candidate_with_its_cost(dataset: Path, tmp_path: Path) -> None:
@@ -305,8 +318,10 @@ def test_an_invalid_option_is_an_error_with_a_hint(
 
 def test_a_repair_round_returns_the_build_errors_to_the_model(dataset: Path, tmp_path: Path) -> None:
     out = tmp_path / "run"
-    with pytest.raises(ConfigError, match="first run `goutbench execute"):
+    with pytest.raises(ConfigError) as caught:
         generate(dataset, out, "scripted/echo", GenerateOptions(limit=3, repair=1))
+    command = f"goutbench execute {out}/candidates.parquet --dataset {dataset} --out {out}"
+    assert f"first run `{command}`" in str(caught.value)
     first = generate(dataset, out, "scripted/echo", GenerateOptions(limit=3))
     pairs = {pair.id: pair for pair in read_pairs(dataset)}
     outcomes = [("BUILD_FAILED", "syntax", "undefined"), ("PASSED", "mutation", "")] * 2

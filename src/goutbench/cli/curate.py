@@ -64,7 +64,7 @@ def curate(
         )
     if lock_path is not None and lock is None and not only:
         write_text(lock_path, dump_yaml(make_lock(settings, summaries)))
-    print_curated(out, summaries, as_json=as_json)
+    print_curated(out, summaries, as_json=as_json, mirror=mirror, cache=cache)
 
 
 @app.command()

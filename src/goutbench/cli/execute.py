@@ -66,7 +66,7 @@ def execute(
     """Execute tests in a sandbox: do they compile, pass, stay stable, cover their code and kill mutants?"""
     from goutbench.errors import ConfigError
     from goutbench.execute.options import ExecuteOptions
-    from goutbench.execute.stage import run_prepare, run_stage, summary
+    from goutbench.execute.stage import explain_infrastructure, run_prepare, run_stage, summary
     from goutbench.locations import clones_folder
 
     if repos is not None and not repos.is_dir():
@@ -104,6 +104,8 @@ def execute(
     typer.echo(
         json.dumps(content, indent=2) if as_json else "\n".join(f"{k}: {v}" for k, v in content.items())
     )
+    for line in explain_infrastructure(records):
+        typer.echo(line, err=True)
 
 
 @app.command()

@@ -93,6 +93,6 @@ def generate(
         candidates = run(
             dataset, out, model, options, price=load_yaml(price, Price) if price else None, server=server
         )
-        result = summary(out, candidates)
+        result = summary(out, dataset, candidates)
     lines = (f"{name}: {value}" for name, value in result.items())
     typer.echo(json.dumps(result, indent=2) if as_json else "\n".join(lines))

@@ -1,6 +1,7 @@
 """The output of `goutbench curate` and `goutbench verify`."""
 
 import json
+import shlex
 import sys
 from collections.abc import Sequence
 from dataclasses import asdict
@@ -11,8 +12,15 @@ from goutbench.curate.compare import Difference
 from goutbench.dataset.card import RepositorySummary, table_one
 
 
-def print_curated(out: Path, summaries: Sequence[RepositorySummary], *, as_json: bool) -> None:
-    """Print the repositories of a new dataset to standard output."""
+def print_curated(
+    out: Path,
+    summaries: Sequence[RepositorySummary],
+    *,
+    as_json: bool,
+    mirror: Path | None = None,
+    cache: Path | None = None,
+) -> None:
+    """Print the repositories of a new dataset to standard output, and how to verify it from these folders."""
     total = sum(summary.pairs for summary in summaries)
     if as_json:
         content = {
@@ -51,7 +59,9 @@ def print_curated(out: Path, summaries: Sequence[RepositorySummary], *, as_json:
     Console().print(table)
     print(f"Dataset written to {out}: README.md describes it, rejections.parquet lists rejected files.")
     program = "goutbench" if which("goutbench") else sys.argv[0]
-    print(f"Next: {program} verify {out}")
+    options = [("--mirror", mirror), ("--cache", cache)]
+    given = [word for name, folder in options if folder is not None for word in (name, str(folder))]
+    print(f"Next: {shlex.join([program, 'verify', str(out), *given])}")
 
 
 def print_differences(dataset: Path, differences: Sequence[Difference], *, as_json: bool) -> None:

@@ -22,6 +22,11 @@ from goutbench.execute.options import ExecuteOptions
 from goutbench.execute.progress import show_progress
 from goutbench.records import Execution, Status
 
+_MAX_REASONS = 5
+_MAX_LINE = 300  # characters
+_HINT = "\n  hint: "
+"""What precedes the hint in the text of a GoutbenchError."""
+
 
 def run_stage(
     candidates: Path | None,
@@ -106,6 +111,34 @@ def summary(records: Sequence[Execution]) -> dict[str, Any]:
         "mean_mutation_score": _mean(scores),
         "sandbox": ", ".join(sorted({record.sandbox for record in records if record.sandbox})),
     }
+
+
+def explain_infrastructure(records: Sequence[Execution]) -> list[str]:
+    """The most frequent reasons of infrastructure errors with their counts, each with an example's hint.
+
+    The example's evidence is shortened to its first line. Nothing where there are no such errors.
+    """
+    failed = [record for record in records if record.status is Status.INFRA_FAILURE]
+    if not failed:
+        return []
+    examples = {record.reason: record.evidence for record in reversed(failed)}
+    lines = [f"infrastructure errors: {len(failed)} of {len(records)} candidates"]
+    for reason, count in Counter(record.reason for record in failed).most_common(_MAX_REASONS):
+        lines.append(f"  {count} {reason}" + _explanation(examples[reason]))
+    return lines
+
+
+def _explanation(evidence: str) -> str:
+    """ ": what happened", shortened to one line, and the hint if there is one on a line of its own."""
+    what, _, hint = evidence.partition(_HINT)
+    first = next((line.strip() for line in what.splitlines() if line.strip()), "")
+    text = f": {_printable(first)}" if first else ""
+    return text + (f"\n    hint: {_printable(hint.strip())}" if hint else "")
+
+
+def _printable(line: str) -> str:
+    """A line for a terminal: the output of other people's code may hold control characters."""
+    return "".join(char if char.isprintable() else "?" for char in line[:_MAX_LINE])
 
 
 def _mean_coverage(records: Sequence[Execution]) -> float | None:

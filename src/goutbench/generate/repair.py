@@ -1,5 +1,6 @@
 """Repair rounds: prompts that return the compiler errors of a candidate to the model."""
 
+import shlex
 from dataclasses import replace
 from pathlib import Path
 
@@ -12,18 +13,26 @@ from goutbench.records import Candidate, Prompt, Status, short_hash
 EXECUTIONS = "executions.parquet"
 
 
-def read_build_errors(out: Path) -> dict[str, str]:
+def execute_command(out: Path, dataset: Path) -> str:
+    """The command that executes the candidates of a run folder, to be pasted into a shell."""
+    words = ["goutbench", "execute", str(out / "candidates.parquet")]
+    if dataset != Path("dataset"):  # the default of `goutbench execute`
+        words += ["--dataset", str(dataset)]
+    return shlex.join([*words, "--out", str(out)])
+
+
+def read_build_errors(out: Path, dataset: Path) -> dict[str, str]:
     """The errors of the compiler or vet for the candidates in a run folder that do not build, by the
     candidate's id.
 
-    Raises ConfigError if no candidate was executed.
+    Raises ConfigError if no candidate was executed; its hint names the command, for which `dataset` is.
     """
     path = out / EXECUTIONS
     if not path.is_file():
         raise ConfigError(
             "a repair round needs the results of an execution",
             where=str(path),
-            hint=f"first run `goutbench execute {out / 'candidates.parquet'} --out {out}`",
+            hint=f"first run `{execute_command(out, dataset)}`",
         )
     rows = read_table(path, ["candidate_id", "status", "evidence"]).to_pylist()
     failed = (Status.BUILD_FAILED, Status.VET_FAILED)

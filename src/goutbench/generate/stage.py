@@ -2,7 +2,7 @@
 
 import json
 from collections import Counter
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import asdict, dataclass, replace
 from importlib.metadata import version
 from pathlib import Path, PurePosixPath
@@ -17,7 +17,7 @@ from goutbench.errors import ConfigError
 from goutbench.generate.complete import Completer, Completions, completion_call, open_journal
 from goutbench.generate.items import Item, build_items, distinct_prompts, read_items
 from goutbench.generate.options import GenerateOptions
-from goutbench.generate.repair import read_build_errors, repair_prompt
+from goutbench.generate.repair import execute_command, read_build_errors, repair_prompt
 from goutbench.inference.calls import CallPlan, Connection
 from goutbench.inference.models import (
     Server,
@@ -71,8 +71,8 @@ def generate(
     """Have a model write the tests of a dataset, and write the run folder.
 
     The run folder holds prompts, completions, candidates and `run.json`; `goutbench execute
-    OUT/candidates.parquet --out OUT` continues from there. The same call after a kill repeats no call that
-    was answered. Raises ConfigError, DatasetError, StorageError.
+    OUT/candidates.parquet --dataset DATASET --out OUT` continues from there. The same call after a kill
+    repeats no call that was answered. Raises ConfigError, DatasetError, StorageError.
     """
     if options.mode not in MODES:  # before any call, which may cost money
         raise ConfigError(
@@ -97,7 +97,8 @@ def generate(
         candidates = [draft.candidate for draft in drafts]
         records = Generated(prompts, list(completions.values()), candidates)
         if options.repair:
-            _repair(drafts, out, completer, assembler, records)
+            errors = read_build_errors(out, dataset)
+            _repair(drafts, errors, completer, assembler, records)
     records.write(
         out,
         len(items),
@@ -150,7 +151,7 @@ def differs_from_training(options: GenerateOptions, model: str) -> str:
     return f"{flags} --tokenizer {expected}"
 
 
-def summary(out: Path, candidates: Sequence[Candidate]) -> dict[str, Any]:
+def summary(out: Path, dataset: Path, candidates: Sequence[Candidate]) -> dict[str, Any]:
     """The counts of a run for a terminal."""
     rows = read_table(out / COMPLETIONS).to_pylist()
     costs = [row["cost"] for row in rows if row["cost"] is not None]
@@ -162,7 +163,7 @@ def summary(out: Path, candidates: Sequence[Candidate]) -> dict[str, Any]:
         "output tokens": sum(row["output_tokens"] for row in rows),
         "model seconds": round(sum(row["seconds"] for row in rows), 1),
         **({"cost": round(sum(costs), 6)} if costs else {}),
-        "next": f"goutbench execute {out / CANDIDATES} --out {out}",
+        "next": execute_command(out, dataset),
     }
 
 
@@ -219,15 +220,19 @@ def _package_folder(pair: Pair) -> tuple[str, str]:
 
 
 def _repair(
-    drafts: Sequence[_Draft], out: Path, completer: Completer, assembler: _Assembler, records: Generated
+    drafts: Sequence[_Draft],
+    errors: Mapping[str, str],
+    completer: Completer,
+    assembler: _Assembler,
+    records: Generated,
 ) -> None:
     """Add the records of all repair rounds that are possible now.
 
     A round asks about the candidates of the round before that do not build. Where these were not executed
-    yet, it is the last: `goutbench execute` and then the same command continue. Raises ConfigError if no
-    candidate was executed.
+    yet, it is the last: `goutbench execute` and then the same command continue. `errors` are those of the
+    compiler, by candidate id.
     """
-    errors, counter = read_build_errors(out), token_counter(completer.options.tokenizer)
+    counter = token_counter(completer.options.tokenizer)
     for repair_round in range(1, completer.options.repair + 1):
         broken = [draft for draft in drafts if draft.candidate.id in errors]
         prompts = [
