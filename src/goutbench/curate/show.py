@@ -59,9 +59,11 @@ def print_curated(
     Console().print(table)
     print(f"Dataset written to {out}: README.md describes it, rejections.parquet lists rejected files.")
     program = "goutbench" if which("goutbench") else sys.argv[0]
-    options = [("--mirror", mirror), ("--cache", cache)]
-    given = [word for name, folder in options if folder is not None for word in (name, str(folder))]
-    print(f"Next: {shlex.join([program, 'verify', str(out), *given])}")
+    arguments = [program, "verify", str(out)]
+    for name, folder in (("--mirror", mirror), ("--cache", cache)):
+        if folder is not None:
+            arguments += [name, str(folder)]
+    print(f"Next: {shlex.join(arguments)}")
 
 
 def print_differences(dataset: Path, differences: Sequence[Difference], *, as_json: bool) -> None:

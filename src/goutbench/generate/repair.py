@@ -15,10 +15,10 @@ EXECUTIONS = "executions.parquet"
 
 def execute_command(out: Path, dataset: Path) -> str:
     """The command that executes the candidates of a run folder, to be pasted into a shell."""
-    words = ["goutbench", "execute", str(out / "candidates.parquet")]
+    arguments = ["goutbench", "execute", str(out / "candidates.parquet")]
     if dataset != Path("dataset"):  # the default of `goutbench execute`
-        words += ["--dataset", str(dataset)]
-    return shlex.join([*words, "--out", str(out)])
+        arguments += ["--dataset", str(dataset)]
+    return shlex.join([*arguments, "--out", str(out)])
 
 
 def read_build_errors(out: Path, dataset: Path) -> dict[str, str]:
