@@ -9,6 +9,7 @@ from hypothesis import strategies as st
 from goutbench.golang.syntax.grammar.masking import masked
 from goutbench.golang.syntax.links import free_names
 from goutbench.golang.syntax.parser import parse
+from goutbench.golang.syntax.scope import resolve
 
 EXPRESSIONS = [
     "new([]int{1})",
@@ -106,3 +107,10 @@ def test_any_bytes_are_masked_to_the_same_length(source: bytes, parses: bool) ->
     copy = masked(source, lambda text: parses == (b"nEw" in text or b"mAke" in text))
     assert len(copy) == len(source)
     assert re.findall(rb"//|/\*|\"|`", copy) == re.findall(rb"//|/\*|\"|`", source)
+
+
+def test_a_name_has_its_own_text_where_the_tree_has_another() -> None:
+    file = parse(b"package p\n\nfunc make(n int, s string) {}\n\nfunc f() { make(1, interface{ M() }.M) }\n")
+    assert not file.errors
+    assert [use.text for use in resolve(file).uses].count("make") == 2
+    assert not {use.text for use in resolve(file).uses} & {"_", "M", "mAke"}

@@ -9,7 +9,7 @@ from goutbench.assemble.invisible import visible
 from goutbench.assemble.pieces import Unit
 from goutbench.assemble.recover import Segment, segments
 from goutbench.assemble.reply import Block, json_texts, split_fences, strip_reply, variants
-from goutbench.golang.syntax.file import GoFile
+from goutbench.golang.syntax.file import GoFile, node_text
 from goutbench.golang.syntax.parser import parse
 from goutbench.records import Note
 
@@ -160,7 +160,7 @@ class _Extractor:
         file = _parsed(code)
         statements = [node for node in file.tree.root_node.named_children if node.type not in _TOP_LEVEL]
         for node in statements:
-            what = _first_line((node.text or b"").decode())
+            what = _first_line(node_text(file.source, node))
             self.note("statement_refused", what, "it is outside of every function")
         spans = [node.byte_range for node in statements]
         for function in file.declarations:

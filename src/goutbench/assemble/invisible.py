@@ -6,7 +6,7 @@ In strings, runes and comments Go allows them, and they may be meant: there they
 import re
 import unicodedata
 
-_KEPT = re.compile(
+_TOKEN = re.compile(
     r"//[^\n]*|/\*.*?\*/|`[^`]*`|\"(?:\\.|[^\"\\\n])*\"|'(?:\\[^\n][^'\n]*|[^'\\\n])'|(?P<other>.)", re.DOTALL
 )
 _LINE_ENDS = "\x85\u2028\u2029"
@@ -19,7 +19,7 @@ def visible(code: str) -> str:
     """The code with blanks, line ends or nothing in place of invisible characters outside of literals."""
     if code.isascii() and not any(blank in code for blank in _BLANKS):
         return code
-    return _KEPT.sub(lambda match: _plain(match[0]) if match["other"] else match[0], code)
+    return _TOKEN.sub(lambda match: _plain(match[0]) if match["other"] else match[0], code)
 
 
 def visible_fences(reply: str) -> str:
