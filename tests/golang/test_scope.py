@@ -60,7 +60,7 @@ def test_only_free_occurrences_are_free(title: str) -> None:
     plain = marked.replace("«", "").replace("»", "")
     file = parse(plain.encode())
     assert not file.errors
-    uses = [use for use in resolve(file.tree.root_node).uses if use.text == name]
+    uses = [use for use in resolve(file).uses if use.text == name]
     free = {use.start for use in uses if use.binding == FREE}
     expected = {match.start() - 2 * at for at, match in enumerate(re.finditer(f"«{name}»", marked))}
     assert free == expected
@@ -68,7 +68,7 @@ def test_only_free_occurrences_are_free(title: str) -> None:
 
 def test_a_qualifier_has_its_member_and_the_binding_that_would_capture_it() -> None:
     source = b"package p\nfunc f() { New := q.New; _ = q.New; _ = q.Old }"
-    uses = [use for use in resolve(parse(source).tree.root_node).uses if use.text == "q"]
+    uses = [use for use in resolve(parse(source)).uses if use.text == "q"]
     assert [(use.member, use.captured >= 0) for use in uses] == [
         ("New", False),
         ("New", True),
@@ -79,4 +79,4 @@ def test_a_qualifier_has_its_member_and_the_binding_that_would_capture_it() -> N
 
 def test_a_long_chain_does_not_exhaust_the_stack() -> None:
     source = b"package p\nfunc f() { _ = x" + b".m(1)" * 5000 + b" + 1" * 5000 + b" }"
-    assert any(use.text == "x" for use in resolve(parse(source).tree.root_node).uses)
+    assert any(use.text == "x" for use in resolve(parse(source)).uses)

@@ -1,14 +1,15 @@
 """Extracts the Go of a model's reply by parsing it, instead of taking the first code fence."""
 
 import re
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import lru_cache
 from itertools import pairwise
 
+from goutbench.assemble.invisible import visible
 from goutbench.assemble.pieces import Unit
 from goutbench.assemble.recover import Segment, segments
 from goutbench.assemble.reply import Block, json_texts, split_fences, strip_reply, variants
-from goutbench.golang.syntax.file import GoFile
+from goutbench.golang.syntax.file import GoFile, node_text
 from goutbench.golang.syntax.parser import parse
 from goutbench.records import Note
 
@@ -70,7 +71,7 @@ def _parsed(text: str) -> GoFile:
 def _blocks(texts: list[str]) -> list[Block]:
     blocks: list[Block] = []
     for text in texts:
-        for block in split_fences(text, is_go):
+        for block in split_fences(text, lambda body: is_go(visible(body))):
             json_code = json_texts(block.text) if block.fenced else []
             blocks += [Block("json", code, closed=True) for code in json_code] or [block]
     return [block for block in blocks if block.text.strip()]
@@ -105,6 +106,13 @@ class _Extractor:
 
     def go_of(self, block: Block) -> str:
         """The Go of a block, free of syntax errors; empty if it has none."""
+        text = visible(block.text)
+        code = self._go_of(replace(block, text=text))
+        if code and text != block.text:
+            self.note("undone", "invisible characters", "Go allows them in strings and comments only")
+        return code
+
+    def _go_of(self, block: Block) -> str:
         readings = [("", block.text), *variants(block.text)]
         for undone, text in readings:
             # a word of prose is a Go expression as well, so text outside of fences needs a declaration
@@ -152,7 +160,7 @@ class _Extractor:
         file = _parsed(code)
         statements = [node for node in file.tree.root_node.named_children if node.type not in _TOP_LEVEL]
         for node in statements:
-            what = _first_line((node.text or b"").decode())
+            what = _first_line(node_text(file.source, node))
             self.note("statement_refused", what, "it is outside of every function")
         spans = [node.byte_range for node in statements]
         for function in file.declarations:

@@ -67,7 +67,7 @@ def _resolve_units(units: Sequence[Unit], base: str, context: PackageContext | N
     in_package = context is not None and base in context.names | context.external_names
     resolved = []
     for unit in units:
-        names = resolve(unit.file.tree.root_node)
+        names = resolve(unit.file)
         selected: dict[str, set[str]] = defaultdict(set)
         for use in names.uses:
             selected[use.text].add(use.member)

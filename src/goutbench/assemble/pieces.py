@@ -72,7 +72,7 @@ class Piece:
 def pieces_of(unit: Unit, names: ScopedNames | None = None) -> list[Piece]:
     """The declarations of a unit in order. A comment between two belongs to the one below it."""
     file = unit.file
-    names = names or resolve(file.tree.root_node)
+    names = names or resolve(file)
     ends = [end for _, end in file.import_spans]
     if file.package_span is not None:
         ends.append(file.package_span[1])

@@ -10,6 +10,8 @@ import textwrap
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 
+from goutbench.assemble.invisible import visible_fences
+
 _FENCE = re.compile(
     r"^(?P<indent>[ \t]*(?:>[ \t]?)*(?:[-*+][ \t]+|\d+[.)][ \t]+)?)(?P<mark>`{3,}|~{3,})(?P<info>[^`\n]*)$"
 )
@@ -43,7 +45,7 @@ class Block:
 def strip_reply(reply: str) -> tuple[str, str | None]:
     """The reply without byte order mark, carriage returns, chat tokens and reasoning; and the reasoning."""
     text = reply.removeprefix("\ufeff").replace("\r\n", "\n").replace("\r", "\n").replace("\0", "")
-    text = text.replace("\u2028", "\n").replace("\u200b", "")
+    text = visible_fences(text)
     thoughts: list[str] = []
     for pattern in (_THINKING, _UNCLOSED_THINKING):
         while match := pattern.match(text):

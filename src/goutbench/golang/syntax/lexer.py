@@ -31,6 +31,11 @@ def lex(source: bytes) -> list[bytes]:
     return tokens
 
 
+def token_spans(source: bytes) -> list[tuple[int, int]]:
+    """The offsets of the tokens of a Go file in order, without comments."""
+    return [match.span(1) for match in _TOKEN.finditer(source) if match[1]]
+
+
 def without_header(tokens: list[bytes]) -> tuple[list[bytes], list[tuple[bytes | None, bytes]]]:
     """The tokens without package clause and imports, and the imports: (alias or None, quoted path)."""
     start = 2 if tokens[:1] == [b"package"] else 0

@@ -21,6 +21,7 @@ from goutbench.golang.syntax.file import (
     node_text,
     specs,
 )
+from goutbench.golang.syntax.grammar.masking import masked
 from goutbench.golang.syntax.header import build_constraint, is_generated, package_name
 from goutbench.golang.syntax.imports import read_imports
 from goutbench.golang.syntax.links import UnlinkedDeclaration, link
@@ -36,10 +37,6 @@ _KINDS = {
 }
 _NAME = rb"[A-Za-z_\x80-\xff][\w\x80-\xff]*"
 _RECEIVER = re.compile(rb"\(\s*(?:(" + _NAME + rb")(?:\s|/\*.*?\*/)+)?[*(\s]*(" + _NAME + rb")")
-_NEW = re.compile(rb"(?<![\w\x80-\xff.])new\((?!\s*(?:[\[*(<]|map\[|chan\b|func\b|struct\b|interface\b))")
-_METHOD_TYPE_PARAMETERS = re.compile(
-    rb"^(func\s*\([^()\n]*\)\s*" + _NAME + rb")(\[.*?\])(?=\()", re.MULTILINE
-)
 
 
 def parse(source: bytes) -> GoFile:
@@ -81,19 +78,14 @@ def _parser() -> Parser:
 
 
 def _parse_tree(source: bytes) -> Tree:
-    """The syntax tree; where it has errors, the tree of a masked source if that has fewer.
-
-    The grammar supports neither the type parameters of methods (Go 1.27), which are masked with blanks, nor
-    `new` of a value (Go 1.26, or a function of that name), which is masked with a name of the same length.
-    """
+    """The syntax tree; where it has errors, that of the masked source if it has fewer."""
     tree = _parser().parse(source)
     if not tree.root_node.has_error:
         return tree
-    masked = _METHOD_TYPE_PARAMETERS.sub(lambda m: m[1] + b" " * len(m[2]), source)
-    masked = _NEW.sub(b"nEw(", masked)
-    if masked == source:
+    copy = masked(source, lambda text: not _parser().parse(text).root_node.has_error)
+    if copy == source:
         return tree
-    masked_tree = _parser().parse(masked)
+    masked_tree = _parser().parse(copy)
     problems, masked_problems = (len(list(_syntax_problems(t.root_node))) for t in (tree, masked_tree))
     return masked_tree if masked_problems < problems else tree
 

@@ -14,7 +14,7 @@ from dataclasses import dataclass
 
 from tree_sitter import Node
 
-from goutbench.golang.syntax.file import name_nodes
+from goutbench.golang.syntax.file import GoFile, name_nodes, node_text
 
 FREE = -1
 """The binding of a name that no function declares: it belongs to the file, the package or the universe."""
@@ -47,9 +47,9 @@ class ScopedNames:
     selected: frozenset[str]
 
 
-def resolve(root: Node) -> ScopedNames:
+def resolve(file: GoFile) -> ScopedNames:
     """The names of one parsed file; a name that the file declares at top level is FREE, too."""
-    walk = _Walk(root)
+    walk = _Walk(file)
     walk.run()
     return ScopedNames(
         tuple(sorted(walk.uses, key=lambda use: use.start)), frozenset(walk.members), frozenset(walk.selected)
@@ -72,7 +72,9 @@ _SKIPPED = frozenset({"import_declaration", "package_clause", "comment", "field_
 class _Walk:
     """Depth-first with an explicit stack, since long chains of calls outgrow Python's recursion limit."""
 
-    def __init__(self, root: Node) -> None:
+    def __init__(self, file: GoFile) -> None:
+        self.source = file.source
+        root = file.tree.root_node
         self.stack: list[_Step] = [root]
         self.scopes: list[dict[str, int]] = []
         self.bindings = 0
@@ -104,15 +106,19 @@ class _Walk:
                 return scope[text]
         return FREE
 
+    def text(self, node: Node) -> str:
+        """A name as the source has it; `_` may stand in the tree for what is masked."""
+        return "_" if node.text == b"_" else node_text(self.source, node)
+
     def use(self, node: Node) -> None:
-        text = _text(node)
+        text = self.text(node)
         if text != "_":
             self.uses.append(ScopedName(text, node.start_byte, node.end_byte, self.lookup(text)))
 
     def bind(self, nodes: list[Node]) -> None:
         """Declares in the innermost scope (none at top level); a redeclaration keeps its binding."""
         for node in nodes:
-            text = _text(node)
+            text = self.text(node)
             if self.scopes and text != "_" and text not in self.scopes[-1]:
                 self.scopes[-1][text] = self.bindings
                 self.bindings += 1

@@ -1,0 +1,1 @@
+"""What the grammar of the parser cannot read."""
