@@ -8,7 +8,7 @@ import platform
 import types
 import typing
 from collections.abc import Iterable, Iterator, Mapping, Sequence
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from datetime import datetime
 from importlib.metadata import version
 from pathlib import Path, PurePosixPath
@@ -137,11 +137,15 @@ def read_table(path: Path, columns: list[str] | None = None, *, check_hash: bool
 
 
 def _listed_hash(path: Path) -> str | None:
-    """The SHA-256 of a file in the manifest of the dataset that it belongs to; None if none lists it."""
+    """The SHA-256 of a file in the manifest of the dataset that it belongs to; None if none lists it.
+
+    An unreadable manifest lists nothing: whoever reads a dataset reads its manifest first and refuses it.
+    """
     for dataset in path.parents[:2]:
         if (dataset / MANIFEST).is_file():
-            facts = read_manifest(dataset)["files"].get(path.relative_to(dataset).as_posix())
-            return facts["sha256"] if facts else None
+            with suppress(DatasetError):
+                facts = read_manifest(dataset)["files"].get(path.relative_to(dataset).as_posix())
+                return facts["sha256"] if facts else None
     return None
 
 
