@@ -16,6 +16,7 @@ from pydantic import (
 )
 
 from goutbench.errors import ConfigError
+from goutbench.golang.toolchain.variables import tag_problem, variable_problem
 
 Model = TypeVar("Model", bound=BaseModel)
 Location = tuple[int | str, ...]
@@ -36,6 +37,28 @@ class Filters(Strict):
     exclude: tuple[str, ...] = ()  # shell patterns over the whole path; `*` also matches `/`
 
 
+class GoTestConfig(Strict):
+    """How a repository's tests are built and run: what its own CI gives to `go test`.
+
+    `env` reaches the runs of tests; build variables such as GOEXPERIMENT also reach builds. `short` is
+    `go test -short`. `timeout` is the limit of one run in seconds.
+    """
+
+    tags: tuple[str, ...] = ()
+    env: dict[str, str] = {}
+    short: bool = False
+    timeout: float | None = Field(default=None, ge=1.0)
+    cgo: bool = False
+
+    @model_validator(mode="after")
+    def _may_be_set(self) -> "GoTestConfig":
+        problems = [tag_problem(tag) for tag in self.tags]
+        problems += [variable_problem(name, value) for name, value in self.env.items()]
+        if first := next(filter(None, problems), ""):
+            raise ValueError(first)
+        return self
+
+
 class RepositoryConfig(Strict):
     """One entry under `repositories:`.
 
@@ -43,7 +66,8 @@ class RepositoryConfig(Strict):
     `package:NAME/sub/folder` for a tree in an installed Python package. `revision` is a commit or tag.
     `as_of` selects the last commit of the default branch's first-parent history at that instant; a date means
     its 00:00 UTC. The two exclude each other; without them the default branch's tip is used. A plain tree
-    has a `version` instead. `declared_licence` is used if there is no licence file.
+    has a `version` instead. `declared_licence` is used if there is no licence file. `include` names the parts
+    of a monorepo to read, as folders, files or shell patterns; empty: all of it.
     """
 
     name: str = Field(pattern=r"^[A-Za-z0-9][A-Za-z0-9._-]*/[A-Za-z0-9._-]+$")
@@ -55,7 +79,9 @@ class RepositoryConfig(Strict):
     pairing: str = "same-name"
     licence: Literal["permissive", "any"] = "any"
     declared_licence: str | None = None
+    include: tuple[str, ...] = ()
     filters: Filters = Filters()
+    test: GoTestConfig = GoTestConfig()
 
     @field_validator("name")
     @classmethod
@@ -64,6 +90,14 @@ class RepositoryConfig(Strict):
         if organization in (".", "..") or repository in (".", ".."):
             raise ValueError("must be organization/repository")
         return name
+
+    @field_validator("include")
+    @classmethod
+    def _are_inside(cls, include: tuple[str, ...]) -> tuple[str, ...]:
+        for path in include:
+            if path.startswith("/") or ".." in path.split("/") or not path.strip("./ "):
+                raise ValueError(f"{path!r} is not a path below the repository's root")
+        return tuple(path.removeprefix("./").rstrip("/") for path in include)
 
     @field_validator("as_of", mode="before")
     @classmethod

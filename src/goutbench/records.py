@@ -498,7 +498,8 @@ class Execution:
     failed; `uncovered` are the blocks that no run reached, as "line.column-line.column". `focal_statements`
     and `focal_covered` count only in the functions that the candidate should test (0: the complete file), and
     the mutants are then only those of these functions. Seconds are CPU time inside the sandbox, because wall
-    time depends on the load of the machine; `gate_seconds` is the wall time of the type check.
+    time depends on the load of the machine; `gate_seconds` is the wall time of the type check. `toolchain` is
+    the version of Go, `go_source` where it comes from: "--go", "PATH", "wheel", or "downloaded" for a go.mod.
     """
 
     id: str
@@ -527,6 +528,7 @@ class Execution:
     uncovered: tuple[str, ...] = ()
     focal_statements: int = 0
     focal_covered: int = 0
+    go_source: str = ""
 
 
 # ── judge ─────────────────────────────────────────────────────────────────────────────────────────

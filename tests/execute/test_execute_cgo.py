@@ -9,8 +9,8 @@ import pytest
 
 from goutbench.dataset.store import write_rows
 from goutbench.execute.inputs import REFERENCE_TABLE, read_excluded, text_candidate
-from goutbench.execute.ladder.cgo import needs_cgo
 from goutbench.execute.ladder.climb import climb
+from goutbench.execute.ladder.in_build import needs_cgo
 from goutbench.execute.machine import Machine
 from goutbench.execute.worker import Worker
 from goutbench.execute.workspace.package import PackageUnderTest, Tree

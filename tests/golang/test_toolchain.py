@@ -1,6 +1,7 @@
 import os
 import subprocess
 import sys
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -8,26 +9,86 @@ import pytest
 from goutbench.errors import ToolError
 from goutbench.golang.toolchain import installation as under_test
 from goutbench.golang.toolchain.helper import build_helper
-from goutbench.golang.toolchain.installation import Toolchain, find_toolchain, go_env, run_go
+from goutbench.golang.toolchain.installation import (
+    NAMED,
+    OWN,
+    WHEEL,
+    Toolchain,
+    download_env,
+    find_toolchain,
+    go_env,
+    installed_toolchains,
+    run_go,
+    version_key,
+)
 
 
-def test_go_is_searched_on_path_and_then_in_the_wheel(
+def wrapper(folder: Path, toolchain: Toolchain) -> Path:
+    """A program named go that starts another one, as a version manager installs it."""
+    folder.mkdir(exist_ok=True)
+    program = folder / "go"
+    program.write_text(f'#!/bin/sh\nexec {toolchain.go} "$@"\n')
+    program.chmod(0o755)
+    return program
+
+
+def fake(folder: Path, version: str) -> Path:
+    """A program that reports a version of Go, in an installation of its own."""
+    program = folder / version / "bin" / "go"
+    program.parent.mkdir(parents=True)
+    program.write_text(f'#!/bin/sh\nprintf "%s\\n%s\\n" {version} {folder / version}\n')
+    program.chmod(0o755)
+    return program
+
+
+def wheel() -> Toolchain:
+    return next(found for found in installed_toolchains() if found.source == WHEEL)
+
+
+def test_the_users_go_comes_first_and_then_the_wheels(
     monkeypatch: pytest.MonkeyPatch, tmp_path: Path
 ) -> None:
-    (tmp_path / "go").symlink_to(find_toolchain().go)
-    monkeypatch.setenv("PATH", str(tmp_path))
-    assert find_toolchain() == find_toolchain(tmp_path / "go")
+    own = fake(tmp_path, "go1.30.1")
+    monkeypatch.setenv("PATH", str(own.parent))
+    assert (find_toolchain().go, find_toolchain().source) == (own, OWN)
+    assert [found.source for found in installed_toolchains()] == [OWN, WHEEL]
     monkeypatch.setenv("PATH", str(tmp_path / "empty"))
     toolchain = find_toolchain()
     assert "site-packages" in str(toolchain.go)
+    assert toolchain.source == WHEEL
     assert (toolchain.goroot / "src" / "strings").is_dir()
 
 
+def test_an_activated_environment_does_not_replace_the_users_go(
+    monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    """The wheel's script is first on PATH there."""
+    own, activated = fake(tmp_path, "go1.30.1"), wrapper(tmp_path / "venv", wheel())
+    monkeypatch.setenv("PATH", f"{activated.parent}:relative:{own.parent}")
+    assert (find_toolchain().go, find_toolchain().source) == (own, OWN)
+    named = find_toolchain(activated)
+    assert (named.go, named.source) == (wheel().go, NAMED)
+    monkeypatch.setenv("PATH", str(activated.parent))
+    assert find_toolchain().source == WHEEL
+
+
+def test_a_go_that_is_too_old_for_our_programs_is_passed_over(
+    monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    monkeypatch.setenv("PATH", str(fake(tmp_path, "go1.20.3").parent))
+    assert find_toolchain().source == WHEEL
+    monkeypatch.setattr(under_test, "_go_in_wheel", lambda: None)
+    assert find_toolchain().version == "go1.20.3"
+
+
+def test_versions_of_go_are_ordered() -> None:
+    ordered = ["1.9.7", "1.21", "go1.21rc2", "go1.21.0", "go1.21.10 X:aliastypeparams", "1.22", "go1.22.1"]
+    keys = [version_key(version) for version in ordered]
+    assert keys == sorted(set(keys))
+
+
 def test_a_wrapper_is_replaced_by_the_program_that_it_starts(toolchain: Toolchain, tmp_path: Path) -> None:
-    wrapper = tmp_path / "go"
-    wrapper.write_text(f'#!/bin/sh\nexec {toolchain.go} "$@"\n')
-    wrapper.chmod(0o755)
-    assert find_toolchain(wrapper).go == toolchain.goroot / "bin" / "go"
+    assert find_toolchain(wrapper(tmp_path, toolchain)).go == toolchain.goroot / "bin" / "go"
 
 
 def test_a_missing_go_is_an_error_with_a_hint(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
@@ -55,8 +116,36 @@ def test_the_environment_is_clean_and_offline(
     assert "hush" not in env.values()
     done = run_go(toolchain, ["env", "GOPROXY", "GOTOOLCHAIN", "GOCACHE", "GOFLAGS"], cwd=tmp_path, env=env)
     assert done.stdout.split("\n")[:4] == ["off", "local", str(tmp_path), "-buildvcs=false"]
-    assert go_env(toolchain, cache=tmp_path, offline=False)["GOPROXY"] == "https://proxy.example"
     assert go_env(toolchain, cache=tmp_path, extra={"GOPROXY": "x"})["GOPROXY"] == "x"
+
+
+def test_a_download_has_the_users_own_settings(
+    toolchain: Toolchain, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    (tmp_path / "env").write_text(
+        "GOPRIVATE=corp.example\nGOFLAGS=-mod=nonsense\nGOTOOLCHAIN=go1.99.1+auto\n"
+    )
+    monkeypatch.setenv("GOENV", str(tmp_path / "env"))
+    monkeypatch.setenv("GOPROXY", "https://proxy.example")
+    monkeypatch.setenv("HOME", str(tmp_path))
+    monkeypatch.setenv("SSH_AUTH_SOCK", "/agent")
+    monkeypatch.setenv("GIT_DIR", "/nowhere")
+    for name in ("GOTOOLCHAIN", "GOPRIVATE", "GOFLAGS"):
+        monkeypatch.delenv(name, raising=False)
+    env = download_env(replace(toolchain, source=NAMED), cache=tmp_path / "c", modcache=tmp_path / "m")
+    names = ["GOPROXY", "GOPRIVATE", "GOFLAGS", "GOMODCACHE", "GOCACHE", "GOTOOLCHAIN"]
+    done = run_go(toolchain, ["env", *names], cwd=tmp_path, env=env)
+    values = [
+        "https://proxy.example",
+        "corp.example",
+        "-mod=mod",
+        str(tmp_path / "m"),
+        str(tmp_path / "c"),
+        "local",
+    ]
+    assert done.stdout.split("\n")[:6] == values
+    assert (env["HOME"], env["SSH_AUTH_SOCK"], "GIT_DIR" in env) == (str(tmp_path), "/agent", False)
+    assert "GOTOOLCHAIN" not in download_env(toolchain, cache=tmp_path, modcache=tmp_path)
 
 
 def test_a_go_command_that_exceeds_its_time_limit_ends_with_its_children(

@@ -13,6 +13,7 @@ from goutbench.assemble.placement import (
     ResolvedUnit,
     TargetPackage,
     base_package,
+    choose_constraint,
     choose_package,
     drop_copies,
     is_own_import,
@@ -52,7 +53,7 @@ def merge(units: Sequence[Unit], context: PackageContext | None = None) -> Assem
     if not renamed:
         return Assembly("", None, "merge", (*notes, Note("no_code", "file", "no declaration remains")))
     used = {id(item.piece.unit) for item in renamed}
-    header, header_notes = _header([item for item in resolved if id(item.unit) in used])
+    header, header_notes = _header([item for item in resolved if id(item.unit) in used], context)
     writer = _Writer({id(item.unit): item.own for item in resolved}, imports, target, unused)
     notes += writer.unqualified_notes(renamed)
     code, format_notes = writer.file(header, renamed)
@@ -84,19 +85,12 @@ def _resolve_units(units: Sequence[Unit], base: str, context: PackageContext | N
     return resolved
 
 
-def _header(units: list[ResolvedUnit]) -> tuple[str, list[Note]]:
+def _header(units: list[ResolvedUnit], context: PackageContext | None) -> tuple[str, list[Note]]:
     """The build constraint, if all replies agree on it, and the comments above the package clauses."""
-    constraints = {unit.unit.file.build_constraint for unit in units}
-    notes = []
-    lines: dict[str, None] = {}
-    agreed = constraints.pop() if len(constraints) == 1 else None
-    if agreed:
-        lines[f"//go:build {agreed}"] = None
+    constraint, notes = choose_constraint(units, context)
+    lines = {f"//go:build {constraint}": None} if constraint else {}
     for unit in units:
         file = unit.unit.file
-        if file.build_constraint and not agreed:
-            why = "other replies have a different one or none"
-            notes.append(Note("constraint_dropped", file.build_constraint, why, unit.unit.reply))
         if file.package_span is not None:
             comment = _HEADER_LINE.sub(b"", file.source[: file.package_span[0]]).decode().strip()
             if comment:

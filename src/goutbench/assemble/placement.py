@@ -1,4 +1,4 @@
-"""Decides the package of a merged file, and drops copies of the code under test.
+"""Decides the package and the build constraint of a merged file, and drops copies of the code under test.
 
 The package is the one under test, or its `_test` package.
 """
@@ -11,8 +11,10 @@ from itertools import chain
 
 from goutbench.assemble.package_context import PackageContext
 from goutbench.assemble.pieces import Piece, Unit, pieces_of, split_group
+from goutbench.golang.analysis.build_constraints import satisfied
 from goutbench.golang.syntax import stdlib
 from goutbench.golang.syntax.file import Import
+from goutbench.golang.syntax.header import build_constraint
 from goutbench.golang.syntax.identifiers import PREDECLARED
 from goutbench.golang.syntax.imports import package_name_guesses
 from goutbench.golang.syntax.parser import parse
@@ -172,6 +174,29 @@ def choose_package(
     if conflicting:
         why += f"; a reply has {', '.join(conflicting)}"
     return target, [Note("package_chosen", target.clause, why)] if conflicting or not clauses else []
+
+
+def choose_constraint(
+    units: Sequence[ResolvedUnit], context: PackageContext | None
+) -> tuple[str | None, list[Note]]:
+    """The build constraint of the file: the one that all replies have, unless it leaves the file out.
+
+    One like the focal file's stays: the file is then in the builds that the focal file is in.
+    """
+    constraints = {unit.unit.file.build_constraint for unit in units}
+    own = build_constraint(context.focal) if context else None
+    agreed = constraints.pop() if len(constraints) == 1 else None
+    if agreed is not None and (satisfied(agreed) or _terms(agreed) == _terms(own or "")):
+        return agreed, []
+    why = "other replies have a different one or none"
+    if agreed is not None:
+        why = "it would leave the file out of the build"
+    dropped = [(unit.unit.file.build_constraint, unit.unit.reply) for unit in units]
+    return None, [Note("constraint_dropped", text, why, reply) for text, reply in dropped if text]
+
+
+def _terms(constraint: str) -> str:
+    return "".join(constraint.split())
 
 
 def taken_names(

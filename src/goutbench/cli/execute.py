@@ -42,11 +42,20 @@ def execute(
         int | None,
         typer.Option(min=0, help="Number of mutants to test in each focal file; 0: all. [none]"),
     ] = None,
+    tags: Annotated[str, typer.Option(help="Build tags, separated by commas. [those of repos.yaml]")] = "",
+    env: Annotated[
+        list[str] | None,
+        typer.Option(help="NAME=VALUE for the tests' environment; may be repeated. [those of repos.yaml]"),
+    ] = None,
+    short: Annotated[bool, typer.Option("--short", help="Run the tests as `go test -short` does.")] = False,
     seed: Annotated[int, typer.Option(help="Seed of the sample of mutants and of the shuffles.")] = 1,
     siblings: Annotated[
         str, typer.Option(help="Other test files of the package to keep: `all`, `needed` or `none`.")
     ] = "all",
-    test_seconds: Annotated[float, typer.Option(min=1.0, help="Time limit of one run, in seconds.")] = 60.0,
+    test_seconds: Annotated[
+        float | None,
+        typer.Option(min=1.0, help="Time limit of one run, in seconds. [that of repos.yaml, else 60]"),
+    ] = None,
     memory_mib: Annotated[
         int, typer.Option(min=16, help="Memory limit of each process of a run, in MiB.")
     ] = 2048,
@@ -57,6 +66,10 @@ def execute(
         Path | None,
         typer.Option(help="Workspace: trees and caches. [$GOUTBENCH_CACHE, else the user's cache folder]"),
     ] = None,
+    go: Annotated[
+        Path | None,
+        typer.Option(help="The go program. [as go.mod asks; else the one on PATH; else the wheel's]"),
+    ] = None,
     unsafe_no_sandbox: Annotated[
         bool,
         typer.Option("--unsafe-no-sandbox", help="Run untrusted code even if no sandbox works here."),
@@ -65,12 +78,14 @@ def execute(
 ) -> None:
     """Execute tests in a sandbox: do they compile, pass, stay stable, cover their code and kill mutants?"""
     from goutbench.errors import ConfigError
-    from goutbench.execute.options import ExecuteOptions
+    from goutbench.execute.options import TEST_SECONDS, ExecuteOptions, parse_variables
     from goutbench.execute.stage import explain_infrastructure, run_prepare, run_stage, summary
     from goutbench.locations import clones_folder
 
     if repos is not None and not repos.is_dir():
         raise ConfigError("no such folder", where=f"--repos {repos}", hint="give a folder of repositories")
+    if go is not None and not go.is_file():
+        raise ConfigError("no such program", where=f"--go {go}", hint="give the path of a go program")
     repositories = clones_folder(repos)
     options = ExecuteOptions(
         siblings=siblings,
@@ -79,13 +94,19 @@ def execute(
         cgo=cgo,
         mutants=mutants,
         seed=seed,
-        test_seconds=test_seconds,
+        test_seconds=test_seconds or TEST_SECONDS,
+        keep_timeouts=test_seconds is None,
+        tags=tuple(sorted({*tags.replace(",", " ").split()})),
+        env=parse_variables(env or ()),
+        short=short,
         memory_mib=memory_mib,
         build_seconds=build_seconds,
     )
     if prepare:
-        unsafe = unsafe_no_sandbox
-        for line in run_prepare(dataset, repositories, candidates=candidates, work=work, unsafe=unsafe):
+        downloads = run_prepare(
+            dataset, repositories, candidates=candidates, work=work, go=go, unsafe=unsafe_no_sandbox
+        )
+        for line in downloads:
             typer.echo(line, err=True)
         if candidates is None and not reference:
             return
@@ -98,6 +119,7 @@ def execute(
         reference=reference,
         workers=worker_count(workers),
         work=work,
+        go=go,
         unsafe=unsafe_no_sandbox,
     )
     content = summary(records)

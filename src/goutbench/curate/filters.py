@@ -3,11 +3,13 @@
 Tree-sitter's error flag is no check: it also reports errors in code that compiles.
 """
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
+from difflib import get_close_matches
 from fnmatch import fnmatchcase
 
-from goutbench.config import Filters
+from goutbench.config import Filters, RepositoryConfig
+from goutbench.errors import ConfigError
 from goutbench.golang.syntax.header import is_generated, package_name
 
 _LFS = b"version https://git-lfs.github.com/spec/"
@@ -58,6 +60,34 @@ def _checks(content: Content, filters: Filters) -> Iterator[tuple[str, str | Non
     yield "no_package", None if package_name(data) else "the file does not start with a package clause"
     drop = filters.generated == "drop" and is_generated(data)
     yield "generated", "its header says: Code generated … DO NOT EDIT." if drop else None
+
+
+def included_paths(config: RepositoryConfig, paths: Sequence[bytes]) -> frozenset[bytes]:
+    """The paths of Go files that `include:` names: all of them where it is empty.
+
+    Raises ConfigError for an entry that names none of them.
+    """
+    if not config.include:
+        return frozenset(paths)
+    included: set[bytes] = set()
+    for wanted in config.include:
+        matches = {path for path in paths if _is_at(printable(path), wanted)}
+        if not matches:
+            folders = sorted({printable(path).rpartition("/")[0] for path in paths} - {""})
+            near = get_close_matches(wanted, folders, n=3, cutoff=0.4) or folders[:3]
+            raise ConfigError(
+                f"no Go file is at {wanted!r}",
+                where=f"{config.name}: include",
+                hint=f"paths start at the repository's root, such as {', '.join(near) or 'x.go'}",
+            )
+        included |= matches
+    return frozenset(included)
+
+
+def _is_at(path: str, wanted: str) -> bool:
+    """Whether a path is a wanted file, is below a wanted folder, or matches a pattern for one of these."""
+    below = path == wanted or path.startswith(f"{wanted}/")
+    return below or fnmatchcase(path, wanted) or fnmatchcase(path, f"{wanted}/*")
 
 
 def is_vendored(path: str) -> bool:

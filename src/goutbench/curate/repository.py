@@ -5,7 +5,7 @@ from collections.abc import Callable, Collection, Iterable, Mapping
 from dataclasses import dataclass, field
 
 from goutbench.config import RepositoryConfig
-from goutbench.curate.filters import Content, content_rejection, is_vendored, printable
+from goutbench.curate.filters import Content, content_rejection, included_paths, is_vendored, printable
 from goutbench.curate.git.history import PathHistory
 from goutbench.curate.licence import Licence, is_licence_file, is_permissive, joint_licence, licences
 from goutbench.curate.packages import package_files, package_paths
@@ -42,7 +42,8 @@ def curate_repository(
     progress("listing", 0, None)
     files = _Files(source, config, progress, {entry.path: entry for entry in source.entries()})
     go = {path: entry for path, entry in files.entries.items() if path.endswith(b".go")}
-    regular = [path for path, entry in go.items() if entry.kind == "file"]
+    included = included_paths(config, list(go))
+    regular = [path for path, entry in go.items() if entry.kind == "file" and path in included]
 
     rule = pairing_rule(config.pairing)
     if requested := rule.reads(regular):
@@ -65,6 +66,7 @@ def curate_repository(
     accepted = [pair for pair in pairing.pairs if pair.code not in rejected and pair.test not in rejected]
 
     paths = {path for pair in accepted for path in (pair.code, pair.test)}
+    outside = dict.fromkeys(go.keys() - included, ("not_included", "is in no path of include:"))
     progress("reading history", 0, None)
     history = source.history(paths, lambda commits: progress("reading history", commits, None))
     progress("writing", 0, None)
@@ -73,7 +75,7 @@ def curate_repository(
     }
     return CuratedRepository(
         pairs=tuple(files.record(pair, licence_of[pair], history) for pair in accepted),
-        rejections=_rejections(config, go.values(), pairing, rejected, paths),
+        rejections=_rejections(config, go.values(), pairing, rejected | outside, paths),
         packages=package_files(config, [pair.code for pair in accepted], files.contents),
         go_files=len(go),
         licences=dict(sorted(examples.items())),

@@ -16,7 +16,7 @@ from goutbench.execute.journal import open_journal
 from goutbench.execute.ladder.climb import climb
 from goutbench.execute.ladder.record import blank_record
 from goutbench.execute.machine import Machine, open_machine
-from goutbench.execute.options import ExecuteOptions
+from goutbench.execute.options import ExecuteOptions, RepositorySettings
 from goutbench.execute.worker import Worker
 from goutbench.execute.workspace.package import PackageUnderTest
 from goutbench.execute.workspace.prepare import ModuleDownload, prepare_modules
@@ -45,7 +45,9 @@ def evaluate(
     workers: int = 1,
     work: Path | None = None,
     sources: Mapping[str, str] | None = None,
+    settings: Mapping[str, RepositorySettings] | None = None,
     excluded: Mapping[str, str] | None = None,
+    go: Path | None = None,
     unsafe: bool = False,
     runner: str = "threads",
     on_result: Callable[[Execution], None] | None = None,
@@ -53,8 +55,9 @@ def evaluate(
     """Execute every candidate; returns one Execution for each, in the order of the candidates.
 
     `pairs` has the pair of each candidate by id; `repositories` is the folder of repositories, `sources` the
-    source of each repository that is not there. With `out` every record is written to a journal there at
-    once, and candidates with a result in the journal are not executed again, except after infrastructure
+    source of each repository that is not there, `settings` those of each repository that has some, `go` the
+    go program to use instead of the one that is found. With `out` every record is written to a journal there
+    at once, and candidates with a result in the journal are not executed again, except after infrastructure
     errors. `excluded` maps pair ids whose reference test cannot run to the reason: their candidates are
     infrastructure errors without execution. `runner` is a key of `parallel.RUNNERS` that works within this
     process. `on_result` is called in this thread for each record, earlier or new. Raises ToolError when no
@@ -62,8 +65,8 @@ def evaluate(
     written.
     """
     options = options or ExecuteOptions()
-    machine = open_machine(work=work, unsafe=unsafe)
-    finder = PackageFinder(machine, repositories, sources or {})
+    machine = open_machine(work=work, go=go, unsafe=unsafe)
+    finder = PackageFinder(machine, repositories, sources or {}, settings)
     results: dict[int, Execution] = {}
     jobs: list[ExecutionJob] = []
     journal = open_journal(out) if out else None
@@ -145,8 +148,9 @@ class WorkerPool:
             for folders in modules.values():
                 # a package that cannot be loaded gets its record later
                 package = next(iter(folders.values()))
+                flags = worker.for_repository(package).options.build_flags
                 with contextlib.suppress(HelperError):
-                    worker.helper(package).warm(sorted(folders), go_work=package.go_work)
+                    worker.helper(package).warm(sorted(folders), flags=flags, go_work=package.go_work)
 
     def execute(self, job: ExecutionJob) -> tuple[int, Execution]:
         """Execute one job; waits for an idle worker."""
@@ -163,13 +167,14 @@ def prepare(
     repositories: Path,
     work: Path | None = None,
     sources: Mapping[str, str] | None = None,
+    go: Path | None = None,
     unsafe: bool = False,
 ) -> Iterator[ModuleDownload]:
-    """Download the dependencies of the pairs' modules, with the user's GOPROXY.
+    """Download the dependencies of the pairs' modules, with the user's own settings of Go and git.
 
     Raises SourceError for a repository that is not found.
     """
-    machine = open_machine(work=work, unsafe=unsafe)
+    machine = open_machine(work=work, go=go, unsafe=unsafe)
     finder = PackageFinder(machine, repositories, sources or {})
     modules, go_works = set(), set()
     for pair in pairs:

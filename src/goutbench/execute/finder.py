@@ -8,12 +8,12 @@ from goutbench.errors import SourceError
 from goutbench.execute.inputs import PairLike
 from goutbench.execute.ladder.record import empty_record
 from goutbench.execute.machine import Machine
-from goutbench.execute.options import ExecuteOptions
+from goutbench.execute.options import NO_SETTINGS, ExecuteOptions, RepositorySettings
 from goutbench.execute.workspace.go_work import usable_go_work
 from goutbench.execute.workspace.package import PackageUnderTest, Tree, find_package
 from goutbench.execute.workspace.prepare import toolchain_for
 from goutbench.execute.workspace.trees import materialise, repository_folder
-from goutbench.golang.toolchain.installation import Toolchain, find_toolchain
+from goutbench.golang.toolchain.installation import Toolchain, find_toolchain, installed_toolchains
 from goutbench.records import Candidate, Execution, short_hash
 
 
@@ -33,10 +33,18 @@ class MissingPackage(Exception):
 class PackageFinder:
     """Finds trees and packages, each tree only once."""
 
-    def __init__(self, machine: Machine, repositories: Path, sources: Mapping[str, str]) -> None:
+    def __init__(
+        self,
+        machine: Machine,
+        repositories: Path,
+        sources: Mapping[str, str],
+        settings: Mapping[str, RepositorySettings] | None = None,
+    ) -> None:
         self.machine = machine
         self.repositories = repositories
         self.sources = sources
+        self.settings = settings or {}
+        self.goroots: dict[Path, str] = {}
         self.go_works: dict[Path, Path] = {}
         self.trees: dict[tuple[str, str], Tree | SourceError] = {}
 
@@ -58,8 +66,10 @@ class PackageFinder:
         """The package of a pair. Raises SourceError."""
         tree, toolchain = self.tree(pair.repository, pair.revision), self.machine.toolchain
         package = find_package(tree, pair.code_path, pair.test_path, toolchain)
+        package = replace(package, settings=self.settings.get(pair.repository, NO_SETTINGS))
         if tree.goroot is not None:
-            return replace(package, toolchain=find_toolchain(tree.goroot / "bin" / "go"))
+            program, source = tree.goroot / "bin" / "go", self.goroots[tree.goroot]
+            return replace(package, toolchain=find_toolchain(program, source=source))
         toolchain, go_work = self.go_work(tree, package.folder)
         return replace(package, toolchain=toolchain, go_work=go_work)
 
@@ -79,10 +89,24 @@ class PackageFinder:
         if key not in self.trees:
             try:
                 path = repository_folder(self.repositories, repository, self.sources.get(repository, ""))
-                self.trees[key] = materialise(path, repository, revision, self.machine.workspace)
+                tree = materialise(path, repository, revision, self.machine.workspace)
+                self.trees[key] = self._with_trusted_goroot(tree, path.resolve())
             except SourceError as error:
                 self.trees[key] = error
         tree = self.trees[key]
         if isinstance(tree, SourceError):
             raise tree
         return tree
+
+    def _with_trusted_goroot(self, tree: Tree, path: Path) -> Tree:
+        """The tree; only that of a Go installation of this machine is built with the go in it.
+
+        Anyone can put a program at bin/go.
+        """
+        if tree.goroot is None:
+            return tree
+        for toolchain in (self.machine.toolchain, *installed_toolchains()):
+            if toolchain.goroot.resolve() in (path, path.parent):
+                self.goroots[tree.goroot] = toolchain.source
+                return tree
+        return replace(tree, goroot=None)

@@ -8,7 +8,8 @@ from typing import Any, Protocol
 
 from goutbench.dataset.store import LOCK, data_files, read_table
 from goutbench.errors import ConfigError, DatasetError
-from goutbench.execute.ladder.cgo import CGO_OFF
+from goutbench.execute.ladder.in_build import CGO_OFF, NOT_IN_BUILD
+from goutbench.execute.options import RepositorySettings
 from goutbench.locations import dataset_bases, source_folders
 from goutbench.records import Candidate, Status, short_hash
 
@@ -65,19 +66,42 @@ def read_sources(dataset: Path) -> dict[str, str]:
     return sources
 
 
+def read_settings(dataset: Path) -> dict[str, RepositorySettings]:
+    """How the tests of each repository in `repos.lock.yaml` are built and run."""
+    from goutbench.config import load_lock
+
+    path = dataset / LOCK
+    if not path.is_file():
+        return {}
+    configs = {entry.settings.name: entry.settings.test for entry in load_lock(path).repositories}
+    return {
+        name: RepositorySettings(
+            tuple(sorted(set(config.tags))), tuple(sorted(config.env.items())), config.short,
+            config.timeout or 0.0, config.cgo,
+        )
+        for name, config in configs.items()
+    }  # fmt: skip
+
+
 def read_excluded(dataset: Path, *, cgo: bool = False) -> dict[str, str]:
     """The reason for each pair whose own reference test could not run on this machine.
 
-    With `cgo`, a reference that only lacked cgo does not count. Raises DatasetError.
+    With `cgo`, and in a repository that is built with it, a reference that only lacked cgo does not count.
+    One that was not in the build never does: that depends on the options, and is known without a run.
+    Raises DatasetError.
     """
     path = dataset / REFERENCE_TABLE
     if not path.is_file():
         return {}
+    cgo_repositories = {name for name, settings in read_settings(dataset).items() if settings.cgo}
+    pairs = read_locations(dataset).values() if cgo_repositories else ()
+    with_cgo = {pair.id for pair in pairs if pair.repository in cgo_repositories}
     return {
         row["id"]: f"the pair's reference test could not be run either: {row['reference_reason']}"
         for row in _rows(path, ("id", "reference_status", "reference_reason"))
         if row["reference_status"] == Status.INFRA_FAILURE
-        and not (cgo and row["reference_reason"] == CGO_OFF)
+        and row["reference_reason"] != NOT_IN_BUILD
+        and not (row["reference_reason"] == CGO_OFF and (cgo or row["id"] in with_cgo))
     }
 
 

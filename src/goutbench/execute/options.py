@@ -1,12 +1,39 @@
 """The options of an execution; every one is part of the result's identity."""
 
-from dataclasses import dataclass
+from collections.abc import Iterable
+from dataclasses import dataclass, replace
+from typing import Self
 
 from goutbench.errors import ConfigError
+from goutbench.golang.toolchain.variables import is_build_variable, tag_problem, variable_problem
 
 SIBLINGS = ("all", "needed", "none")
 """Which of the package's other test files stay: all of them (they may hold helpers), those that define names
 that the candidate lacks, or none."""
+
+
+TEST_SECONDS = 60.0
+"""The limit of one run where neither the command nor the repository's configuration has one."""
+
+Variables = tuple[tuple[str, str], ...]
+"""Names and values of environment variables, sorted."""
+
+
+@dataclass(frozen=True, slots=True)
+class RepositorySettings:
+    """How the tests of one repository are built and run: `test:` of its entry in the lock file.
+
+    `timeout` is in seconds, 0 for that of the command.
+    """
+
+    tags: tuple[str, ...] = ()
+    env: Variables = ()
+    short: bool = False
+    timeout: float = 0.0
+    cgo: bool = False
+
+
+NO_SETTINGS = RepositorySettings()
 
 
 @dataclass(frozen=True, slots=True)
@@ -16,6 +43,8 @@ class ExecuteOptions:
     `repeat` is how often a passing candidate runs in total; `mutants` is None for no mutation testing, 0 for
     all mutants, else the size of the sample. Seconds are wall time of one build or one run. Each process of
     a run gets `memory_mib` of data, all of them together 1.5 times as much (where a cgroup can be created).
+    `tags`, `env` and `short` add to what the lock file says of each repository; `keep_timeouts`: the timeout
+    there replaces `test_seconds`.
     """
 
     siblings: str = "all"
@@ -24,19 +53,66 @@ class ExecuteOptions:
     cgo: bool = False
     mutants: int | None = None
     seed: int = 1
-    test_seconds: float = 60.0
+    test_seconds: float = TEST_SECONDS
     memory_mib: int = 2048
     build_seconds: float = 300.0
+    tags: tuple[str, ...] = ()
+    env: Variables = ()
+    short: bool = False
+    keep_timeouts: bool = True
 
     @property
     def with_cgo(self) -> bool:
         """Whether builds use cgo: the race detector needs it."""
         return self.cgo or self.race
 
+    @property
+    def build_flags(self) -> tuple[str, ...]:
+        """The flags of every go command on a package."""
+        return (f"-tags={','.join(self.tags)}",) if self.tags else ()
+
+    @property
+    def build_variables(self) -> dict[str, str]:
+        """The variables that builds get, without GOFLAGS, which is joined with ours."""
+        return {name: value for name, value in self.env if is_build_variable(name) and name != "GOFLAGS"}
+
+    @property
+    def go_flags(self) -> str:
+        """What the configuration adds to GOFLAGS."""
+        return dict(self.env).get("GOFLAGS", "")
+
+    def for_repository(self, settings: RepositorySettings) -> Self:
+        """The options in effect for a repository; applying them twice changes nothing."""
+        seconds = settings.timeout if settings.timeout and self.keep_timeouts else self.test_seconds
+        return replace(
+            self,
+            tags=tuple(sorted({*settings.tags, *self.tags})),
+            env=tuple(sorted((dict(settings.env) | dict(self.env)).items())),
+            short=settings.short or self.short,
+            cgo=settings.cgo or self.cgo,
+            test_seconds=seconds,
+            keep_timeouts=False,
+        )
+
     def __post_init__(self) -> None:
+        problems = [tag_problem(tag) for tag in self.tags]
+        problems += [variable_problem(name, value) for name, value in self.env]
+        if first := next(filter(None, problems), ""):
+            raise ConfigError(first, where="--tags, --env")
         if self.siblings not in SIBLINGS:
             raise ConfigError(f"--siblings must be one of {', '.join(SIBLINGS)}, not {self.siblings!r}")
         if self.repeat < 1:
             raise ConfigError("--repeat must be at least 1")
         if self.mutants is not None and self.mutants < 0:
             raise ConfigError("--mutants must be at least 0")
+
+
+def parse_variables(texts: Iterable[str]) -> Variables:
+    """The variables of `--env NAME=VALUE`; the last of equal names counts. Raises ConfigError."""
+    variables: dict[str, str] = {}
+    for text in texts:
+        name, separator, value = text.partition("=")
+        if not separator:
+            raise ConfigError("a variable without a value", where=f"--env {text}", hint="write NAME=VALUE")
+        variables[name] = value
+    return tuple(sorted(variables.items()))

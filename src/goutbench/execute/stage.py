@@ -13,6 +13,7 @@ from goutbench.execute.inputs import (
     read_candidates,
     read_excluded,
     read_locations,
+    read_settings,
     read_sources,
     reference_candidates,
 )
@@ -38,6 +39,7 @@ def run_stage(
     reference: bool = False,
     workers: int = 1,
     work: Path | None = None,
+    go: Path | None = None,
     unsafe: bool = False,
 ) -> list[Execution]:
     """Execute a file of candidates, or with `reference` the dataset's own tests, and write the tables.
@@ -64,7 +66,9 @@ def run_stage(
             workers=workers,
             work=work,
             sources=read_sources(dataset),
+            settings=read_settings(dataset),
             excluded={} if reference else read_excluded(dataset, cgo=options.with_cgo),
+            go=go,
             unsafe=unsafe,
             on_result=show,
         )
@@ -80,6 +84,7 @@ def run_prepare(
     *,
     candidates: Path | None = None,
     work: Path | None = None,
+    go: Path | None = None,
     unsafe: bool = False,
 ) -> Iterator[str]:
     """Download the modules of all pairs, or of the candidates' pairs alone; yields one line for each
@@ -89,7 +94,9 @@ def run_prepare(
         requested = {candidate.pair_id for candidate in read_candidates(candidates)}
         pairs = {key: pair for key, pair in pairs.items() if key in requested}
     sources = read_sources(dataset)
-    downloads = prepare(pairs.values(), repositories=repositories, work=work, sources=sources, unsafe=unsafe)
+    downloads = prepare(
+        pairs.values(), repositories=repositories, work=work, sources=sources, go=go, unsafe=unsafe
+    )
     for download in downloads:
         yield f"{download.module}: {download.result}" + (f"\n{download.problem}" if download.problem else "")
 
@@ -109,6 +116,7 @@ def summary(records: Sequence[Execution]) -> dict[str, Any]:
         "mean_coverage_all": _mean_coverage(records),
         "mean_coverage_passing": _mean_coverage(passed),
         "mean_mutation_score": _mean(scores),
+        "go": ", ".join(sorted({f"{r.toolchain} ({r.go_source})" for r in records if r.toolchain})),
         "sandbox": ", ".join(sorted({record.sandbox for record in records if record.sandbox})),
     }
 

@@ -1,8 +1,8 @@
 """A worker: what the executions of one thread share."""
 
 from collections.abc import Callable
-from dataclasses import dataclass, field
-from typing import Any, TypeVar, TypeVarTuple, cast
+from dataclasses import dataclass, field, replace
+from typing import Any, Self, TypeVar, TypeVarTuple, cast
 
 from goutbench.execute.options import ExecuteOptions
 from goutbench.execute.sandbox.command import Sandbox
@@ -20,7 +20,8 @@ class Worker:
     """Executes one candidate at a time; steps of the ladder get it instead of its parts.
 
     `number` selects the user id of its runs; `salt` hides the mutants' switch from candidates. `helpers` has
-    the resident Go helper of each toolchain, started on first use. `results` holds what `once` has computed.
+    the resident Go helper of each toolchain and environment, started on first use. `results` holds what
+    `once` has computed.
     """
 
     workspace: Workspace
@@ -28,24 +29,32 @@ class Worker:
     options: ExecuteOptions
     number: int
     salt: bytes
-    helpers: dict[Toolchain, GoHelper] = field(default_factory=dict)
+    helpers: dict[tuple[Toolchain, tuple[str, ...]], GoHelper] = field(default_factory=dict)
     results: dict[tuple[Any, ...], Any] = field(default_factory=dict)
+
+    def for_repository(self, package: PackageUnderTest) -> Self:
+        """This worker with the options that are in effect for the package's repository."""
+        return replace(self, options=self.options.for_repository(package.settings))
 
     def go_environment(self, package: PackageUnderTest) -> dict[str, str]:
         """The environment of all go commands on this package: offline, with the shared caches."""
-        cgo = "1" if self.options.with_cgo else "0"
-        extra = {"CGO_ENABLED": cgo, "GO111MODULE": "on", "TMPDIR": "/tmp", "HOME": "/tmp/home"}
-        extra["GOWORK"] = str(package.go_work or "off")
+        options = self.options.for_repository(package.settings)
+        extra = {"CGO_ENABLED": "1" if options.with_cgo else "0", "GO111MODULE": "on"}
+        extra |= {"TMPDIR": "/tmp", "HOME": "/tmp/home", "GOWORK": str(package.go_work or "off")}
         cache, modules = self.workspace.build_cache, self.workspace.module_cache
-        return go_env(package.toolchain, cache=cache, modcache=modules, extra=extra)
+        env = go_env(package.toolchain, cache=cache, modcache=modules, extra=extra | options.build_variables)
+        return env | {"GOFLAGS": f"{env['GOFLAGS']} {options.go_flags}".rstrip()}
 
     def helper(self, package: PackageUnderTest) -> GoHelper:
         """The process that type-checks; its environment is the build's, so that both use the same modules."""
-        if package.toolchain not in self.helpers:
+        env = self.go_environment(package)
+        # requests carry the workspace
+        variables = tuple(f"{name}={env[name]}" for name in sorted(env) if name != "GOWORK")
+        key = package.toolchain, variables
+        if key not in self.helpers:
             scratch = str(self.workspace.scratch)
-            env = self.go_environment(package) | {"TMPDIR": scratch, "HOME": scratch}
-            self.helpers[package.toolchain] = GoHelper(package.toolchain, env)
-        return self.helpers[package.toolchain]
+            self.helpers[key] = GoHelper(package.toolchain, env | {"TMPDIR": scratch, "HOME": scratch})
+        return self.helpers[key]
 
     def once(self, function: "Callable[[Worker, *Arguments], Result]", *arguments: *Arguments) -> Result:
         """`function(self, *arguments)`, computed on the first call: what candidates of a package share."""

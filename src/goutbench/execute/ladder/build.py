@@ -97,7 +97,7 @@ def _compile(
     out.mkdir(exist_ok=True)
     if worker.sandbox.user_id(COMPILER) != os.geteuid():
         os.chown(out, worker.sandbox.user_id(COMPILER), -1)
-    flags = [*flags, *(["-race"] if worker.options.race else [])]
+    flags = [*flags, *worker.options.build_flags, *(["-race"] if worker.options.race else [])]
     seconds = worker.options.build_seconds
     command = Command(
         argv=(

@@ -13,9 +13,15 @@ from goutbench.execute.ladder.build import (
     builds_without_candidate,
     compile_test,
 )
-from goutbench.execute.ladder.cgo import CGO_OFF, focal_needs_cgo, lacks_cgo_files
 from goutbench.execute.ladder.coverage import Coverage, focal_spans
 from goutbench.execute.ladder.faults import NO_NETWORK, needs_network
+from goutbench.execute.ladder.in_build import (
+    CGO_OFF,
+    NOT_IN_BUILD,
+    file_in_build,
+    focal_left_out,
+    lacks_cgo_files,
+)
 from goutbench.execute.ladder.mutation import run_mutants
 from goutbench.execute.ladder.record import blank_record
 from goutbench.execute.ladder.runs import CompiledTest, first_run
@@ -33,9 +39,15 @@ NOT_MEASURED = "coverage-not-measured"
 
 def climb(worker: Worker, package: PackageUnderTest, candidate: Candidate) -> Execution:
     """Take one candidate up the ladder. Never raises for anything the candidate does."""
+    worker = worker.for_repository(package)
     record = blank_record(candidate, package, worker.sandbox.name, worker.options)
-    if focal_needs_cgo(worker, package):
-        return replace(record, reason=CGO_OFF, evidence=f"{package.focal} needs cgo: run with --cgo")
+    if left_out := worker.once(focal_left_out, package):
+        return replace(record, reason=left_out[0], evidence=left_out[1])
+    if candidate.mode == REFERENCE:
+        name = package.unbuilt_test or package.test
+        built, why = file_in_build(worker, package, name, candidate.code.encode("utf-8", "surrogateescape"))
+        if not built:
+            return replace(record, reason=CGO_OFF if why == CGO_OFF else NOT_IN_BUILD, evidence=why)
     if not candidate.code.strip():
         return replace(record, status=Status.NO_CODE, reason="empty", evidence="there is no Go code")
     if refused := refusal(candidate.code):

@@ -67,9 +67,9 @@ class MutantResult:
 
 def mutation_plan(worker: Worker, package: PackageUnderTest) -> MutationPlan:
     """All mutants of the focal file."""
-    focal = package.folder / package.focal
+    focal, flags = package.folder / package.focal, worker.options.build_flags
     return plan_mutation(
-        worker.helper(package), package.folder, focal, go_work=package.go_work, salt=worker.salt
+        worker.helper(package), package.folder, focal, flags=flags, go_work=package.go_work, salt=worker.salt
     )
 
 

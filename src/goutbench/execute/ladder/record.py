@@ -1,7 +1,7 @@
 """The record of an execution that has not started yet, and its identity."""
 
 import hashlib
-from dataclasses import asdict
+from dataclasses import asdict, replace
 
 from goutbench.execute.options import ExecuteOptions
 from goutbench.execute.workspace.package import PackageUnderTest
@@ -24,8 +24,10 @@ def blank_record(
         *candidate.focal,
     )
     focal, version = package.focal_source.decode("utf-8", "surrogateescape"), package.toolchain.version
+    options = options.for_repository(package.settings)
     key = identity(candidate.code, focal, tree.revision, names, version, sandbox, options)
-    return empty_record(candidate, key, options, version, sandbox)
+    record = empty_record(candidate, key, options, version, sandbox)
+    return replace(record, go_source=package.toolchain.source)
 
 
 def empty_record(

@@ -5,7 +5,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 
-from goutbench.execute.ladder.coverage import EMPTY, Coverage, read_profile
+from goutbench.execute.ladder.coverage import EMPTY, Coverage, directed_blocks, read_profile
 from goutbench.execute.options import ExecuteOptions
 from goutbench.execute.sandbox.command import MIB, Command, Limits, Outcome
 from goutbench.execute.worker import Worker
@@ -77,8 +77,9 @@ def command_for(
 ) -> Command:
     """The sandboxed command that runs the binary's tests, without our build cache."""
     package, worker, options = test.package, test.worker, test.worker.options
+    short = ("-test.short",) if options.short else ()
     argv = (
-        str(test.path), "-test.paniconexit0", "-test.v=test2json", *flags,
+        str(test.path), "-test.paniconexit0", "-test.v=test2json", *short, *flags,
         f"-test.run=^({'|'.join(test.tests)})$",
     )  # fmt: skip
     mounts = worker.workspace.account_files(worker.sandbox.user_id(worker.number))
@@ -89,6 +90,7 @@ def command_for(
     modules = worker.workspace.module_cache
     env = {"PATH": f"{goroot}/bin:/usr/local/bin:/usr/bin:/bin", "GOROOT": str(goroot)}
     env |= {"GOMODCACHE": str(modules), "CGO_ENABLED": "1" if options.with_cgo else "0"}
+    env |= dict(options.env) | {"GOFLAGS": " ".join([*options.build_flags, options.go_flags]).rstrip()}
     return Command(
         argv=argv,
         cwd=package.folder,
@@ -127,7 +129,10 @@ def run_tests(test: CompiledTest, *, cover: bool, shuffle: int = 0, processors: 
     text = profile.read_bytes().decode("utf-8", "replace") if cover else ""
     profiled = bool(text) or not cover
     result = classify(outcome, test.tests, profiled=profiled, options=worker.options)
-    return replace(result, coverage=read_profile(text, test.package.focal) if cover else EMPTY)
+    if not cover:
+        return result
+    directed = worker.once(directed_blocks, test.package)
+    return replace(result, coverage=read_profile(text, test.package.focal, directed))
 
 
 def first_run(test: CompiledTest) -> tuple[CompiledTest, RunResult]:

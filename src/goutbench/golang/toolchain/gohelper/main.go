@@ -10,13 +10,16 @@ import (
 	"encoding/json"
 	"errors"
 	"fmt"
+	"go/build"
 	"io"
 	"os"
+	"path/filepath"
 	"runtime/debug"
 	"slices"
 	"strconv"
 	"strings"
 
+	"goutbench/gohelper/coverage"
 	"goutbench/gohelper/mutation"
 	"goutbench/gohelper/packages"
 	"goutbench/gohelper/typecheck"
@@ -90,8 +93,17 @@ const maxSessions = 4
 // answer recovers from panics (bugs of the type checker with a strange candidate): the process continues, without the
 // session, whose data may be inconsistent.
 func (s *sessions) answer(req *request) (reply any) {
-	if req.Op == "operators" {
+	switch req.Op {
+	case "operators":
 		return map[string][]mutation.Operator{"operators": mutation.Operators()}
+	case "match":
+		return matchFile(req)
+	case "blocks":
+		blocks, err := coverage.Blocks(req.Go, filepath.Join(req.Dir, req.Name))
+		if err != nil {
+			return failure{err.Error()}
+		}
+		return map[string][]coverage.Block{"blocks": blocks}
 	}
 	defer func() {
 		if problem := recover(); problem != nil {
@@ -144,6 +156,20 @@ func (s *sessions) of(req *request) (*session, error) {
 	s.byKey[key] = current
 	s.order = append(s.order, key)
 	return current, nil
+}
+
+// A match says whether a file is in the build, and for which system; WithCgo: whether it is if cgo is on.
+type match struct {
+	Built   bool   `json:"built"`
+	WithCgo bool   `json:"with_cgo"`
+	System  string `json:"system"`
+	Machine string `json:"machine"`
+}
+
+func matchFile(req *request) match {
+	path, tags := filepath.Join(req.Dir, req.Name), packages.BuildTags(req.Flags)
+	built := packages.InBuild(path, req.Source, tags, build.Default.CgoEnabled)
+	return match{built, packages.InBuild(path, req.Source, tags, true), build.Default.GOOS, build.Default.GOARCH}
 }
 
 func (s *sessions) forget(req *request) {

@@ -109,8 +109,14 @@ func withoutBody(fn *ast.FuncDecl) *ast.FuncDecl {
 // Matches reports whether the file's name and build constraints include it in a build on this machine. A malformed file
 // is included, so that the build reports it. source nil: read the file.
 func (m *Module) Matches(path string, source []byte) bool {
+	return InBuild(path, source, m.tags, build.Default.CgoEnabled)
+}
+
+// InBuild is Matches for any file, tags, and with or without cgo.
+func InBuild(path string, source []byte, tags []string, cgo bool) bool {
 	context := build.Default
-	context.BuildTags = m.tags
+	context.BuildTags = tags
+	context.CgoEnabled = cgo
 	if source != nil {
 		context.OpenFile = func(string) (io.ReadCloser, error) { return io.NopCloser(bytes.NewReader(source)), nil }
 	}
@@ -118,8 +124,8 @@ func (m *Module) Matches(path string, source []byte) bool {
 	return ok || err != nil
 }
 
-// buildTags are the tags in build flags ("-tags=a,b").
-func buildTags(flags []string) []string {
+// BuildTags are the tags in build flags ("-tags=a,b").
+func BuildTags(flags []string) []string {
 	var tags []string
 	for i, flag := range flags {
 		name, value, hasValue := strings.Cut(strings.TrimLeft(flag, "-"), "=")

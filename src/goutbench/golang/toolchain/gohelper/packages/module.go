@@ -109,7 +109,7 @@ func New(root, goTool, goWork string, flags []string) (*Module, error) {
 		goWork = "off"
 	}
 	m := &Module{
-		Fset: token.NewFileSet(), root: root, goTool: goTool, goWork: goWork, flags: flags, tags: buildTags(flags),
+		Fset: token.NewFileSet(), root: root, goTool: goTool, goWork: goWork, flags: flags, tags: BuildTags(flags),
 		packages: map[string]*Package{}, byDir: map[string]*Package{}, missing: map[string]string{},
 		files: map[string]*File{}, depends: map[[2]string]bool{}, complete: map[string]bool{},
 	}

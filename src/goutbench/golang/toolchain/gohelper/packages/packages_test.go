@@ -87,7 +87,7 @@ func TestBuildTagsComeFromTheFlags(t *testing.T) {
 		{[]string{"--tags", "a b"}, []string{"a", "b"}},
 		{[]string{"-tags=a", "-tags=b"}, []string{"b"}},
 	} {
-		if got := buildTags(test.flags); !reflect.DeepEqual(got, test.want) {
+		if got := BuildTags(test.flags); !reflect.DeepEqual(got, test.want) {
 			t.Errorf("tags of %q: %q, want %q", test.flags, got, test.want)
 		}
 	}

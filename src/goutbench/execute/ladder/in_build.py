@@ -1,14 +1,18 @@
-"""Whether a package needs cgo, where it is off: no test of it can then be judged."""
+"""Whether builds leave out the focal file, or need cgo where it is off: no test can then be judged."""
 
+import base64
 import re
 from collections.abc import Iterator
 
 from goutbench.execute.worker import Worker
 from goutbench.execute.workspace.package import PackageUnderTest
+from goutbench.golang.analysis.build_constraints import why_left_out
 from goutbench.golang.syntax.header import build_constraint
 from goutbench.golang.syntax.parser import parse
+from goutbench.golang.toolchain.helper import HelperError
 
 CGO_OFF = "cgo-off"
+NOT_IN_BUILD = "not-in-build"
 _CGO_TAG = re.compile(r"(?<![!\w.])cgo(?![\w.])")
 _UNDEFINED = re.compile(r"undefined: (?:\w+\.)?(\w+)|type \S+ has no field or method (\w+)")
 
@@ -23,9 +27,31 @@ def needs_cgo(source: bytes) -> bool:
     return tagged or any(entry.path == "C" for entry in parse(source).imports)
 
 
-def focal_needs_cgo(worker: Worker, package: PackageUnderTest) -> bool:
-    """Whether the focal file is not in the build, because cgo is off."""
-    return not worker.options.with_cgo and needs_cgo(package.focal_source)
+def focal_left_out(worker: Worker, package: PackageUnderTest) -> tuple[str, str] | None:
+    """Reason and evidence where the focal file is not in the build, by the word of Go's own `go/build`."""
+    source, off = package.focal_source, not worker.options.with_cgo
+    built, reason = file_in_build(worker, package, package.focal, source)
+    if off and (reason == CGO_OFF or (built and needs_cgo(source))):
+        return CGO_OFF, f"{package.focal} needs cgo: run with --cgo"
+    return None if built else (NOT_IN_BUILD, reason)
+
+
+def file_in_build(worker: Worker, package: PackageUnderTest, name: str, source: bytes) -> tuple[bool, str]:
+    """Whether builds include a file of the package; if not, why: `CGO_OFF` if only cgo is missing."""
+    flags = [*worker.options.build_flags]
+    if worker.options.race:
+        flags = [f"-tags={','.join([*worker.options.tags, 'race'])}"]
+    body = {"dir": str(package.folder), "name": name, "flags": flags}
+    body["source"] = base64.b64encode(source).decode()
+    try:
+        answer = worker.helper(package).ask("match", body)
+    except HelperError:  # the build will tell
+        return True, ""
+    if answer["built"]:
+        return True, ""
+    if answer["with_cgo"]:
+        return False, CGO_OFF
+    return False, why_left_out(name, source, answer["system"], answer["machine"], worker.options.tags)
 
 
 def lacks_cgo_files(worker: Worker, package: PackageUnderTest, errors: str) -> bool:

@@ -1,0 +1,5 @@
+//go:build integration && !slow
+
+package tagged
+
+func Deep(a int) int { return a }
