@@ -133,7 +133,8 @@ def home(tmp_path: Path, proxy: Proxy, monkeypatch: pytest.MonkeyPatch) -> Path:
     git(private, "tag", VERSION)
     home = tmp_path / "home"
     (home / ".config" / "go").mkdir(parents=True)
-    (home / ".netrc").write_text(f"machine 127.0.0.1\nlogin {USER}\npassword {PASSWORD}\n")
+    machine = proxy.address.removeprefix("https://")
+    (home / ".netrc").write_text(f"machine {machine}\nlogin {USER}\npassword {PASSWORD}\n")
     (home / ".netrc").chmod(0o600)
     (home / ".gitconfig").write_text(
         f'[url "file://{tmp_path}/git/"]\n\tinsteadOf = https://corp.example/\n'
@@ -141,7 +142,8 @@ def home(tmp_path: Path, proxy: Proxy, monkeypatch: pytest.MonkeyPatch) -> Path:
     )
     # as `go env -w` writes it; GOFLAGS is ours
     settings = (
-        f"GOPRIVATE=corp.example\nGOPROXY={proxy.address}\nGOFLAGS=-mod=vendor\nGONOSUMDB=open.example\n"
+        f"GOPRIVATE=corp.example\nGOPROXY={proxy.address}\nGOFLAGS=-mod=vendor\n"
+        "GONOSUMDB=corp.example,open.example\n"
     )
     (home / ".config" / "go" / "env").write_text(settings)
     for name in [name for name in os.environ if name.startswith(("GO", "GIT_", "XDG_"))]:

@@ -8,7 +8,9 @@ from pathlib import Path
 
 import pytest
 
-from goutbench.dataset.store import write_rows
+from goutbench.config import CurateConfig
+from goutbench.curate import SourceLocations, curate
+from goutbench.dataset.store import read_pairs, write_rows
 from goutbench.errors import ConfigError
 from goutbench.execute.inputs import (
     REFERENCE,
@@ -20,10 +22,12 @@ from goutbench.execute.inputs import (
 from goutbench.execute.ladder.climb import climb
 from goutbench.execute.ladder.record import blank_record
 from goutbench.execute.machine import Machine
-from goutbench.execute.options import ExecuteOptions, RepositorySettings, parse_variables
+from goutbench.execute.options import ExecuteOptions, parse_variables
+from goutbench.execute.settings import RepositorySettings
+from goutbench.execute.stage import run_stage
 from goutbench.execute.worker import Worker
 from goutbench.execute.workspace.package import PackageUnderTest, Tree, find_package
-from goutbench.golang.analysis.build_constraints import name_without_foreign_platform
+from goutbench.golang.analysis.platforms import name_without_foreign_platform
 from goutbench.golang.toolchain.installation import go_env, run_go
 from goutbench.records import Candidate, Execution, Status
 
@@ -287,3 +291,42 @@ def test_go_test_agrees_about_what_is_in_the_build(machine: Machine, tree: Tree)
         machine.toolchain, ["list", "-e", "-f", "{{.IgnoredGoFiles}}", "./plain"], cwd=tree.root, env=env
     )
     assert set(done.stdout.strip("[]\n").split()) - {"_draft.go"} == left_out
+
+
+def test_the_lock_file_brings_its_settings_to_execute(machine: Machine, tmp_path: Path) -> None:
+    """From repos.yaml to records; a run with another tag executes what was barred, and nothing twice."""
+    source = machine.workspace.trees / "settings-locked"
+    shutil.rmtree(source, ignore_errors=True)
+    for name, text in {
+        "go.mod": "module example.test/l\n\ngo 1.22\n",
+        "a.go": "//go:build deep\n\npackage p\n\nfunc One() int { return 1 }\n",
+        "a_test.go": text_of("One", head="//go:build deep\n\n"),
+        "b.go": "//go:build other\n\npackage p\n\nfunc Two() int { return 1 }\n",
+        "b_test.go": text_of("Two"),
+        "c.go": "package p\n",
+        "LICENSE": "MIT License\n",
+    }.items():
+        (source / name).parent.mkdir(exist_ok=True)
+        (source / name).write_text(text)
+    test = {"tags": ["deep"], "env": {"LEVEL": "1"}, "timeout": 50}
+    entry = {"name": "o/l", "source": str(source), "version": "1", "test": test, "pairing": "same-name"}
+    dataset, out = tmp_path / "dataset", tmp_path / "out"
+    locations = SourceLocations((), tmp_path / "cache")
+    curate(CurateConfig.model_validate({"repositories": [entry]}), dataset, locations)
+    assert read_settings(dataset)["o/l"] == RepositorySettings(("deep",), (("LEVEL", "1"),), timeout=50.0)
+    options = ExecuteOptions(repeat=1, build_seconds=600)
+
+    def verdicts(options: ExecuteOptions) -> dict[str, tuple[str, str, str]]:
+        records = run_stage(
+            None, dataset, tmp_path, out, options=options, reference=True, work=machine.workspace.root
+        )
+        paths = {pair.id: pair.code_path for pair in read_pairs(dataset)}
+        return {paths[record.pair_id]: (record.status, record.reason, record.id) for record in records}
+
+    first = verdicts(options)
+    assert first["a.go"][:2] == ("PASSED", "")
+    assert first["b.go"][:2] == ("INFRA_FAILURE", "not-in-build")
+    second = verdicts(replace(options, tags=("other",)))
+    assert [verdict[:2] for verdict in second.values()] == [("PASSED", "")] * 2
+    assert first["a.go"][2] != second["a.go"][2]
+    assert verdicts(options) == first

@@ -70,13 +70,13 @@ def included_paths(config: RepositoryConfig, paths: Sequence[bytes]) -> frozense
     if not config.include:
         return frozenset(paths)
     included: set[bytes] = set()
-    for wanted in config.include:
-        matches = {path for path in paths if _is_at(printable(path), wanted)}
+    for entry in config.include:
+        matches = {path for path in paths if _is_at(printable(path), entry)}
         if not matches:
             folders = sorted({printable(path).rpartition("/")[0] for path in paths} - {""})
-            near = get_close_matches(wanted, folders, n=3, cutoff=0.4) or folders[:3]
+            near = get_close_matches(entry, folders, n=3, cutoff=0.4) or folders[:3]
             raise ConfigError(
-                f"no Go file is at {wanted!r}",
+                f"no Go file is at {entry!r}",
                 where=f"{config.name}: include",
                 hint=f"paths start at the repository's root, such as {', '.join(near) or 'x.go'}",
             )
@@ -84,10 +84,10 @@ def included_paths(config: RepositoryConfig, paths: Sequence[bytes]) -> frozense
     return frozenset(included)
 
 
-def _is_at(path: str, wanted: str) -> bool:
-    """Whether a path is a wanted file, is below a wanted folder, or matches a pattern for one of these."""
-    below = path == wanted or path.startswith(f"{wanted}/")
-    return below or fnmatchcase(path, wanted) or fnmatchcase(path, f"{wanted}/*")
+def _is_at(path: str, entry: str) -> bool:
+    """Whether a path is a entry file, is below a entry folder, or matches a pattern for one of these."""
+    below = path == entry or path.startswith(f"{entry}/")
+    return below or fnmatchcase(path, entry) or fnmatchcase(path, f"{entry}/*")
 
 
 def is_vendored(path: str) -> bool:

@@ -16,7 +16,8 @@ from goutbench.execute.journal import open_journal
 from goutbench.execute.ladder.climb import climb
 from goutbench.execute.ladder.record import blank_record
 from goutbench.execute.machine import Machine, open_machine
-from goutbench.execute.options import ExecuteOptions, RepositorySettings
+from goutbench.execute.options import ExecuteOptions
+from goutbench.execute.settings import RepositorySettings
 from goutbench.execute.worker import Worker
 from goutbench.execute.workspace.package import PackageUnderTest
 from goutbench.execute.workspace.prepare import ModuleDownload, prepare_modules

@@ -8,7 +8,8 @@ from goutbench.errors import SourceError
 from goutbench.execute.inputs import PairLike
 from goutbench.execute.ladder.record import empty_record
 from goutbench.execute.machine import Machine
-from goutbench.execute.options import NO_SETTINGS, ExecuteOptions, RepositorySettings
+from goutbench.execute.options import ExecuteOptions
+from goutbench.execute.settings import NO_SETTINGS, RepositorySettings
 from goutbench.execute.workspace.go_work import usable_go_work
 from goutbench.execute.workspace.package import PackageUnderTest, Tree, find_package
 from goutbench.execute.workspace.prepare import toolchain_for

@@ -9,7 +9,7 @@ from typing import Any, Protocol
 from goutbench.dataset.store import LOCK, data_files, read_table
 from goutbench.errors import ConfigError, DatasetError
 from goutbench.execute.ladder.in_build import CGO_OFF, NOT_IN_BUILD
-from goutbench.execute.options import RepositorySettings
+from goutbench.execute.settings import RepositorySettings
 from goutbench.locations import dataset_bases, source_folders
 from goutbench.records import Candidate, Status, short_hash
 

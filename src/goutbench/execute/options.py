@@ -5,6 +5,7 @@ from dataclasses import dataclass, replace
 from typing import Self
 
 from goutbench.errors import ConfigError
+from goutbench.execute.settings import RepositorySettings, Variables
 from goutbench.golang.toolchain.variables import is_build_variable, tag_problem, variable_problem
 
 SIBLINGS = ("all", "needed", "none")
@@ -14,26 +15,6 @@ that the candidate lacks, or none."""
 
 TEST_SECONDS = 60.0
 """The limit of one run where neither the command nor the repository's configuration has one."""
-
-Variables = tuple[tuple[str, str], ...]
-"""Names and values of environment variables, sorted."""
-
-
-@dataclass(frozen=True, slots=True)
-class RepositorySettings:
-    """How the tests of one repository are built and run: `test:` of its entry in the lock file.
-
-    `timeout` is in seconds, 0 for that of the command.
-    """
-
-    tags: tuple[str, ...] = ()
-    env: Variables = ()
-    short: bool = False
-    timeout: float = 0.0
-    cgo: bool = False
-
-
-NO_SETTINGS = RepositorySettings()
 
 
 @dataclass(frozen=True, slots=True)

@@ -9,6 +9,7 @@ from goutbench.assemble.package_context import package_context
 from goutbench.assemble.stage import assemble, candidate_of
 from goutbench.execute.evaluate import evaluate
 from goutbench.execute.options import ExecuteOptions
+from goutbench.execute.settings import RepositorySettings
 from goutbench.records import Candidate, Execution, Pair, Rung, Status
 
 Reward = Callable[..., list[float | None]]
@@ -40,6 +41,7 @@ def execution_reward(
     *,
     repositories: Path,
     sources: Mapping[str, str] | None = None,
+    settings: Mapping[str, RepositorySettings] | None = None,
     options: ExecuteOptions | None = None,
     workers: int = 1,
     work: Path | None = None,
@@ -69,8 +71,8 @@ def execution_reward(
             number = len(candidates)  # equal completions stay separate candidates
             candidates.append(replace(candidate, id=f"{candidate.id}-{number}", focal=tuple(names)))
         records = evaluate(
-            candidates, pairs, repositories=repositories, sources=sources, options=options, workers=workers,
-            work=work, unsafe=unsafe,
+            candidates, pairs, repositories=repositories, sources=sources, settings=settings,
+            options=options, workers=workers, work=work, unsafe=unsafe,
         )  # fmt: skip
         return [reward_of(record) for record in records]
 

@@ -5,7 +5,7 @@ from collections import Counter, defaultdict
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 
-from goutbench.golang.analysis.build_constraints import MACHINES, SYSTEMS
+from goutbench.golang.analysis.platforms import MACHINES, SYSTEMS
 from goutbench.golang.analysis.test_usage import TestUse
 from goutbench.golang.syntax.file import Declaration, GoFile
 from goutbench.golang.syntax.test_functions import split_test_name

@@ -19,7 +19,7 @@ from goutbench.execute.ladder.in_build import (
     CGO_OFF,
     NOT_IN_BUILD,
     file_in_build,
-    focal_left_out,
+    focal_exclusion,
     lacks_cgo_files,
 )
 from goutbench.execute.ladder.mutation import run_mutants
@@ -41,8 +41,8 @@ def climb(worker: Worker, package: PackageUnderTest, candidate: Candidate) -> Ex
     """Take one candidate up the ladder. Never raises for anything the candidate does."""
     worker = worker.for_repository(package)
     record = blank_record(candidate, package, worker.sandbox.name, worker.options)
-    if left_out := worker.once(focal_left_out, package):
-        return replace(record, reason=left_out[0], evidence=left_out[1])
+    if exclusion := worker.once(focal_exclusion, package):
+        return replace(record, reason=exclusion[0], evidence=exclusion[1])
     if candidate.mode == REFERENCE:
         name = package.unbuilt_test or package.test
         built, why = file_in_build(worker, package, name, candidate.code.encode("utf-8", "surrogateescape"))

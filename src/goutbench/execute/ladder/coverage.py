@@ -3,28 +3,20 @@
 import re
 from collections.abc import Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass
-from typing import Any
 
-from goutbench.execute.worker import Worker
-from goutbench.execute.workspace.package import PackageUnderTest
 from goutbench.golang.syntax.file import declaration_keys
 from goutbench.golang.syntax.parser import parse
-from goutbench.golang.toolchain.helper import HelperError
 
 _BLOCK = re.compile(r"^(?P<file>.+):(\d+)\.(\d+),(\d+)\.(\d+) (\d+) (\d+)$")
 
 Position = tuple[int, int]
 """Line and column, from 1, columns in bytes, as `go tool cover` counts."""
 
-Span = tuple[int, int]
-"""Byte offsets, the end excluded."""
-
-
 Block = tuple[Position, Position, int]
 """Start, end, and the number of statements."""
 
-NamedBlocks = dict[tuple[str, Block], Block]
-"""A file's blocks by what a profile calls them: the base name of a file, and a block there."""
+Span = tuple[int, int]
+"""Byte offsets, the end excluded."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -70,11 +62,13 @@ class Coverage:
 EMPTY = Coverage({})
 
 
-def read_profile(text: str, file_name: str, directed: NamedBlocks | None = None) -> Coverage:
+def read_profile(
+    text: str, file_name: str, directed: Mapping[tuple[str, Block], Block] | None = None
+) -> Coverage:
     """The blocks of the file with this base name; one profile holds one package, so the name is enough.
 
-    For a file with line directives, `directed` says what the profile calls its blocks. A damaged line (the
-    process crashed while writing it, or a test forged it) is ignored.
+    For a file with line directives, `directed` has its blocks by what the profile calls them. A damaged line
+    (the process crashed while writing it, or a test forged it) is ignored.
     """
     blocks: dict[Block, bool] = {}
     for line in text.splitlines():
@@ -92,31 +86,6 @@ def read_profile(text: str, file_name: str, directed: NamedBlocks | None = None)
             continue
         blocks[key] = blocks.get(key, False) or hits > 0
     return Coverage(blocks)
-
-
-def directed_blocks(worker: Worker, package: PackageUnderTest) -> NamedBlocks | None:
-    """The focal file's blocks by their names in a profile; None without line directives, or for a file that
-    go tool cover cannot read.
-
-    Blocks with the same name are one in a profile: the first of them counts.
-    """
-    if not any(mark in package.focal_source for mark in (b"//line ", b"/*line ")):
-        return None
-    body = {"dir": str(package.folder), "name": package.focal}
-    try:
-        rows = worker.helper(package).ask("blocks", body).get("blocks")
-    except HelperError:
-        return None
-    if rows is None:
-        return None
-    named: NamedBlocks = {}
-    for row in rows:
-        named.setdefault((row["file"], _block(row["named"], row)), _block(row["actual"], row))
-    return named
-
-
-def _block(span: Sequence[int], row: Mapping[str, Any]) -> Block:
-    return (span[0], span[1]), (span[2], span[3]), row["statements"]
 
 
 def merge(parts: Iterable[Coverage]) -> Coverage:

@@ -6,7 +6,7 @@ from collections.abc import Iterator
 
 from goutbench.execute.worker import Worker
 from goutbench.execute.workspace.package import PackageUnderTest
-from goutbench.golang.analysis.build_constraints import why_left_out
+from goutbench.golang.analysis.build_constraints import exclusion_reason
 from goutbench.golang.syntax.header import build_constraint
 from goutbench.golang.syntax.parser import parse
 from goutbench.golang.toolchain.helper import HelperError
@@ -27,7 +27,7 @@ def needs_cgo(source: bytes) -> bool:
     return tagged or any(entry.path == "C" for entry in parse(source).imports)
 
 
-def focal_left_out(worker: Worker, package: PackageUnderTest) -> tuple[str, str] | None:
+def focal_exclusion(worker: Worker, package: PackageUnderTest) -> tuple[str, str] | None:
     """Reason and evidence where the focal file is not in the build, by the word of Go's own `go/build`."""
     source, off = package.focal_source, not worker.options.with_cgo
     built, reason = file_in_build(worker, package, package.focal, source)
@@ -51,7 +51,7 @@ def file_in_build(worker: Worker, package: PackageUnderTest, name: str, source: 
         return True, ""
     if answer["with_cgo"]:
         return False, CGO_OFF
-    return False, why_left_out(name, source, answer["system"], answer["machine"], worker.options.tags)
+    return False, exclusion_reason(name, source, answer["system"], answer["machine"], worker.options.tags)
 
 
 def lacks_cgo_files(worker: Worker, package: PackageUnderTest, errors: str) -> bool:

@@ -5,11 +5,12 @@ from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 
-from goutbench.execute.ladder.coverage import EMPTY, Coverage, directed_blocks, read_profile
+from goutbench.execute.ladder.coverage import EMPTY, Coverage, read_profile
 from goutbench.execute.options import ExecuteOptions
 from goutbench.execute.sandbox.command import MIB, Command, Limits, Outcome
 from goutbench.execute.worker import Worker
 from goutbench.execute.workspace.package import PackageUnderTest
+from goutbench.golang.toolchain.cover_blocks import NamedBlocks, named_blocks
 from goutbench.golang.toolchain.test_output import TestOutput, evidence, parse_output
 from goutbench.records import Status
 
@@ -131,8 +132,13 @@ def run_tests(test: CompiledTest, *, cover: bool, shuffle: int = 0, processors: 
     result = classify(outcome, test.tests, profiled=profiled, options=worker.options)
     if not cover:
         return result
-    directed = worker.once(directed_blocks, test.package)
+    directed = worker.once(_directed_blocks, test.package)
     return replace(result, coverage=read_profile(text, test.package.focal, directed))
+
+
+def _directed_blocks(worker: Worker, package: PackageUnderTest) -> NamedBlocks | None:
+    focal = package.folder / package.focal
+    return named_blocks(worker.helper(package), focal, package.focal_source)
 
 
 def first_run(test: CompiledTest) -> tuple[CompiledTest, RunResult]:

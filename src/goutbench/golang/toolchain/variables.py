@@ -6,7 +6,7 @@ that runs outside of the sandbox, and must not replace one that we set.
 
 import re
 
-from goutbench.golang.analysis.build_constraints import MACHINES, SYSTEMS
+from goutbench.golang.analysis.platforms import MACHINES, SYSTEMS
 
 _NAME = re.compile(r"[A-Za-z_][A-Za-z0-9_]*")
 _TAG = re.compile(r"[\w.]+")
