@@ -7,8 +7,8 @@
     ├── StorageError     5    the output cannot be written (disk full, permission)
     └── ToolError        6    a required program is missing or too old (git, go, bwrap)
 
-A message says what is wrong and where, and its hint says how to fix it. It never has the user and password of a URL. A bad reply of a model or a failing
-`go test` is a record, never an exception.
+A message says what is wrong and where, and its hint says how to fix it. It never has the user and password
+of a URL. A bad reply of a model or a failing `go test` is a record, never an exception.
 """
 
 import re

@@ -96,7 +96,7 @@ def test_nothing_is_written_through_a_link(
         [("a", FILE, "x"), ("a", FILE, "y")],
         [("L" * 300, FILE, "x")],
         [("d" * 300 + "/x", FILE, "x")],
-        [("d/" * 3000 + "x", FILE, "x")],
+        [("d/" * 300 + "x", FILE, "x")],
         [("link", LINK, "x" * 5000)],
         [("link", LINK, "x\0y")],
         [("link", LINK, "")],

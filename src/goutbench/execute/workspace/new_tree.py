@@ -10,7 +10,7 @@ from pathlib import Path, PurePosixPath
 from goutbench.errors import SourceError
 
 EXECUTABLE, SYMLINK = "100755", "120000"
-_LONGEST_PATH = 3_000  # bytes; Linux allows 4,096 for a whole path
+_LONGEST_PATH, _DEEPEST_PATH = 3_000, 200  # bytes, of the 4,096 that Linux allows, and folders
 _FOLDER = os.O_RDONLY | os.O_DIRECTORY | os.O_NOFOLLOW | os.O_CLOEXEC
 _NEW_FILE = os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_NOFOLLOW | os.O_CLOEXEC
 
@@ -34,7 +34,7 @@ class NewTree:
         """
         parent, name = os.path.split(path)
         try:
-            if len(os.fsencode(path)) > _LONGEST_PATH:
+            if len(os.fsencode(path)) > _LONGEST_PATH or path.count("/") > _DEEPEST_PATH:
                 raise OSError(errno.ENAMETOOLONG, os.strerror(errno.ENAMETOOLONG))
             with _open_folder(self.root, PurePosixPath(parent).parts) as folder:
                 if mode == SYMLINK:
