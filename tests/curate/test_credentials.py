@@ -1,15 +1,20 @@
 """No user name, password or token of a URL stands in a message or in a file."""
 
+import subprocess
+import sys
 from pathlib import Path
 
 import pytest
-from typer.testing import CliRunner
 
-from goutbench.cli import app
 from goutbench.config import RepositoryConfig
 from goutbench.errors import SourceError, without_user_info
 
 SECRET = "s3cr3tT0ken"
+
+
+def goutbench(*arguments: str) -> subprocess.CompletedProcess[str]:
+    command = [sys.executable, "-m", "goutbench", *arguments]
+    return subprocess.run(command, capture_output=True, text=True, check=False)
 
 
 @pytest.mark.parametrize(
@@ -42,10 +47,10 @@ def test_user_information_is_left_out_of_texts(text: str, expected: str) -> None
 def test_a_source_with_a_password_is_refused_without_showing_it(source: str, tmp_path: Path) -> None:
     config = tmp_path / "repos.yaml"
     config.write_text(f"repositories:\n  - name: o/r\n    source: {source}\n")
-    result = CliRunner().invoke(app, ["curate", str(config), "--out", str(tmp_path / "out")])
-    assert result.exit_code == 2
-    assert "credential helper" in " ".join(result.output.split())
-    assert SECRET not in result.output
+    done = goutbench("curate", str(config), "--out", str(tmp_path / "out"))
+    assert done.returncode == 2
+    assert "credential helper" in done.stderr
+    assert SECRET not in done.stdout + done.stderr
     assert not (tmp_path / "out").exists()
 
 
@@ -60,10 +65,10 @@ def test_a_token_from_the_users_git_settings_is_in_no_output(
     config.write_text("repositories:\n  - name: o/r\n    source: https://example.com/r.git\n")
     cache = tmp_path / "cache"
     arguments = ["curate", str(config), "--out", str(tmp_path / "out"), "--cache", str(cache)]
-    result = CliRunner().invoke(app, arguments)
-    assert result.exit_code == 3, result.output
-    assert "git clone failed" in result.output
-    assert SECRET not in result.output
+    done = goutbench(*arguments)
+    assert done.returncode == 3, done.stderr
+    assert "git clone failed" in done.stderr
+    assert SECRET not in done.stdout + done.stderr
     files = [path for folder in (tmp_path / "out", cache) for path in folder.rglob("*") if path.is_file()]
     assert all(SECRET.encode() not in path.read_bytes() for path in files)
 
