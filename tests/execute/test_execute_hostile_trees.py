@@ -122,3 +122,17 @@ def test_a_commit_with_a_link_out_of_it_is_materialised_without_that_link(
     assert (tree.root / "x.go").exists()
     assert not os.path.lexists(tree.root / "vendor.sum")
     assert not os.path.lexists(tree.root / "go.sum")
+
+
+def test_a_plain_tree_with_a_link_out_of_it_is_used_as_a_copy_without_that_link(
+    machine: Machine, secret: Path, tmp_path: Path
+) -> None:
+    folder = tmp_path / "plain"
+    folder.mkdir()
+    (folder / "x.go").write_text("package x\n")
+    (folder / "inside.go").symlink_to("x.go")
+    (folder / "host.go").symlink_to(secret)
+    tree = materialise(folder, "hostile/plain", f"version-{os.getpid()}", machine.workspace)
+    assert tree.root != folder
+    assert sorted(path.name for path in tree.root.iterdir()) == ["inside.go", "x.go"]
+    assert (folder / "host.go").is_symlink()  # the user's own folder is never changed

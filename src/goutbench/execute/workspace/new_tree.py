@@ -3,7 +3,7 @@
 import contextlib
 import errno
 import os
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, field
 from pathlib import Path, PurePosixPath
 
@@ -59,11 +59,16 @@ class NewTree:
 
         Call it when all files are there, since only then a link's real target is known.
         """
-        root = self.root.resolve()
-        leaving = [link for link in self.links if not _leads_into(root, link)]
+        leaving = links_that_leave(self.root, self.links)
         for link in leaving:
             link.unlink()
         return [str(link.relative_to(self.root)) for link in leaving]
+
+
+def links_that_leave(root: Path, links: Iterable[Path]) -> list[Path]:
+    """Those of the symbolic links whose real target is not below `root`."""
+    real = root.resolve()
+    return [link for link in links if not _leads_into(real, link)]
 
 
 @contextlib.contextmanager

@@ -17,7 +17,7 @@ from typing import IO
 
 from goutbench.errors import SourceError, ToolError
 from goutbench.execute.workspace.folders import Workspace, private_parent
-from goutbench.execute.workspace.new_tree import NewTree
+from goutbench.execute.workspace.new_tree import NewTree, links_that_leave
 from goutbench.execute.workspace.package import Tree
 from goutbench.locations import find_git_dir, find_repository, source_folders
 from goutbench.locations.foreign_git import read_command, read_environment
@@ -75,13 +75,26 @@ def _plain_tree(path: Path, repository: str, revision: str, copy: Path) -> Tree:
     )
     goroot = next(goroots, None)
     source = goroot or path
-    if os.geteuid() == 0 and private_parent(source) is not None:
-        # the sandbox's users cannot enter the folder, so they get a copy
+    leaving = links_that_leave(source, _links(source))
+    # the sandbox's users may not be able to enter the folder, and nothing may be read through its links
+    if leaving or (os.geteuid() == 0 and private_parent(source) is not None):
         if not copy.is_dir():
             with _staging(copy) as staging:
                 shutil.copytree(source, staging, symlinks=True, dirs_exist_ok=True)
+                for link in leaving:
+                    (staging / link.relative_to(source)).unlink()
         path, goroot = copy / path.relative_to(source), copy if goroot else None
     return Tree(repository, revision, path, goroot=goroot)
+
+
+def _links(folder: Path) -> Iterator[Path]:
+    """The symbolic links below a folder, without following them."""
+    with os.scandir(folder) as entries:
+        for entry in entries:
+            if entry.is_symlink():
+                yield Path(entry.path)
+            elif entry.is_dir(follow_symlinks=False):
+                yield from _links(Path(entry.path))
 
 
 @contextlib.contextmanager
