@@ -20,6 +20,7 @@ from goutbench.execute.inputs import (
     text_candidate,
 )
 from goutbench.execute.ladder.climb import climb
+from goutbench.execute.ladder.in_build import focal_exclusion
 from goutbench.execute.ladder.record import blank_record
 from goutbench.execute.machine import Machine
 from goutbench.execute.options import ExecuteOptions, parse_variables
@@ -151,6 +152,20 @@ def test_a_file_that_a_tag_leaves_out_is_barred_with_it(
         "pinned.go is not built for linux/amd64 with the tags integration: "
         "its build constraint is !integration"
     )
+
+
+def test_an_experiment_decides_what_is_in_the_build(patient: Worker, tree: Tree, machine: Machine) -> None:
+    """Without a build, which would compile the standard library again."""
+    (tree.root / "plain" / "fields.go").write_text("//go:build goexperiment.fieldtrack\n\npackage p\n")
+    package = package_of(tree, machine, "plain/fields.go", env=(("GOEXPERIMENT", "fieldtrack"),))
+    assert focal_exclusion(patient.for_repository(package), package) is None
+    package = replace(package, settings=RepositorySettings())
+    assert focal_exclusion(patient.for_repository(package), package) == (
+        "not-in-build",
+        "fields.go is not built for linux/amd64: its build constraint is goexperiment.fieldtrack\n"
+        "  hint: give --env GOEXPERIMENT=fieldtrack",
+    )
+    (tree.root / "plain" / "fields.go").unlink()
 
 
 def test_a_candidate_does_not_inherit_a_name_that_leaves_it_out(
@@ -302,7 +317,7 @@ def test_the_lock_file_brings_its_settings_to_execute(machine: Machine, tmp_path
         "a.go": "//go:build deep\n\npackage p\n\nfunc One() int { return 1 }\n",
         "a_test.go": text_of("One", head="//go:build deep\n\n"),
         "b.go": "//go:build other\n\npackage p\n\nfunc Two() int { return 1 }\n",
-        "b_test.go": text_of("Two"),
+        "b_test.go": text_of("Two", head="//go:build other\n\n"),
         "c.go": "package p\n",
         "LICENSE": "MIT License\n",
     }.items():

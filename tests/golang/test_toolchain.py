@@ -81,6 +81,16 @@ def test_a_go_that_is_too_old_for_our_programs_is_passed_over(
     assert find_toolchain().version == "go1.20.3"
 
 
+def test_a_go_that_does_not_run_is_passed_over(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+    """Such as a version manager's, in a folder without a version."""
+    broken = fake(tmp_path, "none").parent
+    monkeypatch.setenv("PATH", str(broken))
+    assert find_toolchain().source == WHEEL
+    monkeypatch.setattr(under_test, "_go_in_wheel", lambda: None)
+    with pytest.raises(ToolError, match="reports no version"):
+        find_toolchain()
+
+
 def test_versions_of_go_are_ordered() -> None:
     ordered = ["1.9.7", "1.21", "go1.21rc2", "go1.21.0", "go1.21.10 X:aliastypeparams", "1.22", "go1.22.1"]
     keys = [version_key(version) for version in ordered]

@@ -47,7 +47,7 @@ def examine(work: Path | None = None) -> Iterator[Check]:
     except GoutbenchError as error:
         yield Check("Go", "missing", error.what, error.hint)
         return
-    yield Check("Go", "ok", f"{toolchain.version} ({toolchain.go})")
+    yield Check("Go", "ok", f"{toolchain.version} ({toolchain.go}, {toolchain.source})")
     for name, purpose, state in (
         ("git", "materialising commits needs it", "missing"),
         ("gcc", "needed for --race and --cgo only", "weak"),

