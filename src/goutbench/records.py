@@ -498,7 +498,9 @@ class Execution:
     failed; `uncovered` are the blocks that no run reached, as "line.column-line.column". `focal_statements`
     and `focal_covered` count only in the functions that the candidate should test (0: the complete file), and
     the mutants are then only those of these functions. Seconds are CPU time inside the sandbox, because wall
-    time depends on the load of the machine; `gate_seconds` is the wall time of the type check.
+    time depends on the load of the machine; `gate_seconds` is the wall time of the type check. `attempts` is
+    2 for a reference test that failed beside other executions and was executed again alone: the record is
+    that of the last attempt.
     """
 
     id: str
@@ -527,6 +529,7 @@ class Execution:
     uncovered: tuple[str, ...] = ()
     focal_statements: int = 0
     focal_covered: int = 0
+    attempts: int = 1
 
 
 # ── judge ─────────────────────────────────────────────────────────────────────────────────────────

@@ -64,8 +64,11 @@ def execute(
     as_json: AsJson = False,
 ) -> None:
     """Execute tests in a sandbox: do they compile, pass, stay stable, cover their code and kill mutants?"""
+    # the imports take a second, in which a user should see something
+    typer.echo(f"reading {candidates or dataset}", err=True)
     from goutbench.errors import ConfigError
     from goutbench.execute.options import ExecuteOptions
+    from goutbench.execute.progress import show_progress
     from goutbench.execute.stage import explain_infrastructure, run_prepare, run_stage, summary
     from goutbench.locations import clones_folder
 
@@ -89,17 +92,19 @@ def execute(
             typer.echo(line, err=True)
         if candidates is None and not reference:
             return
-    records = run_stage(
-        candidates,
-        dataset,
-        repositories,
-        out,
-        options=options,
-        reference=reference,
-        workers=worker_count(workers),
-        work=work,
-        unsafe=unsafe_no_sandbox,
-    )
+    with show_progress() as progress:
+        records = run_stage(
+            candidates,
+            dataset,
+            repositories,
+            out,
+            options=options,
+            reference=reference,
+            workers=worker_count(workers),
+            work=work,
+            unsafe=unsafe_no_sandbox,
+            progress=progress,
+        )
     content = summary(records)
     typer.echo(
         json.dumps(content, indent=2) if as_json else "\n".join(f"{k}: {v}" for k, v in content.items())

@@ -8,7 +8,6 @@ from goutbench.execute.workspace.package import PackageUnderTest
 from goutbench.golang.syntax.header import build_constraint
 from goutbench.golang.syntax.parser import parse
 
-CGO_OFF = "cgo-off"
 _CGO_TAG = re.compile(r"(?<![!\w.])cgo(?![\w.])")
 _UNDEFINED = re.compile(r"undefined: (?:\w+\.)?(\w+)|type \S+ has no field or method (\w+)")
 
