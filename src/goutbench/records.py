@@ -234,6 +234,10 @@ class CorpusFile:
 # ── chunk ─────────────────────────────────────────────────────────────────────────────────────────
 
 
+CODE_TOKENS = 15_360
+"""The limit of the paper on the code in a prompt, in tokens: the default of every stage."""
+
+
 @dataclass(frozen=True, slots=True)
 class Shown:
     """A declaration in a chunk's context: its key, and whether the context shows it in full or in outline."""
@@ -533,6 +537,10 @@ class Execution:
 
 
 # ── judge ─────────────────────────────────────────────────────────────────────────────────────────
+
+
+OUTCOMES = ("win", "loss", "tie", "flip", "error")
+"""The outcomes of a match; `Match` explains them."""
 
 
 @dataclass(frozen=True, slots=True)

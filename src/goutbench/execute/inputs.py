@@ -9,13 +9,12 @@ from goutbench.dataset.json_lines import clean_text, read_json_lines
 from goutbench.dataset.store import LOCK, data_files, read_table
 from goutbench.errors import ConfigError, DatasetError
 from goutbench.execute.ladder.faults import CGO_OFF
-from goutbench.locations import dataset_bases, source_folders
+from goutbench.locations import REFERENCE_TABLE, dataset_bases, source_folders
 from goutbench.records import Candidate, Status, short_hash
 
 REFERENCE = "reference"
 MODES = ("append", "merge", "llm")
 """The modes of candidates in a file. That of reference tests is not among them: these are trusted more."""
-REFERENCE_TABLE = "reference.parquet"
 
 
 class PairLike(Protocol):

@@ -9,18 +9,18 @@ from goutbench.dataset.store import write_rows
 from goutbench.errors import ConfigError
 from goutbench.execute.evaluate import evaluate, prepare
 from goutbench.execute.inputs import (
-    REFERENCE_TABLE,
     read_candidates,
     read_excluded,
     read_locations,
     read_sources,
     reference_candidates,
 )
-from goutbench.execute.journal import TABLE, reference_row, write_table
+from goutbench.execute.journal import reference_row, write_table
 from goutbench.execute.ladder.climb import NOT_MEASURED
 from goutbench.execute.ladder.faults import cause_and_hint
 from goutbench.execute.options import ExecuteOptions
 from goutbench.execute.progress import Progress
+from goutbench.locations import EXECUTIONS, REFERENCE_TABLE
 from goutbench.records import Execution, Status
 
 _MAX_REASONS = 5
@@ -72,7 +72,7 @@ def run_stage(
         retry_alone=reference,
         progress=progress,
     )
-    write_table(out / TABLE, records)
+    write_table(out / EXECUTIONS, records)
     if reference and candidates is None:
         write_rows(dataset / REFERENCE_TABLE, [reference_row(record) for record in records])
     return records

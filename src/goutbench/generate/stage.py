@@ -26,13 +26,13 @@ from goutbench.inference.models import (
     training_prompt_settings,
     weights_hash,
 )
+from goutbench.locations import CANDIDATES, COMPLETIONS, PROMPTS
 from goutbench.records import Candidate, Completion, Pair, Prompt
 
 _HINTS = {
     MODEL_ERROR: "check the server, its address and the key; the same command asks again",
     OVERFLOW: "give a larger --window if the model has one, or a smaller --budget",
 }
-PROMPTS, COMPLETIONS, CANDIDATES = "prompts.parquet", "completions.parquet", "candidates.parquet"
 
 
 @dataclass(slots=True)
