@@ -129,9 +129,12 @@ def test_steps_precede_the_first_record_and_packages_are_loaded_in_growing_batch
         "checking Go and the sandbox",
         *["reading example/m"] * 3,
         "loading canary, and compiling what it imports",
+        "executing",
         "loading example/m/b, and compiling what it imports",
+        "executing",
         "b PASSED",
         "loading example/m/c and 1 more, and compiling what it imports",
+        "executing",
         "c PASSED",
         "d PASSED",
     ]

@@ -141,6 +141,7 @@ class WorkerPool:
                 self.progress.step(f"loading {batch}, and compiling what it imports")
             worker.once(_load_batch, batch)
             batch.compiled.set()
+        self.progress.step("executing")
 
 
 def _load_batch(worker: Worker, batch: Batch) -> None:

@@ -116,7 +116,7 @@ class _Terminal(Progress):
         with self._lock:
             super().add(record, **how)
             done = len(self.records)
-            self._update(completed=done, estimate=self.estimate(), ends=tally(self.records))
+            self._update(tally(self.records), completed=done, estimate=self.estimate())
             if done == self.total:
                 self._show_step("")
 
@@ -130,16 +130,23 @@ def _terminal() -> Iterator[Progress]:
 
     bar = Bars(
         TextColumn("executed"), BarColumn(bar_width=20), MofNCompleteColumn(), TimeElapsedColumn(),
-        TextColumn("{task.fields[estimate]}"), TextColumn("{task.fields[ends]}"),
+        TextColumn("{task.fields[estimate]}"),
     )  # fmt: skip
+    ends = Bars(TextColumn("{task.description}"))
     steps = Bars(SpinnerColumn(), TextColumn("{task.description}", markup=False), TimeElapsedColumn())
-    task, current = bar.add_task("executed", total=None, estimate="", ends=""), steps.add_task("starting")
+    task, current = bar.add_task("executed", total=None, estimate=""), steps.add_task("starting")
+
+    statuses = ends.add_task("", visible=False)
 
     def show_step(text: str) -> None:
         steps.reset(current, description=text, visible=bool(text))
 
-    with Live(Group(bar, steps), console=Console(stderr=True), refresh_per_second=4):
-        yield _Terminal(lambda **fields: bar.update(task, **fields), show_step)
+    def update(ends_text: str = "", **fields: Any) -> None:
+        bar.update(task, **fields)
+        ends.update(statuses, description=ends_text, visible=bool(ends_text))
+
+    with Live(Group(bar, ends, steps), console=Console(stderr=True), refresh_per_second=4):
+        yield _Terminal(update, show_step)
         show_step("")
 
 
