@@ -86,13 +86,14 @@ def execute(
         memory_mib=memory_mib,
         build_seconds=build_seconds,
     )
-    if prepare:
-        unsafe = unsafe_no_sandbox
-        for line in run_prepare(dataset, repositories, candidates=candidates, work=work, unsafe=unsafe):
-            typer.echo(line, err=True)
-        if candidates is None and not reference:
-            return
     with show_progress() as progress:
+        if prepare:
+            progress.step("downloading modules")
+            unsafe = unsafe_no_sandbox
+            for line in run_prepare(dataset, repositories, candidates=candidates, work=work, unsafe=unsafe):
+                typer.echo(line, err=True)
+            if candidates is None and not reference:
+                return
         records = run_stage(
             candidates,
             dataset,

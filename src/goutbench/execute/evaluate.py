@@ -58,7 +58,7 @@ def evaluate(
     journal = open_journal(out) if out else None
 
     def keep(number: int, record: Execution, *, executed: bool = True) -> None:
-        if journal is not None and journal.find(record.id) is not record:
+        if journal is not None and journal.find(record.id) != record:
             journal.add(record.id, record)
         progress.add(record, executed=executed, replaces=results.get(number))
         results[number] = record

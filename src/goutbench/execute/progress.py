@@ -69,7 +69,7 @@ class Progress:
     def add(self, record: Execution, *, executed: bool = True, replaces: Execution | None = None) -> None:
         """A record is final, after its execution or from an earlier run; or it replaces one of this run."""
         with self._lock:
-            if replaces in self.records:
+            if replaces is not None:
                 self.records.remove(replaces)
             self.records.append(record)
             if executed and replaces is None:
@@ -103,10 +103,12 @@ class _Terminal(Progress):
 
     def __init__(self, update: Callable[..., None], show_step: Callable[[str], None]) -> None:
         super().__init__()
-        self._update, self._show_step = update, show_step
+        self._update, self._show_step, self._step = update, show_step, ""
 
     def step(self, text: str) -> None:
-        self._show_step(text)
+        if text != self._step:
+            self._step = text
+            self._show_step(text)
 
     def expect(self, total: int, workers: int) -> None:
         super().expect(total, workers)

@@ -20,6 +20,7 @@ from goutbench.execute.ladder.faults import (
     CGO_OFF,
     COMPILE_ERROR,
     COMPILE_LIMIT,
+    EXCLUDED,
     LINKER,
     NO_NETWORK,
     NOT_GENERATED,
@@ -114,6 +115,8 @@ class _Attempt:
             status = Status.NO_TESTS_RAN
         elif build.infra:
             status = Status.INFRA_FAILURE
+            if reason == CGO_OFF and self.worker.options.with_cgo:
+                reason = EXCLUDED
         elif lacks_cgo_files(self.worker, self.package, build.evidence):
             status, reason = Status.INFRA_FAILURE, CGO_OFF
         elif reason == VET:

@@ -24,7 +24,7 @@ class Reason(NamedTuple):
 SANDBOX, CGO_OFF, NO_NETWORK = "sandbox", "cgo-off", "needs-network"
 BUILD_TIMED_OUT, BUILD_MEMORY, COMPILE_LIMIT = "build-timed-out", "build-memory", "compile-limit"
 COMPILE_ERROR, LINKER, NOT_REQUIRED = "compile-error", "linker", "module-not-required"
-PACKAGE_BROKEN, NOT_GENERATED = "package-broken", "not-generated"
+PACKAGE_BROKEN, NOT_GENERATED, EXCLUDED = "package-broken", "not-generated", "package-excluded"
 
 REASONS = {
     # nobody's fault but the machine's or the repository's
@@ -88,6 +88,10 @@ REASONS = {
     CGO_OFF: Reason(
         "the package needs cgo, which is off", "run with --cgo, which needs a C compiler",
         r"build constraints exclude all Go files|requires cgo|C source files not allowed when not using cgo",
+    ),
+    EXCLUDED: Reason(
+        "build constraints exclude every file of a package that is imported",
+        "it is for another system, or needs build tags",
     ),
     LINKER: Reason(
         "a function has no body: a C or assembly file is missing or not in this build",
