@@ -234,6 +234,10 @@ class CorpusFile:
 # ── chunk ─────────────────────────────────────────────────────────────────────────────────────────
 
 
+CODE_TOKENS = 15_360
+"""The limit of the paper on the code in a prompt, in tokens: the default of every stage."""
+
+
 @dataclass(frozen=True, slots=True)
 class Shown:
     """A declaration in a chunk's context: its key, and whether the context shows it in full or in outline."""
@@ -500,6 +504,8 @@ class Execution:
     the mutants are then only those of these functions. Seconds are CPU time inside the sandbox, because wall
     time depends on the load of the machine; `gate_seconds` is the wall time of the type check. `toolchain` is
     the version of Go, `go_source` where it comes from: "--go", "PATH", "wheel", or "downloaded" for a go.mod.
+    `attempts` is 2 for a reference test that failed beside other executions and was executed again alone: the
+    record is that of the last attempt.
     """
 
     id: str
@@ -529,9 +535,14 @@ class Execution:
     focal_statements: int = 0
     focal_covered: int = 0
     go_source: str = ""
+    attempts: int = 1
 
 
 # ── judge ─────────────────────────────────────────────────────────────────────────────────────────
+
+
+OUTCOMES = ("win", "loss", "tie", "flip", "error")
+"""The outcomes of a match; `Match` explains them."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -8,13 +8,14 @@ from pathlib import Path
 import pytest
 
 from goutbench.dataset.store import write_rows
-from goutbench.execute.inputs import REFERENCE_TABLE, read_excluded, text_candidate
+from goutbench.execute.inputs import read_excluded, text_candidate
 from goutbench.execute.ladder.climb import climb
 from goutbench.execute.ladder.in_build import needs_cgo
 from goutbench.execute.machine import Machine
 from goutbench.execute.worker import Worker
 from goutbench.execute.workspace.package import PackageUnderTest, Tree
 from goutbench.golang.toolchain.installation import go_env, run_go
+from goutbench.locations import REFERENCE_TABLE
 from goutbench.records import Status
 
 FILES = {

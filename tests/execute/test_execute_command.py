@@ -13,9 +13,10 @@ from reporting import PASSED, execution
 from typer.testing import CliRunner
 
 from goutbench.cli import app
-from goutbench.errors import ConfigError, DatasetError, SourceError, StorageError, ToolError
+from goutbench.errors import ConfigError, DatasetError, StorageError, ToolError
 from goutbench.execute.inputs import read_candidates, read_excluded, read_locations
 from goutbench.execute.journal import decode, open_journal
+from goutbench.execute.ladder.faults import fault_line
 from goutbench.execute.machine import Machine
 from goutbench.execute.sandbox.bubblewrap import Bubblewrap
 from goutbench.execute.sandbox.choose import choose
@@ -165,7 +166,7 @@ def test_infrastructure_errors_are_explained_by_their_most_frequent_reasons() ->
     assert explain_infrastructure([passed]) == []
     errors = [
         failed("disk-full", ""),
-        *(failed("no-source", str(SourceError("not found", where="x", hint="fetch it"))) for _ in range(2)),
+        *(failed("no-source", fault_line("x: not found", "fetch it")) for _ in range(2)),
         *(failed("missing-module", "\n \x1b[2Jcannot find\nmore") for _ in range(3)),
     ]
     assert explain_infrastructure([passed, *errors]) == [

@@ -17,11 +17,13 @@ from inspect_ai import eval as inspect_eval
 from judging import make_pair, write_dataset
 from reporting import execution
 from shaky_server import shaky_server
+from typer.testing import CliRunner
 
+from goutbench.cli import app
 from goutbench.config import Price
 from goutbench.dataset.store import read_pairs, read_table, to_table
 from goutbench.dataset.store import write_table as write_arrow
-from goutbench.errors import ConfigError
+from goutbench.errors import ConfigError, GoutbenchError
 from goutbench.execute.journal import write_table
 from goutbench.generate.options import GenerateOptions
 from goutbench.generate.repair import execute_command
@@ -96,6 +98,25 @@ def test_every_misbehaviour_of_a_server_ends_as_a_completion_or_a_classified_err
     assert "no model of that name" in str(by_prompt[prompts["Double11("]]["detail"])
     assert seen.most_flying <= 3
     assert sum(not candidate.code for candidate in candidates) == 9
+
+
+def test_a_run_without_any_answer_ends_with_the_reason_and_one_with_some_says_how_many_failed(
+    dataset: Path, tmp_path: Path
+) -> None:
+    script = tmp_path / "script.jsonl"
+    script.write_text(json.dumps({"contains": "Double1", "error": "the server is down"}) + "\n")
+    arguments = ["generate", str(dataset), "--model", f"scripted/{script}", "--out"]
+    some = CliRunner().invoke(app, [*arguments, str(tmp_path / "some")])
+    assert some.exit_code == 0, some.output
+    assert "failed calls: 3 of 12 failed, such as: " in some.stdout
+    assert "the server is down" in some.stdout
+    assert "next: goutbench execute" in some.stdout
+    script.write_text(json.dumps({"contains": "", "error": "the server is down"}) + "\n")
+    none = CliRunner().invoke(app, [*arguments, str(tmp_path / "none")])
+    assert isinstance(none.exception, GoutbenchError)
+    assert "the model answered no call: 12 of 12 failed, such as: " in str(none.exception)
+    assert "the server is down" in str(none.exception)
+    assert "next:" not in none.output
 
 
 def test_a_second_run_repeats_only_failed_calls(dataset: Path, tmp_path: Path) -> None:

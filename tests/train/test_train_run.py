@@ -23,7 +23,7 @@ from goutbench.train.model.checkpointing import checkpointing_kind, enable_unslo
 from goutbench.train.model.embedded import prepare_gguf
 from goutbench.train.model.load import load_model, model_in_training, resolve_dtype
 from goutbench.train.model.targets import attach_lora, make_trainable
-from goutbench.train.recipe import load_recipe
+from goutbench.train.recipe import DataChoice, load_recipe
 from goutbench.train.run.card import front_matter
 from goutbench.train.run.trainer import make_trainer
 from goutbench.train.stage import TrainingRun, plan_training, prepare_run, train
@@ -439,6 +439,38 @@ def test_a_chat_template_with_the_date_gives_the_same_prompt_every_day(recipe: P
     tokenizer = load_tokenizer(choice.model_copy(update={"name": str(tmp_path / "base")}))
     text = tokenizer.apply_chat_template([{"role": "user", "content": "x"}], tokenize=False)
     assert text.startswith("Today Date: 26 Jul 2024")
+
+
+@pytest.mark.parametrize(
+    "refusal", ["{{ raise_exception('System role not supported') }}", "{% set messages = messages[1:] %}"]
+)
+def test_a_template_without_a_system_role_gets_its_text_in_the_users_turn(
+    recipe: Path, tmp_path: Path, refusal: str
+) -> None:
+    from goutbench.train.model.load import load_tokenizer
+
+    choice = load_recipe(recipe).model
+    plain = load_tokenizer(choice)
+    plain.chat_template = (
+        f"{{% if messages[0]['role'] == 'system' %}}{refusal}{{% endif %}}{plain.chat_template}"
+    )
+    plain.save_pretrained(tmp_path / "base")
+    tokenizer = load_tokenizer(choice.model_copy(update={"name": str(tmp_path / "base")}))
+    messages = [{"role": "system", "content": "be brief"}, {"role": "user", "content": "test it"}]
+    text = tokenizer.apply_chat_template(messages, tokenize=False)
+    assert text == "<|im_start|>user\nbe brief\n\ntest it<|im_end|>\n"
+    tokenizer.save_pretrained(tmp_path / "trained")
+    again = load_tokenizer(choice.model_copy(update={"name": str(tmp_path / "trained")}))
+    assert again.chat_template == tokenizer.chat_template
+
+
+def test_earlier_names_of_keys_are_accepted_with_a_warning() -> None:
+    with pytest.warns(FutureWarning, match=r"data\.closed is now self_contained"):
+        assert DataChoice.model_validate({"closed": True}).self_contained
+    with pytest.warns(FutureWarning, match=r"data\.around_tokens is now cross_file_tokens"):
+        assert DataChoice.model_validate({"around_tokens": 7}).cross_file_tokens == 7
+    with pytest.raises(ValueError, match="Extra inputs"):
+        DataChoice.model_validate({"around_tokens": 7, "cross_file_tokens": 8})
 
 
 @pytest.mark.parametrize(("content", "message"), [(None, "no such file"), (b"GGUF\0", "cannot be read")])

@@ -1,12 +1,12 @@
 """Reads what `goutbench assemble` works on: replies from files, and the model to combine them."""
 
 import importlib
-import json
 from dataclasses import dataclass
 from pathlib import Path
 from typing import cast
 
 from goutbench.assemble.combine import Complete
+from goutbench.dataset.json_lines import clean_text, read_json_lines
 from goutbench.errors import ConfigError
 from goutbench.records import short_hash
 
@@ -27,20 +27,13 @@ def read_replies(path: Path) -> list[Reply]:
     Raises ConfigError, with the line's number, for any other line.
     """
     replies = []
-    for number, line in enumerate(read_text(path).split("\n"), 1):
-        if not line.strip():
-            continue
-        where = f"{path}:{number}"
-        try:
-            row = json.loads(line)
-        except ValueError as error:
-            hint = "write one JSON object per line"
-            raise ConfigError(f"not JSON: {error}", where=where, hint=hint) from error
-        if not isinstance(row, dict) or not isinstance(row.get("text"), str):
+    for where, row in read_json_lines(path):
+        if not isinstance(row.get("text"), str):
             hint = 'write lines like {"pair_id": …, "model": …, "text": …}'
             raise ConfigError("no string `text`", where=where, hint=hint)
-        identity = str(row.get("id") or short_hash(str(path), str(number), row["text"]))
-        replies.append(Reply(identity, str(row.get("pair_id", "")), str(row.get("model", "")), row["text"]))
+        text = clean_text(row["text"])
+        id, pair_id, model = (clean_text(str(row.get(name) or "")) for name in ("id", "pair_id", "model"))
+        replies.append(Reply(id or short_hash(*where.rsplit(":", 1), row["text"]), pair_id, model, text))
     return replies
 
 

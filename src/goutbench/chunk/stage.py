@@ -12,9 +12,8 @@ from goutbench.chunk.graph import partition
 from goutbench.chunk.tokens import TokenCounter, token_counter
 from goutbench.golang.syntax.file import declaration_keys
 from goutbench.golang.syntax.parser import parse
-from goutbench.records import Chunk, Shown, short_hash
+from goutbench.records import CODE_TOKENS, Chunk, Shown, short_hash
 
-BUDGET = 15_360  # the paper's, in tokens
 _FOCAL_SHARE = 0.75  # of the budget, at most, for focal declarations; the rest is for their context
 _LONG = 4  # bytes a token; counting the declarations of a longer file is cheaper than counting the file twice
 
@@ -22,7 +21,7 @@ _LONG = 4  # bytes a token; counting the declarations of a longer file is cheape
 def chunk_file(
     source: bytes,
     *,
-    budget: int = BUDGET,
+    budget: int = CODE_TOKENS,
     counter: TokenCounter | None = None,
     pair_id: str = "",
     shorten: bool = False,
@@ -54,7 +53,7 @@ def function_chunks(
     source: bytes,
     *,
     tests: bytes | None = None,
-    budget: int = BUDGET,
+    budget: int = CODE_TOKENS,
     counter: TokenCounter | None = None,
     pair_id: str = "",
 ) -> list[Chunk]:

@@ -7,12 +7,13 @@ import typer
 
 from goutbench.cli.options import AsJson, app
 from goutbench.errors import ConfigError
+from goutbench.records import CODE_TOKENS
 
 
 @app.command()
 def chunk(
     file: Annotated[Path, typer.Argument(help="A Go source file.")],
-    budget: Annotated[int, typer.Option(min=1, help="Token limit of a chunk.")] = 15_360,
+    budget: Annotated[int, typer.Option(min=1, help="Token limit of a chunk.")] = CODE_TOKENS,
     tokenizer: Annotated[
         str, typer.Option(help="`estimate`, `bytes`, or the path of the model's tokenizer.json.")
     ] = "estimate",

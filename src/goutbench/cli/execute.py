@@ -77,8 +77,11 @@ def execute(
     as_json: AsJson = False,
 ) -> None:
     """Execute tests in a sandbox: do they compile, pass, stay stable, cover their code and kill mutants?"""
+    # the imports take a second, in which a user should see something
+    typer.echo(f"reading {candidates or dataset}", err=True)
     from goutbench.errors import ConfigError
     from goutbench.execute.options import TEST_SECONDS, ExecuteOptions, parse_variables
+    from goutbench.execute.progress import show_progress
     from goutbench.execute.stage import explain_infrastructure, run_prepare, run_stage, summary
     from goutbench.locations import clones_folder
 
@@ -102,26 +105,29 @@ def execute(
         memory_mib=memory_mib,
         build_seconds=build_seconds,
     )
-    if prepare:
-        downloads = run_prepare(
-            dataset, repositories, candidates=candidates, work=work, go=go, unsafe=unsafe_no_sandbox
+    with show_progress() as progress:
+        if prepare:
+            progress.step("downloading modules")
+            unsafe = unsafe_no_sandbox
+            for line in run_prepare(
+                dataset, repositories, candidates=candidates, work=work, go=go, unsafe=unsafe
+            ):
+                typer.echo(line, err=True)
+            if candidates is None and not reference:
+                return
+        records = run_stage(
+            candidates,
+            dataset,
+            repositories,
+            out,
+            options=options,
+            reference=reference,
+            workers=worker_count(workers),
+            work=work,
+            go=go,
+            unsafe=unsafe_no_sandbox,
+            progress=progress,
         )
-        for line in downloads:
-            typer.echo(line, err=True)
-        if candidates is None and not reference:
-            return
-    records = run_stage(
-        candidates,
-        dataset,
-        repositories,
-        out,
-        options=options,
-        reference=reference,
-        workers=worker_count(workers),
-        work=work,
-        go=go,
-        unsafe=unsafe_no_sandbox,
-    )
     content = summary(records)
     typer.echo(
         json.dumps(content, indent=2) if as_json else "\n".join(f"{k}: {v}" for k, v in content.items())

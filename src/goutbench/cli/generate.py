@@ -20,6 +20,7 @@ from goutbench.cli.model_options import (
     server_of,
 )
 from goutbench.cli.options import AsJson, app
+from goutbench.records import CODE_TOKENS
 
 
 @app.command()
@@ -45,7 +46,7 @@ def generate(
     paths: Annotated[str, typer.Option(help="Regular expression that a focal file's path must match.")] = "",
     pure: Annotated[bool, typer.Option("--pure", help="Select pure functions only.")] = False,
     seed: Annotated[int, typer.Option(help="Seed of --limit.")] = 1,
-    budget: Annotated[int, typer.Option(min=1, help="Maximum tokens of code in a prompt.")] = 15_360,
+    budget: Annotated[int, typer.Option(min=1, help="Maximum tokens of code in a prompt.")] = CODE_TOKENS,
     cross_file_tokens: Annotated[
         int, typer.Option(min=0, help="Maximum tokens of cross-file context in a prompt; 0 disables it.")
     ] = 512,

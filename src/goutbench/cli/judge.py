@@ -22,6 +22,7 @@ from goutbench.cli.model_options import (
     server_of,
 )
 from goutbench.cli.options import AsJson, app
+from goutbench.records import CODE_TOKENS
 
 if TYPE_CHECKING:
     from goutbench.inference.models import Server
@@ -51,7 +52,7 @@ def judge(
     tokenizer: Tokenizer = "estimate",
     budget: Annotated[
         int, typer.Option(min=1, help="Maximum tokens of code in a prompt about a function.")
-    ] = 15_360,
+    ] = CODE_TOKENS,
     temperature: Annotated[float | None, typer.Option(help="Sampling temperature. [the judge's own]")] = None,
     max_tokens: Annotated[
         int | None, typer.Option(min=1, help="Maximum tokens of a reply. [the judge's own]")

@@ -38,11 +38,12 @@ from goutbench.dataset.store import (
     write_text,
 )
 from goutbench.errors import ConfigError, GoutbenchError, StorageError
+from goutbench.locations import SPLIT_FOLDER
 from goutbench.parallel import parallel_map
 from goutbench.records import Pair
 
 _WORK = ".work"
-_OWN_FOLDERS = (DATA, "export", "splits")  # files of an older dataset in these are removed
+_OWN_FOLDERS = (DATA, "export", SPLIT_FOLDER)  # files of an older dataset in these are removed
 
 
 def curate(

@@ -25,9 +25,8 @@ from goutbench.describe.signals import signals_of
 from goutbench.describe.tables import DatasetTable, dataset_tables
 from goutbench.embeddings import TFIDF, load_embedder
 from goutbench.errors import DatasetError
+from goutbench.locations import SIGNALS, SPLIT_FOLDER
 from goutbench.records import Pair, Signals
-
-SIGNALS = "signals.parquet"
 
 
 @dataclass(frozen=True, slots=True)
@@ -105,7 +104,7 @@ def _short_name(tokenizer: str) -> str:
 def _read_splits(dataset: Path) -> dict[str, dict[str, str]]:
     """Scheme → pair id → split, of every split of the dataset."""
     splits = {}
-    for path in sorted((dataset / "splits").glob("*.parquet")):
+    for path in sorted((dataset / SPLIT_FOLDER).glob("*.parquet")):
         if "." not in path.stem:
             rows = read_table(path, ["pair_id", "split"]).to_pylist()
             splits[path.stem] = {row["pair_id"]: row["split"] for row in rows}

@@ -9,9 +9,9 @@ import numpy as np
 
 from goutbench.describe.components import Components
 from goutbench.describe.content import DatasetContent
-from goutbench.records import Signals
+from goutbench.records import CODE_TOKENS, Signals
 
-WINDOWS = (2_048, 15_360, 131_072)
+WINDOWS = (2_048, CODE_TOKENS, 131_072)
 """Tokens: TRL users' common limit, the paper's chunk, and a long window of today's models."""
 _QUANTILES = (5, 25, 50, 75, 95, 99)
 ALL = "all"

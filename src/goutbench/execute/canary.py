@@ -1,4 +1,5 @@
-"""Before any candidate: execute a good and a bad test, and refuse to continue if the results are wrong.
+"""Before any record is written: execute a good and a bad test, and refuse to continue if their results are
+wrong.
 
 A machine on which every test passes, or none, would write a column of wrong results.
 """
@@ -7,6 +8,7 @@ from dataclasses import replace
 
 from goutbench.errors import ToolError
 from goutbench.execute.worker import Worker
+from goutbench.execute.workspace.folders import Workspace
 from goutbench.execute.workspace.package import PackageUnderTest, Tree
 from goutbench.golang.toolchain.installation import Toolchain
 from goutbench.records import Candidate, Execution, Status
@@ -33,14 +35,18 @@ GOOD, BAD = (
 )
 
 
-def prepare_canary(worker: Worker, toolchain: Toolchain) -> tuple[Worker, PackageUnderTest]:
-    """Write the canary's package; returns it with the worker under the options of the canary."""
-    root = (worker.workspace.trees / "canary").resolve()
+def canary_package(workspace: Workspace, toolchain: Toolchain) -> PackageUnderTest:
+    """Write the canary's package into the workspace."""
+    root = (workspace.trees / "canary").resolve()
     root.mkdir(exist_ok=True)
     for name, text in _FILES.items():
         (root / name).write_text(text)
-    quick = replace(worker, options=replace(worker.options, repeat=1, mutants=None, siblings="all"))
-    return quick, PackageUnderTest(Tree("canary", "0", root), root, "add.go", "add_test.go", toolchain)
+    return PackageUnderTest(Tree("canary", "0", root), root, "add.go", "add_test.go", toolchain)
+
+
+def quick_worker(worker: Worker) -> Worker:
+    """The worker with the options of the canary."""
+    return replace(worker, options=replace(worker.options, repeat=1, mutants=None, siblings="all"))
 
 
 def check_canary(good: Execution, bad: Execution) -> None:

@@ -1,39 +1,26 @@
 """Execute many candidates: find their packages, skip finished ones, run the others, record every result."""
 
 import contextlib
-import queue
-import secrets
-from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
-from dataclasses import dataclass
+from collections.abc import Iterable, Iterator, Mapping
+from dataclasses import replace
 from pathlib import Path
-from typing import Self
 
 from goutbench.errors import SourceError
-from goutbench.execute.canary import BAD, GOOD, check_canary, prepare_canary
 from goutbench.execute.finder import MissingPackage, PackageFinder
 from goutbench.execute.inputs import PairLike
 from goutbench.execute.journal import open_journal
-from goutbench.execute.ladder.climb import climb
+from goutbench.execute.ladder.faults import BUILD_TIMED_OUT, COMPILE_LIMIT, SANDBOX
 from goutbench.execute.ladder.record import blank_record
-from goutbench.execute.machine import Machine, open_machine
+from goutbench.execute.machine import open_machine
 from goutbench.execute.options import ExecuteOptions
+from goutbench.execute.pool import ExecutionJob, WorkerPool
+from goutbench.execute.progress import Progress
 from goutbench.execute.settings import RepositorySettings
-from goutbench.execute.worker import Worker
-from goutbench.execute.workspace.package import PackageUnderTest
 from goutbench.execute.workspace.prepare import ModuleDownload, prepare_modules
-from goutbench.golang.toolchain.helper import HelperError
-from goutbench.golang.toolchain.installation import Toolchain
-from goutbench.parallel import parallel_map
 from goutbench.records import Candidate, Execution, Status
 
-
-@dataclass(frozen=True, slots=True)
-class ExecutionJob:
-    """A candidate to execute; `number` is its position among all candidates."""
-
-    number: int
-    package: PackageUnderTest
-    candidate: Candidate
+_LOAD_STATUSES = (Status.TESTS_FAILED, Status.TIMED_OUT, Status.FLAKY)
+_LOAD_REASONS = (BUILD_TIMED_OUT, COMPILE_LIMIT, SANDBOX)
 
 
 def evaluate(
@@ -51,7 +38,8 @@ def evaluate(
     go: Path | None = None,
     unsafe: bool = False,
     runner: str = "threads",
-    on_result: Callable[[Execution], None] | None = None,
+    retry_alone: bool = False,
+    progress: Progress | None = None,
 ) -> list[Execution]:
     """Execute every candidate; returns one Execution for each, in the order of the candidates.
 
@@ -61,105 +49,70 @@ def evaluate(
     at once, and candidates with a result in the journal are not executed again, except after infrastructure
     errors. `excluded` maps pair ids whose reference test cannot run to the reason: their candidates are
     infrastructure errors without execution. `runner` is a key of `parallel.RUNNERS` that works within this
-    process. `on_result` is called in this thread for each record, earlier or new. Raises ToolError when no
-    sandbox works here (unless `unsafe`) or when the canary fails, StorageError when `out` or `work` cannot be
-    written.
+    process. With `retry_alone`, what fails in a way that a busy machine can cause is executed once more at
+    the end, one candidate at a time. Raises ToolError when no sandbox works here (unless `unsafe`) or when
+    the canary fails, StorageError when `out` or `work` cannot be written.
     """
-    options = options or ExecuteOptions()
+    options, progress = options or ExecuteOptions(), progress or Progress()
+    progress.step("checking Go and the sandbox")
     machine = open_machine(work=work, go=go, unsafe=unsafe)
     finder = PackageFinder(machine, repositories, sources or {}, settings)
     results: dict[int, Execution] = {}
     jobs: list[ExecutionJob] = []
     journal = open_journal(out) if out else None
+
+    def keep(number: int, record: Execution, *, executed: bool = True) -> None:
+        if journal is not None and journal.find(record.id) != record:
+            journal.add(record.id, record)
+        progress.add(record, executed=executed, replaces=results.get(number))
+        results[number] = record
+
     with contextlib.nullcontext() if journal is None else journal:
+        if journal is not None:
+            journal.open()
         for number, candidate in enumerate(candidates):
+            if candidate.pair_id in pairs:
+                progress.step(f"reading {pairs[candidate.pair_id].repository}")
             try:
                 package = finder.package_of(candidate, pairs, excluded or {})
             except MissingPackage as error:
-                results[number] = error.record(candidate, options)
+                keep(number, error.record(candidate, options), executed=False)
                 continue
             blank = blank_record(candidate, package, machine.sandbox.name, options)
             earlier = None if journal is None else journal.find(blank.id)
             if earlier is not None and earlier.status is not Status.INFRA_FAILURE:
-                results[number] = earlier
-            else:
-                jobs.append(ExecutionJob(number, package, candidate))
-        if journal is not None:
-            journal.open()
-            for record in [record for record in results.values() if journal.find(record.id) is None]:
-                journal.add(record.id, record)
-        for number in sorted(results):
-            if on_result is not None:
-                on_result(results[number])
-        for number, record in _execute(machine, options, workers, jobs, runner):
-            results[number] = record
-            if journal is not None:
-                journal.add(record.id, record)
-            if on_result is not None:
-                on_result(record)
+                keep(number, earlier, executed=False)
+            jobs.append(ExecutionJob(number, package, candidate))
+        jobs.sort(key=lambda job: job.order)
+
+        def failed(job: ExecutionJob) -> bool:
+            return retry_alone and load_may_decide(results[job.number])
+
+        new = [job for job in jobs if job.number not in results]
+        if used := [job for job in jobs if job.number not in results or failed(job)]:
+            packages, count = [job.package for job in used], min(workers, len(used) + 1)
+            with WorkerPool(machine, options, count, packages, progress) as pool:
+                for number, record in pool.execute_all(new, runner):
+                    keep(number, record)
+                again = list(filter(failed, used))
+                for number, record in pool.execute_alone(again):
+                    keep(number, after_failure(results[number], record))
     return [results[number] for number in sorted(results)]
 
 
-def _execute(
-    machine: Machine, options: ExecuteOptions, count: int, jobs: list[ExecutionJob], runner: str
-) -> Iterator[tuple[int, Execution]]:
-    """Execute the jobs with `count` workers; yields number and record in the order of completion."""
-    if not jobs:
-        return
-    # candidates of one package share compiled packages, so they are executed one after the other
-    jobs = sorted(jobs, key=lambda job: (str(job.package.folder), job.package.focal, job.number))
-    with WorkerPool(machine, options, min(count, len(jobs))) as pool:
-        pool.check_canary(machine.toolchain)
-        pool.load_packages([job.package for job in jobs])
-        yield from parallel_map(pool.execute, jobs, workers=count, runner=runner)
+def load_may_decide(record: Execution) -> bool:
+    """Whether this failure can come from the machine's other work, and was not executed alone yet."""
+    failed = record.status in _LOAD_STATUSES or record.reason in _LOAD_REASONS
+    return failed and record.attempts == 1
 
 
-class WorkerPool:
-    """Workers that live as long as the pool; every job takes an idle one."""
-
-    def __init__(self, machine: Machine, options: ExecuteOptions, count: int) -> None:
-        workspace, sandbox, salt = machine.workspace, machine.sandbox, secrets.token_bytes(16)
-        self.workers = [Worker(workspace, sandbox, options, number, salt) for number in range(count)]
-        self.idle: queue.SimpleQueue[Worker] = queue.SimpleQueue()
-        for worker in self.workers:
-            self.idle.put(worker)
-
-    def __enter__(self) -> Self:
-        return self
-
-    def __exit__(self, *reason: object) -> None:
-        for worker in self.workers:
-            worker.close()
-
-    def check_canary(self, toolchain: Toolchain) -> None:
-        """Raises ToolError when this machine does not distinguish a good test from a bad one."""
-        worker, package = prepare_canary(self.workers[0], toolchain)
-        check_canary(climb(worker, package, GOOD), climb(worker, package, BAD))
-
-    def load_packages(self, packages: Sequence[PackageUnderTest]) -> None:
-        """Load all packages with one `go list` for each module, not one for each package.
-
-        One worker after the other: two at once would compile the same dependencies twice.
-        """
-        modules: dict[tuple[Toolchain, Path, Path | None], dict[Path, PackageUnderTest]] = {}
-        for package in packages:
-            key = package.toolchain, package.module, package.go_work
-            modules.setdefault(key, {})[package.folder] = package
-        for worker in self.workers:
-            for folders in modules.values():
-                # a package that cannot be loaded gets its record later
-                package = next(iter(folders.values()))
-                flags = worker.for_repository(package).options.build_flags
-                with contextlib.suppress(HelperError):
-                    worker.helper(package).warm(sorted(folders), flags=flags, go_work=package.go_work)
-
-    def execute(self, job: ExecutionJob) -> tuple[int, Execution]:
-        """Execute one job; waits for an idle worker."""
-        worker = self.idle.get()
-        try:
-            return job.number, climb(worker, job.package, job.candidate)
-        finally:
-            self.idle.put(worker)
+def after_failure(first: Execution, second: Execution) -> Execution:
+    """The record of an execution that was repeated alone, after a failure beside others."""
+    second = replace(second, attempts=first.attempts + 1)
+    if second.status is not Status.PASSED:
+        return second
+    evidence = f"passed alone; beside other executions: {first.status}, {first.reason}\n{first.evidence}"
+    return replace(second, evidence=evidence)
 
 
 def prepare(

@@ -6,6 +6,7 @@ from pathlib import Path
 
 from goutbench.errors import SourceError
 from goutbench.execute.inputs import PairLike
+from goutbench.execute.ladder.faults import explained, fault_line
 from goutbench.execute.ladder.record import empty_record
 from goutbench.execute.machine import Machine
 from goutbench.execute.options import ExecuteOptions
@@ -28,7 +29,8 @@ class MissingPackage(Exception):
     def record(self, candidate: Candidate, options: ExecuteOptions) -> Execution:
         """The infrastructure error that the candidate gets."""
         key = short_hash("lost", candidate.id, candidate.pair_id, self.reason)
-        return replace(empty_record(candidate, key, options), reason=self.reason, evidence=self.evidence)
+        record = empty_record(candidate, key, options)
+        return explained(replace(record, reason=self.reason, evidence=self.evidence))
 
 
 class PackageFinder:
@@ -61,7 +63,8 @@ class PackageFinder:
         try:
             return self.package(pair)
         except SourceError as error:
-            raise MissingPackage("no-source", str(error)) from error
+            evidence = fault_line(f"{error.where}: {error.what}" if error.where else error.what, error.hint)
+            raise MissingPackage("no-source", evidence) from error
 
     def package(self, pair: PairLike) -> PackageUnderTest:
         """The package of a pair. Raises SourceError."""
@@ -90,8 +93,8 @@ class PackageFinder:
         if key not in self.trees:
             try:
                 path = repository_folder(self.repositories, repository, self.sources.get(repository, ""))
-                tree = materialise(path, repository, revision, self.machine.workspace)
-                self.trees[key] = self._with_trusted_goroot(tree, path.resolve())
+                new = materialise(path, repository, revision, self.machine.workspace)
+                self.trees[key] = self._with_trusted_goroot(new, path.resolve())
             except SourceError as error:
                 self.trees[key] = error
         tree = self.trees[key]

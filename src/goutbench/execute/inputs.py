@@ -1,20 +1,21 @@
 """Read what to execute: pairs from a dataset folder, candidates from Parquet or JSON lines."""
 
-import json
 from collections.abc import Collection, Iterator
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any, Protocol
 
+from goutbench.dataset.json_lines import clean_text, read_json_lines
 from goutbench.dataset.store import LOCK, data_files, read_table
 from goutbench.errors import ConfigError, DatasetError
-from goutbench.execute.ladder.in_build import CGO_OFF, NOT_IN_BUILD
+from goutbench.execute.ladder.faults import CGO_OFF, NOT_IN_BUILD
 from goutbench.execute.settings import RepositorySettings
-from goutbench.locations import dataset_bases, source_folders
+from goutbench.locations import REFERENCE_TABLE, dataset_bases, source_folders
 from goutbench.records import Candidate, Status, short_hash
 
 REFERENCE = "reference"
-REFERENCE_TABLE = "reference.parquet"
+MODES = ("append", "merge", "llm")
+"""The modes of candidates in a file. That of reference tests is not among them: these are trusted more."""
 
 
 class PairLike(Protocol):
@@ -114,8 +115,12 @@ def reference_candidates(dataset: Path, only: Collection[str] | None = None) -> 
 
 def text_candidate(pair_id: str, model: str, code: str, *, mode: str = "append") -> Candidate:
     """A candidate from a text alone; its id is the hash of pair id, model and text."""
-    text = code.encode("utf-8", "surrogateescape").decode("utf-8", "replace")
-    return Candidate(short_hash(pair_id, model, text), pair_id, model, (), code, None, mode, ())
+    try:
+        data = code.encode("utf-8", "surrogateescape")
+    except UnicodeEncodeError:  # a surrogate that no byte stands for
+        data = code.encode("utf-8", "surrogatepass")
+    id = short_hash(pair_id, model, data.decode("utf-8", "replace"))
+    return Candidate(id, pair_id, model, (), code, None, mode, ())
 
 
 def read_candidates(path: Path) -> list[Candidate]:
@@ -124,57 +129,67 @@ def read_candidates(path: Path) -> list[Candidate]:
     Bytes that are not UTF-8 stay in the code as surrogates: the candidate gets a record, not an exception.
     Raises ConfigError, with the line, for anything that is not a candidate.
     """
-    if not path.is_file():
-        raise ConfigError("no such file", where=str(path), hint="give candidates (.parquet or .jsonl)")
-    if path.suffix != ".parquet":
-        candidates = [_candidate(row, where) for where, row in _json_rows(path)]
-    else:
+    if path.suffix == ".parquet" and path.is_file():
         try:
-            rows = _rows(path)
+            rows = [(f"{path}, row {number}", row) for number, row in enumerate(_rows(path))]
         except DatasetError as error:
             raise ConfigError(f"not readable as Parquet: {error.what}", where=str(path)) from error
-        candidates = [_candidate(row, f"{path}, row {number}") for number, row in enumerate(rows)]
-    if not candidates:
+    else:
+        rows = list(read_json_lines(path))
+    if not rows:
         raise ConfigError("the file holds no candidates", where=str(path))
-    return candidates
+    candidates: dict[str, tuple[str, Candidate]] = {}
+    for where, row in rows:
+        candidate = _candidate(row, where)
+        first, other = candidates.setdefault(candidate.id, (where, candidate))
+        if other != candidate:
+            hint = "give each candidate an id of its own, or none"
+            raise ConfigError(f"the id {candidate.id!r} is that of {first}, too", where=where, hint=hint)
+    return [_candidate(row, where) for where, row in rows]
 
 
 def _candidate(row: dict[str, Any], where: str) -> Candidate:
     missing = [name for name in ("pair_id", "model", "code") if not isinstance(row.get(name), str)]
     if missing:
         raise ConfigError(f"a candidate needs the text {', '.join(missing)}", where=where)
-    pair_id, model = (row[name].encode("utf-8", "replace").decode() for name in ("pair_id", "model"))
-    candidate = text_candidate(pair_id, model, row["code"], mode=str(row.get("mode") or "append"))
-    focal, sample = row.get("focal") or (), row.get("sample") or 0
-    if not isinstance(focal, list | tuple) or not all(isinstance(key, str) for key in focal):
-        raise ConfigError("`focal` is not a list of texts", where=where)
-    if not isinstance(sample, int) or sample < 0:
-        raise ConfigError("`sample` is not a number from 0", where=where)
-    if not row.get("id"):
+    pair_id, model, id, package = (_text(row, name, where) for name in ("pair_id", "model", "id", "package"))
+    mode, focal = _text(row, "mode", where) or MODES[0], _texts(row, "focal", where)
+    sample, repair_round = (_number(row, name, where) for name in ("sample", "round"))
+    if mode not in MODES:
+        raise ConfigError(f"`mode` is not one of {', '.join(MODES)}", where=where)
+    candidate = text_candidate(pair_id, model, row["code"], mode=mode)
+    if not id:
         if not focal and not sample:
             return candidate
         # equal texts are distinct candidates for other functions, or as other samples
-        id = short_hash(pair_id, model, candidate.code, *focal, str(sample))
-        return replace(candidate, id=id, focal=tuple(focal), sample=sample)
-    return Candidate(
-        str(row["id"]), pair_id, model, tuple(row.get("completion_ids") or ()), candidate.code,
-        row.get("package"), candidate.mode, (), tuple(focal), sample, int(row.get("round") or 0),
+        id = short_hash(pair_id, model, clean_text(row["code"]), *focal, str(sample))
+        return replace(candidate, id=id, focal=focal, sample=sample)
+    return replace(
+        candidate, id=id, completion_ids=_texts(row, "completion_ids", where), package=package or None,
+        focal=focal, sample=sample, round=repair_round,
     )  # fmt: skip
 
 
-def _json_rows(path: Path) -> Iterator[tuple[str, dict[str, Any]]]:
-    with path.open(encoding="utf-8", errors="surrogateescape") as lines:
-        for number, line in enumerate(lines, 1):
-            if not line.strip():
-                continue
-            where = f"{path}:{number}"
-            try:
-                row = json.loads(line)
-            except ValueError as error:
-                raise ConfigError(f"not JSON: {error}", where=where) from error
-            if not isinstance(row, dict):
-                raise ConfigError("a line is not a JSON object", where=where)
-            yield where, row
+def _text(row: dict[str, Any], name: str, where: str) -> str:
+    """A text of a row, empty where there is none."""
+    value = row.get(name)
+    if value is not None and not isinstance(value, str):
+        raise ConfigError(f"`{name}` is not a text", where=where)
+    return clean_text(value or "")
+
+
+def _texts(row: dict[str, Any], name: str, where: str) -> tuple[str, ...]:
+    value = row.get(name)
+    if value is not None and not (isinstance(value, list) and all(isinstance(text, str) for text in value)):
+        raise ConfigError(f"`{name}` is not a list of texts", where=where)
+    return tuple(map(clean_text, value or ()))
+
+
+def _number(row: dict[str, Any], name: str, where: str) -> int:
+    value = row.get(name)
+    if value is not None and (not isinstance(value, int) or isinstance(value, bool) or value < 0):
+        raise ConfigError(f"`{name}` is not a number from 0", where=where)
+    return value or 0
 
 
 def _dataset_rows(dataset: Path, columns: tuple[str, ...]) -> Iterator[dict[str, Any]]:

@@ -10,7 +10,6 @@ from goutbench.dataset.store import write_rows
 from goutbench.records import Execution, Mutation, Rung, Status
 
 JOURNAL = "executions.jsonl"
-TABLE = "executions.parquet"
 _TUPLES = {"declared", "passed", "failed", "skipped", "flaky", "uncovered"}
 
 

@@ -9,7 +9,6 @@ from goutbench.dataset.store import write_rows
 from goutbench.errors import ConfigError
 from goutbench.execute.evaluate import evaluate, prepare
 from goutbench.execute.inputs import (
-    REFERENCE_TABLE,
     read_candidates,
     read_excluded,
     read_locations,
@@ -17,16 +16,16 @@ from goutbench.execute.inputs import (
     read_sources,
     reference_candidates,
 )
-from goutbench.execute.journal import TABLE, reference_row, write_table
+from goutbench.execute.journal import reference_row, write_table
 from goutbench.execute.ladder.climb import NOT_MEASURED
+from goutbench.execute.ladder.faults import cause_and_hint
 from goutbench.execute.options import ExecuteOptions
-from goutbench.execute.progress import show_progress
+from goutbench.execute.progress import Progress
+from goutbench.locations import EXECUTIONS, REFERENCE_TABLE
 from goutbench.records import Execution, Status
 
 _MAX_REASONS = 5
 _MAX_LINE = 300  # characters
-_HINT = "\n  hint: "
-"""What precedes the hint in the text of a GoutbenchError."""
 
 
 def run_stage(
@@ -41,38 +40,43 @@ def run_stage(
     work: Path | None = None,
     go: Path | None = None,
     unsafe: bool = False,
+    progress: Progress | None = None,
 ) -> list[Execution]:
     """Execute a file of candidates, or with `reference` the dataset's own tests, and write the tables.
 
     With both, only the reference tests of the candidates' pairs: a baseline for that file. The run folder
     gets the journal and `executions.parquet`. A reference run of all pairs also writes `reference.parquet`
     beside the dataset's data, which later runs read: candidates of a pair whose reference test cannot run on
-    this machine get an infrastructure error, not a bad result.
+    this machine get an infrastructure error, not a bad result. A failing reference test is executed again at
+    the end, alone, so that the load of the machine does not decide.
     """
     if candidates is None and not reference:
         raise ConfigError("give a file of candidates, or --reference", where="execute")
+    progress = progress or Progress()
+    progress.step(f"reading the pairs of {dataset}")
     pairs = read_locations(dataset)
     requested = read_candidates(candidates) if candidates else []
     if reference:
         only = {candidate.pair_id for candidate in requested} if candidates else None
         requested = list(reference_candidates(dataset, only))
-    with show_progress(len(requested)) as show:
-        records = evaluate(
-            requested,
-            pairs,
-            repositories=repositories,
-            out=out,
-            options=options,
-            workers=workers,
-            work=work,
-            sources=read_sources(dataset),
-            settings=read_settings(dataset),
-            excluded={} if reference else read_excluded(dataset, cgo=options.with_cgo),
-            go=go,
-            unsafe=unsafe,
-            on_result=show,
-        )
-    write_table(out / TABLE, records)
+    progress.expect(len(requested), workers)
+    records = evaluate(
+        requested,
+        pairs,
+        repositories=repositories,
+        out=out,
+        options=options,
+        workers=workers,
+        work=work,
+        sources=read_sources(dataset),
+        settings=read_settings(dataset),
+        excluded={} if reference else read_excluded(dataset, cgo=options.with_cgo),
+        go=go,
+        unsafe=unsafe,
+        retry_alone=reference,
+        progress=progress,
+    )
+    write_table(out / EXECUTIONS, records)
     if reference and candidates is None:
         write_rows(dataset / REFERENCE_TABLE, [reference_row(record) for record in records])
     return records
@@ -137,11 +141,10 @@ def explain_infrastructure(records: Sequence[Execution]) -> list[str]:
 
 
 def _explanation(evidence: str) -> str:
-    """ ": what happened", shortened to one line, and the hint if there is one on a line of its own."""
-    what, _, hint = evidence.partition(_HINT)
-    first = next((line.strip() for line in what.splitlines() if line.strip()), "")
-    text = f": {_printable(first)}" if first else ""
-    return text + (f"\n    hint: {_printable(hint.strip())}" if hint else "")
+    """ ": what happened", shortened to one line, and the hint on a line of its own."""
+    cause, hint = cause_and_hint(evidence)
+    text = f": {_printable(cause)}" if cause else ""
+    return text + (f"\n    hint: {_printable(hint)}" if hint else "")
 
 
 def _printable(line: str) -> str:

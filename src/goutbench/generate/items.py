@@ -13,6 +13,7 @@ from goutbench.errors import ConfigError
 from goutbench.generate.options import GenerateOptions
 from goutbench.golang.analysis.purity import pure_functions
 from goutbench.golang.syntax.parser import parse
+from goutbench.locations import SPLIT_FOLDER
 from goutbench.prompts.cross_file import PackageIndex
 from goutbench.prompts.examples import ExamplePool
 from goutbench.prompts.prompt import build_prompt
@@ -81,7 +82,7 @@ class _Scheme:
         if not split:
             return cls()
         name, _, selected = split.partition(":")
-        path = dataset / "splits" / f"{name}.parquet"
+        path = dataset / SPLIT_FOLDER / f"{name}.parquet"
         if not path.is_file() or not all(selected.split("+")):
             raise ConfigError(
                 f"the dataset has no split {split!r}",

@@ -3,6 +3,7 @@
 from dataclasses import dataclass
 
 from goutbench.prompts.prompt import CROSS_FILE_TOKENS
+from goutbench.records import CODE_TOKENS
 
 
 @dataclass(frozen=True, slots=True)
@@ -23,7 +24,7 @@ class GenerateOptions:
     """
 
     unit: str = "file"
-    budget: int = 15_360
+    budget: int = CODE_TOKENS
     cross_file_tokens: int = CROSS_FILE_TOKENS
     window: int = 0
     split: str = ""

@@ -7,15 +7,14 @@ from pathlib import Path
 from goutbench.chunk.tokens import TokenCounter
 from goutbench.dataset.store import read_table
 from goutbench.errors import ConfigError
+from goutbench.locations import CANDIDATES, EXECUTIONS
 from goutbench.prompts.prompt import REPAIR, completion_text, repair_text, template_hash
 from goutbench.records import Candidate, Prompt, Status, short_hash
-
-EXECUTIONS = "executions.parquet"
 
 
 def execute_command(out: Path, dataset: Path) -> str:
     """The command that executes the candidates of a run folder, to be pasted into a shell."""
-    arguments = ["goutbench", "execute", str(out / "candidates.parquet")]
+    arguments = ["goutbench", "execute", str(out / CANDIDATES)]
     if dataset != Path("dataset"):  # the default of `goutbench execute`
         arguments += ["--dataset", str(dataset)]
     return shlex.join([*arguments, "--out", str(out)])

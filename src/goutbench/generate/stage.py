@@ -13,12 +13,12 @@ from goutbench.assemble.stage import MODES, assemble, candidate_of
 from goutbench.chunk.tokens import token_counter, tokenizer_file
 from goutbench.config import Price
 from goutbench.dataset.store import file_hash, read_manifest, read_pairs, read_table, write_json, write_rows
-from goutbench.errors import ConfigError
+from goutbench.errors import ConfigError, GoutbenchError
 from goutbench.generate.complete import Completer, Completions, completion_call, open_journal
 from goutbench.generate.items import Item, build_items, distinct_prompts, read_items
 from goutbench.generate.options import GenerateOptions
 from goutbench.generate.repair import execute_command, read_build_errors, repair_prompt
-from goutbench.inference.calls import CallPlan, Connection
+from goutbench.inference.calls import MODEL_ERROR, OVERFLOW, CallPlan, Connection
 from goutbench.inference.models import (
     Server,
     local_folder,
@@ -26,9 +26,13 @@ from goutbench.inference.models import (
     training_prompt_settings,
     weights_hash,
 )
+from goutbench.locations import CANDIDATES, COMPLETIONS, PROMPTS
 from goutbench.records import Candidate, Completion, Pair, Prompt
 
-PROMPTS, COMPLETIONS, CANDIDATES = "prompts.parquet", "completions.parquet", "candidates.parquet"
+_HINTS = {
+    MODEL_ERROR: "check the server, its address and the key; the same command asks again",
+    OVERFLOW: "give a larger --window if the model has one, or a smaller --budget",
+}
 
 
 @dataclass(slots=True)
@@ -152,19 +156,36 @@ def differs_from_training(options: GenerateOptions, model: str) -> str:
 
 
 def summary(out: Path, dataset: Path, candidates: Sequence[Candidate]) -> dict[str, Any]:
-    """The counts of a run for a terminal."""
+    """The counts of a run for a terminal, with an example of what failed.
+
+    Raises GoutbenchError where the model answered no call: there is nothing to execute.
+    """
     rows = read_table(out / COMPLETIONS).to_pylist()
+    failed = [row for row in rows if row["error"] in (MODEL_ERROR, OVERFLOW)]
+    failures = _failures(failed, len(rows))
+    if rows and len(failed) == len(rows):
+        raise GoutbenchError(
+            f"the model answered no call: {failures}", where=str(out), hint=_HINTS[failed[0]["error"]]
+        )
     costs = [row["cost"] for row in rows if row["cost"] is not None]
     return {
         "candidates": len(candidates),
         "with code": sum(bool(candidate.code.strip()) for candidate in candidates),
         "errors": _count_errors(row["error"] for row in rows),
+        **({"failed calls": failures} if failed else {}),
         "input tokens": sum(row["input_tokens"] for row in rows),
         "output tokens": sum(row["output_tokens"] for row in rows),
         "model seconds": round(sum(row["seconds"] for row in rows), 1),
         **({"cost": round(sum(costs), 6)} if costs else {}),
         "next": execute_command(out, dataset),
     }
+
+
+def _failures(failed: Sequence[Mapping[str, Any]], calls: int) -> str:
+    """ "2 of 6, such as: Connection error." """
+    detail = next((row["detail"] for row in failed if row["detail"]), "")
+    printable = "".join(char if char.isprintable() else " " for char in detail)
+    return f"{len(failed)} of {calls} failed" + (f", such as: {printable}" if printable else "")
 
 
 @dataclass(frozen=True, slots=True)

@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING, Any
 
 from goutbench.dataset.store import file_hash
 from goutbench.errors import ConfigError
+from goutbench.inference.chat_template import fold_system_role
 
 if TYPE_CHECKING:
     from inspect_ai.model import Model
@@ -56,7 +57,9 @@ def open_model(name: str, server: Server, *, temperature: float | None) -> "Mode
         if "torch_dtype" not in args and not has_native_bfloat16():
             args.setdefault("dtype", "float32")
     try:
-        return get_model(name, config=config, base_url=server.base_url, memoize=False, **args)
+        model = get_model(name, config=config, base_url=server.base_url, memoize=False, **args)
+        fold_system_role(getattr(model.api, "tokenizer", None))
+        return model
     except Exception as error:
         raise ConfigError(f"cannot open the model: {error}", where=f"--model {name}") from error
 

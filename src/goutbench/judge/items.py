@@ -12,9 +12,9 @@ from goutbench.errors import ConfigError
 from goutbench.golang.syntax.parser import parse
 from goutbench.judge.comparison import Comparison
 from goutbench.judge.options import JudgeOptions
+from goutbench.locations import CANDIDATES, EXECUTIONS
 from goutbench.records import Candidate, Pair, Status, short_hash
 
-CANDIDATES, EXECUTIONS = "candidates.parquet", "executions.parquet"
 _Key = tuple[str, tuple[str, ...], int]  # the id of the pair, the focal functions, the sample
 _Shown = dict[tuple[str, ...], tuple[str, str]]  # code and reference test, by focal functions
 

@@ -2,6 +2,8 @@
 
 from dataclasses import dataclass
 
+from goutbench.records import CODE_TOKENS
+
 
 @dataclass(frozen=True, slots=True)
 class JudgeOptions:
@@ -17,7 +19,7 @@ class JudgeOptions:
 
     window: int = 0
     tokenizer: str = "estimate"
-    budget: int = 15_360
+    budget: int = CODE_TOKENS
     limit: int = 0
     seed: int = 1
     revision: str = ""

@@ -6,10 +6,9 @@ from collections.abc import Mapping, Sequence
 from goutbench.judge.comparison import Comparison
 from goutbench.judge.config import Judge
 from goutbench.judge.requests import match_id
-from goutbench.records import Match, Verdict
+from goutbench.records import OUTCOMES, Match, Verdict
 
 PANEL = "panel"
-OUTCOMES = ("win", "loss", "tie", "flip", "error")
 _OUTCOME_OF_CHOICE = {"b": "win", "a": "loss", "tie": "tie"}
 
 

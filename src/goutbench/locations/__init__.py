@@ -14,6 +14,13 @@ from goutbench.errors import SourceError
 
 _SEPARATORS = ("__", "+", "/", "-")
 
+SPLIT_FOLDER, SIGNALS, REFERENCE_TABLE = "splits", "signals.parquet", "reference.parquet"
+"""What `split`, `describe` and `execute --reference` add to a dataset folder."""
+
+PROMPTS, COMPLETIONS, CANDIDATES = "prompts.parquet", "completions.parquet", "candidates.parquet"
+EXECUTIONS = "executions.parquet"
+"""The tables of a run folder."""
+
 
 # ── repositories ──────────────────────────────────────────────────────────────────────────────────
 

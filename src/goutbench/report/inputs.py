@@ -8,6 +8,7 @@ from typing import NamedTuple
 
 from goutbench.dataset.store import read_pairs, read_table
 from goutbench.errors import ConfigError, DatasetError
+from goutbench.locations import CANDIDATES, COMPLETIONS, EXECUTIONS, PROMPTS
 from goutbench.records import Candidate, Completion, Execution, Match, Pair, Status, Verdict
 from goutbench.report.reading import read_records
 from goutbench.report.results import REFERENCE, ItemKey, Results, SampleResult
@@ -64,10 +65,10 @@ def read_run(folder: Path, name: str = "") -> Run:
 
     Raises ConfigError for a folder without candidates and executions, DatasetError for a damaged table.
     """
-    candidates, executions = folder / "candidates.parquet", folder / "executions.parquet"
+    candidates, executions = folder / CANDIDATES, folder / EXECUTIONS
     if not candidates.is_file() and not executions.is_file():
         raise ConfigError(
-            "not a run folder: it has neither candidates.parquet nor executions.parquet",
+            f"not a run folder: it has neither {CANDIDATES} nor {EXECUTIONS}",
             where=str(folder),
             hint="give the folders of `goutbench generate` and `goutbench execute`",
         )
@@ -82,12 +83,12 @@ def read_run(folder: Path, name: str = "") -> Run:
 
 def _read_transcripts(folder: Path) -> dict[str, Transcript]:
     messages = {}
-    if (folder / "prompts.parquet").is_file():
-        for row in read_table(folder / "prompts.parquet", ["id", "messages"]).to_pylist():
+    if (folder / PROMPTS).is_file():
+        for row in read_table(folder / PROMPTS, ["id", "messages"]).to_pylist():
             messages[row["id"]] = tuple((part["role"], part["content"]) for part in row["messages"])
     return {
         completion.id: Transcript(messages.get(completion.prompt_id, ()), completion.text, completion.error)
-        for completion in read_records(folder / "completions.parquet", Completion)
+        for completion in read_records(folder / COMPLETIONS, Completion)
     }
 
 

@@ -6,6 +6,7 @@ from pathlib import Path
 
 from goutbench.dataset.store import read_manifest, write_text
 from goutbench.errors import ConfigError
+from goutbench.locations import CANDIDATES
 from goutbench.report.charts import PlottedRate, colours, rates_with_intervals, survival_curves
 from goutbench.report.inputs import Judgement, read_judgement, read_results, read_run
 from goutbench.report.items import write_items
@@ -114,7 +115,7 @@ def not_executed(results: Results, dataset: Path) -> tuple[str, ...]:
             (
                 "goutbench",
                 "execute",
-                f"{run / 'candidates.parquet'}",
+                f"{run / CANDIDATES}",
                 "--dataset",
                 f"{dataset}",
                 "--out",

@@ -19,6 +19,7 @@ from goutbench.dataset.store import (
 from goutbench.dedup.near import Neighbours, compare_sides, group_rows
 from goutbench.dedup.sketch import Fingerprints
 from goutbench.errors import DatasetError
+from goutbench.locations import SPLIT_FOLDER
 from goutbench.records import Overlap, Pair, SplitAssignment
 from goutbench.split.balance import Balance, weights
 from goutbench.split.proof import broken_promises, prove
@@ -27,8 +28,6 @@ from goutbench.split.schemes import SplitOptions, SplitRow, scheme_named
 
 if TYPE_CHECKING:
     import pyarrow as pa
-
-FOLDER = "splits"
 
 
 @dataclass(frozen=True, slots=True)
@@ -123,14 +122,14 @@ def check(dataset: Path, scheme: str, *, workers: int = 1) -> Split:
 
 def table_name(scheme: str) -> str:
     """The file of a scheme's assignments in a dataset."""
-    return f"{FOLDER}/{scheme}.parquet"
+    return f"{SPLIT_FOLDER}/{scheme}.parquet"
 
 
 def _write(dataset: Path, scheme: str, pairs: Sequence[Pair], result: Split, facts: dict[str, Any]) -> None:
     """Write the tables, then the card that names them, and the manifest last."""
-    table, proof = table_name(scheme), f"{FOLDER}/{scheme}.proof.parquet"
+    table, proof = table_name(scheme), f"{SPLIT_FOLDER}/{scheme}.proof.parquet"
     tables = {table: to_table(result.assignments, SplitAssignment), proof: to_table(result.proof, Overlap)}
-    files = {name: f"{FOLDER}/{scheme}.{name}.parquet" for name in SPLITS}
+    files = {name: f"{SPLIT_FOLDER}/{scheme}.{name}.parquet" for name in SPLITS}
     empty = {name for name, size in result.sizes().items() if not size}  # readers fail on empty files
     for name in sorted(files.keys() - empty):
         assigned = zip(pairs, result.assignments, strict=True)

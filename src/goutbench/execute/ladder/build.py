@@ -7,11 +7,20 @@ import codecs
 import json
 import os
 import re
+import shutil
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Self
 
-from goutbench.execute.ladder.faults import NOT_REQUIRED, environment_fault
+from goutbench.execute.ladder.faults import (
+    BUILD_MEMORY,
+    BUILD_TIMED_OUT,
+    COMPILE_ERROR,
+    SANDBOX,
+    candidate_may_cause,
+    environment_fault,
+)
+from goutbench.execute.ladder.type_check import empty_test
 from goutbench.execute.sandbox.command import COMPILER, GIB, Command, Limits, Outcome
 from goutbench.execute.worker import Worker
 from goutbench.execute.workspace.package import PackageUnderTest
@@ -21,6 +30,7 @@ BINARY = "x.test"
 NO_TEST_FILES = "no-test-files"
 VET = "vet"
 _VET_HEADER = re.compile(r"^# \[.+\]$", re.MULTILINE)
+_PATIENCE = 3
 _EXHAUSTED = ("signal: killed", "out of memory", "cannot allocate memory")
 Overlay = dict[str, bytes | None]
 """New contents of the package's files by base name; None removes a file."""
@@ -41,19 +51,30 @@ class Build:
     cpu_seconds: float
     cover: bool = True
 
+    @property
+    def accepted(self) -> bool:
+        """Whether the compiler accepts all files: vet may still refuse them, and there may be no test."""
+        return self.binary is not None or self.reason in (NO_TEST_FILES, VET)
+
+    @property
+    def stopped(self) -> bool:
+        """Whether it was stopped at a limit."""
+        return self.reason in (BUILD_TIMED_OUT, BUILD_MEMORY)
+
     @classmethod
     def failed(cls, outcome: Outcome, candidate: str) -> Self:
         """A compilation without a binary: what the output says about the reason."""
-        text, reason, infra = evidence(outcome.stdout, outcome.stderr), "compile-error", False
+        text, reason, infra = evidence(outcome.stdout, outcome.stderr), COMPILE_ERROR, False
         if not outcome.started:
-            reason, infra = "sandbox", True
+            reason, infra = SANDBOX, True
+        elif outcome.stopped == "wall":
+            reason = BUILD_TIMED_OUT
         elif outcome.stopped or outcome.memory_exceeded or any(sign in text for sign in _EXHAUSTED):
-            reason = "compile-limit"
-            text = f"the compiler was stopped at a limit ({outcome.stopped or 'memory or CPU'})\n{text}"
+            reason = BUILD_MEMORY
         elif outcome.ok:
             reason = NO_TEST_FILES
         elif fault := environment_fault(text, candidate):
-            reason, infra = fault, fault != NOT_REQUIRED
+            reason, infra = fault, not candidate_may_cause(fault)
         elif _VET_HEADER.search(text):
             reason = VET
         return cls(None, reason, text, infra, outcome.cpu_seconds)
@@ -124,12 +145,15 @@ def _compile(
     return replace(build, evidence=text)
 
 
-def builds_without_candidate(
-    worker: Worker, package: PackageUnderTest, overlay: Overlay, folder: Path
-) -> bool:
-    """Whether the package builds with an empty test instead of the candidate.
+def build_without_candidate(worker: Worker, package: PackageUnderTest, removed: tuple[str, ...]) -> Build:
+    """The build with an empty test instead of the candidate, and without the siblings `removed`.
 
-    If not, this machine or the repository is at fault for a failed build that the type check did not predict.
+    It has more time: with an empty cache it compiles and vets everything that the package imports.
     """
-    build = compile_test(worker, package, overlay, folder)
-    return build.binary is not None or build.reason in (NO_TEST_FILES, VET)
+    patient = replace(worker.options, build_seconds=_PATIENCE * worker.options.build_seconds)
+    folder = worker.workspace.scratch_folder("run")
+    try:
+        overlay: Overlay = {package.test: empty_test(package), **dict.fromkeys(removed)}
+        return compile_test(replace(worker, options=patient), package, overlay, folder)
+    finally:
+        shutil.rmtree(folder, ignore_errors=True)

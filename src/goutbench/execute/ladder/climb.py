@@ -1,5 +1,6 @@
 """The ladder: take one candidate from syntax to mutation score, and record the rung that it reaches."""
 
+import re
 import shutil
 from dataclasses import dataclass, replace
 from pathlib import Path
@@ -10,35 +11,49 @@ from goutbench.execute.ladder.build import (
     VET,
     Build,
     Overlay,
-    builds_without_candidate,
+    build_without_candidate,
     compile_test,
 )
 from goutbench.execute.ladder.coverage import Coverage, focal_spans
-from goutbench.execute.ladder.faults import NO_NETWORK, needs_network
-from goutbench.execute.ladder.in_build import (
+from goutbench.execute.ladder.faults import (
     CGO_OFF,
+    COMPILE_ERROR,
+    COMPILE_LIMIT,
+    EXCLUDED,
+    LINKER,
+    NO_NETWORK,
+    NOT_GENERATED,
     NOT_IN_BUILD,
-    file_in_build,
-    focal_exclusion,
-    lacks_cgo_files,
+    NOT_REQUIRED,
+    PACKAGE_BROKEN,
+    REASONS,
+    explained,
+    is_absent,
+    needs_network,
 )
+from goutbench.execute.ladder.in_build import file_in_build, focal_exclusion, lacks_cgo_files
 from goutbench.execute.ladder.mutation import run_mutants
 from goutbench.execute.ladder.record import blank_record
 from goutbench.execute.ladder.runs import CompiledTest, first_run
 from goutbench.execute.ladder.stable import repeat_passing, rerun_failing
 from goutbench.execute.ladder.syntax import refusal
-from goutbench.execute.ladder.type_check import check_types, declared_tests, empty_test, type_failure
+from goutbench.execute.ladder.type_check import check_types, declared_tests, type_failure
 from goutbench.execute.ladder.vet import PACKAGE_FAULT, is_candidates_fault
 from goutbench.execute.worker import Worker
 from goutbench.execute.workspace.package import PackageUnderTest
 from goutbench.records import Candidate, Execution, Rung, Status
 
+_GENERATE = re.compile(rb"^//go:generate ", re.MULTILINE)
 NOT_MEASURED = "coverage-not-measured"
 """The reason of a pass that goes no further because -cover fails on the package."""
 
 
 def climb(worker: Worker, package: PackageUnderTest, candidate: Candidate) -> Execution:
     """Take one candidate up the ladder. Never raises for anything the candidate does."""
+    return explained(_climb(worker, package, candidate))
+
+
+def _climb(worker: Worker, package: PackageUnderTest, candidate: Candidate) -> Execution:
     worker = worker.for_repository(package)
     record = blank_record(candidate, package, worker.sandbox.name, worker.options)
     if exclusion := worker.once(focal_exclusion, package):
@@ -82,10 +97,10 @@ class _Attempt:
             return replace(record, status=Status.BUILD_FAILED, rung=rung, reason=reason, evidence=evidence)
         record = replace(record, rung=Rung.TYPES)
         overlay: Overlay = {self.package.test: code, **dict.fromkeys(removed)}
-        build = compile_test(self.worker, self.package, overlay, self.folder)
+        build = self._build(overlay, removed)
         record = replace(record, build_seconds=build.cpu_seconds)
         if build.binary is None:
-            return self._build_failed(record, build, overlay)
+            return self._build_failed(record, build, removed)
         record = replace(record, rung=Rung.BUILD)
         if checked.excluded or not tests:
             reason = "excluded-by-build-constraints" if checked.excluded else "no-tests-declared"
@@ -93,26 +108,47 @@ class _Attempt:
         test = CompiledTest(self.worker, self.package, build.binary, self.folder, tests, cover=build.cover)
         return self._run(record, test, overlay)
 
-    def _build_failed(self, record: Execution, build: Build, overlay: Overlay) -> Execution:
-        status, reason = Status.BUILD_FAILED, build.reason
+    def _build(self, overlay: Overlay, removed: tuple[str, ...]) -> Build:
+        """Compile the candidate; once more if the compilation of what it imports took all the time."""
+        build = compile_test(self.worker, self.package, overlay, self.folder)
+        if build.stopped and self.worker.once(build_without_candidate, self.package, removed).accepted:
+            again = compile_test(self.worker, self.package, overlay, self.folder)
+            build = replace(again, cpu_seconds=build.cpu_seconds + again.cpu_seconds)
+        return build
+
+    def _build_failed(self, record: Execution, build: Build, removed: tuple[str, ...]) -> Execution:
+        status, reason, evidence = Status.BUILD_FAILED, build.reason, build.evidence
         if reason == NO_TEST_FILES:
             status = Status.NO_TESTS_RAN
         elif build.infra:
             status = Status.INFRA_FAILURE
+            if reason == CGO_OFF and self.worker.options.with_cgo:
+                reason = EXCLUDED
         elif lacks_cgo_files(self.worker, self.package, build.evidence):
             status, reason = Status.INFRA_FAILURE, CGO_OFF
         elif reason == VET:
-            removed = tuple(name for name, content in overlay.items() if content is None)
             if is_candidates_fault(self.worker, self.package, build.evidence, removed):
                 status = Status.VET_FAILED
             else:
                 status, reason = Status.INFRA_FAILURE, PACKAGE_FAULT
         else:
             # the type check expected a build: a failure is rare, so it is worth a build without any candidate
-            empty = overlay | {self.package.test: empty_test(self.package)}
-            if not builds_without_candidate(self.worker, self.package, empty, self.folder):
-                status, reason = Status.INFRA_FAILURE, "package-broken"
-        return replace(record, status=status, reason=reason, evidence=build.evidence)
+            bare = self.worker.once(build_without_candidate, self.package, removed)
+            if not bare.accepted:
+                status, reason, evidence = Status.INFRA_FAILURE, self._package_fault(bare), bare.evidence
+            elif build.stopped:
+                reason = COMPILE_LIMIT
+            elif reason in REASONS and REASONS[reason].candidate:
+                reason = COMPILE_ERROR if reason == LINKER else NOT_REQUIRED
+        return replace(record, status=status, reason=reason, evidence=evidence)
+
+    def _package_fault(self, bare: Build) -> str:
+        """The reason why the package does not build without the candidate."""
+        if bare.infra or bare.stopped or (bare.reason in REASONS and REASONS[bare.reason].candidate):
+            return bare.reason
+        sources = (path.read_bytes() for path in self.package.folder.glob("*.go"))
+        generates = is_absent(bare.evidence) and any(map(_GENERATE.search, sources))
+        return NOT_GENERATED if generates else PACKAGE_BROKEN
 
     def _run(self, record: Execution, test: CompiledTest, overlay: Overlay) -> Execution:
         test, first = first_run(test)

@@ -4,6 +4,7 @@ import base64
 import re
 from collections.abc import Iterator
 
+from goutbench.execute.ladder.faults import CGO_OFF, NOT_IN_BUILD
 from goutbench.execute.worker import Worker
 from goutbench.execute.workspace.package import PackageUnderTest
 from goutbench.golang.analysis.build_constraints import exclusion_reason
@@ -11,8 +12,6 @@ from goutbench.golang.syntax.header import build_constraint
 from goutbench.golang.syntax.parser import parse
 from goutbench.golang.toolchain.helper import HelperError
 
-CGO_OFF = "cgo-off"
-NOT_IN_BUILD = "not-in-build"
 _CGO_TAG = re.compile(r"(?<![!\w.])cgo(?![\w.])")
 _UNDEFINED = re.compile(r"undefined: (?:\w+\.)?(\w+)|type \S+ has no field or method (\w+)")
 

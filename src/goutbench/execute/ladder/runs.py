@@ -6,6 +6,7 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 
 from goutbench.execute.ladder.coverage import EMPTY, Coverage, read_profile
+from goutbench.execute.ladder.faults import SANDBOX
 from goutbench.execute.options import ExecuteOptions
 from goutbench.execute.sandbox.command import MIB, Command, Limits, Outcome
 from goutbench.execute.worker import Worker
@@ -172,7 +173,7 @@ def _classify_end(
 ) -> tuple[Status, str]:
     """Status and reason of a run that was stopped or ended with exit status 0."""
     if not outcome.started:
-        return Status.INFRA_FAILURE, "sandbox"
+        return Status.INFRA_FAILURE, SANDBOX
     if outcome.memory_exceeded:
         return Status.TESTS_FAILED, "memory-limit"
     if outcome.stopped == "wall" or (output.timed_out and outcome.exit_code != 0):

@@ -14,10 +14,9 @@ from typing import Any
 
 from goutbench.judge.comparison import Comparison
 from goutbench.judge.config import Judge
-from goutbench.judge.outcome import OUTCOMES
 from goutbench.judge.results.costs import total_cost
 from goutbench.judge.results.families import self_preference_warnings
-from goutbench.records import Match, Verdict
+from goutbench.records import OUTCOMES, Match, Verdict
 from goutbench.statistics import (
     DIFFERENCES,
     Estimate,

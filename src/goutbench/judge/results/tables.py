@@ -3,7 +3,7 @@
 from collections.abc import Iterator, Mapping, Sequence
 from typing import Any
 
-from goutbench.judge.outcome import OUTCOMES
+from goutbench.records import OUTCOMES
 
 _Figures = Mapping[str, Any]
 

@@ -5,7 +5,7 @@ from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from fractions import Fraction
 from typing import TypeVar
 
-from goutbench.records import Match
+from goutbench.records import OUTCOMES, Match
 from goutbench.report.charts import PlottedRate, rates_with_intervals
 from goutbench.report.inputs import Judgement
 from goutbench.report.results import FATES, ItemKey, Results, integer_if_integral
@@ -23,7 +23,6 @@ from goutbench.report.tables.cells import (
 from goutbench.report.tables.measures import Cluster, rate_over
 from goutbench.statistics import adjusted_win_rate
 
-OUTCOMES = ("win", "loss", "tie", "flip", "error")
 _COLOURS = dict(zip(OUTCOMES, ("#3f8f5b", "#d1722a", "#5a6b7b", "#9a4f96", "#8a7033"), strict=True))
 _OPINIONS = {"win": ("not preferred", "preferred"), "loss": ("preferred", "not preferred")}
 Group = TypeVar("Group", bound=tuple[str, ...])

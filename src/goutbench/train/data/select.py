@@ -5,11 +5,12 @@ from typing import TYPE_CHECKING
 
 from goutbench.dataset.store import read_table
 from goutbench.errors import ConfigError, DatasetError, first_line
+from goutbench.locations import REFERENCE_TABLE, SIGNALS, SPLIT_FOLDER
 
 if TYPE_CHECKING:
     import pyarrow as pa
 
-BESIDE = ("reference.parquet", "signals.parquet")
+BESIDE = (REFERENCE_TABLE, SIGNALS)
 """Tables beside the dataset's data, one row per pair by `id`; `execute --reference` writes the first."""
 
 _SHORT = {"coverage": "reference_coverage", "mutation_score": "reference_mutation_score"}
@@ -17,7 +18,7 @@ _SHORT = {"coverage": "reference_coverage", "mutation_score": "reference_mutatio
 
 def split_table(dataset: Path, scheme: str, split: str) -> "pa.Table":
     """The pairs of one split with all their columns. Raises DatasetError if the split does not exist."""
-    path = dataset / "splits" / f"{scheme}.{split}.parquet"
+    path = dataset / SPLIT_FOLDER / f"{scheme}.{split}.parquet"
     if not path.is_file():
         hint = f"run goutbench split {dataset} --scheme {scheme}"
         raise DatasetError(f"no {split} split of scheme {scheme!r}", where=str(dataset), hint=hint)
@@ -35,7 +36,7 @@ def split_table(dataset: Path, scheme: str, split: str) -> "pa.Table":
 
 def split_groups(dataset: Path, scheme: str) -> dict[str, str]:
     """The group of near-duplicates of every pair, by id. Raises DatasetError if the split does not exist."""
-    rows = read_table(dataset / "splits" / f"{scheme}.parquet", ["pair_id", "group"]).to_pylist()
+    rows = read_table(dataset / SPLIT_FOLDER / f"{scheme}.parquet", ["pair_id", "group"]).to_pylist()
     return {row["pair_id"]: row["group"] for row in rows}
 
 

@@ -8,7 +8,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from goutbench.errors import ConfigError
+from goutbench.errors import ConfigError, first_line
 
 IGNORED = -100  # the label that torch's cross entropy ignores
 
@@ -65,7 +65,13 @@ def encode(rows: Sequence[TrainingRow], tokenizer: Any) -> list[EncodedRow]:
 
 
 def _token_ids(tokenizer: Any, messages: list[dict[str, str]], **options: bool) -> list[int]:
-    ids = tokenizer.apply_chat_template(messages, tokenize=True, return_dict=False, **options)
+    from jinja2 import TemplateError
+
+    try:
+        ids = tokenizer.apply_chat_template(messages, tokenize=True, return_dict=False, **options)
+    except TemplateError as error:
+        what = f"the chat template refuses the conversation: {first_line(error)}"
+        raise ConfigError(what, where="model", hint="use a template for system, user and assistant") from None
     return list(ids)
 
 

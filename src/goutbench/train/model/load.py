@@ -5,6 +5,7 @@ from pathlib import Path
 from typing import Any
 
 from goutbench.errors import ConfigError, ToolError, first_line
+from goutbench.inference.chat_template import fold_system_role
 from goutbench.inference.models import has_native_bfloat16, weights_hash
 from goutbench.train.model.embedded import prepare_embedded
 from goutbench.train.model.targets import TrainableModel, make_trainable
@@ -86,6 +87,7 @@ def load_tokenizer(choice: ModelChoice, *, offline: bool = False) -> Any:
     )
     if "strftime_now" in (tokenizer.chat_template or ""):  # the prompt must not change with the date
         tokenizer.chat_template = _DATE + tokenizer.chat_template
+    fold_system_role(tokenizer)  # saved with the model, so that generation shows the same prompt
     if tokenizer.pad_token_id is None:  # labels mask padding by position, so any token will do
         tokenizer.pad_token = tokenizer.eos_token
     return tokenizer

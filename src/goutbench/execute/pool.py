@@ -1,0 +1,166 @@
+"""The workers of an execution, and the packages that they load."""
+
+import contextlib
+import queue
+import secrets
+import threading
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass, field
+from itertools import groupby
+from pathlib import Path
+from typing import Self
+
+from goutbench.execute.canary import BAD, GOOD, canary_package, check_canary, quick_worker
+from goutbench.execute.ladder.climb import climb
+from goutbench.execute.machine import Machine
+from goutbench.execute.options import ExecuteOptions
+from goutbench.execute.progress import Progress
+from goutbench.execute.worker import Worker
+from goutbench.execute.workspace.package import PackageUnderTest
+from goutbench.golang.toolchain.helper import HelperError
+from goutbench.golang.toolchain.installation import Toolchain
+from goutbench.parallel import parallel_map
+from goutbench.records import Candidate, Execution
+
+
+@dataclass(frozen=True, slots=True)
+class ExecutionJob:
+    """A candidate to execute; `number` is its position among all candidates."""
+
+    number: int
+    package: PackageUnderTest
+    candidate: Candidate
+
+    @property
+    def order(self) -> tuple[str, ...]:
+        """Sorts jobs so that those of one module, and in it of one package, follow each other."""
+        package = self.package
+        return str(package.module), str(package.folder), package.focal, f"{self.number:012}"
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Batch:
+    """Packages of one module that are loaded together; `compiled` is set when the build cache has their
+    dependencies."""
+
+    package: PackageUnderTest
+    folders: tuple[Path, ...]
+    compiled: threading.Event = field(default_factory=threading.Event)
+
+    def __str__(self) -> str:
+        """What is loaded, for the progress."""
+        tree = self.package.tree
+        folder = self.package.folder.relative_to(tree.root.resolve())
+        name = tree.repository if folder == Path() else f"{tree.repository}/{folder}"
+        more = f" and {len(self.folders) - 1} more" if len(self.folders) > 1 else ""
+        return f"{name}{more}"
+
+
+class WorkerPool:
+    """Workers that live as long as the pool; every job takes an idle one.
+
+    Packages are loaded by `go list` in batches, the first with one package and each with twice as many as the
+    one before: the first job starts soon, and a large module does not need a `go list` for each package.
+    """
+
+    def __init__(
+        self,
+        machine: Machine,
+        options: ExecuteOptions,
+        count: int,
+        packages: Sequence[PackageUnderTest],
+        progress: Progress,
+    ) -> None:
+        workspace, sandbox, salt = machine.workspace, machine.sandbox, secrets.token_bytes(16)
+        self.workers = [Worker(workspace, sandbox, options, number, salt) for number in range(count)]
+        self.idle: queue.SimpleQueue[Worker] = queue.SimpleQueue()
+        for worker in self.workers:
+            self.idle.put(worker)
+        self.progress = progress
+        self.canary = canary_package(workspace, machine.toolchain)
+        self._compiling = threading.Lock()
+        self._batches = {
+            (batch.package.toolchain, batch.package.go_work, folder): batch
+            for batch in (Batch(self.canary, (self.canary.folder,)), *_batches(packages))
+            for folder in batch.folders
+        }
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(self, *reason: object) -> None:
+        for worker in self.workers:
+            worker.close()
+
+    def execute_all(self, jobs: Sequence[ExecutionJob], runner: str) -> Iterator[tuple[int, Execution]]:
+        """Execute the jobs and the canary; yields each job's number and record in the order of completion.
+
+        No record is yielded before the canary has ended. Raises ToolError when this machine does not
+        distinguish a good test from a bad one.
+        """
+        held: list[tuple[int, Execution]] | None = []
+        canary_and_jobs: list[ExecutionJob | None] = [None, *jobs]
+        for result in parallel_map(self._execute, canary_and_jobs, workers=len(self.workers), runner=runner):
+            if result is None:
+                yield from held or ()
+                held = None
+            elif held is None:
+                yield result
+            else:
+                held.append(result)
+
+    def execute_alone(self, jobs: Sequence[ExecutionJob]) -> Iterator[tuple[int, Execution]]:
+        """Execute the jobs one by one, with nothing else beside them."""
+        for count, job in enumerate(jobs, 1):
+            self.progress.step(f"executing failed tests once more, alone: {count} of {len(jobs)}")
+            if (result := self._execute(job)) is not None:
+                yield result
+
+    def _execute(self, job: ExecutionJob | None) -> tuple[int, Execution] | None:
+        """Execute one job, or the canary; waits for an idle worker."""
+        worker = self.idle.get()
+        try:
+            if job is not None:
+                self._load(worker, job.package)
+                return job.number, climb(worker, job.package, job.candidate)
+            self._load(worker, self.canary)
+            quick = quick_worker(worker)
+            check_canary(climb(quick, self.canary, GOOD), climb(quick, self.canary, BAD))
+            return None
+        finally:
+            self.idle.put(worker)
+
+    def _load(self, worker: Worker, package: PackageUnderTest) -> None:
+        """Load the batch of a package, once for each worker."""
+        batch = self._batches[package.toolchain, package.go_work, package.folder]
+        if batch.compiled.is_set():
+            worker.once(_load_batch, batch)
+            return
+        with self._compiling:  # two workers at once would compile the same dependencies twice
+            if not batch.compiled.is_set():
+                self.progress.step(f"loading {batch}, and compiling what it imports")
+            worker.once(_load_batch, batch)
+            batch.compiled.set()
+        self.progress.step("executing")
+
+
+def _load_batch(worker: Worker, batch: Batch) -> None:
+    # a package that cannot be loaded gets its record later
+    package = batch.package
+    flags = worker.for_repository(package).options.build_flags
+    with contextlib.suppress(HelperError):
+        worker.helper(package).warm(list(batch.folders), flags=flags, go_work=package.go_work)
+
+
+def _batches(packages: Sequence[PackageUnderTest]) -> Iterator[Batch]:
+    """The packages, which must be sorted by module, in batches of increasing size."""
+
+    def module(package: PackageUnderTest) -> tuple[Toolchain, Path, Path | None]:
+        return package.toolchain, package.module, package.go_work
+
+    size = 1
+    for _, group in groupby(packages, module):
+        distinct = list({package.folder: package for package in group}.values())
+        while distinct:
+            yield Batch(distinct[0], tuple(package.folder for package in distinct[:size]))
+            distinct, size = distinct[size:], size * 2
