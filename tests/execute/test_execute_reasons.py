@@ -56,7 +56,7 @@ BROKEN: dict[str, dict[str, str]] = {
         "go.mod": GO_MOD,
         "m.go": 'package m\n\nimport "fmt"\n\nfunc One() { fmt.Printf("%d\\n", "one") }\n',
     },
-    "cgo-off": {"go.mod": GO_MOD, "m.go": ONE, "one.c": "int one(void) { return 1; }\n"},
+    "cgo-off": {"go.mod": GO_MOD, "m.go": C_FILE % "// int one(void);"},
     "linker": {"go.mod": GO_MOD, "m.go": "package m\n\nfunc One() int\n", "stub.s": ""},
 }  # fmt: skip
 WITH_CGO = {

@@ -30,6 +30,7 @@ from goutbench.execute.ladder.faults import (
     explained,
     is_absent,
     needs_network,
+    unlinked,
 )
 from goutbench.execute.ladder.mutation import run_mutants
 from goutbench.execute.ladder.record import blank_record
@@ -40,6 +41,7 @@ from goutbench.execute.ladder.type_check import check_types, declared_tests, typ
 from goutbench.execute.ladder.vet import PACKAGE_FAULT, is_candidates_fault
 from goutbench.execute.worker import Worker
 from goutbench.execute.workspace.package import PackageUnderTest
+from goutbench.golang.syntax.parser import parse
 from goutbench.records import Candidate, Execution, Rung, Status
 
 _GENERATE = re.compile(rb"^//go:generate ", re.MULTILINE)
@@ -127,13 +129,20 @@ class _Attempt:
         else:
             # the type check expected a build: a failure is rare, so it is worth a build without any candidate
             bare = self.worker.once(build_without_candidate, self.package, removed)
-            if not bare.accepted:
+            if reason == LINKER and not self._declares(unlinked(build.evidence)):
+                status = Status.INFRA_FAILURE
+            elif not bare.accepted:
                 status, reason, evidence = Status.INFRA_FAILURE, self._package_fault(bare), bare.evidence
             elif build.stopped:
                 reason = COMPILE_LIMIT
             elif reason in REASONS and REASONS[reason].candidate:
                 reason = COMPILE_ERROR if reason == LINKER else NOT_REQUIRED
         return replace(record, status=status, reason=reason, evidence=evidence)
+
+    def _declares(self, names: frozenset[str]) -> bool:
+        """Whether the candidate declares one of these names."""
+        declarations = parse(self.candidate.code.encode()).declarations
+        return any(not names.isdisjoint(item.names) for item in declarations)
 
     def _package_fault(self, bare: Build) -> str:
         """The reason why the package does not build without the candidate."""
