@@ -129,7 +129,7 @@ class _Attempt:
         else:
             # the type check expected a build: a failure is rare, so it is worth a build without any candidate
             bare = self.worker.once(build_without_candidate, self.package, removed)
-            if reason == LINKER and not self._declares(unlinked(build.evidence)):
+            if reason == LINKER and self._only_uses(unlinked(build.evidence)):
                 status = Status.INFRA_FAILURE
             elif not bare.accepted:
                 status, reason, evidence = Status.INFRA_FAILURE, self._package_fault(bare), bare.evidence
@@ -139,10 +139,11 @@ class _Attempt:
                 reason = COMPILE_ERROR if reason == LINKER else NOT_REQUIRED
         return replace(record, status=status, reason=reason, evidence=evidence)
 
-    def _declares(self, names: frozenset[str]) -> bool:
-        """Whether the candidate declares one of these names."""
-        declarations = parse(self.candidate.code.encode()).declarations
-        return any(not names.isdisjoint(item.names) for item in declarations)
+    def _only_uses(self, names: frozenset[str]) -> bool:
+        """Whether the candidate neither declares one of these functions nor links to one by its symbol."""
+        code = self.candidate.code.encode()
+        declared = (name for item in parse(code).declarations for name in item.names)
+        return bool(names) and b"//go:linkname" not in code and names.isdisjoint(declared)
 
     def _package_fault(self, bare: Build) -> str:
         """The reason why the package does not build without the candidate."""
