@@ -56,7 +56,7 @@ BROKEN: dict[str, dict[str, str]] = {
         "go.mod": GO_MOD,
         "m.go": 'package m\n\nimport "fmt"\n\nfunc One() { fmt.Printf("%d\\n", "one") }\n',
     },
-    "cgo-off": {"go.mod": GO_MOD, "m.go": ONE, "one.c": "int one(void) { return 1; }\n"},
+    "cgo-off": {"go.mod": GO_MOD, "m.go": C_FILE % "// int one(void);"},
     "linker": {"go.mod": GO_MOD, "m.go": "package m\n\nfunc One() int\n", "stub.s": ""},
 }  # fmt: skip
 WITH_CGO = {
@@ -74,7 +74,9 @@ def quick(machine: Machine) -> Iterator[Worker]:
         yield worker
 
 
-def executed(worker: Worker, machine: Machine, name: str, files: dict[str, str]) -> Execution:
+def executed(
+    worker: Worker, machine: Machine, name: str, files: dict[str, str], test: str = TEST
+) -> Execution:
     root = (machine.workspace.trees / f"reason-{name}").resolve()
     shutil.rmtree(root, ignore_errors=True)
     for path, text in files.items():
@@ -82,7 +84,7 @@ def executed(worker: Worker, machine: Machine, name: str, files: dict[str, str])
         (root / path).write_text(text)
     tree = Tree(f"example/{name}", "1", root)
     package = PackageUnderTest(tree, root, "m.go", "m_test.go", machine.toolchain)
-    return climb(worker, package, text_candidate("p", "m", TEST))
+    return climb(worker, package, text_candidate("p", "m", test))
 
 
 @pytest.mark.parametrize("reason", BROKEN)
@@ -94,6 +96,18 @@ def test_an_infrastructure_error_begins_with_cause_and_hint(
     cause, hint = cause_and_hint(record.evidence)
     assert cause.startswith(REASONS[reason].meaning)
     assert hint == REASONS[reason].hint
+
+
+@pytest.mark.parametrize(
+    "own", ["func none() int\n", "//go:linkname none example.test/m.absent\nfunc none() int\n"]
+)
+def test_a_candidate_cannot_blame_the_package_for_its_own_function_without_a_body(
+    quick: Worker, machine: Machine, own: str
+) -> None:
+    test = TEST.replace('"testing"\n', '(\n\t"testing"\n\t_ "unsafe"\n)\n').replace("One()", "none()") + own
+    files = {"go.mod": GO_MOD, "m.go": ONE, "stub.s": ""}
+    record = executed(quick, machine, "own-linker", files, test)
+    assert record.status is Status.BUILD_FAILED, record.evidence
 
 
 @pytest.mark.skipif(not shutil.which("gcc"), reason="needs a C compiler")

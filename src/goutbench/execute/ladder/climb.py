@@ -30,6 +30,7 @@ from goutbench.execute.ladder.faults import (
     explained,
     is_absent,
     needs_network,
+    unlinked,
 )
 from goutbench.execute.ladder.in_build import file_in_build, focal_exclusion, lacks_cgo_files
 from goutbench.execute.ladder.mutation import run_mutants
@@ -41,6 +42,7 @@ from goutbench.execute.ladder.type_check import check_types, declared_tests, typ
 from goutbench.execute.ladder.vet import PACKAGE_FAULT, is_candidates_fault
 from goutbench.execute.worker import Worker
 from goutbench.execute.workspace.package import PackageUnderTest
+from goutbench.golang.syntax.parser import parse
 from goutbench.records import Candidate, Execution, Rung, Status
 
 _GENERATE = re.compile(rb"^//go:generate ", re.MULTILINE)
@@ -134,13 +136,21 @@ class _Attempt:
         else:
             # the type check expected a build: a failure is rare, so it is worth a build without any candidate
             bare = self.worker.once(build_without_candidate, self.package, removed)
-            if not bare.accepted:
+            if reason == LINKER and self._only_uses(unlinked(build.evidence)):
+                status = Status.INFRA_FAILURE
+            elif not bare.accepted:
                 status, reason, evidence = Status.INFRA_FAILURE, self._package_fault(bare), bare.evidence
             elif build.stopped:
                 reason = COMPILE_LIMIT
             elif reason in REASONS and REASONS[reason].candidate:
                 reason = COMPILE_ERROR if reason == LINKER else NOT_REQUIRED
         return replace(record, status=status, reason=reason, evidence=evidence)
+
+    def _only_uses(self, names: frozenset[str]) -> bool:
+        """Whether the candidate neither declares one of these functions nor links to one by its symbol."""
+        code = self.candidate.code.encode()
+        declared = (name for item in parse(code).declarations for name in item.names)
+        return bool(names) and b"//go:linkname" not in code and names.isdisjoint(declared)
 
     def _package_fault(self, bare: Build) -> str:
         """The reason why the package does not build without the candidate."""

@@ -200,6 +200,7 @@ _NETWORK = re.compile(
 _ABSENT = re.compile(
     r"undefined: |is not in std|no required module provides package|no Go files in|cannot find package"
 )
+_UNLINKED = re.compile(r"relocation target (\S+) not defined")
 _OF_MODULES = ("missing-module", "go-sum", "vendor-differs", "go-mod")
 
 
@@ -228,6 +229,11 @@ def environment_fault(text: str, candidate: str) -> str:
 def candidate_may_cause(reason: str) -> bool:
     """Whether a build without the candidate must decide who is at fault."""
     return REASONS[reason].candidate if reason in REASONS else True
+
+
+def unlinked(text: str) -> frozenset[str]:
+    """The functions that the linker misses, without their packages."""
+    return frozenset(name.rpartition(".")[2] for name in _UNLINKED.findall(text))
 
 
 def is_absent(text: str) -> bool:
