@@ -90,8 +90,9 @@ class PackageFinder:
         if key not in self.trees:
             try:
                 path = repository_folder(self.repositories, repository, self.sources.get(repository, ""))
-                tree = materialise(path, repository, revision, self.machine.workspace)
-                self.trees[key] = self._with_trusted_goroot(tree, path.resolve())
+                self.trees[key] = self._with_trusted_goroot(
+                    materialise(path, repository, revision, self.machine.workspace), path.resolve()
+                )
             except SourceError as error:
                 self.trees[key] = error
         tree = self.trees[key]
