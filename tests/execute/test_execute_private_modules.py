@@ -19,6 +19,7 @@ from goutbench.execute import ExecuteOptions, evaluate, prepare
 from goutbench.execute.inputs import PairLocation, text_candidate
 from goutbench.execute.machine import Machine, open_machine
 from goutbench.golang.toolchain.installation import go_env, run_go
+from goutbench.locations import user_cache
 from goutbench.records import Execution
 
 PRIVATE = "corp.example/team/lib.git"
@@ -146,7 +147,8 @@ def home(tmp_path: Path, proxy: Proxy, monkeypatch: pytest.MonkeyPatch) -> Path:
         "GONOSUMDB=corp.example,open.example\n"
     )
     (home / ".config" / "go" / "env").write_text(settings)
-    for name in [name for name in os.environ if name.startswith(("GO", "GIT_", "XDG_"))]:
+    monkeypatch.setenv("XDG_CACHE_HOME", str(user_cache()))  # of our Go helpers
+    for name in [name for name in os.environ if name.startswith(("GO", "GIT_", "XDG_CONFIG"))]:
         if not name.startswith("GOUTBENCH"):
             monkeypatch.delenv(name)
     monkeypatch.setenv("HOME", str(home))
@@ -211,28 +213,31 @@ def test_prepare_downloads_private_modules_and_hides_how(
 
 
 def test_without_the_users_settings_nothing_is_downloaded(
-    fresh: Machine, proxy: Proxy, repositories: Path, home: Path
+    fresh: Machine, proxy: Proxy, repositories: Path, home: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """The fixture's settings are what makes the difference."""
     shutil.rmtree(home)
     home.mkdir()
     pair = PairLocation("a", "example/app", "1", "x.go", "x_test.go")
-    os.environ["GOPROXY"] = proxy.address  # the default would be a proxy on the network
+    monkeypatch.setenv("GOPROXY", proxy.address)  # the default would be a proxy on the network
     downloads = list(prepare([pair], repositories=repositories, work=fresh.workspace.root))
     assert [done.result for done in downloads] == ["not downloaded"]
     assert proxy.refused
 
 
-def test_a_toolchain_that_the_user_named_is_not_replaced_by_a_download(
-    fresh: Machine, proxy: Proxy, repositories: Path
+def test_a_newer_toolchain_is_downloaded_if_the_user_permits_it(
+    fresh: Machine, proxy: Proxy, repositories: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     root = repositories / "example" / "app"
     (root / "go.mod").write_text((root / "go.mod").read_text().replace("go 1.22", "go 1.99"))
     pair = PairLocation("a", "example/app", "1", "x.go", "x_test.go")
-    arguments = {"repositories": repositories, "work": fresh.workspace.root}
-    named = list(prepare([pair], go=fresh.toolchain.go, **arguments))  # type: ignore[arg-type]
-    assert "GOTOOLCHAIN=local" in named[0].problem
-    assert [path for path in proxy.asked if "toolchain" in path] == []
-    asked = list(prepare([pair], **arguments))  # type: ignore[arg-type]
-    assert asked[0].result == "not downloaded"
-    assert [path for path in proxy.asked if "toolchain" in path]
+    for permission, go, asks in (
+        ("auto", None, True),
+        ("local", None, False),
+        ("auto", fresh.toolchain.go, False),  # the user named one
+    ):
+        monkeypatch.setenv("GOTOOLCHAIN", permission)
+        proxy.asked.clear()
+        download = next(prepare([pair], repositories=repositories, work=fresh.workspace.root, go=go))
+        assert download.result == "not downloaded"
+        assert any("golang.org/toolchain" in path for path in proxy.asked) is asks, download.problem

@@ -187,6 +187,9 @@ def test_a_candidate_does_not_inherit_a_name_that_leaves_it_out(
         record = climb(patient, package_of(tree, machine, "plain/p.go"), tagged)
         assert record.reason == "not-in-build"
         assert record.evidence.startswith("p_test.go needs the build tag slow\n  hint: give --tags slow")
+        lacks_cgo = replace(reference, code=text_of("One", head="//go:build cgo\n\n"))
+        record = climb(patient, package_of(tree, machine, "plain/p.go"), lacks_cgo)
+        assert (record.reason, record.evidence) == ("cgo-off", "p_test.go needs cgo: run with --cgo")
         record = climb(patient, package_of(tree, machine, "plain/p.go", tags=("slow",)), tagged)
         assert record.status is Status.PASSED
     finally:

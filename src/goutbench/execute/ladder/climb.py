@@ -23,7 +23,6 @@ from goutbench.execute.ladder.faults import (
     LINKER,
     NO_NETWORK,
     NOT_GENERATED,
-    NOT_IN_BUILD,
     NOT_REQUIRED,
     PACKAGE_BROKEN,
     REASONS,
@@ -32,7 +31,7 @@ from goutbench.execute.ladder.faults import (
     needs_network,
     unlinked,
 )
-from goutbench.execute.ladder.in_build import file_in_build, focal_exclusion, lacks_cgo_files
+from goutbench.execute.ladder.in_build import file_exclusion, focal_exclusion, lacks_cgo_files
 from goutbench.execute.ladder.mutation import run_mutants
 from goutbench.execute.ladder.record import blank_record
 from goutbench.execute.ladder.runs import CompiledTest, first_run
@@ -58,13 +57,12 @@ def climb(worker: Worker, package: PackageUnderTest, candidate: Candidate) -> Ex
 def _climb(worker: Worker, package: PackageUnderTest, candidate: Candidate) -> Execution:
     worker = worker.for_repository(package)
     record = blank_record(candidate, package, worker.sandbox.name, worker.options)
-    if exclusion := worker.once(focal_exclusion, package):
+    exclusion = worker.once(focal_exclusion, package)
+    if exclusion is None and candidate.mode == REFERENCE:
+        code = candidate.code.encode("utf-8", "surrogateescape")
+        exclusion = file_exclusion(worker, package, package.unbuilt_test or package.test, code)
+    if exclusion is not None:
         return replace(record, reason=exclusion[0], evidence=exclusion[1])
-    if candidate.mode == REFERENCE:
-        name = package.unbuilt_test or package.test
-        built, why = file_in_build(worker, package, name, candidate.code.encode("utf-8", "surrogateescape"))
-        if not built:
-            return replace(record, reason=CGO_OFF if why == CGO_OFF else NOT_IN_BUILD, evidence=why)
     if not candidate.code.strip():
         return replace(record, status=Status.NO_CODE, reason="empty", evidence="there is no Go code")
     if refused := refusal(candidate.code):

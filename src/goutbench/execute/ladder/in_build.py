@@ -12,6 +12,7 @@ from goutbench.golang.syntax.header import build_constraint
 from goutbench.golang.syntax.parser import parse
 from goutbench.golang.toolchain.helper import HelperError
 
+_NEEDS_CGO = "{} needs cgo: run with --cgo"
 _CGO_TAG = re.compile(r"(?<![!\w.])cgo(?![\w.])")
 _UNDEFINED = re.compile(r"undefined: (?:\w+\.)?(\w+)|type \S+ has no field or method (\w+)")
 
@@ -27,30 +28,31 @@ def needs_cgo(source: bytes) -> bool:
 
 
 def focal_exclusion(worker: Worker, package: PackageUnderTest) -> tuple[str, str] | None:
-    """Reason and evidence where the focal file is not in the build, by the word of Go's own `go/build`."""
-    source, off = package.focal_source, not worker.options.with_cgo
-    built, reason = file_in_build(worker, package, package.focal, source)
-    if off and (reason == CGO_OFF or (built and needs_cgo(source))):
-        return CGO_OFF, f"{package.focal} needs cgo: run with --cgo"
-    return None if built else (NOT_IN_BUILD, reason)
+    """Reason and evidence where the focal file is not in the build; None where it is."""
+    source = package.focal_source
+    exclusion = file_exclusion(worker, package, package.focal, source)
+    if exclusion is None and not worker.options.with_cgo and needs_cgo(source):
+        return CGO_OFF, _NEEDS_CGO.format(package.focal)
+    return exclusion
 
 
-def file_in_build(worker: Worker, package: PackageUnderTest, name: str, source: bytes) -> tuple[bool, str]:
-    """Whether builds include a file of the package; if not, why: `CGO_OFF` if only cgo is missing."""
-    flags = [*worker.options.build_flags]
-    if worker.options.race:
-        flags = [f"-tags={','.join([*worker.options.tags, 'race'])}"]
-    body = {"dir": str(package.folder), "name": name, "flags": flags}
+def file_exclusion(
+    worker: Worker, package: PackageUnderTest, name: str, source: bytes
+) -> tuple[str, str] | None:
+    """Reason and evidence where builds leave out a file of the package, by the word of Go's `go/build`."""
+    tags = [*worker.options.tags, *(["race"] if worker.options.race else [])]
+    body = {"dir": str(package.folder), "name": name, "flags": [f"-tags={','.join(tags)}"]}
     body["source"] = base64.b64encode(source).decode()
     try:
         answer = worker.helper(package).ask("match", body)
     except HelperError:  # the build will tell
-        return True, ""
+        return None
     if answer["built"]:
-        return True, ""
+        return None
     if answer["with_cgo"]:
-        return False, CGO_OFF
-    return False, exclusion_reason(name, source, answer["system"], answer["machine"], worker.options.tags)
+        return CGO_OFF, _NEEDS_CGO.format(name)
+    system, machine = answer["system"], answer["machine"]
+    return NOT_IN_BUILD, exclusion_reason(name, source, system, machine, worker.options.tags)
 
 
 def lacks_cgo_files(worker: Worker, package: PackageUnderTest, errors: str) -> bool:

@@ -11,7 +11,7 @@ from goutbench.golang.analysis.platforms import MACHINES, SYSTEMS, platform_suff
 from goutbench.golang.syntax.header import build_constraint
 
 _UNIX = SYSTEMS - {"js", "nacl", "plan9", "wasip1", "windows", "zos"}
-_GIVEN = SYSTEMS | MACHINES | {"unix", "gc", "gccgo", "cgo", "race", "msan", "asan"}
+_NOT_TAGS = SYSTEMS | MACHINES | {"unix", "gc", "gccgo", "cgo", "race", "msan", "asan"}
 _SET = frozenset({"linux", "unix", "amd64", "cgo", "gc"})
 _EXPERIMENT = "goexperiment."
 _RELEASE = re.compile(r"go1\.\d+")
@@ -44,7 +44,7 @@ def exclusion_reason(name: str, source: bytes, system: str, machine: str, tags: 
 
     named = dict.fromkeys(word for word in _TOKEN.findall(constraint) if re.match(r"\w", word))
     free = [
-        word for word in named if word not in _GIVEN | here and not word.startswith(("go1.", _EXPERIMENT))
+        word for word in named if word not in _NOT_TAGS | here and not word.startswith(("go1.", _EXPERIMENT))
     ]
     options = [[word] for word in free] + [free]
     needed = next((option for option in options if option and is_built(option)), [])
