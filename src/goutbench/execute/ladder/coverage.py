@@ -18,9 +18,10 @@ Span = tuple[int, int]
 
 @dataclass(frozen=True, slots=True)
 class Coverage:
-    """The focal file's blocks: (start, end, number of statements) → whether any run reached it."""
+    """The focal file's blocks: (start, end, number of statements) → how often runs reached it (1 for any
+    number of times unless the binary counts)."""
 
-    blocks: dict[tuple[Position, Position, int], bool]
+    blocks: dict[tuple[Position, Position, int], int]
 
     @property
     def statements(self) -> int:
@@ -47,11 +48,15 @@ class Coverage:
             }
         )
 
+    def beyond(self, other: "Coverage") -> "Coverage":
+        """The blocks with the number of times that they were reached more often than in `other`."""
+        return Coverage({key: max(0, hits - other.blocks.get(key, 0)) for key, hits in self.blocks.items()})
+
     def reaches(self, position: Position) -> bool:
         """Whether a run executed the code at `position`. Code outside all blocks (a package-level
         declaration, a function's signature) has no counter, so it counts as reached."""
         inside = [
-            (start, hit) for (start, end, _), hit in self.blocks.items() if start <= position < end
+            (start, hit > 0) for (start, end, _), hit in self.blocks.items() if start <= position < end
         ]  # the innermost block is the one that starts last
         return max(inside)[1] if inside else True
 
@@ -64,23 +69,23 @@ def read_profile(text: str, file_name: str) -> Coverage:
 
     A damaged line (the process crashed while writing it, or a test forged it) is ignored.
     """
-    blocks: dict[tuple[Position, Position, int], bool] = {}
+    blocks: dict[tuple[Position, Position, int], int] = {}
     for line in text.splitlines():
         match = _BLOCK.match(line)
         if match is None or match["file"].rpartition("/")[2] != file_name:
             continue
         first, column, last, end, count, hits = map(int, match.groups()[1:])
         key = ((first, column), (last, end), count)
-        blocks[key] = blocks.get(key, False) or hits > 0
+        blocks[key] = blocks.get(key, 0) + hits
     return Coverage(blocks)
 
 
 def merge(parts: Iterable[Coverage]) -> Coverage:
     """The coverage of several runs together."""
-    blocks: dict[tuple[Position, Position, int], bool] = {}
+    blocks: dict[tuple[Position, Position, int], int] = {}
     for part in parts:
         for key, hit in part.blocks.items():
-            blocks[key] = blocks.get(key, False) or hit
+            blocks[key] = blocks.get(key, 0) + hit
     return Coverage(blocks)
 
 

@@ -1,6 +1,7 @@
 """The second step: parse and type-check the candidate in its package, without a build."""
 
 import re
+from collections.abc import Collection
 from dataclasses import dataclass
 
 from goutbench.execute.ladder.faults import environment_fault
@@ -25,16 +26,17 @@ class TypeFailure:
 
 
 def check_types(
-    worker: Worker, package: PackageUnderTest, code: bytes
+    worker: Worker, package: PackageUnderTest, code: bytes, needed: Collection[str] = ()
 ) -> tuple[tuple[str, ...], TypecheckResult]:
     """Type-check the candidate; returns the sibling test files to leave out, and the result.
 
     The mode `all` leaves out none but those that do not compile without the test file that the candidate
     replaces, because they use its helpers. The mode `needed` starts without siblings and adds those that
-    define what is undefined.
+    define what is undefined. In both modes that leave files out, those in `needed` stay, with what they
+    need.
     """
-    siblings, mode = package.sibling_tests(), worker.options.siblings
-    removed = () if mode == "all" else siblings
+    siblings, mode = package.sibling_tests(), "needed" if needed else worker.options.siblings
+    removed = () if mode == "all" else tuple(name for name in siblings if name not in needed)
     while True:
         result = _check(worker, package, code, removed)
         outside = any(fault.file != package.test for fault in result.errors)
@@ -91,6 +93,11 @@ def type_failure(
         return None
     rung = Rung.NONE if first.rung == Rung.SYNTAX else Rung.SYNTAX
     return TypeFailure(rung, first.kind, evidence)
+
+
+def type_checks(worker: Worker, package: PackageUnderTest, code: bytes, removed: tuple[str, ...]) -> bool:
+    """Whether the package may build with this test file; the build decides where the type check cannot."""
+    return not _check(worker, package, code, removed).errors
 
 
 def empty_test(package: PackageUnderTest) -> bytes:
