@@ -31,19 +31,19 @@ def check_types(
     """Type-check the candidate; returns the sibling test files to leave out, and the result.
 
     The mode `all` leaves out none but those that do not compile without the test file that the candidate
-    replaces, because they use its helpers. The mode `needed` starts without siblings and adds those that
-    define what is undefined. In both modes that leave files out, those in `needed` stay, with what they
-    need.
+    replaces, because they use its helpers. The mode `needed` starts without siblings, and adds those that
+    define what is undefined, and what these need, but none that needs the replaced file. In both modes that
+    leave files out, those in `needed` stay, with what they need.
     """
     siblings, mode = package.sibling_tests(), "needed" if needed else worker.options.siblings
+    orphans: tuple[str, ...] = ()
     removed = () if mode == "all" else tuple(name for name in siblings if name not in needed)
     while True:
         result = _check(worker, package, code, removed)
         outside = any(fault.file != package.test for fault in result.errors)
-        if mode == "all" and not removed and outside and (orphans := worker.once(_orphans, package)):
-            removed = orphans
+        if mode == "all" and not removed and outside and (removed := worker.once(_orphans, package)):
             continue
-        if mode != "needed" or result.ok or not removed:
+        if mode != "needed" or result.ok:
             return removed, result
         # messages: "undefined: x", "undefined: pkg.X", "v.m undefined (type T has no field or method m)"
         messages = [fault.message for fault in result.errors if fault.kind == "undefined"]
@@ -51,9 +51,13 @@ def check_types(
         added = {
             file
             for file in removed
+            if file not in orphans
             for declaration in parse((package.folder / file).read_bytes()).declarations
             if names & set(declaration.names)
         }
+        if not added and outside and not orphans and (orphans := worker.once(_orphans, package)):
+            removed = tuple(name for name in siblings if name not in needed or name in orphans)
+            continue
         if not added:
             return removed, result
         removed = tuple(name for name in removed if name not in added)

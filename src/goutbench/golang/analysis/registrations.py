@@ -15,14 +15,15 @@ from goutbench.golang.syntax.references import identifiers_in
 from goutbench.golang.syntax.stdlib import package_name
 
 TEST_MAIN = "TestMain"
-_HANDLE = re.compile(rb"\*?\s*(?:[\w\x80-\xff]+\s*\.\s*)?(?:T|TB|F|C|M)\s*[,)]")
-"""The type of a parameter by which a function reports failures."""
+_VERDICTS = {b"": b"{}", b"error": b"{ return nil }", b"bool": b"{ return false }"}
+"""The results of functions that a test may call as a check, and their bodies without effect."""
+
 _COMPUTED = re.compile(rb"[({]")
 
 
 @dataclass(frozen=True, slots=True)
 class Framework:
-    """A library whose specs a test of another file runs: it calls a function whose name begins with `runner`."""
+    """A library whose specs a test of another file runs by a function whose name begins with `runner`."""
 
     name: str
     paths: tuple[str, ...]
@@ -137,15 +138,18 @@ def entry_points(
 def without_registrations(file: GoFile, mentioned: frozenset[bytes]) -> bytes:
     """The file with everything that others need, and without effect on what tests run.
 
-    `init`, TestMain and test methods lose their names. Functions and lists that a test of another file may
-    run become empty; variables that only register are no longer computed. All of it still type-checks.
+    `init`, TestMain and test methods lose their names. Checks and lists of cases become empty; variables that
+    only register are no longer computed. All of it still type-checks.
     `mentioned` are the identifiers of the package's other files.
     """
     edits: list[tuple[int, int, bytes]] = []
     unnamed: list[bytes] = []
-    parts = _part_names(file)
+    # beside other things that it registers, its functions are more likely helpers than checks
+    added = registration(file)
+    with_checks = not (added.framework or added.methods or added.fills)
     for item in file.declarations:
-        node, name = file.node(item), file.node(item).child_by_field_name("name")
+        node = file.node(item)
+        name = node.child_by_field_name("name")
         if item.kind == "var":
             elsewhere = mentioned.union(
                 *(
@@ -156,8 +160,8 @@ def without_registrations(file: GoFile, mentioned: frozenset[bytes]) -> bytes:
             )
             for spec in specs(node):
                 edits += _variable_edits(file.source, spec, elsewhere, unnamed)
-        elif item.kind == "func" and item.names[0] in parts and item.body is not None and name is not None:
-            edits.append((*item.body, b"{}"))
+        elif with_checks and item.body and name and (body := _empty_body(file, item)) is not None:
+            edits.append((*item.body, body))
             unnamed.append(b"func _" + file.source[name.end_byte : item.node_end])
         elif name is not None and (
             (item.kind == "func" and item.names[0] in ("init", TEST_MAIN))
@@ -234,22 +238,25 @@ def _runs_at_start(file: GoFile, item: Declaration) -> bool:
 
 
 def _part_names(file: GoFile) -> set[str]:
-    """What a test of another file may run: functions without result that may report failures, and lists of
-    cases."""
-    names: set[str] = set()
-    tests = {test.declaration for test in file.tests}
-    for index, item in enumerate(file.declarations):
-        node = file.node(item)
+    """What a test of another file may run: functions that are checks, and lists of cases."""
+    names = {item.names[0] for item in file.declarations if _empty_body(file, item) is not None}
+    for item in file.declarations:
         if item.kind == "var":
-            lists = (name_nodes(spec) for spec in specs(node) if _elements(spec) is not None)
+            lists = (name_nodes(spec) for spec in specs(file.node(item)) if _elements(spec) is not None)
             names |= {node_text(file.source, list_names[0]) for list_names in lists}
-        elif item.kind == "func" and item.body is not None and index not in tests:
-            parameters = node.child_by_field_name("parameters")
-            other = any(node.child_by_field_name(field) for field in ("result", "type_parameters"))
-            reports = parameters is not None and _HANDLE.search(file.source, *parameters.byte_range)
-            if reports and not other and item.names[0] != TEST_MAIN:
-                names.add(item.names[0])
     return names - {"_"}
+
+
+def _empty_body(file: GoFile, item: Declaration) -> bytes | None:
+    """The body without effect of a function that may be a check; None for all other declarations."""
+    if item.kind != "func" or item.body is None or item.names[0] in ("init", TEST_MAIN):
+        return None
+    if any(file.declarations[test.declaration] is item for test in file.tests):
+        return None
+    node = file.node(item)
+    result = node.child_by_field_name("result")
+    generic = node.child_by_field_name("type_parameters") is not None
+    return None if generic else _VERDICTS.get((result.text or b"") if result is not None else b"")
 
 
 def _closure(file: GoFile, roots: Iterable[int]) -> set[int]:

@@ -175,10 +175,8 @@ def _build_without(test: CompiledTest, overlay: Overlay, code: bytes) -> _Withou
     """
     worker, package = test.worker, test.package
     removed = tuple(name for name, content in overlay.items() if content is None)
-    for replacement in (
-        empty_test(package),
-        without_registrations(parse(code), mentioned_elsewhere(package)),
-    ):
+    inert = without_registrations(parse(code), mentioned_elsewhere(package))
+    for replacement in (empty_test(package), inert):
         if type_checks(worker, package, replacement, removed):
             changed: Overlay = {**overlay, package.test: replacement}
             build = compile_without(worker, package, changed, test.folder)
