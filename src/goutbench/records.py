@@ -499,7 +499,7 @@ class Execution:
     and `focal_covered` count only in the functions that the candidate should test (0: the complete file), and
     the mutants are then only those of these functions. `entry` names the tests of other files, with their
     files, that run the candidate where it declares no test; `declared` are then the subtests that it adds, or
-    the tests of `entry` where those cannot be told apart, and coverage and mutants are those that the tests
+    the tests of `entry` where nothing shows its part, and coverage and mutants are those that the tests
     of `entry` lack without the candidate. Seconds are CPU time inside the sandbox, because wall
     time depends on the load of the machine; `gate_seconds` is the wall time of the type check.
     """

@@ -200,6 +200,13 @@ GINKGO_ENTRY = go('func TestHook(t *testing.T) { RunSpecs(t, "hook") }', '. "git
 CHECK_ENTRY = go("func Test(t *testing.T) { check.TestingT(t) }", "gopkg.in/check.v1")
 
 
+ADD = "\nfunc add(c func(*testing.T)) bool { checks = append(checks, c); return true }\n"
+
+
+def named(name: str, body: str) -> str:
+    return go(f'func init() {{ checks["{name}"] = func(t *testing.T) {{ {body} }} }}')
+
+
 def spec(body: str) -> str:
     code = f'var _ = Describe("x", func() {{ {body} }})'
     return go(code, '. "github.com/onsi/ginkgo/v2"').replace("t.Fatal()", 'panic("differs")')
@@ -239,7 +246,7 @@ CASES = {
     ),
     "a list fails already": Case(
         {**ALL, "b_test.go": go(FILL.replace("BODY", "t.Fatal()"))},
-        go("func init() { checks = append([]func(*testing.T){func(t *testing.T) { " + FIVE + " }}, checks...) }"),
+        go(FILL.replace("BODY", FIVE)),
         "INFRA_FAILURE", "entry-elsewhere", entry=RUN_BY_ALL,
     ),
     "an empty list is a failure": Case(
@@ -247,17 +254,17 @@ CASES = {
         go(FILL.replace("BODY", FIVE)), entry=RUN_BY_ALL,
     ),
     "names": Case(
-        {"suite_test.go": NAMED, "b_test.go": go(f'func init() {{ checks["b"] = func(t *testing.T) {{ {SIX} }} }}')},
-        go(f'func init() {{ checks["a b(c"] = func(t *testing.T) {{ {FIVE} }} }}'),
+        {"suite_test.go": NAMED, "b_test.go": named("b", SIX)},
+        named("a b(c", FIVE),
         entry=RUN_BY_ALL, declared=("TestAll/a_b(c",),
     ),
     "names beside a failure": Case(
-        {"suite_test.go": NAMED, "b_test.go": go('func init() { checks["b"] = func(t *testing.T) { t.Fatal() } }')},
-        go(f'func init() {{ checks["a"] = func(t *testing.T) {{ {FIVE} }} }}'),
+        {"suite_test.go": NAMED, "b_test.go": named("b", "t.Fatal()")},
+        named("a", FIVE),
         entry=RUN_BY_ALL, declared=("TestAll/a",),
     ),
     "a variable": Case(
-        {"suite_test.go": LOOP + "\nfunc add(c func(*testing.T)) int { checks = append(checks, c); return 0 }\n"},
+        {"suite_test.go": LOOP + ADD},
         go(f"var _ = add(func(t *testing.T) {{ {FIVE} }})"), entry=RUN_BY_ALL,
     ),
     "a table that the test names": Case(
@@ -366,7 +373,7 @@ CASES = {
         "TESTS_FAILED", "exit-status", entry="TestMain in main_test.go",
     ),
     "a panic in init": Case(
-        ALL, go('func init() { checks = nil; panic("no") }'), "TESTS_FAILED", "panic", entry=RUN_BY_ALL, covered=0
+        ALL, go('func init() { checks = nil; panic("no") }'), "TESTS_FAILED", "panic", entry=RUN_BY_ALL
     ),
     "own test, and a list that fails": Case(
         ALL, go(FILL.replace("BODY", FIVE_WRONG) + f"\n\nfunc TestSix(t *testing.T) {{ {SIX} }}"),
@@ -381,13 +388,18 @@ CASES = {
         go(f"func init() {{ checks = append(checks, 1) }}\n\nfunc TestFive(t *testing.T) {{ {FIVE} }}"),
         declared=("TestFive",),
     ),
-    "only helpers": Case(ALL, go("func five() int { return Five() }"), "NO_TESTS_RAN", "no-tests-declared", covered=0),
+    "only helpers": Case(
+        ALL, go("func five() int { return Five() }"), "NO_TESTS_RAN", "no-tests-declared", covered=0
+    ),
     "siblings: none": Case(
         OTHER, go(FILL.replace("BODY", FIVE)), entry=RUN_BY_ALL, options={"siblings": "none"}
     ),
     "siblings: needed": Case(
-        {"suite_test.go": TESTIFY.replace("struct{}", "struct{ base }"), "base_test.go": go("type base struct{ more }"),
-         "more_test.go": go("type more struct{}")},
+        {
+            "suite_test.go": TESTIFY.replace("struct{}", "struct{ base }"),
+            "base_test.go": go("type base struct{ more }"),
+            "more_test.go": go("type more struct{}"),
+        },
         go(f"func (*S) TestFive(t *testing.T) {{ {FIVE} }}"),
         entry="TestS in suite_test.go", options={"siblings": "needed"},
     ),
@@ -451,14 +463,32 @@ def test_a_subtest_that_kills_a_mutant_has_its_name(machine: Machine, worker: Wo
     assert {line[3] for line in killed} == {"TestS/TestFive"}
 
 
+INERT = """type kind int
+
+var cases = []struct{ kind }{{1}}
+
+var (
+	_    = fmt.Sprint()
+	n, m = 1, 2
+)
+
+var entry = add(strings.ToUpper("x"))
+
+func add(text string) int { return len(text) + int(cases[0].kind) }
+
+func init() { add("x") }
+
+func (S) TestX(t *testing.T) { t.Fatal() }
+
+func (S) TestY(t *testing.T) {}
+
+func TestMain(m *testing.M) { os.Exit(m.Run()) }
+
+func check(t *testing.T) error { return nil }"""
+
+
 def test_a_file_without_effect_still_type_checks(machine: Machine, worker: Worker) -> None:
-    code = go(
-        "type kind int\n\nvar cases = []struct{ kind }{{1}}\n\nvar (\n\t_ = fmt.Sprint()\n\tn, m = 1, 2\n)\n\n"
-        "var entry = add(strings.ToUpper(\"x\"))\n\nfunc add(text string) int { return len(text) + int(cases[0].kind) }\n\n"
-        "func init() { add(\"x\") }\n\nfunc (S) TestX(t *testing.T) { t.Fatal() }\n\nfunc (S) TestY(t *testing.T) {}\n\n"
-        "func TestMain(m *testing.M) { os.Exit(m.Run()) }\n\nfunc check(t *testing.T) error { return nil }",
-        "fmt", "os", "strings",
-    )  # fmt: skip
+    code = go(INERT, "fmt", "os", "strings")
     inert = without_registrations(parse(code.encode()), frozenset({b"cases", b"add", b"check"}))
     assert not registration(parse(inert)).methods
     package = package_with(machine, "entry-inert", {"s_test.go": go("type S struct{}\n\nvar _ = check")})

@@ -14,7 +14,7 @@ from typing import Self
 from goutbench.execute.ladder.faults import NOT_REQUIRED, environment_fault
 from goutbench.execute.sandbox.command import COMPILER, GIB, Command, Limits, Outcome
 from goutbench.execute.worker import Worker
-from goutbench.execute.workspace.package import PackageUnderTest
+from goutbench.execute.workspace.package import Overlay, PackageUnderTest
 from goutbench.golang.toolchain.test_output import evidence
 
 BINARY = "x.test"
@@ -22,8 +22,6 @@ NO_TEST_FILES = "no-test-files"
 VET = "vet"
 _VET_HEADER = re.compile(r"^# \[.+\]$", re.MULTILINE)
 _EXHAUSTED = ("signal: killed", "out of memory", "cannot allocate memory")
-Overlay = dict[str, bytes | None]
-"""New contents of the package's files by base name; None removes a file."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -9,7 +9,6 @@ from goutbench.execute.ladder.build import (
     NO_TEST_FILES,
     VET,
     Build,
-    Overlay,
     builds_without_candidate,
     compile_test,
 )
@@ -26,7 +25,7 @@ from goutbench.execute.ladder.syntax import refusal
 from goutbench.execute.ladder.type_check import check_types, declared_tests, empty_test, type_failure
 from goutbench.execute.ladder.vet import PACKAGE_FAULT, is_candidates_fault
 from goutbench.execute.worker import Worker
-from goutbench.execute.workspace.package import PackageUnderTest
+from goutbench.execute.workspace.package import Overlay, PackageUnderTest
 from goutbench.records import Candidate, Execution, Rung, Status
 
 NOT_MEASURED = "coverage-not-measured"

@@ -8,12 +8,12 @@ from collections.abc import Collection, Sequence
 from dataclasses import dataclass, replace
 from typing import Self
 
-from goutbench.execute.ladder.build import Overlay, compile_mutants
+from goutbench.execute.ladder.build import compile_mutants
 from goutbench.execute.ladder.coverage import Span
-from goutbench.execute.ladder.runs import CompiledTest, RunResult, command_for
+from goutbench.execute.ladder.runs import Baseline, CompiledTest, RunResult, command_for
 from goutbench.execute.sandbox.command import MIB, CommandRun, RunReport
 from goutbench.execute.worker import Worker
-from goutbench.execute.workspace.package import PackageUnderTest
+from goutbench.execute.workspace.package import Overlay, PackageUnderTest
 from goutbench.golang.toolchain.mutation import Mutant, MutationPlan, plan_mutation
 from goutbench.golang.toolchain.test_output import failed_test
 from goutbench.records import MutantStatus, Mutation
@@ -34,15 +34,6 @@ DECOYS = 3
 _EXHAUSTED = ("out of memory", "cannot allocate memory", "goroutine stack exceeds")
 _DATA = 768 * MIB
 _SNIPPET = 60
-
-
-@dataclass(frozen=True, slots=True)
-class Baseline:
-    """The build without the candidate, its overlay, and its run of the same tests."""
-
-    test: CompiledTest
-    overlay: Overlay
-    result: RunResult
 
 
 @dataclass(frozen=True, slots=True)

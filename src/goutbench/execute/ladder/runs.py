@@ -9,7 +9,7 @@ from goutbench.execute.ladder.coverage import EMPTY, Coverage, read_profile
 from goutbench.execute.options import ExecuteOptions
 from goutbench.execute.sandbox.command import MIB, Command, Limits, Outcome
 from goutbench.execute.worker import Worker
-from goutbench.execute.workspace.package import PackageUnderTest
+from goutbench.execute.workspace.package import Overlay, PackageUnderTest
 from goutbench.golang.toolchain.test_output import TestOutput, evidence, parse_output
 from goutbench.records import Status
 
@@ -74,6 +74,15 @@ class RunResult:
     def culprits(self) -> tuple[str, ...]:
         """The tests that failed or did not end."""
         return (*self.output.failed, *self.output.unfinished)
+
+
+@dataclass(frozen=True, slots=True)
+class Baseline:
+    """The build without the candidate, its overlay, and its run of the same tests."""
+
+    test: CompiledTest
+    overlay: Overlay
+    result: RunResult
 
 
 def command_for(

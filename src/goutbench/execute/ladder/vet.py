@@ -3,10 +3,10 @@
 import re
 import shutil
 
-from goutbench.execute.ladder.build import VET, Overlay, compile_test
+from goutbench.execute.ladder.build import VET, compile_test
 from goutbench.execute.ladder.type_check import empty_test
 from goutbench.execute.worker import Worker
-from goutbench.execute.workspace.package import PackageUnderTest
+from goutbench.execute.workspace.package import Overlay, PackageUnderTest
 
 PACKAGE_FAULT = "package-fails-vet"
 

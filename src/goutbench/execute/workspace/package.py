@@ -6,6 +6,9 @@ from pathlib import Path
 from goutbench.errors import SourceError
 from goutbench.golang.toolchain.installation import Toolchain
 
+Overlay = dict[str, bytes | None]
+"""New contents of the package's files by base name; None removes a file."""
+
 
 @dataclass(frozen=True, slots=True)
 class Tree:

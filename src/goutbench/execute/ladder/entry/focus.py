@@ -29,9 +29,9 @@ class Focus:
         """The subtests that ran, and that the candidate adds; none if the framework reports none."""
         if not self.methods:
             return ()
-        wanted = {name for method in self.methods for name in (method, method.removeprefix("Test"))}
+        expected = {name for method in self.methods for name in (method, method.removeprefix("Test"))}
         return tuple(
-            name for name in output.subtests if name.count("/") == 1 and name.split("/")[1] in wanted
+            name for name in output.subtests if name.count("/") == 1 and name.split("/")[1] in expected
         )
 
     def has_effect(self, output: TestOutput) -> bool:

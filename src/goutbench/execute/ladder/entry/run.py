@@ -3,13 +3,13 @@
 from dataclasses import dataclass, replace
 from pathlib import Path
 
-from goutbench.execute.ladder.build import Overlay, compile_without
+from goutbench.execute.ladder.build import compile_without
 from goutbench.execute.ladder.coverage import EMPTY
 from goutbench.execute.ladder.entry.focus import Focus, focuses, framework_flags, subtest_pattern
 from goutbench.execute.ladder.entry.plan import EntryPlan, mentioned_elsewhere
-from goutbench.execute.ladder.mutation import Baseline
-from goutbench.execute.ladder.runs import CompiledTest, RunResult, all_of, first_run, run_tests
+from goutbench.execute.ladder.runs import Baseline, CompiledTest, RunResult, all_of, first_run, run_tests
 from goutbench.execute.ladder.type_check import empty_test, type_checks
+from goutbench.execute.workspace.package import Overlay
 from goutbench.golang.analysis.registrations import TEST_MAIN, without_registrations
 from goutbench.golang.syntax.parser import parse
 from goutbench.golang.toolchain.test_output import TestOutput, parse_output
@@ -36,19 +36,19 @@ class EntryRun:
 def run_entry(test: CompiledTest, plan: EntryPlan, overlay: Overlay, code: bytes) -> EntryRun:
     """Run the plan's tests; `test` is the candidate's binary with coverage that counts."""
     flags = framework_flags(plan, test.worker.options.seed)
-    whole = replace(test, tests=plan.names, flags=flags)
-    without = _build_without(whole, overlay, code)
+    complete = replace(test, tests=plan.names, flags=flags)
+    without = _build_without(complete, overlay, code)
     entry = plan.describe(plan.names)
     if without is None:
         text = f"run by {entry}, which does not build without {test.package.test}"
         none = RunResult(Status.INFRA_FAILURE, ELSEWHERE, text, parse_output(b""), EMPTY, 0.0, 0.0)
-        return EntryRun(whole, none, plan.names, entry, None)
+        return EntryRun(complete, none, plan.names, entry, None)
     for focus in focuses(plan, test.package.test, test.worker.options.seed):
         pattern = f"{all_of(plan.names)}{focus.subtests}" if focus.subtests else ""
-        focused, first = _first(replace(whole, pattern=pattern, flags=focus.flags))
+        focused, first = _first(replace(complete, pattern=pattern, flags=focus.flags))
         if focus.has_effect(first.output) or (not focus.methods and not first.passed):
             return _focused(plan, focused, first, without, focus)
-    return _compared(plan, whole, without)
+    return _compared(plan, complete, without)
 
 
 def _focused(
