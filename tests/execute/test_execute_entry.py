@@ -388,6 +388,16 @@ CASES = {
         go(f"func init() {{ checks = append(checks, 1) }}\n\nfunc TestFive(t *testing.T) {{ {FIVE} }}"),
         declared=("TestFive",),
     ),
+    "tests that fail, and nothing in common": Case(
+        {"suite_test.go": go("func TestBad(t *testing.T) { t.Fatal() }")},
+        go("var x = len(os.Args)", "os"), "NO_TESTS_RAN", "no-tests-declared",
+        entry="TestBad in suite_test.go", covered=0,
+    ),
+    "own test, and no siblings": Case(
+        {"hook_suite_test.go": GINKGO_ENTRY},
+        spec("t.Fatal()") + f"\n\nfunc TestSix(t *testing.T) {{ {SIX} }}\n",
+        declared=("TestSix",), options={"siblings": "none"},
+    ),
     "only helpers": Case(
         ALL, go("func five() int { return Five() }"), "NO_TESTS_RAN", "no-tests-declared", covered=0
     ),
@@ -432,6 +442,8 @@ def test_what_tests_of_other_files_run_is_the_candidates(machine: Machine, worke
     assert (record.status, record.reason, record.entry) == (case.status, case.reason, case.entry), record
     if case.status in ("PASSED", "NO_TESTS_RAN"):
         assert record.covered == case.covered, record.uncovered
+    if record.reason == "no-tests-declared":
+        assert (record.rung, record.declared, record.passed, record.failed) == ("build", (), (), ())
     if case.declared:
         assert record.declared == case.declared
         assert (record.failed or record.passed) == (case.declared if record.entry else record.passed)

@@ -63,11 +63,12 @@ class _Attempt:
         tests = declared_tests(checked, code)
         plan = None if checked.excluded else plan_entry(self.package, code, has_tests=bool(tests))
         if plan is not None and removed:
-            if self.worker.options.siblings != "all":
+            if self.worker.options.siblings != "all" and not tests:
                 removed, checked = check_types(self.worker, self.package, code, needed=plan.files)
                 added = ", ".join(sorted(plan.files))
                 record = replace(record, siblings=f"{record.siblings} and {added}")
             plan = plan.without(removed)
+            plan = None if tests and not plan.files else plan
         record = replace(record, gate_seconds=checked.seconds, declared=tests)
         if removed and self.worker.options.siblings == "all":
             record = replace(record, siblings=f"all but {', '.join(removed)}")

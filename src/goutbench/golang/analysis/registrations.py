@@ -103,11 +103,12 @@ def registration(file: GoFile) -> Registration:
 
 def entry_points(
     added: Registration, siblings: Mapping[str, GoFile], sources: Iterable[GoFile], *, certain: bool = False
-) -> tuple[EntryPoint, ...]:
+) -> tuple[tuple[EntryPoint, ...], bool]:
     """The tests of the sibling test files that may run what is registered, by the best of several signs.
 
     `sources` are the package's other files. With `certain`, only those that a test method, a framework, or a
-    variable of a test file connects; else all tests if nothing connects any.
+    variable of a test file connects; else all tests if nothing connects any. The second value says whether
+    a test method, a framework or a name of the test files does.
     """
     package = _Package([*siblings.values(), *sources])
     tests = [
@@ -128,11 +129,11 @@ def entry_points(
         if links & reached or any(name.startswith(runner) for name in reached)
     ]
     if certain or chosen:
-        return tuple(chosen)
+        return tuple(chosen), True
     for others in (added.names & package.names, _import_names(siblings, added.imports)):
         if chosen := [entry for entry, reached in tests if others & reached]:
-            return tuple(chosen)
-    return tuple(entry for entry, _ in tests)
+            return tuple(chosen), False
+    return tuple(entry for entry, _ in tests), False
 
 
 def without_registrations(file: GoFile, mentioned: frozenset[bytes]) -> bytes:

@@ -24,6 +24,7 @@ class EntryPlan:
 
     `main` is the test file with TestMain, which runs in any case; empty if there is none. `beside_tests`: the
     candidate also declares tests of its own. `certain`: what it fills is a variable of another test file.
+    `linked`: a name or library connects the tests with the candidate; else they are all of the package's.
     """
 
     points: tuple[EntryPoint, ...]
@@ -31,6 +32,7 @@ class EntryPlan:
     main: str
     beside_tests: bool
     certain: bool
+    linked: bool
 
     @property
     def names(self) -> tuple[str, ...]:
@@ -70,7 +72,7 @@ def plan_entry(package: PackageUnderTest, code: bytes, *, has_tests: bool) -> En
     libraries = {spec.path for other in (*siblings.values(), *sources) for spec in other.imports}
     if added.framework and libraries.isdisjoint(added.framework.paths):
         added = replace(added, framework=None)
-    points = entry_points(added, siblings, sources, certain=has_tests)
+    points, linked = entry_points(added, siblings, sources, certain=has_tests)
     mains = [
         name
         for name, sibling in {**siblings, package.test: file}.items()
@@ -80,7 +82,7 @@ def plan_entry(package: PackageUnderTest, code: bytes, *, has_tests: bool) -> En
         return None
     main = "" if has_tests or not mains else mains[0]
     certain = bool(added.names & variables(siblings.values()))
-    return EntryPlan(points, added, main, has_tests, certain)
+    return EntryPlan(points, added, main, has_tests, certain, linked or certain)
 
 
 def mentioned_elsewhere(package: PackageUnderTest) -> frozenset[bytes]:

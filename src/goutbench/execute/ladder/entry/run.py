@@ -85,9 +85,10 @@ def _attributed(
     plan: EntryPlan, test: CompiledTest, first: RunResult, baseline: Baseline, new: tuple[str, ...]
 ) -> EntryRun:
     """The candidate's part of a run."""
-    declared = new or test.tests or (TEST_MAIN,)
     coverage = first.coverage.beyond(baseline.result.coverage)
     status, reason = _verdict(plan, first, baseline.result, new, covers=coverage.covered > 0)
+    # where nothing of the candidate ran, the results are those of other files
+    declared = () if reason == NOTHING_ADDED else new or test.tests or (TEST_MAIN,)
     again = status is Status.TESTS_FAILED and test.worker.options.repeat > 1
     if again and run_tests(test, cover=False).passed:
         status, reason = Status.FLAKY, "passed-when-run-again"
@@ -116,7 +117,7 @@ def _verdict(
     if fails and before.status in (Status.TESTS_FAILED, Status.TIMED_OUT):
         new_failures = _failures(first.output) - _failures(before.output)
         if not new_failures or before.output.panic or before.status is Status.TIMED_OUT:
-            return Status.INFRA_FAILURE, ELSEWHERE
+            return (Status.INFRA_FAILURE, ELSEWHERE) if plan.linked else (Status.NO_TESTS_RAN, NOTHING_ADDED)
     return first.status, first.reason
 
 
@@ -138,7 +139,7 @@ def _of_declared(first: RunResult, declared: tuple[str, ...]) -> TestOutput:
         return tuple(name for name in declared if ends.get(name) == end)
 
     # a failure outside of the candidate's subtests is one of the tests that run them
-    failed = ended("FAIL") or (() if first.passed else output.failed)
+    failed = ended("FAIL") or (() if first.passed or not declared else output.failed)
     unfinished = tuple(name for name in declared if ends.get(name) == "")
     return replace(output, passed=ended("PASS"), failed=failed, skipped=ended("SKIP"), unfinished=unfinished)
 
