@@ -501,11 +501,14 @@ class Execution:
     Coverage counts statements of the focal file by the candidate's own tests, `covered` also where the run
     failed; `uncovered` are the blocks that no run reached, as "line.column-line.column". `focal_statements`
     and `focal_covered` count only in the functions that the candidate should test (0: the complete file), and
-    the mutants are then only those of these functions. Seconds are CPU time inside the sandbox, because wall
-    time depends on the load of the machine; `gate_seconds` is the wall time of the type check. `toolchain` is
-    the version of Go, `go_source` where it comes from: "--go", "PATH", "wheel", or "downloaded" for a go.mod.
-    `attempts` is 2 for a reference test that failed beside other executions and was executed again alone: the
-    record is that of the last attempt.
+    the mutants are then only those of these functions. `entry` names the tests of other files, with their
+    files, that run the candidate where it declares no test; `declared` are then the subtests that it adds, or
+    the tests of `entry` where nothing shows its part, and coverage and mutants are those that the tests
+    of `entry` lack without the candidate. Seconds are CPU time inside the sandbox, because wall time depends
+    on the load of the machine; `gate_seconds` is the wall time of the type check. `toolchain` is the version
+    of Go, `go_source` where it comes from: "--go", "PATH", "wheel", or "downloaded" for a go.mod. `attempts`
+    is 2 for a reference test that failed beside other executions and was executed again alone: the record is
+    that of the last attempt.
     """
 
     id: str
@@ -536,6 +539,7 @@ class Execution:
     focal_covered: int = 0
     go_source: str = ""
     attempts: int = 1
+    entry: str = ""
 
 
 # ── judge ─────────────────────────────────────────────────────────────────────────────────────────

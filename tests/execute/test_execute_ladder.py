@@ -202,8 +202,11 @@ def test_siblings_that_need_the_helpers_of_the_reference_test_are_removed_with_i
     there = replace(package, tree=replace(package.tree, root=root.resolve()), folder=root.resolve())
     record = run(worker, there, body("if Add(1, 2) != 3 || six != 6 { t.Fatal() }"))
     assert (record.status, record.siblings) == ("PASSED", "all but heir_test.go, user_test.go")
-    record = run(worker, there, body("if Add(1, 2) != 3 { t.Fatal(four) }"))
-    assert (record.status, record.reason) == ("BUILD_FAILED", "undefined")
+    for mode in ("all", "needed"):
+        record = run(worker, there, body("if Add(1, 2) != 3 { t.Fatal(four) }"), siblings=mode)
+        assert (record.status, record.reason) == ("BUILD_FAILED", "undefined"), mode
+    record = run(worker, there, body("if Add(1, 2) != six-3 { t.Fatal() }"), siblings="needed")
+    assert (record.status, record.siblings) == ("PASSED", "needed")
     record = run(worker, there, body("if Add(1, 2) != five-2 { t.Fatal() }") + helper.partition("\n")[2])
     assert (record.status, record.siblings) == ("PASSED", "all")
 

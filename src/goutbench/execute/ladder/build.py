@@ -23,7 +23,7 @@ from goutbench.execute.ladder.faults import (
 from goutbench.execute.ladder.type_check import empty_test
 from goutbench.execute.sandbox.command import COMPILER, GIB, Command, Limits, Outcome
 from goutbench.execute.worker import Worker
-from goutbench.execute.workspace.package import PackageUnderTest
+from goutbench.execute.workspace.package import Overlay, PackageUnderTest
 from goutbench.golang.toolchain.test_output import evidence
 
 BINARY = "x.test"
@@ -32,8 +32,6 @@ VET = "vet"
 _VET_HEADER = re.compile(r"^# \[.+\]$", re.MULTILINE)
 _PATIENCE = 3
 _EXHAUSTED = ("signal: killed", "out of memory", "cannot allocate memory")
-Overlay = dict[str, bytes | None]
-"""New contents of the package's files by base name; None removes a file."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -80,12 +78,16 @@ class Build:
         return cls(None, reason, text, infra, outcome.cpu_seconds)
 
 
-def compile_test(worker: Worker, package: PackageUnderTest, overlay: Overlay, folder: Path) -> Build:
+def compile_test(
+    worker: Worker, package: PackageUnderTest, overlay: Overlay, folder: Path, *, counting: bool = False
+) -> Build:
     """Vet and compile the package with an overlay, with coverage, in the scratch folder `folder`.
 
-    A package with a byte order mark is built without coverage if it fails with it.
+    With `counting`, its coverage counts how often each statement ran. A package with a byte order mark is
+    built without coverage if it fails with it.
     """
-    build = _compile(worker, package, overlay, folder, "cover", ["-cover"])
+    cover = ["-cover", "-covermode=atomic"] if counting else ["-cover"]
+    build = _compile(worker, package, overlay, folder, "counting" if counting else "cover", cover)
     if build.binary is None and _has_byte_order_mark(package):
         return _compile(worker, package, overlay, folder, "uncovered", [])
     return build
@@ -97,10 +99,18 @@ def _has_byte_order_mark(package: PackageUnderTest) -> bool:
     return any(path.read_bytes().startswith(codecs.BOM_UTF8) for path in sources)
 
 
-def compile_mutants(worker: Worker, package: PackageUnderTest, overlay: Overlay, folder: Path) -> Build:
+def compile_without(worker: Worker, package: PackageUnderTest, overlay: Overlay, folder: Path) -> Build:
+    """Compile the package with an overlay that lacks the candidate, with coverage that counts, and no vet."""
+    flags = ["-cover", "-covermode=atomic", "-vet=off"]
+    return _compile(worker, package, overlay, folder, "without", flags)
+
+
+def compile_mutants(
+    worker: Worker, package: PackageUnderTest, overlay: Overlay, folder: Path, kind: str = "plain"
+) -> Build:
     """Compile the package with an overlay of the focal file: without vet, whose word is on the candidate, and
     without -cover, which ignores overlays of non-test files (golang/go#73802)."""
-    return _compile(worker, package, overlay, folder, "plain", ["-vet=off"])
+    return _compile(worker, package, overlay, folder, kind, ["-vet=off"])
 
 
 def _compile(

@@ -10,15 +10,17 @@ from goutbench.execute.ladder.build import (
     NO_TEST_FILES,
     VET,
     Build,
-    Overlay,
     build_without_candidate,
     compile_test,
 )
-from goutbench.execute.ladder.coverage import Coverage, focal_spans
+from goutbench.execute.ladder.coverage import Coverage, focal_spans, merge
+from goutbench.execute.ladder.entry.plan import EntryPlan, plan_entry
+from goutbench.execute.ladder.entry.run import NOTHING_ADDED, run_entry
 from goutbench.execute.ladder.faults import (
     CGO_OFF,
     COMPILE_ERROR,
     COMPILE_LIMIT,
+    ELSEWHERE,
     EXCLUDED,
     LINKER,
     NO_NETWORK,
@@ -34,13 +36,13 @@ from goutbench.execute.ladder.faults import (
 from goutbench.execute.ladder.in_build import file_exclusion, focal_exclusion, lacks_cgo_files
 from goutbench.execute.ladder.mutation import run_mutants
 from goutbench.execute.ladder.record import blank_record
-from goutbench.execute.ladder.runs import CompiledTest, first_run
+from goutbench.execute.ladder.runs import CompiledTest, RunResult, first_run
 from goutbench.execute.ladder.stable import repeat_passing, rerun_failing
 from goutbench.execute.ladder.syntax import refusal
 from goutbench.execute.ladder.type_check import check_types, declared_tests, type_failure
 from goutbench.execute.ladder.vet import PACKAGE_FAULT, is_candidates_fault
 from goutbench.execute.worker import Worker
-from goutbench.execute.workspace.package import PackageUnderTest
+from goutbench.execute.workspace.package import Overlay, PackageUnderTest
 from goutbench.golang.syntax.parser import parse
 from goutbench.records import Candidate, Execution, Rung, Status
 
@@ -87,6 +89,14 @@ class _Attempt:
         code = self.candidate.code.encode()
         removed, checked = check_types(self.worker, self.package, code)
         tests = declared_tests(checked, code)
+        plan = None if checked.excluded else plan_entry(self.package, code, has_tests=bool(tests))
+        if plan is not None and removed:
+            if self.worker.options.siblings != "all" and not tests:
+                removed, checked = check_types(self.worker, self.package, code, needed=plan.files)
+                added = ", ".join(sorted(plan.files))
+                record = replace(record, siblings=f"{record.siblings} and {added}")
+            plan = plan.without(removed)
+            plan = None if tests and not plan.files else plan
         record = replace(record, gate_seconds=checked.seconds, declared=tests)
         if removed and self.worker.options.siblings == "all":
             record = replace(record, siblings=f"all but {', '.join(removed)}")
@@ -97,22 +107,27 @@ class _Attempt:
             return replace(record, status=Status.BUILD_FAILED, rung=rung, reason=reason, evidence=evidence)
         record = replace(record, rung=Rung.TYPES)
         overlay: Overlay = {self.package.test: code, **dict.fromkeys(removed)}
-        build = self._build(overlay, removed)
+        by_entry = plan is not None and not tests
+        build = self._build(overlay, removed, counting=by_entry)
         record = replace(record, build_seconds=build.cpu_seconds)
         if build.binary is None:
             return self._build_failed(record, build, removed)
         record = replace(record, rung=Rung.BUILD)
-        if checked.excluded or not tests:
-            reason = "excluded-by-build-constraints" if checked.excluded else "no-tests-declared"
+        if checked.excluded or not (tests or plan):
+            reason = "excluded-by-build-constraints" if checked.excluded else NOTHING_ADDED
             return replace(record, status=Status.NO_TESTS_RAN, reason=reason)
+        if plan is not None and not plan.files:
+            missing = ", ".join(removed)
+            text = f"only {missing} may run it, which does not build without the reference test"
+            return replace(record, status=Status.INFRA_FAILURE, reason=ELSEWHERE, evidence=text)
         test = CompiledTest(self.worker, self.package, build.binary, self.folder, tests, cover=build.cover)
-        return self._run(record, test, overlay)
+        return self._run(record, test, overlay, plan)
 
-    def _build(self, overlay: Overlay, removed: tuple[str, ...]) -> Build:
+    def _build(self, overlay: Overlay, removed: tuple[str, ...], *, counting: bool) -> Build:
         """Compile the candidate; once more if the compilation of what it imports took all the time."""
-        build = compile_test(self.worker, self.package, overlay, self.folder)
+        build = compile_test(self.worker, self.package, overlay, self.folder, counting=counting)
         if build.stopped and self.worker.once(build_without_candidate, self.package, removed).accepted:
-            again = compile_test(self.worker, self.package, overlay, self.folder)
+            again = compile_test(self.worker, self.package, overlay, self.folder, counting=counting)
             build = replace(again, cpu_seconds=build.cpu_seconds + again.cpu_seconds)
         return build
 
@@ -158,8 +173,16 @@ class _Attempt:
         generates = is_absent(bare.evidence) and any(map(_GENERATE.search, sources))
         return NOT_GENERATED if generates else PACKAGE_BROKEN
 
-    def _run(self, record: Execution, test: CompiledTest, overlay: Overlay) -> Execution:
-        test, first = first_run(test)
+    def _run(
+        self, record: Execution, test: CompiledTest, overlay: Overlay, plan: EntryPlan | None
+    ) -> Execution:
+        code, baseline = self.candidate.code.encode(), None
+        if plan is None or test.tests:
+            test, first = first_run(test)
+        else:
+            run = run_entry(test, plan, overlay, code)
+            test, first, baseline = run.test, run.result, run.baseline
+            record = replace(record, declared=run.declared, entry=run.entry)
         output = first.output
         record = replace(
             record,
@@ -172,19 +195,48 @@ class _Attempt:
         failed, reference = first.status is Status.TESTS_FAILED, self.candidate.mode == REFERENCE
         if failed and reference and needs_network(first.evidence):
             return replace(record, status=Status.INFRA_FAILURE, reason=NO_NETWORK)
-        if first.status is Status.TESTS_FAILED:
+        if failed and not record.entry:
             return self._with_coverage(*rerun_failing(test, first, record))
         if not first.passed:
             return record
+        if plan is not None and not record.entry:
+            record, merged = self._beside_tests(record, first, overlay, plan)
+            record = self._with_coverage(record, merged)
+            if record.status is not Status.PASSED:
+                return record
         if not test.cover:
             record = replace(record, reason=NOT_MEASURED)
-        record = repeat_passing(test, replace(record, rung=Rung.PASS))
+        without = baseline.test if baseline is not None and baseline.result.passed else None
+        record = repeat_passing(test, replace(record, rung=Rung.PASS), without)
         if record.status is not Status.PASSED or self.worker.options.mutants is None:
             return record
         spans = focal_spans(self.package.focal_source, self.candidate.focal)
-        mutation = run_mutants(test, overlay, first, spans)
+        mutation = run_mutants(test, overlay, first, spans, baseline)
         rung = Rung.MUTATION if mutation.score is not None else record.rung
         return replace(record, mutation=mutation, rung=rung)
+
+    def _beside_tests(
+        self, record: Execution, own: RunResult, overlay: Overlay, plan: EntryPlan
+    ) -> tuple[Execution, Coverage]:
+        """Add what tests of other files run of a candidate that passes its own tests: a failure there is one
+        under `go test`, too."""
+        worker, package = self.worker, self.package
+        build = compile_test(worker, package, overlay, self.folder, counting=True)
+        if build.binary is None:
+            return record, own.coverage
+        test = CompiledTest(worker, package, build.binary, self.folder, (), cover=build.cover)
+        run = run_entry(test, plan, overlay, self.candidate.code.encode())
+        result, output = run.result, run.result.output
+        if result.status in (Status.INFRA_FAILURE, Status.NO_TESTS_RAN):
+            return record, own.coverage
+        record = replace(
+            record,
+            status=result.status, reason=result.reason, evidence=result.evidence, entry=run.entry,
+            declared=(*record.declared, *run.declared), passed=(*record.passed, *output.passed),
+            failed=result.culprits, skipped=(*record.skipped, *output.skipped),
+            run_seconds=record.run_seconds + result.cpu_seconds,
+        )  # fmt: skip
+        return record, merge([own.coverage, result.coverage])
 
     def _with_coverage(self, record: Execution, coverage: Coverage) -> Execution:
         source = self.package.focal_source

@@ -21,9 +21,10 @@ Span = tuple[int, int]
 
 @dataclass(frozen=True, slots=True)
 class Coverage:
-    """The focal file's blocks: (start, end, number of statements) → whether any run reached it."""
+    """The focal file's blocks: (start, end, number of statements) → how often runs reached it (1 for any
+    number of times unless the binary counts)."""
 
-    blocks: dict[Block, bool]
+    blocks: dict[Block, int]
 
     @property
     def statements(self) -> int:
@@ -50,11 +51,15 @@ class Coverage:
             }
         )
 
+    def beyond(self, other: "Coverage") -> "Coverage":
+        """The blocks with the number of times that they were reached more often than in `other`."""
+        return Coverage({key: max(0, hits - other.blocks.get(key, 0)) for key, hits in self.blocks.items()})
+
     def reaches(self, position: Position) -> bool:
         """Whether a run executed the code at `position`. Code outside all blocks (a package-level
         declaration, a function's signature) has no counter, so it counts as reached."""
         inside = [
-            (start, hit) for (start, end, _), hit in self.blocks.items() if start <= position < end
+            (start, hit > 0) for (start, end, _), hit in self.blocks.items() if start <= position < end
         ]  # the innermost block is the one that starts last
         return max(inside)[1] if inside else True
 
@@ -70,7 +75,7 @@ def read_profile(
     For a file with line directives, `directed` has its blocks by what the profile calls them. A damaged line
     (the process crashed while writing it, or a test forged it) is ignored.
     """
-    blocks: dict[Block, bool] = {}
+    blocks: dict[Block, int] = {}
     for line in text.splitlines():
         match = _BLOCK.match(line)
         if match is None:
@@ -84,16 +89,16 @@ def read_profile(
             key = directed[name, key]
         elif name != file_name:
             continue
-        blocks[key] = blocks.get(key, False) or hits > 0
+        blocks[key] = blocks.get(key, 0) + hits
     return Coverage(blocks)
 
 
 def merge(parts: Iterable[Coverage]) -> Coverage:
     """The coverage of several runs together."""
-    blocks: dict[Block, bool] = {}
+    blocks: dict[Block, int] = {}
     for part in parts:
         for key, hit in part.blocks.items():
-            blocks[key] = blocks.get(key, False) or hit
+            blocks[key] = blocks.get(key, 0) + hit
     return Coverage(blocks)
 
 

@@ -25,7 +25,7 @@ SANDBOX, CGO_OFF, NO_NETWORK = "sandbox", "cgo-off", "needs-network"
 BUILD_TIMED_OUT, BUILD_MEMORY, COMPILE_LIMIT = "build-timed-out", "build-memory", "compile-limit"
 COMPILE_ERROR, LINKER, NOT_REQUIRED = "compile-error", "linker", "module-not-required"
 PACKAGE_BROKEN, NOT_GENERATED, EXCLUDED = "package-broken", "not-generated", "package-excluded"
-NOT_IN_BUILD = "not-in-build"
+NOT_IN_BUILD, ELSEWHERE = "not-in-build", "entry-elsewhere"
 
 REASONS = {
     # nobody's fault but the machine's or the repository's
@@ -126,6 +126,10 @@ REASONS = {
     BUILD_MEMORY: Reason(
         "the compiler needs more memory than there is, without the candidate as well",
         "free some memory, or use fewer --workers",
+    ),
+    ELSEWHERE: Reason(
+        "a test of another file runs the candidate, and its part cannot be told from the rest",
+        "none: the pair is barred, and counts for or against no model",
     ),
     NO_NETWORK: Reason("the repository's test needs a network", "none: the sandbox has no network"),
     # the candidate's text and its build

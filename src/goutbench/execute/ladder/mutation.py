@@ -8,12 +8,12 @@ from collections.abc import Collection, Sequence
 from dataclasses import dataclass, replace
 from typing import Self
 
-from goutbench.execute.ladder.build import Overlay, compile_mutants
+from goutbench.execute.ladder.build import compile_mutants
 from goutbench.execute.ladder.coverage import Span
-from goutbench.execute.ladder.runs import CompiledTest, RunResult, command_for
+from goutbench.execute.ladder.runs import Baseline, CompiledTest, RunResult, command_for
 from goutbench.execute.sandbox.command import MIB, CommandRun, RunReport
 from goutbench.execute.worker import Worker
-from goutbench.execute.workspace.package import PackageUnderTest
+from goutbench.execute.workspace.package import Overlay, PackageUnderTest
 from goutbench.golang.toolchain.mutation import Mutant, MutationPlan, plan_mutation
 from goutbench.golang.toolchain.test_output import failed_test
 from goutbench.records import MutantStatus, Mutation
@@ -82,12 +82,17 @@ def choose_sample(mutants: Sequence[Mutant], size: int, seed: int) -> tuple[Muta
 
 
 def run_mutants(
-    test: CompiledTest, overlay: Overlay, passing: RunResult, spans: Sequence[Span] = ()
+    test: CompiledTest,
+    overlay: Overlay,
+    passing: RunResult,
+    spans: Sequence[Span] = (),
+    baseline: Baseline | None = None,
 ) -> Mutation:
     """The mutation score of a candidate that passes; `overlay` is the build's, `passing` the run with
     coverage.
 
-    With `spans`, only mutants in these parts of the focal file count.
+    With `spans`, only mutants in these parts of the focal file count. A mutant that `baseline`, the same
+    tests without the candidate, kills too counts as survived.
     """
     worker, package = test.worker, test.package
     plan = worker.once(mutation_plan, package)
@@ -111,10 +116,36 @@ def run_mutants(
         if len(tested) < len(reached):
             return _no_score(plan, "the run of the mutants was cut short")
         pairs = zip(reached, tested, strict=True)
-        results += [MutantResult.of(plan, mutant, report, test.tests) for mutant, report in pairs]
+        names = (*passing.output.passed, *test.tests)
+        results += [MutantResult.of(plan, mutant, report, names) for mutant, report in pairs]
         seconds = sum(report.cpu_seconds for report in reports)
+        if baseline is not None and baseline.result.passed:
+            results, more = _not_killed_without(baseline, plan, results)
+            seconds += more
     results.sort(key=lambda result: result.mutant.id)
     return _summary(plan, len(pool), results, seconds)
+
+
+def _not_killed_without(
+    baseline: Baseline, plan: MutationPlan, results: list[MutantResult]
+) -> tuple[list[MutantResult], float]:
+    """The results, with those killed mutants as survived that the baseline kills too, and CPU seconds."""
+    test = baseline.test
+    killed = [result.mutant for result in results if result.status is MutantStatus.KILLED]
+    schemata: Overlay = {test.package.focal: plan.schemata, plan.support_name: plan.support}
+    build = compile_mutants(
+        test.worker, test.package, baseline.overlay | schemata, test.folder, "plain-without"
+    )
+    if not killed or build.binary is None:
+        return results, 0.0
+    reports = _run(replace(test, path=build.binary), plan, killed, baseline.result)
+    pairs = zip(killed, reports[DECOYS + 1 :], strict=False)
+    without = {mutant.id for mutant, report in pairs if report.exit_code != 0}
+    results = [
+        replace(result, status=MutantStatus.SURVIVED, test="") if result.mutant.id in without else result
+        for result in results
+    ]
+    return results, sum(report.cpu_seconds for report in reports)
 
 
 def _run(

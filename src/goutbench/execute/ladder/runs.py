@@ -10,7 +10,7 @@ from goutbench.execute.ladder.faults import SANDBOX
 from goutbench.execute.options import ExecuteOptions
 from goutbench.execute.sandbox.command import MIB, Command, Limits, Outcome
 from goutbench.execute.worker import Worker
-from goutbench.execute.workspace.package import PackageUnderTest
+from goutbench.execute.workspace.package import Overlay, PackageUnderTest
 from goutbench.golang.toolchain.cover_blocks import NamedBlocks, named_blocks
 from goutbench.golang.toolchain.test_output import TestOutput, evidence, parse_output
 from goutbench.records import Status
@@ -32,6 +32,7 @@ _ENVIRONMENT = {
     "GOTOOLCHAIN": "local",
 }
 _RACE_EXIT = 66
+_SEED = "-ginkgo.seed="
 _XCPU, _KILL = 152, 137
 
 
@@ -39,6 +40,7 @@ _XCPU, _KILL = 152, 137
 class CompiledTest:
     """A test binary of a package, with its top-level tests and its scratch folder.
 
+    `pattern` selects what of these tests runs (all, if it is empty), `flags` are those of a test framework.
     `private` gives runs a writable copy of the package's folder; `cover` says whether the binary measures
     coverage.
     """
@@ -50,6 +52,8 @@ class CompiledTest:
     tests: tuple[str, ...]
     private: bool = False
     cover: bool = True
+    pattern: str = ""
+    flags: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)
@@ -74,6 +78,15 @@ class RunResult:
         return (*self.output.failed, *self.output.unfinished)
 
 
+@dataclass(frozen=True, slots=True)
+class Baseline:
+    """The build without the candidate, its overlay, and its run of the same tests."""
+
+    test: CompiledTest
+    overlay: Overlay
+    result: RunResult
+
+
 def command_for(
     test: CompiledTest, *, flags: tuple[str, ...] = (), writable: tuple[Path, ...] = ()
 ) -> Command:
@@ -82,7 +95,7 @@ def command_for(
     short = ("-test.short",) if options.short else ()
     argv = (
         str(test.path), "-test.paniconexit0", "-test.v=test2json", *short, *flags,
-        f"-test.run=^({'|'.join(test.tests)})$",
+        f"-test.run={test.pattern or all_of(test.tests)}", *test.flags,
     )  # fmt: skip
     mounts = worker.workspace.account_files(worker.sandbox.user_id(worker.number))
     if test.private:
@@ -113,6 +126,11 @@ def command_for(
     )
 
 
+def all_of(tests: Sequence[str]) -> str:
+    """The pattern for -test.run that selects these tests with all of their subtests."""
+    return f"^({'|'.join(tests)})$"
+
+
 def run_tests(test: CompiledTest, *, cover: bool, shuffle: int = 0, processors: int = 0) -> RunResult:
     """Run the tests once. `shuffle` is the seed of their order, 0 for the order of the file."""
     worker, profile, cover = test.worker, test.folder / "cover.out", cover and test.cover
@@ -126,6 +144,9 @@ def run_tests(test: CompiledTest, *, cover: bool, shuffle: int = 0, processors: 
         flags.append(f"-test.coverprofile={profile}")
     if processors:
         flags.append(f"-test.cpu={processors}")
+    if shuffle:
+        own = (f"{_SEED}{shuffle}" if flag.startswith(_SEED) else flag for flag in test.flags)
+        test = replace(test, flags=tuple(own))
     command = command_for(test, flags=tuple(flags), writable=(profile,) if cover else ())
     outcome = worker.sandbox.run(command)
     text = profile.read_bytes().decode("utf-8", "replace") if cover else ""
@@ -152,7 +173,7 @@ def first_run(test: CompiledTest) -> tuple[CompiledTest, RunResult]:
 
 
 def classify(outcome: Outcome, tests: Sequence[str], *, profiled: bool, options: ExecuteOptions) -> RunResult:
-    """The result of one run of exactly these declared tests, fuzz targets and examples.
+    """The result of one run of exactly these declared tests, fuzz targets and examples; none: of TestMain.
 
     A pass needs all of: exit status 0, a PASS or SKIP for every declared name, at least one PASS, the
     testing package's own last line, and the cover profile that it writes at the very end if one was
@@ -180,13 +201,13 @@ def _classify_end(
         return Status.TIMED_OUT, "wall-time"
     if outcome.stopped:
         return Status.TESTS_FAILED, "output-limit"
-    if not output.seen & set(tests):
+    if tests and not output.seen & set(tests):
         return Status.NO_TESTS_RAN, "no-declared-test-seen"
     if output.failed or output.unfinished or set(tests) - output.seen:
         return Status.TESTS_FAILED, "exit-0-without-every-test"
     if output.ended != "PASS" or not profiled:
         return Status.TESTS_FAILED, "exit-0-before-the-end"
-    if not output.passed:
+    if tests and not output.passed:
         return Status.NO_TESTS_RAN, "all-skipped"
     return Status.PASSED, ""
 

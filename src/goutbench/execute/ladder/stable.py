@@ -10,14 +10,17 @@ _RERUNS = 3
 _REPEATABLE = ("assertion", "panic", "data-race", "exit-status")
 
 
-def repeat_passing(test: CompiledTest, record: Execution) -> Execution:
-    """Run a passing candidate again: shuffled, with one and with four processors in turn."""
+def repeat_passing(test: CompiledTest, record: Execution, baseline: CompiledTest | None = None) -> Execution:
+    """Run a passing candidate again: shuffled, with one and with four processors in turn.
+
+    A failure that `baseline`, the tests without the candidate, has too is not the candidate's.
+    """
     options = test.worker.options
     for number in range(1, options.repeat):
         shuffle, processors = options.seed + number, 1 + number % 2 * 3
         again = run_tests(test, cover=False, shuffle=shuffle, processors=processors)
         record = replace(record, repeats=1 + number, run_seconds=record.run_seconds + again.cpu_seconds)
-        if not again.passed:
+        if not again.passed and not (baseline and _fails(baseline, shuffle, processors)):
             infra = again.status is Status.INFRA_FAILURE
             return replace(
                 record,
@@ -29,6 +32,10 @@ def repeat_passing(test: CompiledTest, record: Execution) -> Execution:
     if options.repeat == 1:
         return replace(record, rung=Rung.PASS)
     return replace(record, rung=Rung.COVERS if record.covered else Rung.STABLE)
+
+
+def _fails(test: CompiledTest, shuffle: int, processors: int) -> bool:
+    return not run_tests(test, cover=False, shuffle=shuffle, processors=processors).passed
 
 
 def rerun_failing(test: CompiledTest, first: RunResult, record: Execution) -> tuple[Execution, Coverage]:

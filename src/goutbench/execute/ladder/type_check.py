@@ -1,6 +1,7 @@
 """The second step: parse and type-check the candidate in its package, without a build."""
 
 import re
+from collections.abc import Collection
 from dataclasses import dataclass
 
 from goutbench.execute.ladder.faults import environment_fault
@@ -25,23 +26,24 @@ class TypeFailure:
 
 
 def check_types(
-    worker: Worker, package: PackageUnderTest, code: bytes
+    worker: Worker, package: PackageUnderTest, code: bytes, needed: Collection[str] = ()
 ) -> tuple[tuple[str, ...], TypecheckResult]:
     """Type-check the candidate; returns the sibling test files to leave out, and the result.
 
     The mode `all` leaves out none but those that do not compile without the test file that the candidate
-    replaces, because they use its helpers. The mode `needed` starts without siblings and adds those that
-    define what is undefined.
+    replaces, because they use its helpers. The mode `needed` starts without siblings, and adds those that
+    define what is undefined, and what these need, but none that needs the replaced file. In both modes that
+    leave files out, those in `needed` stay, with what they need.
     """
-    siblings, mode = package.sibling_tests(), worker.options.siblings
-    removed = () if mode == "all" else siblings
+    siblings, mode = package.sibling_tests(), "needed" if needed else worker.options.siblings
+    orphans: tuple[str, ...] = ()
+    removed = () if mode == "all" else tuple(name for name in siblings if name not in needed)
     while True:
         result = _check(worker, package, code, removed)
         outside = any(fault.file != package.test for fault in result.errors)
-        if mode == "all" and not removed and outside and (orphans := worker.once(_orphans, package)):
-            removed = orphans
+        if mode == "all" and not removed and outside and (removed := worker.once(_orphans, package)):
             continue
-        if mode != "needed" or result.ok or not removed:
+        if mode != "needed" or result.ok:
             return removed, result
         # messages: "undefined: x", "undefined: pkg.X", "v.m undefined (type T has no field or method m)"
         messages = [fault.message for fault in result.errors if fault.kind == "undefined"]
@@ -49,9 +51,13 @@ def check_types(
         added = {
             file
             for file in removed
+            if file not in orphans
             for declaration in parse((package.folder / file).read_bytes()).declarations
             if names & set(declaration.names)
         }
+        if not added and outside and not orphans and (orphans := worker.once(_orphans, package)):
+            removed = tuple(name for name in siblings if name not in needed or name in orphans)
+            continue
         if not added:
             return removed, result
         removed = tuple(name for name in removed if name not in added)
@@ -91,6 +97,11 @@ def type_failure(
         return None
     rung = Rung.NONE if first.rung == Rung.SYNTAX else Rung.SYNTAX
     return TypeFailure(rung, first.kind, evidence)
+
+
+def type_checks(worker: Worker, package: PackageUnderTest, code: bytes, removed: tuple[str, ...]) -> bool:
+    """Whether the package may build with this test file; the build decides where the type check cannot."""
+    return not _check(worker, package, code, removed).errors
 
 
 def empty_test(package: PackageUnderTest) -> bytes:

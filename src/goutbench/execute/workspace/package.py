@@ -8,6 +8,9 @@ from goutbench.execute.settings import NO_SETTINGS, RepositorySettings
 from goutbench.golang.analysis.platforms import name_without_foreign_platform
 from goutbench.golang.toolchain.installation import Toolchain
 
+Overlay = dict[str, bytes | None]
+"""New contents of the package's files by base name; None removes a file."""
+
 
 @dataclass(frozen=True, slots=True)
 class Tree:

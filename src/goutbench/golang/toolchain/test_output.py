@@ -7,8 +7,8 @@ PASS by the exit status of the process and the names that the candidate declares
 
 import re
 from collections import Counter
-from collections.abc import Collection
-from dataclasses import dataclass, replace
+from collections.abc import Collection, Mapping
+from dataclasses import dataclass, field, replace
 from typing import Self
 
 # a name may hold spaces: testing.RunTests does not replace them
@@ -25,6 +25,11 @@ _PANIC = re.compile(
     rb"^(?:\t?panic: |fatal error: |SIGQUIT: |runtime: goroutine stack exceeds)(.*)$", re.MULTILINE
 )
 _TIMEOUT = b"panic: test timed out after"
+_SPECS = re.compile(
+    rb"^(?:\x1b\[\d+m)*(?:Ran (\d+) of \d+ Specs?\b|(?:OK|OOPS): (\d+) passed(?:.*?, (\d+) FAILED)?)",
+    re.MULTILINE,
+)
+"""The summaries of Ginkgo and of gocheck."""
 _LIMIT = 4000
 
 
@@ -34,6 +39,8 @@ class TestOutput:
 
     `unfinished` tests started and have no result. A test with contradictory results counts as failed. `ended`
     is the testing package's last line, "PASS" or "FAIL", or empty. `panic` is the first line of a crash.
+    `subtests` has the result of each subtest by its complete name ("PASS", "FAIL", "SKIP", empty without
+    one). `specs` is how many specs Ginkgo and gocheck say they ran.
     """
 
     __test__ = False  # pytest must not collect it
@@ -45,6 +52,8 @@ class TestOutput:
     ended: str
     panic: str
     timed_out: bool
+    subtests: Mapping[str, str] = field(default_factory=dict)
+    specs: int = 0
 
     @property
     def seen(self) -> frozenset[str]:
@@ -58,6 +67,7 @@ class TestOutput:
             failed=tuple(name for name in self.failed if name in tests),
             skipped=tuple(name for name in self.skipped if name in tests),
             unfinished=tuple(name for name in self.unfinished if name in tests),
+            subtests={name: end for name, end in self.subtests.items() if name.split("/")[0] in tests},
         )
 
 
@@ -67,17 +77,23 @@ def parse_output(output: bytes, errors: bytes = b"") -> TestOutput:
     Searches `errors`, the standard error, for a crash, too: the runtime reports its own there.
     """
     results: dict[str, set[str]] = {}
+    subtests: dict[str, str] = {}
     depths: Counter[bytes] = Counter()
     ended = ""
     for match in _FRAME.finditer(output):
         action, started, result, name, last = match.groups()
         if last:
             ended = last.decode()
-        elif result and b"/" not in name:
+        elif result and b"/" in name:
+            # a failure is final: a name with two results is one of a test that runs tests itself
+            subtests[_text(name)] = "FAIL" if subtests.get(_text(name)) == "FAIL" else result.decode()
+        elif result:
             depths[name] -= 1
             if depths[name] <= 0:  # else of a test of the same name that it runs inside
                 results.setdefault(_text(name), set()).add(result.decode())
-        elif action == b"RUN" and b"/" not in started:
+        elif action == b"RUN" and b"/" in started:
+            subtests.setdefault(_text(started), "")
+        elif action == b"RUN":
             depths[started] = max(depths[started], 0) + 1
             results.setdefault(_text(started), set())
 
@@ -93,6 +109,8 @@ def parse_output(output: bytes, errors: bytes = b"") -> TestOutput:
         ended=ended,
         panic=_text(crash.group(0).strip()) if crash else "",
         timed_out=_TIMEOUT in output or _TIMEOUT in errors,
+        subtests=subtests,
+        specs=_specs(output) + _specs(errors),
     )
 
 
@@ -112,6 +130,10 @@ def evidence(stdout: bytes, stderr: bytes = b"") -> str:
     if len(text) <= _LIMIT:
         return text
     return f"{text[: _LIMIT // 2]}\n[... {len(text) - _LIMIT} characters ...]\n{text[-_LIMIT // 2 :]}"
+
+
+def _specs(output: bytes) -> int:
+    return sum(int(count[:9]) for match in _SPECS.finditer(output) for count in match.groups() if count)
 
 
 def _text(data: bytes) -> str:
