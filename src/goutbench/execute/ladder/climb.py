@@ -18,7 +18,7 @@ from goutbench.execute.ladder.coverage import Coverage, focal_spans
 from goutbench.execute.ladder.faults import NO_NETWORK, needs_network
 from goutbench.execute.ladder.mutation import run_mutants
 from goutbench.execute.ladder.record import blank_record
-from goutbench.execute.ladder.runs import CompiledTest, first_run
+from goutbench.execute.ladder.runs import CompiledTest, run_tests
 from goutbench.execute.ladder.stable import repeat_passing, rerun_failing
 from goutbench.execute.ladder.syntax import refusal
 from goutbench.execute.ladder.type_check import check_types, declared_tests, empty_test, type_failure
@@ -103,7 +103,7 @@ class _Attempt:
         return replace(record, status=status, reason=reason, evidence=build.evidence)
 
     def _run(self, record: Execution, test: CompiledTest, overlay: Overlay) -> Execution:
-        test, first = first_run(test)
+        first = run_tests(test, cover=True)
         output = first.output
         record = replace(
             record,

@@ -8,12 +8,12 @@ from pathlib import Path
 from goutbench.execute.ladder.coverage import EMPTY, Coverage, read_profile
 from goutbench.execute.options import ExecuteOptions
 from goutbench.execute.sandbox.command import MIB, Command, Limits, Outcome
+from goutbench.execute.sandbox.copies import private_copy
 from goutbench.execute.worker import Worker
 from goutbench.execute.workspace.package import PackageUnderTest
 from goutbench.golang.toolchain.test_output import TestOutput, evidence, parse_output
 from goutbench.records import Status
 
-_COPY = Path("/run/package")
 _ENVIRONMENT = {
     "HOME": "/tmp/home",
     "TMPDIR": "/tmp",
@@ -37,8 +37,7 @@ _XCPU, _KILL = 152, 137
 class CompiledTest:
     """A test binary of a package, with its top-level tests and its scratch folder.
 
-    `private` gives runs a writable copy of the package's folder; `cover` says whether the binary measures
-    coverage.
+    `cover` says whether the binary measures coverage.
     """
 
     worker: Worker
@@ -46,7 +45,6 @@ class CompiledTest:
     path: Path
     folder: Path
     tests: tuple[str, ...]
-    private: bool = False
     cover: bool = True
 
 
@@ -82,9 +80,6 @@ def command_for(
         f"-test.run=^({'|'.join(test.tests)})$",
     )  # fmt: skip
     mounts = worker.workspace.account_files(worker.sandbox.user_id(worker.number))
-    if test.private:
-        argv = ("/bin/sh", "-c", f'cp -R {_COPY}/. . && exec "$@"', "sh", *argv)
-        mounts += ((package.folder, _COPY),)
     goroot = package.toolchain.goroot
     modules = worker.workspace.module_cache
     env = {"PATH": f"{goroot}/bin:/usr/local/bin:/usr/bin:/bin", "GOROOT": str(goroot)}
@@ -96,7 +91,7 @@ def command_for(
         readable=(*package.readable_folders(), modules, test.path),
         writable=writable,
         mounts=mounts,
-        tmpfs=(package.folder,) if test.private else (),
+        copy=private_copy(worker.sandbox, package.source_root, package.folder),
         limits=Limits(
             wall=options.test_seconds + 5,
             cpu=int(options.test_seconds * 2),
@@ -128,15 +123,6 @@ def run_tests(test: CompiledTest, *, cover: bool, shuffle: int = 0, processors: 
     profiled = bool(text) or not cover
     result = classify(outcome, test.tests, profiled=profiled, options=worker.options)
     return replace(result, coverage=read_profile(text, test.package.focal) if cover else EMPTY)
-
-
-def first_run(test: CompiledTest) -> tuple[CompiledTest, RunResult]:
-    """The run with coverage; a test that needs to write to its own folder gets a private copy of it."""
-    first = run_tests(test, cover=True)
-    if not first.passed and "read-only file system" in first.evidence.lower():
-        test = replace(test, private=True)
-        first = run_tests(test, cover=True)
-    return test, first
 
 
 def classify(outcome: Outcome, tests: Sequence[str], *, profiled: bool, options: ExecuteOptions) -> RunResult:

@@ -11,6 +11,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from goutbench.execute.sandbox.command import Command, Outcome
+from goutbench.execute.sandbox.copies import with_original
 from goutbench.execute.sandbox.supervise import (
     missing_programs,
     supervise,
@@ -52,8 +53,8 @@ class Unshare:
         return worker_user_id(worker)
 
     def run(self, command: Command) -> Outcome:
-        prefix = ["unshare", *_FLAGS, "--", "/bin/sh", "-c", self._script(command), "sh"]
-        return supervise(self.init, prefix, command)
+        prefix = ["unshare", *_FLAGS, "--", "/bin/sh", "-c", self._script(with_original(command)), "sh"]
+        return supervise(self.init, prefix, command, self.user_id(command.worker))
 
     def _script(self, command: Command) -> str:
         """What the first shell in the namespaces does: create the root, move into it, drop all privileges."""
