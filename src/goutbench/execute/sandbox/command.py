@@ -58,9 +58,9 @@ class CommandRun:
 class PrivateCopy:
     """A folder that every run sees as a fresh copy, which it owns and may write to, under the same path.
 
-    `overlay` makes it by an overlay file system. Else the files are copied from `original` before each run;
-    with a `core`, a path below `folder`, this part alone is copied in full: above it the files are, and other
-    folders are links to the originals.
+    `overlay` makes it by an overlay file system, with the files of `core`, a path below `folder`, copied into
+    it (an ordinary user's overlay cannot rename folders). Else all is copied from `original` before each run,
+    or with a `core` only that, and the files above it; other folders are then links to the originals.
     """
 
     folder: Path

@@ -18,7 +18,10 @@ from goutbench.execute.sandbox.command import PATH, Command, CommandRun, Limits,
 
 _NAMESPACES = ("unshare", "--mount", "--propagation", "private")
 _AS_USER = ("--user", "--map-current-user", "--keep-caps")
-_WHOLE_BYTES, _WHOLE_FILES = 64 << 20, 10_000
+_WHOLE = 64 << 20, 10_000
+_CORE = 2 << 20, 400
+"""Bytes and files of what is copied file by file for each run: all of a folder, or an overlay's core."""
+
 _PROBE = "set -eC; : > .goutbench-probe; [ -O . ]"
 
 
@@ -50,7 +53,7 @@ def copy_arguments(init: Path, command: Command, user: int) -> Iterator[CopyArgu
             copies_of = {
                 "folder": str(copy.folder), "socket": outside.fileno(),
                 "owner": user if os.geteuid() == 0 else -1,
-                "bytes": command.limits.scratch, "base": str(base),
+                "bytes": command.limits.scratch, "base": str(base), "core": copy.core,
             }  # fmt: skip
             prefix = (*_NAMESPACES, *(() if os.geteuid() == 0 else _AS_USER), "--", str(init), "copies")
             yield CopyArguments(
@@ -86,18 +89,19 @@ def why_no_overlay(sandbox: Sandbox, folder: Path) -> str:
 
 def private_copy(sandbox: Sandbox, folder: Path, core: Path) -> PrivateCopy:
     """The best private copy of a folder that this machine can make; `core` is what must be copied at least."""
+    part = str(core.relative_to(folder))
     if not why_no_overlay(sandbox, folder):
-        return PrivateCopy(folder, overlay=True)
-    return PrivateCopy(folder, overlay=False, core="" if _is_small(folder) else str(core.relative_to(folder)))
+        needed = os.geteuid() != 0 and _is_small(core, *_CORE)
+        return PrivateCopy(folder, overlay=True, core=part if needed else "")
+    return PrivateCopy(folder, overlay=False, core="" if _is_small(folder, *_WHOLE) else part)
 
 
 @cache
-def _is_small(folder: Path) -> bool:
-    """Whether copying all of a folder for each run takes little time and space."""
+def _is_small(folder: Path, max_bytes: int, max_files: int) -> bool:
     size = files = 0
     for parent, folders, names in os.walk(folder):
         files += len(folders) + len(names)
         size += sum(os.lstat(os.path.join(parent, name)).st_size for name in names)
-        if size > _WHOLE_BYTES or files > _WHOLE_FILES:
+        if size > max_bytes or files > max_files:
             return False
     return True

@@ -32,7 +32,7 @@ bind() {
   mount --bind "$1" ".$2"
   [ "$3" = device ] || mount -o "remount,bind,nosuid,nodev,$3" ".$2"
 }
-own() { mkdir -p ".$1"; mount -t tmpfs -o "size=$2,mode=1777,nosuid,nodev" tmpfs ".$1"; }
+own() { mkdir -p ".$1"; mount -t tmpfs -o "size=$2,uid=${3:-0},gid=${3:-0},mode=1777,nosuid,nodev" tmpfs ".$1"; }
 """
 
 
@@ -75,13 +75,13 @@ class Unshare:
         ]
         lines += [f"own /tmp {size}", f"own /dev/shm {size}", "mkdir -m 777 tmp/home"]
         lines += [_bind(path, path, "ro") for path in (self.init, *command.readable)]
-        lines += [f"own {shlex.quote(str(path))} {size}" for path in command.tmpfs]
+        user = self.user_id(command.worker)
+        lines += [f"own {shlex.quote(str(path))} {size} {user}" for path in command.tmpfs]
         lines += [_bind(source, inside, "ro") for source, inside in command.mounts]
         lines += [_bind(path, path, "rw") for path in command.writable]
         lines += ["mkdir .old", "pivot_root . .old", "cd /", "umount -l /.old", "rmdir /.old"]
         lines += [f"{shlex.quote(str(self.init))} loopback", "mount -o remount,ro /"]
         variables = " ".join(shlex.quote(f"{name}={value}") for name, value in command.env.items())
-        user = self.user_id(command.worker)
         become = f"setpriv --reuid={user} --regid={user} --clear-groups --no-new-privs --inh-caps=-all"
         become += " --ambient-caps=-all --bounding-set=-all"
         cwd = shlex.quote(str(command.cwd))

@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"os"
 	"os/exec"
+	"path/filepath"
 	"syscall"
 )
 
@@ -16,6 +17,7 @@ type CopiesOf struct {
 	Owner  int    `json:"owner"`  // the user id that owns the copies; -1 for the folder's own owner
 	Bytes  int64  `json:"bytes"`  // how much a run may write
 	Base   string `json:"base"`   // a folder to mount on
+	Core   string `json:"core"`   // a folder below Folder that is copied file by file, so that folders in it can be renamed
 }
 
 // copies gives a sandbox one private copy after the other. A copy is an overlay: the folder below, read-only, and an empty
@@ -182,7 +184,10 @@ func (c *copies) mount() error {
 	if c.Owner >= 0 {
 		options += "redirect_dir=on,metacopy=off,index=off"
 	} else {
-		options += "userxattr" // without privileges on the machine; a folder below cannot be renamed then
+		options += "userxattr" // all that a user may mount; folders of the layer below cannot be renamed then
+		if err := fill("own/upper", c.Core); err != nil {
+			return err
+		}
 	}
 	if err := syscall.Mount("overlay", "copy", "overlay", syscall.MS_NOSUID|syscall.MS_NODEV, options); err != nil {
 		return fmt.Errorf("overlay: %w", err)
@@ -198,6 +203,30 @@ func (c *copies) mount() error {
 	err = syscall.Fstat(c.upper, &state)
 	c.pristine = state.Ctim
 	return err
+}
+
+// fill copies the core file by file into the writable part of a copy, and hides all of it in the layer below.
+func fill(upper, core string) error {
+	if err := syscall.Setxattr(upper, "user.goutbench", nil, 0); err != nil {
+		return fmt.Errorf("tmpfs has no attributes (they need Linux 6.6): %w", err)
+	}
+	if core == "" {
+		return nil
+	}
+	from, to := filepath.Join("lower", core), filepath.Join(upper, core)
+	err := errors.Join(os.MkdirAll(to, 0o700), replicate(from, to, ""))
+	hidden := []string{to}
+	if core == "." { // the topmost folder cannot be hidden
+		folders, _ := filepath.Glob(upper + "/*/.")
+		hidden = folders
+	}
+	for _, folder := range hidden {
+		err = errors.Join(err, syscall.Setxattr(folder, "user.overlay.opaque", []byte("y"), 0))
+	}
+	for above := filepath.Dir(core); core != "." && above != "."; above = filepath.Dir(above) {
+		err = errors.Join(err, copyState(filepath.Join("lower", above), filepath.Join(upper, above)))
+	}
+	return errors.Join(err, copyState("lower", upper))
 }
 
 // inSandbox calls action in the sandbox's mount namespace.

@@ -84,6 +84,7 @@ func (w *world) request() error {
 
 func (w *world) copy() error {
 	if w.used {
+		os.Chmod(w.To, 0o700)
 		if err := empty(w.To, w.mounts); err != nil {
 			return err
 		}

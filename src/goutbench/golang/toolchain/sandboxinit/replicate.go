@@ -1,6 +1,7 @@
 package main
 
 import (
+	"errors"
 	"io"
 	"io/fs"
 	"os"
@@ -55,15 +56,18 @@ func copyEntry(path, target string, entry fs.DirEntry) error {
 	if !entry.Type().IsRegular() {
 		return nil
 	}
-	source, err := os.Open(path)
-	if err != nil {
-		return err
-	}
-	defer source.Close()
 	file, err := os.OpenFile(target, os.O_WRONLY|os.O_CREATE|os.O_EXCL, 0o600)
 	if err != nil {
 		return err
 	}
+	source, err := os.Open(path)
+	if os.IsPermission(err) { // the copy cannot be read either
+		return errors.Join(file.Chmod(0), file.Close())
+	}
+	if err != nil {
+		return err
+	}
+	defer source.Close()
 	_, err = io.Copy(file, source)
 	if closed := file.Close(); err == nil {
 		err = closed
