@@ -8,6 +8,7 @@ the user id of the run, so that the run owns what it sees.
 import json
 import os
 import socket
+import subprocess
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, replace
@@ -16,8 +17,9 @@ from pathlib import Path
 
 from goutbench.execute.sandbox.command import PATH, Command, CommandRun, Limits, PrivateCopy, Sandbox
 
-_NAMESPACES = ("unshare", "--mount", "--propagation", "private")
-_AS_USER = ("--user", "--map-current-user", "--keep-caps")
+_NAMESPACES = (
+    "unshare", "--user", "--map-current-user", "--keep-caps", "--mount", "--propagation", "private", "--",
+)  # fmt: skip
 _WHOLE = 64 << 20, 10_000
 _CORE = 2 << 20, 400
 """Bytes and files of what is copied file by file for each run: all of a folder, or an overlay's core."""
@@ -50,17 +52,33 @@ def copy_arguments(init: Path, command: Command, user: int) -> Iterator[CopyArgu
         base.mkdir(mode=0o755, exist_ok=True)
         outside, inside = socket.socketpair(socket.AF_UNIX, socket.SOCK_SEQPACKET)
         with outside, inside:
+            as_root = os.geteuid() == 0
+            owner = copy.folder.stat()
+            idmap = (id_map(init, owner.st_uid, owner.st_gid, user),) if as_root else ()
             copies_of = {
                 "folder": str(copy.folder), "socket": outside.fileno(),
-                "owner": user if os.geteuid() == 0 else -1,
+                "owner": user if as_root else -1, "idmap": sum(idmap),
                 "bytes": command.limits.scratch, "base": str(base), "core": copy.core,
             }  # fmt: skip
-            prefix = (*_NAMESPACES, *(() if os.geteuid() == 0 else _AS_USER), "--", str(init), "copies")
             yield CopyArguments(
-                outside=(*prefix, json.dumps(copies_of), "--"),
+                outside=(*(() if as_root else _NAMESPACES), str(init), "copies", json.dumps(copies_of), "--"),
                 inside=json.dumps({"folder": cwd, "socket": inside.fileno()}),
-                fds=(outside.fileno(), inside.fileno()),
+                fds=(outside.fileno(), inside.fileno(), *filter(None, idmap)),
             )
+
+
+@cache
+def id_map(init: Path, user: int, group: int, to: int) -> int:
+    """A descriptor of a user namespace that maps a user and a group to another user and group."""
+    with subprocess.Popen(
+        [init, "idmap", *map(str, (user, group, to))], stdin=subprocess.PIPE, stdout=subprocess.PIPE
+    ) as process:
+        assert process.stdout is not None
+        pid = process.stdout.readline().strip().decode()
+        try:
+            return os.open(f"/proc/{pid}/ns/user", os.O_RDONLY | os.O_CLOEXEC)
+        except OSError:
+            return 0  # what mounts with it says what is wrong
 
 
 def with_original(command: Command) -> Command:

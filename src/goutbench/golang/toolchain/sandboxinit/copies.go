@@ -14,7 +14,8 @@ import (
 type CopiesOf struct {
 	Folder string `json:"folder"`
 	Socket int    `json:"socket"` // requests for copies arrive here
-	Owner  int    `json:"owner"`  // the user id that owns the copies; -1 for the folder's own owner
+	Owner  int    `json:"owner"`  // who owns the copies; -1: the folder's own owner, who is also our user
+	IDMap  int    `json:"idmap"`  // a user namespace that maps the folder's owner to Owner
 	Bytes  int64  `json:"bytes"`  // how much a run may write
 	Base   string `json:"base"`   // a folder to mount on
 	Core   string `json:"core"`   // a folder below Folder that is copied file by file, so that folders in it can be renamed
@@ -34,7 +35,8 @@ type copies struct {
 
 const ready = "ready"
 
-// serveCopies runs a sandbox, which is `command`, and gives it copies until it ends. It must have a mount namespace of its own.
+// serveCopies runs a sandbox, which is `command`, and gives it copies until it ends. Without root it must be started in a user
+// and a mount namespace of its own.
 func serveCopies(settings string, command []string) {
 	c := &copies{}
 	err := json.Unmarshal([]byte(settings), &c.CopiesOf)
@@ -44,7 +46,6 @@ func serveCopies(settings string, command []string) {
 	if err != nil {
 		fail(fmt.Errorf("no private copies of %s: %w", c.Folder, err))
 	}
-	syscall.CloseOnExec(c.Socket)
 	prctl(prCapAmbient, prCapAmbientClearAll) // bwrap refuses to start with capabilities that it did not ask for
 	program, err := exec.LookPath(command[0])
 	if err != nil {
@@ -65,6 +66,15 @@ func serveCopies(settings string, command []string) {
 
 // prepare mounts the folder where copies can be made of it.
 func (c *copies) prepare() (err error) {
+	syscall.CloseOnExec(c.Socket)
+	if c.Owner >= 0 { // this thread is the only one that mounts and starts processes
+		if err := syscall.Unshare(syscall.CLONE_NEWNS); err != nil {
+			return err
+		}
+		if err := syscall.Mount("", "/", "", syscall.MS_REC|syscall.MS_PRIVATE, ""); err != nil {
+			return err
+		}
+	}
 	if c.home, err = syscall.Open("/proc/thread-self/ns/mnt", syscall.O_RDONLY|syscall.O_CLOEXEC, 0); err != nil {
 		return err
 	}
@@ -73,7 +83,8 @@ func (c *copies) prepare() (err error) {
 		return err
 	}
 	if c.Owner >= 0 {
-		if err := ownedBy(lower, c.Folder, c.Owner); err != nil {
+		syscall.CloseOnExec(c.IDMap)
+		if err := mapOwner(lower, c.IDMap); err != nil {
 			return err
 		}
 	}

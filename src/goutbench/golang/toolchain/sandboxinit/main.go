@@ -4,6 +4,7 @@
 //	sandboxinit STATUS_FD once RENEWAL -- COMMAND...
 //	sandboxinit STATUS_FD many RENEWAL -- COMMAND...  (reads the runs from stdin as a JSON array, writes one report line per run)
 //	sandboxinit copies COPIES_OF -- COMMAND...        (outside: runs a sandbox, and gives it private copies of a folder)
+//	sandboxinit idmap USER GROUP TO_USER              (makes a user namespace for an id-mapped mount)
 //	sandboxinit loopback                              (enables the loopback interface of a new network namespace)
 //
 // RENEWAL and COPIES_OF are the types of this name, as JSON.
@@ -65,6 +66,10 @@ func main() {
 	}
 	if len(os.Args) > 4 && os.Args[1] == "copies" {
 		serveCopies(os.Args[2], os.Args[4:])
+	}
+	if len(os.Args) == 5 && os.Args[1] == "idmap" {
+		holdIDMap(os.Args[2], os.Args[3], os.Args[4])
+		return
 	}
 	if len(os.Args) < 6 {
 		os.Exit(125)

@@ -2,8 +2,10 @@ package main
 
 import (
 	"fmt"
+	"io"
 	"os"
 	"runtime"
+	"strconv"
 	"syscall"
 	"unsafe"
 )
@@ -85,17 +87,8 @@ func mountTmpfs(path, options string) error {
 	return nil
 }
 
-// ownedBy shows what the folder's owner owns below an unattached mount as owned by another user and group.
-func ownedBy(mount int, folder string, user int) error {
-	var owner syscall.Stat_t
-	if err := syscall.Stat(folder, &owner); err != nil {
-		return err
-	}
-	namespace, err := userNamespace(int(owner.Uid), int(owner.Gid), user)
-	if err != nil {
-		return err
-	}
-	defer syscall.Close(namespace)
+// mapOwner maps the owners of the files below an unattached mount, as a user namespace maps ids.
+func mapOwner(mount, namespace int) error {
 	var empty byte
 	attributes := struct{ set, clear, propagation, namespace uint64 }{mountAttrIDMap, 0, 0, uint64(namespace)}
 	_, _, failed := syscall.Syscall6(sysMountSetattr, uintptr(mount), uintptr(unsafe.Pointer(&empty)), atEmptyPath,
@@ -106,20 +99,24 @@ func ownedBy(mount int, folder string, user int) error {
 	return nil
 }
 
-// userNamespace returns a user namespace that maps a user and a group to another user. Only a process can make one.
-func userNamespace(user, group, to int) (int, error) {
+// holdIDMap makes a user namespace that maps a user and a group to another user. It prints the id of a process in it, which ends
+// with our standard input.
+func holdIDMap(user, group, to string) {
+	ids := make([]int, 3)
+	for i, text := range []string{user, group, to} {
+		ids[i], _ = strconv.Atoi(text)
+	}
 	pid, err := syscall.ForkExec("/proc/self/exe", []string{"sandboxinit"}, &syscall.ProcAttr{Sys: &syscall.SysProcAttr{
 		Cloneflags:  syscall.CLONE_NEWUSER,
-		UidMappings: []syscall.SysProcIDMap{{ContainerID: user, HostID: to, Size: 1}},
-		GidMappings: []syscall.SysProcIDMap{{ContainerID: group, HostID: to, Size: 1}},
+		UidMappings: []syscall.SysProcIDMap{{ContainerID: ids[0], HostID: ids[2], Size: 1}},
+		GidMappings: []syscall.SysProcIDMap{{ContainerID: ids[1], HostID: ids[2], Size: 1}},
 		Ptrace:      true, // it stops before its first instruction
+		Pdeathsig:   syscall.SIGKILL,
 	}})
 	if err != nil {
-		return 0, fmt.Errorf("user namespace: %w", err)
+		fail(fmt.Errorf("user namespace: %w", err))
 	}
-	defer func() {
-		syscall.Kill(pid, syscall.SIGKILL)
-		wait(pid)
-	}()
-	return syscall.Open(fmt.Sprintf("/proc/%d/ns/user", pid), syscall.O_RDONLY|syscall.O_CLOEXEC, 0)
+	fmt.Println(pid)
+	io.Copy(io.Discard, os.Stdin)
+	syscall.Kill(pid, syscall.SIGKILL)
 }
