@@ -5,6 +5,7 @@ of its own (as an ordinary user also in a user namespace). Where we are root, th
 the user id of the run, so that the run owns what it sees.
 """
 
+import atexit
 import json
 import os
 import socket
@@ -17,9 +18,8 @@ from pathlib import Path
 
 from goutbench.execute.sandbox.command import PATH, Command, CommandRun, Limits, PrivateCopy, Sandbox
 
-_NAMESPACES = (
-    "unshare", "--user", "--map-current-user", "--keep-caps", "--mount", "--propagation", "private", "--",
-)  # fmt: skip
+_NAMESPACES = ("unshare", "--mount", "--propagation", "slave")
+_AS_USER = ("--user", "--map-current-user", "--keep-caps")
 _WHOLE = 64 << 20, 10_000
 _CORE = 2 << 20, 400
 """Bytes and files of what is copied file by file for each run: all of a folder, or an overlay's core."""
@@ -30,7 +30,7 @@ _PROBE = "set -eC; : > .goutbench-probe; [ -O . ]"
 @dataclass(frozen=True, slots=True)
 class CopyArguments:
     """What makes private copies: `inside` are settings of the init process, `outside` is a prefix of the
-    sandbox, `fds` are the descriptors that both inherit."""
+    sandbox, `fds` are the descriptors that the init process inherits."""
 
     inside: str
     outside: tuple[str, ...] = ()
@@ -39,46 +39,79 @@ class CopyArguments:
 
 @contextmanager
 def copy_arguments(init: Path, command: Command, user: int) -> Iterator[CopyArguments]:
-    """The arguments for a command's private copy, if it has one."""
+    """The arguments for a command's private copy, if it has one. Raises OSError."""
     copy = command.copy
-    cwd = str(command.cwd)
-    if copy is None:
-        yield CopyArguments(inside=json.dumps({"folder": cwd}))
-    elif not copy.overlay:
-        settings = {"folder": cwd, "from": str(copy.original), "to": str(copy.folder), "core": copy.core}
-        yield CopyArguments(inside=json.dumps(settings))
-    else:
+    settings: dict[str, str | int] = {"folder": str(command.cwd)}
+    if copy is None or not copy.overlay:
+        if copy is not None:
+            settings |= {"from": str(copy.original), "to": str(copy.folder), "core": copy.core}
+        yield CopyArguments(json.dumps(settings))
+        return
+    requests, inside = socket.socketpair(socket.AF_UNIX, socket.SOCK_SEQPACKET)
+    with inside:
+        with requests:
+            server = _server(init, os.getpid())
+            server.add_sandbox(copy, command.limits.scratch, user, requests)
+        settings |= {"socket": inside.fileno(), "to": str(copy.folder)}
+        yield CopyArguments(json.dumps(settings), server.prefix, (inside.fileno(),))
+
+
+class CopyServer:
+    """The process that mounts private copies into sandboxes. It ends with this one."""
+
+    def __init__(self, init: Path) -> None:
+        self.init, as_root = init, os.geteuid() == 0
         base = init.parent / "copies"
         base.mkdir(mode=0o755, exist_ok=True)
-        outside, inside = socket.socketpair(socket.AF_UNIX, socket.SOCK_SEQPACKET)
-        with outside, inside:
-            as_root = os.geteuid() == 0
-            owner = copy.folder.stat()
-            idmap = (id_map(init, owner.st_uid, owner.st_gid, user),) if as_root else ()
-            copies_of = {
-                "folder": str(copy.folder), "socket": outside.fileno(),
-                "owner": user if as_root else -1, "idmap": sum(idmap),
-                "bytes": command.limits.scratch, "base": str(base), "core": copy.core,
-            }  # fmt: skip
-            yield CopyArguments(
-                outside=(*(() if as_root else _NAMESPACES), str(init), "copies", json.dumps(copies_of), "--"),
-                inside=json.dumps({"folder": cwd, "socket": inside.fileno()}),
-                fds=(outside.fileno(), inside.fileno(), *filter(None, idmap)),
+        self.socket, remote = socket.socketpair(socket.AF_UNIX, socket.SOCK_SEQPACKET)
+        with remote:
+            namespaces = _NAMESPACES if as_root else (*_NAMESPACES, *_AS_USER)
+            self.process = subprocess.Popen(
+                [*namespaces, "--", init, "copies", base], stdin=remote, stderr=subprocess.PIPE, cwd="/"
             )
+        if not self.socket.recv(16):
+            assert self.process.stderr is not None
+            raise OSError(self.process.stderr.read().decode("utf-8", "replace").strip())
+        # it may mount into sandboxes that are started from its own user namespace
+        target = str(self.process.pid)
+        self.prefix = () if as_root else ("nsenter", "--preserve-credentials", "--user", "--target", target)
+
+    def add_sandbox(self, copy: PrivateCopy, size: int, user: int, requests: socket.socket) -> None:
+        """Announce a sandbox whose init process asks for copies, of at most `size` bytes, through
+        `requests`."""
+        sandbox: dict[str, str | int] = {"folder": str(copy.folder), "core": copy.core, "bytes": size}
+        fds = [requests.fileno()]
+        if os.geteuid() == 0:
+            owner = copy.folder.stat()
+            fds.append(_id_map(self.init, owner.st_uid, owner.st_gid, user))
+            sandbox["owner"] = user
+        else:
+            sandbox["owner"] = -1
+        socket.send_fds(self.socket, [json.dumps(sandbox).encode()], fds)
+
+
+    def close(self) -> None:
+        """End the process."""
+        self.socket.close()
+        self.process.wait()
 
 
 @cache
-def id_map(init: Path, user: int, group: int, to: int) -> int:
+def _server(init: Path, process: int) -> CopyServer:
+    server = CopyServer(init)
+    atexit.register(server.close)
+    return server
+
+
+@cache
+def _id_map(init: Path, user: int, group: int, to: int) -> int:
     """A descriptor of a user namespace that maps a user and a group to another user and group."""
     with subprocess.Popen(
         [init, "idmap", *map(str, (user, group, to))], stdin=subprocess.PIPE, stdout=subprocess.PIPE
     ) as process:
         assert process.stdout is not None
         pid = process.stdout.readline().strip().decode()
-        try:
-            return os.open(f"/proc/{pid}/ns/user", os.O_RDONLY | os.O_CLOEXEC)
-        except OSError:
-            return 0  # what mounts with it says what is wrong
+        return os.open(f"/proc/{pid}/ns/user", os.O_RDONLY | os.O_CLOEXEC)
 
 
 def with_original(command: Command) -> Command:
@@ -98,7 +131,10 @@ def why_no_overlay(sandbox: Sandbox, folder: Path) -> str:
         ("/bin/sh", "-c", _PROBE), folder, {"PATH": PATH}, readable=(folder,), copy=copy,
         limits=Limits(scratch=1 << 20), runs=(CommandRun(), CommandRun()),
     )  # fmt: skip
-    outcome = sandbox.run(probe)
+    try:
+        outcome = sandbox.run(probe)
+    except OSError as error:
+        return str(error)
     if outcome.ok and [report.exit_code for report in outcome.reports] == [0, 0]:
         return ""
     message = outcome.stderr.decode("utf-8", "replace").strip()

@@ -5,158 +5,166 @@ import (
 	"errors"
 	"fmt"
 	"os"
-	"os/exec"
 	"path/filepath"
+	"runtime"
 	"syscall"
 )
 
 // CopiesOf says which folder every run in a sandbox gets a private, writable copy of, under the folder's own path.
 type CopiesOf struct {
 	Folder string `json:"folder"`
-	Socket int    `json:"socket"` // requests for copies arrive here
-	Owner  int    `json:"owner"`  // who owns the copies; -1: the folder's own owner, who is also our user
-	IDMap  int    `json:"idmap"`  // a user namespace that maps the folder's owner to Owner
-	Bytes  int64  `json:"bytes"`  // how much a run may write
-	Base   string `json:"base"`   // a folder to mount on
-	Core   string `json:"core"`   // a folder below Folder that is copied file by file, so that folders in it can be renamed
+	Owner  int    `json:"owner"` // who owns the copies; -1: the folder's own owner, who is also our user
+	Bytes  int64  `json:"bytes"` // how much a run may write
+	Core   string `json:"core"`  // a folder below Folder that is copied file by file, so that folders in it can be renamed
 }
 
 // copies gives a sandbox one private copy after the other. A copy is an overlay: the folder below, read-only, and an empty
 // tmpfs above it. This process is outside of the sandbox and mounts into it, so that nothing in the sandbox needs a capability.
 type copies struct {
 	CopiesOf
-	home, base int              // our own mount namespace, and the folder there that everything is mounted in
-	sandbox    int              // the sandbox's mount namespace
-	target     int              // the folder in the sandbox, below all copies
-	copy       int              // the present copy
-	upper      int              // its writable part
-	pristine   syscall.Timespec // when its writable part was last changed by us
+	socket, idmap int // requests arrive here; a user namespace that maps the folder's owner to Owner
+	home, base    int // our own mount namespace, and the folder there that everything is mounted in
+	sandbox       int // the sandbox's mount namespace
+	target        int // the folder in the sandbox, below all copies
+	copy          int // the present copy
 }
 
 const ready = "ready"
 
-// serveCopies runs a sandbox, which is `command`, and gives it copies until it ends. Without root it must be started in a user
-// and a mount namespace of its own.
-func serveCopies(settings string, command []string) {
-	c := &copies{}
-	err := json.Unmarshal([]byte(settings), &c.CopiesOf)
-	if err == nil {
-		err = c.prepare()
-	}
-	if err != nil {
-		fail(fmt.Errorf("no private copies of %s: %w", c.Folder, err))
-	}
-	prctl(prCapAmbient, prCapAmbientClearAll) // bwrap refuses to start with capabilities that it did not ask for
-	program, err := exec.LookPath(command[0])
-	if err != nil {
+// serveCopies gives copies to many sandboxes. Standard input is a socket; each message on it is a sandbox, with the descriptors of
+// the socket for its requests and of the id map, if it has one. It needs a mount namespace of its own, `base` is a folder to mount on,
+// and without root a user namespace that the sandboxes are started from.
+func serveCopies(base string) {
+	if err := mountTmpfs(base, "mode=700,size=16m"); err != nil {
 		fail(err)
 	}
-	pid, err := syscall.ForkExec(program, command, &syscall.ProcAttr{
-		Env: os.Environ(), Files: []uintptr{0, 1, 2}, Sys: &syscall.SysProcAttr{Pdeathsig: syscall.SIGKILL},
-	})
-	if err != nil {
+	if err := syscall.Sendmsg(0, []byte(ready), nil, nil, 0); err != nil {
 		fail(err)
 	}
-	go func() { os.Exit(wait(pid).Exit) }()
-	if err := c.serve(); err != nil {
-		os.Stderr.WriteString("sandboxinit: " + err.Error() + "\n")
+	message, rights := make([]byte, 1<<16), make([]byte, syscall.CmsgSpace(2*4))
+	for number := 0; ; number++ {
+		n, extra, _, _, err := syscall.Recvmsg(0, message, rights, syscall.MSG_CMSG_CLOEXEC)
+		if err == syscall.EINTR {
+			continue
+		}
+		if err != nil || n == 0 {
+			return // nobody asks for sandboxes any more
+		}
+		c := &copies{}
+		fds, err := received(rights[:extra])
+		if err != nil || len(fds) == 0 {
+			continue
+		}
+		if c.socket = fds[0]; len(fds) > 1 {
+			c.idmap = fds[1]
+		}
+		failed := json.Unmarshal(message[:n], &c.CopiesOf)
+		folder := fmt.Sprintf("%s/%d", base, number)
+		go func() {
+			runtime.LockOSThread() // never unlocked: the thread ends with this sandbox
+			c.serve(folder, failed)
+			c.release(folder)
+		}()
 	}
-	select {} // the sandbox ends by itself
+}
+
+// serve answers the requests of one sandbox until it ends. The first one carries the sandbox's mount namespace.
+func (c *copies) serve(folder string, failed error) {
+	message, rights := make([]byte, 16), make([]byte, syscall.CmsgSpace(4))
+	for first := true; ; first = false {
+		n, extra, _, _, err := syscall.Recvmsg(c.socket, message, rights, syscall.MSG_CMSG_CLOEXEC)
+		if err == syscall.EINTR {
+			continue
+		}
+		if err != nil || n == 0 {
+			return
+		}
+		if first && failed == nil {
+			if failed = c.prepare(folder); failed == nil {
+				failed = c.enter(rights[:extra])
+			}
+		}
+		if failed == nil {
+			failed = c.renew()
+		}
+		answer := ready
+		if failed != nil {
+			answer = failed.Error()
+		}
+		if syscall.Sendmsg(c.socket, []byte(answer), nil, nil, 0) != nil {
+			return
+		}
+	}
 }
 
 // prepare mounts the folder where copies can be made of it.
-func (c *copies) prepare() (err error) {
-	syscall.CloseOnExec(c.Socket)
-	if c.Owner >= 0 { // this thread is the only one that mounts and starts processes
-		if err := syscall.Unshare(syscall.CLONE_NEWNS); err != nil {
-			return err
-		}
-		if err := syscall.Mount("", "/", "", syscall.MS_REC|syscall.MS_PRIVATE, ""); err != nil {
+func (c *copies) prepare(folder string) (err error) {
+	// setns to a mount namespace needs a thread with a root and a current folder of its own
+	if err := syscall.Unshare(syscall.CLONE_FS); err != nil {
+		return err
+	}
+	for _, name := range []string{folder, folder + "/lower", folder + "/own", folder + "/copy"} {
+		if err := syscall.Mkdir(name, 0o700); err != nil {
 			return err
 		}
 	}
 	if c.home, err = syscall.Open("/proc/thread-self/ns/mnt", syscall.O_RDONLY|syscall.O_CLOEXEC, 0); err != nil {
 		return err
 	}
+	if c.base, err = syscall.Open(folder, oPath|syscall.O_DIRECTORY|syscall.O_CLOEXEC, 0); err != nil {
+		return err
+	}
+	if err := syscall.Fchdir(c.base); err != nil {
+		return err
+	}
 	lower, err := openTree(c.Folder)
 	if err != nil {
 		return err
 	}
-	if c.Owner >= 0 {
-		syscall.CloseOnExec(c.IDMap)
-		if err := mapOwner(lower, c.IDMap); err != nil {
-			return err
-		}
-	}
-	if err := mountTmpfs(c.Base, "mode=700,size=1m"); err != nil {
+	defer syscall.Close(lower)
+	if err := protect(lower, c.idmap); err != nil {
 		return err
 	}
-	if c.base, err = syscall.Open(c.Base, oPath|syscall.O_DIRECTORY|syscall.O_CLOEXEC, 0); err != nil {
-		return err
-	}
-	// setns to a mount namespace needs a thread with a root and a current folder of its own
-	if err := errors.Join(syscall.Unshare(syscall.CLONE_FS), syscall.Fchdir(c.base)); err != nil {
-		return err
-	}
-	for _, name := range []string{"lower", "own", "copy"} {
-		if err := syscall.Mkdir(name, 0o700); err != nil {
-			return err
-		}
-	}
-	return errors.Join(moveMount(lower, "lower"), syscall.Close(lower))
+	return moveMount(lower, "lower")
 }
 
-// serve answers requests: the first one carries the sandbox's mount namespace.
-func (c *copies) serve() error {
-	message, rights := make([]byte, 16), make([]byte, syscall.CmsgSpace(4))
-	for first := true; ; first = false {
-		n, extra, _, _, err := syscall.Recvmsg(c.Socket, message, rights, syscall.MSG_CMSG_CLOEXEC)
-		if err == syscall.EINTR {
-			continue
+// release gives back what a sandbox needed.
+func (c *copies) release(folder string) {
+	for _, fd := range []int{c.socket, c.idmap, c.home, c.base, c.sandbox, c.target, c.copy} {
+		if fd > 0 {
+			syscall.Close(fd)
 		}
-		if err != nil || n == 0 {
-			return err
-		}
-		if first {
-			err = c.enter(rights[:extra])
-		}
-		if err == nil {
-			err = c.renew()
-		}
-		answer := ready
-		if err != nil {
-			answer = err.Error()
-		}
-		if err := syscall.Sendmsg(c.Socket, []byte(answer), nil, nil, 0); err != nil {
-			return err
-		}
+	}
+	syscall.Unmount(folder+"/lower", syscall.MNT_DETACH)
+	for _, name := range []string{"/lower", "/own", "/copy", ""} {
+		syscall.Rmdir(folder + name) // nothing that removes more: the sources are mounted in one of them
 	}
 }
 
-// enter keeps the sandbox's mount namespace from the first request, and the folder in it.
-func (c *copies) enter(rights []byte) error {
+func received(rights []byte) ([]int, error) {
 	messages, err := syscall.ParseSocketControlMessage(rights)
 	if err != nil || len(messages) != 1 {
-		return errors.Join(err, errors.New("the first request has no mount namespace"))
+		return nil, errors.Join(err, errors.New("a message has no descriptors"))
 	}
-	received, err := syscall.ParseUnixRights(&messages[0])
+	return syscall.ParseUnixRights(&messages[0])
+}
+
+// enter keeps the sandbox's mount namespace, and the folder in it.
+func (c *copies) enter(rights []byte) error {
+	fds, err := received(rights)
 	if err != nil {
 		return err
 	}
-	c.sandbox = received[0]
+	c.sandbox = fds[0]
 	return c.inSandbox(func() (err error) {
 		c.target, err = syscall.Open(c.Folder, oPath|syscall.O_DIRECTORY|syscall.O_CLOEXEC, 0)
 		return err
 	})
 }
 
-// renew replaces the copy, unless nothing was ever written to it.
+// renew replaces the copy.
 func (c *copies) renew() error {
-	var now syscall.Stat_t
-	if c.upper != 0 && syscall.Fstat(c.upper, &now) == nil && now.Ctim == c.pristine {
-		return nil // all that is written needs an entry in this folder, or changes the folder itself
-	}
-	old, oldUpper := c.copy, c.upper
+	old := c.copy
 	if err := c.mount(); err != nil {
 		return err
 	}
@@ -169,7 +177,7 @@ func (c *copies) renew() error {
 		return moveMountTo(c.copy, c.target)
 	})
 	if old != 0 {
-		err = errors.Join(err, syscall.Close(old), syscall.Close(oldUpper))
+		err = errors.Join(err, syscall.Close(old))
 	}
 	return err
 }
@@ -204,15 +212,7 @@ func (c *copies) mount() error {
 		return fmt.Errorf("overlay: %w", err)
 	}
 	defer syscall.Unmount("copy", syscall.MNT_DETACH)
-	if c.copy, err = openTree("copy"); err != nil {
-		return err
-	}
-	if c.upper, err = syscall.Open("own/upper", oPath|syscall.O_DIRECTORY|syscall.O_CLOEXEC, 0); err != nil {
-		return err
-	}
-	var state syscall.Stat_t
-	err = syscall.Fstat(c.upper, &state)
-	c.pristine = state.Ctim
+	c.copy, err = openTree("copy")
 	return err
 }
 

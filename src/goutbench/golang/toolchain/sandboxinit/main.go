@@ -3,11 +3,11 @@
 //
 //	sandboxinit STATUS_FD once RENEWAL -- COMMAND...
 //	sandboxinit STATUS_FD many RENEWAL -- COMMAND...  (reads the runs from stdin as a JSON array, writes one report line per run)
-//	sandboxinit copies COPIES_OF -- COMMAND...        (outside: runs a sandbox, and gives it private copies of a folder)
+//	sandboxinit copies BASE                           (outside: gives sandboxes private copies of folders)
 //	sandboxinit idmap USER GROUP TO_USER              (makes a user namespace for an id-mapped mount)
 //	sandboxinit loopback                              (enables the loopback interface of a new network namespace)
 //
-// RENEWAL and COPIES_OF are the types of this name, as JSON.
+// RENEWAL is the type of this name, as JSON.
 //
 // As process 1 of a process namespace it cannot be killed from inside. It discards every signal that can be caught, and it
 // is not dumpable, so that a process of the same user can neither trace it nor open its files.
@@ -64,8 +64,9 @@ func main() {
 		loopback()
 		return
 	}
-	if len(os.Args) > 4 && os.Args[1] == "copies" {
-		serveCopies(os.Args[2], os.Args[4:])
+	if len(os.Args) == 3 && os.Args[1] == "copies" {
+		serveCopies(os.Args[2])
+		return
 	}
 	if len(os.Args) == 5 && os.Args[1] == "idmap" {
 		holdIDMap(os.Args[2], os.Args[3], os.Args[4])

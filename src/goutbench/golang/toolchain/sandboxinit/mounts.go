@@ -16,15 +16,14 @@ const (
 	sysMoveMount    = 429
 	sysMountSetattr = 442
 
-	oPath                = 0x200000
-	atFdcwd              = -0x64
-	atEmptyPath          = 0x1000
-	openTreeClone        = 1
-	moveFromEmptyPath    = 0x4
-	moveToEmptyPath      = 0x40
-	mountAttrIDMap       = 0x100000
-	prCapAmbient         = 47
-	prCapAmbientClearAll = 4
+	oPath             = 0x200000
+	atFdcwd           = -0x64
+	atEmptyPath       = 0x1000
+	openTreeClone     = 1
+	moveFromEmptyPath = 0x4
+	moveToEmptyPath   = 0x40
+	mountAttrReadOnly = 1
+	mountAttrIDMap    = 0x100000
 )
 
 var sysSetns = map[string]uintptr{
@@ -87,10 +86,13 @@ func mountTmpfs(path, options string) error {
 	return nil
 }
 
-// mapOwner maps the owners of the files below an unattached mount, as a user namespace maps ids.
-func mapOwner(mount, namespace int) error {
+// protect makes an unattached mount read-only. With a user namespace, the owners of files are mapped as ids are mapped there.
+func protect(mount, namespace int) error {
 	var empty byte
-	attributes := struct{ set, clear, propagation, namespace uint64 }{mountAttrIDMap, 0, 0, uint64(namespace)}
+	attributes := struct{ set, clear, propagation, namespace uint64 }{mountAttrReadOnly, 0, 0, uint64(namespace)}
+	if namespace > 0 {
+		attributes.set |= mountAttrIDMap
+	}
 	_, _, failed := syscall.Syscall6(sysMountSetattr, uintptr(mount), uintptr(unsafe.Pointer(&empty)), atEmptyPath,
 		uintptr(unsafe.Pointer(&attributes)), unsafe.Sizeof(attributes), 0)
 	if failed != 0 {

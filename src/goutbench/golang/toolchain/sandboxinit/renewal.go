@@ -7,8 +7,8 @@ import (
 	"syscall"
 )
 
-// Renewal is where runs take place, and how each gets a private copy of a folder: from the process that listens on a socket, or
-// else by copying the folder From to To. With Core, only this folder below From is copied in full.
+// Renewal is where runs take place, and how each gets a private copy of a folder at To: from the process that listens on a
+// socket, or else by copying the folder From. With Core, only this folder below From is copied in full.
 type Renewal struct {
 	Folder string `json:"folder"`
 	Socket int    `json:"socket"`
@@ -22,6 +22,9 @@ type world struct {
 	Renewal
 	mounts []string
 	used   bool
+	root   int // the copy's topmost folder
+	state  syscall.Stat_t
+	names  uintptr // the size of the names of its attributes
 }
 
 func newWorld(settings string) (*world, error) {
@@ -43,13 +46,42 @@ func (w *world) renew() error {
 		}
 	}
 	var err error
-	if w.Socket != 0 {
-		err = w.request()
-	} else if w.From != "" {
+	if w.Socket != 0 && !w.isPristine() {
+		err = errors.Join(w.request(), w.remember())
+	} else if w.Socket == 0 && w.From != "" {
 		err = w.copy()
 	}
 	w.used = true
 	return err
+}
+
+// remember keeps the state of a new copy.
+func (w *world) remember() (err error) {
+	if w.root > 0 {
+		syscall.Close(w.root)
+	}
+	if w.root, err = syscall.Open(w.To, syscall.O_RDONLY|syscall.O_DIRECTORY|syscall.O_CLOEXEC, 0); err != nil {
+		return err
+	}
+	w.names = attributeNames(w.root)
+	return syscall.Fstat(w.root, &w.state)
+}
+
+func attributeNames(fd int) uintptr {
+	size, _, _ := syscall.Syscall(syscall.SYS_FLISTXATTR, uintptr(fd), 0, 0)
+	return size
+}
+
+// isPristine tells whether nothing was ever written to the copy. In an overlay, all that is written makes an entry in the
+// writable part of the topmost folder, which has a size of its own, or changes that folder. Times alone would not do: in old
+// kernels they have steps of milliseconds.
+func (w *world) isPristine() bool {
+	var now syscall.Stat_t
+	if w.root <= 0 || syscall.Fstat(w.root, &now) != nil {
+		return false
+	}
+	now.Atim = w.state.Atim // reading changes it
+	return now == w.state && attributeNames(w.root) == w.names
 }
 
 // request asks for a new copy. The first request carries our mount namespace, in which the copies appear.
