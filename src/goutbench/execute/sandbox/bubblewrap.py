@@ -40,7 +40,12 @@ class Bubblewrap:
     def run(self, command: Command) -> Outcome:
         user = self.user_id(command.worker)
         drop = ["setpriv", f"--reuid={user}", f"--regid={user}", "--clear-groups", "--"]
-        prefix = [*(drop if os.geteuid() == 0 else []), "bwrap", *_ISOLATION, *self._file_system(with_original(command))]
+        prefix = [
+            *(drop if os.geteuid() == 0 else []),
+            "bwrap",
+            *_ISOLATION,
+            *self._file_system(with_original(command)),
+        ]
         for name, value in command.env.items():
             prefix += ["--setenv", name, value]
         return supervise(self.init, [*prefix, "--"], command, user)

@@ -89,7 +89,6 @@ class CopyServer:
             sandbox["owner"] = -1
         socket.send_fds(self.socket, [json.dumps(sandbox).encode()], fds)
 
-
     def close(self) -> None:
         """End the process."""
         self.socket.close()

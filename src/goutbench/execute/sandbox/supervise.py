@@ -10,8 +10,8 @@ from functools import cache
 from pathlib import Path
 
 from goutbench.execute.sandbox import cgroup
-from goutbench.execute.sandbox.copies import copy_arguments
 from goutbench.execute.sandbox.command import PATH, Command, Outcome, RunReport, Sandbox
+from goutbench.execute.sandbox.copies import copy_arguments
 from goutbench.execute.sandbox.process import run_process
 
 _WORKER_IDS = 256
