@@ -1,7 +1,7 @@
 """What the private copy of each run costs.
 
     bench_copies.py sandbox TREE [--rounds 30] [--runs 200] [--work DIR]
-    bench_copies.py execute --dataset DIR --repos DIR --against SRC [--pairs 10] [--rounds 5] [--mutants 20]
+    bench_copies.py execute --dataset DIR --repos DIR --against SRC [--pairs 10] [--rounds 5] [--mutants N]
 
 CPU seconds are user plus system seconds of all child processes (getrusage). Variants take turns, and medians
 count. `sandbox` runs `/bin/true` in a sandbox of this machine, with copies of TREE and without; then many runs

@@ -1,4 +1,4 @@
-"""Tests that write to their repository: every run has a copy of its own, and the repository stays as it is."""
+"""Tests that write to their repository: every run has its own copy, and the repository stays as it is."""
 
 import os
 import shutil
@@ -63,7 +63,8 @@ def shell(
     """Run a script in the tree's package, with a private copy of the tree; `scratch` in MiB."""
     return sandbox.run(
         Command(
-            ("/bin/sh", "-c", script), tree / "pkg", {"PATH": PATH, "PWD": str(tree / "pkg")}, readable=(tree,),
+            ("/bin/sh", "-c", script), tree / "pkg", {"PATH": PATH, "PWD": str(tree / "pkg")},
+            readable=(tree,),
             copy=PrivateCopy(tree, overlay=overlay, core=core), limits=Limits(scratch=scratch << 20),
             runs=(CommandRun(),) * runs,
         )

@@ -1,8 +1,9 @@
-"""How every run gets a private copy of a folder: by an overlay file system where the kernel allows, else file by file.
+"""Every run gets a private copy of a folder: by an overlay file system where the kernel allows, else file by
+file.
 
-An overlay needs a process outside of the sandbox that may mount into it: our init program, in a mount namespace
-of its own (as an ordinary user also in a user namespace). Where we are root, the folder's owner is mapped to
-the user id of the run, so that the run owns what it sees.
+An overlay needs a process outside of the sandbox that may mount into it: our init program, in a mount
+namespace of its own (as an ordinary user also in a user namespace). Where we are root, the folder's owner is
+mapped to the user id of the run, so that the run owns what it sees.
 """
 
 import atexit
@@ -146,7 +147,8 @@ def private_copy(sandbox: Sandbox, folder: Path, core: Path) -> PrivateCopy:
     if not why_no_overlay(sandbox, folder):
         needed = os.geteuid() != 0 and _is_small(core, *_CORE)
         return PrivateCopy(folder, overlay=True, core=part if needed else "")
-    return PrivateCopy(folder, overlay=False, core="" if _is_small(folder, *_WHOLE) else part)
+    whole = _is_small(folder, *_WHOLE)
+    return PrivateCopy(folder, overlay=False, core="" if whole else part)
 
 
 @cache
@@ -154,7 +156,7 @@ def _is_small(folder: Path, max_bytes: int, max_files: int) -> bool:
     size = files = 0
     for parent, folders, names in os.walk(folder):
         files += len(folders) + len(names)
-        size += sum(os.lstat(os.path.join(parent, name)).st_size for name in names)
+        size += sum(Path(parent, name).lstat().st_size for name in names)
         if size > max_bytes or files > max_files:
             return False
     return True

@@ -32,7 +32,10 @@ bind() {
   mount --bind "$1" ".$2"
   [ "$3" = device ] || mount -o "remount,bind,nosuid,nodev,$3" ".$2"
 }
-own() { mkdir -p ".$1"; mount -t tmpfs -o "size=$2,uid=${3:-0},gid=${3:-0},mode=1777,nosuid,nodev" tmpfs ".$1"; }
+own() {
+  mkdir -p ".$1"
+  mount -t tmpfs -o "size=$2,uid=${3:-0},gid=${3:-0},mode=1777,nosuid,nodev" tmpfs ".$1"
+}
 """
 
 
