@@ -1,13 +1,13 @@
 """What the private copy of each run costs.
 
     bench_copies.py sandbox TREE [--rounds 30] [--runs 200] [--work DIR]
-    bench_copies.py execute --dataset DIR --repos DIR --against SRC [--pairs 10] [--rounds 5] [--mutants N]
+    bench_copies.py execute --dataset DIR --repos DIR --against SRC [--pairs 10] [--rounds 5]
 
 CPU seconds are user plus system seconds of all child processes (getrusage). Variants take turns, and medians
-count. `sandbox` runs `/bin/true` in a sandbox of this machine, with copies of TREE and without; then many runs
-in one sandbox, which write to the copy or do not. `execute` runs `goutbench execute --reference` with this
-source tree and with another one, SRC (the `src` of an earlier commit), each in a workspace of its own, whose
-caches an uncounted first round warms.
+count. `sandbox` runs `/bin/true` in a sandbox of this machine, with copies of TREE and without; then many
+runs in one sandbox, which write to the copy or do not. `execute` runs `goutbench execute --reference` with
+this source tree and with another one, SRC (the `src` of an earlier commit), each in a workspace of its own,
+whose caches an uncounted first round warms.
 """
 
 import argparse

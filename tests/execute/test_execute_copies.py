@@ -2,6 +2,7 @@
 
 import os
 import shutil
+import signal
 import stat
 from collections.abc import Iterator
 from dataclasses import replace
@@ -191,6 +192,17 @@ def test_a_run_gains_nothing_by_the_copy(machine: Machine, tree: Path) -> None:
     assert (
         outcome.stderr.decode().count("ermission") + outcome.stderr.decode().count("must be superuser") >= 2
     )
+
+
+def test_the_process_that_makes_copies_is_replaced_when_it_was_killed(machine: Machine, tree: Path) -> None:
+    for _ in range(2):
+        assert shell(machine.sandbox, tree, "echo > new", overlay=True).ok
+        children = " ".join(path.read_text() for path in Path("/proc/self/task").glob("*/children")).split()
+        lines = {int(pid): Path("/proc", pid, "cmdline").read_bytes().split(b"\0") for pid in children}
+        makers = [pid for pid, line in lines.items() if b"copies" in line]
+        assert makers
+        for pid in makers:
+            os.kill(pid, signal.SIGKILL)
 
 
 def test_doctor_tells_how_copies_are_made(machine: Machine) -> None:

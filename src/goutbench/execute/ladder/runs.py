@@ -7,7 +7,7 @@ from pathlib import Path
 
 from goutbench.execute.ladder.coverage import EMPTY, Coverage, read_profile
 from goutbench.execute.options import ExecuteOptions
-from goutbench.execute.sandbox.command import MIB, Command, Limits, Outcome
+from goutbench.execute.sandbox.command import MIB, Command, Limits, Outcome, PrivateCopy
 from goutbench.execute.sandbox.copies import private_copy
 from goutbench.execute.worker import Worker
 from goutbench.execute.workspace.package import PackageUnderTest
@@ -91,7 +91,7 @@ def command_for(
         readable=(*package.readable_folders(), modules, test.path),
         writable=writable,
         mounts=mounts,
-        copy=private_copy(worker.sandbox, package.source_root, package.folder),
+        copy=_copy_of_sources(test),
         limits=Limits(
             wall=options.test_seconds + 5,
             cpu=int(options.test_seconds * 2),
@@ -102,6 +102,15 @@ def command_for(
         ),
         worker=worker.number,
     )
+
+
+def _copy_of_sources(test: CompiledTest) -> PrivateCopy | None:
+    """The copy that a run may write to; None, and so read-only sources, if our workspace is in that folder:
+    the copy would hide the binary and the profile."""
+    sources, worker = test.package.source_root, test.worker
+    if worker.workspace.root.is_relative_to(sources):
+        return None
+    return private_copy(worker.sandbox, sources, test.package.folder)
 
 
 def run_tests(test: CompiledTest, *, cover: bool, shuffle: int = 0, processors: int = 0) -> RunResult:

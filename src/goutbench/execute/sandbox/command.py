@@ -136,6 +136,10 @@ class Outcome:
 class Sandbox(Protocol):
     """Runs commands in isolation. To add one, write a class, and add it to SANDBOXES in `choose.py`."""
 
+    def __hash__(self) -> int:
+        """Sandboxes are values: what was found out about one is kept."""
+        ...
+
     @property
     def name(self) -> str:
         """The name that execution records carry."""

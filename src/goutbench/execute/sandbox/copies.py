@@ -52,7 +52,12 @@ def copy_arguments(init: Path, command: Command, user: int) -> Iterator[CopyArgu
     with inside:
         with requests:
             server = _server(init, os.getpid())
-            server.add_sandbox(copy, command.limits.scratch, user, requests)
+            try:
+                server.add_sandbox(copy, command.limits.scratch, user, requests)
+            except OSError:
+                _server.cache_clear()  # it was killed
+                server = _server(init, os.getpid())
+                server.add_sandbox(copy, command.limits.scratch, user, requests)
         settings |= {"socket": inside.fileno(), "to": str(copy.folder)}
         yield CopyArguments(json.dumps(settings), server.prefix, (inside.fileno(),))
 
@@ -68,7 +73,10 @@ class CopyServer:
         with remote:
             namespaces = _NAMESPACES if as_root else (*_NAMESPACES, *_AS_USER)
             self.process = subprocess.Popen(
-                [*namespaces, "--", init, "copies", base], stdin=remote, stderr=subprocess.PIPE, cwd="/"
+                [*namespaces, "--", init, "copies", base],
+                stdin=remote.fileno(),
+                stderr=subprocess.PIPE,
+                cwd="/",
             )
         if not self.socket.recv(16):
             assert self.process.stderr is not None
@@ -142,7 +150,7 @@ def why_no_overlay(sandbox: Sandbox, folder: Path) -> str:
 
 
 def private_copy(sandbox: Sandbox, folder: Path, core: Path) -> PrivateCopy:
-    """The best private copy of a folder that this machine can make; `core` is what must be copied at least."""
+    """The best private copy of a folder that this machine can make; `core` is copied in any case."""
     part = str(core.relative_to(folder))
     if not why_no_overlay(sandbox, folder):
         needed = os.geteuid() != 0 and _is_small(core, *_CORE)

@@ -92,6 +92,8 @@ def supervise(init: Path, prefix: list[str], command: Command, user: int) -> Out
             ),
             memory_exceeded=group is not None and group.memory_exceeded(),
         )
+    except OSError as error:
+        return Outcome(126, b"", str(error).encode(), "", 0.0, started=False)
     finally:
         os.close(read_end)
         if write_end >= 0:
@@ -105,15 +107,12 @@ def _start(argv: list[str], command: Command, fds: tuple[int, ...]) -> Outcome:
         {"env": [f"{k}={v}" for k, v in run.env.items()], "wall": run.wall, "cpu": run.cpu, "idle": run.idle}
         for run in command.runs
     ]
-    try:
-        return run_process(
-            argv,
-            wall_seconds=command.limits.wall,
-            output_bytes=command.limits.output,
-            env={"PATH": PATH},
-            cwd=Path("/"),
-            stdin=json.dumps(runs).encode() if runs else b"",
-            pass_fds=fds,
-        )
-    except OSError as error:
-        return Outcome(126, b"", str(error).encode(), "", 0.0, started=False)
+    return run_process(
+        argv,
+        wall_seconds=command.limits.wall,
+        output_bytes=command.limits.output,
+        env={"PATH": PATH},
+        cwd=Path("/"),
+        stdin=json.dumps(runs).encode() if runs else b"",
+        pass_fds=fds,
+    )
