@@ -10,7 +10,8 @@ from goutbench.errors import GoutbenchError
 from goutbench.execute.machine import install_init
 from goutbench.execute.sandbox import cgroup
 from goutbench.execute.sandbox.choose import strongest
-from goutbench.execute.sandbox.command import Command
+from goutbench.execute.sandbox.command import Command, Sandbox
+from goutbench.execute.sandbox.copies import why_no_overlay
 from goutbench.execute.sandbox.no_sandbox import NoSandbox
 from goutbench.execute.workspace.folders import open_workspace
 from goutbench.golang.toolchain.installation import find_toolchain
@@ -84,7 +85,17 @@ def examine(work: Path | None = None) -> Iterator[Check]:
         outcome = sandbox.run(Command(("/bin/sh", "-c", script), Path("/tmp"), variables))
         state, detail = ("ok", "tried") if outcome.ok else ("weak", f"exit {outcome.exit_code}")
         yield Check(what, state, detail)
+    yield _copies(sandbox, root.resolve() / "trees")
     yield _cgroups()
+
+
+def _copies(sandbox: Sandbox, trees: Path) -> Check:
+    what = "private copies of sources"
+    problem = why_no_overlay(sandbox, trees)
+    if not problem:
+        return Check(what, "ok", "by an overlay file system")
+    detail = f"file by file before every run, which is slow: {problem}"
+    return Check(what, "weak", detail, "use Linux 6.6 or newer, and --work DIR on ext4, xfs or btrfs")
 
 
 def _cgroups() -> Check:

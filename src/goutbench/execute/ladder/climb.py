@@ -36,7 +36,7 @@ from goutbench.execute.ladder.faults import (
 from goutbench.execute.ladder.in_build import file_exclusion, focal_exclusion, lacks_cgo_files
 from goutbench.execute.ladder.mutation import run_mutants
 from goutbench.execute.ladder.record import blank_record
-from goutbench.execute.ladder.runs import CompiledTest, RunResult, first_run
+from goutbench.execute.ladder.runs import CompiledTest, RunResult, run_tests
 from goutbench.execute.ladder.stable import repeat_passing, rerun_failing
 from goutbench.execute.ladder.syntax import refusal
 from goutbench.execute.ladder.type_check import check_types, declared_tests, type_failure
@@ -178,7 +178,7 @@ class _Attempt:
     ) -> Execution:
         code, baseline = self.candidate.code.encode(), None
         if plan is None or test.tests:
-            test, first = first_run(test)
+            first = run_tests(test, cover=True)
         else:
             run = run_entry(test, plan, overlay, code)
             test, first, baseline = run.test, run.result, run.baseline

@@ -8,14 +8,14 @@ from pathlib import Path
 from goutbench.execute.ladder.coverage import EMPTY, Coverage, read_profile
 from goutbench.execute.ladder.faults import SANDBOX
 from goutbench.execute.options import ExecuteOptions
-from goutbench.execute.sandbox.command import MIB, Command, Limits, Outcome
+from goutbench.execute.sandbox.command import MIB, Command, Limits, Outcome, PrivateCopy
+from goutbench.execute.sandbox.copies import private_copy
 from goutbench.execute.worker import Worker
 from goutbench.execute.workspace.package import Overlay, PackageUnderTest
 from goutbench.golang.toolchain.cover_blocks import NamedBlocks, named_blocks
 from goutbench.golang.toolchain.test_output import TestOutput, evidence, parse_output
 from goutbench.records import Status
 
-_COPY = Path("/run/package")
 _ENVIRONMENT = {
     "HOME": "/tmp/home",
     "TMPDIR": "/tmp",
@@ -41,8 +41,7 @@ class CompiledTest:
     """A test binary of a package, with its top-level tests and its scratch folder.
 
     `pattern` selects what of these tests runs (all, if it is empty), `flags` are those of a test framework.
-    `private` gives runs a writable copy of the package's folder; `cover` says whether the binary measures
-    coverage.
+    `cover` says whether the binary measures coverage.
     """
 
     worker: Worker
@@ -50,7 +49,6 @@ class CompiledTest:
     path: Path
     folder: Path
     tests: tuple[str, ...]
-    private: bool = False
     cover: bool = True
     pattern: str = ""
     flags: tuple[str, ...] = ()
@@ -98,9 +96,6 @@ def command_for(
         f"-test.run={test.pattern or all_of(test.tests)}", *test.flags,
     )  # fmt: skip
     mounts = worker.workspace.account_files(worker.sandbox.user_id(worker.number))
-    if test.private:
-        argv = ("/bin/sh", "-c", f'cp -R {_COPY}/. . && exec "$@"', "sh", *argv)
-        mounts += ((package.folder, _COPY),)
     goroot = package.toolchain.goroot
     modules = worker.workspace.module_cache
     env = {"PATH": f"{goroot}/bin:/usr/local/bin:/usr/bin:/bin", "GOROOT": str(goroot)}
@@ -113,7 +108,7 @@ def command_for(
         readable=(*package.readable_folders(), modules, test.path),
         writable=writable,
         mounts=mounts,
-        tmpfs=(package.folder,) if test.private else (),
+        copy=_copy_of_sources(test),
         limits=Limits(
             wall=options.test_seconds + 5,
             cpu=int(options.test_seconds * 2),
@@ -129,6 +124,15 @@ def command_for(
 def all_of(tests: Sequence[str]) -> str:
     """The pattern for -test.run that selects these tests with all of their subtests."""
     return f"^({'|'.join(tests)})$"
+
+
+def _copy_of_sources(test: CompiledTest) -> PrivateCopy | None:
+    """The copy that a run may write to; None, and so read-only sources, if our workspace is in that folder:
+    the copy would hide the binary and the profile."""
+    sources, worker = test.package.source_root, test.worker
+    if worker.workspace.root.is_relative_to(sources):
+        return None
+    return private_copy(worker.sandbox, sources, test.package.folder)
 
 
 def run_tests(test: CompiledTest, *, cover: bool, shuffle: int = 0, processors: int = 0) -> RunResult:
@@ -161,15 +165,6 @@ def run_tests(test: CompiledTest, *, cover: bool, shuffle: int = 0, processors: 
 def _directed_blocks(worker: Worker, package: PackageUnderTest) -> NamedBlocks | None:
     focal = package.folder / package.focal
     return named_blocks(worker.helper(package), focal, package.focal_source)
-
-
-def first_run(test: CompiledTest) -> tuple[CompiledTest, RunResult]:
-    """The run with coverage; a test that needs to write to its own folder gets a private copy of it."""
-    first = run_tests(test, cover=True)
-    if not first.passed and "read-only file system" in first.evidence.lower():
-        test = replace(test, private=True)
-        first = run_tests(test, cover=True)
-    return test, first
 
 
 def classify(outcome: Outcome, tests: Sequence[str], *, profiled: bool, options: ExecuteOptions) -> RunResult:

@@ -5,6 +5,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from goutbench.execute.sandbox.command import Command, Outcome
+from goutbench.execute.sandbox.copies import with_original
 from goutbench.execute.sandbox.supervise import (
     missing_programs,
     supervise,
@@ -39,10 +40,15 @@ class Bubblewrap:
     def run(self, command: Command) -> Outcome:
         user = self.user_id(command.worker)
         drop = ["setpriv", f"--reuid={user}", f"--regid={user}", "--clear-groups", "--"]
-        prefix = [*(drop if os.geteuid() == 0 else []), "bwrap", *_ISOLATION, *self._file_system(command)]
+        prefix = [
+            *(drop if os.geteuid() == 0 else []),
+            "bwrap",
+            *_ISOLATION,
+            *self._file_system(with_original(command)),
+        ]
         for name, value in command.env.items():
             prefix += ["--setenv", name, value]
-        return supervise(self.init, [*prefix, "--"], command)
+        return supervise(self.init, [*prefix, "--"], command, user)
 
     def _file_system(self, command: Command) -> list[str]:
         visible, links = system_paths()

@@ -3,8 +3,8 @@
 What a command in a sandbox meets, each property with a hostile test of its own:
 
 - a root that holds only the system's programs and libraries, the toolchain and what the caller listed, all
-  read-only; `/tmp` and `/dev/shm` are private tmpfs of limited size; no home directory, no `/sys`, no real
-  `/etc`;
+  read-only; `/tmp` and `/dev/shm` are private tmpfs of limited size, and the sources of a test a private copy
+  (see `copies.py`); no home directory, no `/sys`, no real `/etc`;
 - its own user, process, network (loopback only), IPC, host-name and cgroup namespaces, no further user
   namespaces, no capabilities, no way to gain privileges, no controlling terminal;
 - a user id that owns nothing on the host when goutbench runs as root: one for compiling, one for the runs of

@@ -55,13 +55,28 @@ class CommandRun:
 
 
 @dataclass(frozen=True, slots=True)
+class PrivateCopy:
+    """A folder that every run sees as a fresh copy, which it owns and may write to, under the same path.
+
+    `overlay` makes it by an overlay file system, with the files of `core`, a path below `folder`, copied into
+    it (an ordinary user's overlay cannot rename folders). Else all is copied from `original` before each run,
+    or with a `core` only that, and the files above it; other folders are then links to the originals.
+    """
+
+    folder: Path
+    overlay: bool
+    core: str = ""
+    original: Path = Path("/run/original")
+
+
+@dataclass(frozen=True, slots=True)
 class Command:
     """What to run, and what of the host it may see. Paths have the same names inside.
 
     `mounts` are (host path, path inside) pairs that appear under another name, read-only; `tmpfs` are paths
-    that become empty, private file systems of limited size. With `runs` the command runs once for each of
-    them in one sandbox, silently, and every process that a run leaves behind is killed before the next one
-    starts.
+    that become empty, private file systems of limited size; `copy` is a folder that is writable although it
+    is the host's. With `runs` the command runs once for each of them in one sandbox, silently, and every
+    process and file that a run leaves behind is gone before the next one starts.
     """
 
     argv: tuple[str, ...]
@@ -71,6 +86,7 @@ class Command:
     writable: tuple[Path, ...] = ()
     mounts: tuple[tuple[Path, Path], ...] = ()
     tmpfs: tuple[Path, ...] = ()
+    copy: PrivateCopy | None = None
     limits: Limits = field(default_factory=Limits)
     worker: int = 0
     runs: tuple[CommandRun, ...] = ()
@@ -119,6 +135,10 @@ class Outcome:
 
 class Sandbox(Protocol):
     """Runs commands in isolation. To add one, write a class, and add it to SANDBOXES in `choose.py`."""
+
+    def __hash__(self) -> int:
+        """Sandboxes are values: what was found out about one is kept."""
+        ...
 
     @property
     def name(self) -> str:

@@ -1,10 +1,10 @@
 """No isolation, for `--unsafe-no-sandbox`."""
 
 import os
-from dataclasses import dataclass
+import tempfile
+from dataclasses import dataclass, replace
 from pathlib import Path
 
-from goutbench.errors import ToolError
 from goutbench.execute.sandbox.command import Command, Outcome
 from goutbench.execute.sandbox.supervise import supervise
 
@@ -24,7 +24,19 @@ class NoSandbox:
         return os.geteuid()
 
     def run(self, command: Command) -> Outcome:
-        if command.tmpfs:
-            raise ToolError("this command needs a private file system", hint="install bubblewrap")
+        if command.copy is None:
+            return self._start(command, command.cwd)
+        if command.copy.overlay:
+            return Outcome(125, b"", b"there is no sandbox to mount an overlay in", "", 0.0, started=False)
+        with tempfile.TemporaryDirectory(prefix="goutbench-", ignore_cleanup_errors=True) as name:
+            # the copy has another path than the folder, which is never written to
+            folder = Path(name).resolve()
+            copy = replace(command.copy, folder=folder, original=command.copy.folder)
+            cwd = folder / command.cwd.relative_to(command.copy.folder)
+            env = {**command.env, "PWD": str(cwd)}
+            return self._start(replace(command, copy=copy, cwd=cwd, env=env), folder)
+
+    def _start(self, command: Command, first: Path) -> Outcome:
         variables = [f"{name}={value}" for name, value in command.env.items()]
-        return supervise(self.init, ["env", "-i", "-C", str(command.cwd), *variables], command)
+        prefix = ["env", "-i", "-C", str(first), *variables]
+        return supervise(self.init, prefix, command, self.user_id(command.worker))

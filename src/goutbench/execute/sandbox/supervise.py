@@ -11,6 +11,7 @@ from pathlib import Path
 
 from goutbench.execute.sandbox import cgroup
 from goutbench.execute.sandbox.command import PATH, Command, Outcome, RunReport, Sandbox
+from goutbench.execute.sandbox.copies import copy_arguments
 from goutbench.execute.sandbox.process import run_process
 
 _WORKER_IDS = 256
@@ -59,21 +60,25 @@ def why_true_fails(sandbox: Sandbox) -> str:
     return "" if outcome.ok else message or f"exit {outcome.exit_code}"
 
 
-def supervise(init: Path, prefix: list[str], command: Command) -> Outcome:
-    """Run `command` behind `prefix` with `init` as its first process, in a cgroup where one can be
+def supervise(init: Path, prefix: list[str], command: Command, user: int) -> Outcome:
+    """Run `command` as `user` behind `prefix` with `init` as its first process, in a cgroup where one can be
     created."""
     read_end, write_end = os.pipe()
     limits = command.limits
     group = cgroup.create(limits.memory, 4 * limits.processes)
     mode = "many" if command.runs else "once"
-    argv = [*(group.join() if group else []), *prefix, *limits.prlimit()]
-    argv += [str(init), str(write_end), mode, "--", *command.argv]
     try:
-        with open(read_end, "rb", closefd=False) as pipe, ThreadPoolExecutor(1) as reader:
+        with (
+            copy_arguments(init, command, user) as copies,
+            open(read_end, "rb", closefd=False) as pipe,
+            ThreadPoolExecutor(1) as reader,
+        ):
+            argv = [*(group.join() if group else []), *copies.outside, *prefix, *limits.prlimit()]
+            argv += [str(init), str(write_end), mode, copies.inside, "--", *command.argv]
             # read while it runs: a full pipe would stop the init process, and all runs after this one
             status = reader.submit(pipe.read)
             try:
-                outcome = _start(argv, command, write_end)
+                outcome = _start(argv, command, (write_end, *copies.fds))
             finally:
                 os.close(write_end)
                 write_end = -1
@@ -87,6 +92,8 @@ def supervise(init: Path, prefix: list[str], command: Command) -> Outcome:
             ),
             memory_exceeded=group is not None and group.memory_exceeded(),
         )
+    except OSError as error:
+        return Outcome(126, b"", str(error).encode(), "", 0.0, started=False)
     finally:
         os.close(read_end)
         if write_end >= 0:
@@ -95,20 +102,17 @@ def supervise(init: Path, prefix: list[str], command: Command) -> Outcome:
             group.remove()
 
 
-def _start(argv: list[str], command: Command, status: int) -> Outcome:
+def _start(argv: list[str], command: Command, fds: tuple[int, ...]) -> Outcome:
     runs = [
         {"env": [f"{k}={v}" for k, v in run.env.items()], "wall": run.wall, "cpu": run.cpu, "idle": run.idle}
         for run in command.runs
     ]
-    try:
-        return run_process(
-            argv,
-            wall_seconds=command.limits.wall,
-            output_bytes=command.limits.output,
-            env={"PATH": PATH},
-            cwd=Path("/"),
-            stdin=json.dumps(runs).encode() if runs else b"",
-            pass_fds=(status,),
-        )
-    except OSError as error:
-        return Outcome(126, b"", str(error).encode(), "", 0.0, started=False)
+    return run_process(
+        argv,
+        wall_seconds=command.limits.wall,
+        output_bytes=command.limits.output,
+        env={"PATH": PATH},
+        cwd=Path("/"),
+        stdin=json.dumps(runs).encode() if runs else b"",
+        pass_fds=fds,
+    )

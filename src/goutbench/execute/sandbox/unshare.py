@@ -11,6 +11,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from goutbench.execute.sandbox.command import Command, Outcome
+from goutbench.execute.sandbox.copies import with_original
 from goutbench.execute.sandbox.supervise import (
     missing_programs,
     supervise,
@@ -31,7 +32,10 @@ bind() {
   mount --bind "$1" ".$2"
   [ "$3" = device ] || mount -o "remount,bind,nosuid,nodev,$3" ".$2"
 }
-own() { mkdir -p ".$1"; mount -t tmpfs -o "size=$2,mode=1777,nosuid,nodev" tmpfs ".$1"; }
+own() {
+  mkdir -p ".$1"
+  mount -t tmpfs -o "size=$2,uid=${3:-0},gid=${3:-0},mode=1777,nosuid,nodev" tmpfs ".$1"
+}
 """
 
 
@@ -52,8 +56,8 @@ class Unshare:
         return worker_user_id(worker)
 
     def run(self, command: Command) -> Outcome:
-        prefix = ["unshare", *_FLAGS, "--", "/bin/sh", "-c", self._script(command), "sh"]
-        return supervise(self.init, prefix, command)
+        prefix = ["unshare", *_FLAGS, "--", "/bin/sh", "-c", self._script(with_original(command)), "sh"]
+        return supervise(self.init, prefix, command, self.user_id(command.worker))
 
     def _script(self, command: Command) -> str:
         """What the first shell in the namespaces does: create the root, move into it, drop all privileges."""
@@ -74,13 +78,13 @@ class Unshare:
         ]
         lines += [f"own /tmp {size}", f"own /dev/shm {size}", "mkdir -m 777 tmp/home"]
         lines += [_bind(path, path, "ro") for path in (self.init, *command.readable)]
-        lines += [f"own {shlex.quote(str(path))} {size}" for path in command.tmpfs]
+        user = self.user_id(command.worker)
+        lines += [f"own {shlex.quote(str(path))} {size} {user}" for path in command.tmpfs]
         lines += [_bind(source, inside, "ro") for source, inside in command.mounts]
         lines += [_bind(path, path, "rw") for path in command.writable]
         lines += ["mkdir .old", "pivot_root . .old", "cd /", "umount -l /.old", "rmdir /.old"]
         lines += [f"{shlex.quote(str(self.init))} loopback", "mount -o remount,ro /"]
         variables = " ".join(shlex.quote(f"{name}={value}") for name, value in command.env.items())
-        user = self.user_id(command.worker)
         become = f"setpriv --reuid={user} --regid={user} --clear-groups --no-new-privs --inh-caps=-all"
         become += " --ambient-caps=-all --bounding-set=-all"
         cwd = shlex.quote(str(command.cwd))

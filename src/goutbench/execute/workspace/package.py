@@ -80,6 +80,11 @@ class PackageUnderTest:
         """The base names of the package's own test files, without the one that the candidate replaces."""
         return tuple(sorted(path.name for path in self.folder.glob("*_test.go") if path.name != self.test))
 
+    @property
+    def source_root(self) -> Path:
+        """The real path of the folder that holds all sources: the tree, or the Go installation around it."""
+        return (self.tree.goroot or self.tree.root).resolve()
+
     def readable_folders(self) -> tuple[Path, ...]:
         """The folders that a command on this package may read: those of the toolchain and of the tree."""
         goroot = self.toolchain.goroot.resolve()

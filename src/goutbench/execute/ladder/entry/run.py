@@ -8,7 +8,7 @@ from goutbench.execute.ladder.coverage import EMPTY
 from goutbench.execute.ladder.entry.focus import Focus, focuses, framework_flags, subtest_pattern
 from goutbench.execute.ladder.entry.plan import EntryPlan, mentioned_elsewhere
 from goutbench.execute.ladder.faults import ELSEWHERE
-from goutbench.execute.ladder.runs import Baseline, CompiledTest, RunResult, all_of, first_run, run_tests
+from goutbench.execute.ladder.runs import Baseline, CompiledTest, RunResult, all_of, run_tests
 from goutbench.execute.ladder.type_check import empty_test, type_checks
 from goutbench.execute.workspace.package import Overlay
 from goutbench.golang.analysis.registrations import TEST_MAIN, without_registrations
@@ -144,7 +144,7 @@ def _of_declared(first: RunResult, declared: tuple[str, ...]) -> TestOutput:
 
 def _first(test: CompiledTest) -> tuple[CompiledTest, RunResult]:
     """The run with coverage. Tests that are not in the build (build constraints exclude them) are dropped."""
-    test, first = first_run(test)
+    first = run_tests(test, cover=True)
     seen = tuple(name for name in test.tests if name in first.output.seen)
     if seen and seen != test.tests:
         pattern = test.pattern.replace(all_of(test.tests), all_of(seen))

@@ -1,9 +1,13 @@
 // Command sandboxinit is the init process of a sandbox. It runs one command, once or several times, and reports how each
 // run ended and what it used, on a pipe that the command cannot reach.
 //
-//	sandboxinit STATUS_FD once -- COMMAND...
-//	sandboxinit STATUS_FD many -- COMMAND...     (reads the runs from stdin as a JSON array, writes one report line per run)
-//	sandboxinit loopback                         (enables the loopback interface of a new network namespace)
+//	sandboxinit STATUS_FD once RENEWAL -- COMMAND...
+//	sandboxinit STATUS_FD many RENEWAL -- COMMAND...  (reads the runs from stdin as a JSON array, writes one report line per run)
+//	sandboxinit copies BASE                           (outside: gives sandboxes private copies of folders)
+//	sandboxinit idmap USER GROUP TO_USER              (makes a user namespace for an id-mapped mount)
+//	sandboxinit loopback                              (enables the loopback interface of a new network namespace)
+//
+// RENEWAL is the type of this name, as JSON.
 //
 // As process 1 of a process namespace it cannot be killed from inside. It discards every signal that can be caught, and it
 // is not dumpable, so that a process of the same user can neither trace it nor open its files.
@@ -60,21 +64,39 @@ func main() {
 		loopback()
 		return
 	}
+	if len(os.Args) == 3 && os.Args[1] == "copies" {
+		serveCopies(os.Args[2])
+		return
+	}
+	if len(os.Args) == 5 && os.Args[1] == "idmap" {
+		holdIDMap(os.Args[2], os.Args[3], os.Args[4])
+		return
+	}
+	if len(os.Args) < 6 {
+		os.Exit(125)
+	}
 	fd, err := strconv.Atoi(os.Args[1])
-	if err != nil || len(os.Args) < 5 {
+	if err != nil {
 		os.Exit(125)
 	}
 	syscall.CloseOnExec(fd)
 	status := os.NewFile(uintptr(fd), "status")
-	syscall.RawSyscall(syscall.SYS_PRCTL, prSetDumpable, 0, 0)
-	syscall.RawSyscall(syscall.SYS_PRCTL, prSetDeathSignal, uintptr(syscall.SIGKILL), 0)
+	world, err := newWorld(os.Args[3])
+	if err == nil {
+		err = world.renew()
+	}
+	if err != nil {
+		fail(err)
+	}
+	prctl(prSetDumpable, 0)
+	prctl(prSetDeathSignal, uintptr(syscall.SIGKILL))
 	go endWithReader(fd)
 	signal.Notify(make(chan os.Signal, 1)) // discards signals; an ignored signal would be inherited, and lose children
 	reports := json.NewEncoder(status)
 	status.WriteString("\n") // the sandbox is ready
-	command := os.Args[4:]
+	command := os.Args[5:]
 	if os.Args[2] == "once" {
-		report := once(command)
+		report := once(command, world.Folder)
 		reports.Encode(report)
 		os.Exit(report.Exit)
 	}
@@ -82,8 +104,13 @@ func main() {
 	if json.NewDecoder(os.Stdin).Decode(&runs) != nil {
 		os.Exit(125)
 	}
-	for _, run := range runs {
-		if reports.Encode(runQuietly(command, run)) != nil {
+	for i, run := range runs {
+		if i > 0 {
+			if err := world.renew(); err != nil {
+				fail(err)
+			}
+		}
+		if reports.Encode(runQuietly(command, world.Folder, run)) != nil {
 			os.Exit(125) // nothing reads the reports
 		}
 	}
@@ -119,12 +146,12 @@ func endWithReader(fd int) {
 }
 
 // once runs the command with the streams of this process.
-func once(command []string) Report {
-	return start(command, os.Environ(), []uintptr{0, 1, 2}, Run{})
+func once(command []string, folder string) Report {
+	return start(command, folder, os.Environ(), []uintptr{0, 1, 2}, Run{})
 }
 
 // runQuietly runs the command, records the end of its output, and kills all processes that it left running.
-func runQuietly(command []string, run Run) Report {
+func runQuietly(command []string, folder string, run Run) Report {
 	null, _ := os.Open(os.DevNull)
 	defer null.Close()
 	reader, writer, err := os.Pipe()
@@ -133,19 +160,25 @@ func runQuietly(command []string, run Run) Report {
 	}
 	tail := make(chan string)
 	go func() { tail <- lastBytes(reader) }()
-	report := start(command, append(os.Environ(), run.Env...), []uintptr{null.Fd(), writer.Fd(), writer.Fd()}, run)
+	report := start(command, folder, append(os.Environ(), run.Env...), []uintptr{null.Fd(), writer.Fd(), writer.Fd()}, run)
 	writer.Close()
 	if os.Getpid() == 1 {
 		syscall.Kill(-1, syscall.SIGKILL)
+		for waited := error(nil); waited == nil || waited == syscall.EINTR; { // until none can write any more
+			_, waited = syscall.Wait4(-1, nil, 0, nil)
+		}
 	}
 	report.Tail = <-tail
 	reader.Close()
 	return report
 }
 
-func start(command, environment []string, files []uintptr, run Run) Report {
+func start(command []string, folder string, environment []string, files []uintptr, run Run) Report {
 	begin := time.Now()
-	attributes := &syscall.ProcAttr{Env: environment, Files: files, Sys: &syscall.SysProcAttr{Setpgid: true, Pdeathsig: syscall.SIGKILL}}
+	attributes := &syscall.ProcAttr{
+		Dir: folder, Env: environment, Files: files,
+		Sys: &syscall.SysProcAttr{Setpgid: true, Pdeathsig: syscall.SIGKILL},
+	}
 	pid, err := syscall.ForkExec(command[0], command, attributes)
 	if err != nil {
 		os.Stderr.WriteString("sandboxinit: " + err.Error() + "\n")

@@ -1,0 +1,3 @@
+module example.org/writes
+
+go 1.22
