@@ -460,14 +460,36 @@ class MutantStatus(StrEnum):
 
 
 @dataclass(frozen=True, slots=True)
+class MutantVerdict:
+    """What the candidate's tests did to one mutant.
+
+    `id` counts the changes of the focal file from 1, in source order, including those that are not viable.
+    `position` is "line.column-line.column" in the focal file, columns in bytes, the end excluded: this code,
+    `before`, becomes `after` (empty: it is removed). Texts over 400 characters are cut, with "…" at the end.
+    `function` is the enclosing one ("(*T).Name") or empty. `killer` is the first test that failed; empty
+    where none did, or where the process ended without a failed test.
+    """
+
+    id: int
+    position: str
+    function: str
+    operator: str
+    before: str
+    after: str
+    verdict: MutantStatus
+    killer: str = ""
+
+
+@dataclass(frozen=True, slots=True)
 class Mutation:
     """What the candidate's tests did to the mutants of the focal file.
 
     The counts are those of `MutantStatus`. Mutants without coverage are in code that the passing run never
     reached, and were not run. If only a sample was run, `total` still counts every viable mutant. `score` is
-    killed ÷ viable of the sample (timed-out ones count in the denominator only), `low` and `high` its 95%
-    interval (Wilson), or the score itself when the sample is all mutants; all three are None when there is no
-    viable mutant.
+    the headline: killed ÷ viable of the sample, so that timed-out mutants count as survived. `low` and `high`
+    are its 95% interval (Wilson), or the score itself when the sample is all mutants. Other tools count
+    timed-out mutants as detected or leave them out: `score_timed_out_detected`, `score_timed_out_left_out`.
+    A score is None where its denominator is 0. `mutants` has a verdict for every mutant of the sample.
     """
 
     total: int
@@ -483,6 +505,9 @@ class Mutation:
     results: tuple[str, ...] = ()  # "12 killed conditional-boundary TestX", one line for each mutant
     seconds: float = 0.0  # CPU seconds of the mutants' runs
     survivors: tuple[str, ...] = ()  # "34.7 conditional-boundary: a < b → a <= b", one for each that survived
+    mutants: tuple[MutantVerdict, ...] = ()
+    score_timed_out_detected: float | None = None
+    score_timed_out_left_out: float | None = None
 
 
 @dataclass(frozen=True, slots=True)

@@ -16,7 +16,7 @@ from goutbench.execute.worker import Worker
 from goutbench.execute.workspace.package import PackageUnderTest
 from goutbench.golang.toolchain.mutation import Mutant, MutationPlan, plan_mutation
 from goutbench.golang.toolchain.test_output import failed_test
-from goutbench.records import MutantStatus, Mutation
+from goutbench.records import MutantStatus, MutantVerdict, Mutation
 from goutbench.statistics import wilson
 
 CPU_FLOOR, CPU_FACTOR = 0.5, 10.0
@@ -34,6 +34,7 @@ DECOYS = 3
 _EXHAUSTED = ("out of memory", "cannot allocate memory", "goroutine stack exceeds")
 _DATA = 768 * MIB
 _SNIPPET = 60
+_MAX_TEXT = 400  # characters of code in a verdict: a mutant may remove a function's body
 
 
 @dataclass(frozen=True, slots=True)
@@ -63,6 +64,24 @@ class MutantResult:
         mutant = self.mutant
         before, after = (" ".join(t.split())[:_SNIPPET] for t in (mutant.original, mutant.replacement))
         return f"{mutant.line}.{mutant.column} {mutant.operator}: {before} → {after or 'nothing'}"
+
+    def verdict(self) -> MutantVerdict:
+        """The record of this result."""
+        mutant = self.mutant
+        before, after = (
+            text if len(text) <= _MAX_TEXT else text[:_MAX_TEXT] + "…"
+            for text in (mutant.original, mutant.replacement)
+        )
+        return MutantVerdict(
+            id=mutant.id,
+            position=f"{mutant.line}.{mutant.column}-{mutant.end_line}.{mutant.end_column}",
+            function=mutant.function,
+            operator=mutant.operator,
+            before=before,
+            after=after,
+            verdict=self.status,
+            killer=self.test,
+        )
 
 
 def mutation_plan(worker: Worker, package: PackageUnderTest) -> MutationPlan:
@@ -148,7 +167,8 @@ def _run(
 
 def _summary(plan: MutationPlan, total: int, results: Sequence[MutantResult], seconds: float) -> Mutation:
     counts = Counter(result.status for result in results)
-    killed = counts[MutantStatus.KILLED]
+    killed, timed_out = counts[MutantStatus.KILLED], counts[MutantStatus.TIMED_OUT]
+    decided = len(results) - timed_out
     low, score, high = score_with_interval(killed, len(results), exhaustive=len(results) == total)
     return Mutation(
         total=total,
@@ -156,13 +176,16 @@ def _summary(plan: MutationPlan, total: int, results: Sequence[MutantResult], se
         survived=counts[MutantStatus.SURVIVED],
         no_coverage=counts[MutantStatus.NO_COVERAGE],
         not_viable=len(plan.not_viable),
-        timed_out=counts[MutantStatus.TIMED_OUT],
+        timed_out=timed_out,
         score=score,
         low=low,
         high=high,
         results=tuple(map(str, results)),
         seconds=seconds,
         survivors=tuple(r.change() for r in results if r.status is MutantStatus.SURVIVED),
+        mutants=tuple(result.verdict() for result in results),
+        score_timed_out_detected=(killed + timed_out) / len(results) if results else None,
+        score_timed_out_left_out=killed / decided if decided else None,
     )
 
 
