@@ -5,6 +5,7 @@ followed back to the commit it came from.
 """
 
 import hashlib
+from collections.abc import Iterable
 from dataclasses import dataclass
 from datetime import datetime
 from enum import StrEnum
@@ -506,8 +507,25 @@ class Mutation:
     seconds: float = 0.0  # CPU seconds of the mutants' runs
     survivors: tuple[str, ...] = ()  # "34.7 conditional-boundary: a < b → a <= b", one for each that survived
     mutants: tuple[MutantVerdict, ...] = ()
-    score_timed_out_detected: float | None = None
-    score_timed_out_left_out: float | None = None
+
+    @property
+    def score_timed_out_detected(self) -> float | None:
+        """The score if mutants that time out count as detected."""
+        return _share(self.killed + self.timed_out, self.tested)
+
+    @property
+    def score_timed_out_left_out(self) -> float | None:
+        """The score of the mutants that do not time out."""
+        return _share(self.killed, self.tested - self.timed_out)
+
+    @property
+    def tested(self) -> int:
+        """The number of mutants in the sample; 0 where there is no score."""
+        return self.killed + self.survived + self.no_coverage + self.timed_out
+
+
+def _share(count: int, of: int) -> float | None:
+    return count / of if of else None
 
 
 @dataclass(frozen=True, slots=True)
@@ -552,6 +570,31 @@ class Execution:
     uncovered: tuple[str, ...] = ()
     focal_statements: int = 0
     focal_covered: int = 0
+
+    @property
+    def coverage(self) -> float | None:
+        """The covered share of the statements of the focal functions, else of the focal file.
+
+        None where no statement was counted: the tests did not run, or coverage cannot be measured.
+        """
+        if self.focal_statements:
+            return self.focal_covered / self.focal_statements
+        return _share(self.covered, self.statements)
+
+
+def pairs_without_coverage(executions: Iterable[Execution]) -> frozenset[str]:
+    """The pairs for which means of coverage leave out all candidates, those that fail too.
+
+    A candidate passes and no statement was counted, of it or of any other candidate of the pair: the focal
+    file has no statements, or -cover fails on its package.
+    """
+    passing, measured = set(), set()
+    for execution in executions:
+        if execution.coverage is not None:
+            measured.add(execution.pair_id)
+        elif execution.status is Status.PASSED:
+            passing.add(execution.pair_id)
+    return frozenset(passing - measured)
 
 
 # ── judge ─────────────────────────────────────────────────────────────────────────────────────────

@@ -29,14 +29,14 @@ def report(
     title: Annotated[str, typer.Option(help="The title of the page.")] = "",
 ) -> None:
     """Write one self-contained page: leaderboard, ladder, comparisons, failures and every item."""
-    from goutbench.report.stage import not_executed
     from goutbench.report.stage import report as run
+    from goutbench.report.warnings import warnings_of
 
     named = [_parse_run(text) for text in runs]
     names = {folder: name for name, folder in named if name}
     folders = [folder for _, folder in named]
     results = run(folders, dataset, out, names=names, judgements=judge or (), base=base, title=title)
-    for warning in not_executed(results, dataset):
+    for warning in warnings_of(results, dataset):
         typer.echo(f"warning: {warning}", err=True)
     typer.echo(f"{out}: {len(results.samples)} candidates")
 

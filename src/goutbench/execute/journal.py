@@ -11,6 +11,7 @@ from goutbench.records import Execution, MutantStatus, MutantVerdict, Mutation, 
 
 JOURNAL = "executions.jsonl"
 TABLE = "executions.parquet"
+_CONVENTIONS = ("score_timed_out_detected", "score_timed_out_left_out")
 _TUPLES = {"declared", "passed", "failed", "skipped", "flaky", "uncovered"}
 
 
@@ -43,8 +44,8 @@ def write_table(path: Path, records: Iterable[Execution]) -> None:
     for record in sorted(records, key=lambda record: (record.pair_id, record.model, record.candidate_id)):
         row = {field.name: getattr(record, field.name) for field in fields(record)}
         mutation = row.pop("mutation")
-        for field in fields(Mutation):
-            row[f"mutation_{field.name}"] = getattr(mutation, field.name) if mutation else None
+        for name in (*(field.name for field in fields(Mutation)), *_CONVENTIONS):
+            row[f"mutation_{name}"] = getattr(mutation, name) if mutation else None
         if mutation:
             row["mutation_mutants"] = [asdict(mutant) for mutant in mutation.mutants]
         rows.append({name: list(value) if isinstance(value, tuple) else value for name, value in row.items()})
@@ -65,9 +66,10 @@ def reference_row(record: Execution) -> dict[str, Any]:
         "reference_statements": record.statements,
         "reference_covered": record.covered,
         "reference_coverage": record.covered / record.statements if record.statements else None,
-        "reference_mutation_score": mutation.score if mutation else None,
-        "reference_mutation_score_timed_out_detected": mutation.score_timed_out_detected if mutation else None,
-        "reference_mutation_score_timed_out_left_out": mutation.score_timed_out_left_out if mutation else None,
+        **{
+            f"reference_mutation_{name}": getattr(mutation, name) if mutation else None
+            for name in ("score", *_CONVENTIONS)
+        },
         "reference_seconds": record.run_seconds / record.repeats if record.repeats else None,
         "verified": passed and record.repeats > 1 and record.covered > 0,
     }

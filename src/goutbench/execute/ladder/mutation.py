@@ -167,8 +167,7 @@ def _run(
 
 def _summary(plan: MutationPlan, total: int, results: Sequence[MutantResult], seconds: float) -> Mutation:
     counts = Counter(result.status for result in results)
-    killed, timed_out = counts[MutantStatus.KILLED], counts[MutantStatus.TIMED_OUT]
-    decided = len(results) - timed_out
+    killed = counts[MutantStatus.KILLED]
     low, score, high = score_with_interval(killed, len(results), exhaustive=len(results) == total)
     return Mutation(
         total=total,
@@ -176,7 +175,7 @@ def _summary(plan: MutationPlan, total: int, results: Sequence[MutantResult], se
         survived=counts[MutantStatus.SURVIVED],
         no_coverage=counts[MutantStatus.NO_COVERAGE],
         not_viable=len(plan.not_viable),
-        timed_out=timed_out,
+        timed_out=counts[MutantStatus.TIMED_OUT],
         score=score,
         low=low,
         high=high,
@@ -184,8 +183,6 @@ def _summary(plan: MutationPlan, total: int, results: Sequence[MutantResult], se
         seconds=seconds,
         survivors=tuple(r.change() for r in results if r.status is MutantStatus.SURVIVED),
         mutants=tuple(result.verdict() for result in results),
-        score_timed_out_detected=(killed + timed_out) / len(results) if results else None,
-        score_timed_out_left_out=killed / decided if decided else None,
     )
 
 
