@@ -35,7 +35,7 @@ _WRITERS = {
     "reference": "execute --reference",
     "executions": "execute",
 }
-"""The stage that writes a table, by its name; those of `splits/` and `data/` have the scheme's or repository's."""
+"""The stage that writes a table, by its name; tables in `data/` and `splits/` have names of their own."""
 _LARGE_TEXT = {"code", "test", "outline"}
 _DICTIONARY_COLUMNS = [
     "repository",

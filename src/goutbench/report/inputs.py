@@ -6,10 +6,10 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import NamedTuple
 
+from goutbench.dataset.reading import read_records
 from goutbench.dataset.store import read_pairs, read_table
 from goutbench.errors import ConfigError, DatasetError
 from goutbench.records import Candidate, Completion, Execution, Match, Pair, Status, Verdict
-from goutbench.report.reading import read_records
 from goutbench.report.results import NOT_RUN, REFERENCE, Dropped, ItemKey, Results, SampleResult
 from goutbench.report.taxonomy import UNANSWERED, failure_class, status_class
 
