@@ -59,7 +59,8 @@ FILES = {
     "calc/wrong.go": "package calc\n\nfunc Wrong() int { return 1 }\n",
     "calc/wrong_test.go": 'package calc\n\nimport "testing"\n\n'
     "func TestWrong(t *testing.T) {\n\tif Wrong() != 2 {\n\t\tt.Fatal()\n\t}\n}\n",
-    "calc/<i>new.go": "package calc\n\nfunc Fresh() {}\n\nfunc Older() { Half(1); Sign(1) }\n",
+    "odd/<i>odd.go": "package odd\n\nfunc Odd() {}\n",
+    "calc/new.go": "package calc\n\nfunc Fresh() {}\n\nfunc Older() { Half(1); Sign(1) }\n",
     "calc/doc.go": "// Package calc calculates.\npackage calc\n",
     "calc/testdata/x.go": "package x\n\nfunc X() {}\n",
     "alone/alone.go": "package alone\n\nfunc Alone() {}\n",
@@ -112,8 +113,10 @@ def test_the_page_tells_where_tests_are_missing_or_weak(dataset: Path, reference
     assert done.exit_code == 0, done.output
 
     untested = {row["path"]: row for row in of_kind(out, "no-test")}
-    assert set(untested) == {"calc/<i>new.go", "alone/alone.go"}, "not doc.go, and nothing in testdata"
-    assert untested["calc/<i>new.go"]["detail"] == "2 functions, 0 named in other tests of the package"
+    assert set(untested) == {"calc/new.go", "alone/alone.go", "odd/<i>odd.go"}, (
+        "not doc.go, and nothing in testdata"
+    )
+    assert untested["calc/new.go"]["detail"] == "2 functions, 0 named in other tests of the package"
 
     (never,) = of_kind(out, "uncovered-function")
     assert (never["path"], never["function"], never["line"], never["end_line"]) == (
@@ -130,18 +133,19 @@ def test_the_page_tells_where_tests_are_missing_or_weak(dataset: Path, reference
     assert wrong["path"] == "calc/wrong_test.go"
     assert wrong["detail"] == "tests failed, assertion: TestWrong"
 
-    calc, alone = rows(out, "packages")
-    assert (calc["package"], alone["package"], alone["findings"]) == ("calc", "alone", "1")
-    assert int(calc["findings"]) == len(rows(out)) - 1
+    calc, alone, odd = rows(out, "packages")
+    assert (calc["package"], alone["package"], odd["findings"]) == ("calc", "alone", "1")
+    assert int(calc["findings"]) == len(rows(out)) - 2
     assert float(calc["coverage"]) == pytest.approx((3 + 1 + 1) / (6 + 1 + 1))
     assert (alone["coverage"], alone["mutation_score"]) == ("", ""), "not measured is no number"
     assert f"{calc['findings']:>7}  o/calc calc: " in done.stdout
     assert pq.read_table(folder / "gaps_files" / "gaps.parquet").num_rows == len(rows(out))
 
     page = out.read_text()
-    assert "<i>new" not in page
-    assert "&lt;i&gt;new.go" in page
-    assert "%3Ci%3Enew.go" in page
+    assert "of its mutants survive" in page
+    assert "<i>odd" not in page
+    assert "&lt;i&gt;odd.go" in page
+    assert "%3Ci%3Eodd.go" in page
     assert "return &#34;&lt;b&gt;-&lt;/b&gt;&#34;" in page
     assert "not measured" not in html.unescape(done.stderr)
 
@@ -153,7 +157,7 @@ def test_without_executions_the_page_has_what_curate_knows_and_says_what_is_miss
     done = CliRunner().invoke(app, ["gaps", str(dataset), "-o", str(out), "--json"])
     assert done.exit_code == 0, done.output
     content = json.loads(done.stdout)
-    assert content["counts"]["files without tests"] == 2
+    assert content["counts"]["files without tests"] == 3
     assert content["counts"]["uncovered functions"] == 0
     assert all(package["coverage"] is None for package in content["packages"])
     (notice,) = content["notices"]

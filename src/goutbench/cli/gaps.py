@@ -20,7 +20,10 @@ def gaps(
             help="The run folder of `execute --reference`, for coverage and mutants. [not measured]"
         ),
     ] = None,
-    out: Annotated[Path, typer.Option("--out", "-o", help="The page to write.")] = Path("gaps.html"),
+    out: Annotated[
+        Path | None,
+        typer.Option("--out", "-o", help="The page to write. [gaps.html, or gaps-2.html and so on]"),
+    ] = None,
     link: Annotated[
         str,
         typer.Option(
@@ -33,8 +36,10 @@ def gaps(
     """Where are tests missing or weak? Files without tests, uncovered functions, surviving mutants."""
     from goutbench.gaps.render import shown
     from goutbench.gaps.stage import gaps as run
+    from goutbench.gaps.stage import usual_page
     from goutbench.gaps.tables import package_row
 
+    out = out or usual_page(dataset, reference, link)
     result = run(dataset, out, reference=reference, link=link, title=title)
     if as_json:
         content = {

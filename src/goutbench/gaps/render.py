@@ -22,8 +22,10 @@ _NOTES = {
 
 @dataclass(frozen=True, slots=True)
 class GapsPage:
-    """The content of the page. `files_folder` is the name of the folder beside it."""
+    """The content of the page. `identity` is that of its inputs, `files_folder` the name of the folder
+    beside it."""
 
+    identity: str
     title: str
     notices: Sequence[str]
     findings: Sequence[Finding]

@@ -6,6 +6,7 @@ from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
+from goutbench.dataset.pages import check_page, free_page, page_identity
 from goutbench.dataset.reading import read_records
 from goutbench.dataset.store import read_packages, read_pairs, read_rejections, write_text
 from goutbench.errors import ConfigError, DatasetError
@@ -19,6 +20,7 @@ from goutbench.records import Execution, Pair, Status
 
 REFERENCE = "reference"
 EXECUTIONS = "executions.parquet"
+PAGE = Path("gaps.html")
 
 
 @dataclass(frozen=True, slots=True)
@@ -42,9 +44,10 @@ def gaps(dataset: Path, out: Path, *, reference: Path | None = None, link: str =
 
     `reference` is the run folder of `execute --reference`; without it, the page has what `curate` knows.
     `link` is the template of addresses of lines. Raises ConfigError for a folder without executed reference
-    tests and for a wrong template, DatasetError for a damaged or empty dataset, StorageError where writing
-    fails.
+    tests, for a wrong template and for an `out` that is another kind of file, DatasetError for a damaged or
+    empty dataset, StorageError where writing fails.
     """
+    check_page(out, "gaps")
     links = SourceLinks(dataset, link)
     pairs = list(read_pairs(dataset))
     if not pairs:
@@ -63,6 +66,7 @@ def gaps(dataset: Path, out: Path, *, reference: Path | None = None, link: str =
     write_tables(folder, result.findings, result.packages, links)
     names = sorted({pair.repository for pair in pairs})
     page = GapsPage(
+        identity=_identity(dataset, reference, link),
         title=title or f"Where tests are missing or weak: {', '.join(names[:3])}{', …' * (len(names) > 3)}",
         notices=result.notices,
         findings=result.findings,
@@ -72,6 +76,15 @@ def gaps(dataset: Path, out: Path, *, reference: Path | None = None, link: str =
     )
     write_text(out, render(page, links))
     return result
+
+
+def usual_page(dataset: Path, reference: Path | None, link: str) -> Path:
+    """`gaps.html`, or `gaps-2.html` and so on where that is the page of another dataset or run."""
+    return free_page(PAGE, _identity(dataset, reference, link))
+
+
+def _identity(dataset: Path, reference: Path | None, link: str) -> str:
+    return page_identity("gaps", str(dataset.resolve()), str(reference and reference.resolve()), link)
 
 
 def _reference_executions(folder: Path, pairs: Iterable[Pair]) -> list[Execution]:

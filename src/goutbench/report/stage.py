@@ -3,6 +3,7 @@
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 
+from goutbench.dataset.pages import check_page, free_page, page_identity
 from goutbench.dataset.store import read_manifest, write_text
 from goutbench.errors import ConfigError
 from goutbench.report.charts import PlottedRate, colours, rates_with_intervals, survival_curves
@@ -20,6 +21,7 @@ from goutbench.report.tables.measures import built, coverage, mutation_score, pa
 from goutbench.report.tables.preferences import opinions, preference_blocks
 from goutbench.report.warnings import warnings_of
 
+PAGE = Path("report.html")
 _REPOSITORIES = Grouping(
     "repositories", "By repository", "First answers; items that failed count as 0.", "repository",
     lambda item: (item.pair.repository,),
@@ -49,8 +51,10 @@ def report(
 
     `names` renames the model of a run, also in judgements of its candidates. `base` is the model, by that
     name, that the others are compared with; by default the first by name. Raises ConfigError for a folder
-    that is not a run or a judgement, DatasetError for a damaged table, StorageError where writing fails.
+    that is not a run or a judgement and for an `out` that is no report, DatasetError for a damaged table,
+    StorageError where writing fails.
     """
+    check_page(out, "report")
     read = [read_run(folder, (names or {}).get(folder, "")) for folder in runs]
     results = read_results(read, dataset)
     models = results.contestants
@@ -70,6 +74,7 @@ def report(
     transcripts = {key: transcript for run in read for key, transcript in run.transcripts.items()}
     write_items(folder / "items", results.samples, transcripts, judged)
     page = Page(
+        identity=_identity(runs, dataset, names or {}, judgements, base),
         title=title
         or (f"Go unit tests by {', '.join(models)}" if models else "Go unit tests of the repositories"),
         lead=_lead(results),
@@ -80,6 +85,21 @@ def report(
     )
     write_text(out, render(page))
     return results
+
+
+def usual_page(
+    runs: Sequence[Path], dataset: Path, names: Mapping[Path, str], judged: Sequence[Path], base: str | None
+) -> Path:
+    """`report.html`, or `report-2.html` and so on where that is the report of other folders."""
+    return free_page(PAGE, _identity(runs, dataset, names, judged, base))
+
+
+def _identity(
+    runs: Sequence[Path], dataset: Path, names: Mapping[Path, str], judged: Sequence[Path], base: str | None
+) -> str:
+    """The identity of a report: the folders that it reads. Their content may grow, and the page with it."""
+    named = [f"{names.get(run, '')}={run.resolve()}" for run in runs]
+    return page_identity("report", str(dataset.resolve()), *named, *map(str, judged), base or "")
 
 
 def _default_base(results: Results) -> str:
