@@ -116,7 +116,7 @@ def test_the_page_tells_where_tests_are_missing_or_weak(dataset: Path, reference
     assert set(untested) == {"calc/new.go", "alone/alone.go", "odd/<i>odd.go"}, (
         "not doc.go, and nothing in testdata"
     )
-    assert untested["calc/new.go"]["detail"] == "2 functions, 0 named in other tests of the package"
+    assert untested["calc/new.go"]["detail"] == "2 functions, 0 named in tests of other files"
 
     (never,) = of_kind(out, "uncovered-function")
     assert (never["path"], never["function"], never["line"], never["end_line"]) == (
@@ -158,11 +158,13 @@ def test_without_executions_the_page_has_what_curate_knows_and_says_what_is_miss
     assert done.exit_code == 0, done.output
     content = json.loads(done.stdout)
     assert content["counts"]["files without tests"] == 3
-    assert content["counts"]["uncovered functions"] == 0
+    assert content["counts"]["uncovered functions"] is None
     assert all(package["coverage"] is None for package in content["packages"])
     (notice,) = content["notices"]
     assert f"goutbench execute --reference --dataset {dataset} --mutants 50 --out reference" in notice
+    assert all(package["uncovered functions"] is None for package in content["packages"])
     assert "were not measured" in out.read_text()
+    assert "<dt>surviving mutants</dt><dd>–" in out.read_text()
 
 
 def test_a_folder_without_executed_reference_tests_is_an_error(dataset: Path, tmp_path: Path) -> None:

@@ -43,17 +43,19 @@ def gaps(
     result = run(dataset, out, reference=reference, link=link, title=title)
     if as_json:
         content = {
-            "page": str(out), "counts": result.counts(), "notices": list(result.notices),
+            "page": str(out),
+            "counts": {kind.label: count for kind, count in result.counts().items()},
+            "notices": list(result.notices),
             "packages": [package_row(package) for package in result.packages],
         }  # fmt: skip
         typer.echo(json.dumps(content, indent=2))
         return
-    for label, count in result.counts().items():
-        typer.echo(f"{count:>7,}  {label}")
+    for kind, count in result.counts().items():
+        typer.echo(f"{kind.label}: {'not measured' if count is None else f'{count:,}'}")
     needy = [package for package in result.packages if package.need]
     typer.echo("packages with most findings:" if needy else "no findings")
     for package in needy[:_PACKAGES]:
-        numbers = ", ".join(f"{count} {kind.label}" for kind, count in package.findings.most_common())
+        numbers = ", ".join(f"{kind.label} {count}" for kind, count in package.findings.most_common())
         typer.echo(f"{package.need:>7,}  {shown(f'{package.repository} {package.package}')}: {numbers}")
     for notice in result.notices:
         typer.echo(f"notice: {notice}", err=True)

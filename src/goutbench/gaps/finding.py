@@ -5,7 +5,7 @@ from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field
 from enum import StrEnum
 
-from goutbench.records import Execution, Pair
+from goutbench.records import Execution, Pair, Status
 
 
 class Kind(StrEnum):
@@ -81,7 +81,8 @@ class TestedFile:
 
 @dataclass(slots=True)
 class PackageGaps:
-    """The numbers of a package. Statements and mutants are 0 where nothing was measured.
+    """The numbers of a package. Statements and mutants are 0 where nothing was measured; `measured` has the
+    kinds of findings that were looked for.
 
     `statements` and `covered` are of the files with tests; of several tests of one file, the best counts.
     """
@@ -94,6 +95,11 @@ class PackageGaps:
     mutants: int = 0
     killed: int = 0
     findings: Counter[Kind] = field(default_factory=Counter)
+    measured: set[Kind] = field(default_factory=lambda: {Kind.NO_TEST, Kind.ASSERTION_FREE})
+
+    def count(self, kind: Kind) -> int | None:
+        """The number of findings of a kind; None where nothing of the package was measured."""
+        return self.findings[kind] if kind in self.measured else None
 
     @property
     def need(self) -> int:
@@ -124,16 +130,25 @@ def packages_of(files: Iterable[TestedFile], findings: Sequence[Finding]) -> lis
             best = max(file.measured, key=lambda execution: execution.covered)
             own.statements += best.statements
             own.covered += best.covered
+            own.measured.add(Kind.UNCOVERED)
+        if any(execution.status is not Status.INFRA_FAILURE for execution in file.executions):
+            own.measured.add(Kind.FAILING)
         scored = [e.mutation for e in file.executions if e.mutation and e.mutation.score is not None]
         if scored:
             mutation = max(scored, key=lambda one: one.killed)
             own.mutants += mutation.tested
             own.killed += mutation.killed
+            own.measured.add(Kind.SURVIVOR)
     for finding in findings:
         own = package(finding.repository, finding.path)
         own.files += finding.kind is Kind.NO_TEST
         own.findings[finding.kind] += 1
     return sorted(packages.values(), key=lambda one: (-one.need, one.repository, one.package))
+
+
+def plural(count: int, noun: str) -> str:
+    """A count with its noun: "1 test", "2 tests"."""
+    return f"{count} {noun}" if count == 1 else f"{count} {noun}s"
 
 
 def folder_of(path: str) -> str:

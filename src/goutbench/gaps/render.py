@@ -1,6 +1,6 @@
 """The page: self-contained, without network or script."""
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from importlib.resources import files
 
@@ -30,6 +30,7 @@ class GapsPage:
     notices: Sequence[str]
     findings: Sequence[Finding]
     packages: Sequence[PackageGaps]
+    counts: Mapping[Kind, int | None]
     pairs: int
     files_folder: str
 
@@ -59,6 +60,7 @@ def render(page: GapsPage, links: SourceLinks) -> str:
         sections=[_section(page, kind) for kind in Kind],
         packages=page.packages[:_LISTED],
         link=links.link,
+        several=len({finding.repository for finding in page.findings}) > 1,
         style=(files("goutbench") / "page.css").read_text("utf-8"),
     )
 

@@ -34,9 +34,10 @@ class Gaps:
     def of(self, kind: Kind) -> list[Finding]:
         return [finding for finding in self.findings if finding.kind is kind]
 
-    def counts(self) -> dict[str, int]:
-        """The number of findings of each kind, by its label."""
-        return {kind.label: len(self.of(kind)) for kind in Kind}
+    def counts(self) -> dict[Kind, int | None]:
+        """The number of findings of each kind; None where nothing was measured."""
+        measured = {kind for package in self.packages for kind in package.measured}
+        return {kind: len(self.of(kind)) if kind in measured else None for kind in Kind}
 
 
 def gaps(dataset: Path, out: Path, *, reference: Path | None = None, link: str = "", title: str = "") -> Gaps:
@@ -71,6 +72,7 @@ def gaps(dataset: Path, out: Path, *, reference: Path | None = None, link: str =
         notices=result.notices,
         findings=result.findings,
         packages=result.packages,
+        counts=result.counts(),
         pairs=len(pairs),
         files_folder=folder.name,
     )

@@ -43,7 +43,7 @@ def package_row(package: PackageGaps) -> dict[str, Any]:
         "package": package.package,
         "findings": package.need,
         "files": package.files,
-        **{kind.label: package.findings[kind] for kind in Kind},
+        **{kind.label: package.count(kind) for kind in Kind},
         "coverage": package.coverage,
         "mutation_score": package.mutation_score,
     }

@@ -3,7 +3,7 @@
 import re
 from collections.abc import Iterable, Iterator, Sequence
 
-from goutbench.gaps.finding import Finding, Kind, TestedFile, folder_of
+from goutbench.gaps.finding import Finding, Kind, TestedFile, folder_of, plural
 from goutbench.golang.analysis.features import style_of
 from goutbench.golang.syntax.parser import parse
 from goutbench.records import PackageFile, Rejection
@@ -44,7 +44,7 @@ def files_without_tests(
             unnamed = [name for name in functions if name not in elsewhere]
             need = len(unnamed)
             detail = (
-                f"{len(functions)} functions, {len(functions) - need} named in other tests of the package"
+                f"{plural(len(functions), 'function')}, {len(functions) - need} named in tests of other files"
             )
         yield Finding(Kind.NO_TEST, rejection.repository, rejection.path, None, "", detail, need)
 
@@ -55,7 +55,7 @@ def assertion_free_tests(files: Iterable[TestedFile]) -> Iterator[Finding]:
         for pair in file.pairs:
             style = style_of(parse(pair.test.encode("utf-8", "surrogateescape")))
             if style.assertion_free:
-                detail = f"{style.tests} tests of {pair.code_path}, and nothing that can fail"
+                detail = f"{plural(style.tests, 'test')} of {pair.code_path}, and nothing that can fail"
                 yield Finding(
                     Kind.ASSERTION_FREE, pair.repository, pair.test_path, None, "", detail, style.tests
                 )
