@@ -489,7 +489,7 @@ class Mutation:
     reached, and were not run. If only a sample was run, `total` still counts every viable mutant. `score` is
     the headline: killed ÷ viable of the sample, so that timed-out mutants count as survived. `low` and `high`
     are its 95% interval (Wilson), or the score itself when the sample is all mutants. Other tools count
-    timed-out mutants as detected or leave them out: `score_timed_out_detected`, `score_timed_out_left_out`.
+    timed-out mutants as detected or leave them out: `score_timed_out_detected`, `score_timed_out_excluded`.
     A score is None where its denominator is 0. `mutants` has a verdict for every mutant of the sample.
     """
 
@@ -514,7 +514,7 @@ class Mutation:
         return _share(self.killed + self.timed_out, self.tested)
 
     @property
-    def score_timed_out_left_out(self) -> float | None:
+    def score_timed_out_excluded(self) -> float | None:
         """The score of the mutants that do not time out."""
         return _share(self.killed, self.tested - self.timed_out)
 

@@ -110,7 +110,7 @@ def test_every_mutant_has_a_verdict_that_says_what_changed_and_who_noticed(
     killed, late, total = mutation.killed, mutation.timed_out, mutation.total
     assert mutation.score == killed / total
     assert mutation.score_timed_out_detected == (killed + late) / total
-    assert mutation.score_timed_out_left_out == killed / (total - late)
+    assert mutation.score_timed_out_excluded == killed / (total - late)
 
     with open_journal(tmp_path) as journal:
         journal.add(record.id, record)

@@ -140,16 +140,16 @@ def test_the_mutation_score_is_shown_in_three_conventions(
     report([run], dataset, out)
     (row,) = table(out, "mutation-scores")
     assert (row["mutants"], row["timed_out"]) == ("15", "3")
-    passing = [float(row[f"{name}_passing"]) for name in ("survived", "detected", "left_out")]
+    passing = [float(row[f"{name}_passing"]) for name in ("survived", "detected", "excluded")]
     assert passing == pytest.approx([2 / 5, 3 / 5, 2 / 4])
-    every = [float(row[f"{name}_all"]) for name in ("survived", "detected", "left_out")]
+    every = [float(row[f"{name}_all"]) for name in ("survived", "detected", "excluded")]
     assert every == pytest.approx([1 / 5, 3 / 10, 1 / 4])
     assert board(out)["a"]["mutation_all"] == row["survived_all"]
     assert "timed out = survived (headline), all" in out.read_text()
     means = summary(records)
     assert means["mean_mutation_score"] == 0.4
     assert means["mean_mutation_score_timed_out_detected"] == 0.6
-    assert means["mean_mutation_score_timed_out_left_out"] == 0.5
+    assert means["mean_mutation_score_timed_out_excluded"] == 0.5
 
 
 def test_candidates_that_were_not_executed_count_in_no_rate(

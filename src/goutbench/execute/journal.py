@@ -11,7 +11,7 @@ from goutbench.records import Execution, MutantStatus, MutantVerdict, Mutation, 
 
 JOURNAL = "executions.jsonl"
 TABLE = "executions.parquet"
-_CONVENTIONS = ("score_timed_out_detected", "score_timed_out_left_out")
+_CONVENTIONS = ("score_timed_out_detected", "score_timed_out_excluded")
 _TUPLES = {"declared", "passed", "failed", "skipped", "flaky", "uncovered"}
 
 

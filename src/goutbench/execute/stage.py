@@ -107,7 +107,7 @@ def summary(records: Sequence[Execution]) -> dict[str, Any]:
     scores: dict[str, Callable[[Mutation], float | None]] = {
         "mean_mutation_score": lambda mutation: mutation.score,
         "mean_mutation_score_timed_out_detected": lambda mutation: mutation.score_timed_out_detected,
-        "mean_mutation_score_timed_out_left_out": lambda mutation: mutation.score_timed_out_left_out,
+        "mean_mutation_score_timed_out_excluded": lambda mutation: mutation.score_timed_out_excluded,
     }
     return {
         "candidates": len(records),

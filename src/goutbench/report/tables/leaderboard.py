@@ -28,7 +28,7 @@ from goutbench.report.tables.measures import (
     rate_at_k,
     rate_of,
     timed_out_detected,
-    timed_out_left_out,
+    timed_out_excluded,
 )
 from goutbench.report.taxonomy import status_class
 
@@ -242,7 +242,7 @@ def samples_table(report: Results) -> ReportTable:
 _CONVENTIONS = {
     "survived": (mutation_score, "timed out = survived (headline)"),
     "detected": (timed_out_detected, "timed out = detected"),
-    "left_out": (timed_out_left_out, "timed out left out"),
+    "excluded": (timed_out_excluded, "timed out excluded"),
 }
 """How tools count mutants that time out: measure, and header."""
 

@@ -38,8 +38,8 @@ def timed_out_detected(sample: SampleResult) -> float | None:
     return sample.mutation.score_timed_out_detected if sample.mutation else None
 
 
-def timed_out_left_out(sample: SampleResult) -> float | None:
-    return sample.mutation.score_timed_out_left_out if sample.mutation else None
+def timed_out_excluded(sample: SampleResult) -> float | None:
+    return sample.mutation.score_timed_out_excluded if sample.mutation else None
 
 
 def rate_of(items: Sequence[ItemResult], holds: Callable[[SampleResult], bool]) -> Rate | None:
