@@ -5,6 +5,7 @@ followed back to the commit it came from.
 """
 
 import hashlib
+from collections.abc import Iterable
 from dataclasses import dataclass
 from datetime import datetime
 from enum import StrEnum
@@ -464,14 +465,36 @@ class MutantStatus(StrEnum):
 
 
 @dataclass(frozen=True, slots=True)
+class MutantVerdict:
+    """What the candidate's tests did to one mutant.
+
+    `id` counts the changes of the focal file from 1, in source order, including those that are not viable.
+    `position` is "line.column-line.column" in the focal file, columns in bytes, the end excluded: this code,
+    `before`, becomes `after` (empty: it is removed). Texts over 400 characters are cut, with "…" at the end.
+    `function` is the enclosing one ("(*T).Name") or empty. `killer` is the first test that failed; empty
+    where none did, or where the process ended without a failed test.
+    """
+
+    id: int
+    position: str
+    function: str
+    operator: str
+    before: str
+    after: str
+    verdict: MutantStatus
+    killer: str = ""
+
+
+@dataclass(frozen=True, slots=True)
 class Mutation:
     """What the candidate's tests did to the mutants of the focal file.
 
     The counts are those of `MutantStatus`. Mutants without coverage are in code that the passing run never
     reached, and were not run. If only a sample was run, `total` still counts every viable mutant. `score` is
-    killed ÷ viable of the sample (timed-out ones count in the denominator only), `low` and `high` its 95%
-    interval (Wilson), or the score itself when the sample is all mutants; all three are None when there is no
-    viable mutant.
+    the headline: killed ÷ viable of the sample, so that timed-out mutants count as survived. `low` and `high`
+    are its 95% interval (Wilson), or the score itself when the sample is all mutants. Other tools count
+    timed-out mutants as detected or leave them out: `score_timed_out_detected`, `score_timed_out_excluded`.
+    A score is None where its denominator is 0. `mutants` has a verdict for every mutant of the sample.
     """
 
     total: int
@@ -487,6 +510,26 @@ class Mutation:
     results: tuple[str, ...] = ()  # "12 killed conditional-boundary TestX", one line for each mutant
     seconds: float = 0.0  # CPU seconds of the mutants' runs
     survivors: tuple[str, ...] = ()  # "34.7 conditional-boundary: a < b → a <= b", one for each that survived
+    mutants: tuple[MutantVerdict, ...] = ()
+
+    @property
+    def score_timed_out_detected(self) -> float | None:
+        """The score if mutants that time out count as detected."""
+        return _share(self.killed + self.timed_out, self.tested)
+
+    @property
+    def score_timed_out_excluded(self) -> float | None:
+        """The score of the mutants that do not time out."""
+        return _share(self.killed, self.tested - self.timed_out)
+
+    @property
+    def tested(self) -> int:
+        """The number of mutants in the sample; 0 where there is no score."""
+        return self.killed + self.survived + self.no_coverage + self.timed_out
+
+
+def _share(count: int, of: int) -> float | None:
+    return count / of if of else None
 
 
 @dataclass(frozen=True, slots=True)
@@ -540,6 +583,31 @@ class Execution:
     go_source: str = ""
     attempts: int = 1
     entry: str = ""
+
+    @property
+    def coverage(self) -> float | None:
+        """The covered share of the statements of the focal functions, else of the focal file.
+
+        None where no statement was counted: the tests did not run, or coverage cannot be measured.
+        """
+        if self.focal_statements:
+            return self.focal_covered / self.focal_statements
+        return _share(self.covered, self.statements)
+
+
+def pairs_without_coverage(executions: Iterable[Execution]) -> frozenset[str]:
+    """The pairs for which means of coverage leave out all candidates, those that fail too.
+
+    A candidate passes and no statement was counted, of it or of any other candidate of the pair: the focal
+    file has no statements, or -cover fails on its package.
+    """
+    passing, measured = set(), set()
+    for execution in executions:
+        if execution.coverage is not None:
+            measured.add(execution.pair_id)
+        elif execution.status is Status.PASSED:
+            passing.add(execution.pair_id)
+    return frozenset(passing - measured)
 
 
 # ── judge ─────────────────────────────────────────────────────────────────────────────────────────

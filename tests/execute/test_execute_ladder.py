@@ -4,22 +4,25 @@ import json
 import re
 import shutil
 import subprocess
+from collections import Counter
 from collections.abc import Callable, Iterator, Sequence
-from dataclasses import replace
+from dataclasses import asdict, replace
 from pathlib import Path
 from typing import Any
 
+import pyarrow.parquet as pq
 import pytest
 
 from goutbench.execute import ExecuteOptions, evaluate
 from goutbench.execute.inputs import PairLocation, text_candidate
+from goutbench.execute.journal import TABLE, open_journal, write_table
 from goutbench.execute.ladder.climb import climb
 from goutbench.execute.machine import Machine
 from goutbench.execute.sandbox.command import Command, CommandRun
 from goutbench.execute.worker import Worker
 from goutbench.execute.workspace.package import PackageUnderTest
 from goutbench.parallel import RUNNERS
-from goutbench.records import Execution
+from goutbench.records import Execution, MutantStatus
 
 DATA = Path(__file__).parents[1] / "data" / "execute"
 REFERENCE = (DATA / "calc" / "calc_test.go").read_text()
@@ -82,6 +85,39 @@ def test_a_reference_test_reaches_the_highest_rung(worker: Worker, package: Pack
     assert len(mutation.survivors) == mutation.survived
     assert mutation.total == mutation.killed + mutation.survived + mutation.no_coverage + mutation.timed_out
     assert mutation.score == mutation.killed / mutation.total
+
+
+def test_every_mutant_has_a_verdict_that_says_what_changed_and_who_noticed(
+    worker: Worker, package: PackageUnderTest, tmp_path: Path
+) -> None:
+    code = body("if Sum(3) != 6 || Add(1, 1) != 2 { t.Fatal() }")
+    record = run(worker, package, code, mutants=0)
+    mutation = record.mutation
+    assert mutation is not None
+    source = package.focal_source.decode().splitlines()
+    counts = Counter(mutant.verdict for mutant in mutation.mutants)
+    for status in set(MutantStatus) - {MutantStatus.NOT_VIABLE}:
+        assert counts[status] == getattr(mutation, status), status
+        assert counts[status], "the test has mutants of every kind"
+    for mutant in mutation.mutants:
+        start, end = (tuple(map(int, part.split("."))) for part in mutant.position.split("-"))
+        if start[0] == end[0]:
+            assert source[start[0] - 1][start[1] - 1 : end[1] - 1] == mutant.before
+        assert mutant.before != mutant.after
+        assert (mutant.killer == "TestX") == (mutant.verdict == MutantStatus.KILLED)
+    add = next(mutant for mutant in mutation.mutants if mutant.operator == "arithmetic")
+    assert (add.position, add.function, add.before, add.after) == ("11.11-11.12", "Add", "+", "-")
+    killed, late, total = mutation.killed, mutation.timed_out, mutation.total
+    assert mutation.score == killed / total
+    assert mutation.score_timed_out_detected == (killed + late) / total
+    assert mutation.score_timed_out_excluded == killed / (total - late)
+
+    with open_journal(tmp_path) as journal:
+        journal.add(record.id, record)
+    assert open_journal(tmp_path).find(record.id) == record, "a resumed run has the same verdicts"
+    write_table(tmp_path / TABLE, [record])
+    (row,) = pq.read_table(tmp_path / TABLE).to_pylist()
+    assert row["mutation_mutants"] == [asdict(mutant) for mutant in mutation.mutants]
 
 
 def test_an_external_test_package_sees_the_export_file(worker: Worker, package: PackageUnderTest) -> None:

@@ -11,9 +11,12 @@ from goutbench.cli.options import AsJson, Processes, app, worker_count
 @app.command()
 def describe(
     dataset: Annotated[Path, typer.Argument(help="A dataset folder that `curate` wrote.")],
-    out: Annotated[Path, typer.Option(help="The folder for tables, figures and index.html.")] = Path(
-        "description"
-    ),
+    out: Annotated[
+        Path | None,
+        typer.Option(
+            help="The folder for tables, figures and index.html. [description, or description-2 and so on]"
+        ),
+    ] = None,
     tokenizer: Annotated[
         list[str] | None,
         typer.Option(

@@ -129,9 +129,8 @@ def execute(
             progress=progress,
         )
     content = summary(records)
-    typer.echo(
-        json.dumps(content, indent=2) if as_json else "\n".join(f"{k}: {v}" for k, v in content.items())
-    )
+    lines = (f"{name}: {'not measured' if value is None else value}" for name, value in content.items())
+    typer.echo(json.dumps(content, indent=2) if as_json else "\n".join(lines))
     for line in explain_infrastructure(records):
         typer.echo(line, err=True)
 

@@ -19,7 +19,10 @@ def report(
     dataset: Annotated[Path, typer.Option(help="The dataset that the runs were made from.")] = Path(
         "dataset"
     ),
-    out: Annotated[Path, typer.Option("--out", "-o", help="The page to write.")] = Path("report.html"),
+    out: Annotated[
+        Path | None,
+        typer.Option("--out", "-o", help="The page to write. [report.html, or report-2.html and so on]"),
+    ] = None,
     judge: Annotated[
         list[Path] | None, typer.Option(help="A folder that `goutbench judge` wrote. May be repeated.")
     ] = None,
@@ -29,14 +32,16 @@ def report(
     title: Annotated[str, typer.Option(help="The title of the page.")] = "",
 ) -> None:
     """Write one self-contained page: leaderboard, ladder, comparisons, failures and every item."""
-    from goutbench.report.stage import not_executed
     from goutbench.report.stage import report as run
+    from goutbench.report.stage import usual_page
+    from goutbench.report.warnings import warnings_of
 
     named = [_parse_run(text) for text in runs]
     names = {folder: name for name, folder in named if name}
     folders = [folder for _, folder in named]
+    out = out or usual_page(folders, dataset, names, judge or (), base)
     results = run(folders, dataset, out, names=names, judgements=judge or (), base=base, title=title)
-    for warning in not_executed(results, dataset):
+    for warning in warnings_of(results, dataset):
         typer.echo(f"warning: {warning}", err=True)
     typer.echo(f"{out}: {len(results.samples)} candidates")
 

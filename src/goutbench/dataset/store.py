@@ -27,6 +27,15 @@ CROISSANT = "croissant.json"
 REJECTIONS = "rejections.parquet"
 PACKAGES = "packages.parquet"
 DATA = "data"
+_WRITERS = {
+    **dict.fromkeys(("rejections", "packages"), "curate"),
+    **dict.fromkeys(("prompts", "completions", "candidates"), "generate"),
+    **dict.fromkeys(("matches", "verdicts", "audit"), "judge"),
+    "signals": "describe",
+    "reference": "execute --reference",
+    "executions": "execute",
+}
+"""The stage that writes a table, by its name; tables in `data/` and `splits/` have names of their own."""
 _LARGE_TEXT = {"code", "test", "outline"}
 _DICTIONARY_COLUMNS = [
     "repository",
@@ -127,13 +136,21 @@ def read_table(path: Path, columns: list[str] | None = None, *, check_hash: bool
     try:
         if check_hash and (expected := _listed_hash(path)) and file_hash(path) != expected:
             what = "the file differs from the one in manifest.json: its SHA-256 is another"
-            raise DatasetError(what, where=str(path), hint="run `goutbench curate` again")
+            raise DatasetError(what, where=str(path), hint=rewrite_hint(path))
         # without memory_map and in one thread: a damaged page must raise here, not in a pool
         with pq.ParquetFile(path, page_checksum_verification=True) as file:
             return file.read(columns=columns)
     except (OSError, pa.ArrowException) as error:
         what = f"unreadable: {first_line(error)}"
-        raise DatasetError(what, where=str(path), hint="run `goutbench curate` again") from None
+        raise DatasetError(what, where=str(path), hint=rewrite_hint(path)) from None
+
+
+def rewrite_hint(path: Path) -> str:
+    """How to write a damaged table again: with the stage that wrote it, by the name of the file."""
+    stage = "split" if path.parent.name == "splits" else _WRITERS.get(path.stem, "")
+    if path.parent.name == DATA:
+        stage = "curate"
+    return f"run the same `goutbench {stage}` command again" if stage else "write the file again"
 
 
 def _listed_hash(path: Path) -> str | None:
@@ -167,7 +184,9 @@ def read_schema(path: Path) -> "pa.Schema":
     try:
         return pq.read_schema(path)
     except (OSError, pa.ArrowException) as error:
-        raise DatasetError(f"unreadable: {first_line(error)}", where=str(path)) from None
+        raise DatasetError(
+            f"unreadable: {first_line(error)}", where=str(path), hint=rewrite_hint(path)
+        ) from None
 
 
 def read_pairs(dataset: Path) -> Iterator[Pair]:

@@ -18,8 +18,11 @@ class FormattedValue(NamedTuple):
 
 @dataclass(frozen=True, slots=True)
 class DescriptionPage:
-    """The content of the page. `facts` are names with values, `drawings` figures as SVG by their names."""
+    """The content of the page. `identity` is that of its inputs, `facts` are names with values, `drawings`
+    figures as SVG by their names.
+    """
 
+    identity: str
     title: str
     lead: str
     footer: str

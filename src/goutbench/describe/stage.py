@@ -6,9 +6,12 @@ from pathlib import Path
 
 from goutbench.chunk.tokens import token_counter
 from goutbench.dataset.card import DatasetConfig, write_configs
+from goutbench.dataset.pages import free_folder, page_identity
 from goutbench.dataset.store import (
     CARD,
+    CROISSANT,
     extend_manifest,
+    read_manifest,
     read_pairs,
     read_rejections,
     read_table,
@@ -24,9 +27,13 @@ from goutbench.describe.render import DescriptionPage, markdown, render
 from goutbench.describe.signals import signals_of
 from goutbench.describe.tables import DatasetTable, dataset_tables
 from goutbench.embeddings import TFIDF, load_embedder
-from goutbench.errors import DatasetError
+from goutbench.errors import ConfigError, DatasetError
 from goutbench.locations import SIGNALS, SPLIT_FOLDER
 from goutbench.records import Pair, Signals
+
+FOLDER, PAGE = Path("description"), "index.html"
+_PARTS = frozenset({"tables", "figures", "tables.md"})
+_ADDED = frozenset({SIGNALS, CARD, CROISSANT})
 
 
 @dataclass(frozen=True, slots=True)
@@ -40,7 +47,7 @@ class Description:
 
 def describe(
     dataset: Path,
-    out: Path,
+    out: Path | None = None,
     *,
     tokenizers: Sequence[str] = ("estimate",),
     embedder: str = TFIDF,
@@ -48,9 +55,13 @@ def describe(
 ) -> Description:
     """Describe a dataset: write `signals.parquet` into it, and everything else into `out`.
 
-    The first tokenizer counts the tokens of the signals. Raises ConfigError for an embedder or a tokenizer
-    that does not exist, DatasetError for a damaged or empty dataset, StorageError where writing fails.
+    The first tokenizer counts the tokens of the signals. Without `out`, that is the folder `description`, or
+    `description-2` and so on where another dataset or other options were described. Raises ConfigError for an
+    embedder or a tokenizer that does not exist and for an `out` with another description, DatasetError for a
+    damaged or empty dataset, StorageError where writing fails.
     """
+    identity = _identity(dataset, tokenizers, embedder)
+    out = _folder(out, identity)
     pairs = list(read_pairs(dataset))
     if not pairs:
         raise DatasetError("the dataset has no pairs", where=str(dataset), hint="curate more repositories")
@@ -67,6 +78,7 @@ def describe(
         write_rows(out / "tables" / f"{table.name}.parquet", table.rows)
     figures = dataset_figures(data, tables, components)
     page = DescriptionPage(
+        identity=identity,
         title=f"{len(pairs):,} Go files and the tests that people wrote for them",
         lead=data.summary(),
         footer=f"Dataset: {dataset.resolve().name}. Embedder: {Path(embedder).name}. "
@@ -77,8 +89,24 @@ def describe(
         drawings={figure.name: figure.write(out / "figures") for figure in figures},
     )
     write_text(out / "tables.md", markdown(page.title, tables))
-    write_text(out / "index.html", render(page))
-    return Description(tuple(tables), tuple(signals), out / "index.html")
+    write_text(out / PAGE, render(page))
+    return Description(tuple(tables), tuple(signals), out / PAGE)
+
+
+def _identity(dataset: Path, tokenizers: Sequence[str], embedder: str) -> str:
+    """The identity of a description: what it reads, without what `describe` itself adds to the dataset."""
+    files = read_manifest(dataset)["files"]
+    hashes = [f"{name} {files[name]['sha256']}" for name in sorted(files) if name not in _ADDED]
+    return page_identity("describe", dataset.resolve().name, embedder, *tokenizers, *hashes)
+
+
+def _folder(out: Path | None, identity: str) -> Path:
+    """The folder to write. Raises ConfigError for one with another description, or with other files."""
+    folder = free_folder(out or FOLDER, identity, PAGE, _PARTS)
+    if out is not None and folder != out:
+        what = "this folder holds the description of another dataset or of other options, or other files"
+        raise ConfigError(what, where=f"--out {out}", hint=f"give another --out, such as {folder}")
+    return folder
 
 
 def _count_tokens(

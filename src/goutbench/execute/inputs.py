@@ -6,7 +6,7 @@ from pathlib import Path
 from typing import Any, Protocol
 
 from goutbench.dataset.json_lines import clean_text, read_json_lines
-from goutbench.dataset.store import LOCK, data_files, read_table
+from goutbench.dataset.store import LOCK, data_files, read_table, rewrite_hint
 from goutbench.errors import ConfigError, DatasetError
 from goutbench.execute.ladder.faults import CGO_OFF, NOT_IN_BUILD
 from goutbench.execute.settings import RepositorySettings
@@ -211,10 +211,8 @@ def _rows(path: Path, columns: tuple[str, ...] = ()) -> list[dict[str, Any]]:
         table = read_table(path)
         if missing := set(columns) - set(table.column_names):
             what = f"missing columns: {', '.join(sorted(missing))}"
-            raise DatasetError(what, where=str(path), hint="run `goutbench curate` again")
+            raise DatasetError(what, where=str(path), hint=rewrite_hint(path))
         rows: list[dict[str, Any]] = (table.select(columns) if columns else table).to_pylist()
     except UnicodeDecodeError as error:
-        raise DatasetError(
-            f"unreadable: {error}", where=str(path), hint="run `goutbench curate` again"
-        ) from None
+        raise DatasetError(f"unreadable: {error}", where=str(path), hint=rewrite_hint(path)) from None
     return rows

@@ -1,7 +1,7 @@
 """The `execute` stage on files: dataset and candidates in, records and tables out."""
 
 from collections import Counter
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -17,12 +17,11 @@ from goutbench.execute.inputs import (
     reference_candidates,
 )
 from goutbench.execute.journal import reference_row, write_table
-from goutbench.execute.ladder.climb import NOT_MEASURED
 from goutbench.execute.ladder.faults import cause_and_hint
 from goutbench.execute.options import ExecuteOptions
 from goutbench.execute.progress import Progress
 from goutbench.locations import EXECUTIONS, REFERENCE_TABLE
-from goutbench.records import Execution, Status
+from goutbench.records import Execution, Mutation, Status, pairs_without_coverage
 
 _MAX_REASONS = 5
 _MAX_LINE = 300  # characters
@@ -106,20 +105,29 @@ def run_prepare(
 
 
 def summary(records: Sequence[Execution]) -> dict[str, Any]:
-    """Counts by status, and rates over all candidates: infrastructure errors stay in the denominator."""
+    """Counts by status, and rates over all candidates: infrastructure errors stay in the denominator.
+
+    A number that was not measured is None: everything if there are infrastructure errors only.
+    """
     statuses = Counter(record.status for record in records)
     passed = [record for record in records if record.status is Status.PASSED]
-    scores = [
-        record.mutation.score for record in passed if record.mutation and record.mutation.score is not None
-    ]
+    measured = any(record.status is not Status.INFRA_FAILURE for record in records)
+    uncountable = pairs_without_coverage(records)
+    countable = [record for record in records if record.pair_id not in uncountable]
+    mutations = [record.mutation for record in passed if record.mutation]
+    scores: dict[str, Callable[[Mutation], float | None]] = {
+        "mean_mutation_score": lambda mutation: mutation.score,
+        "mean_mutation_score_timed_out_detected": lambda mutation: mutation.score_timed_out_detected,
+        "mean_mutation_score_timed_out_excluded": lambda mutation: mutation.score_timed_out_excluded,
+    }
     return {
         "candidates": len(records),
         **{status.lower(): count for status, count in statuses.most_common()},
-        "pass_rate": round(len(passed) / len(records), 4) if records else None,
-        "covers_its_focal_file": sum(record.covered > 0 for record in records),
-        "mean_coverage_all": _mean_coverage(records),
-        "mean_coverage_passing": _mean_coverage(passed),
-        "mean_mutation_score": _mean(scores),
+        "pass_rate": round(len(passed) / len(records), 4) if measured else None,
+        "covers_its_focal_file": sum(bool(r.covered) for r in countable) if measured and countable else None,
+        "mean_coverage_all": _mean([r.coverage or 0.0 for r in countable]) if measured else None,
+        "mean_coverage_passing": _mean(_measured(record.coverage for record in passed)),
+        **{name: _mean(_measured(map(score, mutations))) for name, score in scores.items()},
         "go": ", ".join(sorted({f"{r.toolchain} ({r.go_source})" for r in records if r.toolchain})),
         "sandbox": ", ".join(sorted({record.sandbox for record in records if record.sandbox})),
     }
@@ -152,10 +160,8 @@ def _printable(line: str) -> str:
     return "".join(char if char.isprintable() else "?" for char in line[:_MAX_LINE])
 
 
-def _mean_coverage(records: Sequence[Execution]) -> float | None:
-    """A candidate that does not build covers nothing; one whose coverage was not measured is left out."""
-    measured = [record for record in records if record.reason != NOT_MEASURED]
-    return _mean([record.covered / record.statements if record.statements else 0.0 for record in measured])
+def _measured(values: Iterable[float | None]) -> list[float]:
+    return [value for value in values if value is not None]
 
 
 def _mean(values: Sequence[float]) -> float | None:

@@ -32,7 +32,8 @@ def read_comparisons(run_a: Path, run_b: Path, dataset: Path, options: JudgeOpti
     """The comparisons of two runs, in the order of the dataset; candidates of repair rounds are ignored.
 
     `options.limit` counts items: an item is drawn with all its samples. Raises ConfigError if a folder is
-    not a run, if the runs have no item in common, or if the dataset lacks a pair of theirs.
+    not a run, if the runs have no item in common, or if the dataset lacks all pairs of theirs; candidates of
+    single unknown pairs count as without a counterpart.
     """
     a, b = _read_candidates(run_a), _read_candidates(run_b)
     keys_of_pair: dict[str, list[_Key]] = {}
@@ -44,7 +45,7 @@ def read_comparisons(run_a: Path, run_b: Path, dataset: Path, options: JudgeOpti
         keys = keys_of_pair.pop(pair.id, [])
         shown = _shown_texts(pair, {focal for _, focal, _ in keys}, options, counter)
         comparisons += [_comparison(pair, shown[key[1]], a[key], b[key]) for key in keys]
-    if keys_of_pair:
+    if keys_of_pair and not comparisons:
         raise ConfigError(
             f"the dataset has no pair {min(keys_of_pair)!r}",
             where=str(dataset),

@@ -2,11 +2,11 @@
 
 from collections import Counter
 from collections.abc import Callable, Iterable, Iterator, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, fields
 from itertools import islice
 from pathlib import Path
 
-from goutbench.dataset.store import to_table, write_table
+from goutbench.dataset.store import read_schema, to_table, write_table
 from goutbench.dedup.sketch import fingerprint
 from goutbench.embeddings import Embedder
 from goutbench.errors import ConfigError
@@ -73,7 +73,11 @@ def leakage(
 
 
 def write_leaks(result: Leakage, path: Path) -> None:
-    """Write a Parquet file with a row for each text."""
+    """Write a Parquet file with a row for each text. Raises ConfigError for a file of another kind."""
+    columns = [field.name for field in fields(Leak)]
+    if path.exists() and (path.is_dir() or read_schema(path).names != columns):
+        what = "this file is not a table of `goutbench leakage`, and is not replaced"
+        raise ConfigError(what, where=f"--out {path}", hint="give another --out")
     write_table(to_table(result.leaks, Leak), path)
 
 

@@ -6,13 +6,13 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import NamedTuple
 
+from goutbench.dataset.reading import read_records
 from goutbench.dataset.store import read_pairs, read_table
 from goutbench.errors import ConfigError, DatasetError
 from goutbench.locations import CANDIDATES, COMPLETIONS, EXECUTIONS, PROMPTS
 from goutbench.records import Candidate, Completion, Execution, Match, Pair, Status, Verdict
-from goutbench.report.reading import read_records
-from goutbench.report.results import REFERENCE, ItemKey, Results, SampleResult
-from goutbench.report.taxonomy import NOT_RUN, UNANSWERED, failure_class, status_class
+from goutbench.report.results import NOT_RUN, REFERENCE, Dropped, ItemKey, Results, SampleResult
+from goutbench.report.taxonomy import UNANSWERED, failure_class, status_class
 
 
 @dataclass(frozen=True, slots=True)
@@ -95,13 +95,19 @@ def _read_transcripts(folder: Path) -> dict[str, Transcript]:
 def read_results(runs: Sequence[Run], dataset: Path) -> Results:
     """Every candidate of the runs, and every execution without a candidate, with its pair of the dataset.
 
-    All models have the same items: where a model has no answer to an item, the item counts as failed.
-    Raises ConfigError for a named run of several models, and where two runs answer the same item under the
-    same name; DatasetError for a pair that is not in the dataset.
+    All models have the same items: where a model has no answer to an item, the item counts as failed. Beside
+    models, only the reference tests of their pairs count. Candidates of pairs that are not in the dataset are
+    left out. Raises ConfigError for a named run of several models, and where two runs answer the same item
+    under the same name; DatasetError where no pair of the runs is in the dataset.
     """
     answers: dict[_Address, _Answer] = {}
+    pairs = _read_pairs(dataset, runs)
+    unknown: dict[Path, tuple[str, int]] = {}
     for run in runs:
-        new = _answers_of(run)
+        own = _answers_of(run)
+        new = {address: answer for address, answer in own.items() if address.item.pair_id in pairs}
+        if lost := own.keys() - new.keys():
+            unknown[run.folder] = (min(address.item.pair_id for address in lost), len(lost))
         if repeated := answers.keys() & new.keys():
             address = min(repeated)
             raise ConfigError(
@@ -111,7 +117,7 @@ def read_results(runs: Sequence[Run], dataset: Path) -> Results:
                 hint="give one of the runs another name: NAME=FOLDER",
             )
         answers |= new
-    pairs = _read_pairs(dataset, {address.item.pair_id for address in answers})
+    asked = {address.item.pair_id for address in answers if address.model != REFERENCE}
     samples = [
         SampleResult(
             address.item,
@@ -124,20 +130,13 @@ def read_results(runs: Sequence[Run], dataset: Path) -> Results:
             answer.failure,
         )
         for address, answer in answers.items()
+        if not asked or address.item.pair_id in asked
     ]
+    dropped = Dropped(len(answers) - len(samples), unknown)
     samples += _missing_answers(samples)
     samples.sort(key=lambda s: (s.model, s.round, s.pair.repository, s.item, s.sample))
-    return Results(samples, _not_executed(runs))
-
-
-def _not_executed(runs: Iterable[Run]) -> dict[str, Path]:
-    """The models with a run of candidates but without any execution, and the folder of that run."""
-    return {
-        run.name or candidate.model: run.folder
-        for run in runs
-        if not run.executions
-        for candidate in run.candidates
-    }
+    folders = {run.name or candidate.model: run.folder for run in runs for candidate in run.candidates}
+    return Results(samples, folders, dropped)
 
 
 def read_judgement(folder: Path, models: Mapping[str, str]) -> Judgement:
@@ -210,14 +209,14 @@ def _missing_answers(samples: Sequence[SampleResult]) -> list[SampleResult]:
     ]
 
 
-def _read_pairs(dataset: Path, ids: Iterable[str]) -> dict[str, Pair]:
-    """Pairs of the dataset by id. Raises DatasetError where one of the ids is not in it."""
-    missing = set(ids)
-    pairs = {pair.id: pair for pair in read_pairs(dataset) if pair.id in missing}
-    missing -= pairs.keys()
-    if missing:
+def _read_pairs(dataset: Path, runs: Iterable[Run]) -> dict[str, Pair]:
+    """The pairs of the runs by id. Raises DatasetError if the runs have pairs and none is in the dataset."""
+    ids = {candidate.pair_id for run in runs for candidate in run.candidates}
+    ids |= {execution.pair_id for run in runs for execution in run.executions}
+    pairs = {pair.id: pair for pair in read_pairs(dataset) if pair.id in ids}
+    if ids and not pairs:
         raise DatasetError(
-            f"{len(missing)} pairs of the runs are not in the dataset, such as {min(missing)}",
+            f"the pairs of the runs are not in the dataset, such as {min(ids)}",
             where=str(dataset),
             hint="give the dataset that the runs were made from",
         )

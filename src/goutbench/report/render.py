@@ -38,8 +38,10 @@ class ListedCandidate:
 
 @dataclass(frozen=True, slots=True)
 class Page:
-    """The content of the page. `files_folder` is the name of the folder beside it."""
+    """The content of the page. `identity` is that of its inputs, `files_folder` the name of the folder
+    beside it."""
 
+    identity: str
     title: str
     lead: str
     footer: str

@@ -5,15 +5,18 @@ items.
 """
 
 from collections.abc import Callable, Iterable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from fractions import Fraction
 from functools import cached_property
 from pathlib import Path
 from typing import NamedTuple
 
-from goutbench.records import Candidate, Execution, Pair, Rung, Status
+from goutbench.records import Candidate, Execution, Mutation, Pair, Rung, Status, pairs_without_coverage
 
 REFERENCE = "reference"
+NOT_RUN = "not-run"
+"""The failure class of a candidate that was never executed."""
+
 FATES = ("passes", "builds, fails", "does not build")
 
 
@@ -58,8 +61,15 @@ class SampleResult:
         return self.execution is not None and self.execution.status == Status.PASSED
 
     @property
+    def was_executed(self) -> bool:
+        """Whether there is a result, also an infrastructure error; a missing reply is a failure."""
+        return self.execution is not None or self.failure != NOT_RUN
+
+    @property
     def fate(self) -> str:
-        """The result in one of three classes: FATES."""
+        """The result in one of three classes, FATES; empty if there is none, or an infrastructure error."""
+        if not self.was_executed or self.infrastructure_error:
+            return ""
         passes, builds, fails = FATES
         return passes if self.passed else builds if self.built else fails
 
@@ -70,23 +80,38 @@ class SampleResult:
     @property
     def coverage(self) -> float | None:
         """The covered share of the focal statements; None where nothing was measured."""
-        run = self.execution
-        if run is None:
-            return None
-        if self.item.focal and run.focal_statements:
-            return run.focal_covered / run.focal_statements
-        return run.covered / run.statements if run.statements else None
+        return self.execution.coverage if self.execution else None
+
+    @property
+    def mutation(self) -> Mutation | None:
+        return self.execution.mutation if self.execution else None
 
     @property
     def mutation_score(self) -> float | None:
         """The killed share of the viable mutants; None where none was run."""
-        mutation = self.execution.mutation if self.execution else None
-        return mutation.score if mutation else None
+        return self.mutation.score if self.mutation else None
+
+    @property
+    def has_no_mutants(self) -> bool:
+        """Whether mutants were requested, and the focal code has no viable one."""
+        return self.mutation is not None and self.mutation.score is None and not self.mutation.total
 
     @property
     def mutants_run(self) -> bool:
         """Whether mutants were requested, so that a missing score counts as 0."""
-        return self.execution is not None and self.execution.mutation is not None
+        return self.mutation is not None
+
+
+@dataclass(frozen=True, slots=True)
+class Dropped:
+    """What a report leaves out: reference tests of pairs that no model was asked for, and unknown pairs.
+
+    `unknown` has an example of a pair that is not in the dataset for each run folder, and how many
+    candidates have such pairs.
+    """
+
+    references: int = 0
+    unknown: Mapping[Path, tuple[str, int]] = field(default_factory=dict)
 
 
 Measure = Callable[[SampleResult], float | None]
@@ -118,10 +143,13 @@ class ItemResult:
 class Results:
     """All results of a report. Models are in the order of their names, the reference last."""
 
-    def __init__(self, samples: Sequence[SampleResult], not_executed: Mapping[str, Path]) -> None:
-        """`not_executed` has the models with a run that was generated and never executed, and its folder."""
+    def __init__(
+        self, samples: Sequence[SampleResult], folders: Mapping[str, Path], dropped: "Dropped | None" = None
+    ) -> None:
+        """`folders` has the run folder of each model with candidates; `dropped` is not in `samples`."""
         self.samples = tuple(samples)
-        self.not_executed = not_executed
+        self.folders = folders
+        self.dropped = dropped or Dropped()
         names = {sample.model for sample in self.samples}
         self.models = sorted(names, key=lambda model: (model == REFERENCE, model))
 
@@ -144,19 +172,49 @@ class Results:
     def mutants_run(self) -> bool:
         return any(sample.mutants_run for sample in self.samples)
 
+    @cached_property
+    def not_measured(self) -> frozenset[str]:
+        """The models without a result: nothing was executed, or there are infrastructure errors only."""
+        measured = {sample.model for sample in self.samples if sample.execution and sample.fate}
+        return frozenset(self.models) - measured
+
     def executed_answers(self, model: str) -> list[ItemResult]:
-        """The first answers if they were executed, else none: what was not executed has no rates or means."""
-        return [] if model in self.not_executed else self.first_answers(model)
+        """The first answers that were executed: what was not executed has no rates or means."""
+        return self._executed.get(model, [])
+
+    def covered_answers(self, model: str) -> list[ItemResult]:
+        """The executed answers without the items whose coverage cannot be measured, for any model."""
+        uncountable = self._pairs_without_coverage
+        return [item for item in self.executed_answers(model) if item.pair.id not in uncountable]
 
     def mutated_answers(self, model: str) -> list[ItemResult]:
-        """The executed answers if mutants were requested for them, else none.
+        """The executed answers if mutants were requested for them, else none; no items without mutants.
 
         Mutants run against passing candidates only. A model without one has the score 0 beside models with
         mutants, because its candidates fail.
         """
         items = self.executed_answers(model)
         passing = [sample for item in items for sample in item.samples if sample.passed]
-        return items if self.mutants_run and all(sample.mutants_run for sample in passing) else []
+        if not self.mutants_run or not all(sample.mutants_run for sample in passing):
+            return []
+        return [item for item in items if item.item not in self._items_without_mutants]
+
+    @cached_property
+    def _executed(self) -> dict[str, list[ItemResult]]:
+        return {
+            model: items_of(s for item in items for s in item.samples if s.was_executed)
+            for model, items in self._first_answers.items()
+            if model not in self.not_measured
+        }
+
+    @cached_property
+    def _pairs_without_coverage(self) -> frozenset[str]:
+        return pairs_without_coverage(sample.execution for sample in self.samples if sample.execution)
+
+    @cached_property
+    def _items_without_mutants(self) -> frozenset[ItemKey]:
+        scored = {sample.item for sample in self.samples if sample.mutation_score is not None}
+        return frozenset(sample.item for sample in self.samples if sample.has_no_mutants) - scored
 
     @cached_property
     def repaired_models(self) -> frozenset[str]:
@@ -168,11 +226,21 @@ class Results:
         return self._first_answers.get(model, [])
 
     def last_answers(self, model: str) -> list[ItemResult]:
-        """A model's items with the last repair of each sample in place of its first answer."""
+        """A model's executed items with the last repair of each sample in place of its first answer.
+
+        Only rounds count of which, and of all rounds before, every candidate was executed: others would
+        count as not repaired. None without such a round.
+        """
+        own = [sample for sample in self.samples if sample.model == model]
+        missing = {sample.round for sample in own if not sample.was_executed and sample.round}
+        counted = {sample.round for sample in own if not missing or sample.round < min(missing)}
+        if not any(counted) or not self.executed_answers(model):
+            return []
         last: dict[tuple[ItemKey, int], SampleResult] = {}
-        for sample in self.samples:
+        for sample in own:
             key = sample.item, sample.sample
-            if sample.model == model and (key not in last or sample.round > last[key].round):
+            is_later = key not in last or sample.round > last[key].round
+            if sample.round in counted and sample.was_executed and is_later:
                 last[key] = sample
         return items_of(last.values())
 

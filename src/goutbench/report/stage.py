@@ -1,12 +1,11 @@
 """The `report` stage: run folders and judgements in; a page, its items and its tables out."""
 
-import shlex
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 
+from goutbench.dataset.pages import check_page, free_page, page_identity
 from goutbench.dataset.store import read_manifest, write_text
 from goutbench.errors import ConfigError
-from goutbench.locations import CANDIDATES
 from goutbench.report.charts import PlottedRate, colours, rates_with_intervals, survival_curves
 from goutbench.report.inputs import Judgement, read_judgement, read_results, read_run
 from goutbench.report.items import write_items
@@ -17,10 +16,12 @@ from goutbench.report.tables.cells import NOTHING, PageBlock, percent
 from goutbench.report.tables.compare import compare
 from goutbench.report.tables.groups import Grouping, rates_by_group
 from goutbench.report.tables.ladder import failures, funnel
-from goutbench.report.tables.leaderboard import leaderboard, samples_table
+from goutbench.report.tables.leaderboard import leaderboard, mutation_scores, samples_table
 from goutbench.report.tables.measures import built, coverage, mutation_score, passed, rate_at_k, rate_of
 from goutbench.report.tables.preferences import opinions, preference_blocks
+from goutbench.report.warnings import warnings_of
 
+PAGE = Path("report.html")
 _REPOSITORIES = Grouping(
     "repositories", "By repository", "First answers; items that failed count as 0.", "repository",
     lambda item: (item.pair.repository,),
@@ -50,8 +51,10 @@ def report(
 
     `names` renames the model of a run, also in judgements of its candidates. `base` is the model, by that
     name, that the others are compared with; by default the first by name. Raises ConfigError for a folder
-    that is not a run or a judgement, DatasetError for a damaged table, StorageError where writing fails.
+    that is not a run or a judgement and for an `out` that is no report, DatasetError for a damaged table,
+    StorageError where writing fails.
     """
+    check_page(out, "report")
     read = [read_run(folder, (names or {}).get(folder, "")) for folder in runs]
     results = read_results(read, dataset)
     models = results.contestants
@@ -71,6 +74,7 @@ def report(
     transcripts = {key: transcript for run in read for key, transcript in run.transcripts.items()}
     write_items(folder / "items", results.samples, transcripts, judged)
     page = Page(
+        identity=_identity(runs, dataset, names or {}, judgements, base),
         title=title
         or (f"Go unit tests by {', '.join(models)}" if models else "Go unit tests of the repositories"),
         lead=_lead(results),
@@ -83,10 +87,25 @@ def report(
     return results
 
 
+def usual_page(
+    runs: Sequence[Path], dataset: Path, names: Mapping[Path, str], judged: Sequence[Path], base: str | None
+) -> Path:
+    """`report.html`, or `report-2.html` and so on where that is the report of other folders."""
+    return free_page(PAGE, _identity(runs, dataset, names, judged, base))
+
+
+def _identity(
+    runs: Sequence[Path], dataset: Path, names: Mapping[Path, str], judged: Sequence[Path], base: str | None
+) -> str:
+    """The identity of a report: the folders that it reads. Their content may grow, and the page with it."""
+    named = [f"{names.get(run, '')}={run.resolve()}" for run in runs]
+    return page_identity("report", str(dataset.resolve()), *named, *map(str, judged), base or "")
+
+
 def _default_base(results: Results) -> str:
-    """The first model by name that was executed."""
-    executed = [model for model in results.contestants if model not in results.not_executed]
-    return (executed or results.contestants or [REFERENCE])[0]
+    """The first model by name that has results."""
+    measured = [model for model in results.contestants if model not in results.not_measured]
+    return (measured or results.contestants or [REFERENCE])[0]
 
 
 def _listed_candidates(results: Results, judged: Sequence[Judgement]) -> list[ListedCandidate]:
@@ -102,45 +121,24 @@ def _listed_candidates(results: Results, judged: Sequence[Judgement]) -> list[Li
 
 
 def _warning(results: Results, dataset: Path) -> list[PageBlock]:
-    """A warning about the models that were not executed; nothing where all were."""
-    texts = not_executed(results, dataset)
+    """What the report has no numbers for; nothing where it has all."""
+    texts = warnings_of(results, dataset)
     return [PageBlock(name="warning", title="Warning", paragraphs=texts)] if texts else []
-
-
-def not_executed(results: Results, dataset: Path) -> tuple[str, ...]:
-    """A warning for each model that was not executed, with the command that executes it."""
-    warnings = []
-    for model, run in results.not_executed.items():
-        command = shlex.join(
-            (
-                "goutbench",
-                "execute",
-                f"{run / CANDIDATES}",
-                "--dataset",
-                f"{dataset}",
-                "--out",
-                f"{run}",
-            )
-        )
-        warnings.append(
-            f"{model} has a run that was never executed, so the report has no numbers for it. "
-            f"To execute it: {command}"
-        )
-    return tuple(warnings)
 
 
 def _blocks(results: Results, judged: Sequence[Judgement], base: str, dataset: Path) -> list[PageBlock]:
     palette = colours(results.models, REFERENCE)
     pass_rates = [
         PlottedRate(repository, model, rate.value, *rate.interval)
-        for repository, by_model in _REPOSITORIES.members(results).items()
+        for repository, by_model in _REPOSITORIES.members(results, results.executed_answers).items()
         for model in results.compared
-        if model not in results.not_executed and (rate := rate_of(by_model.get(model, ()), passed))
+        if (rate := rate_of(by_model.get(model, ()), passed))
     ]
-    samples = [samples_table(results)] if results.sample_count > 1 else []
+    optional = [samples_table(results)] if results.sample_count > 1 else []
+    optional += [mutation_scores(results)] if results.mutants_run else []
     return [
         *_warning(results, dataset),
-        *(PageBlock(table=table) for table in (leaderboard(results), *samples, funnel(results))),
+        *(PageBlock(table=table) for table in (leaderboard(results), *optional, funnel(results))),
         *(PageBlock(table=table) for table in compare(results, base)),
         *_distributions(results, palette),
         PageBlock(table=rates_by_group(results, _REPOSITORIES)),
@@ -159,7 +157,7 @@ def _distributions(results: Results, palette: Mapping[str, str]) -> list[PageBlo
     """Coverage and mutation scores as curves over all items; none where all values are 0."""
     blocks = []
     for name, measure, label, answers in (
-        ("coverage", coverage, "statements of the focal code covered", results.executed_answers),
+        ("coverage", coverage, "statements of the focal code covered", results.covered_answers),
         ("mutation", mutation_score, "mutants killed", results.mutated_answers),
     ):
         values = {
@@ -181,10 +179,12 @@ def _lead(results: Results) -> str:
     """The result in a sentence or two."""
     sentences = []
     for model in results.contestants:
-        items = results.first_answers(model)
-        samples = len(items[0].samples)
-        if model in results.not_executed:
-            sentences.append(f"{model}: {len(items)} items, not executed")
+        items = results.executed_answers(model)
+        samples = max((len(item.samples) for item in items), default=0)
+        if not items:
+            executed = any(sample.execution for sample in results.samples if sample.model == model)
+            why = "infrastructure errors only" if executed else "not executed"
+            sentences.append(f"{model}: {len(results.first_answers(model))} items, {why}")
         elif samples == 1:
             counts = [weighted_count(items, holds) for holds in (built, passed)]
             sentences.append(f"{model}: {counts[0]} of {len(items)} candidates build and {counts[1]} pass")
@@ -204,6 +204,6 @@ def _footer(dataset: Path, *, sampled: bool) -> str:
         intervals += "; with several samples per item, a 95% interval resampled by repository"
     return (
         f"Made by goutbench from a dataset of {read_manifest(dataset)['pairs']:,} pairs. Rates carry "
-        f"{intervals}. Mutation score: killed ÷ viable mutants; timed-out mutants are viable. Infrastructure "
-        "errors count in every denominator."
+        f"{intervals}. Mutation score: killed ÷ viable mutants, so that timed-out mutants count as survived. "
+        "Infrastructure errors count in every denominator."
     )

@@ -3,6 +3,7 @@
 from typing import NamedTuple
 
 from goutbench.records import Execution, Rung, Status
+from goutbench.report.results import NOT_RUN
 
 ASKED, CODE = "items", "code"
 FUNNEL: dict[str, str] = {
@@ -71,8 +72,6 @@ UNANSWERED = {
     "model-error": "no reply from the model",
 }
 """Errors of completions that leave an item without code: class → label."""
-
-NOT_RUN = "not-run"
 
 
 def status_class(status: Status) -> str:

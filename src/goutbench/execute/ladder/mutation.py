@@ -16,7 +16,7 @@ from goutbench.execute.worker import Worker
 from goutbench.execute.workspace.package import Overlay, PackageUnderTest
 from goutbench.golang.toolchain.mutation import Mutant, MutationPlan, plan_mutation
 from goutbench.golang.toolchain.test_output import failed_test
-from goutbench.records import MutantStatus, Mutation
+from goutbench.records import MutantStatus, MutantVerdict, Mutation
 from goutbench.statistics import wilson
 
 CPU_FLOOR, CPU_FACTOR = 0.5, 10.0
@@ -34,6 +34,7 @@ DECOYS = 3
 _EXHAUSTED = ("out of memory", "cannot allocate memory", "goroutine stack exceeds")
 _DATA = 768 * MIB
 _SNIPPET = 60
+_MAX_TEXT = 400  # characters of code in a verdict: a mutant may remove a function's body
 
 
 @dataclass(frozen=True, slots=True)
@@ -63,6 +64,24 @@ class MutantResult:
         mutant = self.mutant
         before, after = (" ".join(t.split())[:_SNIPPET] for t in (mutant.original, mutant.replacement))
         return f"{mutant.line}.{mutant.column} {mutant.operator}: {before} → {after or 'nothing'}"
+
+    def verdict(self) -> MutantVerdict:
+        """The record of this result."""
+        mutant = self.mutant
+        before, after = (
+            text if len(text) <= _MAX_TEXT else text[:_MAX_TEXT] + "…"
+            for text in (mutant.original, mutant.replacement)
+        )
+        return MutantVerdict(
+            id=mutant.id,
+            position=f"{mutant.line}.{mutant.column}-{mutant.end_line}.{mutant.end_column}",
+            function=mutant.function,
+            operator=mutant.operator,
+            before=before,
+            after=after,
+            verdict=self.status,
+            killer=self.test,
+        )
 
 
 def mutation_plan(worker: Worker, package: PackageUnderTest) -> MutationPlan:
@@ -194,6 +213,7 @@ def _summary(plan: MutationPlan, total: int, results: Sequence[MutantResult], se
         results=tuple(map(str, results)),
         seconds=seconds,
         survivors=tuple(r.change() for r in results if r.status is MutantStatus.SURVIVED),
+        mutants=tuple(result.verdict() for result in results),
     )
 
 

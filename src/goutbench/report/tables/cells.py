@@ -102,12 +102,26 @@ class Mean:
         return {name: self.value} | (_bounds(name, self.interval) if self.interval else {})
 
 
-Value = Scalar | Rate | Mean
+@dataclass(frozen=True, slots=True)
+class Count:
+    """A number of items, with a note on what they are."""
+
+    value: int
+    note: str = ""
+
+    def cell(self, query: Query | None = None) -> ReportCell:
+        return ReportCell(str(self.value), self.note, query)
+
+    def fields(self, name: str) -> dict[str, Scalar]:
+        return {name: self.value}
+
+
+Value = Scalar | Rate | Mean | Count
 
 
 def cell_of(value: Value, query: Query | None = None) -> ReportCell:
     """A value as a cell; a dash where there is nothing to count."""
-    if isinstance(value, Rate | Mean):
+    if isinstance(value, Rate | Mean | Count):
         return value.cell(query)
     if value is None:
         return ReportCell(NOTHING)
@@ -116,7 +130,7 @@ def cell_of(value: Value, query: Query | None = None) -> ReportCell:
 
 def fields_of(name: str, value: Value) -> dict[str, Scalar]:
     """A value as fields of a CSV or Parquet row."""
-    return value.fields(name) if isinstance(value, Rate | Mean) else {name: value}
+    return value.fields(name) if isinstance(value, Rate | Mean | Count) else {name: value}
 
 
 def percent(share: float) -> str:

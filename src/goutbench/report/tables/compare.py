@@ -1,6 +1,6 @@
 """Whether models differ: paired tests on the items that both were asked."""
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import asdict, dataclass
 
 from goutbench.report.results import ItemResult, Measure, Results
@@ -70,8 +70,8 @@ class PairedDifference:
 
 def compare(report: Results, base: str) -> list[ReportTable]:
     """Every model against `base`, item by item; no table where there is nothing to compare."""
-    models = [model for model in report.contestants if model not in {base, *report.not_executed}]
-    if not models or base in report.not_executed:
+    models = [model for model in report.contestants if model not in {base, *report.not_measured}]
+    if not models or base in report.not_measured:
         return []
     headers = (
         "model", "measure", "items", f"{base} better", "model better", "difference", "p, adjusted", "needed",
@@ -90,20 +90,19 @@ def compare(report: Results, base: str) -> list[ReportTable]:
 
 
 def _compare_model(report: Results, base: str, model: str) -> list[PairedDifference]:
-    """Builds, passes, coverage and mutation score of one model against the base."""
-    base_items = {item.item: item for item in report.executed_answers(base)}
-    pairs = [
-        (base_items[item.item], item) for item in report.executed_answers(model) if item.item in base_items
-    ]
-    if not pairs:
-        return []
-    comparisons = [
-        _compare_measure("builds", built, pairs, is_rate=True),
-        _compare_measure("passes", passed, pairs, is_rate=True),
-        _compare_measure("coverage, all", coverage, pairs, is_rate=False),
-    ]
-    if all(map(report.mutated_answers, (base, model))):
-        comparisons.append(_compare_measure("mutation, all", mutation_score, pairs, is_rate=False))
+    """Builds, passes, coverage and mutation score of one model against the base, where both have them."""
+    measures: tuple[tuple[str, Measure, Callable[[str], Sequence[ItemResult]], bool], ...] = (
+        ("builds", built, report.executed_answers, True),
+        ("passes", passed, report.executed_answers, True),
+        ("coverage, all", coverage, report.covered_answers, False),
+        ("mutation, all", mutation_score, report.mutated_answers, False),
+    )
+    comparisons = []
+    for name, measure, answers, is_rate in measures:
+        base_items = {item.item: item for item in answers(base)}
+        pairs = [(base_items[item.item], item) for item in answers(model) if item.item in base_items]
+        if pairs:
+            comparisons.append(_compare_measure(name, measure, pairs, is_rate=is_rate))
     return comparisons
 
 

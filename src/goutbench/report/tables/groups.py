@@ -23,15 +23,17 @@ class Grouping:
     column: str
     groups: Callable[[ItemResult], Sequence[str]]
 
-    def members(self, report: Results) -> dict[str, dict[str, list[ItemResult]]]:
-        """Group → model → its items.
+    def members(
+        self, report: Results, answers: Callable[[str], Sequence[ItemResult]]
+    ) -> dict[str, dict[str, list[ItemResult]]]:
+        """Group → model → its items, of those that `answers` has for a model.
 
         References are whole files where models may have been asked for functions: they are grouped only where
         there is no model.
         """
         members: dict[str, dict[str, list[ItemResult]]] = {}
         for model in report.compared:
-            for item in report.first_answers(model):
+            for item in answers(model):
                 for group in self.groups(item):
                     members.setdefault(group, {}).setdefault(model, []).append(item)
         return dict(sorted(members.items()))
@@ -47,19 +49,20 @@ def rates_by_group(report: Results, grouping: Grouping) -> ReportTable:
         grouping.note,
         (Header(grouping.column), Header("items"), *headers),
     )
-    for group, by_model in grouping.members(report).items():
+    executed = grouping.members(report, report.executed_answers)
+    for group, by_model in grouping.members(report, report.first_answers).items():
         count = len({item.item for items in by_model.values() for item in items})
         cells = [ReportCell(group), ReportCell(str(count))]
         record: dict[str, Scalar] = {grouping.column: group, "items": count}
         for model in models:
             query = {"model": model, grouping.column: group}
-            items = () if model in report.not_executed else by_model.get(model, ())
+            items = executed.get(group, {}).get(model, ())
             builds, passes = (rate_of(items, holds) for holds in (built, passed))
             cells += [
                 cell_of(builds, query | {"at": Rung.BUILD.value}),
                 cell_of(passes, query | {"class": status_class(Status.PASSED)}),
             ]
-            absent = None if model in report.not_executed else 0
+            absent = None if by_model.get(model) else 0
             record |= {f"{model} built": builds.count if builds else absent}
             record |= {f"{model} passed": passes.count if passes else absent}
         table.add(cells, record)

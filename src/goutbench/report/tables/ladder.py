@@ -1,16 +1,20 @@
 """The ladder as a funnel, and why candidates fail."""
 
+from collections.abc import Sequence
 from functools import partial
 
 from goutbench.records import Rung
-from goutbench.report.results import Results, SampleResult, weighted_count
+from goutbench.report.results import ItemResult, Results, SampleResult, weighted_count
 from goutbench.report.tables.cells import Header, ReportCell, ReportTable, Scalar, cell_of, number
 from goutbench.report.tables.measures import rate_of
 from goutbench.report.taxonomy import ASKED, CODE, FAILURE_CLASSES, FUNNEL
 
 
 def reaches(sample: SampleResult, step: str) -> bool:
-    """Whether a sample reached a step of FUNNEL. Above "pass" only candidates that pass count."""
+    """Whether a sample reached a step of FUNNEL. Above "pass" only candidates that pass count.
+
+    A single run shows nothing about stability.
+    """
     if step == ASKED:
         return True
     if step == CODE:
@@ -18,8 +22,24 @@ def reaches(sample: SampleResult, step: str) -> bool:
         return has_code or sample.rung != Rung.NONE
     if step == Rung.COVERS:
         return sample.passed and bool(sample.coverage)
+    if step == Rung.STABLE and not is_repeated(sample):
+        return False
     rung = Rung(step)
     return sample.rung.reaches(rung) and (sample.passed or Rung.PASS.reaches(rung))
+
+
+def is_repeated(sample: SampleResult) -> bool:
+    """Whether the candidate ran more than once."""
+    return sample.execution is not None and sample.execution.repeats > 1
+
+
+def _answers(report: Results, model: str, step: str) -> Sequence[ItemResult]:
+    """The items that a step counts; none where it was not measured."""
+    if step in (ASKED, CODE):
+        return report.first_answers(model)
+    items = report.covered_answers(model) if step == Rung.COVERS else report.executed_answers(model)
+    passing = [sample for item in items for sample in item.samples if sample.passed]
+    return [] if step == Rung.STABLE and not all(map(is_repeated, passing)) else items
 
 
 def funnel(report: Results) -> ReportTable:
@@ -27,15 +47,15 @@ def funnel(report: Results) -> ReportTable:
     table = ReportTable(
         "ladder",
         "The ladder",
-        "Where candidates fail: each bar is the share of a model's items that reach at least this step.",
+        "Where candidates fail: each bar is the share of a model's items that reach at least this step. "
+        "A dash: not measured, as stability is with one run of each candidate.",
         (Header("step"), *map(Header, report.models)),
     )
     for step, label in FUNNEL.items():
         cells, record = [ReportCell(label)], dict[str, Scalar](step=step)
         for model in report.models:
-            answers = report.first_answers if step in (ASKED, CODE) else report.executed_answers
-            rate = rate_of(answers(model), partial(reaches, step=step))
-            if rate is None:  # not executed
+            rate = rate_of(_answers(report, model, step), partial(reaches, step=step))
+            if rate is None:  # not measured
                 cells.append(cell_of(None))
                 record[model] = None
                 continue

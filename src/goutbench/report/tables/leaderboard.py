@@ -7,6 +7,7 @@ from functools import partial
 from goutbench.records import Rung, Status
 from goutbench.report.results import REFERENCE, ItemResult, Results, SampleResult, weighted_count
 from goutbench.report.tables.cells import (
+    Count,
     Header,
     Query,
     ReportCell,
@@ -26,6 +27,8 @@ from goutbench.report.tables.measures import (
     passed,
     rate_at_k,
     rate_of,
+    timed_out_detected,
+    timed_out_excluded,
 )
 from goutbench.report.taxonomy import status_class
 
@@ -51,14 +54,36 @@ class ModelResults:
         return self.report.mutated_answers(self.model)
 
     @property
+    def covered(self) -> Sequence[ItemResult]:
+        """The executed items whose coverage can be measured."""
+        return self.report.covered_answers(self.model)
+
+    @property
     def last_answers(self) -> Sequence[ItemResult]:
-        """The items after repair; empty where the model had no repair round, or was not executed."""
-        repaired = self.executed and self.model in self.report.repaired_models
-        return self.report.last_answers(self.model) if repaired else ()
+        """The items after repair; empty where no repair round was executed."""
+        return self.report.last_answers(self.model)
 
     def count(self, holds: Callable[[SampleResult], bool]) -> int | float | None:
         """The number of items for which the condition holds; None where nothing was executed."""
         return weighted_count(self.executed, holds) if self.executed else None
+
+    def infrastructure_errors(self) -> int | float | None:
+        """The number of items with an infrastructure error, also where there is nothing else."""
+        if not any(sample.execution for item in self.items for sample in item.samples):
+            return None
+        return weighted_count(self.items, lambda sample: sample.infrastructure_error)
+
+    def item_count(self) -> Count:
+        """The number of items, and what distinguishes them from those of the other rows."""
+        notes = []
+        if 0 < len(self.executed) < len(self.items):
+            notes.append(f"{len(self.executed)} executed")
+        if self.model == REFERENCE and self.report.contestants:
+            pairs = {
+                item.pair.id for model in self.report.contestants for item in self.report.first_answers(model)
+            }
+            notes.append(f"reference tests of the models' {len(pairs)} files")
+        return Count(len(self.items), ", ".join(notes))
 
 
 def always(report: Results) -> bool:
@@ -92,7 +117,7 @@ class Column:
 
 COLUMNS = (
     Column("model", "model", "", lambda m: m.model, {}),
-    Column("items", "items", "Files, chunks or functions to test.", lambda m: len(m.items), {}),
+    Column("items", "items", "Files, chunks or functions to test.", lambda m: m.item_count(), {}),
     Column("built", "", "", lambda m: m.count(built)),
     Column("passed", "", "", lambda m: m.count(passed)),
     Column(
@@ -105,14 +130,15 @@ COLUMNS = (
     ),
     Column(
         "coverage_all", "coverage, all", "Focal statements covered; items that failed count as 0.",
-        lambda m: mean_of(m.executed, coverage), {},
+        lambda m: mean_of(m.covered, coverage), {},
     ),
     Column(
         "coverage_passing", "coverage, passing", "Focal statements covered by candidates that pass.",
         lambda m: mean_of_passing(m.executed, coverage), {"class": status_class(Status.PASSED)},
     ),
     Column(
-        "mutation_all", "mutation, all", "Mutants killed; items that failed count as 0.",
+        "mutation_all", "mutation, all",
+        "Mutants killed, timed-out ones count as survived; items that failed count as 0.",
         lambda m: mean_of(m.mutated, mutation_score), {},
     ),
     Column(
@@ -121,7 +147,7 @@ COLUMNS = (
     ),
     Column(
         "infrastructure", "infrastructure errors", "Failures of the machine, not of the test.",
-        lambda m: m.count(lambda sample: sample.infrastructure_error),
+        lambda m: m.infrastructure_errors(),
         {"class": status_class(Status.INFRA_FAILURE)},
     ),
     Column(
@@ -134,7 +160,7 @@ COLUMNS = (
     ),
     Column(
         "coverage_best_of_n", "coverage, best of {n}", "The highest coverage among {n} samples.",
-        lambda m: best_of_k(m.executed, coverage, m.report.sample_count), shown=when_sampled,
+        lambda m: best_of_k(m.covered, coverage, m.report.sample_count), shown=when_sampled,
     ),
     Column(
         "mutation_best_of_n", "mutation, best of {n}", "The highest mutation score among {n} samples.",
@@ -142,11 +168,11 @@ COLUMNS = (
         shown=when_sampled,
     ),
     Column(
-        "build_rate_repaired", "builds, repaired", "After the last repair round.",
+        "build_rate_repaired", "builds, repaired", "After the last repair round that was executed.",
         lambda m: rate_of(m.last_answers, built), shown=when_repaired,
     ),
     Column(
-        "pass_rate_repaired", "passes, repaired", "After the last repair round.",
+        "pass_rate_repaired", "passes, repaired", "After the last repair round that was executed.",
         lambda m: rate_of(m.last_answers, passed), shown=when_repaired,
     ),
     Column(
@@ -202,10 +228,49 @@ def samples_table(report: Results) -> ReportTable:
         (Header("measure"), *map(Header, models)),
     )
     for name, measure in measures.items():
-        answers = report.mutated_answers if name.startswith("mutation") else report.executed_answers
+        answers = report.executed_answers
+        if name.startswith(("mutation", "coverage")):
+            answers = report.mutated_answers if name.startswith("mutation") else report.covered_answers
         values = {model: measure(answers(model)) for model in models}
         record: dict[str, Scalar] = {"measure": name}
         for model, value in values.items():
             record |= fields_of(model, value)
         table.add([ReportCell(name), *map(cell_of, values.values())], record)
+    return table
+
+
+_CONVENTIONS = {
+    "survived": (mutation_score, "timed out = survived (headline)"),
+    "detected": (timed_out_detected, "timed out = detected"),
+    "excluded": (timed_out_excluded, "timed out excluded"),
+}
+"""How tools count mutants that time out: measure, and header."""
+
+
+def mutation_scores(report: Results) -> ReportTable:
+    """The mutation score in the three conventions for mutants that time out."""
+    table = ReportTable(
+        "mutation-scores",
+        "Mutation score, by what a time-out means",
+        "Some tools count a mutant that times out as survived, some as detected, some leave it out. The "
+        "headline, in the leaderboard and everywhere else, is the first. “All”: items that failed are 0.",
+        tuple(map(Header, ("model", "mutants", "timed out")))
+        + tuple(
+            Header(f"{title}, {items}") for _, title in _CONVENTIONS.values() for items in ("all", "passing")
+        ),
+    )
+    for model in report.models:
+        items = report.mutated_answers(model)
+        tested = [s.mutation for item in items for s in item.samples if s.mutation]
+        if not tested:
+            continue
+        counts = sum(m.tested for m in tested), sum(m.timed_out for m in tested)
+        cells = [ReportCell(model), *(ReportCell(f"{count:,}") for count in counts)]
+        record: dict[str, Scalar] = {"model": model, "mutants": counts[0], "timed_out": counts[1]}
+        for name, (measure, _) in _CONVENTIONS.items():
+            values = {"all": mean_of(items, measure), "passing": mean_of_passing(items, measure)}
+            cells += map(cell_of, values.values())
+            for which, value in values.items():
+                record |= fields_of(f"{name}_{which}", value)
+        table.add(cells, record)
     return table

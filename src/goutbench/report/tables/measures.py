@@ -34,6 +34,14 @@ def mutation_score(sample: SampleResult) -> float | None:
     return sample.mutation_score
 
 
+def timed_out_detected(sample: SampleResult) -> float | None:
+    return sample.mutation.score_timed_out_detected if sample.mutation else None
+
+
+def timed_out_excluded(sample: SampleResult) -> float | None:
+    return sample.mutation.score_timed_out_excluded if sample.mutation else None
+
+
 def rate_of(items: Sequence[ItemResult], holds: Callable[[SampleResult], bool]) -> Rate | None:
     """The share of items, each counted by the share of its samples for which the condition holds."""
     shares = [item.share(holds) for item in items]

@@ -151,22 +151,23 @@ def judge_and_execution(report: Results, matches: Sequence[Match]) -> ReportTabl
     fates: dict[Answer, str] = {
         (sample.model, sample.item, sample.sample): sample.fate
         for sample in report.samples
-        if sample.round == 0
+        if sample.round == 0 and sample.fate
     }
     table = ReportTable(
         "judge-and-execution",
         "Judge and execution",
-        "How many of the candidates that a judge preferred pass, and how many do not even compile.",
+        "How many of the candidates that a judge preferred pass, and how many do not even compile. "
+        "Candidates without a result are left out.",
         tuple(map(Header, ("verdict", *FATES))),
     )
     samples = Counter(map(_comparison_key, matches))
     counts: dict[str, dict[str, Fraction]] = {}
     for match in matches:
         for answer, opinion in _sides(match):
-            if answer[0] in report.not_executed:
+            if answer not in fates:  # not executed, or an infrastructure error
                 continue
             row = counts.setdefault(opinion, dict.fromkeys(FATES, Fraction()))
-            row[fates.get(answer, FATES[-1])] += Fraction(1, samples[_comparison_key(match)])
+            row[fates[answer]] += Fraction(1, samples[_comparison_key(match)])
     for opinion in sorted(counts, key=lambda name: name != "preferred"):
         total = sum(counts[opinion].values())
         cells, record = [ReportCell(opinion)], dict[str, Scalar](verdict=opinion)

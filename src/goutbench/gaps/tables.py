@@ -1,0 +1,71 @@
+"""The tables of findings and packages, as CSV and Parquet."""
+
+import csv
+import io
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+from typing import Any
+
+from goutbench.dataset.store import write_rows, write_text
+from goutbench.gaps.finding import Finding, Kind, PackageGaps
+from goutbench.gaps.links import SourceLinks
+
+
+def write_tables(
+    folder: Path, findings: Sequence[Finding], packages: Sequence[PackageGaps], links: SourceLinks
+) -> None:
+    """Write `gaps` and `packages` into the folder. A table without rows has its columns only as CSV."""
+    _write(folder / "gaps", _FINDING_COLUMNS, [_finding_row(finding, links) for finding in findings])
+    rows = [package_row(package) for package in packages]
+    _write(folder / "packages", tuple(rows[0]) if rows else (), rows)
+
+
+_FINDING_COLUMNS = (
+    "kind", "need", "repository", "package", "path", "line", "end_line", "function", "detail", "diff", "link",
+)  # fmt: skip
+
+
+def _finding_row(finding: Finding, links: SourceLinks) -> dict[str, Any]:
+    first, last = finding.lines or (None, None)
+    diff = "\n".join(f"{line.sign} {line.text}" for line in finding.diff)
+    link = links.link(finding.repository, finding.path, first or 1)
+    values = (
+        finding.kind.value, finding.need, finding.repository, finding.package, finding.path, first, last,
+        finding.function, finding.detail, diff, link,
+    )  # fmt: skip
+    return dict(zip(_FINDING_COLUMNS, values, strict=True))
+
+
+def package_row(package: PackageGaps) -> dict[str, Any]:
+    """The numbers of a package; None for what was not measured."""
+    return {
+        "repository": package.repository,
+        "package": package.package,
+        "findings": package.need,
+        "files": package.files,
+        **{kind.label: package.count(kind) for kind in Kind},
+        "coverage": package.coverage,
+        "mutation_score": package.mutation_score,
+    }
+
+
+def _write(path: Path, columns: Sequence[str], rows: Sequence[Mapping[str, Any]]) -> None:
+    out = io.StringIO()
+    writer = csv.DictWriter(out, columns, lineterminator="\n")
+    writer.writeheader()
+    writer.writerows({name: _escape_formula(value) for name, value in row.items()} for row in rows)
+    text = out.getvalue().encode("utf-8", "replace").decode()
+    write_text(path.with_suffix(".csv"), text)
+    if rows:
+        write_rows(
+            path.with_suffix(".parquet"), [{name: _utf8(v) for name, v in row.items()} for row in rows]
+        )
+
+
+def _escape_formula(value: Any) -> Any:
+    """A cell that no spreadsheet evaluates: file names and code are other people's text."""
+    return f"'{value}" if isinstance(value, str) and value[:1] in ("=", "+", "-", "@", "\t", "\r") else value
+
+
+def _utf8(value: Any) -> Any:
+    return value.encode("utf-8", "replace").decode() if isinstance(value, str) else value

@@ -1,0 +1,71 @@
+"""What a report has no numbers for, why, and the command that changes it."""
+
+import shlex
+from collections import Counter
+from pathlib import Path
+
+from goutbench.locations import CANDIDATES
+from goutbench.report.results import REFERENCE, Results, SampleResult
+
+
+def warnings_of(results: Results, dataset: Path) -> tuple[str, ...]:
+    """A text for each model without numbers or with candidates that no number counts."""
+    warnings = []
+    for model in results.models:
+        own = [sample for sample in results.samples if sample.model == model]
+        first = [sample for sample in own if not sample.round]
+        missing = [sample for sample in first if not sample.was_executed]
+        repairs = [sample for sample in own if sample.round and not sample.was_executed]
+        if model in results.not_measured and not missing:
+            warnings.append(_only_infrastructure_errors(model, first))
+        elif len(missing) == len(first):
+            what = f"{model} has a run that was never executed, so the report has no numbers for it"
+            warnings.append(f"{what}. To execute it: {_execute(results, model, dataset)}")
+        elif missing:
+            what = (
+                f"{model}: {len(missing)} of {len(first)} candidates were not executed; no rate counts them"
+            )
+            warnings.append(f"{what}. To execute them: {_execute(results, model, dataset)}")
+        if repairs and len(missing) < len(first):
+            number = min(sample.round for sample in repairs)
+            what = (
+                f"{model}: candidates of repair round {number} were not executed, so the columns “repaired” "
+            )
+            what += f"show the results after round {number - 1}" if number > 1 else "have no numbers"
+            warnings.append(f"{what}. To execute them: {_execute(results, model, dataset)}")
+    for folder, (example, count) in results.dropped.unknown.items():
+        warnings.append(
+            f"{folder}: {count} candidates are left out, because the dataset {dataset} has no such pair: "
+            f"{example!r}" + (", …" if count > 1 else "")
+        )
+    if results.dropped.references:
+        warnings.append(
+            f"{results.dropped.references} executed reference tests are left out, because no model was asked "
+            f"for their files: the row {REFERENCE!r} covers the files of the models beside it"
+        )
+    return tuple(warnings)
+
+
+def _only_infrastructure_errors(model: str, samples: list[SampleResult]) -> str:
+    reasons = Counter(sample.execution.reason for sample in samples if sample.execution)
+    causes = ", ".join(f"{count} {reason}" for reason, count in reasons.most_common(3))
+    return (
+        f"{model}: all executions ended with infrastructure errors ({causes}), so the report has no numbers "
+        "for it. `goutbench execute` explains them, and the same command repeats them"
+    )
+
+
+def _execute(results: Results, model: str, dataset: Path) -> str:
+    """The command that executes the candidates of a model's run, to be pasted into a shell."""
+    run = results.folders[model]
+    return shlex.join(
+        (
+            "goutbench",
+            "execute",
+            f"{run / CANDIDATES}",
+            "--dataset",
+            f"{dataset}",
+            "--out",
+            f"{run}",
+        )
+    )
