@@ -32,6 +32,14 @@ LIBRARIES = {
 }
 """Assertion libraries by import path."""
 
+PACKAGE_NAMES = {
+    "github.com/frankban/quicktest": "qt",
+    "github.com/approvals/go-approval-tests": "approvals",
+    "gopkg.in/check.v1": "check",
+    "github.com/go-check/check": "check",
+}
+"""What the libraries call themselves whose name is not the end of their path."""
+
 FAILURE_METHODS = frozenset({"Error", "Errorf", "Fatal", "Fatalf", "Fail", "FailNow"})
 """The methods of package testing that fail a test."""
 
@@ -53,7 +61,8 @@ FLUENT = frozenset({"Expect", "Eventually", "Consistently", "Ω"})
 """Assertions that check nothing before a method of their result is called."""
 
 CONTAINERS = frozenset({
-    "Run", "Convey", "FocusConvey", "SkipConvey", "Test", "Check", "MakeCheck", "Fuzz", "Repeat", "RunParallel",
+    "Run", "Convey", "FocusConvey", "SkipConvey", "Test", "Check", "MakeCheck", "Fuzz", "Repeat",
+    "RunParallel",
 })  # fmt: skip
 """Functions of CONTAINER_PACKAGES (and methods of `t`) that only run the functions that they get."""
 
@@ -64,7 +73,8 @@ CONTAINER_PACKAGES = frozenset({
 
 NO_CHECKS = frozenset({
     "ObjectsAreEqual", "ObjectsAreEqualValues", "ObjectsExportedFieldsAreEqual", "CallerInfo", "HTTPBody",
-    "IsNil", "Equals", "Not", "Commentf", "Draw", "Context", "Cleanup", "Defer", "Done", "Helper", "Log", "Logf", "Mkdir", "Name",
+    "IsNil", "Equals", "Not", "Commentf", "Draw", "Context", "Cleanup", "Defer", "Done", "Helper", "Log",
+    "Logf", "Mkdir", "Name",
     "Parallel", "Patch", "Run", "Setenv", "Skip", "SkipNow", "Skipf", "T", "TempDir", "Unsetenv", "Setup",
     "Reset", "Chdir", "Output", "Attr", "Skipped", "Failed", "MkDir", "Succeed", "SetT",
 })  # fmt: skip

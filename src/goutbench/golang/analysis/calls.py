@@ -7,8 +7,10 @@ from tree_sitter import Node, QueryCursor
 
 from goutbench.golang.syntax.file import GoFile, go_query
 
-_CALLEE = re.compile(rb"(?:(?:(?P<before>\.)\s*)?(?P<owner>\b[A-Za-z_\x80-\xff][\w\x80-\xff]*(?P<call>\(\))?)?\s*(?P<dot>\.)\s*)?"
-    rb"(?P<name>[A-Za-z_\x80-\xff][\w\x80-\xff]*)\s*(?:\[[^\[\]]*\])?$")
+_CALLEE = re.compile(
+    rb"(?:(?:(?P<before>\.)\s*)?(?P<owner>\b[A-Za-z_\x80-\xff][\w\x80-\xff]*(?P<call>\(\))?)?\s*(?P<dot>\.)\s*)?"
+    rb"(?P<name>[A-Za-z_\x80-\xff][\w\x80-\xff]*)\s*(?:\[[^\[\]]*\])?$"
+)
 _LONGEST = 160
 """Bytes at the end of a callee that are read."""
 

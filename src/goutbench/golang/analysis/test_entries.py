@@ -1,7 +1,5 @@
 """Declarations that run as tests although `go test` does not call them: suite methods and Ginkgo specs."""
 
-import re
-
 from goutbench.golang.syntax.file import Declaration, GoFile
 from goutbench.golang.syntax.test_functions import split_test_name
 
