@@ -149,8 +149,8 @@ class Signals:
     cyclomatic complexity of the most complex one and their mean, and how often goroutines, channels, locks
     and interface types occur; `concurrent`: any of the first three does. Of the test: functions by kind,
     calls of `t.Run` and `t.Parallel`, assertions (calls that can fail a test), whether there are tests and no
-    assertion in this file, whether cases stand in a table, whether mocks are used, and the libraries that it
-    asserts with.
+    check can fail any, the names of the tests that no check can fail, whether cases stand in a table, whether
+    mocks are used, and the libraries that it asserts with.
     `secrets` counts what looks like a key or token in either file. Tokens are by the counter of the run.
     `cluster` is the id of one of the pairs that are equal, near-duplicates, or equal but for names.
     """
@@ -174,6 +174,7 @@ class Signals:
     parallel: int
     assertions: int
     assertion_free: bool
+    assertion_free_tests: tuple[str, ...]
     table_driven: bool
     mocks: bool
     libraries: tuple[str, ...]

@@ -70,7 +70,6 @@ def _measure(pair: Pair, *, code_tokens: int, test_tokens: int) -> Signals:
         concurrent=features.concurrent,
         interfaces=features.interfaces,
         **asdict(style),
-        assertion_free=style.assertion_free,
         secrets=len(secrets),
         secret_kinds=tuple(sorted(set(secrets))),
         code_tokens=code_tokens,

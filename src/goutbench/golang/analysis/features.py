@@ -7,9 +7,13 @@ from bisect import bisect_left
 from collections import Counter
 from collections.abc import Iterator
 from dataclasses import dataclass
+from functools import cached_property
 
 from tree_sitter import Node, QueryCursor
 
+from goutbench.golang.analysis.assertion_names import LIBRARIES
+from goutbench.golang.analysis.assertions import checks_of
+from goutbench.golang.analysis.calls import calls_of
 from goutbench.golang.syntax.file import GoFile, go_query, node_text
 
 _QUERY = """
@@ -19,39 +23,13 @@ _QUERY = """
 [(channel_type) (send_statement) (select_statement)] @channel
 (unary_expression operator: "<-") @channel
 (interface_type) @interface
-(call_expression) @call
 (qualified_type) @type
 """
 _LOCK_TYPES = frozenset({"Mutex", "RWMutex", "WaitGroup", "Once", "Cond", "Map", "Pool"})
-_FAILURE_METHODS = frozenset({"Error", "Errorf", "Fatal", "Fatalf", "Fail", "FailNow"})
-_ASSERTION_LIBRARIES = {
-    "github.com/stretchr/testify/assert": "testify",
-    "github.com/stretchr/testify/require": "testify",
-    "github.com/stretchr/testify/suite": "testify",
-    "github.com/onsi/gomega": "gomega",
-    "github.com/onsi/ginkgo": "ginkgo",
-    "github.com/onsi/ginkgo/v2": "ginkgo",
-    "github.com/frankban/quicktest": "quicktest",
-    "gotest.tools/v3/assert": "gotest.tools",
-    "gotest.tools/assert": "gotest.tools",
-    "github.com/alecthomas/assert/v2": "alecthomas/assert",
-    "gopkg.in/check.v1": "check.v1",
-}
-"""Assertion libraries by import path."""
 _MOCK_PACKAGES = ("gomock", "testify/mock", "sqlmock", "httpmock", "counterfeiter", "/mock", "mock_", "mocks")
 _TEST_DOUBLES = ("mock", "fake", "stub", "spy")
 _TESTING_VARIABLES = frozenset({"t", "b", "tb", "st", "tt", "s", "f"})
 """Usual names of `*testing.T` and its relatives, including those of subtests."""
-_ASSERTIONS = frozenset({
-    "Assert", "Check", "CmpEquals", "Consistently", "Contains", "DeepEqual", "DeepEquals",
-    "ElementsMatch", "Empty", "Equal", "EqualError", "EqualValues", "Error", "ErrorContains", "ErrorIs",
-    "Eventually", "Expect", "Fail", "FailNow", "False", "Greater", "InDelta", "JSONEq", "Len", "Less",
-    "Nil", "NilError", "NoError", "NotContains", "NotEmpty", "NotEqual", "NotNil", "NotPanics",
-    "NotZero", "Panics", "Regexp", "True", "Zero", "Ω",
-})  # fmt: skip
-"""Assertions of the libraries, as methods of their objects."""
-_DOT_IMPORTED_ASSERTIONS = frozenset({"Expect", "Eventually", "Consistently", "Fail", "Ω"})
-"""Assertions that dot imports make available without a qualifier."""
 _TABLE_TYPES = frozenset({"slice_type", "array_type", "implicit_length_array_type", "map_type"})
 
 
@@ -95,10 +73,12 @@ class CodeFeatures:
 class TestStyle:
     """How a test file tests.
 
-    `assertions` counts calls that can fail a test: Error, Fatal and Fail of a testing variable, and calls
-    into (or on a value of) an assertion library. `table_driven`: a function loops over a literal with several
-    elements. `mocks`: the file imports a mocking library or a package of mocks, or declares a type with mock,
-    fake, stub or spy in its name.
+    `assertions` counts calls that can fail a test, those in the file's helpers included: failure methods of
+    a testing variable, assertions of a library, and calls that give a testing variable to a helper of another
+    file. `assertion_free_tests` names the tests, fuzz targets, suite methods and Ginkgo specs ("_") that no
+    check can fail; `assertion_free` says that the file has tests and all are such. `table_driven`: a function
+    loops over a literal with several elements. `mocks`: the file imports a mocking library or a package of
+    mocks, or declares a type with mock, fake, stub or spy in its name.
     """
 
     __test__ = False  # pytest must not collect it
@@ -110,14 +90,11 @@ class TestStyle:
     subtests: int
     parallel: int
     assertions: int
+    assertion_free: bool
+    assertion_free_tests: tuple[str, ...]
     table_driven: bool
     mocks: bool
     libraries: tuple[str, ...]
-
-    @property
-    def assertion_free(self) -> bool:
-        """Whether the file declares tests and only a panic can make them fail."""
-        return bool(self.tests) and not self.assertions
 
 
 def code_features(file: GoFile) -> CodeFeatures:
@@ -135,7 +112,10 @@ class _Measurement:
 
     def __init__(self, file: GoFile) -> None:
         self.file = file
-        self.captures = QueryCursor(go_query(_QUERY)).captures(file.tree.root_node)
+
+    @cached_property
+    def captures(self) -> dict[str, list[Node]]:
+        return QueryCursor(go_query(_QUERY)).captures(self.file.tree.root_node)
 
     def code_features(self) -> CodeFeatures:
         locks = 0
@@ -144,7 +124,7 @@ class _Measurement:
             locks = sum(
                 (text.startswith("sync.") and text[5:] in _LOCK_TYPES) or text.startswith("atomic.")
                 for text in types
-            ) + sum(owner == "atomic" for owner, _ in self.calls())
+            ) + sum(call.owner == "atomic" for call in calls_of(self.file))
         return CodeFeatures(
             functions=tuple(self.complexities()),
             goroutines=len(self.captures.get("goroutine", ())),
@@ -155,10 +135,10 @@ class _Measurement:
 
     def style(self) -> TestStyle:
         kinds = Counter(test.kind for test in self.file.tests)
-        paths = {spec.local_name or spec.name or spec.path: spec.path for spec in self.file.imports}
-        libraries = {name for name, path in paths.items() if path in _ASSERTION_LIBRARIES}
-        calls = list(self.calls())
-        on_testing = Counter(name for owner, name in calls if owner in _TESTING_VARIABLES)
+        libraries = {LIBRARIES[spec.path] for spec in self.file.imports if spec.path in LIBRARIES}
+        calls = calls_of(self.file)
+        on_testing = Counter(call.name for call in calls if call.owner in _TESTING_VARIABLES)
+        checks = checks_of(self.file, calls)
         return TestStyle(
             tests=kinds["test"],
             benchmarks=kinds["benchmark"],
@@ -166,10 +146,12 @@ class _Measurement:
             examples=kinds["example"],
             subtests=on_testing["Run"],
             parallel=on_testing["Parallel"],
-            assertions=sum(_is_assertion(call, libraries, set(paths) - libraries) for call in calls),
+            assertions=checks.count,
+            assertion_free=checks.assertion_free,
+            assertion_free_tests=tuple(test.name for test in checks.tests if not test.checked),
             table_driven=self.is_table_driven(),
             mocks=self.uses_mocks(),
-            libraries=tuple(sorted({_ASSERTION_LIBRARIES[paths[name]] for name in libraries})),
+            libraries=tuple(sorted(libraries)),
         )
 
     def complexities(self) -> Iterator[Complexity]:
@@ -180,23 +162,6 @@ class _Measurement:
                 branches = bisect_left(offsets, end) - bisect_left(offsets, start)
                 receiver = f"{declaration.receiver}." if declaration.receiver else ""
                 yield Complexity(receiver + declaration.names[0], 1 + branches)
-
-    def calls(self) -> Iterator[tuple[str, str]]:
-        """Owner and name of every called function; the owner is the last part of its path, or empty."""
-        for call in self.captures.get("call", ()):
-            function = call.child_by_field_name("function")
-            owner, name = "", ""
-            if function is not None and function.type == "identifier":
-                name = self.text(function)
-            elif function is not None and function.type == "selector_expression":
-                operand, field = (function.child_by_field_name(part) for part in ("operand", "field"))
-                if operand is not None and field is not None:
-                    name = self.text(field)
-                    if operand.type == "selector_expression":
-                        operand = operand.child_by_field_name("field")
-                    if operand is not None and operand.type in ("identifier", "field_identifier"):
-                        owner = self.text(operand)
-            yield owner, name
 
     def uses_mocks(self) -> bool:
         if any(part in spec.path for spec in self.file.imports for part in _MOCK_PACKAGES):
@@ -231,18 +196,6 @@ class _Measurement:
 
     def text(self, node: Node) -> str:
         return node_text(self.file.source, node)
-
-
-def _is_assertion(call: tuple[str, str], libraries: set[str], packages: set[str]) -> bool:
-    """Whether a call is an assertion; `libraries` and `packages` are the names of imported packages."""
-    owner, name = call
-    if owner in _TESTING_VARIABLES and name in _FAILURE_METHODS:
-        return True
-    if not owner:
-        return "." in libraries and name in _DOT_IMPORTED_ASSERTIONS
-    if owner in libraries:
-        return name[:1].isupper() and not name.startswith("New")
-    return bool(libraries) and name in _ASSERTIONS and owner not in packages
 
 
 def _is_table(node: Node) -> bool:

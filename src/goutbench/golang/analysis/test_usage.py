@@ -9,16 +9,15 @@ from dataclasses import dataclass
 
 from tree_sitter import Node, QueryCursor
 
+from goutbench.golang.analysis.test_entries import is_ginkgo_spec, is_suite_method
 from goutbench.golang.syntax.file import Declaration, GoFile, go_query
 from goutbench.golang.syntax.references import identifiers_in, uses
-from goutbench.golang.syntax.test_functions import split_test_name
 
 _QUERY = """
 (selector_expression operand: (_) @owner field: (field_identifier) @name)
 (qualified_type package: (package_identifier) @owner name: (type_identifier) @name)
 """
 _TESTING_NAMES = frozenset({"t", "b", "f", "tb", "tt", "require", "assert"})
-_GINKGO_CONTAINERS = frozenset({"Describe", "Context", "When", "It", "DescribeTable", "FDescribe"})
 
 
 @dataclass(frozen=True, slots=True)
@@ -56,7 +55,7 @@ class _TestFile:
         self.tests = [
             index
             for index, declaration in enumerate(file.declarations)
-            if index in functions or _is_suite_method(declaration) or self.is_ginkgo_spec(declaration)
+            if index in functions or is_suite_method(declaration) or is_ginkgo_spec(file, declaration)
         ]
 
     def uses(self, names: Collection[str], qualifiers: Collection[str]) -> Iterator[TestUse]:
@@ -75,14 +74,6 @@ class _TestFile:
                 helped=frozenset(helped - names_in[index]),
                 helped_selected=frozenset(helped_selected - selected_in[index]),
             )
-
-    def is_ginkgo_spec(self, declaration: Declaration) -> bool:
-        """Whether a declaration has the form `var _ = Describe(…)`."""
-        if declaration.kind != "var" or declaration.names != ("_",):
-            return False
-        text = self.file.source[declaration.node_start : declaration.node_end]
-        callee = text.partition(b"=")[2].partition(b"(")[0].strip().rpartition(b".")[2]
-        return callee.decode("utf-8", "replace") in _GINKGO_CONTAINERS
 
     def helpers(self, test: int) -> set[int]:
         """The declarations that a test refers to, directly or not; other tests are ignored."""
@@ -126,11 +117,6 @@ class _TestFile:
         for name in mentioned:
             if node is not None and next(uses(source, node, name), None) is not None:
                 yield names[name]
-
-
-def _is_suite_method(declaration: Declaration) -> bool:
-    parts = split_test_name(declaration.names[0]) if declaration.kind == "method" else None
-    return parts is not None and parts[0] == "Test" and parts[1] != ""
 
 
 def _text(node: Node) -> str:

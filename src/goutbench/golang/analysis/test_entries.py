@@ -1,0 +1,21 @@
+"""Declarations that run as tests although `go test` does not call them: suite methods and Ginkgo specs."""
+
+from goutbench.golang.syntax.file import Declaration, GoFile
+from goutbench.golang.syntax.test_functions import split_test_name
+
+_GINKGO_CONTAINERS = frozenset({"Describe", "Context", "When", "It", "DescribeTable", "FDescribe"})
+
+
+def is_suite_method(declaration: Declaration) -> bool:
+    """Whether a method has the name of a test."""
+    parts = split_test_name(declaration.names[0]) if declaration.kind == "method" else None
+    return parts is not None and parts[0] == "Test" and parts[1] != ""
+
+
+def is_ginkgo_spec(file: GoFile, declaration: Declaration) -> bool:
+    """Whether a declaration has the form `var _ = Describe(…)`."""
+    if declaration.kind != "var" or declaration.names != ("_",):
+        return False
+    text = file.source[declaration.node_start : declaration.node_end]
+    callee = text.partition(b"=")[2].partition(b"(")[0].strip().rpartition(b".")[2]
+    return callee.decode("utf-8", "replace") in _GINKGO_CONTAINERS
