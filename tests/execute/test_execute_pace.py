@@ -144,11 +144,11 @@ def test_an_estimate_waits_for_durations_and_ignores_a_slow_start() -> None:
     pace = Pace(workers=2)
     for end in (0.0, 300.0, 300.5):
         pace.add(end)
-        assert pace.seconds_each() is None
+        assert pace.interval() is None
     for number in range(30):
         pace.add(301.0 + number)
-    assert pace.seconds_each() == 1.0
-    assert Pace(workers=4).seconds_each() is None
+    assert pace.interval() == 1.0
+    assert Pace(workers=4).interval() is None
 
 
 @pytest.mark.parametrize(

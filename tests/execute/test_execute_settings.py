@@ -24,10 +24,10 @@ from goutbench.execute.ladder.in_build import focal_exclusion
 from goutbench.execute.ladder.record import blank_record
 from goutbench.execute.machine import Machine
 from goutbench.execute.options import ExecuteOptions, parse_variables
-from goutbench.execute.settings import RepositorySettings
 from goutbench.execute.stage import run_stage
 from goutbench.execute.worker import Worker
 from goutbench.execute.workspace.package import PackageUnderTest, Tree, find_package
+from goutbench.execute.workspace.settings import RepositorySettings
 from goutbench.golang.analysis.platforms import name_without_foreign_platform
 from goutbench.golang.toolchain.installation import go_env, run_go
 from goutbench.records import Candidate, Execution, Status

@@ -9,14 +9,15 @@ from goutbench.errors import SourceError
 from goutbench.execute.finder import MissingPackage, PackageFinder
 from goutbench.execute.inputs import PairLike
 from goutbench.execute.journal import open_journal
+from goutbench.execute.ladder.climb import climb
 from goutbench.execute.ladder.faults import BUILD_TIMED_OUT, COMPILE_LIMIT, SANDBOX
 from goutbench.execute.ladder.record import blank_record
 from goutbench.execute.machine import open_machine
 from goutbench.execute.options import ExecuteOptions
 from goutbench.execute.pool import ExecutionJob, WorkerPool
 from goutbench.execute.progress import Progress
-from goutbench.execute.settings import RepositorySettings
 from goutbench.execute.workspace.prepare import ModuleDownload, prepare_modules
+from goutbench.execute.workspace.settings import RepositorySettings
 from goutbench.records import Candidate, Execution, Status
 
 _LOAD_STATUSES = (Status.TESTS_FAILED, Status.TIMED_OUT, Status.FLAKY)
@@ -91,7 +92,7 @@ def evaluate(
         new = [job for job in jobs if job.number not in results]
         if used := [job for job in jobs if job.number not in results or failed(job)]:
             packages, count = [job.package for job in used], min(workers, len(used) + 1)
-            with WorkerPool(machine, options, count, packages, progress) as pool:
+            with WorkerPool(machine, options, count, packages, progress, climb) as pool:
                 for number, record in pool.execute_all(new, runner):
                     keep(number, record)
                 again = list(filter(failed, used))

@@ -10,10 +10,10 @@ from goutbench.execute.ladder.faults import explained, fault_line
 from goutbench.execute.ladder.record import empty_record
 from goutbench.execute.machine import Machine
 from goutbench.execute.options import ExecuteOptions
-from goutbench.execute.settings import NO_SETTINGS, RepositorySettings
 from goutbench.execute.workspace.go_work import usable_go_work
 from goutbench.execute.workspace.package import PackageUnderTest, Tree, find_package
 from goutbench.execute.workspace.prepare import toolchain_for
+from goutbench.execute.workspace.settings import NO_SETTINGS, RepositorySettings
 from goutbench.execute.workspace.trees import materialise, repository_folder
 from goutbench.golang.toolchain.installation import Toolchain, find_toolchain, installed_toolchains
 from goutbench.records import Candidate, Execution, short_hash

@@ -9,7 +9,7 @@ from goutbench.dataset.json_lines import clean_text, read_json_lines
 from goutbench.dataset.store import LOCK, data_files, read_table, rewrite_hint
 from goutbench.errors import ConfigError, DatasetError
 from goutbench.execute.ladder.faults import CGO_OFF, NOT_IN_BUILD
-from goutbench.execute.settings import RepositorySettings
+from goutbench.execute.workspace.settings import RepositorySettings
 from goutbench.locations import REFERENCE_TABLE, dataset_bases, source_folders
 from goutbench.records import Candidate, Status, short_hash
 

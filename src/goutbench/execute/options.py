@@ -5,7 +5,7 @@ from dataclasses import dataclass, replace
 from typing import Self
 
 from goutbench.errors import ConfigError
-from goutbench.execute.settings import RepositorySettings, Variables
+from goutbench.execute.workspace.settings import RepositorySettings, Variables
 from goutbench.golang.toolchain.variables import is_build_variable, tag_problem, variable_problem
 
 SIBLINGS = ("all", "needed", "none")

@@ -4,14 +4,13 @@ import contextlib
 import queue
 import secrets
 import threading
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, field
 from itertools import groupby
 from pathlib import Path
 from typing import Self
 
 from goutbench.execute.canary import BAD, GOOD, canary_package, check_canary, quick_worker
-from goutbench.execute.ladder.climb import climb
 from goutbench.execute.machine import Machine
 from goutbench.execute.options import ExecuteOptions
 from goutbench.execute.progress import Progress
@@ -21,6 +20,9 @@ from goutbench.golang.toolchain.helper import HelperError
 from goutbench.golang.toolchain.installation import Toolchain
 from goutbench.parallel import parallel_map
 from goutbench.records import Candidate, Execution
+
+Climb = Callable[[Worker, PackageUnderTest, Candidate], Execution]
+"""Takes one candidate up the ladder: `ladder.climb.climb`."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -70,6 +72,7 @@ class WorkerPool:
         count: int,
         packages: Sequence[PackageUnderTest],
         progress: Progress,
+        climb: Climb,
     ) -> None:
         workspace, sandbox, salt = machine.workspace, machine.sandbox, secrets.token_bytes(16)
         self.workers = [Worker(workspace, sandbox, options, number, salt) for number in range(count)]
@@ -77,6 +80,7 @@ class WorkerPool:
         for worker in self.workers:
             self.idle.put(worker)
         self.progress = progress
+        self.climb = climb
         self.canary = canary_package(workspace, machine.toolchain)
         self._compiling = threading.Lock()
         self._batches = {
@@ -122,10 +126,10 @@ class WorkerPool:
         try:
             if job is not None:
                 self._load(worker, job.package)
-                return job.number, climb(worker, job.package, job.candidate)
+                return job.number, self.climb(worker, job.package, job.candidate)
             self._load(worker, self.canary)
             quick = quick_worker(worker)
-            check_canary(climb(quick, self.canary, GOOD), climb(quick, self.canary, BAD))
+            check_canary(self.climb(quick, self.canary, GOOD), self.climb(quick, self.canary, BAD))
             return None
         finally:
             self.idle.put(worker)

@@ -37,7 +37,7 @@ class Pace:
         """An execution ended at this time (seconds)."""
         self._ends.append(now)
 
-    def seconds_each(self) -> float | None:
+    def interval(self) -> float | None:
         """The seconds between two ends; None before they are known."""
         ends, step = list(self._ends), self.workers
         durations = [later - earlier for earlier, later in zip(ends, ends[step:], strict=False)]
@@ -77,7 +77,7 @@ class Progress:
 
     def estimate(self) -> str:
         """ "34/min, about 5 min left"; empty before it can be known and when nothing remains."""
-        seconds, remaining = self.pace.seconds_each(), self.total - len(self.records)
+        seconds, remaining = self.pace.interval(), self.total - len(self.records)
         if seconds is None or remaining <= 0:
             return ""
         return f"{60 / seconds:.0f}/min, about {duration(seconds * remaining)} left"

@@ -9,7 +9,7 @@ from goutbench.assemble.package_context import package_context
 from goutbench.assemble.stage import assemble, candidate_of
 from goutbench.execute.evaluate import evaluate
 from goutbench.execute.options import ExecuteOptions
-from goutbench.execute.settings import RepositorySettings
+from goutbench.execute.workspace.settings import RepositorySettings
 from goutbench.records import Candidate, Execution, Pair, Rung, Status
 
 Reward = Callable[..., list[float | None]]

@@ -20,10 +20,9 @@ from goutbench.execute.ladder.faults import (
     candidate_may_cause,
     environment_fault,
 )
-from goutbench.execute.ladder.type_check import empty_test
 from goutbench.execute.sandbox.command import COMPILER, GIB, Command, Limits, Outcome
 from goutbench.execute.worker import Worker
-from goutbench.execute.workspace.package import Overlay, PackageUnderTest
+from goutbench.execute.workspace.package import Overlay, PackageUnderTest, empty_test
 from goutbench.golang.toolchain.test_output import evidence
 
 BINARY = "x.test"

@@ -128,7 +128,7 @@ REASONS = {
         "free some memory, or use fewer --workers",
     ),
     ELSEWHERE: Reason(
-        "a test of another file runs the candidate, and its part cannot be told from the rest",
+        "a test of another file runs the candidate, and its part cannot be separated from the rest",
         "none: the pair is barred, and counts for or against no model",
     ),
     NO_NETWORK: Reason("the repository's test needs a network", "none: the sandbox has no network"),

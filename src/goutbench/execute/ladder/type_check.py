@@ -6,9 +6,8 @@ from dataclasses import dataclass
 
 from goutbench.execute.ladder.faults import environment_fault
 from goutbench.execute.worker import Worker
-from goutbench.execute.workspace.package import PackageUnderTest
+from goutbench.execute.workspace.package import PackageUnderTest, empty_test
 from goutbench.golang.syntax.file import TestFunction
-from goutbench.golang.syntax.header import package_name
 from goutbench.golang.syntax.parser import parse
 from goutbench.golang.toolchain.typecheck import TypecheckRequest, TypecheckResult, typecheck
 from goutbench.records import Rung
@@ -102,11 +101,6 @@ def type_failure(
 def type_checks(worker: Worker, package: PackageUnderTest, code: bytes, removed: tuple[str, ...]) -> bool:
     """Whether the package may build with this test file; the build decides where the type check cannot."""
     return not _check(worker, package, code, removed).errors
-
-
-def empty_test(package: PackageUnderTest) -> bytes:
-    """A test file of the focal file's package with nothing in it."""
-    return f"package {package_name(package.focal_source) or 'main'}\n".encode()
 
 
 def _check(

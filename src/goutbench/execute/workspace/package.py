@@ -4,8 +4,9 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from goutbench.errors import SourceError
-from goutbench.execute.settings import NO_SETTINGS, RepositorySettings
+from goutbench.execute.workspace.settings import NO_SETTINGS, RepositorySettings
 from goutbench.golang.analysis.platforms import name_without_foreign_platform
+from goutbench.golang.syntax.header import package_name
 from goutbench.golang.toolchain.installation import Toolchain
 
 Overlay = dict[str, bytes | None]
@@ -114,3 +115,8 @@ def find_package(tree: Tree, code_path: str, test_path: str, toolchain: Toolchai
     while (test.parent / name).exists():  # a sibling, which stays
         name = f"{name.removesuffix('_test.go')}_candidate_test.go"
     return PackageUnderTest(tree, test.parent, focal.name, name, toolchain, unbuilt_test=test.name)
+
+
+def empty_test(package: PackageUnderTest) -> bytes:
+    """A test file of the focal file's package with nothing in it."""
+    return f"package {package_name(package.focal_source) or 'main'}\n".encode()

@@ -9,8 +9,8 @@ from goutbench.execute.ladder.entry.focus import Focus, focuses, framework_flags
 from goutbench.execute.ladder.entry.plan import EntryPlan, mentioned_elsewhere
 from goutbench.execute.ladder.faults import ELSEWHERE
 from goutbench.execute.ladder.runs import Baseline, CompiledTest, RunResult, all_of, run_tests
-from goutbench.execute.ladder.type_check import empty_test, type_checks
-from goutbench.execute.workspace.package import Overlay
+from goutbench.execute.ladder.type_check import type_checks
+from goutbench.execute.workspace.package import Overlay, empty_test
 from goutbench.golang.analysis.registrations import TEST_MAIN, without_registrations
 from goutbench.golang.syntax.parser import parse
 from goutbench.golang.toolchain.test_output import TestOutput, parse_output
