@@ -1,6 +1,5 @@
 """Addresses of lines of source files, where a repository is hosted."""
 
-from collections.abc import Mapping
 from pathlib import Path
 from urllib.parse import quote, urlsplit
 
@@ -41,7 +40,8 @@ class SourceLinks:
         if not template:
             return ""
         fields = {"repository": repository, "revision": self._revisions[repository], "path": path}
-        return template.format_map(_quoted(fields) | {"line": str(line)})
+        quoted = {name: quote(value, errors="replace") for name, value in fields.items()}
+        return template.format_map(quoted | {"line": str(line)})
 
 
 def _hosted(source: str) -> str:
@@ -62,7 +62,3 @@ def _check(template: str) -> None:
     except (KeyError, IndexError, ValueError, AttributeError) as error:
         what = f"a field that is not repository, revision, path or line: {error}"
         raise ConfigError(what, where=f"--link {template}", hint=hint) from None
-
-
-def _quoted(fields: Mapping[str, str]) -> dict[str, str]:
-    return {name: quote(value, errors="replace") for name, value in fields.items()}

@@ -15,7 +15,7 @@ def write_tables(
     folder: Path, findings: Sequence[Finding], packages: Sequence[PackageGaps], links: SourceLinks
 ) -> None:
     """Write `gaps` and `packages` into the folder. A table without rows has its columns only as CSV."""
-    _write(folder / "gaps", _FINDING_COLUMNS, [_finding_row(finding, links) for finding in findings])
+    _write(folder / "gaps", _FINDING_COLUMNS, [finding_row(finding, links) for finding in findings])
     rows = [package_row(package) for package in packages]
     _write(folder / "packages", tuple(rows[0]) if rows else (), rows)
 
@@ -25,7 +25,8 @@ _FINDING_COLUMNS = (
 )  # fmt: skip
 
 
-def _finding_row(finding: Finding, links: SourceLinks) -> dict[str, Any]:
+def finding_row(finding: Finding, links: SourceLinks) -> dict[str, Any]:
+    """A finding with its diff as one text, and the address of its first line."""
     first, last = finding.lines or (None, None)
     diff = "\n".join(f"{line.sign} {line.text}" for line in finding.diff)
     link = links.link(finding.repository, finding.path, first or 1)

@@ -37,7 +37,8 @@ def files_without_tests(
         if text is None:
             detail, need = "no test file in the folder is paired", 1
         else:
-            functions = _functions(text)
+            declared = parse(text.encode("utf-8", "surrogateescape")).declarations
+            functions = [declaration.names[0] for declaration in declared if declaration.is_function]
             if not functions:
                 continue
             elsewhere = named.get((rejection.repository, folder_of(rejection.path)), set())
@@ -59,9 +60,3 @@ def assertion_free_tests(files: Iterable[TestedFile]) -> Iterator[Finding]:
                 yield Finding(
                     Kind.ASSERTION_FREE, pair.repository, pair.test_path, None, "", detail, style.tests
                 )
-
-
-def _functions(outline: str) -> list[str]:
-    """The names of the functions and methods of an outline."""
-    declarations = parse(outline.encode("utf-8", "surrogateescape")).declarations
-    return [declaration.names[0] for declaration in declarations if declaration.is_function]

@@ -5,7 +5,7 @@ from collections import Counter
 from pathlib import Path
 
 from goutbench.locations import CANDIDATES
-from goutbench.report.results import REFERENCE, Results, SampleResult
+from goutbench.report.results import REFERENCE, Results
 
 
 def warnings_of(results: Results, dataset: Path) -> tuple[str, ...]:
@@ -17,7 +17,12 @@ def warnings_of(results: Results, dataset: Path) -> tuple[str, ...]:
         missing = [sample for sample in first if not sample.was_executed]
         repairs = [sample for sample in own if sample.round and not sample.was_executed]
         if model in results.not_measured and not missing:
-            warnings.append(_only_infrastructure_errors(model, first))
+            reasons = Counter(sample.execution.reason for sample in first if sample.execution)
+            causes = ", ".join(f"{count} {reason}" for reason, count in reasons.most_common(3))
+            warnings.append(
+                f"{model}: all executions ended with infrastructure errors ({causes}), so the report has no "
+                "numbers for it. `goutbench execute` explains them, and the same command repeats them"
+            )
         elif len(missing) == len(first):
             what = f"{model} has a run that was never executed, so the report has no numbers for it"
             warnings.append(f"{what}. To execute it: {_execute(results, model, dataset)}")
@@ -44,15 +49,6 @@ def warnings_of(results: Results, dataset: Path) -> tuple[str, ...]:
             f"for their files: the row {REFERENCE!r} covers the files of the models beside it"
         )
     return tuple(warnings)
-
-
-def _only_infrastructure_errors(model: str, samples: list[SampleResult]) -> str:
-    reasons = Counter(sample.execution.reason for sample in samples if sample.execution)
-    causes = ", ".join(f"{count} {reason}" for reason, count in reasons.most_common(3))
-    return (
-        f"{model}: all executions ended with infrastructure errors ({causes}), so the report has no numbers "
-        "for it. `goutbench execute` explains them, and the same command repeats them"
-    )
 
 
 def _execute(results: Results, model: str, dataset: Path) -> str:
