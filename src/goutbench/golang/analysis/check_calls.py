@@ -23,7 +23,8 @@ from goutbench.golang.analysis.calls import Call
 from goutbench.golang.analysis.test_entries import is_suite_method
 from goutbench.golang.analysis.testing_variables import LINE, TestingNames
 
-_METHOD_VALUE = re.compile(rb"\b(\w{1,60})\.(?:Errorf?|Fatalf?|Fail|FailNow)\b(?!\s*\()")
+_METHOD_VALUE = re.compile(rb"\.(?:Errorf?|Fatalf?|Fail|FailNow)\b(?!\s*\()")
+_NAME_BEFORE = re.compile(rb"\b\w+$")
 _ASSIGNED = re.compile(rb"\b([A-Za-z_]\w{0,60})(?:\s*,\s*\w{1,60})*\s*:?=\s*$")
 _EXITS = re.compile(rb"\bpanic\(|\bos\.Exit\(|\blog\.(?:Fatal|Panic)")
 _LOCAL = re.compile(
@@ -69,14 +70,14 @@ class DeclarationChecks:
 
     def method_values(self) -> int:
         """How often a failure method is used as a value: `report := t.Errorf`."""
-        root = self.names.file.tree.root_node
-        matches = _METHOD_VALUE.finditer(self.source, *self.span) if self.testing else ()
-        nodes = [
-            root.descendant_for_byte_range(match.start(1), match.start(1))
-            for match in matches
-            if match[1] in self.testing
-        ]
-        return sum(node is not None and node.type == "identifier" for node in nodes)
+        count = 0
+        for match in _METHOD_VALUE.finditer(self.source, *self.span) if self.testing else ():
+            at = match.start()
+            name = _NAME_BEFORE.search(self.source, max(0, at - 60), at)
+            if name is not None and name[0] in self.testing:
+                node = self.names.file.tree.root_node.descendant_for_byte_range(at - 1, at - 1)
+                count += node is not None and node.type == "identifier"
+        return count
 
     def is_check(self, call: Call) -> bool:
         owner, name = call.owner, call.name
@@ -130,12 +131,26 @@ class DeclarationChecks:
             return False  # the declaration refers to it
         if call.is_plain and call.owner == self.declaration.receiver_name and self.is_suite():
             return name.removesuffix("f") in ASSERTIONS
+        if name in FAILURE_METHODS and call.is_plain and self.has_foreign_type(call.owner):
+            return _is_statement(call.node)
         if self.is_elsewhere(name):
             self.found.elsewhere.add(name)
             return False
         if self.is_handed(call) or (call.is_plain and call.owner.encode() in self.built):
-            return name not in self.names.function_fields and not HARMLESS.match(name)
+            if name in self.names.function_fields:
+                return self.names.holds_assertions
+            return not HARMLESS.match(name)
         return _METHOD.match(name) is not None and _is_statement(call.node)
+
+    def has_foreign_type(self, name: str) -> bool:
+        """Whether a parameter has a type of another file of the package, which may embed a `T`."""
+        body = self.declaration.body
+        end = body[0] if body is not None else self.span[0]
+        pattern = re.compile(rb"\b" + re.escape(name.encode()) + rb"[ \t]+\*(\w{1,60})[ \t]*[,)]")
+        match = pattern.search(self.source, self.span[0], end)
+        if match is None or re.search(r"(?i)log", name + match[1].decode()):
+            return False
+        return match[1].decode() not in self.names.types
 
     def is_suite(self) -> bool:
         receiver = self.declaration.receiver or ""
