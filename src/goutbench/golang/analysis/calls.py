@@ -31,7 +31,8 @@ class Call(NamedTuple):
 def calls_of(file: GoFile) -> list[Call]:
     """The calls of a file in the order of their nodes, without those of function literals."""
     nodes = QueryCursor(go_query("(call_expression) @call")).captures(file.tree.root_node).get("call", ())
-    return [call for node in nodes if (call := _read(file.source, node)) is not None]
+    ordered = sorted(nodes, key=lambda node: (node.start_byte, -node.end_byte))  # captures have no order
+    return [call for node in ordered if (call := _read(file.source, node)) is not None]
 
 
 def _read(source: bytes, node: Node) -> Call | None:
