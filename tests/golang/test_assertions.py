@@ -160,6 +160,17 @@ def test_helpers_are_followed_in_the_file_and_its_siblings(statements: str, chec
     assert [test.checked for test in checks(body, siblings=(HELPERS,)).tests] == [checked]
 
 
+def test_an_assertion_in_a_table_is_a_check() -> None:
+    table = "tests := []struct{ check func(require.TestingT, error, ...any) }{{require.Error}}"
+    body = in_test(f"{table}; for _, tc := range tests {{ tc.check(t, f()) }}")
+    assert [test.checked for test in checks(body, TESTIFY + "require").tests] == [True]
+
+
+def test_a_parameter_of_a_type_of_another_file_may_embed_a_t() -> None:
+    body = in_test("all(&check{t, 1})") + "func all(c *check) { if f() != 1 { c.Fatalf(`x`) } }"
+    assert [test.checked for test in checks(body).tests] == [True]
+
+
 def test_a_helper_that_no_test_uses_checks_nothing() -> None:
     unused = "func check(t *testing.T) { t.Error() }\n"
     assert checks(unused + in_test("f()")).assertion_free

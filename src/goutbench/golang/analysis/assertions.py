@@ -18,7 +18,7 @@ from functools import partial
 
 from tree_sitter import Node, QueryCursor
 
-from goutbench.golang.analysis.calls import Call, calls_of
+from goutbench.golang.analysis.calls import CallSite, calls_of
 from goutbench.golang.analysis.check_calls import DeclarationChecks, FoundChecks
 from goutbench.golang.analysis.test_entries import is_ginkgo_spec, is_suite_method
 from goutbench.golang.analysis.testing_variables import TestingNames
@@ -61,7 +61,7 @@ class FileChecks:
 
 
 def checks_of(
-    file: GoFile, calls: Sequence[Call] | None = None, siblings: Sequence[GoFile] = ()
+    file: GoFile, calls: Sequence[CallSite] | None = None, siblings: Sequence[GoFile] = ()
 ) -> FileChecks:
     """The checks of a test file; `siblings` are other files of its package, whose helpers it may call.
 
@@ -119,11 +119,11 @@ class _Package:
 class _CheckedFile:
     """A file with its calls by declaration."""
 
-    def __init__(self, file: GoFile, calls: Sequence[Call]) -> None:
+    def __init__(self, file: GoFile, calls: Sequence[CallSite]) -> None:
         self.file, self.source = file, file.source
         self.names = TestingNames(file)
         starts = [declaration.node_start for declaration in file.declarations]
-        self.calls: list[list[Call]] = [[] for _ in starts]
+        self.calls: list[list[CallSite]] = [[] for _ in starts]
         for call in calls:
             if (index := bisect_right(starts, call.node.start_byte) - 1) >= 0:
                 self.calls[index].append(call)

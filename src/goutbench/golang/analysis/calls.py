@@ -15,7 +15,7 @@ _LONGEST = 160
 """Bytes at the end of a callee that are read."""
 
 
-class Call(NamedTuple):
+class CallSite(NamedTuple):
     """A call of `name`, which is selected on `owner`, the last part of what stands before the dot.
 
     `owner` ends in `()` if it is a call without arguments; it is "" for `name()` itself and "?" for other
@@ -28,13 +28,14 @@ class Call(NamedTuple):
     is_plain: bool
 
 
-def calls_of(file: GoFile) -> list[Call]:
+def calls_of(file: GoFile) -> list[CallSite]:
     """The calls of a file in the order of their nodes, without those of function literals."""
     nodes = QueryCursor(go_query("(call_expression) @call")).captures(file.tree.root_node).get("call", ())
-    return [call for node in nodes if (call := _read(file.source, node)) is not None]
+    ordered = sorted(nodes, key=lambda node: (node.start_byte, -node.end_byte))  # captures have no order
+    return [call for node in ordered if (call := _read(file.source, node)) is not None]
 
 
-def _read(source: bytes, node: Node) -> Call | None:
+def _read(source: bytes, node: Node) -> CallSite | None:
     function = node.child(0)
     if function is None:
         return None
@@ -44,9 +45,9 @@ def _read(source: bytes, node: Node) -> Call | None:
         return None
     name = match["name"].decode("utf-8", "replace")
     if match["dot"] is None:
-        return Call(node, "", name, is_plain=True) if match.start() == start else None
+        return CallSite(node, "", name, is_plain=True) if match.start() == start else None
     owner = match["owner"]
     if owner is None:
-        return Call(node, "?", name, is_plain=False)
+        return CallSite(node, "?", name, is_plain=False)
     is_plain = match["before"] is None and match.start("owner") == start and match["call"] is None
-    return Call(node, owner.decode("utf-8", "replace"), name, is_plain)
+    return CallSite(node, owner.decode("utf-8", "replace"), name, is_plain)

@@ -19,11 +19,12 @@ from goutbench.golang.analysis.assertion_names import (
     NAMED_ASSERTION,
     NO_CHECKS,
 )
-from goutbench.golang.analysis.calls import Call
+from goutbench.golang.analysis.calls import CallSite
 from goutbench.golang.analysis.test_entries import is_suite_method
 from goutbench.golang.analysis.testing_variables import LINE, TestingNames
 
-_METHOD_VALUE = re.compile(rb"\b(\w{1,60})\.(?:Errorf?|Fatalf?|Fail|FailNow)\b(?!\s*\()")
+_METHOD_VALUE = re.compile(rb"\.(?:Errorf?|Fatalf?|Fail|FailNow)\b(?!\s*\()")
+_NAME_BEFORE = re.compile(rb"\b\w+$")
 _ASSIGNED = re.compile(rb"\b([A-Za-z_]\w{0,60})(?:\s*,\s*\w{1,60})*\s*:?=\s*$")
 _EXITS = re.compile(rb"\bpanic\(|\bos\.Exit\(|\blog\.(?:Fatal|Panic)")
 _LOCAL = re.compile(
@@ -59,7 +60,7 @@ class DeclarationChecks:
         self.handed = _as_argument(frozenset(self.testing | self.built))
         self.found = FoundChecks(0, {*self.declaration.references, *self.declaration.maybe}, set())
 
-    def read(self, calls: Iterable[Call]) -> FoundChecks:
+    def read(self, calls: Iterable[CallSite]) -> FoundChecks:
         """The checks among the calls."""
         self.found.count = sum(self.is_check(call) for call in calls) + self.method_values()
         name = self.declaration.names[0] if self.declaration.names else ""
@@ -69,16 +70,16 @@ class DeclarationChecks:
 
     def method_values(self) -> int:
         """How often a failure method is used as a value: `report := t.Errorf`."""
-        root = self.names.file.tree.root_node
-        matches = _METHOD_VALUE.finditer(self.source, *self.span) if self.testing else ()
-        nodes = [
-            root.descendant_for_byte_range(match.start(1), match.start(1))
-            for match in matches
-            if match[1] in self.testing
-        ]
-        return sum(node is not None and node.type == "identifier" for node in nodes)
+        count = 0
+        for match in _METHOD_VALUE.finditer(self.source, *self.span) if self.testing else ():
+            at = match.start()
+            name = _NAME_BEFORE.search(self.source, max(0, at - 60), at)
+            if name is not None and name[0] in self.testing:
+                node = self.names.file.tree.root_node.descendant_for_byte_range(at - 1, at - 1)
+                count += node is not None and node.type == "identifier"
+        return count
 
-    def is_check(self, call: Call) -> bool:
+    def is_check(self, call: CallSite) -> bool:
         owner, name = call.owner, call.name
         variable = owner.encode() if call.is_plain else b""
         if name in FAILURE_METHODS and (owner in _T_OWNERS or variable in self.testing):
@@ -97,7 +98,7 @@ class DeclarationChecks:
             return self.is_check_of_package(call, self.names.paths[owner])
         return self.is_check_of_method(call) if owner else self.is_check_of_function(call)
 
-    def is_check_of_package(self, call: Call, path: str) -> bool:
+    def is_check_of_package(self, call: CallSite, path: str) -> bool:
         name, handed = call.name, self.is_handed(call)
         if path in CONTAINER_PACKAGES and name in CONTAINERS:
             return path.endswith("/suite") and handed and not self.runs_suite()
@@ -110,7 +111,7 @@ class DeclarationChecks:
             return not HARMLESS.match(f"{call.owner}.{name}")
         return name.startswith(("Assert", "Require")) and _is_statement(call.node)
 
-    def is_check_of_function(self, call: Call) -> bool:
+    def is_check_of_function(self, call: CallSite) -> bool:
         name = call.name
         if self.names.dotted:
             if name in DOT_IMPORTED:
@@ -124,24 +125,38 @@ class DeclarationChecks:
             return False
         return self.is_unknown(name) and not HARMLESS.match(name)
 
-    def is_check_of_method(self, call: Call) -> bool:
+    def is_check_of_method(self, call: CallSite) -> bool:
         name = call.name
         if name in self.names.methods:
             return False  # the declaration refers to it
         if call.is_plain and call.owner == self.declaration.receiver_name and self.is_suite():
             return name.removesuffix("f") in ASSERTIONS
+        if name in FAILURE_METHODS and call.is_plain and self.has_foreign_type(call.owner):
+            return _is_statement(call.node)
         if self.is_elsewhere(name):
             self.found.elsewhere.add(name)
             return False
         if self.is_handed(call) or (call.is_plain and call.owner.encode() in self.built):
-            return name not in self.names.function_fields and not HARMLESS.match(name)
+            if name in self.names.function_fields:
+                return self.names.holds_assertions
+            return not HARMLESS.match(name)
         return _METHOD.match(name) is not None and _is_statement(call.node)
+
+    def has_foreign_type(self, name: str) -> bool:
+        """Whether a parameter has a type of another file of the package, which may embed a `T`."""
+        body = self.declaration.body
+        end = body[0] if body is not None else self.span[0]
+        pattern = re.compile(rb"\b" + re.escape(name.encode()) + rb"[ \t]+\*(\w{1,60})[ \t]*[,)]")
+        match = pattern.search(self.source, self.span[0], end)
+        if match is None or re.search(r"(?i)log", name + match[1].decode()):
+            return False
+        return match[1].decode() not in self.names.types
 
     def is_suite(self) -> bool:
         receiver = self.declaration.receiver or ""
         return receiver in self.names.testers or receiver not in self.names.types
 
-    def is_handed(self, call: Call) -> bool:
+    def is_handed(self, call: CallSite) -> bool:
         """Whether an argument is a testing variable, or a literal that contains one."""
         arguments = call.node.child(call.node.child_count - 1)
         if arguments is None or arguments.end_byte - arguments.start_byte < 3:
@@ -159,7 +174,7 @@ class DeclarationChecks:
             return False
         return self.handed.search(b"(" + text + b")") is not None
 
-    def runs_unknown_function(self, call: Call) -> bool:
+    def runs_unknown_function(self, call: CallSite) -> bool:
         """Whether a subtest is a function that neither the file nor the declaration contains."""
         arguments = call.node.child_by_field_name("arguments")
         last = arguments.named_children[-1] if arguments is not None and arguments.named_children else None
@@ -182,7 +197,7 @@ class DeclarationChecks:
         matches = _LOCAL.findall(self.source, *self.span)
         return {name for names in matches for name in names if name}
 
-    def add_asserter(self, call: Call) -> None:
+    def add_asserter(self, call: CallSite) -> None:
         """Note the variable to which the result of a constructor is assigned."""
         start = call.node.start_byte
         line = max(self.source.rfind(b"\n", 0, start) + 1, start - LINE)
@@ -207,7 +222,7 @@ def _as_argument(names: frozenset[bytes]) -> re.Pattern[bytes]:
     return re.compile(rb"[(,{:]\s*&?(?:" + alternatives + rb")(?:\.T|\.TB)?\s*[,)}\n]")
 
 
-def _is_complete(call: Call) -> bool:
+def _is_complete(call: CallSite) -> bool:
     """Whether an assertion checks by itself, or a method of its result is called, as in `Expect(x).To(…)`."""
     if call.name not in FLUENT:
         return True

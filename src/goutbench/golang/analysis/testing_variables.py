@@ -58,6 +58,13 @@ class TestingNames:
         """The fields and parameters of the file whose type is a function."""
         return {name.decode("utf-8", "replace") for name in _FUNCTION_FIELD.findall(self.source)}
 
+    @cached_property
+    def holds_assertions(self) -> bool:
+        """Whether the file uses an assertion of a library as a value: `{wantErr: require.Error}`."""
+        libraries = [re.escape(name.encode()) for name, path in self.paths.items() if path in LIBRARIES]
+        value = rb"[:,{]\s*(?:" + b"|".join(libraries) + rb")\.[A-Z]\w{0,60}\s*[,}]"
+        return bool(libraries) and re.search(value, self.source) is not None
+
     def variables(self, index: int) -> dict[bytes, str]:
         """The variables of a declaration that can fail a test, and their kind.
 
@@ -93,7 +100,10 @@ class TestingNames:
     def _typed_variables(self) -> Iterator[tuple[bytes, str, int]]:
         """Name, kind and place of the parameters and variables whose type can fail a test."""
         for match in _TYPE.finditer(self.source):
-            typed = _TYPED.search(self.source, max(0, match.end(1) - LINE), match.end(1))
+            end = match.end(1)
+            first = max(0, end - LINE)
+            start = max(first, self.source.rfind(b"(", first, end), self.source.rfind(b"\n", first, end))
+            typed = _TYPED.search(self.source, start, end)
             if typed is None:
                 continue
             names, pointer, package, kind = typed.groups(b"")
