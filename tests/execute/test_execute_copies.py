@@ -97,7 +97,8 @@ for folder in . .. testdata /tmp /tmp/home /dev/shm; do
   mkdir $folder/left $folder/left/closed && : > $folder/left/closed/file && : > $folder/.hidden || exit 2
   chmod 0 $folder/left/closed $folder/left
 done
-(cd /tmp; for i in $(seq 300); do mkdir a-long-name-of-a-folder && cd a-long-name-of-a-folder || exit 4; done)
+deep=deep; for i in $(seq 150); do deep=$deep/a-long-name-of-a-folder; done
+mkdir -p /tmp/$deep /tmp/more/$deep && mv /tmp/more /tmp/$deep || exit 4
 ln -s /usr /tmp/link; mkfifo pipe; rm -r testdata/deep; touch -t 200101010000 .; chmod 0 .. && chmod 0 .
 chmod 0 /tmp/home 2>/dev/null
 [ "$(stat -c %a /tmp)" = 1777 ] || exit 3
@@ -203,6 +204,7 @@ def test_the_process_that_makes_copies_is_replaced_when_it_was_killed(machine: M
         assert makers
         for pid in makers:
             os.kill(pid, signal.SIGKILL)
+            os.waitid(os.P_PID, pid, os.WEXITED | os.WNOWAIT)
 
 
 def test_doctor_tells_how_copies_are_made(machine: Machine) -> None:

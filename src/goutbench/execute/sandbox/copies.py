@@ -21,7 +21,7 @@ from goutbench.execute.sandbox.command import PATH, Command, CommandRun, Limits,
 
 _NAMESPACES = ("unshare", "--mount", "--propagation", "slave")
 _AS_USER = ("--user", "--map-current-user", "--keep-caps")
-_SMALL = 64 << 20, 10_000
+_TREE = 64 << 20, 10_000
 _CORE = 2 << 20, 400
 """Bytes and files of what is copied file by file for each run: all of a folder, or an overlay's core."""
 
@@ -155,8 +155,7 @@ def private_copy(sandbox: Sandbox, folder: Path, core: Path) -> PrivateCopy:
     if not why_no_overlay(sandbox, folder):
         needed = os.geteuid() != 0 and _is_small(core, *_CORE)
         return PrivateCopy(folder, overlay=True, core=part if needed else "")
-    is_small = _is_small(folder, *_SMALL)
-    return PrivateCopy(folder, overlay=False, core="" if is_small else part)
+    return PrivateCopy(folder, overlay=False, core="" if _is_small(folder, *_TREE) else part)
 
 
 @cache

@@ -19,7 +19,7 @@ from functools import partial
 from tree_sitter import Node, QueryCursor
 
 from goutbench.golang.analysis.calls import CallSite, calls_of
-from goutbench.golang.analysis.check_calls import DeclarationChecks, FoundChecks
+from goutbench.golang.analysis.check_calls import CheckCount, DeclarationChecks
 from goutbench.golang.analysis.test_entries import is_ginkgo_spec, is_suite_method
 from goutbench.golang.analysis.testing_variables import TestingNames
 from goutbench.golang.syntax.file import Declaration, GoFile, go_query
@@ -29,7 +29,7 @@ _SUITE_PARAMETERS = re.compile(rb"\(\s*(?:\w{1,60}\s+)?\*?\s*(?:\w{1,60}\.)?(?:T
 _SKIPS = frozenset({"Skip", "SkipNow", "Skipf"})
 
 _Span = tuple[int, int]
-_Place = tuple[int, int]
+_Location = tuple[int, int]
 """A file's number and the index of a declaration."""
 
 
@@ -83,27 +83,27 @@ class _Package:
     def __init__(self, files: Sequence["_CheckedFile"]) -> None:
         self.files = files
         self.counts = [0] * len(files)
-        self.places: dict[str, list[_Place]] = defaultdict(list)
+        self.locations: dict[str, list[_Location]] = defaultdict(list)
         if len(files) > 1:
             for number, checked in enumerate(files):
                 for index, declaration in enumerate(checked.file.declarations):
                     for name in declaration.names:
-                        self.places[name].append((number, index))
+                        self.locations[name].append((number, index))
 
-    def checked(self) -> set[_Place]:
+    def checked(self) -> set[_Location]:
         """The declarations that contain a check or lead to one."""
-        users: dict[_Place, list[_Place]] = defaultdict(list)
-        pending: list[_Place] = []
+        users: dict[_Location, list[_Location]] = defaultdict(list)
+        pending: list[_Location] = []
         for number, file in enumerate(self.files):
-            for index, found in enumerate(file.found(partial(self.is_elsewhere, number))):
-                self.counts[number] += found.count
-                if found.count:
+            for index, checks in enumerate(file.checks(partial(self.is_elsewhere, number))):
+                self.counts[number] += checks.count
+                if checks.count:
                     pending.append((number, index))
-                for target in found.uses:
+                for target in checks.uses:
                     users[number, target].append((number, index))
-                for place in (place for name in found.elsewhere for place in self.places[name]):
-                    if place[0] != number:
-                        users[place].append((number, index))
+                for location in (location for name in checks.elsewhere for location in self.locations[name]):
+                    if location[0] != number:
+                        users[location].append((number, index))
         reached = set(pending)
         while pending:
             new = [user for user in users[pending.pop()] if user not in reached]
@@ -113,7 +113,7 @@ class _Package:
 
     def is_elsewhere(self, number: int, name: str) -> bool:
         """Whether a file other than this one declares a name."""
-        return any(place[0] != number for place in self.places.get(name, ()))
+        return any(location[0] != number for location in self.locations.get(name, ()))
 
 
 class _CheckedFile:
@@ -161,7 +161,7 @@ class _CheckedFile:
             return receiver not in self.names.types - self.names.testers or "suite" in receiver.lower()
         return _SUITE_PARAMETERS.fullmatch(parameters) is not None
 
-    def found(self, is_elsewhere: "partial[bool]") -> Iterator[FoundChecks]:
+    def checks(self, is_elsewhere: "partial[bool]") -> Iterator[CheckCount]:
         """The checks of each declaration, without those in code that cannot run."""
         blocks = self.dead_blocks()
         tests = {test.declaration for test in self.file.tests}
@@ -174,9 +174,9 @@ class _CheckedFile:
             if not dead:
                 yield reader.read(self.calls[index])
                 continue
-            found = reader.read(call for call in self.calls[index] if not _is_in(call.node.start_byte, dead))
-            found.uses = {target for target in found.uses if self.is_used(target, span, dead)}
-            yield found
+            checks = reader.read(call for call in self.calls[index] if not _is_in(call.node.start_byte, dead))
+            checks.uses = {target for target in checks.uses if self.is_used(target, span, dead)}
+            yield checks
 
     def dead_blocks(self) -> list[_Span]:
         """The blocks of `if false`."""

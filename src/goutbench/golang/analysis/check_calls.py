@@ -36,7 +36,7 @@ _ASSERTER_OWNERS = frozenset({"Require()", "Assert()"})
 
 
 @dataclass(slots=True)
-class FoundChecks:
+class CheckCount:
     """The number of checks, indices of declarations that are used, and used names of other files."""
 
     count: int
@@ -58,15 +58,15 @@ class DeclarationChecks:
         self.asserters = {name for name, kind in kinds.items() if kind == "asserter"}
         self.built = names.built_from(frozenset(self.testing), self.declaration)
         self.handed = _as_argument(frozenset(self.testing | self.built))
-        self.found = FoundChecks(0, {*self.declaration.references, *self.declaration.maybe}, set())
+        self.checks = CheckCount(0, {*self.declaration.references, *self.declaration.maybe}, set())
 
-    def read(self, calls: Iterable[CallSite]) -> FoundChecks:
+    def read(self, calls: Iterable[CallSite]) -> CheckCount:
         """The checks among the calls."""
-        self.found.count = sum(self.is_check(call) for call in calls) + self.method_values()
+        self.checks.count = sum(self.is_check(call) for call in calls) + self.method_values()
         name = self.declaration.names[0] if self.declaration.names else ""
         if self.declaration.kind == "func" and NAMED_ASSERTION.match(name):
-            self.found.count += _EXITS.search(self.source, *self.span) is not None
-        return self.found
+            self.checks.count += _EXITS.search(self.source, *self.span) is not None
+        return self.checks
 
     def method_values(self) -> int:
         """How often a failure method is used as a value: `report := t.Errorf`."""
@@ -134,7 +134,7 @@ class DeclarationChecks:
         if name in FAILURE_METHODS and call.is_plain and self.has_foreign_type(call.owner):
             return _is_statement(call.node)
         if self.is_elsewhere(name):
-            self.found.elsewhere.add(name)
+            self.checks.elsewhere.add(name)
             return False
         if self.is_handed(call) or (call.is_plain and call.owner.encode() in self.built):
             if name in self.names.function_fields:
@@ -187,7 +187,7 @@ class DeclarationChecks:
         if name in self.names.declared:
             return False
         if self.is_elsewhere(name):
-            self.found.elsewhere.add(name)
+            self.checks.elsewhere.add(name)
             return False
         return name.encode() not in self.local
 
@@ -210,7 +210,7 @@ class DeclarationChecks:
         used = [declarations[index] for index in self.declaration.references]
         types = {name for declaration in used if declaration.kind == "type" for name in declaration.names}
         methods = {i for i, d in enumerate(declarations) if d.receiver in types and is_suite_method(d)}
-        self.found.uses |= methods
+        self.checks.uses |= methods
         return bool(methods)
 
 

@@ -72,17 +72,17 @@ class TestingNames:
         "library".
         """
         declaration = self.file.declarations[index]
-        found = dict(self._variables[index])
+        variables = dict(self._variables[index])
         span = declaration.node_start, declaration.node_end
         if self.source.find(b"T()", *span) >= 0:
-            found.update((name, "testing") for name in _FROM_CALL.findall(self.source, *span))
+            variables.update((name, "testing") for name in _FROM_CALL.findall(self.source, *span))
         if self.testers:
             pattern = _typed_as(frozenset(self.testers))
-            found.update((name, "testing") for name in pattern.findall(self.source, *span))
+            variables.update((name, "testing") for name in pattern.findall(self.source, *span))
             if declaration.receiver_name and declaration.receiver in self.testers:
-                found[declaration.receiver_name.encode()] = "testing"
-        found.pop(b"_", None)
-        return found
+                variables[declaration.receiver_name.encode()] = "testing"
+        variables.pop(b"_", None)
+        return variables
 
     def built_from(self, names: frozenset[bytes], declaration: Declaration) -> set[bytes]:
         """The variables of a declaration that get a testing variable as a field."""

@@ -71,7 +71,7 @@ func serveCopies(base string) {
 // serve answers the requests of one sandbox until it ends. The first one carries the sandbox's mount namespace.
 func (c *copies) serve(folder string, failed error) {
 	message, rights := make([]byte, 16), make([]byte, syscall.CmsgSpace(4))
-	for first := true; ; first = false {
+	for first := true; ; {
 		n, extra, _, _, err := syscall.Recvmsg(c.socket, message, rights, syscall.MSG_CMSG_CLOEXEC)
 		if err == syscall.EINTR {
 			continue
@@ -84,6 +84,7 @@ func (c *copies) serve(folder string, failed error) {
 				failed = c.enter(rights[:extra])
 			}
 		}
+		first = false
 		if failed == nil {
 			failed = c.renew()
 		}
