@@ -1,26 +1,52 @@
-"""The workers of an execution, and the packages that they load."""
+"""The workers of an execution, the packages that they load, and the canary.
+
+The canary is a good and a bad test. A machine on which every test passes, or none, would write a column of
+wrong results, so no record is written before both have the right result.
+"""
 
 import contextlib
 import queue
 import secrets
 import threading
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from itertools import groupby
 from pathlib import Path
 from typing import Self
 
-from goutbench.execute.canary import BAD, GOOD, canary_package, check_canary, quick_worker
+from goutbench.errors import ToolError
 from goutbench.execute.ladder.climb import climb
 from goutbench.execute.machine import Machine
 from goutbench.execute.options import ExecuteOptions
 from goutbench.execute.progress import Progress
 from goutbench.execute.worker import Worker
-from goutbench.execute.workspace.package import PackageUnderTest
+from goutbench.execute.workspace.folders import Workspace
+from goutbench.execute.workspace.package import PackageUnderTest, Tree
 from goutbench.golang.toolchain.helper import HelperError
 from goutbench.golang.toolchain.installation import Toolchain
 from goutbench.parallel import parallel_map
-from goutbench.records import Candidate, Execution
+from goutbench.records import Candidate, Execution, Status
+
+_FILES = {
+    "go.mod": "module canary\n\ngo 1.22\n",
+    "add.go": "package canary\n\nfunc Add(a, b int) int {\n\treturn a + b\n}\n",
+    "add_test.go": "package canary\n",
+}
+_TEST = """package canary
+
+import "testing"
+
+func TestAdd(t *testing.T) {
+	if got := Add(2, 3); got != %d {
+		t.Fatalf("Add(2, 3) = %%d", got)
+	}
+}
+"""
+
+GOOD, BAD = (
+    Candidate(f"canary-{name}", "canary", "canary", (), _TEST % answer, "canary", "append", ())
+    for name, answer in (("good", 5), ("bad", 6))
+)
 
 
 @dataclass(frozen=True, slots=True)
@@ -77,7 +103,7 @@ class WorkerPool:
         for worker in self.workers:
             self.idle.put(worker)
         self.progress = progress
-        self.canary = canary_package(workspace, machine.toolchain)
+        self.canary = _canary_package(workspace, machine.toolchain)
         self._compiling = threading.Lock()
         self._batches = {
             (batch.package.toolchain, batch.package.go_work, folder): batch
@@ -124,8 +150,8 @@ class WorkerPool:
                 self._load(worker, job.package)
                 return job.number, climb(worker, job.package, job.candidate)
             self._load(worker, self.canary)
-            quick = quick_worker(worker)
-            check_canary(climb(quick, self.canary, GOOD), climb(quick, self.canary, BAD))
+            quick = _quick_worker(worker)
+            _check_canary(climb(quick, self.canary, GOOD), climb(quick, self.canary, BAD))
             return None
         finally:
             self.idle.put(worker)
@@ -162,3 +188,32 @@ def _batches(packages: Sequence[PackageUnderTest]) -> Iterator[Batch]:
         while distinct:
             yield Batch(distinct[0], tuple(package.folder for package in distinct[:size]))
             distinct, size = distinct[size:], size * 2
+
+
+def _canary_package(workspace: Workspace, toolchain: Toolchain) -> PackageUnderTest:
+    """Write the canary's package into the workspace."""
+    root = (workspace.trees / "canary").resolve()
+    root.mkdir(exist_ok=True)
+    for name, text in _FILES.items():
+        (root / name).write_text(text)
+    return PackageUnderTest(Tree("canary", "0", root), root, "add.go", "add_test.go", toolchain)
+
+
+def _quick_worker(worker: Worker) -> Worker:
+    """The worker with the options of the canary."""
+    return replace(worker, options=replace(worker.options, repeat=1, mutants=None, siblings="all"))
+
+
+def _check_canary(good: Execution, bad: Execution) -> None:
+    """Raises ToolError when the good test does not pass and cover, or the bad one does not fail."""
+    if good.status is not Status.PASSED or good.covered != 1:
+        problem, record = "a correct test does not pass", good
+    elif bad.status is not Status.TESTS_FAILED or bad.failed != ("TestAdd",):
+        problem, record = "a wrong test does not fail", bad
+    else:
+        return
+    raise ToolError(
+        f"{problem} ({record.status}, {record.reason}): {record.evidence[:1500]}",
+        where="canary",
+        hint="this machine does not distinguish good tests from bad ones; run `goutbench doctor`",
+    )
