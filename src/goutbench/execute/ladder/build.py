@@ -62,10 +62,10 @@ class Build:
     def failed(cls, outcome: Outcome, candidate: str) -> Self:
         """A compilation without a binary: what the output says about the reason."""
         text, reason, infra = evidence(outcome.stdout, outcome.stderr), COMPILE_ERROR, False
-        if not outcome.started:
-            reason, infra = SANDBOX, True
-        elif outcome.stopped == "wall":
+        if outcome.stopped == "wall":
             reason = BUILD_TIMED_OUT
+        elif not outcome.started:
+            reason, infra = SANDBOX, True
         elif outcome.stopped or outcome.memory_exceeded or any(sign in text for sign in _EXHAUSTED):
             reason = BUILD_MEMORY
         elif outcome.ok:
