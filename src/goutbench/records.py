@@ -472,8 +472,8 @@ class MutantVerdict:
     `id` counts the changes of the focal file from 1, in source order, including those that are not viable.
     `position` is "line.column-line.column" in the focal file, columns in bytes, the end excluded: this code,
     `before`, becomes `after` (empty: it is removed). Texts over 400 characters are cut, with "…" at the end.
-    `function` is the enclosing one ("(*T).Name") or empty. `killer` is the first test that failed; empty
-    where none did, or where the process ended without a failed test.
+    `function` is the enclosing one, a method with its receiver, or empty. `killer` is the first test that
+    failed; empty where none did, or where the process ended without a failed test.
     """
 
     id: int

@@ -99,7 +99,7 @@ def test_completions_become_one_candidate_for_each_pair_and_model(tmp_path: Path
 
 
 @pytest.mark.parametrize(
-    ("line", "what"), [("{", "not JSON"), ('{"id": "x"}', "no string `text`"), ("[]", "no string")]
+    ("line", "what"), [("{", "not JSON"), ('{"id": "x"}', "no string `text`"), ("[]", "not a JSON object")]
 )
 def test_an_error_names_the_invalid_line(tmp_path: Path, line: str, what: str) -> None:
     path = tmp_path / "rows.jsonl"

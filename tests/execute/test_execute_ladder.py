@@ -15,12 +15,13 @@ import pytest
 
 from goutbench.execute import ExecuteOptions, evaluate
 from goutbench.execute.inputs import PairLocation, text_candidate
-from goutbench.execute.journal import TABLE, open_journal, write_table
+from goutbench.execute.journal import open_journal, write_table
 from goutbench.execute.ladder.climb import climb
 from goutbench.execute.machine import Machine
 from goutbench.execute.sandbox.command import Command, CommandRun
 from goutbench.execute.worker import Worker
 from goutbench.execute.workspace.package import PackageUnderTest
+from goutbench.locations import EXECUTIONS
 from goutbench.parallel import RUNNERS
 from goutbench.records import Execution, MutantStatus
 
@@ -115,8 +116,8 @@ def test_every_mutant_has_a_verdict_that_says_what_changed_and_who_noticed(
     with open_journal(tmp_path) as journal:
         journal.add(record.id, record)
     assert open_journal(tmp_path).find(record.id) == record, "a resumed run has the same verdicts"
-    write_table(tmp_path / TABLE, [record])
-    (row,) = pq.read_table(tmp_path / TABLE).to_pylist()
+    write_table(tmp_path / EXECUTIONS, [record])
+    (row,) = pq.read_table(tmp_path / EXECUTIONS).to_pylist()
     assert row["mutation_mutants"] == [asdict(mutant) for mutant in mutation.mutants]
 
 

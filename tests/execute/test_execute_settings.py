@@ -189,7 +189,8 @@ def test_a_candidate_does_not_inherit_a_name_that_leaves_it_out(
         assert record.evidence.startswith("p_test.go needs the build tag slow\n  hint: give --tags slow")
         lacks_cgo = replace(reference, code=text_of("One", head="//go:build cgo\n\n"))
         record = climb(patient, package_of(tree, machine, "plain/p.go"), lacks_cgo)
-        assert (record.reason, record.evidence) == ("cgo-off", "p_test.go needs cgo: run with --cgo")
+        assert record.reason == "cgo-off"
+        assert record.evidence.endswith("\np_test.go needs cgo: run with --cgo")
         record = climb(patient, package_of(tree, machine, "plain/p.go", tags=("slow",)), tagged)
         assert record.status is Status.PASSED
     finally:

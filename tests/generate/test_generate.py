@@ -11,6 +11,7 @@ import time
 from collections import Counter
 from dataclasses import replace
 from pathlib import Path
+from types import SimpleNamespace
 
 import pytest
 from inspect_ai import eval as inspect_eval
@@ -248,7 +249,12 @@ def test_a_local_model_is_opened_in_float32_without_native_bfloat16(
 ) -> None:
     opened: dict[str, object] = {}
     monkeypatch.setattr("goutbench.inference.models.has_native_bfloat16", lambda: fast)
-    monkeypatch.setattr("inspect_ai.model.get_model", lambda _, **options: opened.update(options))
+
+    def get_model(_: str, **options: object) -> SimpleNamespace:
+        opened.update(options)
+        return SimpleNamespace(api=None)
+
+    monkeypatch.setattr("inspect_ai.model.get_model", get_model)
     open_model(name, Server(model_args=args), temperature=None)
     assert opened.get("dtype") == dtype
 

@@ -15,7 +15,6 @@ import (
 	"os/exec"
 	"path/filepath"
 	"regexp"
-	"slices"
 	"strconv"
 	"strings"
 )
@@ -50,11 +49,15 @@ func Blocks(goTool, path string) ([]Block, error) {
 	if err != nil {
 		return nil, err
 	}
-	return describe(fset, file, actual, statements, !slices.Equal(inProfile, actual)), nil
+	if len(inProfile) != len(actual) {
+		return nil, errors.New("go tool cover finds other blocks without line directives")
+	}
+	return describe(fset, file, actual, inProfile, statements), nil
 }
 
-// describe names blocks as a profile does; adjust: the profile has the positions of the directives.
-func describe(fset *token.FileSet, file *ast.File, actual []Span, statements []int, adjust bool) []Block {
+// describe names blocks as a profile does. Up to Go 1.26 a profile has the positions of the directives, and makes equal
+// ones distinct.
+func describe(fset *token.FileSet, file *ast.File, actual, inProfile []Span, statements []int) []Block {
 	tokens := fset.File(file.FileStart)
 	at := func(line, column int) token.Pos {
 		line = min(line, tokens.LineCount())
@@ -62,14 +65,8 @@ func describe(fset *token.FileSet, file *ast.File, actual []Span, statements []i
 	}
 	blocks := make([]Block, len(actual))
 	for i, span := range actual {
-		start, end := at(span[0], span[1]), at(span[2], span[3])
-		named := span
-		if adjust {
-			from, to := fset.Position(start), fset.Position(end)
-			named = Span{from.Line, from.Column, to.Line, to.Column}
-		}
-		name := filepath.Base(fset.Position(functionAt(file, start)).Filename)
-		blocks[i] = Block{name, named, span, statements[i]}
+		name := filepath.Base(fset.Position(functionAt(file, at(span[0], span[1]))).Filename)
+		blocks[i] = Block{name, inProfile[i], span, statements[i]}
 	}
 	return blocks
 }
