@@ -7,13 +7,13 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from goutbench.errors import GoutbenchError
-from goutbench.execute.machine import install_init
 from goutbench.execute.sandbox import cgroup
 from goutbench.execute.sandbox.choose import strongest
 from goutbench.execute.sandbox.command import Command, Sandbox
 from goutbench.execute.sandbox.copies import why_no_overlay
 from goutbench.execute.sandbox.no_sandbox import NoSandbox
 from goutbench.execute.workspace.folders import open_workspace
+from goutbench.execute.workspace.programs import install_program
 from goutbench.golang.toolchain.installation import find_toolchain
 from goutbench.locations import workspace_folder
 
@@ -57,7 +57,7 @@ def examine(work: Path | None = None) -> Iterator[Check]:
         yield Check(name, "ok", path) if path else Check(name, state, purpose, f"install {name}")
     root = workspace_folder(work)
     try:
-        init = install_init(toolchain, root)
+        init = install_program(toolchain, root, "sandboxinit")
     except (GoutbenchError, OSError) as error:
         yield Check("workspace", "missing", str(error), "give --work DIR")
         return

@@ -1,14 +1,12 @@
 """The machine that executes: its sandbox, workspace and Go."""
 
-import secrets
-import shutil
 from dataclasses import dataclass
 from pathlib import Path
 
 from goutbench.execute.sandbox.choose import choose
 from goutbench.execute.sandbox.command import Sandbox
 from goutbench.execute.workspace.folders import Workspace, open_workspace
-from goutbench.golang.toolchain.helper import build_helper
+from goutbench.execute.workspace.programs import install_program
 from goutbench.golang.toolchain.installation import Toolchain, find_toolchain
 from goutbench.locations import workspace_folder
 
@@ -29,18 +27,5 @@ def open_machine(*, work: Path | None = None, go: Path | None = None, unsafe: bo
     """
     toolchain = find_toolchain(go)
     root = workspace_folder(work)
-    sandbox = choose(install_init(toolchain, root), unsafe=unsafe)
+    sandbox = choose(install_program(toolchain, root, "sandboxinit"), unsafe=unsafe)
     return Machine(sandbox, open_workspace(root, sandbox), toolchain)
-
-
-def install_init(toolchain: Toolchain, root: Path) -> Path:
-    """Build the init process of sandboxes; returns a copy that the sandbox's users may run."""
-    built = build_helper(toolchain, "sandboxinit")
-    target = root.resolve() / "bin" / built.parent.name
-    if not target.exists():
-        target.parent.mkdir(mode=0o755, parents=True, exist_ok=True)
-        draft = target.with_name(f".{target.name}.{secrets.token_hex(4)}")
-        shutil.copyfile(built, draft)
-        draft.chmod(0o755)
-        draft.replace(target)
-    return target

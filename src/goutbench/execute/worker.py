@@ -2,17 +2,23 @@
 
 from collections.abc import Callable
 from dataclasses import dataclass, field, replace
+from pathlib import Path
 from typing import Any, Self, TypeVar, TypeVarTuple, cast
 
 from goutbench.execute.options import ExecuteOptions
-from goutbench.execute.sandbox.command import Sandbox
+from goutbench.execute.sandbox.command import COMPILER, GIB, PATH, Command, Limits, Sandbox
 from goutbench.execute.workspace.folders import Workspace
 from goutbench.execute.workspace.package import PackageUnderTest
-from goutbench.golang.toolchain.helper import GoHelper
+from goutbench.execute.workspace.programs import install_program
+from goutbench.golang.toolchain.helper import HELPER_MEMORY, GoHelper
 from goutbench.golang.toolchain.installation import Toolchain, go_env
 
 Arguments = TypeVarTuple("Arguments")
 Result = TypeVar("Result")
+
+_HELPERS = 4
+"""The most helper processes of a worker: each keeps the packages of one repository in memory."""
+_HELPER_LIMITS = Limits(cpu=1 << 30, processes=512, file_size=1 * GIB, open_files=4096, scratch=2 * GIB)
 
 
 @dataclass(frozen=True, slots=True)
@@ -20,8 +26,8 @@ class Worker:
     """Executes one candidate at a time; steps of the ladder get it instead of its parts.
 
     `number` selects the user id of its runs; `salt` hides the mutants' switch from candidates. `helpers` has
-    the resident Go helper of each toolchain and environment, started on first use. `results` holds what
-    `once` has computed.
+    the resident Go helpers by toolchain, repository and environment, started on first use. `results` holds
+    what `once` has computed.
     """
 
     workspace: Workspace
@@ -29,7 +35,7 @@ class Worker:
     options: ExecuteOptions
     number: int
     salt: bytes
-    helpers: dict[tuple[Toolchain, tuple[str, ...]], GoHelper] = field(default_factory=dict)
+    helpers: dict[tuple[Toolchain, tuple[Path, ...], tuple[str, ...]], GoHelper] = field(default_factory=dict)
     results: dict[tuple[Any, ...], Any] = field(default_factory=dict)
 
     def for_repository(self, package: PackageUnderTest) -> Self:
@@ -46,15 +52,30 @@ class Worker:
         return env | {"GOFLAGS": f"{env['GOFLAGS']} {options.go_flags}".rstrip()}
 
     def helper(self, package: PackageUnderTest) -> GoHelper:
-        """The process that type-checks; its environment is the build's, so that both use the same modules."""
+        """The process that type-checks; its environment is the build's, so that both use the same modules.
+
+        It sees one repository, since its `go list` reads whatever that repository's files name.
+        """
         env = self.go_environment(package)
         # requests carry the workspace
         variables = tuple(f"{name}={env[name]}" for name in sorted(env) if name != "GOWORK")
-        key = package.toolchain, variables
-        if key not in self.helpers:
-            scratch = str(self.workspace.scratch)
-            self.helpers[key] = GoHelper(package.toolchain, env | {"TMPDIR": scratch, "HOME": scratch})
-        return self.helpers[key]
+        key = package.toolchain, package.readable_folders(), variables
+        helper = self.helpers.pop(key, None) or self._start_helper(package, env)
+        self.helpers[key] = helper  # the last one is the latest
+        for old in list(self.helpers)[:-_HELPERS]:
+            self.helpers.pop(old).close()
+        return helper
+
+    def _start_helper(self, package: PackageUnderTest, env: dict[str, str]) -> GoHelper:
+        program = install_program(package.toolchain, self.workspace.root, "gohelper")
+        env = env | {"GOUTBENCH_HELPER_MEMORY": str(HELPER_MEMORY)}
+        readable = (*package.readable_folders(), self.workspace.module_cache, program)
+        limits = replace(_HELPER_LIMITS, data=HELPER_MEMORY)
+        command = Command(
+            (str(program),), Path("/"), env, readable, (self.workspace.build_cache,), limits=limits,
+            worker=COMPILER,
+        )  # fmt: skip
+        return GoHelper(package.toolchain, {"PATH": PATH}, command=self.sandbox.resident(command))
 
     def once(self, function: "Callable[[Worker, *Arguments], Result]", *arguments: *Arguments) -> Result:
         """`function(self, *arguments)`, computed on the first call: what candidates of a package share."""

@@ -38,17 +38,18 @@ class Bubblewrap:
         return worker_user_id(worker)
 
     def run(self, command: Command) -> Outcome:
+        prefix = self._prefix(with_original(command), ["--as-pid-1"])
+        return supervise(self.init, prefix, command, self.user_id(command.worker))
+
+    def resident(self, command: Command) -> list[str]:
+        return [*self._prefix(command, []), *command.limits.prlimit(), *command.argv]
+
+    def _prefix(self, command: Command, flags: list[str]) -> list[str]:
         user = self.user_id(command.worker)
         drop = ["setpriv", f"--reuid={user}", f"--regid={user}", "--clear-groups", "--"]
-        prefix = [
-            *(drop if os.geteuid() == 0 else []),
-            "bwrap",
-            *_ISOLATION,
-            *self._file_system(with_original(command)),
-        ]
-        for name, value in command.env.items():
-            prefix += ["--setenv", name, value]
-        return supervise(self.init, [*prefix, "--"], command, user)
+        become = drop if os.geteuid() == 0 else []
+        variables = [part for item in command.env.items() for part in ("--setenv", *item)]
+        return [*become, "bwrap", *_ISOLATION, *flags, *self._file_system(command), *variables, "--"]
 
     def _file_system(self, command: Command) -> list[str]:
         visible, links = system_paths()
@@ -57,7 +58,7 @@ class Bubblewrap:
         tmpfs = ["--size", str(command.limits.scratch), "--perms", "1777", "--tmpfs"]
         arguments += ["--proc", "/proc", "--dev", "/dev", *tmpfs, "/dev/shm", "--remount-ro", "/dev"]
         arguments += [*tmpfs, "/tmp", "--dir", "/tmp/home", "--symlink", "../tmp", "/var/tmp"]
-        arguments += ["--as-pid-1", "--ro-bind", str(self.init), str(self.init)]
+        arguments += ["--ro-bind", str(self.init), str(self.init)]
         for path in command.readable:
             arguments += ["--ro-bind", str(path), str(path)]
         for path in command.tmpfs:

@@ -161,3 +161,11 @@ class Sandbox(Protocol):
     def run(self, command: Command) -> Outcome:
         """Run the command to its end, within its limits. No process of it is left afterwards."""
         ...
+
+    def resident(self, command: Command) -> list[str]:
+        """The command line that starts the command in isolation, with our standard streams.
+
+        For a program of our own that stays and answers requests. Whoever starts it ends it: when its process
+        group is killed, no process of it is left. Its limits are those of each process.
+        """
+        ...

@@ -36,7 +36,13 @@ class NoSandbox:
             env = {**command.env, "PWD": str(cwd)}
             return self._start(replace(command, copy=copy, cwd=cwd, env=env), folder)
 
+    def resident(self, command: Command) -> list[str]:
+        return [*_prefix(command, command.cwd), *command.limits.prlimit(), *command.argv]
+
     def _start(self, command: Command, first: Path) -> Outcome:
-        variables = [f"{name}={value}" for name, value in command.env.items()]
-        prefix = ["env", "-i", "-C", str(first), *variables]
-        return supervise(self.init, prefix, command, self.user_id(command.worker))
+        return supervise(self.init, _prefix(command, first), command, self.user_id(command.worker))
+
+
+def _prefix(command: Command, folder: Path) -> list[str]:
+    variables = [f"{name}={value}" for name, value in command.env.items()]
+    return ["env", "-i", "-C", str(folder), *variables]

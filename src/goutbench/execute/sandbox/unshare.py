@@ -56,8 +56,14 @@ class Unshare:
         return worker_user_id(worker)
 
     def run(self, command: Command) -> Outcome:
-        prefix = ["unshare", *_FLAGS, "--", "/bin/sh", "-c", self._script(with_original(command)), "sh"]
+        prefix = self._prefix(with_original(command))
         return supervise(self.init, prefix, command, self.user_id(command.worker))
+
+    def resident(self, command: Command) -> list[str]:
+        return [*self._prefix(command), *command.limits.prlimit(), *command.argv]
+
+    def _prefix(self, command: Command) -> list[str]:
+        return ["unshare", *_FLAGS, "--", "/bin/sh", "-c", self._script(command), "sh"]
 
     def _script(self, command: Command) -> str:
         """What the first shell in the namespaces does: create the root, move into it, drop all privileges."""

@@ -14,7 +14,7 @@ import subprocess
 import tempfile
 import threading
 import time
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from types import TracebackType
 from typing import Any, Self
@@ -26,6 +26,9 @@ from goutbench.locations import helpers_folder, user_cache
 # `go list` may have to compile every dependency of a package first
 LOAD_SECONDS = 900.0
 
+HELPER_MEMORY = 3 << 30
+"""The usual memory limit of a helper process, in bytes."""
+
 
 class HelperError(Exception):
     """The helper crashed, or ran out of memory or time, on one request; the next one gets a new process."""
@@ -35,16 +38,25 @@ class GoHelper:
     """A context manager around the helper process. It starts on the first request and restarts after an
     error.
 
-    It answers one request at a time (it holds a lock); each worker needs its own. It runs outside the
-    sandbox: it executes nothing of a candidate, only parses and type-checks it, under a memory limit (bytes)
-    and a time limit (seconds). `env` is an environment from `go_env`, which its `go list` processes inherit.
+    It answers one request at a time (it holds a lock); each worker needs its own. It executes nothing of a
+    candidate, only parses and type-checks it, under a memory limit (bytes) and a time limit (seconds). But
+    its `go list` processes compile what the repository holds, so give a `command` that starts it in a
+    sandbox; without one it runs where we do, for trusted sources. `env` is an environment from `go_env`,
+    which the `go list` processes inherit.
     """
 
     def __init__(
-        self, toolchain: Toolchain, env: Mapping[str, str], *, timeout: float = 20.0, memory: int = 3 << 30
+        self,
+        toolchain: Toolchain,
+        env: Mapping[str, str],
+        *,
+        command: Sequence[str] = (),
+        timeout: float = 20.0,
+        memory: int = HELPER_MEMORY,
     ) -> None:
         self._toolchain = toolchain
         self._env = {**env, "GOUTBENCH_HELPER_MEMORY": str(memory)}
+        self._command = command
         self._timeout = timeout
         self._memory = memory
         self._process: subprocess.Popen[bytes] | None = None
@@ -98,7 +110,7 @@ class GoHelper:
     def _running(self) -> subprocess.Popen[bytes]:
         if self._process is None:
             self._process = subprocess.Popen(
-                [build_helper(self._toolchain)],
+                self._command or [str(build_helper(self._toolchain))],
                 env=self._env,
                 cwd="/",
                 stdin=subprocess.PIPE,
@@ -106,9 +118,10 @@ class GoHelper:
                 stderr=subprocess.DEVNULL,
                 start_new_session=True,
             )
-            # RLIMIT_DATA and not RLIMIT_AS: the Go runtime reserves far more address space than it uses
-            resource.prlimit(self._process.pid, resource.RLIMIT_DATA, (self._memory, self._memory))
-            resource.prlimit(self._process.pid, resource.RLIMIT_CORE, (0, 0))
+            if not self._command:
+                # RLIMIT_DATA and not RLIMIT_AS: the Go runtime reserves far more address space than it uses
+                resource.prlimit(self._process.pid, resource.RLIMIT_DATA, (self._memory, self._memory))
+                resource.prlimit(self._process.pid, resource.RLIMIT_CORE, (0, 0))
         return self._process
 
     @staticmethod
