@@ -4,8 +4,9 @@
     python collect.py watch INBOX FACTS --dataset DATASET --items FILE... [--workers N]
     python collect.py gather INBOX FACTS... --items FILE... --rows OUT --out RESULTS
 
-`run` executes one file of replies, `watch` every file of a folder in the order of their names, until the file
-`end` exists. Both append one JSON line for each reply to the folder FACTS, and resume when they are repeated.
+`run` executes one file of replies, `watch` every file of a folder in the order of their names (greedy replies that
+wait: all at once), until the file `end` exists. Both append one JSON line for each reply to the folder FACTS, and
+resume when they are repeated. Replies for other items are skipped.
 `gather` turns their folders into the three Parquet files that `compare.py` and this script read.
 
 Replies have the fields `arm`, `item`, `sample` and `text`. Items are the files of `make_prompts.py`, or
@@ -65,29 +66,30 @@ class Collector:
         facts.mkdir(parents=True, exist_ok=True)
 
     def watch(self, inbox: Path) -> None:
-        """Execute the files of a folder, always the first name next, until the file `end` exists."""
+        """Execute the files of a folder until the file `end` exists."""
         finished: set[Path] = set()
         while True:
             ended = (inbox / "end").exists()
             pending = sorted(set(inbox.glob("*.jsonl")) - finished)
             if pending:
-                self.run(pending[0])
-                finished.add(pending[0])
+                greedy = [path for path in pending if ".greedy" in path.name]
+                batch = greedy if pending[0] in greedy else pending[:1]
+                self.run(batch)
+                finished.update(batch)
             elif ended:
                 return
             else:
                 time.sleep(1)
 
-    def run(self, path: Path) -> None:
-        """Execute the replies of a file that have no result yet."""
-        target = self.facts / f"{path.stem}.jsonl"
-        done = {key_of(row) for row in read_rows(target)}
+    def run(self, paths: Sequence[Path]) -> None:
+        """Execute the replies of these files that have no result yet."""
+        done = {key_of(row) for row in read_folder(self.facts)}
         groups: defaultdict[ExecuteOptions, list[Row]] = defaultdict(list)
-        for reply in read_rows(path):
-            if key_of(reply) not in done:
+        for reply in (reply for path in paths for reply in read_rows(path)):
+            if reply["item"] in self.items and key_of(reply) not in done:
                 groups[options_of(reply["arm"])].append(reply)
         for options, replies in groups.items():
-            self._execute(replies, options, target)
+            self._execute(replies, options, self.facts / f"{paths[0].stem}.jsonl")
 
     def _execute(self, replies: Iterable[Row], options: ExecuteOptions, target: Path) -> None:
         """Execute equal tests of one function once, and append the facts of every reply."""
@@ -281,7 +283,10 @@ def main() -> None:
         return
     machine = Machine(arguments.workers, arguments.work, arguments.unsafe_no_sandbox)
     collector = Collector(arguments.dataset, items, arguments.facts, machine)
-    (collector.watch if arguments.command == "watch" else collector.run)(arguments.replies)
+    if arguments.command == "watch":
+        collector.watch(arguments.replies)
+    else:
+        collector.run([arguments.replies])
 
 
 if __name__ == "__main__":
