@@ -2,12 +2,13 @@
 
     python collect.py run REPLIES FACTS --dataset DATASET --items FILE... [--workers N]
     python collect.py watch INBOX FACTS --dataset DATASET --items FILE... [--workers N]
-    python collect.py gather INBOX FACTS... --items FILE... --rows OUT --out RESULTS
+    python collect.py gather INBOX FACTS... --items FILE... --rows OUT --out RESULTS [--earlier RESULTS]
 
-`run` executes one file of replies, `watch` every file of a folder in the order of their names (greedy replies that
-wait: all at once), until the file `end` exists. Both append one JSON line for each reply to the folder FACTS, and
-resume when they are repeated. Replies for other items are skipped.
-`gather` turns their folders into the three Parquet files that `compare.py` and this script read.
+`run` executes one file of replies, `watch` every file of a folder in the order of their names (greedy replies
+that wait: all at once), until the file `end` exists. Both append one JSON line for each reply to the folder
+FACTS, and resume when they are repeated. Replies for other items are skipped.
+`gather` turns their folders into the three Parquet files that `compare.py` and this script read, and adds the
+rows of earlier ones.
 
 Replies have the fields `arm`, `item`, `sample` and `text`. Items are the files of `make_prompts.py`, or
 `results/facts.parquet`.
@@ -34,8 +35,8 @@ from goutbench.execute.inputs import read_sources
 from goutbench.execute.options import ExecuteOptions
 from goutbench.records import Candidate, Execution, Pair
 
-HARVESTS = ("harvested", "harvested-twice", "harvested-thrice")
-REFERENCE = "human-slice"  # the repository's own tests: their texts are in the dataset
+# The repository's own tests of the held-out functions, and rows for training: their texts are in the dataset.
+REFERENCE, HUMAN = "human-slice", "human-row"
 COLUMNS = (
     "arm", "item", "sample", "path", "focal", "status", "rung", "reason", "asserts", "tests", "coverage",
     "mutation", "tokens", "ended", "cpu",
@@ -160,23 +161,31 @@ def facts_of(reply: Row, candidate: Candidate, record: Execution) -> Row:
     }  # fmt: skip
 
 
-def gather(inbox: Path, facts: Sequence[Path], items: list[Row], rows: Path, out: Path) -> None:
-    """Write facts, replies and training rows as Parquet, in the order of the items."""
+def gather(
+    inbox: Path, facts: Sequence[Path], items: list[Row], rows: Path, out: Path, earlier: Path | None = None
+) -> None:
+    """Write facts, replies and training rows as Parquet, in the items' order, after the earlier ones."""
+    known, texts, taught = (
+        read_rows(earlier / f"{name}.parquet") if earlier else []
+        for name in ("facts", "replies", "harvested")
+    )
     order = {item["id"]: number for number, item in enumerate(items)}
-    replies = {key_of(row): row for row in read_folder(inbox)}
+    replies = {key_of(row): row for row in (*texts, *read_folder(inbox))}
     results = merge_facts(facts)
     keys = sorted(results, key=lambda key: (key[0], order[key[1]], key[2]))
     out.mkdir(parents=True, exist_ok=True)
-    table = [facts_row(results[key], items[order[key[1]]], replies.get(key, {})) for key in keys]
+    table = known + [facts_row(results[key], items[order[key[1]]], replies.get(key, {})) for key in keys]
     pq.write_table(
         pa.Table.from_pylist(table), out / "facts.parquet", compression="zstd", compression_level=19
     )
     write_replies(replies, out / "replies.parquet")
     columns = ("item", "arm", "sample", "mutation")
-    taught = [
-        {"rows": name, **{column: row[column] for column in columns}}
-        for name in HARVESTS
-        for row in read_rows(rows / f"{name}.jsonl")
+    names = {row["rows"] for row in taught} | {"notes"}
+    taught += [
+        {"rows": path.stem, **{column: row[column] for column in columns}}
+        for path in sorted(rows.glob("*.jsonl"))
+        if path.stem not in names
+        for row in read_rows(path)
     ]
     pq.write_table(pa.Table.from_pylist(taught), out / "harvested.parquet", compression="zstd")
     if len(facts) > 1:
@@ -203,7 +212,9 @@ def facts_row(row: Row, item: Row, reply: Row) -> Row:
 
 
 def write_replies(replies: dict[Key, Row], target: Path) -> None:
-    keys = sorted((key for key in replies if key[0] != REFERENCE), key=lambda key: (key[1], key[0], key[2]))
+    keys = sorted(
+        (key for key in replies if key[0] not in (REFERENCE, HUMAN)), key=lambda key: (key[1], key[0], key[2])
+    )
     columns = ("arm", "item", "sample", "text")
     table = pa.Table.from_pylist([{column: replies[key][column] for column in columns} for key in keys])
     pq.write_table(
@@ -270,6 +281,7 @@ def parse_arguments() -> argparse.Namespace:
     command.add_argument("facts", type=Path, nargs="+")
     command.add_argument("--rows", type=Path, required=True, help="the folder with the harvested rows")
     command.add_argument("--out", type=Path, required=True)
+    command.add_argument("--earlier", type=Path, help="a folder of results to add to")
     for command in commands.choices.values():
         command.add_argument("--items", type=Path, nargs="+", required=True)
     return parser.parse_args()
@@ -279,7 +291,7 @@ def main() -> None:
     arguments = parse_arguments()
     items = read_items(arguments.items)
     if arguments.command == "gather":
-        gather(arguments.replies, arguments.facts, items, arguments.rows, arguments.out)
+        gather(arguments.replies, arguments.facts, items, arguments.rows, arguments.out, arguments.earlier)
         return
     machine = Machine(arguments.workers, arguments.work, arguments.unsafe_no_sandbox)
     collector = Collector(arguments.dataset, items, arguments.facts, machine)

@@ -1,31 +1,30 @@
-"""Chooses training rows without execution, as many and as long as the harvested ones, and rebuilds the harvested ones.
+"""Chooses training rows without execution, as many and as long as the harvested ones.
 
-    python controls.py RESULTS PROMPTS OUT --dataset DATASET --tokenizer DIR [--verified FACTS]
+    python controls.py RESULTS PROMPTS OUT --dataset DATASET --tokenizer DIR
 
-RESULTS has the recorded replies and facts, PROMPTS the files of `make_prompts.py`. Writes to OUT one file of training
-rows for each name of `ROWS` and each seed. The rules:
+RESULTS has the recorded replies and facts, PROMPTS the files of `make_prompts.py`. Writes to OUT the
+harvested rows, and for each rule and seed one file of as many other rows. The rules:
 
 - `random`: the reply ends before the limit, and a Go file with a test can be assembled from it.
-- `static`: also, the test asserts, calls the function, and imports only packages of the standard library.
-- `failing`: also, the test compiles and fails. It needs execution, and shows what the compiler alone is worth.
+- `static`: also, the test asserts, calls the function, and imports only the standard library.
+- `failing`: also, the test asserts, compiles and fails. It needs execution: it shows what compiling is worth.
 
-Each row replaces a harvested one: a random reply whose completion has about the same number of tokens, at most two
-(of 546 rows: three) of a function, without near-duplicates. With `--verified`, the human tests that pass, kill more
-than half of their mutants, and assert.
+Each row replaces a harvested one: a random reply whose test has about the same number of tokens, at most two
+(of 546 rows: three) for a function, without near-duplicates. Also writes `human-row.jsonl`: the human rows as
+replies, to execute them.
 """
 
 import argparse
-import json
 import random
 import re
+import subprocess
 from collections import defaultdict
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from functools import cache
 from pathlib import Path, PurePosixPath
 from typing import Any
 
-import pyarrow.parquet as pq
-from collect import Collector, Machine, key_of, read_items, read_rows
+from collect import HUMAN, Collector, Machine, key_of, read_items, read_rows
 from sample_and_train import is_near_duplicate, training_row, write_lines
 from transformers import AutoTokenizer
 
@@ -35,6 +34,10 @@ Row = dict[str, Any]
 SEEDS = (1, 2, 3)
 ROWS = {"": ("harvested", 2), "-many": ("harvested-twice", 3)}  # suffix: rows to replace, rows of a function
 BUILT = ("build", "runs", "pass", "stable", "covers", "mutation")
+SLOW_PATHS = re.compile(
+    r"^(cmd|net/http|net/[a-z_]+\.go|runtime|syscall|simd|crypto/(x509|tls|internal|fips140|boring)|testing|os"
+    r"|internal/(trace|nettest|synctest|coverage)|go/(internal|build))(/|$)"
+)
 
 
 def main() -> None:
@@ -43,8 +46,8 @@ def main() -> None:
     )
     for name in ("results", "prompts", "out"):
         parser.add_argument(name, type=Path)
-    for name in ("dataset", "tokenizer", "verified"):
-        parser.add_argument(f"--{name}", type=Path, required=name != "verified")
+    for name in ("dataset", "tokenizer"):
+        parser.add_argument(f"--{name}", type=Path, required=True)
     options = parser.parse_args()
     options.out.mkdir(parents=True, exist_ok=True)
     tokenizer = AutoTokenizer.from_pretrained(options.tokenizer)
@@ -60,20 +63,20 @@ def main() -> None:
             for seed in SEEDS:
                 control = replace_rows(rows, usable, per_function, seed)
                 write_rows(options.out / f"{rule}{suffix}-{seed}.jsonl", control, tokenizer)
-    if options.verified:
-        write_lines(options.out / "verified.jsonl", verified_rows(options.prompts, options.verified))
+    write_lines(options.out / "human-row.jsonl", human_replies(options.prompts))
 
 
 def read_replies(results: Path, options: argparse.Namespace) -> Iterator[Row]:
-    """The replies to the pool's functions, each with its facts, its item and the test file assembled from it."""
-    facts = {key_of(row): row for row in read_rows(results / "facts.parquet") if row["arm"].startswith("pool")}
-    items = {row["id"]: row for row in read_rows(options.prompts / "pool.jsonl")}
-    collector = Collector(options.dataset, read_items([options.prompts / "pool.jsonl"]), options.out, Machine())
+    """The replies for the pool, each with its facts, its item and the test file assembled from it."""
+    rows, pool = read_rows(results / "facts.parquet"), options.prompts / "pool.jsonl"
+    facts = {key_of(row): row for row in rows if row["arm"].startswith("pool")}
+    items = {row["id"]: row for row in read_rows(pool)}
+    collector = Collector(options.dataset, read_items([pool]), options.out, Machine())
     wanted = {key_of(row) for row in read_rows(results / "harvested.parquet")}
     tokenizer = AutoTokenizer.from_pretrained(options.tokenizer)
     for reply in read_rows(results / "replies.parquet"):
         key = key_of(reply)
-        if key not in facts or not (key in wanted or reply["arm"] == "pool" and facts[key]["ended"]):
+        if key not in facts or not (key in wanted or (reply["arm"] == "pool" and facts[key]["ended"])):
             continue
         code = collector.candidate(reply).code
         length = len(tokenizer(code)["input_ids"])
@@ -96,8 +99,6 @@ def is_static(reply: Row) -> bool:
 
 @cache
 def standard_library() -> frozenset[str]:
-    import subprocess
-
     listed = subprocess.run(["go", "list", "std"], capture_output=True, text=True, check=True).stdout.split()
     return frozenset(path for path in listed if "internal/" not in path and not path.startswith("vendor/"))
 
@@ -141,16 +142,11 @@ def write_rows(path: Path, replies: Sequence[Row], tokenizer: Any) -> None:
     )
 
 
-def verified_rows(prompts: Path, facts: Path) -> list[Row]:
-    """The human rows whose test passes, asserts, and kills more than half of the mutants."""
-    passed = {
-        fact["item"]: fact
-        for fact in read_rows(facts)
-        if fact["status"] == "PASSED" and fact["asserts"] and (fact["mutation"] or 0) > 0.5
-    }
-    rows = [row for row in read_rows(prompts / "human.jsonl") if row["id"] in passed]
-    print(f"verified: {len(rows)} rows", flush=True)
-    return rows
+def human_replies(prompts: Path) -> Iterator[Row]:
+    """The human rows of packages whose tests build and run in a few seconds, as replies."""
+    for row in read_rows(prompts / "human.jsonl"):
+        if not SLOW_PATHS.match(row["path"]):
+            yield {"arm": HUMAN, "item": row["id"], "sample": 0, "text": row["completion"]}
 
 
 if __name__ == "__main__":

@@ -3,8 +3,8 @@
     python make_prompts.py DATASET TOKENIZER_JSON OUT [OTHERS]
 
 Writes three files of JSON lines: `held-out.jsonl` (each prompt with one in-context example and without),
-`pool.jsonl` (training functions to sample for) and `human.jsonl` (training rows of human tests). With OTHERS, the
-dataset of other repositories, also `others.jsonl`: prompts for their functions, with examples from DATASET.
+`pool.jsonl` (training functions to sample for) and `human.jsonl` (training rows of human tests). With OTHERS,
+the dataset of other repositories, also `others.jsonl`: their functions, with examples from DATASET.
 """
 
 import json

@@ -601,14 +601,20 @@ class Experiment:
     def verify(self, step: Row) -> None:
         """Wait for the facts of rows of human tests, and select those that kill enough of their mutants."""
         self.wait_for_facts(step)
-        facts = [
-            fact
+        verified = {
+            fact["item"]: fact
             for fact in rows_of(self.folders.facts, step["replies_of"])
             if is_useful(fact, step["min_mutation_score"]) and fact["mutation"] is not None
+        }
+        columns = ("item", "arm", "sample", "mutation")
+        rows = [
+            {**row, **{column: verified[row["id"]][column] for column in columns}}
+            for row in self.data[step["items"]]
+            if row["id"] in verified
         ]
-        verified = {fact["item"] for fact in facts}
-        self.data[step["name"]] = [row for row in self.data[step["items"]] if row["id"] in verified]
-        log(f"{step['name']}: {len(self.data[step['name']])} of {len(self.data[step['items']])} rows")
+        self.data[step["name"]] = rows
+        write_lines(self.folders.out / f"{step['name']}.jsonl", rows)
+        log(f"{step['name']}: {len(rows)} of {len(self.data[step['items']])} rows")
 
     def wait_for_facts(self, step: Row) -> None:
         """Wait until 97% of the replies have facts, at most `timeout` seconds."""
