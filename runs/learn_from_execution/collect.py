@@ -2,11 +2,13 @@
 
     python collect.py run REPLIES FACTS --dataset DATASET --items FILE... [--workers N]
     python collect.py watch INBOX FACTS --dataset DATASET --items FILE... [--workers N]
-    python collect.py gather INBOX FACTS... --items FILE... --rows OUT --out RESULTS
+    python collect.py gather INBOX FACTS... --items FILE... --rows OUT --out RESULTS [--earlier RESULTS]
 
-`run` executes one file of replies, `watch` every file of a folder in the order of their names, until the file
-`end` exists. Both append one JSON line for each reply to the folder FACTS, and resume when they are repeated.
-`gather` turns their folders into the three Parquet files that `compare.py` and this script read.
+`run` executes one file of replies, `watch` every file of a folder in the order of their names (greedy replies
+that wait: all at once), until the file `end` exists. Both append one JSON line for each reply to the folder
+FACTS, and resume when they are repeated. Replies for other items are skipped.
+`gather` turns their folders into the three Parquet files that `compare.py` and this script read, and adds the
+rows of earlier ones.
 
 Replies have the fields `arm`, `item`, `sample` and `text`. Items are the files of `make_prompts.py`, or
 `results/facts.parquet`.
@@ -33,8 +35,8 @@ from goutbench.execute.inputs import read_sources
 from goutbench.execute.options import ExecuteOptions
 from goutbench.records import Candidate, Execution, Pair
 
-HARVESTS = ("harvested", "harvested-twice", "harvested-thrice")
-REFERENCE = "human-slice"  # the repository's own tests: their texts are in the dataset
+# The repository's own tests of the held-out functions, and rows for training: their texts are in the dataset.
+REFERENCE, HUMAN = "human-slice", "human-row"
 COLUMNS = (
     "arm", "item", "sample", "path", "focal", "status", "rung", "reason", "asserts", "tests", "coverage",
     "mutation", "tokens", "ended", "cpu",
@@ -65,29 +67,30 @@ class Collector:
         facts.mkdir(parents=True, exist_ok=True)
 
     def watch(self, inbox: Path) -> None:
-        """Execute the files of a folder, always the first name next, until the file `end` exists."""
+        """Execute the files of a folder until the file `end` exists."""
         finished: set[Path] = set()
         while True:
             ended = (inbox / "end").exists()
             pending = sorted(set(inbox.glob("*.jsonl")) - finished)
             if pending:
-                self.run(pending[0])
-                finished.add(pending[0])
+                greedy = [path for path in pending if ".greedy" in path.name]
+                batch = greedy if pending[0] in greedy else pending[:1]
+                self.run(batch)
+                finished.update(batch)
             elif ended:
                 return
             else:
                 time.sleep(1)
 
-    def run(self, path: Path) -> None:
-        """Execute the replies of a file that have no result yet."""
-        target = self.facts / f"{path.stem}.jsonl"
-        done = {key_of(row) for row in read_rows(target)}
+    def run(self, paths: Sequence[Path]) -> None:
+        """Execute the replies of these files that have no result yet."""
+        done = {key_of(row) for row in read_folder(self.facts)}
         groups: defaultdict[ExecuteOptions, list[Row]] = defaultdict(list)
-        for reply in read_rows(path):
-            if key_of(reply) not in done:
+        for reply in (reply for path in paths for reply in read_rows(path)):
+            if reply["item"] in self.items and key_of(reply) not in done:
                 groups[options_of(reply["arm"])].append(reply)
         for options, replies in groups.items():
-            self._execute(replies, options, target)
+            self._execute(replies, options, self.facts / f"{paths[0].stem}.jsonl")
 
     def _execute(self, replies: Iterable[Row], options: ExecuteOptions, target: Path) -> None:
         """Execute equal tests of one function once, and append the facts of every reply."""
@@ -158,23 +161,31 @@ def facts_of(reply: Row, candidate: Candidate, record: Execution) -> Row:
     }  # fmt: skip
 
 
-def gather(inbox: Path, facts: Sequence[Path], items: list[Row], rows: Path, out: Path) -> None:
-    """Write facts, replies and training rows as Parquet, in the order of the items."""
+def gather(
+    inbox: Path, facts: Sequence[Path], items: list[Row], rows: Path, out: Path, earlier: Path | None = None
+) -> None:
+    """Write facts, replies and training rows as Parquet, in the items' order, after the earlier ones."""
+    known, texts, taught = (
+        read_rows(earlier / f"{name}.parquet") if earlier else []
+        for name in ("facts", "replies", "harvested")
+    )
     order = {item["id"]: number for number, item in enumerate(items)}
-    replies = {key_of(row): row for row in read_folder(inbox)}
+    replies = {key_of(row): row for row in (*texts, *read_folder(inbox))}
     results = merge_facts(facts)
     keys = sorted(results, key=lambda key: (key[0], order[key[1]], key[2]))
     out.mkdir(parents=True, exist_ok=True)
-    table = [facts_row(results[key], items[order[key[1]]], replies.get(key, {})) for key in keys]
+    table = known + [facts_row(results[key], items[order[key[1]]], replies.get(key, {})) for key in keys]
     pq.write_table(
         pa.Table.from_pylist(table), out / "facts.parquet", compression="zstd", compression_level=19
     )
     write_replies(replies, out / "replies.parquet")
     columns = ("item", "arm", "sample", "mutation")
-    taught = [
-        {"rows": name, **{column: row[column] for column in columns}}
-        for name in HARVESTS
-        for row in read_rows(rows / f"{name}.jsonl")
+    names = {row["rows"] for row in taught} | {"notes"}
+    taught += [
+        {"rows": path.stem, **{column: row[column] for column in columns}}
+        for path in sorted(rows.glob("*.jsonl"))
+        if path.stem not in names
+        for row in read_rows(path)
     ]
     pq.write_table(pa.Table.from_pylist(taught), out / "harvested.parquet", compression="zstd")
     if len(facts) > 1:
@@ -201,7 +212,9 @@ def facts_row(row: Row, item: Row, reply: Row) -> Row:
 
 
 def write_replies(replies: dict[Key, Row], target: Path) -> None:
-    keys = sorted((key for key in replies if key[0] != REFERENCE), key=lambda key: (key[1], key[0], key[2]))
+    keys = sorted(
+        (key for key in replies if key[0] not in (REFERENCE, HUMAN)), key=lambda key: (key[1], key[0], key[2])
+    )
     columns = ("arm", "item", "sample", "text")
     table = pa.Table.from_pylist([{column: replies[key][column] for column in columns} for key in keys])
     pq.write_table(
@@ -268,6 +281,7 @@ def parse_arguments() -> argparse.Namespace:
     command.add_argument("facts", type=Path, nargs="+")
     command.add_argument("--rows", type=Path, required=True, help="the folder with the harvested rows")
     command.add_argument("--out", type=Path, required=True)
+    command.add_argument("--earlier", type=Path, help="a folder of results to add to")
     for command in commands.choices.values():
         command.add_argument("--items", type=Path, nargs="+", required=True)
     return parser.parse_args()
@@ -277,11 +291,14 @@ def main() -> None:
     arguments = parse_arguments()
     items = read_items(arguments.items)
     if arguments.command == "gather":
-        gather(arguments.replies, arguments.facts, items, arguments.rows, arguments.out)
+        gather(arguments.replies, arguments.facts, items, arguments.rows, arguments.out, arguments.earlier)
         return
     machine = Machine(arguments.workers, arguments.work, arguments.unsafe_no_sandbox)
     collector = Collector(arguments.dataset, items, arguments.facts, machine)
-    (collector.watch if arguments.command == "watch" else collector.run)(arguments.replies)
+    if arguments.command == "watch":
+        collector.watch(arguments.replies)
+    else:
+        collector.run([arguments.replies])
 
 
 if __name__ == "__main__":

@@ -2,9 +2,9 @@
 
     python compare.py [RESULTS]
 
-RESULTS is the folder with `facts.parquet` and `harvested.parquet`. Comparisons are with the base model that
-gets one in-context example, on the same functions. A reply that does not pass covers nothing and kills no
-mutant.
+RESULTS is the folder with `facts.parquet` and `harvested.parquet`. Comparisons are on the same functions:
+with the base model that gets one in-context example, or of two recipes. A recipe counts by the mean of its
+trainings. A reply that does not pass covers nothing and kills no mutant.
 """
 
 import sys
@@ -19,6 +19,7 @@ import pyarrow.parquet as pq
 from numpy.typing import NDArray
 
 from goutbench.statistics import (
+    DIFFERENCES,
     cluster_bootstrap,
     holm,
     items_needed,
@@ -32,6 +33,32 @@ Values = NDArray[np.float64]
 
 BASE, REFERENCE = "base-example", "human-slice"
 ARMS = ("base", BASE, "human", "human-gentle", "mix", "harvest", "harvest-gentle", "harvest2", "harvest3")
+# Several trainings of a recipe: another seed, and of a control other rows.
+RECIPES = {
+    BASE: (BASE,),
+    "random": ("random", "random-seed2", "random-seed3"),
+    "static": ("static", "static-seed2", "static-seed3"),
+    "failing": ("failing",),
+    "harvest": ("harvest", "harvest-seed2", "harvest-seed3"),
+    "random-many": ("random-many", "random-many-seed2"),
+    "static-many": ("static-many", "static-many-seed2"),
+    "harvest2": ("harvest2", "harvest2-seed2", "harvest2-seed3"),
+    "human": ("human",),
+    "verified": ("verified",),
+}
+TRAININGS = tuple(arm for arms in RECIPES.values() for arm in arms if arm not in ARMS)
+CONTROLS = ("random", "static", "failing", "random-many", "static-many", "verified")
+CONTRASTS = (
+    *((control, BASE) for control in CONTROLS),
+    ("harvest", BASE), ("harvest", "random"), ("harvest", "static"), ("harvest", "failing"),
+    ("harvest2", BASE), ("harvest2", "random-many"), ("harvest2", "static-many"), ("verified", "human"),
+)  # fmt: skip
+OTHERS = "others-"  # arms that write tests for functions of other repositories
+OTHER_ARMS = (BASE, "random-many", "harvest", "harvest2")
+OTHER_CONTRASTS = (
+    ("random-many", BASE), ("harvest", BASE), ("harvest2", BASE), ("harvest", "random-many"),
+    ("harvest2", "random-many"),
+)  # fmt: skip
 HARVESTS = {"harvest": "harvested", "harvest2": "harvested-twice", "harvest3": "harvested-thrice"}
 GREEDY, SAMPLED = (0,), (1, 2, 3, 4, 5)
 SAMPLES = {"greedy": GREEDY, "sampled": SAMPLED}
@@ -91,9 +118,9 @@ class Facts:
         """The arms with a greedy reply for every function."""
         return [arm for arm in ARMS if self.is_complete(arm, GREEDY)]
 
-    def runs(self) -> Iterator[tuple[str, str, tuple[int, ...]]]:
+    def runs(self, arms: Sequence[str] = ARMS) -> Iterator[tuple[str, str, tuple[int, ...]]]:
         """The complete sets of replies: arm, kind of replies, samples."""
-        for arm, (kind, samples) in product(ARMS, SAMPLES.items()):
+        for arm, (kind, samples) in product(arms, SAMPLES.items()):
             if self.is_complete(arm, samples):
                 yield arm, kind, samples
 
@@ -111,14 +138,23 @@ class Facts:
             return np.array([pass_at_k(len(group), int(sum(map(passes, group))), 5) for group in groups])
         return np.array([np.mean([MEASURES[measure](row) for row in group]) for group in groups])
 
+    def trainings(self, recipe: str, samples: Sequence[int]) -> list[str]:
+        """The trainings of a recipe with all these samples."""
+        return [arm for arm in RECIPES.get(recipe, (recipe,)) if self.is_complete(arm, samples)]
+
+    def recipe_values(self, recipe: str, samples: Sequence[int], measure: str) -> Values:
+        """The mean over the trainings of a recipe, function by function."""
+        trainings = self.trainings(recipe, samples)
+        return np.mean([self.values(arm, samples, measure) for arm in trainings], axis=0)  # type: ignore[no-any-return]
+
     def differences(self, arm: str, samples: Sequence[int], measure: str) -> Values:
         return self.values(arm, samples, measure) - self.values(BASE, samples, measure)
 
 
-def arms_table(facts: Facts) -> Iterator[str]:
+def arms_table(facts: Facts, arms: Sequence[str] = (*ARMS, *TRAININGS)) -> Iterator[str]:
     """The rates of each arm, with intervals clustered by file."""
     yield from header("arm", "replies", "n", *MEASURES, "pass@5")
-    for arm, kind, samples in facts.runs():
+    for arm, kind, samples in facts.runs(arms):
         cells = [estimate(facts.values(arm, samples, measure), facts.files) for measure in MEASURES]
         cells.append(
             estimate(facts.values(arm, samples, "pass@5"), facts.files) if samples is SAMPLED else "–"
@@ -133,41 +169,73 @@ def estimate(values: Values, files: Sequence[str]) -> str:
     return f"{100 * mean:.1f} ({100 * low:.1f}–{100 * high:.1f})"
 
 
-def differences_table(facts: Facts) -> Iterator[str]:
-    """Each arm against the base model with an example, function by function.
+def differences_table(rows: Sequence[Row], adjusted: Iterator[float], *names: str) -> Iterator[str]:
+    """The comparisons that `comparisons` or `contrasts` yield.
 
     The p value is that of the sign test for yes or no, else of a permutation test.
     """
     yield from header(
-        "arm", "replies", "measure", "difference", "95% by file", "better : worse", "p", "Holm", "n for 80%"
+        *names, "replies", "measure", "difference", "95% by file", "better : worse", "p", "Holm", "n for 80%"
     )
-    rows = list(comparisons(facts))
-    for row, adjusted in zip(rows, holm([row["p"] for row in rows]), strict=True):
-        yield line(*row["cells"], f"{row['p']:.2g}", f"{adjusted:.2g}", row["needed"])
+    for row in rows:
+        yield line(*row["cells"], f"{row['p']:.2g}", f"{next(adjusted):.2g}", row["needed"])
 
 
 def comparisons(facts: Facts) -> Iterator[Row]:
-    """The leading cells of each comparison, its p value, and the functions needed to detect it."""
+    """The cells of each comparison with the base, its p value, and the functions needed to detect it."""
     for arm, kind, samples in facts.runs():
         if arm == BASE:
             continue
-        for measure in (*MEASURES, *(["pass@5"] if samples is SAMPLED else [])):
+        for measure in measures_of(samples):
             differences = facts.differences(arm, samples, measure)
-            mean, low, high = (100 * value for value in cluster_bootstrap(differences, facts.files))
-            better, worse = int((differences > 1e-9).sum()), int((differences < -1e-9).sum())
-            interval, counts = f"{low:+.1f} to {high:+.1f}", f"{better} : {worse}"
-            cells = [arm, kind, measure, f"{mean:+.1f}", interval, counts]
-            if samples is GREEDY and measure in ("builds", "passes", "useful"):
-                needed = items_needed(better / len(differences), worse / len(differences))
-                p, shown = sign_test(better, worse), f"{needed:,}" if needed else "–"
-            else:
-                p, shown = permutation_test(differences), "–"
-            yield {"cells": cells, "p": p, "needed": shown}
+            is_binary = samples is GREEDY and measure in ("builds", "passes", "useful")
+            yield comparison((arm, kind, measure), differences, facts.files, is_binary=is_binary)
+
+
+def contrasts(facts: Facts, pairs: Sequence[tuple[str, str]]) -> Iterator[Row]:
+    """The comparisons of two recipes, each by the mean of its trainings."""
+    for (first, second), (kind, samples) in product(pairs, SAMPLES.items()):
+        trainings = [facts.trainings(recipe, samples) for recipe in (first, second)]
+        if not all(trainings):
+            continue
+        names = [
+            f"{recipe} ×{len(arms)}" if len(arms) > 1 else recipe
+            for recipe, arms in zip((first, second), trainings, strict=True)
+        ]
+        for measure in measures_of(samples):
+            one, two = (facts.recipe_values(recipe, samples, measure) for recipe in (first, second))
+            yield comparison((*names, kind, measure), one - two, facts.files, is_binary=False)
+
+
+def measures_of(samples: Sequence[int]) -> tuple[str, ...]:
+    return (*MEASURES, "pass@5") if samples is SAMPLED else tuple(MEASURES)
+
+
+def comparison(names: Sequence[str], differences: Values, files: Sequence[str], *, is_binary: bool) -> Row:
+    mean, low, high = (100 * value for value in cluster_bootstrap(differences, files, bounds=DIFFERENCES))
+    better, worse = int((differences > 1e-9).sum()), int((differences < -1e-9).sum())
+    cells = [*names, f"{mean:+.1f}", f"{low:+.1f} to {high:+.1f}", f"{better} : {worse}"]
+    if not is_binary:
+        return {"cells": cells, "p": permutation_test(differences), "needed": "–"}
+    needed = items_needed(better / len(differences), worse / len(differences))
+    return {"cells": cells, "p": sign_test(better, worse), "needed": f"{needed:,}" if needed else "–"}
+
+
+def recipes_table(facts: Facts) -> Iterator[str]:
+    """The greedy replies of each training of a recipe: what another seed, and other rows, change."""
+    yield from header("recipe", "trainings", "builds", "passes", "useful", "mutation")
+    for recipe in RECIPES:
+        arms = facts.trainings(recipe, GREEDY)
+        cells = [
+            " · ".join(f"{100 * facts.values(arm, GREEDY, measure).mean():.1f}" for arm in arms)
+            for measure in ("builds", "passes", "useful", "mutation")
+        ]
+        yield line(recipe, len(arms), *cells)
 
 
 def outcomes_table(facts: Facts) -> Iterator[str]:
     """What happens to the greedy replies: each is in one class."""
-    arms = facts.arms()
+    arms = [*facts.arms(), *(arm for arm in CONTROLS if facts.is_complete(arm, GREEDY))]
     yield from header(f"of {len(facts.items)}", *arms)
     for name, applies in OUTCOMES.items():
         yield line(name, *(sum(bool(applies(row)) for row in facts.greedy(arm)) for arm in arms))
@@ -216,7 +284,8 @@ def packages_table(facts: Facts, harvested: Sequence[Row]) -> Iterator[str]:
 
 def signed(differences: Values, files: Sequence[str], mask: NDArray[np.bool_]) -> str:
     selected = [file for file, is_selected in zip(files, mask, strict=True) if is_selected]
-    mean, low, high = (100 * value for value in cluster_bootstrap(differences[mask], selected))
+    interval = cluster_bootstrap(differences[mask], selected, bounds=DIFFERENCES)
+    mean, low, high = (100 * value for value in interval)
     return f"{mean:+.1f} ({low:+.1f} to {high:+.1f})"
 
 
@@ -238,12 +307,34 @@ def line(*cells: object) -> str:
     return f"| {' | '.join(map(str, cells))} |"
 
 
+def other_facts(rows: Sequence[Row]) -> Facts:
+    """The facts of functions of other repositories, with the arms under their own names."""
+    return Facts(
+        [{**row, "arm": row["arm"].removeprefix(OTHERS)} for row in rows if row["arm"].startswith(OTHERS)]
+    )
+
+
 def main(results: Path) -> None:
-    facts = Facts(pq.read_table(results / "facts.parquet").to_pylist())
+    rows = pq.read_table(results / "facts.parquet").to_pylist()
+    facts, others = Facts(rows), other_facts(rows)
     harvested = pq.read_table(results / "harvested.parquet").to_pylist()
+    families = [
+        list(comparisons(facts)),
+        list(contrasts(facts, CONTRASTS)),
+        list(contrasts(others, OTHER_CONTRASTS)),
+    ]
+    adjusted = iter(
+        holm([row["p"] for family in families for row in family])
+    )  # over all tables, in this order
     sections = {
         "Arms": arms_table(facts),
-        "Against the base model with one example": differences_table(facts),
+        "Against the base model with one example": differences_table(families[0], adjusted, "arm"),
+        "Controls": differences_table(families[1], adjusted, "recipe", "against"),
+        "Trainings": recipes_table(facts),
+        "Functions of other repositories": arms_table(others, OTHER_ARMS),
+        "Differences for functions of other repositories": differences_table(
+            families[2], adjusted, "recipe", "against"
+        ),
         "Outcomes of the greedy replies": outcomes_table(facts),
         "Why they do not compile": reasons_table(facts),
         "Functions that pass": changes(facts),

@@ -1,9 +1,10 @@
 """Builds the prompts with the package's own code, so that they equal those of `generate` and `train`.
 
-    python make_prompts.py DATASET TOKENIZER_JSON OUT
+    python make_prompts.py DATASET TOKENIZER_JSON OUT [OTHERS]
 
 Writes three files of JSON lines: `held-out.jsonl` (each prompt with one in-context example and without),
-`pool.jsonl` (training functions to sample for) and `human.jsonl` (training rows of human tests).
+`pool.jsonl` (training functions to sample for) and `human.jsonl` (training rows of human tests). With OTHERS,
+the dataset of other repositories, also `others.jsonl`: their functions, with examples from DATASET.
 """
 
 import json
@@ -15,12 +16,14 @@ from collections.abc import Iterable, Iterator
 from pathlib import Path
 from typing import Any
 
-from goutbench.chunk.tokens import token_counter
-from goutbench.dataset.store import from_table
+from goutbench.chunk.stage import function_chunks
+from goutbench.chunk.tokens import TokenCounter, token_counter
+from goutbench.dataset.store import from_table, read_pairs
 from goutbench.generate.items import Item, read_items
 from goutbench.generate.options import GenerateOptions
 from goutbench.prompts.cross_file import PackageIndex
 from goutbench.prompts.examples import ExamplePool
+from goutbench.prompts.prompt import build_prompt
 from goutbench.records import Pair
 from goutbench.train.data.rows import make_rows
 from goutbench.train.data.select import split_groups, split_table
@@ -37,10 +40,12 @@ PATHS = (
 )
 SLOW_PATHS = r"^crypto/(tls|x509)/"
 
+OTHERS, PER_OTHER_FILE = 180, 10
+
 Row = dict[str, Any]
 
 
-def main(dataset: Path, tokenizer: Path, out: Path) -> None:
+def main(dataset: Path, tokenizer: Path, out: Path, others: Path | None = None) -> None:
     out.mkdir(parents=True, exist_ok=True)
     shown = select_items(dataset, tokenizer, HELD_OUT_SPLITS, examples=1)
     without_example = {
@@ -55,6 +60,8 @@ def main(dataset: Path, tokenizer: Path, out: Path) -> None:
     write(out / "held-out.jsonl", (prompt_row(item, without_example[item_key(item)]) for item in held_out))
     write(out / "pool.jsonl", map(prompt_row, pool))
     write(out / "human.jsonl", human)
+    if others:
+        write(out / "others.jsonl", map(prompt_row, other_items(dataset, tokenizer, others)))
     files = len({item.pair.id for item in held_out})
     print(f"{len(held_out)} held-out functions of {files} files; pool {len(pool)}; {len(human)} human rows")
 
@@ -71,6 +78,25 @@ def select_items(dataset: Path, tokenizer: Path, split: str, *, examples: int) -
         tokenizer=str(tokenizer),
     )
     return [item for item in read_items(dataset, options) if not re.search(SLOW_PATHS, item.pair.code_path)]
+
+
+def other_items(dataset: Path, tokenizer: Path, others: Path) -> list[Item]:
+    """Functions of other repositories; their in-context examples are from the training split of `dataset`."""
+    counter = token_counter(str(tokenizer))
+    pool = training_examples(dataset, counter)
+    items = []
+    for pair in read_pairs(others):
+        code, test = (text.encode("utf-8", "surrogateescape") for text in (pair.code, pair.test))
+        for chunk in function_chunks(code, tests=test, budget=BUDGET, counter=counter, pair_id=pair.id):
+            if chunk.tests and not chunk.over_budget:
+                prompt = build_prompt(pair, chunk, examples=pool.draw(pair, 1), counter=counter)
+                items.append(Item(pair, chunk.focal, (prompt,)))
+    return sample_items(limit_per_file(items, PER_OTHER_FILE), OTHERS)
+
+
+def training_examples(dataset: Path, counter: TokenCounter) -> ExamplePool:
+    table, groups = split_table(dataset, SCHEME, "train"), split_groups(dataset, SCHEME)
+    return ExamplePool(from_table(table, Pair), groups, unit="function", budget=BUDGET, counter=counter)
 
 
 def item_key(item: Item) -> tuple[str, tuple[str, ...]]:
@@ -123,10 +149,13 @@ def human_rows(dataset: Path, tokenizer: Path) -> Iterator[Row]:
         examples=1,
     )
     table, counter = split_table(dataset, SCHEME, "train"), token_counter(str(tokenizer))
-    groups = split_groups(dataset, SCHEME)
-    pool = ExamplePool(from_table(table, Pair), groups, unit="function", budget=BUDGET, counter=counter)
+    paths = dict(zip(*(table[name].to_pylist() for name in ("id", "code_path")), strict=True))
+    pool = training_examples(dataset, counter)
     for row in make_rows(table, choice, counter, PackageIndex.read(dataset), pool):
-        yield {"id": row.id, "pair_id": row.pair_id, "messages": row.prompt, "completion": row.completion}
+        yield {
+            "id": row.id, "pair_id": row.pair_id, "path": paths[row.pair_id], "focal": row.functions,
+            "messages": row.prompt, "completion": row.completion,
+        }  # fmt: skip
 
 
 def check_separation(dataset: Path, held_out: Iterable[Item], trained: Iterable[str]) -> None:
@@ -142,4 +171,4 @@ def write(path: Path, rows: Iterable[Row]) -> None:
 
 
 if __name__ == "__main__":
-    main(*map(Path, sys.argv[1:4]))
+    main(*map(Path, sys.argv[1:5]))

@@ -4,7 +4,8 @@
 
 PLAN is a YAML file of steps. A `sample` step writes files of replies into the inbox; their names start with
 their priority. `collect.py watch` executes them meanwhile and writes facts. A `harvest` step waits for
-the facts and turns passing tests into training rows. A `train` step trains an adapter on rows.
+the facts and turns passing tests into training rows, a `verify` step selects human rows. A `train` step
+trains an adapter on rows.
 """
 
 import argparse
@@ -471,8 +472,7 @@ def harvest_rows(facts: Path, step: Row, items: dict[str, Row]) -> list[Row]:
     """The best tests of each function that pass and assert, without near-duplicates."""
     candidates = [
         fact
-        for path in files_of(facts, step["replies_of"])
-        for fact in read_lines(path)
+        for fact in rows_of(facts, step["replies_of"])
         if is_useful(fact, step.get("min_mutation_score", 0.0))
     ]
     candidates.sort(
@@ -528,8 +528,15 @@ class Experiment:
         log("loaded the model on", DEVICE)
 
     def execute(self, step: Row) -> None:
-        actions = {"sample": self.sample, "train": self.train, "harvest": self.harvest}
+        actions = {
+            "sample": self.sample, "train": self.train, "harvest": self.harvest, "verify": self.verify
+        }  # fmt: skip
         actions[step["action"]](step)
+
+    def forget(self, steps: Sequence[Row]) -> None:
+        """Drop the models that these steps do not sample."""
+        needed = {"base", *(step.get("model") for step in steps)}
+        self.models = {name: model for name, model in self.models.items() if name in needed}
 
     def sample(self, step: Row) -> None:
         """Write the replies of one model to one set of items: `greedy` ones, and `samples` at random."""
@@ -577,9 +584,10 @@ class Experiment:
             return
         recipe = Recipe(**step.get("recipe", {}))
         examples = [self.encode(row) for row in rows]
-        tuned, notes = train(copy.deepcopy(self.models["base"]), examples, recipe, self.plan["seed"])
+        seed = step.get("seed", self.plan["seed"])
+        tuned, notes = train(copy.deepcopy(self.models["base"]), examples, recipe, seed)
         self.models[step["name"]] = tuned.merge_and_unload().eval().requires_grad_(False)
-        self.note(f"train-{step['name']}", {**notes, "recipe": recipe._asdict()})
+        self.note(f"train-{step['name']}", {**notes, "seed": seed, "recipe": recipe._asdict()})
 
     def harvest(self, step: Row) -> None:
         """Wait for the facts, and turn passing tests into training rows."""
@@ -590,14 +598,32 @@ class Experiment:
         write_lines(self.folders.out / f"{step['name']}.jsonl", rows)
         log(f"{step['name']}: {len(rows)} rows of {len({row['item'] for row in rows})} functions")
 
+    def verify(self, step: Row) -> None:
+        """Wait for the facts of rows of human tests, and select those that kill enough of their mutants."""
+        self.wait_for_facts(step)
+        verified = {
+            fact["item"]: fact
+            for fact in rows_of(self.folders.facts, step["replies_of"])
+            if is_useful(fact, step["min_mutation_score"]) and fact["mutation"] is not None
+        }
+        columns = ("item", "arm", "sample", "mutation")
+        rows = [
+            {**row, **{column: verified[row["id"]][column] for column in columns}}
+            for row in self.data[step["items"]]
+            if row["id"] in verified
+        ]
+        self.data[step["name"]] = rows
+        write_lines(self.folders.out / f"{step['name']}.jsonl", rows)
+        log(f"{step['name']}: {len(rows)} of {len(self.data[step['items']])} rows")
+
     def wait_for_facts(self, step: Row) -> None:
         """Wait until 97% of the replies have facts, at most `timeout` seconds."""
         until = time.monotonic() + step["timeout"]
-        replies = count_lines(self.folders.inbox, step["replies_of"])
-        executed = count_lines(self.folders.facts, step["replies_of"])
+        replies = count_rows(self.folders.inbox, step["replies_of"])
+        executed = count_rows(self.folders.facts, step["replies_of"])
         while executed < 0.97 * replies and time.monotonic() < until:
             time.sleep(1)
-            executed = count_lines(self.folders.facts, step["replies_of"])
+            executed = count_rows(self.folders.facts, step["replies_of"])
         log(f"executed: {executed} of {replies} replies of {step['replies_of']}")
 
     def encode(self, row: Row) -> Example:
@@ -663,15 +689,14 @@ class ReplyWriter:
         write_lines(self._path("priority"), self.sampled)
 
 
-def files_of(folder: Path, arms: Sequence[str]) -> list[Path]:
-    """The files of these arms; a name is PRIORITY-ARM[.PART].jsonl."""
-    return sorted(
-        path for path in folder.glob("*.jsonl") if path.name.partition("-")[2].split(".")[0] in arms
-    )
+def rows_of(folder: Path, arms: Sequence[str]) -> Iterator[Row]:
+    """The rows of these arms in all files of a folder."""
+    for path in sorted(folder.glob("*.jsonl")):
+        yield from (row for row in read_lines(path) if row["arm"] in arms)
 
 
-def count_lines(folder: Path, arms: Sequence[str]) -> int:
-    return sum(len(read_lines(path)) for path in files_of(folder, arms))
+def count_rows(folder: Path, arms: Sequence[str]) -> int:
+    return sum(1 for _ in rows_of(folder, arms))
 
 
 def read_lines(path: Path) -> list[Row]:
@@ -704,13 +729,15 @@ def main() -> None:
     for folder in (arguments.inbox, arguments.facts, arguments.out):
         folder.mkdir(parents=True, exist_ok=True)
     experiment = Experiment(arguments, plan)
-    for step in plan["steps"]:
+    for number, step in enumerate(plan["steps"]):
+        experiment.forget(plan["steps"][number:])
         log("step", step["action"], step["name"])
         try:
             experiment.execute(step)
         except Exception:  # one arm must not end the others
             traceback.print_exc()
-    (arguments.inbox / "end").touch()
+    if plan.get("end", True):
+        (arguments.inbox / "end").touch()
 
 
 if __name__ == "__main__":
