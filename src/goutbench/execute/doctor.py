@@ -13,7 +13,7 @@ from goutbench.execute.sandbox.command import Command, Sandbox
 from goutbench.execute.sandbox.copies import why_no_overlay
 from goutbench.execute.sandbox.no_sandbox import NoSandbox
 from goutbench.execute.workspace.folders import open_workspace
-from goutbench.execute.workspace.programs import install_program
+from goutbench.golang.toolchain.helper import install_program
 from goutbench.golang.toolchain.installation import find_toolchain
 from goutbench.locations import workspace_folder
 

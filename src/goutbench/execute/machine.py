@@ -6,7 +6,7 @@ from pathlib import Path
 from goutbench.execute.sandbox.choose import choose
 from goutbench.execute.sandbox.command import Sandbox
 from goutbench.execute.workspace.folders import Workspace, open_workspace
-from goutbench.execute.workspace.programs import install_program
+from goutbench.golang.toolchain.helper import install_program
 from goutbench.golang.toolchain.installation import Toolchain, find_toolchain
 from goutbench.locations import workspace_folder
 

@@ -9,8 +9,7 @@ from goutbench.execute.options import ExecuteOptions
 from goutbench.execute.sandbox.command import COMPILER, GIB, PATH, Command, Limits, Sandbox
 from goutbench.execute.workspace.folders import Workspace
 from goutbench.execute.workspace.package import PackageUnderTest
-from goutbench.execute.workspace.programs import install_program
-from goutbench.golang.toolchain.helper import HELPER_MEMORY, GoHelper
+from goutbench.golang.toolchain.helper import HELPER_MEMORY, GoHelper, install_program
 from goutbench.golang.toolchain.installation import Toolchain, go_env
 
 Arguments = TypeVarTuple("Arguments")

@@ -8,7 +8,9 @@ import hashlib
 import json
 import os
 import resource
+import secrets
 import select
+import shutil
 import signal
 import subprocess
 import tempfile
@@ -199,6 +201,23 @@ def build_helper(toolchain: Toolchain, name: str = "gohelper") -> Path:
             if not program.exists():
                 _compile(toolchain, source, program)
     return program
+
+
+def install_program(toolchain: Toolchain, root: Path, name: str) -> Path:
+    """Build a Go program of this package; returns a copy in the workspace `root` that the sandbox's users may
+    run.
+
+    Raises ToolError if the build fails.
+    """
+    built = build_helper(toolchain, name)
+    target = root.resolve() / "bin" / built.parent.name
+    if not target.exists():
+        target.parent.mkdir(mode=0o755, parents=True, exist_ok=True)
+        draft = target.with_name(f".{target.name}.{secrets.token_hex(4)}")
+        shutil.copyfile(built, draft)
+        draft.chmod(0o755)
+        draft.replace(target)
+    return target
 
 
 def _source_hash(source: Path, toolchain: Toolchain) -> str:
