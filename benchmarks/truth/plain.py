@@ -20,7 +20,6 @@ _NAME = re.compile(r"^func ((?:Test|Fuzz|Example)(?:[^a-z\W]\w*)?)\s*\(", re.MUL
 _SPECS = re.compile(r"^Ran (\d+) of \d+ Specs", re.MULTILINE)
 _LINE = re.compile(r"^\S+/([^/:]+):(\d+\.\d+,\d+\.\d+) (\d+) (\d+)$", re.MULTILINE)
 _TAIL = 3000  # characters of output to keep
-_GRACE = 30  # seconds beyond -timeout before the process group is killed
 
 
 @dataclass(frozen=True, slots=True)
@@ -70,7 +69,7 @@ class User:
         }
 
     def run(
-        self, args: Sequence[str], folder: Path, *, seconds: float = 900.0
+        self, args: Sequence[str], folder: Path, *, seconds: float = 3600.0
     ) -> subprocess.CompletedProcess[str]:
         """Run a command as this user; the process group is killed at the time limit."""
         (self.home / "tmp").mkdir(parents=True, exist_ok=True)
@@ -155,7 +154,7 @@ class PlainTest:
     def _go_test(self, *flags: str) -> subprocess.CompletedProcess[str]:
         go = str(self.user.toolchain.go)
         args = [go, "test", "-json", "-count=1", f"-timeout={self.seconds}s", *flags, "."]
-        return self.user.run(args, self.folder, seconds=900 + self.seconds + _GRACE)
+        return self.user.run(args, self.folder, seconds=3600 + self.seconds)
 
     def _judge(self, done: subprocess.CompletedProcess[str], names: Sequence[str]) -> Verdict:
         events = list(_events(done.stdout))

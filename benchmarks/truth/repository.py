@@ -19,6 +19,9 @@ from goutbench.golang.toolchain.installation import find_toolchain
 from goutbench.records import Pair
 from truth.plain import PlainTest, User, check_out
 
+BUILD_SECONDS = 3600
+"""`go test` has no limit of build time, and a busy machine needs long."""
+
 
 @dataclass(frozen=True, slots=True)
 class Repository:
@@ -63,7 +66,15 @@ class Repository:
         work = self.out / "work"
         command = [sys.executable, "-m", "goutbench", "execute", str(table), *flags]
         command += ["--dataset", str(self.dataset), "--out", str(run), "--work", str(work)]
-        command += ["--repeat", "1", "--test-seconds", str(self.seconds), *(["--cgo"] if self.cgo else [])]
+        command += [
+            "--repeat",
+            "1",
+            "--test-seconds",
+            str(self.seconds),
+            "--build-seconds",
+            str(BUILD_SECONDS),
+        ]
+        command += ["--cgo"] if self.cgo else []
         prepared = work / "prepared" / self.stem
         if not prepared.exists():
             command.append("--prepare")

@@ -84,6 +84,14 @@ def test_a_reference_test_reaches_the_highest_rung(worker: Worker, package: Pack
     assert mutation.score == mutation.killed / mutation.total
 
 
+def test_a_build_without_time_on_the_clock_is_not_the_candidates_fault(
+    worker: Worker, package: PackageUnderTest
+) -> None:
+    record = run(worker, package, REFERENCE, build_seconds=0.02)
+    assert (record.status, record.reason) == ("INFRA_FAILURE", "machine-busy")
+    assert "--build-seconds" in record.evidence
+
+
 def test_an_external_test_package_sees_the_export_file(worker: Worker, package: PackageUnderTest) -> None:
     for siblings in ("all", "needed"):
         record = run(worker, package, EXTERNAL, siblings=siblings)

@@ -51,7 +51,7 @@ def execute(
         int, typer.Option(min=16, help="Memory limit of each process of a run, in MiB.")
     ] = 2048,
     build_seconds: Annotated[
-        float, typer.Option(min=1.0, help="Time limit of one build, in seconds.")
+        float, typer.Option(min=1.0, help="CPU seconds of a build's processes; it may take 4 times as long.")
     ] = 300.0,
     work: Annotated[
         Path | None,

@@ -14,8 +14,9 @@ class ExecuteOptions:
     """How candidates are executed.
 
     `repeat` is how often a passing candidate runs in total; `mutants` is None for no mutation testing, 0 for
-    all mutants, else the size of the sample. Seconds are wall time of one build or one run. Each process of
-    a run gets `memory_mib` of data, all of them together 1.5 times as much (where a cgroup can be created).
+    all mutants, else the size of the sample. `test_seconds` is wall time of one run; `build_seconds` is CPU
+    time of each process of a build, which may take four times as long. Each process of a run gets
+    `memory_mib` of data, all of them together 1.5 times as much (where a cgroup can be created).
     """
 
     siblings: str = "all"

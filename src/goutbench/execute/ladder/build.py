@@ -20,6 +20,9 @@ from goutbench.golang.toolchain.test_output import evidence
 BINARY = "x.test"
 NO_TEST_FILES = "no-test-files"
 VET = "vet"
+BUSY = "machine-busy"
+_PATIENCE = 4
+"""Wall seconds of a build for each second of CPU time that its processes may use."""
 _VET_HEADER = re.compile(r"^# \[.+\]$", re.MULTILINE)
 _EXHAUSTED = ("signal: killed", "out of memory", "cannot allocate memory")
 Overlay = dict[str, bytes | None]
@@ -45,7 +48,10 @@ class Build:
     def failed(cls, outcome: Outcome, candidate: str) -> Self:
         """A compilation without a binary: what the output says about the reason."""
         text, reason, infra = evidence(outcome.stdout, outcome.stderr), "compile-error", False
-        if not outcome.started:
+        if outcome.stopped == "wall":
+            reason, infra = BUSY, True
+            text = f"the build waited for the CPU: use fewer workers or more --build-seconds\n{text}"
+        elif not outcome.started:
             reason, infra = "sandbox", True
         elif outcome.stopped or outcome.memory_exceeded or any(sign in text for sign in _EXHAUSTED):
             reason = "compile-limit"
@@ -109,7 +115,7 @@ def _compile(
         readable=(*package.readable_folders(), worker.workspace.module_cache, sources),
         writable=(worker.workspace.build_cache, out),
         limits=Limits(
-            wall=seconds, cpu=int(seconds), data=4 * GIB, memory=6 * GIB, processes=512,
+            wall=_PATIENCE * seconds, cpu=max(1, int(seconds)), data=4 * GIB, memory=6 * GIB, processes=512,
             file_size=1 * GIB, open_files=4096,
         ),
         worker=COMPILER,
