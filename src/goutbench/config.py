@@ -65,6 +65,19 @@ class RepositoryConfig(Strict):
             raise ValueError("must be organization/repository")
         return name
 
+    @field_validator("source")
+    @classmethod
+    def _has_no_password(cls, source: str) -> str:
+        scheme, separator, rest = source.partition("://")
+        user, at, _ = rest.partition("/")[0].rpartition("@")
+        # git@ and other plain user names are part of an ssh address; over http a user name may be a token
+        if separator and at and (":" in user or not scheme.endswith("ssh")):
+            raise ValueError(
+                "has a user name or password, which the dataset would publish: remove it, and use git's "
+                "credential helper, ~/.netrc or an ssh key"
+            )
+        return source
+
     @field_validator("as_of", mode="before")
     @classmethod
     def _is_no_number(cls, value: Any) -> Any:

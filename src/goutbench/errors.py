@@ -7,11 +7,14 @@
     ├── StorageError     5    the output cannot be written (disk full, permission)
     └── ToolError        6    a required program is missing or too old (git, go, bwrap)
 
-A message says what is wrong and where, and its hint says how to fix it. A bad reply of a model or a failing
-`go test` is a record, never an exception.
+A message says what is wrong and where, and its hint says how to fix it. It never has the user and password
+of a URL. A bad reply of a model or a failing `go test` is a record, never an exception.
 """
 
+import re
 from typing import ClassVar
+
+_USER_INFO = re.compile(r"\b([A-Za-z][A-Za-z0-9+.-]*://)[^\s/?#@'\"]*(?:@[^\s/?#@'\"]*)*@")
 
 
 class GoutbenchError(Exception):
@@ -20,10 +23,10 @@ class GoutbenchError(Exception):
     exit_code: ClassVar[int] = 1
 
     def __init__(self, what: str, *, where: str = "", hint: str = "") -> None:
-        super().__init__(what)
-        self.what = what
-        self.where = where
-        self.hint = hint
+        super().__init__(without_user_info(what))
+        self.what = without_user_info(what)
+        self.where = without_user_info(where)
+        self.hint = without_user_info(hint)
 
     def __str__(self) -> str:
         text = f"{self.where}: {self.what}" if self.where else self.what
@@ -56,6 +59,11 @@ class StorageError(GoutbenchError):
 
 class ToolError(GoutbenchError):
     exit_code = 6
+
+
+def without_user_info(text: str) -> str:
+    """The text with the names, passwords and tokens in its URLs left out, for messages and records."""
+    return _USER_INFO.sub(r"\1", text)
 
 
 def first_line(error: BaseException) -> str:

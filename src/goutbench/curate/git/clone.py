@@ -19,11 +19,11 @@ from goutbench.curate.git.repository import (
     error_message,
     is_full_hash,
     open_repository,
-    read_environment,
     resolve_revision,
     run_git,
 )
 from goutbench.errors import SourceError, StorageError
+from goutbench.locations.foreign_git import own_settings, read_environment
 from goutbench.records import short_hash
 
 _URL = re.compile(r"[A-Za-z][A-Za-z0-9+.-]*://|[\w.-]+@[\w.-]+:")
@@ -76,9 +76,7 @@ class _Clone:
         plain = self.cache / f"{self.config.file_stem}.git"
         if not plain.exists():
             return plain
-        clone = Repository(self.config.name, plain, partial=True)
-        url = clone.run("config", "--get", "remote.origin.url").stdout.decode("utf-8", "surrogateescape")
-        if url.strip() == self.config.source:
+        if own_settings(plain).get("remote.origin.url") == self.config.source:
             return plain
         return self.cache / f"{self.config.file_stem}-{short_hash(self.config.source)}.git"
 
@@ -119,7 +117,8 @@ class _Clone:
         listing = _network(self.config, [*directory, "ls-remote", "--symref", "origin", "HEAD"])
         first = listing.decode("utf-8", "surrogateescape").split("\n", 1)[0]
         if first.startswith("ref: refs/heads/"):
-            repository.output("symbolic-ref", "HEAD", first.removeprefix("ref: ").split("\t")[0])
+            branch = first.removeprefix("ref: ").split("\t")[0]
+            run_git(["git", *directory, "symbolic-ref", "HEAD", branch])
 
 
 def fetch_blobs(repository: Repository, config: RepositoryConfig, oids: Collection[str]) -> None:

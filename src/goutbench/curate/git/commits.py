@@ -10,8 +10,9 @@ from dataclasses import dataclass
 from itertools import islice
 from types import TracebackType
 
-from goutbench.curate.git.repository import Repository, error_message, read_environment
+from goutbench.curate.git.repository import Repository, error_message
 from goutbench.errors import SourceError
+from goutbench.locations.foreign_git import read_environment
 
 _BLOCK = 2**16
 _LOOKAHEAD, _BATCH, _CACHE = 128, 32, 512

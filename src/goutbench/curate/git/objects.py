@@ -10,8 +10,9 @@ from itertools import islice
 from types import TracebackType
 from typing import IO, Literal
 
-from goutbench.curate.git.repository import Repository, read_environment
+from goutbench.curate.git.repository import Repository
 from goutbench.errors import SourceError
+from goutbench.locations.foreign_git import read_environment
 
 # 60 requests of at most 65 bytes fit into the smallest pipe (4 KiB). So writing them never blocks while git
 # itself waits until its responses are read.

@@ -1,6 +1,5 @@
 """A git repository: opened, checked, and pinned to one commit."""
 
-import os
 import re
 import subprocess
 from collections.abc import Mapping, Sequence
@@ -10,20 +9,9 @@ from functools import lru_cache
 from pathlib import Path
 
 from goutbench.errors import SourceError, ToolError
+from goutbench.locations.foreign_git import own_settings, read_command, read_environment
 
-# A user's own configuration and environment (grafts, replace refs, the index of a running hook, diff
-# settings, lazy fetches from promisor remotes) must not change the contents of a commit.
-_READ_ENVIRONMENT = {
-    "GIT_CONFIG_NOSYSTEM": "1",
-    "GIT_CONFIG_GLOBAL": os.devnull,
-    "GIT_GRAFT_FILE": os.devnull,
-    "GIT_NO_REPLACE_OBJECTS": "1",
-    "GIT_LITERAL_PATHSPECS": "1",
-    "GIT_NO_LAZY_FETCH": "1",  # git 2.45 and later; the next line is for earlier versions
-    "GIT_ALLOW_PROTOCOL": "none",
-    "GIT_OPTIONAL_LOCKS": "0",
-    "LC_ALL": "C",
-}
+_PARTIAL = re.compile(r"extensions\.partialclone|remote\..*\.(promisor|partialclonefilter)")
 _HASH = re.compile(r"[0-9a-f]{40}|[0-9a-f]{64}")
 _OLDEST = (2, 32)  # the first version with GIT_CONFIG_GLOBAL; --diff-merges came with 2.31
 _HINT = f"install git {_OLDEST[0]}.{_OLDEST[1]} or later"
@@ -50,7 +38,7 @@ class Repository:
             "core.deltaBaseCacheLimit=24m",
         )
         options = [part for setting in settings for part in ("-c", setting)]
-        return ["git", "--git-dir", str(self.git_dir), *options, *arguments]
+        return [*read_command(self.git_dir), *options, *arguments]
 
     def run(self, *arguments: str, stdin: bytes = b"") -> subprocess.CompletedProcess[bytes]:
         """Run git and return whatever its exit status is."""
@@ -66,12 +54,6 @@ class Repository:
                 hint="check it with `git fsck`, or make a new clone",
             )
         return done.stdout
-
-
-def read_environment() -> dict[str, str]:
-    """The environment of a git that only reads: without the caller's GIT_* variables and global settings."""
-    own = {key: value for key, value in os.environ.items() if not key.startswith("GIT_")}
-    return own | _READ_ENVIRONMENT
 
 
 def run_git(
@@ -116,9 +98,8 @@ def open_repository(name: str, git_dir: Path) -> Repository:
     if done.stdout.strip() != b"false":
         what = "the repository is shallow: its history is incomplete, so commit hashes would be wrong"
         raise SourceError(what, where=where, hint="run `git fetch --unshallow`, or clone it without --depth")
-    keys = ("--get-regexp", r"^(extensions\.partialclone|remote\..*\.(promisor|partialclonefilter))$")
-    settings = repository.run("config", "--local", *keys).stdout
-    if b"filter tree:" in settings:
+    settings = {key: value for key, value in own_settings(git_dir).items() if _PARTIAL.fullmatch(key)}
+    if any(value.startswith("tree:") for value in settings.values()):
         what = "the clone lacks trees (--filter=tree:…), so history cannot be read"
         raise SourceError(what, where=where, hint="clone it with --filter=blob:none, or in full")
     return Repository(name, git_dir, partial=bool(settings))

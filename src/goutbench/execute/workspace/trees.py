@@ -17,10 +17,10 @@ from typing import IO
 
 from goutbench.errors import SourceError, ToolError
 from goutbench.execute.workspace.folders import Workspace, private_parent
+from goutbench.execute.workspace.new_tree import NewTree, links_that_leave
 from goutbench.execute.workspace.package import Tree
 from goutbench.locations import find_git_dir, find_repository, source_folders
-
-_EXECUTABLE, _SYMLINK = "100755", "120000"
+from goutbench.locations.foreign_git import read_command, read_environment
 
 
 def repository_folder(repositories: Path, repository: str, source: str = "") -> Path:
@@ -53,9 +53,9 @@ def materialise(path: Path, repository: str, revision: str, workspace: Workspace
         with _staging(target) as staging:
             root = staging / "tree"
             root.mkdir()
-            missing = _Commit(git_dir, repository, revision).check_out(root)
+            missing, links = _Commit(git_dir, repository, revision).check_out(root)
             facts = {"repository": repository, "revision": revision, "missing": missing}
-            facts["added"] = _add_module_file(root)
+            facts |= {"links_out_of_the_tree": links, "added": _add_module_file(root)}
             (staging / "facts.json").write_text(json.dumps(facts, indent=1))
     facts = json.loads((target / "facts.json").read_text())
     return Tree(
@@ -75,13 +75,26 @@ def _plain_tree(path: Path, repository: str, revision: str, copy: Path) -> Tree:
     )
     goroot = next(goroots, None)
     source = goroot or path
-    if os.geteuid() == 0 and private_parent(source) is not None:
-        # the sandbox's users cannot enter the folder, so they get a copy
+    leaving = links_that_leave(source, _links(source))
+    # the sandbox's users may not be able to enter the folder, and nothing may be read through its links
+    if leaving or (os.geteuid() == 0 and private_parent(source) is not None):
         if not copy.is_dir():
             with _staging(copy) as staging:
                 shutil.copytree(source, staging, symlinks=True, dirs_exist_ok=True)
+                for link in leaving:
+                    (staging / link.relative_to(source)).unlink()
         path, goroot = copy / path.relative_to(source), copy if goroot else None
     return Tree(repository, revision, path, goroot=goroot)
+
+
+def _links(folder: Path) -> Iterator[Path]:
+    """The symbolic links below a folder, without following them."""
+    with os.scandir(folder) as entries:
+        for entry in entries:
+            if entry.is_symlink():
+                yield Path(entry.path)
+            elif entry.is_dir(follow_symlinks=False):
+                yield from _links(Path(entry.path))
 
 
 @contextlib.contextmanager
@@ -106,8 +119,11 @@ class _Commit:
     repository: str
     revision: str
 
-    def check_out(self, root: Path) -> list[str]:
-        """Write all files of the commit below `root`; returns the paths whose blobs are missing."""
+    def check_out(self, root: Path) -> tuple[list[str], list[str]]:
+        """Write all files of the commit below `root`.
+
+        Returns the paths whose blobs are missing, and those of symbolic links that lead out of the tree.
+        """
         entries = []
         for line in self._list().split(b"\0")[:-1]:
             head, _, name = line.partition(b"\t")
@@ -115,9 +131,8 @@ class _Commit:
             path = os.fsdecode(name)
             if kind == "blob" and _is_inside(path):
                 entries.append((mode, blob, path))
-        # symbolic links last, so that no file is ever written through one
-        entries.sort(key=lambda entry: entry[0] == _SYMLINK)
         missing = []
+        folder = NewTree(root)
         with tempfile.TemporaryFile() as names:
             names.write("".join(f"{blob}\n" for _, blob, _ in entries).encode())
             names.seek(0)
@@ -126,7 +141,7 @@ class _Commit:
                 stdin=names,
                 stdout=subprocess.PIPE,
                 stderr=subprocess.DEVNULL,
-                env=_git_environment(),
+                env=read_environment(),
             )
             assert batch.stdout is not None
             with batch, batch.stdout as answers:
@@ -135,8 +150,8 @@ class _Commit:
                     if content is None:
                         missing.append(path)
                     else:
-                        self._write(root, path, mode, content)
-        return missing
+                        folder.write(path, mode, content)
+        return missing, folder.remove_links_that_leave()
 
     def _list(self) -> bytes:
         try:
@@ -144,7 +159,7 @@ class _Commit:
                 self._git("ls-tree", "-r", "-z", "--full-tree", f"{self.revision}^{{commit}}"),
                 capture_output=True,
                 check=True,
-                env=_git_environment(),
+                env=read_environment(),
             ).stdout
         except FileNotFoundError as error:
             raise ToolError("git is missing", where="materialise", hint="install git") from error
@@ -157,7 +172,7 @@ class _Commit:
             ) from error
 
     def _git(self, *arguments: str) -> list[str]:
-        return ["git", "--git-dir", str(self.git_dir), "-c", "core.bare=true", *arguments]
+        return [*read_command(self.git_dir), *arguments]
 
     @staticmethod
     def _next_blob(answers: IO[bytes]) -> bytes | None:
@@ -169,24 +184,6 @@ class _Commit:
         content = answers.read(int(header[2]))
         answers.read(1)
         return content
-
-    @staticmethod
-    def _write(root: Path, path: str, mode: str, content: bytes) -> None:
-        target = root / path
-        target.parent.mkdir(mode=0o755, parents=True, exist_ok=True)
-        if mode == _SYMLINK:
-            goal = os.fsdecode(content)
-            if _is_inside(os.path.normpath(PurePosixPath(path).parent / goal)):
-                target.symlink_to(goal)
-            return
-        target.write_bytes(content)
-        target.chmod(0o755 if mode == _EXECUTABLE else 0o644)
-
-
-def _git_environment() -> dict[str, str]:
-    clean = {name: value for name, value in os.environ.items() if not name.startswith("GIT_")}
-    lazy = {"GIT_NO_LAZY_FETCH": "1", "GIT_ALLOW_PROTOCOL": "none", "GIT_NO_REPLACE_OBJECTS": "1"}
-    return clean | lazy | {"GIT_CONFIG_NOSYSTEM": "1", "GIT_CONFIG_GLOBAL": os.devnull, "LC_ALL": "C"}
 
 
 def _is_inside(path: str) -> bool:
