@@ -17,7 +17,6 @@ from goutbench.execute.worker import Worker
 from goutbench.execute.workspace.package import PackageUnderTest
 from goutbench.golang.toolchain.test_output import evidence
 
-BINARY = "x.test"
 NO_TEST_FILES = "no-test-files"
 VET = "vet"
 BUSY = "machine-busy"
@@ -91,7 +90,8 @@ def compile_mutants(worker: Worker, package: PackageUnderTest, overlay: Overlay,
 def _compile(
     worker: Worker, package: PackageUnderTest, overlay: Overlay, folder: Path, kind: str, flags: list[str]
 ) -> Build:
-    """`go test -c`: only this command writes to the build cache."""
+    """`go test -c`: only this command writes to the build cache. It names the binary as `go test` does, which
+    tests can see."""
     sources, out = folder / "overlay", folder / kind
     sources.mkdir(exist_ok=True)
     replacements = {}
@@ -108,7 +108,7 @@ def _compile(
     command = Command(
         argv=(
             str(package.toolchain.go), "test", "-c", *flags, "-ldflags=-s -w",
-            f"-overlay={sources / 'overlay.json'}", "-o", str(out / BINARY), ".",
+            f"-overlay={sources / 'overlay.json'}", "-o", f"{out}/", ".",
         ),
         cwd=package.folder,
         env=worker.go_environment(package) | {"PWD": str(package.folder)},
@@ -121,8 +121,9 @@ def _compile(
         worker=COMPILER,
     )  # fmt: skip
     outcome = worker.sandbox.run(command)
-    if outcome.ok and (out / BINARY).is_file():
-        return Build(out / BINARY, "", "", False, outcome.cpu_seconds, "-cover" in flags)
+    binary = next(out.glob("*.test"), None)
+    if outcome.ok and binary is not None:
+        return Build(binary, "", "", False, outcome.cpu_seconds, "-cover" in flags)
     build = Build.failed(outcome, package.test)
     # vet names the files of the overlay, the compiler those that they replace
     relative = os.path.relpath(sources, package.folder)
