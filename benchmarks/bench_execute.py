@@ -106,11 +106,12 @@ def pipeline(arguments: argparse.Namespace) -> None:
     records: list[Execution] = []
     codes: list[int] = []
     ours_cpu = raw_cpu = 0.0
+    ratios: list[float] = []
     for start in range(0, len(candidates), arguments.batch):
         batch = candidates[start : start + arguments.batch]
         done, cpu, _ = measured(lambda batch=batch: run_goutbench(batch))
         records += done
-        ours_cpu += cpu
+        ours_cpu, ours = ours_cpu + cpu, cpu
         raw = Raw(machine, targets, {record.pair_id: record.declared or ("Test.*",) for record in done})
         fresh = touched(batch, str(time.time_ns()))
         passed, cpu, _ = measured(
@@ -118,7 +119,9 @@ def pipeline(arguments: argparse.Namespace) -> None:
         )
         codes += passed
         raw_cpu += cpu
+        ratios.append(ours / cpu)
         show_pipeline(records, codes, ours_cpu, raw_cpu, cold_costs)
+        table([("goutbench / raw, median of the batches", f"{statistics.median(ratios):.2f}")])
     print(f"worktree copies: {len(set(machine.workspace.trees.iterdir()) - trees)}")
 
 

@@ -121,6 +121,25 @@ def test_every_mutant_has_a_verdict_that_says_what_changed_and_who_noticed(
     assert row["mutation_mutants"] == [asdict(mutant) for mutant in mutation.mutants]
 
 
+def test_the_binary_has_the_name_that_go_test_gives_it(worker: Worker, package: PackageUnderTest) -> None:
+    code = """package calc
+
+import (
+	"os"
+	"path/filepath"
+	"testing"
+)
+
+func TestName(t *testing.T) {
+	if name := filepath.Base(os.Args[0]); name != "calc.test" {
+		t.Fatal(name)
+	}
+}
+"""
+    record = run(worker, package, code)
+    assert record.status == "PASSED", record.evidence
+
+
 def test_an_external_test_package_sees_the_export_file(worker: Worker, package: PackageUnderTest) -> None:
     for siblings in ("all", "needed"):
         record = run(worker, package, EXTERNAL, siblings=siblings)

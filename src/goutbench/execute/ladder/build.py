@@ -25,7 +25,6 @@ from goutbench.execute.worker import Worker
 from goutbench.execute.workspace.package import Overlay, PackageUnderTest, empty_test
 from goutbench.golang.toolchain.test_output import evidence
 
-BINARY = "x.test"
 NO_TEST_FILES = "no-test-files"
 VET = "vet"
 _VET_HEADER = re.compile(r"^# \[.+\]$", re.MULTILINE)
@@ -115,7 +114,8 @@ def compile_mutants(
 def _compile(
     worker: Worker, package: PackageUnderTest, overlay: Overlay, folder: Path, kind: str, flags: list[str]
 ) -> Build:
-    """`go test -c`: only this command writes to the build cache."""
+    """`go test -c`: only this command writes to the build cache. It names the binary as `go test` does, which
+    tests can see."""
     sources, out = folder / "overlay", folder / kind
     sources.mkdir(exist_ok=True)
     replacements = {}
@@ -132,21 +132,22 @@ def _compile(
     command = Command(
         argv=(
             str(package.toolchain.go), "test", "-c", *flags, "-ldflags=-s -w",
-            f"-overlay={sources / 'overlay.json'}", "-o", str(out / BINARY), ".",
+            f"-overlay={sources / 'overlay.json'}", "-o", f"{out}/", ".",
         ),
         cwd=package.folder,
         env=worker.go_environment(package) | {"PWD": str(package.folder)},
         readable=(*package.readable_folders(), worker.workspace.module_cache, sources),
         writable=(worker.workspace.build_cache, out),
         limits=Limits(
-            wall=seconds, cpu=int(seconds), data=4 * GIB, memory=6 * GIB, processes=512,
+            wall=seconds, cpu=max(1, int(seconds)), data=4 * GIB, memory=6 * GIB, processes=512,
             file_size=1 * GIB, open_files=4096,
         ),
         worker=COMPILER,
     )  # fmt: skip
     outcome = worker.sandbox.run(command)
-    if outcome.ok and (out / BINARY).is_file():
-        return Build(out / BINARY, "", "", False, outcome.cpu_seconds, "-cover" in flags)
+    binary = next(out.glob("*.test"), None)
+    if outcome.ok and binary is not None:
+        return Build(binary, "", "", False, outcome.cpu_seconds, "-cover" in flags)
     build = Build.failed(outcome, package.test)
     # vet names the files of the overlay, the compiler those that they replace
     relative = os.path.relpath(sources, package.folder)

@@ -1,0 +1,1 @@
+"""goutbench's verdicts beside those of `go test`."""

@@ -1,0 +1,84 @@
+"""Whether goutbench and `go test` say the same about a test, and if not, why."""
+
+from collections.abc import Collection, Mapping, Sequence
+from typing import Any
+
+Row = Mapping[str, Any]
+
+SAME = {
+    "PASSED": {"pass"},
+    "FLAKY": {"pass", "fail"},  # the repeats must show both
+    "TESTS_FAILED": {"fail"},
+    "TIMED_OUT": {"timeout"},
+    "VET_FAILED": {"vet"},
+    "BUILD_FAILED": {"build", "setup"},
+    "NO_CODE": {"build", "setup"},
+}
+"""The results of `go test` that are the same as a status of goutbench. NO_TESTS_RAN and infrastructure errors
+depend on the reason."""
+
+INFRA_SAME = {
+    "package-broken": {"build"},
+    "package-fails-vet": {"vet"},
+    "missing-module": {"setup", "build"},
+    "go-work": {"setup", "build"},
+    "go-version": {"setup", "build"},
+    "needs-network": {"fail", "timeout"},
+}
+"""Infrastructure errors that `go test` reports as a failure of its own: nothing is lost by barring them."""
+
+EXPLAINED = {
+    "entry-elsewhere": "the package's own entry points run the file",
+    "excluded": "the focal file is not in the build",
+    "focal-excluded": "the focal file is not in the build",
+    "cgo-off": "cgo is off",
+    "needs-network": "no network in the sandbox",
+}
+"""Infrastructure errors that bar a pair although `go test` has a result, and why they do."""
+
+
+def same(execution: Row, results: Collection[str]) -> bool:
+    """Whether the status of an execution is that of `go test`, which had these results in several runs."""
+    status, reason = execution["status"], execution["reason"]
+    if status == "NO_TESTS_RAN":
+        return bool({"skip"} & set(results) if reason == "all-skipped" else {"none"} & set(results))
+    if status == "INFRA_FAILURE":
+        return bool(INFRA_SAME.get(reason, set()) & set(results))
+    if status == "FLAKY":
+        return {"pass", "fail"} <= set(results)
+    return bool(SAME[status] & set(results))
+
+
+def explanation(execution: Row) -> str:
+    """The reason that bars a pair although `go test` has a result; empty where it is none of `EXPLAINED`."""
+    infra = execution["status"] == "INFRA_FAILURE"
+    return execution["reason"] if infra and execution["reason"] in EXPLAINED else ""
+
+
+def classify(row: Row) -> str:
+    """equal, equal when repeated, flaky (`go test` contradicts itself), explained: REASON, or unexplained.
+
+    `row` has `executions` and `plain`: the first result and those of the repeats, each in order.
+    """
+    executions: Sequence[Row] = row["executions"]
+    results = [plain["result"] for plain in row["plain"]]
+    if same(executions[0], results[:1]):
+        return "equal"
+    agrees = [same(execution, results) for execution in executions]
+    if len(set(results)) > 1 and any(agrees):
+        return "flaky"
+    if agrees[-1]:
+        return "equal when repeated"
+    reason = next(filter(None, map(explanation, executions)), "")
+    return f"explained: {reason}" if reason else "unexplained"
+
+
+def coverage_differs(row: Row) -> bool | None:
+    """Whether statements or covered statements differ in the first runs; None where one of them has none."""
+    execution, plain = row["executions"][0], row["plain"][0]
+    if execution["status"] != "PASSED" or plain["result"] != "pass" or plain["elsewhere"]:
+        return None
+    if execution["reason"]:  # a pass without coverage
+        return None
+    ours = execution["statements"], execution["covered"]
+    return bool(ours != (plain["statements"], plain["covered"]))
