@@ -130,9 +130,12 @@ def test_no_run_finds_what_an_earlier_run_left(
         ": > ../new && rm ../new",
     ],
 )
-def test_one_change_alone_is_gone_in_the_next_run(change: str, machine: Machine, tree: Path) -> None:
+@pytest.mark.parametrize("core", ["", "pkg", "."], ids=["overlay", "package copied", "all copied"])
+def test_one_change_alone_is_gone_in_the_next_run(
+    change: str, core: str, machine: Machine, tree: Path
+) -> None:
     """A run that changes nothing leaves its copy to the next one."""
-    outcome = shell(machine.sandbox, tree, change, overlay=True, runs=3)
+    outcome = shell(machine.sandbox, tree, change, overlay=True, core=core, runs=3)
     assert [report.exit_code for report in outcome.reports] == [0, 0, 0], outcome
 
 

@@ -1,7 +1,11 @@
 """Repositories whose build reads files of the host: the type check and the build see the repository alone."""
 
+import contextlib
 import os
 import shutil
+import signal
+import subprocess
+import time
 from collections.abc import Callable
 from dataclasses import replace
 from pathlib import Path
@@ -11,6 +15,9 @@ import pytest
 from goutbench.execute.inputs import text_candidate
 from goutbench.execute.ladder.climb import climb
 from goutbench.execute.machine import Machine
+from goutbench.execute.sandbox.bubblewrap import Bubblewrap
+from goutbench.execute.sandbox.command import PATH, Command
+from goutbench.execute.sandbox.unshare import Unshare
 from goutbench.execute.worker import Worker
 from goutbench.execute.workspace.package import PackageUnderTest, Tree
 from goutbench.records import Execution, Status
@@ -47,7 +54,14 @@ def host(machine: Machine) -> Path:
 def execute(machine: Machine, worker: Worker, tmp_path: Path) -> Execute:
     """Executes a test in a module with these files; a value may name the host's folder as {up} or {host}."""
 
-    def run(files: dict[str, str], host: Path, test: str = TEST, *, cgo: bool = False) -> Execution:
+    def run(
+        files: dict[str, str],
+        host: Path,
+        test: str = TEST,
+        *,
+        cgo: bool = False,
+        add: Callable[[Path], None] = lambda root: None,
+    ) -> Execution:
         root = machine.workspace.trees / f"hostile-{tmp_path.name}"
         shutil.rmtree(root, ignore_errors=True)
         root.mkdir()
@@ -55,6 +69,7 @@ def execute(machine: Machine, worker: Worker, tmp_path: Path) -> Execute:
         for name, text in (base | files).items():
             up = os.path.relpath(host, root)
             (root / name).write_text(text.replace("{up}", up).replace("{host}", str(host)))
+        add(root)
         tree = Tree("hostile/leak", "1", root.resolve())
         package = PackageUnderTest(tree, tree.root, "leak.go", "leak_test.go", machine.toolchain)
         options = replace(worker.options, cgo=cgo, build_seconds=300.0)
@@ -113,3 +128,44 @@ def _inner_status(pid: int) -> str:
     """The status of the innermost descendant of a process."""
     children = Path(f"/proc/{pid}/task/{pid}/children").read_text().split()
     return _inner_status(int(children[0])) if children else Path(f"/proc/{pid}/status").read_text()
+
+
+@pytest.mark.parametrize("name", ["bubblewrap", "unshare"])
+def test_no_process_of_a_resident_program_outlives_the_kill_of_its_group(name: str, machine: Machine) -> None:
+    if name == "unshare" and os.geteuid() != 0:
+        pytest.skip("unshare needs root")
+    sandbox = {"bubblewrap": Bubblewrap, "unshare": Unshare}[name](machine.sandbox.init)  # type: ignore[attr-defined]
+    seconds = f"3{os.getpid()}"
+    command = Command(("/bin/sh", "-c", f"sleep {seconds} & echo ready; wait"), Path("/tmp"), {"PATH": PATH})
+    process = subprocess.Popen(sandbox.resident(command), stdout=subprocess.PIPE, start_new_session=True)
+    with process:
+        assert process.stdout is not None
+        assert process.stdout.readline() == b"ready\n"
+        os.killpg(process.pid, signal.SIGKILL)
+    for _ in range(100):
+        if not _processes_with(seconds):
+            return
+        time.sleep(0.05)
+    pytest.fail(f"still running: {_processes_with(seconds)}")
+
+
+def _processes_with(argument: str) -> list[str]:
+    lines = []
+    for path in Path("/proc").glob("[0-9]*/cmdline"):
+        with contextlib.suppress(OSError):
+            lines.append(path.read_bytes().replace(b"\0", b" ").decode("utf-8", "replace"))
+    return [line for line in lines if line.startswith(f"sleep {argument}")]
+
+
+@pytest.mark.parametrize("kind", ["folder", "dead link", "loop"])
+def test_what_only_looks_like_a_go_file_ends_no_run(kind: str, execute: Execute, host: Path) -> None:
+    def add(root: Path) -> None:
+        for name in ("odd.go", "odd_test.go"):
+            if kind == "folder":
+                (root / name).mkdir()
+            else:
+                (root / name).symlink_to("nowhere" if kind == "dead link" else name)
+
+    # the go command itself refuses a package with a link that leads nowhere
+    expected = Status.PASSED if kind == "folder" else Status.INFRA_FAILURE
+    assert execute({}, host, add=add).status is expected

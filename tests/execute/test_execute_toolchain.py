@@ -123,3 +123,18 @@ def test_the_tree_of_an_installation_is_built_with_it(machine: Machine) -> None:
 
 def test_the_users_go_is_the_default(own: Toolchain) -> None:
     assert (own.version, own.source) == ("go1.25.4", OWN)
+
+
+def test_a_version_managers_go_is_called_by_its_own_name(
+    tmp_path: Path, own: Toolchain, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Such a `go` is a link to a program that looks at the name by which it was called, and at HOME."""
+    manager = tmp_path / "manager"
+    manager.write_text(f'#!/bin/sh\n[ "${{0##*/}}" = go ] && [ -d "$HOME" ] && exec {own.go} "$@"\nexit 2\n')
+    manager.chmod(0o755)
+    shims = tmp_path / "shims"
+    shims.mkdir()
+    (shims / "go").symlink_to(manager)
+    monkeypatch.setenv("PATH", str(shims), prepend=os.pathsep)
+    assert (find_toolchain().goroot, find_toolchain().source) == (own.goroot, OWN)
+    assert find_toolchain(shims / "go").goroot == own.goroot

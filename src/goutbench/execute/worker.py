@@ -34,7 +34,9 @@ class Worker:
     options: ExecuteOptions
     number: int
     salt: bytes
-    helpers: dict[tuple[Toolchain, tuple[Path, ...], tuple[str, ...]], GoHelper] = field(default_factory=dict)
+    helpers: dict[tuple[Toolchain, tuple[Path, ...], int, tuple[str, ...]], GoHelper] = field(
+        default_factory=dict
+    )
     results: dict[tuple[Any, ...], Any] = field(default_factory=dict)
 
     def for_repository(self, package: PackageUnderTest) -> Self:
@@ -58,7 +60,8 @@ class Worker:
         env = self.go_environment(package)
         # requests carry the workspace
         variables = tuple(f"{name}={env[name]}" for name in sorted(env) if name != "GOWORK")
-        key = package.toolchain, package.readable_folders(), variables
+        inode = package.source_root.stat().st_ino  # a folder that was made anew is not the one that it sees
+        key = package.toolchain, package.readable_folders(), inode, variables
         helper = self.helpers.pop(key, None) or self._start_helper(package, env)
         self.helpers[key] = helper  # the last one is the latest
         for old in list(self.helpers)[:-_HELPERS]:

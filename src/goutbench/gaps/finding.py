@@ -39,8 +39,8 @@ class DiffLine:
 class Finding:
     """One place where a test is missing or weak.
 
-    `path` is the file to look at, `lines` the first and last line there, or None for the file; `name` is a
-    function or the operator of a mutant. `need` orders the findings of a kind: a number of functions, of
+    `path` is the file to look at, `lines` the first and last line there, or None for the file; `function` is
+    a function or the operator of a mutant. `need` orders the findings of a kind: a number of functions, of
     lines, of surviving mutants of the function, or of tests.
     """
 

@@ -4,14 +4,15 @@ A repository's own configuration can name programs that git runs (`core.fsmonito
 credential helpers and dozens more), also through `include.path` and `config.worktree`; its hooks are
 programs. So git never reads a foreign repository in place. It reads a *view*: an empty git directory of our
 own with links to the repository's objects and references, and with the few settings that say how these are
-stored. There is nothing else that git could honour.
+stored. `objects/info/alternates` and the pointer of a linked work tree are followed: they lead to objects.
 """
 
 import os
 import re
 import subprocess
 import tempfile
-from functools import lru_cache
+import threading
+from functools import cache
 from pathlib import Path
 
 from goutbench.errors import SourceError, ToolError
@@ -29,6 +30,7 @@ _READ_ENVIRONMENT = {
     "GIT_OPTIONAL_LOCKS": "0",
     "LC_ALL": "C",
 }
+_LOCK = threading.Lock()
 _LINKED = ("objects", "refs", "packed-refs", "reftable", "shallow")
 _STORAGE_SETTINGS = {
     "extensions.objectformat": re.compile("sha1|sha256"),
@@ -48,12 +50,13 @@ def read_command(git_dir: Path) -> list[str]:
 
     Raises SourceError where the folder is no git directory.
     """
-    view = Path(_view(git_dir.resolve()).name)
-    _copy_head(git_dir, view)
+    with _LOCK:
+        view = Path(_view(git_dir.resolve()).name)
+        _copy_head(git_dir, view)
     return ["git", "--git-dir", str(view), "-c", "core.bare=true"]
 
 
-@lru_cache(maxsize=256)
+@cache
 def _view(git_dir: Path) -> tempfile.TemporaryDirectory[str]:
     """The view of a git directory; it lasts until this process ends."""
     folder = tempfile.TemporaryDirectory(prefix="goutbench-git-")

@@ -169,7 +169,7 @@ class _Attempt:
         """The reason why the package does not build without the candidate."""
         if bare.infra or bare.stopped or (bare.reason in REASONS and REASONS[bare.reason].candidate):
             return bare.reason
-        sources = (path.read_bytes() for path in self.package.folder.glob("*.go"))
+        sources = (path.read_bytes() for path in self.package.go_files())
         generates = is_absent(bare.evidence) and any(map(_GENERATE.search, sources))
         return NOT_GENERATED if generates else PACKAGE_BROKEN
 

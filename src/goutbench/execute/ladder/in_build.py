@@ -70,6 +70,6 @@ def _names_behind_cgo(worker: Worker, package: PackageUnderTest) -> frozenset[st
 
 
 def _cgo_files(package: PackageUnderTest) -> Iterator[bytes]:
-    for path in sorted(package.folder.glob("*.go")):
+    for path in package.go_files():
         if path.name != package.test and needs_cgo(source := path.read_bytes()):
             yield source

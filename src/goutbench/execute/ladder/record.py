@@ -21,6 +21,7 @@ def blank_record(
         tree.repository,
         str(package.folder.relative_to(tree.root.resolve())),
         package.test,
+        str(candidate.mode),
         *candidate.focal,
     )
     focal, version = package.focal_source.decode("utf-8", "surrogateescape"), package.toolchain.version

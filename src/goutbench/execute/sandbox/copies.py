@@ -58,7 +58,7 @@ def copy_arguments(init: Path, command: Command, user: int) -> Iterator[CopyArgu
                 _server.cache_clear()  # it was killed
                 server = _server(init, os.getpid())
                 server.add_sandbox(copy, command.limits.scratch, user, requests)
-        settings |= {"socket": inside.fileno(), "to": str(copy.folder)}
+        settings |= {"socket": inside.fileno(), "to": str(copy.folder), "core": copy.core}
         yield CopyArguments(json.dumps(settings), server.prefix, (inside.fileno(),))
 
 

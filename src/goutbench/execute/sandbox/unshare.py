@@ -92,7 +92,8 @@ class Unshare:
         lines += [f"{shlex.quote(str(self.init))} loopback", "mount -o remount,ro /"]
         variables = " ".join(shlex.quote(f"{name}={value}") for name, value in command.env.items())
         become = f"setpriv --reuid={user} --regid={user} --clear-groups --no-new-privs --inh-caps=-all"
-        become += " --ambient-caps=-all --bounding-set=-all"
+        # setsid and the change of user make it forget that it ends with its parent
+        become += " --ambient-caps=-all --bounding-set=-all --pdeathsig KILL"
         cwd = shlex.quote(str(command.cwd))
         return _HEAD + "\n".join([*lines, f'exec setsid {become} env -i -C {cwd} {variables} "$@"'])
 

@@ -79,9 +79,11 @@ def open_workspace(root: Path, sandbox: Sandbox) -> Workspace:
         cache = workspace.build_cache
         for folder in (workspace.trees, workspace.module_cache, cache, workspace.scratch, workspace.etc):
             folder.mkdir(mode=0o755, exist_ok=True)
+        # so that a go command in a sandbox says that a module is missing, and not that it cannot create this
+        (workspace.module_cache / "cache" / "download").mkdir(mode=0o755, parents=True, exist_ok=True)
         if os.geteuid() == 0:
             compiler = sandbox.user_id(COMPILER)
-            # `go list` of the type check runs as root and must not be the first to create the cache's folders
+            # all folders from the start, so that whoever is first to use one does not become its owner
             for number in range(256):
                 (cache / f"{number:02x}").mkdir(mode=0o755, exist_ok=True)
             if any(path.stat().st_uid != compiler for path in (cache, cache / "ff")):

@@ -27,7 +27,7 @@ class NewTree:
     links: list[Path] = field(default_factory=list)
 
     def write(self, path: str, mode: str, content: bytes) -> None:
-        """Write one entry of a git tree; `mode` is git's. An absolute link is left out.
+        """Write one entry of a git tree; `mode` is git's.
 
         Raises SourceError for a tree that no checkout can hold: a file and a folder of one name, or a name
         that is too long for the file system.

@@ -77,9 +77,14 @@ class PackageUnderTest:
     def focal_source(self) -> bytes:
         return (self.folder / self.focal).read_bytes()
 
+    def go_files(self) -> list[Path]:
+        """The package's Go files in order, without folders and dead links of such a name."""
+        return sorted(path for path in self.folder.glob("*.go") if path.is_file())
+
     def sibling_tests(self) -> tuple[str, ...]:
         """The base names of the package's own test files, without the one that the candidate replaces."""
-        return tuple(sorted(path.name for path in self.folder.glob("*_test.go") if path.name != self.test))
+        names = (path.name for path in self.go_files())
+        return tuple(name for name in names if name.endswith("_test.go") and name != self.test)
 
     @property
     def source_root(self) -> Path:

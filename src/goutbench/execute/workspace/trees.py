@@ -194,9 +194,9 @@ def _is_inside(path: str) -> bool:
 def _add_module_file(root: Path) -> list[str]:
     """Copy vendor.mod to go.mod, as moby's scripts do before every build; returns the names of the copies."""
     added = []
-    if not (root / "go.mod").exists() and (root / "vendor.mod").is_file():
+    if not os.path.lexists(root / "go.mod") and (root / "vendor.mod").is_file():
         for source, name in (("vendor.mod", "go.mod"), ("vendor.sum", "go.sum")):
-            if (root / source).is_file():
+            if (root / source).is_file() and not os.path.lexists(root / name):
                 shutil.copyfile(root / source, root / name)
                 added.append(name)
     return added

@@ -46,7 +46,7 @@ def find_toolchain(go: Path | None = None, *, source: str = NAMED) -> Toolchain:
     Raises ToolError if there is none, or if it does not run.
     """
     if go is not None:
-        return replace(_describe(go.resolve()), source=source)
+        return replace(_describe(go.absolute()), source=source)
     available = installed_toolchains()
     if not available:
         raise ToolError("Go was not available", hint="install Go, or `pip install 'goutbench[go]'`")
@@ -68,7 +68,7 @@ def installed_toolchains() -> list[Toolchain]:
         if program is None or not os.access(program, os.X_OK) or program.is_dir():
             continue
         try:
-            toolchain = _describe(program.resolve())
+            toolchain = _describe(program)
         except ToolError as error:  # such as a version manager's without a version
             faults.append(error)
             continue
@@ -103,7 +103,9 @@ def _go_in_wheel() -> Path | None:
 @memoised
 def _describe(go: Path) -> Toolchain:
     # a GOROOT in the environment could name another installation
-    env = {"PATH": os.environ.get("PATH", os.defpath), "HOME": "/nonexistent", "GOENV": "off", "GOFLAGS": ""}
+    # `go` may be a version manager's: it needs HOME, and the name by which it was called
+    home = os.environ.get("HOME", "/nonexistent")
+    env = {"PATH": os.environ.get("PATH", os.defpath), "HOME": home, "GOENV": "off", "GOFLAGS": ""}
     env |= {"GOTOOLCHAIN": "local", "GOTELEMETRY": "off", "GOWORK": "off", "GO111MODULE": "on"}
     try:
         done = subprocess.run(

@@ -74,10 +74,11 @@ func attributeNames(fd int) uintptr {
 
 // isPristine tells whether nothing was ever written to the copy. In an overlay, all that is written makes an entry in the
 // writable part of the topmost folder, which has a size of its own, or changes that folder. Times alone would not do: in old
-// kernels they have steps of milliseconds.
+// kernels they have steps of milliseconds. A folder that was copied file by file is in the writable part from the start, so
+// nothing there shows what was written in it.
 func (w *world) isPristine() bool {
 	var now syscall.Stat_t
-	if w.root <= 0 || syscall.Fstat(w.root, &now) != nil {
+	if w.Core != "" || w.root <= 0 || syscall.Fstat(w.root, &now) != nil {
 		return false
 	}
 	now.Atim = w.state.Atim // reading changes it
