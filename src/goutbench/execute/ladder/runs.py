@@ -8,19 +8,21 @@ from pathlib import Path
 from goutbench.execute.ladder.coverage import EMPTY, Coverage, read_profile
 from goutbench.execute.options import ExecuteOptions
 from goutbench.execute.sandbox.command import MIB, Command, Limits, Outcome
+from goutbench.execute.sandbox.no_sandbox import NoSandbox
 from goutbench.execute.worker import Worker
 from goutbench.execute.workspace.package import PackageUnderTest
 from goutbench.golang.toolchain.test_output import TestOutput, evidence, parse_output
 from goutbench.records import Status
 
 _COPY = Path("/run/package")
+_COUNTERS = "/tmp"
 _ENVIRONMENT = {
     "HOME": "/tmp/home",
     "TMPDIR": "/tmp",
     "LC_ALL": "C.UTF-8",
     "USER": "candidate",
     "GORACE": "atexit_sleep_ms=0",
-    "GOCOVERDIR": "/tmp",  # without it, a binary with coverage that a test starts again prints a warning
+    "GOCOVERDIR": _COUNTERS,  # where a binary with coverage that a test starts again writes what it reached
     # for a go command that a test calls: the prepared modules, a build cache of its own, no network
     "GOCACHE": "/tmp/go-build",
     "GOPATH": "/tmp/go",
@@ -120,6 +122,8 @@ def run_tests(test: CompiledTest, *, cover: bool, shuffle: int = 0, processors: 
         if user != os.geteuid():
             os.chown(profile, user, -1)
         flags.append(f"-test.coverprofile={profile}")
+        if not isinstance(worker.sandbox, NoSandbox):  # where other runs write there, too
+            flags.append(f"-test.gocoverdir={_COUNTERS}")
     if processors:
         flags.append(f"-test.cpu={processors}")
     command = command_for(test, flags=tuple(flags), writable=(profile,) if cover else ())
