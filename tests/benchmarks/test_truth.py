@@ -102,6 +102,8 @@ def test_coverage_counts_where_both_pass() -> None:
     assert coverage_differs(row([execution("PASSED")], "pass")) is False
     assert coverage_differs(row([execution("PASSED", covered=2)], "pass")) is True
     assert coverage_differs(row([execution("TESTS_FAILED")], "fail")) is None
+    by_chance = row([execution("PASSED", covered=2), execution("PASSED")], "pass")
+    assert coverage_differs(by_chance) is False
 
 
 FILES = {
