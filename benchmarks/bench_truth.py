@@ -22,11 +22,11 @@ from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import Any
 
-from truth.compare import same
+from truth.compare import classify, coverage_differs
 from truth.mutilate import mutilate, ways
 from truth.plain import Verdict
 from truth.repository import Repository, repositories
-from truth.results import append_row, read_rows, show_results
+from truth.results import append_row, make_row, read_rows, show_results
 
 from goutbench.records import Pair
 
@@ -48,12 +48,12 @@ def references(repository: Repository, arguments: argparse.Namespace) -> None:
     for number, pair in enumerate(sorted(pairs, key=lambda pair: pair.test_path), 1):
         test = repository.plain(pair)
         executions, plain = [records[pair.id]], [test.run()]
-        if not same(executions[0], [plain[0].result]):
+        if is_different(make_row(pair, "", executions, plain)):
             again = [{"pair_id": pair.id, "model": "reference", "code": pair.test}]
             alone = run.with_name(f"{repository.stem}-alone") / pair.id
             executions += repository.execute(again, alone, "--reference", "--workers", "1").values()
             plain += repeated(test.run, 1 if plain[0].elsewhere else 2)
-        line = append_row(target, pair, "", executions, plain)
+        line = append_row(target, make_row(pair, "", executions, plain))
         say(f"{repository.name} {number}/{len(pairs)}: {line}")
 
 
@@ -83,13 +83,17 @@ def mutilated(repository: Repository, arguments: argparse.Namespace) -> None:
         try:
             file.write_text(text)
             executions, plain = [records[key]], [test.run()]
-            if not same(executions[0], [plain[0].result]):
+            if is_different(make_row(pair, way, executions, plain)):
                 alone = run.with_name(f"{repository.stem}-alone") / key.replace("/", " ")
                 executions += repository.execute([requested[key]], alone, "--workers", "1").values()
                 plain += repeated(test.run, 8 if way == FLAKY else 2)
         finally:
             file.write_text(pair.test)
-        say(f"{repository.name}: {append_row(target, pair, way, executions, plain)}")
+        say(f"{repository.name}: {append_row(target, make_row(pair, way, executions, plain))}")
+
+
+def is_different(row: dict[str, Any]) -> bool:
+    return classify(row) != "equal" or coverage_differs(row) is True
 
 
 def draw_cases(pairs: Sequence[Pair], seed: str, count: int) -> list[tuple[Pair, str, str]]:

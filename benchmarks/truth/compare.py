@@ -74,11 +74,16 @@ def classify(row: Row) -> str:
 
 
 def coverage_differs(row: Row) -> bool | None:
-    """Whether statements or covered statements differ in the first runs; None where one of them has none."""
-    execution, plain = row["executions"][0], row["plain"][0]
-    if execution["status"] != "PASSED" or plain["result"] != "pass" or plain["elsewhere"]:
-        return None
-    if execution["reason"]:  # a pass without coverage
-        return None
-    ours = execution["statements"], execution["covered"]
-    return bool(ours != (plain["statements"], plain["covered"]))
+    """Whether no run of one side has the statements and covered statements of a run of the other; None where
+    one side has no coverage. The coverage of some tests depends on chance, so that the runs differ."""
+    ours = {
+        (execution["statements"], execution["covered"])
+        for execution in row["executions"]
+        if execution["status"] == "PASSED" and not execution["reason"]  # the reason: not measured
+    }
+    theirs = {
+        (plain["statements"], plain["covered"])
+        for plain in row["plain"]
+        if plain["result"] == "pass" and not plain["elsewhere"]
+    }
+    return ours.isdisjoint(theirs) if ours and theirs else None

@@ -21,13 +21,18 @@ def read_rows(path: Path) -> list[dict[str, Any]]:
     return [json.loads(line) for line in path.read_text().splitlines()] if path.is_file() else []
 
 
-def append_row(
-    path: Path, pair: Pair, way: str, executions: Sequence[dict[str, Any]], plain: Sequence[Verdict]
-) -> str:
-    """Add a result to its repository's file; returns a line that describes it."""
+def make_row(
+    pair: Pair, way: str, executions: Sequence[dict[str, Any]], plain: Sequence[Verdict]
+) -> dict[str, Any]:
+    """A result, as it is stored."""
     row: dict[str, Any] = {"pair": pair.id, "repository": pair.repository, "test": pair.test_path, "way": way}
     row["executions"] = [{key: record[key] for key in KEPT if key in record} for record in executions]
     row["plain"] = [verdict.as_row() for verdict in plain]
+    return row
+
+
+def append_row(path: Path, row: dict[str, Any]) -> str:
+    """Add a result to its repository's file; returns a line that describes it."""
     path.parent.mkdir(parents=True, exist_ok=True)
     with path.open("a") as file:
         file.write(json.dumps(row) + "\n")
@@ -35,13 +40,16 @@ def append_row(
 
 
 def describe(row: dict[str, Any]) -> str:
-    execution, plain = row["executions"][0], row["plain"]
+    plain = row["plain"]
     theirs = ", ".join(p["result"] + (" elsewhere" if p["elsewhere"] else "") for p in plain)
     ours = ", ".join(f"{e['status']} {e['reason']}".strip() for e in row["executions"])
     text = f"{classify(row)}: {row['test']} {row['way']}: goutbench {ours}; go test {theirs}"
     if coverage_differs(row):
-        ours = f"{execution['covered']}/{execution['statements']}"
-        text += f"; covers {ours} and {plain[0]['covered']}/{plain[0]['statements']}"
+        ours, theirs = (
+            ", ".join(f"{run['covered']}/{run['statements']}" for run in runs)
+            for runs in (row["executions"], plain)
+        )
+        text += f"; covers {ours} and {theirs}"
     return text
 
 

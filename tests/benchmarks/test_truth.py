@@ -102,6 +102,8 @@ def test_coverage_counts_where_both_pass() -> None:
     assert coverage_differs(row([execution("PASSED")], "pass")) is False
     assert coverage_differs(row([execution("PASSED", covered=2)], "pass")) is True
     assert coverage_differs(row([execution("TESTS_FAILED")], "fail")) is None
+    by_chance = row([execution("PASSED", covered=2), execution("PASSED")], "pass")
+    assert coverage_differs(by_chance) is False
 
 
 FILES = {
@@ -127,7 +129,7 @@ def test_go_test_gives_a_verdict_on_each_file(tmp_path: Path) -> None:
         (tmp_path / "tree" / name).write_text(text)
     (tmp_path / "home").mkdir()
     base = Path(os.environ.get("GOUTBENCH_TEST_CACHE") or f"/var/tmp/goutbench-tests-{os.geteuid()}")
-    user = User(find_toolchain(), tmp_path / "home", base / "truth-cache", tmp_path / "modules", None)
+    user = User(find_toolchain(), tmp_path / "home", base / "build-cache", tmp_path / "modules", None)
 
     def verdict(test: str) -> tuple[str, bool, int, int]:
         code = Path(test).with_name("p.go")

@@ -140,6 +140,33 @@ func TestName(t *testing.T) {
     assert record.status == "PASSED", record.evidence
 
 
+def test_coverage_counts_what_the_binary_reaches_when_a_test_starts_it_again(
+    worker: Worker, package: PackageUnderTest
+) -> None:
+    code = """package calc
+
+import (
+	"os"
+	"os/exec"
+	"testing"
+)
+
+func TestAgain(t *testing.T) {
+	if os.Getenv("AGAIN") != "" {
+		Add(1, 2)
+		os.Exit(3)
+	}
+	command := exec.Command(os.Args[0], "-test.run=^TestAgain$")
+	command.Env = append(os.Environ(), "AGAIN=1")
+	if command.Run() == nil || command.ProcessState.ExitCode() != 3 {
+		t.Fatal(command.ProcessState)
+	}
+}
+"""
+    record = run(worker, package, code)
+    assert (record.status, record.covered) == ("PASSED", 1), record.evidence
+
+
 def test_an_external_test_package_sees_the_export_file(worker: Worker, package: PackageUnderTest) -> None:
     for siblings in ("all", "needed"):
         record = run(worker, package, EXTERNAL, siblings=siblings)

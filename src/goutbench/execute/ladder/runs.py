@@ -10,19 +10,21 @@ from goutbench.execute.ladder.faults import SANDBOX
 from goutbench.execute.options import ExecuteOptions
 from goutbench.execute.sandbox.command import MIB, Command, Limits, Outcome, PrivateCopy
 from goutbench.execute.sandbox.copies import private_copy
+from goutbench.execute.sandbox.no_sandbox import NoSandbox
 from goutbench.execute.worker import Worker
 from goutbench.execute.workspace.package import Overlay, PackageUnderTest
 from goutbench.golang.toolchain.cover_blocks import NamedBlocks, named_blocks
 from goutbench.golang.toolchain.test_output import TestOutput, evidence, parse_output
 from goutbench.records import Status
 
+_COUNTERS = "/tmp"
 _ENVIRONMENT = {
     "HOME": "/tmp/home",
     "TMPDIR": "/tmp",
     "LC_ALL": "C.UTF-8",
     "USER": "candidate",
     "GORACE": "atexit_sleep_ms=0",
-    "GOCOVERDIR": "/tmp",  # without it, a binary with coverage that a test starts again prints a warning
+    "GOCOVERDIR": _COUNTERS,  # where a binary with coverage that a test starts again writes what it reached
     # for a go command that a test calls: the prepared modules, a build cache of its own, no network
     "GOCACHE": "/tmp/go-build",
     "GOPATH": "/tmp/go",
@@ -146,6 +148,8 @@ def run_tests(test: CompiledTest, *, cover: bool, shuffle: int = 0, processors: 
         if user != os.geteuid():
             os.chown(profile, user, -1)
         flags.append(f"-test.coverprofile={profile}")
+        if not isinstance(worker.sandbox, NoSandbox):  # where other runs write there, too
+            flags.append(f"-test.gocoverdir={_COUNTERS}")
     if processors:
         flags.append(f"-test.cpu={processors}")
     if shuffle:
