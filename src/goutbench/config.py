@@ -322,6 +322,14 @@ class _Lines:
         message = detail["msg"].removeprefix("Value error, ")
         if detail["type"] == "extra_forbidden":
             return line, f"unknown key {location[-1]!r}", "remove it, or correct its spelling"
+        if detail["type"] in ("tuple_type", "list_type"):
+            return (
+                line,
+                f"{dotted or 'the file'}: is not a list",
+                "write [a, b], or one `- item` on each line",
+            )
+        if detail["type"] in ("dict_type", "model_type"):
+            return line, f"{dotted or 'the file'}: is not a mapping", "write `NAME: VALUE`, one on each line"
         if detail["type"] == "string_type":
             return line, f"{dotted}: is not text", "put it in quotes"
         if detail["type"] == "missing":

@@ -192,6 +192,25 @@ FILL = "func init() { checks = append(checks, func(t *testing.T) { BODY }) }"
 FIVE = "if Five() != 5 { t.Fatal() }"
 FIVE_WRONG = "if Five() != 6 { t.Fatal() }"
 SIX = "if Six() != 6 { t.Fatal() }"
+BY_REFLECTION = """package hook
+
+import (
+	"reflect"
+	"strings"
+	"testing"
+)
+
+type S struct{}
+
+func TestS(t *testing.T) {
+	v := reflect.ValueOf(&S{})
+	for i := 0; i < v.NumMethod(); i++ {
+		if name := v.Type().Method(i).Name; strings.HasPrefix(name, "Check") {
+			t.Run(name, func(t *testing.T) { v.Method(i).Call([]reflect.Value{reflect.ValueOf(t)}) })
+		}
+	}
+}
+"""
 TESTIFY = go(
     "type S struct{}\n\nfunc TestS(t *testing.T) { suite.Run(t, new(S)) }", "example.test/hook/suite"
 )
@@ -305,6 +324,10 @@ CASES = {
     "a suite skips": Case(
         {"suite_test.go": TESTIFY}, go("func (*S) TestFive(t *testing.T) { t.Skip() }"),
         "NO_TESTS_RAN", "all-skipped", entry="TestS in suite_test.go", covered=0,
+    ),
+    "methods that a test calls by reflection": Case(
+        {"suite_test.go": BY_REFLECTION}, go(f"func (*S) CheckFive(t *testing.T) {{ {FIVE} }}"),
+        entry="TestS in suite_test.go", declared=("TestS/CheckFive",),
     ),
     "a suite that nothing runs": Case(
         {"suite_test.go": TESTIFY.replace("new(S)", "new(T)") + "\ntype T struct{}\n"},

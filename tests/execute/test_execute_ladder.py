@@ -121,6 +121,14 @@ def test_every_mutant_has_a_verdict_that_says_what_changed_and_who_noticed(
     assert row["mutation_mutants"] == [asdict(mutant) for mutant in mutation.mutants]
 
 
+def test_names_that_no_command_can_hold_are_the_candidates_failure(
+    worker: Worker, package: PackageUnderTest
+) -> None:
+    tests = "".join(f"func TestNumber{number:07}(t *testing.T) {{}}\n" for number in range(6000))
+    record = run(worker, package, f'package calc\n\nimport "testing"\n\n{tests}')
+    assert (record.status, record.reason) == ("TESTS_FAILED", "too-many-names")
+
+
 def test_the_binary_has_the_name_that_go_test_gives_it(worker: Worker, package: PackageUnderTest) -> None:
     code = """package calc
 

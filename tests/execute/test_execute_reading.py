@@ -32,6 +32,9 @@ def outcome(stdout: bytes, *, code: int = 0, stopped: str = "", stderr: bytes = 
     return Outcome(code, stdout, stderr, stopped, 1.0, reports=(RunReport(code, 0.1, 0.2, "", ""),))
 
 
+LATE_OUTCOME = outcome(PASS, code=2, stderr=LATE)
+
+
 @pytest.mark.parametrize(
     ("result", "tests", "profiled", "status", "reason"),
     [
@@ -49,7 +52,8 @@ def outcome(stdout: bytes, *, code: int = 0, stopped: str = "", stderr: bytes = 
         (outcome(PASS, code=137), ["TestA"], True, "TESTS_FAILED", "killed-by-signal"),
         (replace(outcome(PASS), started=False), ["TestA"], True, "INFRA_FAILURE", "sandbox"),
         (replace(outcome(PASS), memory_exceeded=True), ["TestA"], True, "TESTS_FAILED", "memory-limit"),
-        (outcome(PASS, code=2, stderr=LATE), ["TestA"], True, "TIMED_OUT", "wall-time"),
+        (replace(LATE_OUTCOME, wall_seconds=99.0), ["TestA"], True, "TIMED_OUT", "wall-time"),
+        (LATE_OUTCOME, ["TestA"], True, "TESTS_FAILED", "panic"),  # printed by the test
     ],
 )  # fmt: skip
 def test_a_pass_needs_all_signals(
@@ -120,6 +124,11 @@ def test_a_profile_counts_the_statements_of_one_file() -> None:
     assert len(coverage.unreached) == 1
     assert coverage.unreached[0].startswith("16.")
     assert coverage.reaches((1, 1))  # a declaration belongs to no block
+
+
+def test_a_forged_profile_ends_no_run() -> None:
+    forged = f"calc.go:1.1,2.2 {'9' * 5000} 1\ncalc.go:{'1' * 20}.1,2.2 1 1\ncalc.go:1.1,2.2 1 {2**63 - 1}\n"
+    assert read_profile(PROFILE + forged, "calc.go").covered == 2
 
 
 def test_merged_coverage_has_the_blocks_that_any_run_reached() -> None:

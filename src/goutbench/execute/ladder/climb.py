@@ -28,6 +28,7 @@ from goutbench.execute.ladder.faults import (
     NOT_REQUIRED,
     PACKAGE_BROKEN,
     REASONS,
+    TOO_MANY_NAMES,
     explained,
     is_absent,
     needs_network,
@@ -36,7 +37,7 @@ from goutbench.execute.ladder.faults import (
 from goutbench.execute.ladder.in_build import file_exclusion, focal_exclusion, lacks_cgo_files
 from goutbench.execute.ladder.mutation import run_mutants
 from goutbench.execute.ladder.record import blank_record
-from goutbench.execute.ladder.runs import CompiledTest, RunResult, run_tests
+from goutbench.execute.ladder.runs import CompiledTest, RunResult, all_of, run_tests
 from goutbench.execute.ladder.stable import repeat_passing, rerun_failing
 from goutbench.execute.ladder.syntax import refusal
 from goutbench.execute.ladder.type_check import check_types, declared_tests, type_failure
@@ -47,6 +48,7 @@ from goutbench.golang.syntax.parser import parse
 from goutbench.records import Candidate, Execution, Rung, Status
 
 _GENERATE = re.compile(rb"^//go:generate ", re.MULTILINE)
+_LONGEST_PATTERN = 100_000  # bytes; Linux gives one argument of a command 128 KiB
 NOT_MEASURED = "coverage-not-measured"
 """The reason of a pass that goes no further because -cover fails on the package."""
 
@@ -176,6 +178,9 @@ class _Attempt:
     def _run(
         self, record: Execution, test: CompiledTest, overlay: Overlay, plan: EntryPlan | None
     ) -> Execution:
+        if len(all_of(test.tests).encode()) > _LONGEST_PATTERN:
+            text = f"{len(test.tests)} tests, whose names are too long together for one command"
+            return replace(record, status=Status.TESTS_FAILED, reason=TOO_MANY_NAMES, evidence=text)
         code, baseline = self.candidate.code.encode(), None
         if plan is None or test.tests:
             first = run_tests(test, cover=True)

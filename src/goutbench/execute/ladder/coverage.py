@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from goutbench.golang.syntax.file import declaration_keys
 from goutbench.golang.syntax.parser import parse
 
-_BLOCK = re.compile(r"^(?P<file>.+):(\d+)\.(\d+),(\d+)\.(\d+) (\d+) (\d+)$")
+_BLOCK = re.compile(r"^(?P<file>.+):(\d{1,9})\.(\d{1,9}),(\d{1,9})\.(\d{1,9}) (\d{1,9}) (\d{1,18})$")
 
 Position = tuple[int, int]
 """Line and column, from 1, columns in bytes, as `go tool cover` counts."""

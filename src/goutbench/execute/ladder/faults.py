@@ -26,6 +26,7 @@ BUILD_TIMED_OUT, BUILD_MEMORY, COMPILE_LIMIT = "build-timed-out", "build-memory"
 COMPILE_ERROR, LINKER, NOT_REQUIRED = "compile-error", "linker", "module-not-required"
 PACKAGE_BROKEN, NOT_GENERATED, EXCLUDED = "package-broken", "not-generated", "package-excluded"
 NOT_IN_BUILD, ELSEWHERE = "not-in-build", "entry-elsewhere"
+TOO_MANY_NAMES = "too-many-names"
 
 REASONS = {
     # nobody's fault but the machine's or the repository's
@@ -178,6 +179,7 @@ REASONS = {
     "no-test-files": Reason("the build constraints or the package clause leave no test file"),
     "no-tests-declared": Reason("the candidate declares no test, fuzz target or example with output"),
     "excluded-by-build-constraints": Reason("a build constraint of the candidate excludes it here"),
+    TOO_MANY_NAMES: Reason("the names of the tests are too long together for one command"),
     "no-declared-test-seen": Reason("no test of the candidate was started"),
     "all-skipped": Reason("all tests were skipped"),
     "assertion": Reason("a test failed"),

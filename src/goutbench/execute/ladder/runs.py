@@ -196,7 +196,7 @@ def _classify_end(
         return Status.INFRA_FAILURE, SANDBOX
     if outcome.memory_exceeded:
         return Status.TESTS_FAILED, "memory-limit"
-    if outcome.stopped == "wall" or (output.timed_out and outcome.exit_code != 0):
+    if outcome.stopped == "wall":
         return Status.TIMED_OUT, "wall-time"
     if outcome.stopped:
         return Status.TESTS_FAILED, "output-limit"
@@ -213,7 +213,8 @@ def _classify_end(
 
 def _classify_failure(outcome: Outcome, output: TestOutput, options: ExecuteOptions) -> tuple[Status, str]:
     """Status and reason of a run that ended by itself with another exit status than 0."""
-    if output.timed_out:
+    # the words alone are no proof: a test can print them
+    if output.timed_out and outcome.wall_seconds >= options.test_seconds:
         return Status.TIMED_OUT, "wall-time"
     if outcome.exit_code in (_XCPU, _KILL) and outcome.cpu_seconds >= options.test_seconds:
         return Status.TIMED_OUT, "cpu-time"

@@ -18,6 +18,7 @@ TEST_MAIN = "TestMain"
 _VERDICTS = {b"": b"{}", b"error": b"{ return nil }", b"bool": b"{ return false }"}
 """The results of functions that a test may call as a check, and their bodies without effect."""
 
+_TEST_PARAMETER = re.compile(rb"\(\s*\w+\s+(?:\*testing\.[TF]|testing\.TB)\s*,?\s*\)\s*$")
 _COMPUTED = re.compile(rb"[({]")
 
 
@@ -85,7 +86,7 @@ def registration(file: GoFile) -> Registration:
         imported |= {spec.path for spec in file.imports if spec.name == "."}
     paths = {spec.path for spec in file.imports}
     methods = [item for item in file.declarations if item.kind == "method" and item.receiver]
-    tests = [item for item in methods if item.names[0].startswith("Test")]
+    tests = [item for item in methods if item.names[0].startswith("Test") or _takes_test(file, item)]
     return Registration(
         framework=next((item for item in FRAMEWORKS if paths.intersection(item.paths)), None),
         names=frozenset(names - {name.encode() for name in declared}),
@@ -99,6 +100,13 @@ def registration(file: GoFile) -> Registration:
         fills=any(set(item.names) & {"init", "_"} for index in roots for item in [file.declarations[index]]),
         main=any(item.kind == "func" and item.names == (TEST_MAIN,) for item in file.declarations),
     )
+
+
+def _takes_test(file: GoFile, method: Declaration) -> bool:
+    """Whether an exported method has a testing variable as its only parameter, so that a test may call it by
+    reflection."""
+    start, end = method.node_start, (method.body or (method.node_end, 0))[0]
+    return method.names[0][:1].isupper() and _TEST_PARAMETER.search(file.source, start, end) is not None
 
 
 def entry_points(
