@@ -326,7 +326,7 @@ class _Lines:
             return (
                 line,
                 f"{dotted or 'the file'}: is not a list",
-                "write [a, b], or one `- item` on each line",
+                "write [a, b], or a `- item` on each line",
             )
         if detail["type"] in ("dict_type", "model_type"):
             return line, f"{dotted or 'the file'}: is not a mapping", "write `NAME: VALUE`, one on each line"
