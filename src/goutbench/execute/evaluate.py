@@ -5,6 +5,7 @@ from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import replace
 from pathlib import Path
 
+from goutbench.dataset.journal import Journal
 from goutbench.errors import SourceError
 from goutbench.execute.finder import MissingPackage, PackageFinder
 from goutbench.execute.inputs import PairLike
@@ -79,26 +80,28 @@ def evaluate(
             except MissingPackage as error:
                 keep(number, error.record(candidate, options), executed=False)
                 continue
-            blank = blank_record(candidate, package, machine.sandbox.name, options)
-            earlier = None if journal is None else journal.find(blank.id)
-            if earlier is not None and earlier.status is not Status.INFRA_FAILURE:
+            key = blank_record(candidate, package, machine.sandbox.name, options).id
+            if earlier := _earlier_result(journal, key):
                 keep(number, earlier, executed=False)
             jobs.append(ExecutionJob(number, package, candidate))
         jobs.sort(key=lambda job: job.order)
-
-        def failed(job: ExecutionJob) -> bool:
-            return retry_alone and load_may_decide(results[job.number])
-
         new = [job for job in jobs if job.number not in results]
-        if used := [job for job in jobs if job.number not in results or failed(job)]:
+        failed = [job for job in jobs if job.number in results and load_may_decide(results[job.number])]
+        if used := sorted([*new, *(failed if retry_alone else [])], key=lambda job: job.order):
             packages, count = [job.package for job in used], min(workers, len(used) + 1)
             with WorkerPool(machine, options, count, packages, progress, climb) as pool:
                 for number, record in pool.execute_all(new, runner):
                     keep(number, record)
-                again = list(filter(failed, used))
+                again = [job for job in used if retry_alone and load_may_decide(results[job.number])]
                 for number, record in pool.execute_alone(again):
                     keep(number, after_failure(results[number], record))
     return [results[number] for number in sorted(results)]
+
+
+def _earlier_result(journal: Journal[Execution] | None, key: str) -> Execution | None:
+    """The record of an earlier run; none after an infrastructure error, since that is tried again."""
+    earlier = None if journal is None else journal.find(key)
+    return None if earlier is None or earlier.status is Status.INFRA_FAILURE else earlier
 
 
 def load_may_decide(record: Execution) -> bool:
