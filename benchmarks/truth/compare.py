@@ -29,8 +29,7 @@ INFRA_SAME = {
 
 EXPLAINED = {
     "entry-elsewhere": "the package's own entry points run the file",
-    "excluded": "the focal file is not in the build",
-    "focal-excluded": "the focal file is not in the build",
+    "not-in-build": "the file is not in the build; go test runs tests of the same name in another file",
     "cgo-off": "cgo is off",
     "needs-network": "no network in the sandbox",
 }
