@@ -16,7 +16,7 @@ from pydantic import (
 )
 
 from goutbench.errors import ConfigError
-from goutbench.golang.toolchain.variables import tag_problem, variable_problem
+from goutbench.golang.toolchain.variables import settings_problem
 
 Model = TypeVar("Model", bound=BaseModel)
 Location = tuple[int | str, ...]
@@ -52,10 +52,8 @@ class GoTestConfig(Strict):
 
     @model_validator(mode="after")
     def _may_be_set(self) -> "GoTestConfig":
-        problems = [tag_problem(tag) for tag in self.tags]
-        problems += [variable_problem(name, value) for name, value in self.env.items()]
-        if first := next(filter(None, problems), ""):
-            raise ValueError(first)
+        if problem := settings_problem(self.tags, self.env.items()):
+            raise ValueError(problem)
         return self
 
 

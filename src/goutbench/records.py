@@ -368,6 +368,10 @@ class Assembly:
     notes: tuple[Note, ...]
 
 
+REFERENCE = "reference"
+"""The model, and the mode, of the repositories' own tests as candidates."""
+
+
 @dataclass(frozen=True, slots=True)
 class Candidate:
     """A test file to be run against a pair's focal file; the reference test is one with model "reference".

@@ -1,4 +1,4 @@
-"""No user name, password or token of a URL stands in a message or in a file."""
+"""No user name, password or token of a URL appears in a message or in a file."""
 
 import subprocess
 import sys

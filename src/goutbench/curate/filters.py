@@ -85,7 +85,7 @@ def included_paths(config: RepositoryConfig, paths: Sequence[bytes]) -> frozense
 
 
 def _is_at(path: str, entry: str) -> bool:
-    """Whether a path is a entry file, is below a entry folder, or matches a pattern for one of these."""
+    """Whether an entry of `include:` names a path, a folder above it, or a pattern for either."""
     below = path == entry or path.startswith(f"{entry}/")
     return below or fnmatchcase(path, entry) or fnmatchcase(path, f"{entry}/*")
 

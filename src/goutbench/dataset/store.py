@@ -145,6 +145,11 @@ def read_table(path: Path, columns: list[str] | None = None, *, check_hash: bool
         raise DatasetError(what, where=str(path), hint=rewrite_hint(path)) from None
 
 
+def begins_formula(text: str) -> bool:
+    """Whether a spreadsheet would evaluate a cell with this text."""
+    return text.startswith(("=", "+", "-", "@", "\t", "\r"))
+
+
 def rewrite_hint(path: Path) -> str:
     """How to write a damaged table again: with the stage that wrote it, by the name of the file."""
     stage = "split" if path.parent.name == "splits" else _WRITERS.get(path.stem, "")

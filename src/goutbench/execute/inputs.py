@@ -11,9 +11,8 @@ from goutbench.errors import ConfigError, DatasetError
 from goutbench.execute.ladder.faults import CGO_OFF, NOT_IN_BUILD
 from goutbench.execute.workspace.settings import RepositorySettings
 from goutbench.locations import REFERENCE_TABLE, dataset_bases, source_folders
-from goutbench.records import Candidate, Status, short_hash
+from goutbench.records import REFERENCE, Candidate, Status, short_hash
 
-REFERENCE = "reference"
 MODES = ("append", "merge", "llm")
 """The modes of candidates in a file. That of reference tests is not among them: these are trusted more."""
 
@@ -138,14 +137,14 @@ def read_candidates(path: Path) -> list[Candidate]:
         rows = list(read_json_lines(path))
     if not rows:
         raise ConfigError("the file holds no candidates", where=str(path))
-    candidates: dict[str, tuple[str, Candidate]] = {}
-    for where, row in rows:
-        candidate = _candidate(row, where)
-        first, other = candidates.setdefault(candidate.id, (where, candidate))
+    candidates = [(where, _candidate(row, where)) for where, row in rows]
+    by_id: dict[str, tuple[str, Candidate]] = {}
+    for where, candidate in candidates:
+        first, other = by_id.setdefault(candidate.id, (where, candidate))
         if other != candidate:
             hint = "give each candidate an id of its own, or none"
             raise ConfigError(f"the id {candidate.id!r} is that of {first}, too", where=where, hint=hint)
-    return [_candidate(row, where) for where, row in rows]
+    return [candidate for _, candidate in candidates]
 
 
 def _candidate(row: dict[str, Any], where: str) -> Candidate:

@@ -6,7 +6,7 @@ from typing import Self
 
 from goutbench.errors import ConfigError
 from goutbench.execute.workspace.settings import RepositorySettings, Variables
-from goutbench.golang.toolchain.variables import is_build_variable, tag_problem, variable_problem
+from goutbench.golang.toolchain.variables import is_build_variable, settings_problem
 
 SIBLINGS = ("all", "needed", "none")
 """Which of the package's other test files stay: all of them (they may hold helpers), those that define names
@@ -76,10 +76,8 @@ class ExecuteOptions:
         )
 
     def __post_init__(self) -> None:
-        problems = [tag_problem(tag) for tag in self.tags]
-        problems += [variable_problem(name, value) for name, value in self.env]
-        if first := next(filter(None, problems), ""):
-            raise ConfigError(first, where="--tags, --env")
+        if problem := settings_problem(self.tags, self.env):
+            raise ConfigError(problem, where="--tags, --env")
         if self.siblings not in SIBLINGS:
             raise ConfigError(f"--siblings must be one of {', '.join(SIBLINGS)}, not {self.siblings!r}")
         if self.repeat < 1:

@@ -17,7 +17,9 @@ Result = TypeVar("Result")
 
 _HELPERS = 4
 """The most helper processes of a worker: each keeps the packages of one repository in memory."""
-_HELPER_LIMITS = Limits(cpu=1 << 30, processes=512, file_size=1 * GIB, open_files=4096, scratch=2 * GIB)
+_HELPER_LIMITS = Limits(
+    cpu=1 << 30, data=HELPER_MEMORY, processes=512, file_size=1 * GIB, open_files=4096, scratch=2 * GIB
+)
 
 
 @dataclass(frozen=True, slots=True)
@@ -72,9 +74,8 @@ class Worker:
         program = install_program(package.toolchain, self.workspace.root, "gohelper")
         env = env | {"GOUTBENCH_HELPER_MEMORY": str(HELPER_MEMORY)}
         readable = (*package.readable_folders(), self.workspace.module_cache, program)
-        limits = replace(_HELPER_LIMITS, data=HELPER_MEMORY)
         command = Command(
-            (str(program),), Path("/"), env, readable, (self.workspace.build_cache,), limits=limits,
+            (str(program),), Path("/"), env, readable, (self.workspace.build_cache,), limits=_HELPER_LIMITS,
             worker=COMPILER,
         )  # fmt: skip
         return GoHelper(package.toolchain, {"PATH": PATH}, command=self.sandbox.resident(command))

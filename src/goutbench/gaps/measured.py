@@ -4,7 +4,7 @@ from collections import defaultdict
 from collections.abc import Iterator, Sequence
 
 from goutbench.gaps.finding import DiffLine, Finding, Kind, TestedFile
-from goutbench.golang.syntax.file import Declaration, GoFile, declaration_keys
+from goutbench.golang.syntax.file import Declaration, GoFile, declaration_keys, line_and_column
 from goutbench.golang.syntax.parser import parse
 from goutbench.records import MutantStatus, MutantVerdict, Status
 
@@ -28,7 +28,9 @@ def uncovered_functions(file: TestedFile) -> Iterator[Finding]:
         entry = _entry(source, function)
         if entry is None or not any(entry[0] <= start <= entry[1] for start in never):
             continue
-        first, last = (_position(source.source, at)[0] for at in (function.node_start, function.node_end))
+        first, last = (
+            line_and_column(source.source, at)[0] for at in (function.node_start, function.node_end)
+        )
         tests = ", ".join(pair.test_path.rpartition("/")[2] for pair in file.pairs)
         yield Finding(
             Kind.UNCOVERED, file.pair.repository, file.pair.code_path, (first, last), key,
@@ -44,7 +46,8 @@ def _entry(source: GoFile, function: Declaration) -> tuple[Position, Position] |
     statements = [node for node in body.named_children if node.type != "comment"] if body else []
     if not statements:
         return None
-    return tuple(_position(source.source, at) for at in (function.body[0], statements[0].start_byte))  # type: ignore[return-value]
+    first, last = function.body[0], statements[0].start_byte
+    return line_and_column(source.source, first), line_and_column(source.source, last)
 
 
 def surviving_mutants(file: TestedFile) -> Iterator[Finding]:
@@ -113,7 +116,3 @@ def _positions(span: str) -> tuple[Position, Position]:
     """ "line.column-line.column" as two positions."""
     first, last = (tuple(map(int, part.split("."))) for part in span.split("-"))
     return (first[0], first[1]), (last[0], last[1])
-
-
-def _position(source: bytes, offset: int) -> Position:
-    return source.count(b"\n", 0, offset) + 1, offset - source.rfind(b"\n", 0, offset)

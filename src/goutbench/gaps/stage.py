@@ -17,9 +17,8 @@ from goutbench.gaps.render import GapsPage, render
 from goutbench.gaps.tables import write_tables
 from goutbench.gaps.untested import assertion_free_tests, files_without_tests
 from goutbench.locations import EXECUTIONS
-from goutbench.records import Execution, Pair, Status
+from goutbench.records import REFERENCE, Execution, Pair, Status
 
-REFERENCE = "reference"
 PAGE = Path("gaps.html")
 
 

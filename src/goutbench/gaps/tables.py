@@ -6,7 +6,8 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
-from goutbench.dataset.store import write_rows, write_text
+from goutbench.dataset.json_lines import clean_text
+from goutbench.dataset.store import begins_formula, write_rows, write_text
 from goutbench.gaps.finding import Finding, Kind, PackageGaps
 from goutbench.gaps.links import SourceLinks
 
@@ -55,7 +56,7 @@ def _write(path: Path, columns: Sequence[str], rows: Sequence[Mapping[str, Any]]
     writer = csv.DictWriter(out, columns, lineterminator="\n")
     writer.writeheader()
     writer.writerows({name: _escape_formula(value) for name, value in row.items()} for row in rows)
-    text = out.getvalue().encode("utf-8", "replace").decode()
+    text = clean_text(out.getvalue())
     write_text(path.with_suffix(".csv"), text)
     if rows:
         write_rows(
@@ -65,8 +66,8 @@ def _write(path: Path, columns: Sequence[str], rows: Sequence[Mapping[str, Any]]
 
 def _escape_formula(value: Any) -> Any:
     """A cell that no spreadsheet evaluates: file names and code are other people's text."""
-    return f"'{value}" if isinstance(value, str) and value[:1] in ("=", "+", "-", "@", "\t", "\r") else value
+    return f"'{value}" if isinstance(value, str) and begins_formula(value) else value
 
 
 def _utf8(value: Any) -> Any:
-    return value.encode("utf-8", "replace").decode() if isinstance(value, str) else value
+    return clean_text(value) if isinstance(value, str) else value

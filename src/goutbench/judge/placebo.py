@@ -9,7 +9,7 @@ from tree_sitter import Node
 from goutbench.golang.syntax.file import GoFile
 from goutbench.golang.syntax.parser import parse
 from goutbench.judge.comparison import Comparison
-from goutbench.records import Pair, short_hash
+from goutbench.records import REFERENCE, Pair, short_hash
 
 MAX_BYTES = 12_000  # code and test together: an audit must be cheap
 MIN_ASSERTIONS = 2  # calls that can fail a test
@@ -96,9 +96,9 @@ def _placebos_of(pair: Pair) -> Iterator[Placebo]:
             sample=0,
             code=pair.code,
             reference=pair.test,
-            model_a="reference",
+            model_a=REFERENCE,
             model_b=kind,
-            candidate_a="reference",
+            candidate_a=REFERENCE,
             candidate_b=kind,
             text_a=pair.test,
             text_b=text.decode("utf-8", "replace"),

@@ -10,8 +10,8 @@ from goutbench.dataset.reading import read_records
 from goutbench.dataset.store import read_pairs, read_table
 from goutbench.errors import ConfigError, DatasetError
 from goutbench.locations import CANDIDATES, COMPLETIONS, EXECUTIONS, PROMPTS
-from goutbench.records import Candidate, Completion, Execution, Match, Pair, Status, Verdict
-from goutbench.report.results import NOT_RUN, REFERENCE, Dropped, ItemKey, Results, SampleResult
+from goutbench.records import REFERENCE, Candidate, Completion, Execution, Match, Pair, Status, Verdict
+from goutbench.report.results import NOT_RUN, Dropped, ItemKey, Results, SampleResult
 from goutbench.report.taxonomy import UNANSWERED, failure_class, status_class
 
 

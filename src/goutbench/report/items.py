@@ -13,6 +13,7 @@ from collections.abc import Iterable, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
+from goutbench.dataset.json_lines import clean_text
 from goutbench.dataset.store import write_text
 from goutbench.records import Execution, MutantStatus
 from goutbench.report.inputs import Judgement, Transcript
@@ -49,7 +50,7 @@ def script_json(content: Any) -> str:
     text = _json(content)
     for mark in ("<", ">", "&", "\u2028", "\u2029"):
         text = text.replace(mark, f"\\u{ord(mark):04x}")
-    return text.encode("utf-8", "replace").decode()
+    return clean_text(text)
 
 
 def _json(content: Any) -> str:

@@ -11,9 +11,17 @@ from functools import cached_property
 from pathlib import Path
 from typing import NamedTuple
 
-from goutbench.records import Candidate, Execution, Mutation, Pair, Rung, Status, pairs_without_coverage
+from goutbench.records import (
+    REFERENCE,
+    Candidate,
+    Execution,
+    Mutation,
+    Pair,
+    Rung,
+    Status,
+    pairs_without_coverage,
+)
 
-REFERENCE = "reference"
 NOT_RUN = "not-run"
 """The failure class of a candidate that was never executed."""
 
@@ -144,7 +152,7 @@ class Results:
     """All results of a report. Models are in the order of their names, the reference last."""
 
     def __init__(
-        self, samples: Sequence[SampleResult], folders: Mapping[str, Path], dropped: "Dropped | None" = None
+        self, samples: Sequence[SampleResult], folders: Mapping[str, Path], dropped: Dropped | None = None
     ) -> None:
         """`folders` has the run folder of each model with candidates; `dropped` is not in `samples`."""
         self.samples = tuple(samples)

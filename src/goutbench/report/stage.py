@@ -6,12 +6,13 @@ from pathlib import Path
 from goutbench.dataset.pages import check_page, free_page, page_identity
 from goutbench.dataset.store import read_manifest, write_text
 from goutbench.errors import ConfigError
+from goutbench.records import REFERENCE
 from goutbench.report.charts import PlottedRate, colours, rates_with_intervals, survival_curves
 from goutbench.report.inputs import Judgement, read_judgement, read_results, read_run
 from goutbench.report.items import write_items
 from goutbench.report.kinds import kinds, size
 from goutbench.report.render import ListedCandidate, Page, render
-from goutbench.report.results import REFERENCE, Results, weighted_count
+from goutbench.report.results import Results, weighted_count
 from goutbench.report.tables.cells import NOTHING, PageBlock, percent
 from goutbench.report.tables.compare import compare
 from goutbench.report.tables.groups import Grouping, rates_by_group

@@ -5,7 +5,8 @@ from collections import Counter
 from pathlib import Path
 
 from goutbench.locations import CANDIDATES
-from goutbench.report.results import REFERENCE, Results
+from goutbench.records import REFERENCE
+from goutbench.report.results import Results
 
 
 def warnings_of(results: Results, dataset: Path) -> tuple[str, ...]:

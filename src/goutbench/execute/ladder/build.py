@@ -16,7 +16,9 @@ from goutbench.execute.ladder.faults import (
     BUILD_MEMORY,
     BUILD_TIMED_OUT,
     COMPILE_ERROR,
+    NO_TEST_FILES,
     SANDBOX,
+    VET,
     candidate_may_cause,
     environment_fault,
 )
@@ -25,10 +27,9 @@ from goutbench.execute.worker import Worker
 from goutbench.execute.workspace.package import Overlay, PackageUnderTest, empty_test
 from goutbench.golang.toolchain.test_output import evidence
 
-NO_TEST_FILES = "no-test-files"
-VET = "vet"
 _VET_HEADER = re.compile(r"^# \[.+\]$", re.MULTILINE)
 _PATIENCE = 3
+_COUNTING = ["-cover", "-covermode=atomic"]
 _EXHAUSTED = ("signal: killed", "out of memory", "cannot allocate memory")
 
 
@@ -84,7 +85,7 @@ def compile_test(
     With `counting`, its coverage counts how often each statement ran. A package with a byte order mark is
     built without coverage if it fails with it.
     """
-    cover = ["-cover", "-covermode=atomic"] if counting else ["-cover"]
+    cover = _COUNTING if counting else ["-cover"]
     build = _compile(worker, package, overlay, folder, "counting" if counting else "cover", cover)
     if build.binary is None and _has_byte_order_mark(package):
         return _compile(worker, package, overlay, folder, "uncovered", [])
@@ -99,12 +100,11 @@ def _has_byte_order_mark(package: PackageUnderTest) -> bool:
 
 def compile_without(worker: Worker, package: PackageUnderTest, overlay: Overlay, folder: Path) -> Build:
     """Compile the package with an overlay that lacks the candidate, with coverage that counts, and no vet."""
-    flags = ["-cover", "-covermode=atomic", "-vet=off"]
-    return _compile(worker, package, overlay, folder, "without", flags)
+    return _compile(worker, package, overlay, folder, "without", [*_COUNTING, "-vet=off"])
 
 
 def compile_mutants(
-    worker: Worker, package: PackageUnderTest, overlay: Overlay, folder: Path, kind: str = "plain"
+    worker: Worker, package: PackageUnderTest, overlay: Overlay, folder: Path, kind: str
 ) -> Build:
     """Compile the package with an overlay of the focal file: without vet, whose word is on the candidate, and
     without -cover, which ignores overlays of non-test files (golang/go#73802)."""

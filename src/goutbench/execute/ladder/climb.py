@@ -5,17 +5,14 @@ import shutil
 from dataclasses import dataclass, replace
 from pathlib import Path
 
-from goutbench.execute.inputs import REFERENCE
 from goutbench.execute.ladder.build import (
-    NO_TEST_FILES,
-    VET,
     Build,
     build_without_candidate,
     compile_test,
 )
 from goutbench.execute.ladder.coverage import Coverage, focal_spans, merge
 from goutbench.execute.ladder.entry.plan import EntryPlan, plan_entry
-from goutbench.execute.ladder.entry.run import NOTHING_ADDED, run_entry
+from goutbench.execute.ladder.entry.run import run_entry
 from goutbench.execute.ladder.faults import (
     CGO_OFF,
     COMPILE_ERROR,
@@ -24,11 +21,16 @@ from goutbench.execute.ladder.faults import (
     EXCLUDED,
     LINKER,
     NO_NETWORK,
+    NO_TEST_FILES,
     NOT_GENERATED,
+    NOT_MEASURED,
     NOT_REQUIRED,
+    NOTHING_ADDED,
     PACKAGE_BROKEN,
-    REASONS,
+    PACKAGE_FAULT,
     TOO_MANY_NAMES,
+    VET,
+    candidate_may_cause,
     explained,
     is_absent,
     needs_network,
@@ -41,16 +43,14 @@ from goutbench.execute.ladder.runs import CompiledTest, RunResult, all_of, run_t
 from goutbench.execute.ladder.stable import repeat_passing, rerun_failing
 from goutbench.execute.ladder.syntax import refusal
 from goutbench.execute.ladder.type_check import check_types, declared_tests, type_failure
-from goutbench.execute.ladder.vet import PACKAGE_FAULT, is_candidates_fault
+from goutbench.execute.ladder.vet import is_candidates_fault
 from goutbench.execute.worker import Worker
 from goutbench.execute.workspace.package import Overlay, PackageUnderTest
 from goutbench.golang.syntax.parser import parse
-from goutbench.records import Candidate, Execution, Rung, Status
+from goutbench.records import REFERENCE, Candidate, Execution, Rung, Status
 
 _GENERATE = re.compile(rb"^//go:generate ", re.MULTILINE)
 _LONGEST_PATTERN = 100_000  # bytes; Linux gives one argument of a command 128 KiB
-NOT_MEASURED = "coverage-not-measured"
-"""The reason of a pass that goes no further because -cover fails on the package."""
 
 
 def climb(worker: Worker, package: PackageUnderTest, candidate: Candidate) -> Execution:
@@ -157,7 +157,7 @@ class _Attempt:
                 status, reason, evidence = Status.INFRA_FAILURE, self._package_fault(bare), bare.evidence
             elif build.stopped:
                 reason = COMPILE_LIMIT
-            elif reason in REASONS and REASONS[reason].candidate:
+            elif candidate_may_cause(reason):
                 reason = COMPILE_ERROR if reason == LINKER else NOT_REQUIRED
         return replace(record, status=status, reason=reason, evidence=evidence)
 
@@ -169,7 +169,7 @@ class _Attempt:
 
     def _package_fault(self, bare: Build) -> str:
         """The reason why the package does not build without the candidate."""
-        if bare.infra or bare.stopped or (bare.reason in REASONS and REASONS[bare.reason].candidate):
+        if bare.infra or bare.stopped or candidate_may_cause(bare.reason):
             return bare.reason
         sources = (path.read_bytes() for path in self.package.go_files())
         generates = is_absent(bare.evidence) and any(map(_GENERATE.search, sources))

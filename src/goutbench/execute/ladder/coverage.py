@@ -4,7 +4,7 @@ import re
 from collections.abc import Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 
-from goutbench.golang.syntax.file import declaration_keys
+from goutbench.golang.syntax.file import declaration_keys, line_and_column
 from goutbench.golang.syntax.parser import parse
 
 _BLOCK = re.compile(r"^(?P<file>.+):(\d{1,9})\.(\d{1,9}),(\d{1,9})\.(\d{1,9}) (\d{1,9}) (\d{1,18})$")
@@ -42,7 +42,7 @@ class Coverage:
 
     def within(self, source: bytes, spans: Sequence[Span]) -> "Coverage":
         """The blocks that begin in one of the spans of the focal file."""
-        positions = [(_position(source, start), _position(source, end)) for start, end in spans]
+        positions = [(line_and_column(source, start), line_and_column(source, end)) for start, end in spans]
         return Coverage(
             {
                 key: hit
@@ -112,7 +112,3 @@ def focal_spans(source: bytes, focal: Collection[str]) -> tuple[Span, ...]:
         for key, declaration in zip(declaration_keys(file), file.declarations, strict=True)
         if key in focal
     )
-
-
-def _position(source: bytes, offset: int) -> Position:
-    return source.count(b"\n", 0, offset) + 1, offset - source.rfind(b"\n", 0, offset)

@@ -27,6 +27,9 @@ COMPILE_ERROR, LINKER, NOT_REQUIRED = "compile-error", "linker", "module-not-req
 PACKAGE_BROKEN, NOT_GENERATED, EXCLUDED = "package-broken", "not-generated", "package-excluded"
 NOT_IN_BUILD, ELSEWHERE = "not-in-build", "entry-elsewhere"
 TOO_MANY_NAMES = "too-many-names"
+VET, PACKAGE_FAULT = "vet", "package-fails-vet"
+NO_TEST_FILES, NOTHING_ADDED = "no-test-files", "no-tests-declared"
+NOT_MEASURED = "coverage-not-measured"
 
 REASONS = {
     # nobody's fault but the machine's or the repository's
@@ -116,7 +119,7 @@ REASONS = {
         "the package does not build without the candidate either",
         "`go vet` in its folder says the same; fix the repository, or exclude the pair",
     ),
-    "package-fails-vet": Reason(
+    PACKAGE_FAULT: Reason(
         "vet refuses the package without the candidate, so `go test` fails, too",
         "fix what vet names, or exclude the pair",
     ),
@@ -174,10 +177,10 @@ REASONS = {
         "the compiler was stopped at a limit, and the package builds without the candidate",
         "raise --build-seconds if the candidate's size is intended",
     ),
-    "vet": Reason("vet refuses the candidate, as it does under `go test`"),
+    VET: Reason("vet refuses the candidate, as it does under `go test`"),
     # what ran
-    "no-test-files": Reason("the build constraints or the package clause leave no test file"),
-    "no-tests-declared": Reason("the candidate declares no test, fuzz target or example with output"),
+    NO_TEST_FILES: Reason("the build constraints or the package clause leave no test file"),
+    NOTHING_ADDED: Reason("the candidate declares no test, fuzz target or example with output"),
     "excluded-by-build-constraints": Reason("a build constraint of the candidate excludes it here"),
     TOO_MANY_NAMES: Reason("the names of the tests are too long together for one command"),
     "no-declared-test-seen": Reason("no test of the candidate was started"),
@@ -194,7 +197,7 @@ REASONS = {
     "memory-limit": Reason("the run exceeded its memory limit", "raise --memory-mib if the test needs it"),
     "output-limit": Reason("the run printed more than 8 MiB"),
     "passed-when-run-again": Reason("the test failed, and passed when run again"),
-    "coverage-not-measured": Reason("the test passes, and `go test -cover` fails on the package"),
+    NOT_MEASURED: Reason("the test passes, and `go test -cover` fails on the package"),
 }  # fmt: skip
 """All reasons by their name in records, in the order of docs/reference/reasons.md."""
 
@@ -234,7 +237,7 @@ def environment_fault(text: str, candidate: str) -> str:
 
 def candidate_may_cause(reason: str) -> bool:
     """Whether a build without the candidate must decide who is at fault."""
-    return REASONS[reason].candidate if reason in REASONS else True
+    return REASONS[reason].candidate
 
 
 def unlinked(text: str) -> frozenset[str]:

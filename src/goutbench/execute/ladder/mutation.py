@@ -8,7 +8,7 @@ from collections.abc import Collection, Sequence
 from dataclasses import dataclass, replace
 from typing import Self
 
-from goutbench.execute.ladder.build import compile_mutants
+from goutbench.execute.ladder.build import Build, compile_mutants
 from goutbench.execute.ladder.coverage import Span
 from goutbench.execute.ladder.runs import Baseline, CompiledTest, RunResult, command_for
 from goutbench.execute.sandbox.command import MIB, CommandRun, RunReport
@@ -123,8 +123,7 @@ def run_mutants(
     results = [MutantResult(m, MutantStatus.NO_COVERAGE) for m in sample if m not in reached]
     seconds = 0.0
     if reached:
-        schemata: Overlay = {package.focal: plan.schemata, plan.support_name: plan.support}
-        build = compile_mutants(worker, package, overlay | schemata, test.folder)
+        build = _compile(test, plan, overlay)
         if build.binary is None:
             return _no_score(plan, f"the schemata do not build: {build.evidence[:500]}")
         reports = _run(replace(test, path=build.binary), plan, reached, passing)
@@ -151,11 +150,10 @@ def _not_killed_without(
     """The results, with those killed mutants as survived that the baseline kills too, and CPU seconds."""
     test = baseline.test
     killed = [result.mutant for result in results if result.status is MutantStatus.KILLED]
-    schemata: Overlay = {test.package.focal: plan.schemata, plan.support_name: plan.support}
-    build = compile_mutants(
-        test.worker, test.package, baseline.overlay | schemata, test.folder, "plain-without"
-    )
-    if not killed or build.binary is None:
+    if not killed:
+        return results, 0.0
+    build = _compile(test, plan, baseline.overlay, "plain-without")
+    if build.binary is None:
         return results, 0.0
     reports = _run(replace(test, path=build.binary), plan, killed, baseline.result)
     pairs = zip(killed, reports[DECOYS + 1 :], strict=False)
@@ -165,6 +163,13 @@ def _not_killed_without(
         for result in results
     ]
     return results, sum(report.cpu_seconds for report in reports)
+
+
+def _compile(test: CompiledTest, plan: MutationPlan, overlay: Overlay, kind: str = "plain") -> Build:
+    """The package with an overlay and with all mutants in its focal file."""
+    package = test.package
+    schemata: Overlay = {package.focal: plan.schemata, plan.support_name: plan.support}
+    return compile_mutants(test.worker, package, overlay | schemata, test.folder, kind)
 
 
 def _run(

@@ -2,11 +2,10 @@
 
 import re
 
-from goutbench.execute.ladder.build import VET, build_without_candidate
+from goutbench.execute.ladder.build import build_without_candidate
+from goutbench.execute.ladder.faults import VET
 from goutbench.execute.worker import Worker
 from goutbench.execute.workspace.package import PackageUnderTest
-
-PACKAGE_FAULT = "package-fails-vet"
 
 
 def is_candidates_fault(

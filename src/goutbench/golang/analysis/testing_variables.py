@@ -47,6 +47,7 @@ class TestingNames:
         self.testers = {
             name for d in types if _EMBEDS.search(self.source, d.node_start, d.node_end) for name in d.names
         }
+        self._assigned: dict[frozenset[bytes], bool] = {}
         starts = [declaration.node_start for declaration in file.declarations]
         self._variables: list[list[tuple[bytes, str]]] = [[] for _ in starts]
         for name, kind, at in self._typed_variables():
@@ -91,11 +92,13 @@ class TestingNames:
         matches = _built_from(names).finditer(self.source, declaration.node_start, declaration.node_end)
         return {name for match in matches for name in match.groups() if name}
 
-    @cache  # noqa: B019 - a file lives as long as its analysis
     def _gives_away(self, names: frozenset[bytes]) -> bool:
         """Whether one of the names is assigned, or an element of a literal, anywhere in the file."""
-        alternatives = b"|".join(sorted(map(re.escape, names)))
-        return re.search(rb"[=:{,]\s*(?:" + alternatives + rb")\s*[,}\n]", self.source) is not None
+        if names not in self._assigned:
+            alternatives = b"|".join(sorted(map(re.escape, names)))
+            match = re.search(rb"[=:{,]\s*(?:" + alternatives + rb")\s*[,}\n]", self.source)
+            self._assigned[names] = match is not None
+        return self._assigned[names]
 
     def _typed_variables(self) -> Iterator[tuple[bytes, str, int]]:
         """Name, kind and place of the parameters and variables whose type can fail a test."""

@@ -148,6 +148,11 @@ def go_query(pattern: str) -> Query:
     return Query(language(), pattern)
 
 
+def line_and_column(source: bytes, offset: int) -> tuple[int, int]:
+    """The line and column of an offset, from 1, columns in bytes, as Go counts them."""
+    return source.count(b"\n", 0, offset) + 1, offset - source.rfind(b"\n", 0, offset)
+
+
 def node_text(source: bytes, node: Node) -> str:
     """A node's text in the source, which its tree may have been parsed from with stretches masked."""
     return source[node.start_byte : node.end_byte].decode("utf-8", "replace")

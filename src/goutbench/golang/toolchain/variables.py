@@ -5,6 +5,7 @@ that runs outside of the sandbox, and must not replace one that we set.
 """
 
 import re
+from collections.abc import Iterable
 
 from goutbench.golang.analysis.platforms import MACHINES, SYSTEMS
 
@@ -48,6 +49,13 @@ def variable_problem(name: str, value: str) -> str:
     if name in _C_FLAGS and (wrong := _first_unlike(_C_FLAG, value)):
         return f"{name} may hold -D, -U, -I, -L, -l, -O, -W and -std=, not {wrong}"
     return ""
+
+
+def settings_problem(tags: Iterable[str], variables: Iterable[tuple[str, str]]) -> str:
+    """Why a configuration may not have these tags and variables: the first problem; empty if it may."""
+    problems = [tag_problem(tag) for tag in tags]
+    problems += [variable_problem(name, value) for name, value in variables]
+    return next(filter(None, problems), "")
 
 
 def tag_problem(tag: str) -> str:

@@ -12,7 +12,7 @@ from importlib import resources
 from pathlib import Path
 from typing import Any
 
-from goutbench.dataset.store import atomic_file, read_table, write_json, write_text
+from goutbench.dataset.store import atomic_file, begins_formula, read_table, write_json, write_text
 from goutbench.errors import ConfigError
 from goutbench.judge.comparison import Comparison, ItemKey
 from goutbench.judge.results.figures import rate
@@ -84,7 +84,7 @@ def _row(comparison: Comparison) -> dict[str, str]:
 
 def _escape_formula(text: str) -> str:
     """The text of a cell, so that no spreadsheet evaluates it."""
-    return f"'{text}" if text[:1] in ("=", "+", "-", "@", "\t", "\r") else text.replace("\0", "")
+    return f"'{text}" if begins_formula(text) else text.replace("\0", "")
 
 
 def label_order(comparison_id: str) -> str:

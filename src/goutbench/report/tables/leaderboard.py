@@ -4,8 +4,8 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from functools import partial
 
-from goutbench.records import Rung, Status
-from goutbench.report.results import REFERENCE, ItemResult, Results, SampleResult, weighted_count
+from goutbench.records import REFERENCE, Rung, Status
+from goutbench.report.results import ItemResult, Results, SampleResult, weighted_count
 from goutbench.report.tables.cells import (
     Count,
     Header,

@@ -7,7 +7,7 @@ from goutbench.execute.ladder.build import compile_without
 from goutbench.execute.ladder.coverage import EMPTY
 from goutbench.execute.ladder.entry.focus import Focus, focuses, framework_flags, subtest_pattern
 from goutbench.execute.ladder.entry.plan import EntryPlan, mentioned_elsewhere
-from goutbench.execute.ladder.faults import ELSEWHERE
+from goutbench.execute.ladder.faults import ELSEWHERE, NOTHING_ADDED
 from goutbench.execute.ladder.runs import Baseline, CompiledTest, RunResult, all_of, run_tests
 from goutbench.execute.ladder.type_check import type_checks
 from goutbench.execute.workspace.package import Overlay, empty_test
@@ -15,8 +15,6 @@ from goutbench.golang.analysis.registrations import TEST_MAIN, without_registrat
 from goutbench.golang.syntax.parser import parse
 from goutbench.golang.toolchain.test_output import TestOutput, parse_output
 from goutbench.records import Status
-
-NOTHING_ADDED = "no-tests-declared"
 
 
 @dataclass(frozen=True, slots=True)
