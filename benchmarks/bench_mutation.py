@@ -27,7 +27,7 @@ from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from pathlib import Path
 
-from goutbench.execute.ladder.mutation import STEPS_FACTOR, STEPS_FLOOR
+from goutbench.execute.ladder.mutants.runs import STEPS_FACTOR, STEPS_FLOOR
 from goutbench.golang.toolchain.helper import GoHelper
 from goutbench.golang.toolchain.installation import Toolchain, find_toolchain, go_env, run_go
 from goutbench.golang.toolchain.mutation import Mutant, MutationPlan, apply_mutant, plan_mutation

@@ -17,7 +17,7 @@ from goutbench.golang.toolchain.installation import Toolchain
 
 # also in the folder of a package with an external test package; methods are not tests
 _NAME = re.compile(r"^func ((?:Test|Fuzz|Example)(?:[^a-z\W]\w*)?)\s*\(", re.MULTILINE)
-_SPECS = re.compile(r"^Ran (\d+) of \d+ Specs", re.MULTILINE)
+_SPECS = re.compile(r"^(?:\x1b\[[\d;]*m)*Ran (\d+) of \d+ Specs", re.MULTILINE)
 _LINE = re.compile(r"^\S+/([^/:]+):(\d+\.\d+,\d+\.\d+) (\d+) (\d+)$", re.MULTILINE)
 _TAIL = 3000  # characters of output to keep
 
@@ -115,6 +115,16 @@ def check_out(git_dir: Path, commit: str, folder: Path, user: User) -> None:
             shutil.copy(draft / f"vendor.{ending}", draft / f"go.{ending}")
     user.own(draft)
     draft.rename(folder)
+
+
+def download_workspace(folder: Path, user: User) -> None:
+    """Download what a workspace requires, as `go test` would: the versions of its own modules that other
+    members ask for, too, which goutbench replaces."""
+    if (folder / "go.work").is_file():
+        env = user.environment()
+        del env["GOPROXY"]
+        go = str(user.toolchain.go)
+        subprocess.run([go, "mod", "download"], cwd=folder, env={**os.environ, **env}, check=True)
 
 
 def declared_names(text: str) -> tuple[str, ...]:

@@ -17,7 +17,7 @@ from goutbench.execute.sandbox.command import COMPILER
 from goutbench.execute.sandbox.supervise import worker_user_id
 from goutbench.golang.toolchain.installation import find_toolchain
 from goutbench.records import Pair
-from truth.plain import PlainTest, User, check_out
+from truth.plain import PlainTest, User, check_out, download_workspace
 
 BUILD_SECONDS = 3600
 """`go test` has no limit of build time, and a busy machine needs long."""
@@ -54,8 +54,10 @@ class Repository:
         home.mkdir(mode=0o755, parents=True, exist_ok=True)
         uid = worker_user_id(COMPILER) if os.geteuid() == 0 else None
         user = User(find_toolchain(), home, work / "build-cache", work / "modules", uid, self.cgo)
-        self.checkout.parent.mkdir(exist_ok=True)
-        check_out(self.git_dir, self.commit, self.checkout, user)
+        if not self.checkout.exists():
+            self.checkout.parent.mkdir(exist_ok=True)
+            check_out(self.git_dir, self.commit, self.checkout, user)
+            download_workspace(self.checkout, user)
         return PlainTest(user, self.checkout, pair.code_path, pair.test_path, self.seconds)
 
     def execute(self, candidates: Sequence[dict[str, str]], run: Path, *flags: str) -> dict[str, Any]:

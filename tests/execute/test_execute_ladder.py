@@ -23,10 +23,10 @@ from goutbench.execute.worker import Worker
 from goutbench.execute.workspace.package import PackageUnderTest
 from goutbench.locations import EXECUTIONS
 from goutbench.parallel import RUNNERS
-from goutbench.records import Execution, MutantStatus
+from goutbench.records import REFERENCE, Execution, MutantStatus
 
 DATA = Path(__file__).parents[1] / "data" / "execute"
-REFERENCE = (DATA / "calc" / "calc_test.go").read_text()
+REFERENCE_TEST = (DATA / "calc" / "calc_test.go").read_text()
 EXTERNAL = """package calc_test
 
 import (
@@ -73,7 +73,7 @@ def test_a_candidate_for_one_function_is_scored_on_its_statements_and_mutants_al
 
 
 def test_a_reference_test_reaches_the_highest_rung(worker: Worker, package: PackageUnderTest) -> None:
-    record = run(worker, package, REFERENCE, repeat=3, mutants=0)
+    record = run(worker, package, REFERENCE_TEST, repeat=3, mutants=0)
     assert (record.status, record.rung, record.repeats) == ("PASSED", "mutation", 3)
     assert record.declared == record.passed == ("TestAdd", "TestClamp")
     assert (record.covered, record.statements) == (6, 13)
@@ -171,7 +171,8 @@ func TestAgain(t *testing.T) {
 	}
 }
 """
-    record = run(worker, package, code)
+    reference = replace(text_candidate("pair", "reference", code), mode=REFERENCE)
+    record = climb(worker, package, reference)
     assert (record.status, record.covered) == ("PASSED", 1), record.evidence
 
 
@@ -187,7 +188,7 @@ def test_an_external_test_package_sees_the_export_file(worker: Worker, package: 
 def test_a_test_builds_only_with_the_sibling_files_that_hold_its_helpers(
     worker: Worker, package: PackageUnderTest, mode: str, status: str
 ) -> None:
-    record = run(worker, package, REFERENCE, siblings=mode)
+    record = run(worker, package, REFERENCE_TEST, siblings=mode)
     assert (record.status, record.siblings) == (status, mode)
 
 
@@ -340,11 +341,11 @@ def test_evaluate_records_every_candidate_resumes_and_takes_any_runner(
         "moved": PairLocation("moved", "example/calc", revision, "nowhere.go", "nowhere_test.go"),
     }
     candidates = [
-        text_candidate("calc", "reference", REFERENCE),
+        text_candidate("calc", "reference", REFERENCE_TEST),
         text_candidate("calc", "model", body("t.Fatal(1)")),
-        text_candidate("absent", "model", REFERENCE),
-        text_candidate("moved", "model", REFERENCE),
-        text_candidate("unknown", "model", REFERENCE),
+        text_candidate("absent", "model", REFERENCE_TEST),
+        text_candidate("moved", "model", REFERENCE_TEST),
+        text_candidate("unknown", "model", REFERENCE_TEST),
     ]
     out = tmp_path / "out"
 

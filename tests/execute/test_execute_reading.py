@@ -7,12 +7,13 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from goutbench.execute.ladder.coverage import merge, read_profile
-from goutbench.execute.ladder.mutation import score_with_interval
+from goutbench.execute.ladder.mutants.score import score_with_interval
 from goutbench.execute.ladder.record import identity
-from goutbench.execute.ladder.runs import classify
+from goutbench.execute.ladder.runs import RunResult, classify
 from goutbench.execute.options import ExecuteOptions
 from goutbench.execute.sandbox.command import Outcome, RunReport
 from goutbench.golang.toolchain.test_output import evidence, failed_test, parse_output
+from goutbench.golang.toolchain.testwitness import WitnessReport
 
 PASS = b"\x16=== RUN   TestA\n\x16--- PASS: TestA (0.00s)\n\x16=== NAME  \n\x16PASS\ncoverage: 1.0%\n"
 TWICE = PASS + b"\x16--- FAIL: TestA (0.00s)\n"
@@ -30,6 +31,12 @@ a damaged line
 
 def outcome(stdout: bytes, *, code: int = 0, stopped: str = "", stderr: bytes = b"") -> Outcome:
     return Outcome(code, stdout, stderr, stopped, 1.0, reports=(RunReport(code, 0.1, 0.2, "", ""),))
+
+
+def verdict(result: Outcome, tests: list[str], *, profiled: bool) -> RunResult:
+    """The result of a run whose witness says what its output says."""
+    witnessed = WitnessReport(result.stdout, own="mode: set\n" if profiled else None)
+    return classify(result, witnessed, tests, cover=True, options=ExecuteOptions())
 
 
 LATE_OUTCOME = outcome(PASS, code=2, stderr=LATE)
@@ -59,8 +66,15 @@ LATE_OUTCOME = outcome(PASS, code=2, stderr=LATE)
 def test_a_pass_needs_all_signals(
     result: Outcome, tests: list[str], profiled: bool, status: str, reason: str
 ) -> None:
-    run = classify(result, tests, profiled=profiled, options=ExecuteOptions())
+    run = verdict(result, tests, profiled=profiled)
     assert (run.status, run.reason) == (status, reason)
+
+
+def test_results_that_only_the_output_shows_are_forged() -> None:
+    run = classify(outcome(PASS), WitnessReport(own=""), ["TestA"], cover=True, options=ExecuteOptions())
+    assert (run.status, run.reason) == ("TESTS_FAILED", "forged")
+    run = classify(outcome(b""), WitnessReport(own=""), ["TestA"], cover=True, options=ExecuteOptions())
+    assert (run.status, run.reason) == ("NO_TESTS_RAN", "no-declared-test-seen")
 
 
 def test_output_without_the_marker_byte_is_ignored() -> None:
@@ -73,6 +87,7 @@ def test_subtests_are_ignored_and_unfinished_tests_are_reported() -> None:
     output = parse_output(
         b"\x16=== RUN   TestA\n\x16=== RUN   TestA/sub\n    \x16--- PASS: TestA/sub (0.00s)\n"
         b"noise without newline\x16=== RUN   TestB\n",
+        b"",
         b"panic: boom\n\ngoroutine 1 [running]:\n",
     )
     assert output.unfinished == ("TestA", "TestB")
@@ -94,7 +109,7 @@ def test_subtests_are_ignored_and_unfinished_tests_are_reported() -> None:
 )
 def test_results_of_tests_that_a_test_runs_are_not_its_own(frames: bytes, status: str) -> None:
     output = PASS.replace(b"\x16--- PASS", frames + b"\x16--- PASS")
-    run = classify(outcome(output), ["TestA"], profiled=True, options=ExecuteOptions())
+    run = verdict(outcome(output), ["TestA"], profiled=True)
     assert run.status == status
     assert run.output.seen == {"TestA"}
 
@@ -112,7 +127,7 @@ def test_the_test_that_kills_a_mutant_is_one_of_the_candidates() -> None:
 
 @given(st.binary(max_size=400))
 def test_any_bytes_can_be_parsed(data: bytes) -> None:
-    output = parse_output(data, data)
+    output = parse_output(data, data, data)
     assert output.seen >= set(output.passed)
 
 

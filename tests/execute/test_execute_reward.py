@@ -7,10 +7,12 @@ from pathlib import Path
 
 import pytest
 from judging import make_pair
+from reporting import execution
 
 from goutbench.execute import ExecuteOptions
 from goutbench.execute.machine import Machine
-from goutbench.execute.reward import execution_reward
+from goutbench.execute.reward import execution_reward, reward_of
+from goutbench.records import Execution, Mutation, Rung, Status
 
 DATA = Path(__file__).parents[1] / "data" / "execute"
 
@@ -69,6 +71,22 @@ def test_better_tests_get_higher_rewards(machine: Machine, repositories: tuple[P
     assert worth["kills mutants"] > worth["only covers"] > worth["tests nothing"] > worth["fails"]
     assert worth["fails"] > worth["does not build"] > worth["no code"] == 0.0
     assert worth["tests nothing"] == 0.5
-    assert worth["only covers"] == 0.75
+    assert worth["only covers"] == 0.55  # nine mutants, and coverage is worth one more
     assert reward(prompts=[""], completions=texts[:1], pair_id=["calc"]) != [None]  # plain texts, whole file
     assert reward(prompts=[""], completions=texts[:1], pair_id=["absent"]) == [None]
+
+
+@pytest.mark.parametrize(("killed", "tested"), [(1, 1), (1, 40), (20, 400), (400, 400)])
+def test_a_mutant_more_is_worth_more_than_complete_coverage(killed: int, tested: int) -> None:
+    checks = passing(killed, tested, covered=1)
+    covers = passing(killed - 1, tested, covered=10)
+    assert (reward_of(checks) or 0.0) >= (reward_of(covers) or 0.0)
+    assert (reward_of(checks) or 0.0) > (reward_of(passing(killed - 1, tested, covered=9)) or 0.0)
+    assert (reward_of(passing(tested, tested, covered=10)) or 0.0) == 1.0
+
+
+def passing(killed: int, tested: int, *, covered: int) -> Execution:
+    score = killed / tested
+    mutation = Mutation(tested, killed, tested - killed, 0, 0, 0, score, score, score)
+    record = execution("1", make_pair(0), "model", Status.PASSED, Rung.MUTATION, "")
+    return replace(record, statements=10, covered=covered, focal_statements=0, mutation=mutation)

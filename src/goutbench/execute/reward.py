@@ -20,9 +20,10 @@ def reward_of(record: Execution) -> float | None:
     result of the test.
 
     A test that does not pass gets the reward of its rung, and at most that of `Rung.RUNS`; so does a flaky
-    one. A pass gets the reward of `Rung.PASS`, plus up to 0.25 each for the share of the focal statements
-    that it covers and for its mutation score: a test that passes and checks nothing must not be an easy way
-    to a high reward.
+    one. A pass gets the reward of `Rung.PASS`, plus up to 0.5 for its mutants: (killed + coverage) ÷
+    (tested + 1). All focal statements together are worth one mutant: a test that covers everything and checks
+    nothing never gets more than one that kills a mutant more. Without mutants, coverage alone counts for up
+    to 0.25, although it cannot tell a test that checks nothing.
     """
     if record.status is Status.INFRA_FAILURE:
         return None
@@ -32,8 +33,10 @@ def reward_of(record: Execution) -> float | None:
     if not statements:
         statements, covered = record.statements, record.covered
     coverage = covered / statements if statements else 0.0
-    score = record.mutation.score if record.mutation and record.mutation.score is not None else 0.0
-    return Rung.PASS.reward + 0.25 * coverage + 0.25 * score
+    mutation = record.mutation
+    if mutation is None or not mutation.total:
+        return Rung.PASS.reward + 0.25 * coverage
+    return Rung.PASS.reward + 0.5 * (mutation.killed + coverage) / (mutation.tested + 1)
 
 
 def execution_reward(

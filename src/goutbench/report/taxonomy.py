@@ -61,7 +61,7 @@ _BY_REASON = (
         Status.TESTS_FAILED,
         "forged",
         "exited before all tests ended",
-        ("exit-0-without-every-test", "exit-0-before-the-end"),
+        ("forged", "exit-0-without-every-test", "exit-0-before-the-end"),
     ),
     _Class(Status.TESTS_FAILED, "other-failure", "other failure at run time", ()),
 )  # fmt: skip

@@ -4,6 +4,7 @@ The same command makes the checks of vet that `go test` makes, which depend on t
 """
 
 import codecs
+import hashlib
 import json
 import os
 import re
@@ -12,6 +13,7 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Self
 
+from goutbench.dataset.store import write_text
 from goutbench.execute.ladder.faults import (
     BUILD_MEMORY,
     BUILD_TIMED_OUT,
@@ -25,10 +27,14 @@ from goutbench.execute.ladder.faults import (
 from goutbench.execute.sandbox.command import COMPILER, GIB, Command, Limits, Outcome
 from goutbench.execute.worker import Worker
 from goutbench.execute.workspace.package import Overlay, PackageUnderTest, empty_test
+from goutbench.golang.syntax.header import package_name
+from goutbench.golang.toolchain.installation import Toolchain
 from goutbench.golang.toolchain.test_output import evidence
+from goutbench.golang.toolchain.testwitness import witness_sources
 
 _VET_HEADER = re.compile(r"^# \[.+\]$", re.MULTILINE)
 _PATIENCE = 3
+_FIRST = "goutbench_first_test.go"
 _COUNTING = ["-cover", "-covermode=atomic"]
 _EXHAUSTED = ("signal: killed", "out of memory", "cannot allocate memory")
 
@@ -86,6 +92,11 @@ def compile_test(
     built without coverage if it fails with it.
     """
     cover = _COUNTING if counting else ["-cover"]
+    code = overlay.get(package.test) or b""
+    if b"func Example" in code and b'"testing"' not in code:
+        # package testing reads the witness's token before code of the candidate can
+        first = f'package {package_name(code)}\n\nimport _ "testing"\n'.encode()
+        overlay = overlay | {_FIRST: first}
     build = _compile(worker, package, overlay, folder, "counting" if counting else "cover", cover)
     if build.binary is None and _has_byte_order_mark(package):
         return _compile(worker, package, overlay, folder, "uncovered", [])
@@ -118,7 +129,7 @@ def _compile(
     tests can see."""
     sources, out = folder / "overlay", folder / kind
     sources.mkdir(exist_ok=True)
-    replacements = {}
+    replacements = dict(worker.once(_witness, package.toolchain))
     for name, content in overlay.items():
         if content is not None:
             (sources / name).write_bytes(content)
@@ -136,7 +147,9 @@ def _compile(
         ),
         cwd=package.folder,
         env=worker.go_environment(package) | {"PWD": str(package.folder)},
-        readable=(*package.readable_folders(), worker.workspace.module_cache, sources),
+        readable=(
+            *package.readable_folders(), worker.workspace.module_cache, worker.workspace.witness, sources,
+        ),
         writable=(worker.workspace.build_cache, out),
         limits=Limits(
             wall=seconds, cpu=max(1, int(seconds)), data=4 * GIB, memory=6 * GIB, processes=512,
@@ -153,6 +166,23 @@ def _compile(
     relative = os.path.relpath(sources, package.folder)
     text = build.evidence.replace(f"{sources}/", "./").replace(f"{relative}/", "./")
     return replace(build, evidence=text)
+
+
+def _witness(worker: Worker, toolchain: Toolchain) -> dict[str, str]:
+    """The overlay of the standard library's test packages: their paths, and those of our versions.
+
+    Raises ToolError if they are not as expected.
+    """
+    files = witness_sources(toolchain)
+    digest = hashlib.sha256(json.dumps(files, sort_keys=True).encode()).hexdigest()[:16]
+    folder = worker.workspace.witness / digest
+    overlay = {}
+    for name, text in files.items():
+        path = folder / name
+        path.parent.mkdir(parents=True, exist_ok=True)
+        write_text(path, text)
+        overlay[str(toolchain.goroot / "src" / name)] = str(path)
+    return overlay
 
 
 def build_without_candidate(worker: Worker, package: PackageUnderTest, removed: tuple[str, ...]) -> Build:

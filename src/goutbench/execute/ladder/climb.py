@@ -37,9 +37,9 @@ from goutbench.execute.ladder.faults import (
     unlinked,
 )
 from goutbench.execute.ladder.in_build import file_exclusion, focal_exclusion, lacks_cgo_files
-from goutbench.execute.ladder.mutation import run_mutants
+from goutbench.execute.ladder.mutants.score import run_mutants
 from goutbench.execute.ladder.record import blank_record
-from goutbench.execute.ladder.runs import CompiledTest, RunResult, all_of, run_tests
+from goutbench.execute.ladder.runs import CompiledTest, RunResult, all_of, hidden, run_tests
 from goutbench.execute.ladder.stable import repeat_passing, rerun_failing
 from goutbench.execute.ladder.syntax import refusal
 from goutbench.execute.ladder.type_check import check_types, declared_tests, type_failure
@@ -122,8 +122,11 @@ class _Attempt:
             missing = ", ".join(removed)
             text = f"only {missing} may run it, which does not build without the reference test"
             return replace(record, status=Status.INFRA_FAILURE, reason=ELSEWHERE, evidence=text)
-        test = CompiledTest(self.worker, self.package, build.binary, self.folder, tests, cover=build.cover)
-        return self._run(record, test, overlay, plan)
+        test = CompiledTest(
+            self.worker, self.package, build.binary, self.folder, tests, cover=build.cover,
+            reference=self.candidate.mode == REFERENCE,
+        )  # fmt: skip
+        return self._run(record, hidden(test), overlay, plan)
 
     def _build(self, overlay: Overlay, removed: tuple[str, ...], *, counting: bool) -> Build:
         """Compile the candidate; once more if the compilation of what it imports took all the time."""
@@ -229,8 +232,11 @@ class _Attempt:
         build = compile_test(worker, package, overlay, self.folder, counting=True)
         if build.binary is None:
             return record, own.coverage
-        test = CompiledTest(worker, package, build.binary, self.folder, (), cover=build.cover)
-        run = run_entry(test, plan, overlay, self.candidate.code.encode())
+        reference = self.candidate.mode == REFERENCE
+        test = CompiledTest(
+            worker, package, build.binary, self.folder, (), cover=build.cover, reference=reference
+        )
+        run = run_entry(hidden(test), plan, overlay, self.candidate.code.encode())
         result, output = run.result, run.result.output
         if result.status in (Status.INFRA_FAILURE, Status.NO_TESTS_RAN):
             return record, own.coverage

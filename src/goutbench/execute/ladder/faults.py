@@ -27,6 +27,7 @@ COMPILE_ERROR, LINKER, NOT_REQUIRED = "compile-error", "linker", "module-not-req
 PACKAGE_BROKEN, NOT_GENERATED, EXCLUDED = "package-broken", "not-generated", "package-excluded"
 NOT_IN_BUILD, ELSEWHERE = "not-in-build", "entry-elsewhere"
 TOO_MANY_NAMES = "too-many-names"
+FORGED = "forged"
 VET, PACKAGE_FAULT = "vet", "package-fails-vet"
 NO_TEST_FILES, NOTHING_ADDED = "no-test-files", "no-tests-declared"
 NOT_MEASURED = "coverage-not-measured"
@@ -189,6 +190,7 @@ REASONS = {
     "panic": Reason("the run ended with a panic or a fatal error"),
     "data-race": Reason("the race detector found a data race"),
     "exit-status": Reason("the run ended with another status than 0, and no test failed"),
+    FORGED: Reason("the output shows results that the testing package did not report"),
     "exit-0-without-every-test": Reason("the run ended with status 0 before every test had a result"),
     "exit-0-before-the-end": Reason("the run ended with status 0 before the testing package's last line"),
     "killed-by-signal": Reason("a signal ended the run"),

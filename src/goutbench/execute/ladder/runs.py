@@ -1,20 +1,19 @@
 """The fourth and fifth step: run the test binary, and decide the result from several independent signals."""
 
-import os
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 
 from goutbench.execute.ladder.coverage import EMPTY, Coverage, read_profile
-from goutbench.execute.ladder.faults import SANDBOX
+from goutbench.execute.ladder.faults import FORGED, SANDBOX
 from goutbench.execute.options import ExecuteOptions
 from goutbench.execute.sandbox.command import MIB, Command, Limits, Outcome, PrivateCopy
 from goutbench.execute.sandbox.copies import private_copy
-from goutbench.execute.sandbox.no_sandbox import NoSandbox
 from goutbench.execute.worker import Worker
 from goutbench.execute.workspace.package import Overlay, PackageUnderTest
 from goutbench.golang.toolchain.cover_blocks import NamedBlocks, named_blocks
 from goutbench.golang.toolchain.test_output import TestOutput, evidence, parse_output
+from goutbench.golang.toolchain.testwitness import WitnessReport, read_witness
 from goutbench.records import Status
 
 _COUNTERS = "/tmp"
@@ -43,7 +42,7 @@ class CompiledTest:
     """A test binary of a package, with its top-level tests and its scratch folder.
 
     `pattern` selects what of these tests runs (all, if it is empty), `flags` are those of a test framework.
-    `cover` says whether the binary measures coverage.
+    `cover` says whether the binary measures coverage, `reference` whether it holds the reference test.
     """
 
     worker: Worker
@@ -54,17 +53,22 @@ class CompiledTest:
     cover: bool = True
     pattern: str = ""
     flags: tuple[str, ...] = ()
+    reference: bool = False
 
 
 @dataclass(frozen=True, slots=True)
 class RunResult:
-    """The result of one run of the binary: `status` and `reason` as in Execution, and what supports them."""
+    """The result of one run of the binary: `status` and `reason` as in Execution, and what supports them.
+
+    `coverage` is what counts; `reached` includes what files of counters say, which a test can write.
+    """
 
     status: Status
     reason: str
     evidence: str
     output: TestOutput
     coverage: Coverage
+    reached: Coverage
     cpu_seconds: float
     wall_seconds: float
 
@@ -87,9 +91,16 @@ class Baseline:
     result: RunResult
 
 
-def command_for(
-    test: CompiledTest, *, flags: tuple[str, ...] = (), writable: tuple[Path, ...] = ()
-) -> Command:
+def hidden(test: CompiledTest) -> CompiledTest:
+    """The test, with a binary that can be run and not be read, and whose memory no file shows: a candidate
+    could look there for the switch of the mutants, and for the witness's token. A reference test has no
+    reason to, and may read its own file."""
+    if not test.reference:
+        test.path.chmod(0o111)
+    return test
+
+
+def command_for(test: CompiledTest, *, flags: tuple[str, ...] = ()) -> Command:
     """The sandboxed command that runs the binary's tests, without our build cache."""
     package, worker, options = test.package, test.worker, test.worker.options
     short = ("-test.short",) if options.short else ()
@@ -108,7 +119,6 @@ def command_for(
         cwd=package.folder,
         env=_ENVIRONMENT | env | {"PWD": str(package.folder)},
         readable=(*package.readable_folders(), modules, test.path),
-        writable=writable,
         mounts=mounts,
         copy=_copy_of_sources(test),
         limits=Limits(
@@ -139,31 +149,24 @@ def _copy_of_sources(test: CompiledTest) -> PrivateCopy | None:
 
 def run_tests(test: CompiledTest, *, cover: bool, shuffle: int = 0, processors: int = 0) -> RunResult:
     """Run the tests once. `shuffle` is the seed of their order, 0 for the order of the file."""
-    worker, profile, cover = test.worker, test.folder / "cover.out", cover and test.cover
+    worker, cover = test.worker, cover and test.cover
     flags = [f"-test.timeout={worker.options.test_seconds:g}s", f"-test.shuffle={shuffle or 'off'}"]
-    if cover:
-        # the only file of the host that a run may write: it exists before, and RLIMIT_FSIZE limits its size
-        profile.write_bytes(b"")
-        user = worker.sandbox.user_id(worker.number)
-        if user != os.geteuid():
-            os.chown(profile, user, -1)
-        flags.append(f"-test.coverprofile={profile}")
-        if not isinstance(worker.sandbox, NoSandbox):  # where other runs write there, too
-            flags.append(f"-test.gocoverdir={_COUNTERS}")
+    if cover and worker.sandbox.private_tmp:
+        flags.append(f"-test.gocoverdir={_COUNTERS}")
     if processors:
         flags.append(f"-test.cpu={processors}")
     if shuffle:
-        own = (f"{_SEED}{shuffle}" if flag.startswith(_SEED) else flag for flag in test.flags)
-        test = replace(test, flags=tuple(own))
-    command = command_for(test, flags=tuple(flags), writable=(profile,) if cover else ())
-    outcome = worker.sandbox.run(command)
-    text = profile.read_bytes().decode("utf-8", "replace") if cover else ""
-    profiled = bool(text) or not cover
-    result = classify(outcome, test.tests, profiled=profiled, options=worker.options)
+        seeded = (f"{_SEED}{shuffle}" if flag.startswith(_SEED) else flag for flag in test.flags)
+        test = replace(test, flags=tuple(seeded))
+    outcome = worker.sandbox.run(replace(command_for(test, flags=tuple(flags)), witnessed=True))
+    witnessed = read_witness(b"".join(report.witness for report in outcome.reports))
+    result = classify(outcome, witnessed, test.tests, cover=cover, options=worker.options)
     if not cover:
         return result
-    directed = worker.once(_directed_blocks, test.package)
-    return replace(result, coverage=read_profile(text, test.package.focal, directed))
+    directed, focal = worker.once(_directed_blocks, test.package), test.package.focal
+    own = read_profile(witnessed.own or "", focal, directed)
+    reached = read_profile(witnessed.all or "", focal, directed)
+    return replace(result, coverage=reached if test.reference else own, reached=reached)
 
 
 def _directed_blocks(worker: Worker, package: PackageUnderTest) -> NamedBlocks | None:
@@ -171,21 +174,23 @@ def _directed_blocks(worker: Worker, package: PackageUnderTest) -> NamedBlocks |
     return named_blocks(worker.helper(package), focal, package.focal_source)
 
 
-def classify(outcome: Outcome, tests: Sequence[str], *, profiled: bool, options: ExecuteOptions) -> RunResult:
+def classify(
+    outcome: Outcome, witnessed: WitnessReport, tests: Sequence[str], *, cover: bool, options: ExecuteOptions
+) -> RunResult:
     """The result of one run of exactly these declared tests, fuzz targets and examples; none: of TestMain.
 
-    A pass needs all of: exit status 0, a PASS or SKIP for every declared name, at least one PASS, the
-    testing package's own last line, and the cover profile that it writes at the very end if one was
-    requested. A test can forge any one of them.
+    A pass needs all of: exit status 0, and from the witness a PASS or SKIP for every declared name, at least
+    one PASS, the testing package's own last line, and the coverage if it was requested.
     """
-    output = parse_output(outcome.stdout, outcome.stderr).only(tests)
+    output = parse_output(witnessed.frames, outcome.stdout, outcome.stderr).only(tests)
     if outcome.exit_code != 0 and outcome.started and not outcome.memory_exceeded and not outcome.stopped:
         status, reason = _classify_failure(outcome, output, options)
     else:
+        profiled = witnessed.own is not None or not cover
         status, reason = _classify_end(outcome, output, tests, profiled=profiled)
     text = "" if status is Status.PASSED else evidence(outcome.stdout, outcome.stderr)
     wall = sum(report.wall_seconds for report in outcome.reports)
-    return RunResult(status, reason, text, output, EMPTY, outcome.cpu_seconds, wall)
+    return RunResult(status, reason, text, output, EMPTY, EMPTY, outcome.cpu_seconds, wall)
 
 
 def _classify_end(
@@ -200,6 +205,9 @@ def _classify_end(
         return Status.TIMED_OUT, "wall-time"
     if outcome.stopped:
         return Status.TESTS_FAILED, "output-limit"
+    printed = parse_output(outcome.stdout)
+    if tests and printed.seen.issuperset(tests) and (printed.ended, output.ended) == ("PASS", ""):
+        return Status.TESTS_FAILED, FORGED
     if tests and not output.seen & set(tests):
         return Status.NO_TESTS_RAN, "no-declared-test-seen"
     if output.failed or output.unfinished or set(tests) - output.seen:

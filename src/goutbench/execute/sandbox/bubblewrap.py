@@ -29,6 +29,7 @@ class Bubblewrap:
     init: Path
     name: str = "bubblewrap"
     limitation: str = ""
+    private_tmp: bool = True
 
     def why_unavailable(self) -> str:
         programs = ["bwrap", "prlimit", *(["setpriv"] if os.geteuid() == 0 else [])]

@@ -76,7 +76,8 @@ class Command:
     `mounts` are (host path, path inside) pairs that appear under another name, read-only; `tmpfs` are paths
     that become empty, private file systems of limited size; `copy` is a folder that is writable although it
     is the host's. With `runs` the command runs once for each of them in one sandbox, silently, and every
-    process and file that a run leaves behind is gone before the next one starts.
+    process and file that a run leaves behind is gone before the next one starts. A `witnessed` command gets
+    the socket of `golang/toolchain/testwitness.py`.
     """
 
     argv: tuple[str, ...]
@@ -90,18 +91,21 @@ class Command:
     limits: Limits = field(default_factory=Limits)
     worker: int = 0
     runs: tuple[CommandRun, ...] = ()
+    witnessed: bool = False
 
 
 @dataclass(frozen=True, slots=True)
 class RunReport:
     """How one run ended: its exit code (128 + signal), the user plus system seconds of the process and of its
-    descendants that were waited for, wall seconds, the limit that ended it, and the end of its output."""
+    descendants that were waited for, wall seconds, the limit that ended it, the end of its output, and what
+    its witness said."""
 
     exit_code: int
     cpu_seconds: float
     wall_seconds: float
     stopped: str
     tail: str
+    witness: bytes = b""
 
 
 @dataclass(frozen=True, slots=True)
@@ -148,6 +152,11 @@ class Sandbox(Protocol):
     @property
     def limitation(self) -> str:
         """What it lacks compared with the strongest sandbox; empty for that one."""
+        ...
+
+    @property
+    def private_tmp(self) -> bool:
+        """Whether each run has an empty /tmp of its own."""
         ...
 
     def why_unavailable(self) -> str:

@@ -16,6 +16,7 @@ class NoSandbox:
     init: Path
     name: str = "none"
     limitation: str = "commands are not isolated"
+    private_tmp: bool = False
 
     def why_unavailable(self) -> str:
         return ""

@@ -1,5 +1,6 @@
 """What all sandboxes share: user ids, the parts of the system that they show, and the run of a command."""
 
+import base64
 import json
 import os
 import shutil
@@ -66,7 +67,7 @@ def supervise(init: Path, prefix: list[str], command: Command, user: int) -> Out
     read_end, write_end = os.pipe()
     limits = command.limits
     group = cgroup.create(limits.memory, 4 * limits.processes)
-    mode = "many" if command.runs else "once"
+    mode = "many" if command.runs else "witnessed" if command.witnessed else "once"
     try:
         with (
             copy_arguments(init, command, user) as copies,
@@ -86,10 +87,7 @@ def supervise(init: Path, prefix: list[str], command: Command, user: int) -> Out
         return replace(
             outcome,
             started=bool(lines),
-            reports=tuple(
-                RunReport(row["exit"], row["cpu"], row["wall"], row["stopped"], row.get("tail", ""))
-                for row in map(json.loads, lines[1:])
-            ),
+            reports=tuple(map(_read_report, lines[1:])),
             memory_exceeded=group is not None and group.memory_exceeded(),
         )
     except OSError as error:
@@ -100,6 +98,12 @@ def supervise(init: Path, prefix: list[str], command: Command, user: int) -> Out
             os.close(write_end)
         if group is not None:
             group.remove()
+
+
+def _read_report(line: bytes) -> RunReport:
+    row = json.loads(line)
+    witness = base64.b64decode(row.get("witness", ""))
+    return RunReport(row["exit"], row["cpu"], row["wall"], row["stopped"], row.get("tail", ""), witness)
 
 
 def _start(argv: list[str], command: Command, fds: tuple[int, ...]) -> Outcome:

@@ -46,6 +46,7 @@ class Unshare:
     init: Path
     name: str = "unshare"
     limitation: str = "commands can create further user namespaces"
+    private_tmp: bool = True
 
     def why_unavailable(self) -> str:
         if os.geteuid() != 0:

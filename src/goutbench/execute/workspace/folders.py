@@ -49,6 +49,10 @@ class Workspace:
         return self.root / "go-work"
 
     @property
+    def witness(self) -> Path:
+        return self.root / "witness"
+
+    @property
     def etc(self) -> Path:
         return self.root / "etc"
 
@@ -77,7 +81,8 @@ def open_workspace(root: Path, sandbox: Sandbox) -> Workspace:
         root.mkdir(mode=0o755, parents=True, exist_ok=True)
         workspace = Workspace(root.resolve())
         cache = workspace.build_cache
-        for folder in (workspace.trees, workspace.module_cache, cache, workspace.scratch, workspace.etc):
+        own = (workspace.trees, workspace.scratch, workspace.etc, workspace.witness)
+        for folder in (workspace.module_cache, cache, *own):
             folder.mkdir(mode=0o755, exist_ok=True)
         # so that a go command in a sandbox says that a module is missing, and not that it cannot create this
         (workspace.module_cache / "cache" / "download").mkdir(mode=0o755, parents=True, exist_ok=True)

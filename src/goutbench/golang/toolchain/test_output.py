@@ -1,8 +1,8 @@
-"""Reads the output of a test binary that ran with `-test.v=test2json`.
+"""Reads the lines of a test binary that ran with `-test.v=test2json`.
 
 In this mode the testing package prefixes its own lines with the byte 0x16, which distinguishes them from
-output of a test that looks like a result. A hostile test can print that byte, too: the caller must confirm a
-PASS by the exit status of the process and the names that the candidate declares.
+output of a test that looks like a result. A hostile test can print that byte, too: results are read from what
+the witness says (testwitness.py), and only the reasons of a failure from the output.
 """
 
 import re
@@ -26,7 +26,7 @@ _PANIC = re.compile(
 )
 _TIMEOUT = b"panic: test timed out after"
 _SPECS = re.compile(
-    rb"^(?:\x1b\[\d+m)*(?:Ran (\d+) of \d+ Specs?\b|(?:OK|OOPS): (\d+) passed(?:.*?, (\d+) FAILED)?)",
+    rb"^(?:\x1b\[[\d;]*m)*(?:Ran (\d+) of \d+ Specs?\b|(?:OK|OOPS): (\d+) passed(?:.*?, (\d+) FAILED)?)",
     re.MULTILINE,
 )
 """The summaries of Ginkgo and of gocheck."""
@@ -71,16 +71,17 @@ class TestOutput:
         )
 
 
-def parse_output(output: bytes, errors: bytes = b"") -> TestOutput:
-    """Reads the complete output of a run; ignores other bytes.
+def parse_output(frames: bytes, output: bytes = b"", errors: bytes = b"") -> TestOutput:
+    """Reads the lines of the testing package from `frames`; ignores other bytes.
 
-    Searches `errors`, the standard error, for a crash, too: the runtime reports its own there.
+    Searches the output of the run, and `errors`, its standard error, for a crash: the runtime reports its own
+    there.
     """
     results: dict[str, set[str]] = {}
     subtests: dict[str, str] = {}
     depths: Counter[bytes] = Counter()
     ended = ""
-    for match in _FRAME.finditer(output):
+    for match in _FRAME.finditer(frames):
         action, started, result, name, last = match.groups()
         if last:
             ended = last.decode()

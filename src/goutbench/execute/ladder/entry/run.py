@@ -37,7 +37,7 @@ def run_entry(test: CompiledTest, plan: EntryPlan, overlay: Overlay, code: bytes
     entry = plan.describe(plan.names)
     if without is None:
         text = f"run by {entry}, which does not build without {test.package.test}"
-        none = RunResult(Status.INFRA_FAILURE, ELSEWHERE, text, parse_output(b""), EMPTY, 0.0, 0.0)
+        none = RunResult(Status.INFRA_FAILURE, ELSEWHERE, text, parse_output(b""), EMPTY, EMPTY, 0.0, 0.0)
         return EntryRun(complete, none, plan.names, entry, None)
     for focus in focuses(plan, test.package.test, test.worker.options.seed):
         pattern = f"{all_of(plan.names)}{focus.subtests}" if focus.subtests else ""
@@ -82,6 +82,7 @@ def _attributed(
 ) -> EntryRun:
     """The candidate's part of a run."""
     coverage = first.coverage.beyond(baseline.result.coverage)
+    reached = first.reached.beyond(baseline.result.reached)
     status, reason = _verdict(plan, first, baseline.result, new, covers=coverage.covered > 0)
     # where nothing of the candidate ran, the results are those of other files
     declared = () if reason == NOTHING_ADDED else new or test.tests or (TEST_MAIN,)
@@ -92,7 +93,10 @@ def _attributed(
     output = _of_declared(first, declared)
     also = ", which fails without it too" if reason == ELSEWHERE else ""
     evidence = f"run by {entry}{also}\n{first.evidence}".rstrip()
-    result = replace(first, status=status, reason=reason, coverage=coverage, output=output, evidence=evidence)
+    result = replace(
+        first, status=status, reason=reason, coverage=coverage, reached=reached, output=output,
+        evidence=evidence,
+    )  # fmt: skip
     return EntryRun(test, result, declared, entry, baseline)
 
 

@@ -2,6 +2,7 @@
 // run ended and what it used, on a pipe that the command cannot reach.
 //
 //	sandboxinit STATUS_FD once RENEWAL -- COMMAND...
+//	sandboxinit STATUS_FD witnessed RENEWAL -- COMMAND...  (once, with a socket for what the testing package says)
 //	sandboxinit STATUS_FD many RENEWAL -- COMMAND...  (reads the runs from stdin as a JSON array, writes one report line per run)
 //	sandboxinit copies BASE                           (outside: gives sandboxes private copies of folders)
 //	sandboxinit idmap USER GROUP TO_USER              (makes a user namespace for an id-mapped mount)
@@ -53,6 +54,7 @@ type Report struct {
 	Wall    float64 `json:"wall"`
 	Stopped string  `json:"stopped"`
 	Tail    string  `json:"tail,omitempty"`
+	Witness []byte  `json:"witness,omitempty"`
 }
 
 func init() {
@@ -95,8 +97,8 @@ func main() {
 	reports := json.NewEncoder(status)
 	status.WriteString("\n") // the sandbox is ready
 	command := os.Args[5:]
-	if os.Args[2] == "once" {
-		report := once(command, world.Folder)
+	if os.Args[2] != "many" {
+		report := once(command, world.Folder, os.Args[2] == "witnessed")
 		reports.Encode(report)
 		os.Exit(report.Exit)
 	}
@@ -145,9 +147,20 @@ func endWithReader(fd int) {
 	}
 }
 
-// once runs the command with the streams of this process.
-func once(command []string, folder string) Report {
-	return start(command, folder, os.Environ(), []uintptr{0, 1, 2}, Run{})
+// once runs the command with the streams of this process, and with a witness if there is to be one.
+func once(command []string, folder string, witnessed bool) Report {
+	environment, files := os.Environ(), []uintptr{0, 1, 2}
+	if !witnessed {
+		return start(command, folder, environment, files, Run{})
+	}
+	w, err := newWitness()
+	if err != nil {
+		fail(err)
+	}
+	started := func() { go w.listen() }
+	report := startThen(command, folder, append(environment, w.variable()), append(files, uintptr(w.theirs)), Run{}, started)
+	report.Witness = w.finish()
+	return report
 }
 
 // runQuietly runs the command, records the end of its output, and kills all processes that it left running.
@@ -174,12 +187,18 @@ func runQuietly(command []string, folder string, run Run) Report {
 }
 
 func start(command []string, folder string, environment []string, files []uintptr, run Run) Report {
+	return startThen(command, folder, environment, files, run, func() {})
+}
+
+// startThen calls `started` when the command has been started, or could not be.
+func startThen(command []string, folder string, environment []string, files []uintptr, run Run, started func()) Report {
 	begin := time.Now()
 	attributes := &syscall.ProcAttr{
 		Dir: folder, Env: environment, Files: files,
 		Sys: &syscall.SysProcAttr{Setpgid: true, Pdeathsig: syscall.SIGKILL},
 	}
 	pid, err := syscall.ForkExec(command[0], command, attributes)
+	started()
 	if err != nil {
 		os.Stderr.WriteString("sandboxinit: " + err.Error() + "\n")
 		return Report{Exit: 127}

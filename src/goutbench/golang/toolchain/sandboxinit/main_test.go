@@ -53,3 +53,35 @@ func TestTheTailIsValidTextOfLimitedLength(t *testing.T) {
 		t.Errorf("%q", got)
 	}
 }
+
+func TestOnlyMessagesWithTheTokenCount(t *testing.T) {
+	token := []byte(strings.Repeat("t", witnessToken))
+	message := func(token string, text string) string {
+		return token + "f\x00\x00\x00" + string(rune(len(text))) + text
+	}
+	for name, test := range map[string]struct{ sent, want string }{
+		"two":                {message(string(token), "one") + message(string(token), "two"), "f\x00\x00\x00\x03onef\x00\x00\x00\x03two"},
+		"a wrong token":      {message(string(token), "one") + message(strings.Repeat("x", witnessToken), "two") + message(string(token), "three"), "f\x00\x00\x00\x03one"},
+		"cut off":            {message(string(token), "one") + message(string(token), "two")[:witnessHeader+1], "f\x00\x00\x00\x03one"},
+		"longer than it may": {string(token) + "f\xff\xff\xff\xff" + "x", ""},
+	} {
+		if got := string(confirmed(strings.NewReader(test.sent), token)); got != test.want {
+			t.Errorf("%s: %q", name, got)
+		}
+	}
+}
+
+func TestTheWitnessHearsTheCommandAlone(t *testing.T) {
+	w, err := newWitness()
+	if err != nil {
+		t.Fatal(err)
+	}
+	script := `test $GOUTBENCH_WITNESS = 3 || exit 9; token=$(head -c 32 <&3); printf '%s%b%s' "$token" 'f\000\000\000\002' ok >&3; echo more >&3`
+	w.token = [witnessToken]byte([]byte(strings.Repeat("k", witnessToken)))
+	syscall.Read(w.theirs, make([]byte, witnessToken))
+	syscall.Write(w.ours, w.token[:])
+	report := startThen(shell(script), "/", []string{w.variable()}, []uintptr{0, 1, 2, uintptr(w.theirs)}, Run{}, func() { go w.listen() })
+	if got := string(w.finish()); report.Exit != 0 || got != "f\x00\x00\x00\x02ok" {
+		t.Errorf("%+v %q", report, got)
+	}
+}

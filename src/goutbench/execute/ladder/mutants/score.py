@@ -1,36 +1,26 @@
-"""The last step: run the mutants of the focal file, all from one binary and in one sandbox."""
+"""The mutation score: run the mutants of the focal file, and count what the tests did to them."""
 
-import math
 import random
-import secrets
 from collections import Counter
 from collections.abc import Collection, Sequence
 from dataclasses import dataclass, replace
+from functools import partial
 from typing import Self
 
 from goutbench.execute.ladder.build import Build, compile_mutants
 from goutbench.execute.ladder.coverage import Span
-from goutbench.execute.ladder.runs import Baseline, CompiledTest, RunResult, command_for
-from goutbench.execute.sandbox.command import MIB, CommandRun, RunReport
+from goutbench.execute.ladder.faults import FORGED
+from goutbench.execute.ladder.mutants.confirm import are_confirmed
+from goutbench.execute.ladder.mutants.runs import CONTROLS, MutantRuns
+from goutbench.execute.ladder.runs import Baseline, CompiledTest, RunResult, command_for, hidden
+from goutbench.execute.sandbox.command import MIB, Command, RunReport
 from goutbench.execute.worker import Worker
 from goutbench.execute.workspace.package import Overlay, PackageUnderTest
-from goutbench.golang.toolchain.mutation import Mutant, MutationPlan, plan_mutation
+from goutbench.golang.toolchain.mutation import Mutant, MutationPlan, apply_mutant, plan_mutation
 from goutbench.golang.toolchain.test_output import failed_test
 from goutbench.records import MutantStatus, MutantVerdict, Mutation
 from goutbench.statistics import wilson
 
-CPU_FLOOR, CPU_FACTOR = 0.5, 10.0
-WALL_FLOOR, WALL_FACTOR = 4.0, 20.0
-IDLE_FLOOR, IDLE_FACTOR = 2.0, 2.0
-"""A mutant's limits in seconds: max(floor, factor × the unmutated time). CPU time decides in practice,
-because it does not depend on the load of the machine. A mutant that waits forever ends once it has been idle
-for longer than the unmutated run took in total, and wall time is the last resort."""
-
-STEPS_FLOOR, STEPS_FACTOR = 1 << 19, 10
-"""The most steps a mutant may take, by the same rule: an endless loop ends long before it meets a limit of
-time, and at the same step on every machine."""
-
-DECOYS = 3
 _EXHAUSTED = ("out of memory", "cannot allocate memory", "goroutine stack exceeds")
 _DATA = 768 * MIB
 _SNIPPET = 60
@@ -119,16 +109,16 @@ def run_mutants(
         return _no_score(plan, plan.infra or plan.reason or "")
     pool = [m for m in plan.mutants if not spans or any(start <= m.start < end for start, end in spans)]
     sample = choose_sample(pool, worker.options.mutants or 0, worker.options.seed)
-    reached = [m for m in sample if passing.coverage.reaches((m.line, m.column))]
+    reached = [m for m in sample if passing.reached.reaches((m.line, m.column))]
     results = [MutantResult(m, MutantStatus.NO_COVERAGE) for m in sample if m not in reached]
     seconds = 0.0
     if reached:
         build = _compile(test, plan, overlay)
         if build.binary is None:
             return _no_score(plan, f"the schemata do not build: {build.evidence[:500]}")
-        reports = _run(replace(test, path=build.binary), plan, reached, passing)
-        control, tested = reports[: DECOYS + 1], reports[DECOYS + 1 :]
-        if len(control) <= DECOYS or any(report.exit_code != 0 for report in control):
+        runs = _runs_of(hidden(replace(test, path=build.binary)), plan, passing)
+        control, tested = runs.controlled(reached)
+        if len(control) < CONTROLS or any(report.exit_code != 0 for report in control):
             output = next((report.tail for report in control if report.exit_code != 0), "no report")
             return _no_score(plan, f"the tests fail without any mutant in effect: {output[-500:]}")
         if len(tested) < len(reached):
@@ -136,7 +126,11 @@ def run_mutants(
         pairs = zip(reached, tested, strict=True)
         names = (*passing.output.passed, *test.tests)
         results += [MutantResult.of(plan, mutant, report, names) for mutant, report in pairs]
-        seconds = sum(report.cpu_seconds for report in reports)
+        seconds = sum(report.cpu_seconds for report in (*control, *tested))
+        killed = [result.mutant for result in results if result.status is MutantStatus.KILLED]
+        alone = partial(_fails_alone, test, overlay, runs)
+        if not are_confirmed(overlay[package.test] or b"", killed, alone):
+            return _summary(plan, len(pool), _voided(results), seconds, FORGED)
         if baseline is not None and baseline.result.passed:
             results, more = _not_killed_without(baseline, plan, results)
             seconds += more
@@ -155,14 +149,48 @@ def _not_killed_without(
     build = _compile(test, plan, baseline.overlay, "plain-without")
     if build.binary is None:
         return results, 0.0
-    reports = _run(replace(test, path=build.binary), plan, killed, baseline.result)
-    pairs = zip(killed, reports[DECOYS + 1 :], strict=False)
+    runs = _runs_of(replace(test, path=build.binary), plan, baseline.result)
+    control, reports = runs.controlled(killed)
+    pairs = zip(killed, reports, strict=False)
     without = {mutant.id for mutant, report in pairs if report.exit_code != 0}
     results = [
         replace(result, status=MutantStatus.SURVIVED, test="") if result.mutant.id in without else result
         for result in results
     ]
-    return results, sum(report.cpu_seconds for report in reports)
+    return results, sum(report.cpu_seconds for report in (*control, *reports))
+
+
+def _runs_of(test: CompiledTest, plan: MutationPlan, passing: RunResult) -> MutantRuns:
+    sandbox = test.worker.sandbox
+    return MutantRuns(sandbox, _command(test), plan, passing.wall_seconds, passing.cpu_seconds)
+
+
+def _command(test: CompiledTest) -> Command:
+    command = command_for(test, flags=("-test.failfast", "-test.timeout=0"))
+    data = 0 if test.worker.options.race else _DATA
+    return replace(command, limits=replace(command.limits, data=data))
+
+
+def _fails_alone(test: CompiledTest, overlay: Overlay, runs: MutantRuns, mutant: Mutant) -> bool:
+    """Whether the tests fail with the mutant alone, once in two runs. One that does not compile alone proves
+    nothing."""
+    package = test.package
+    changed: Overlay = {**overlay, package.focal: apply_mutant(package.focal_source, mutant)}
+    build = compile_mutants(test.worker, package, changed, test.folder, f"single-{mutant.id}")
+    if build.binary is None:
+        return True
+    command = _command(hidden(replace(test, path=build.binary)))
+    return any(report.exit_code != 0 for report in runs.alone(command, 2))
+
+
+def _voided(results: Sequence[MutantResult]) -> list[MutantResult]:
+    """The results of a candidate that fails without having noticed a change of the code."""
+    return [
+        replace(result, status=MutantStatus.SURVIVED, test="")
+        if result.status is MutantStatus.KILLED
+        else result
+        for result in results
+    ]
 
 
 def _compile(test: CompiledTest, plan: MutationPlan, overlay: Overlay, kind: str = "plain") -> Build:
@@ -172,36 +200,9 @@ def _compile(test: CompiledTest, plan: MutationPlan, overlay: Overlay, kind: str
     return compile_mutants(test.worker, package, overlay | schemata, test.folder, kind)
 
 
-def _run(
-    test: CompiledTest, plan: MutationPlan, mutants: Sequence[Mutant], passing: RunResult
-) -> tuple[RunReport, ...]:
-    """One report for the unmutated program, for each decoy, and for each mutant, in that order.
-
-    A decoy is a number that no mutant has: the program is then the plain one, so a test that fails under it
-    inspects the switch and not the code.
-    """
-    sandbox = test.worker.sandbox
-    wall = max(WALL_FLOOR, WALL_FACTOR * passing.wall_seconds)
-    cpu = max(CPU_FLOOR, CPU_FACTOR * passing.cpu_seconds)
-    command = command_for(test, flags=("-test.failfast", "-test.timeout=0"))
-    counted = sandbox.run(replace(command, env={**command.env, **plan.counting()}))
-    steps = plan.steps(counted.stderr)
-    step_limit = max(STEPS_FLOOR, STEPS_FACTOR * steps) if steps is not None else None
-    decoys = [len(plan.mutants) + 1 + secrets.randbelow(1 << 16) for _ in range(DECOYS)]
-    numbers = [0, *decoys, *(mutant.id for mutant in mutants)]
-    idle = max(IDLE_FLOOR, IDLE_FACTOR * passing.wall_seconds)
-    environments = [plan.environment(number, limit=step_limit) for number in numbers]
-    runs = tuple(CommandRun(environment, wall=wall, cpu=cpu, idle=idle) for environment in environments)
-    limits = replace(
-        command.limits,
-        wall=30 + wall * len(runs),
-        cpu=math.ceil(cpu) + 5,
-        data=0 if test.worker.options.race else _DATA,
-    )
-    return sandbox.run(replace(command, runs=runs, limits=limits)).reports
-
-
-def _summary(plan: MutationPlan, total: int, results: Sequence[MutantResult], seconds: float) -> Mutation:
+def _summary(
+    plan: MutationPlan, total: int, results: Sequence[MutantResult], seconds: float, reason: str = ""
+) -> Mutation:
     counts = Counter(result.status for result in results)
     killed = counts[MutantStatus.KILLED]
     low, score, high = score_with_interval(killed, len(results), exhaustive=len(results) == total)
@@ -215,6 +216,7 @@ def _summary(plan: MutationPlan, total: int, results: Sequence[MutantResult], se
         score=score,
         low=low,
         high=high,
+        reason=reason,
         results=tuple(map(str, results)),
         seconds=seconds,
         survivors=tuple(r.change() for r in results if r.status is MutantStatus.SURVIVED),
