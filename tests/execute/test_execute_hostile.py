@@ -90,8 +90,6 @@ def test_a_hostile_candidate_is_isolated_and_gets_its_status(
 def test_the_fallback_sandbox_isolates_a_hostile_candidate_too(
     case: Path, worker: Worker, package: PackageUnderTest, machine: Machine
 ) -> None:
-    if case.name.startswith("namespaces"):
-        pytest.skip("a limitation of the fallback: commands can create further user namespaces")
     fallback = Unshare(machine.sandbox.init)  # type: ignore[attr-defined]
     assert fallback.why_unavailable() == ""
     attack(case, replace(worker, sandbox=fallback), package, machine)

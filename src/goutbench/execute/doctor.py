@@ -35,6 +35,7 @@ _PROBES = {
     "no environment of ours leaks": "test -z \"$GOUTBENCH_PROBE\"",
     "kernel settings cannot be written": "! sh -c 'echo 1 > /proc/sys/vm/overcommit_memory'",
     "no further user namespaces": "! unshare --user true",
+    "rare system calls are refused": "grep -q 'Seccomp:.*2' /proc/self/status",
     "only the loopback network": "test $(ls /proc/sys/net/ipv4/conf | grep -cvE '^(all|default|lo)$') = 0",
     "no capabilities": "grep -q 'CapEff:.*0000000000000000' /proc/self/status",
     "processes of the host are not visible": "test $(ls /proc | grep -cE '^[0-9]+$') -lt 20",

@@ -8,6 +8,7 @@ from goutbench.execute.sandbox.command import Command, Outcome
 from goutbench.execute.sandbox.copies import with_original
 from goutbench.execute.sandbox.supervise import (
     missing_programs,
+    resident_command,
     supervise,
     system_paths,
     why_true_fails,
@@ -42,7 +43,7 @@ class Bubblewrap:
         return supervise(self.init, prefix, command, self.user_id(command.worker))
 
     def resident(self, command: Command) -> list[str]:
-        return [*self._prefix(command, []), *command.limits.prlimit(), *command.argv]
+        return resident_command(self.init, self._prefix(command, []), command)
 
     def _prefix(self, command: Command, flags: list[str]) -> list[str]:
         user = self.user_id(command.worker)

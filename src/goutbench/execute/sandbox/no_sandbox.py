@@ -40,7 +40,7 @@ class NoSandbox:
         return [*_prefix(command, command.cwd), *command.limits.prlimit(), *command.argv]
 
     def _start(self, command: Command, first: Path) -> Outcome:
-        return supervise(self.init, _prefix(command, first), command, self.user_id(command.worker))
+        return supervise(self.init, _prefix(command, first), command, self.user_id(command.worker), {})
 
 
 def _prefix(command: Command, folder: Path) -> list[str]:

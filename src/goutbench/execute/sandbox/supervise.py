@@ -3,7 +3,7 @@
 import json
 import os
 import shutil
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import replace
 from functools import cache
@@ -13,6 +13,9 @@ from goutbench.execute.sandbox import cgroup
 from goutbench.execute.sandbox.command import PATH, Command, Outcome, RunReport, Sandbox
 from goutbench.execute.sandbox.copies import copy_arguments
 from goutbench.execute.sandbox.process import run_process
+
+FILTERED: Mapping[str, object] = {"filter": True}
+"""The settings of the init process in a sandbox: its commands lack some system calls."""
 
 _WORKER_IDS = 256
 _ETC = (
@@ -60,16 +63,23 @@ def why_true_fails(sandbox: Sandbox) -> str:
     return "" if outcome.ok else message or f"exit {outcome.exit_code}"
 
 
-def supervise(init: Path, prefix: list[str], command: Command, user: int) -> Outcome:
+def resident_command(init: Path, prefix: list[str], command: Command) -> list[str]:
+    """The command line of a resident program behind `prefix`."""
+    return [*prefix, *command.limits.prlimit(), str(init), "filter", *command.argv]
+
+
+def supervise(
+    init: Path, prefix: list[str], command: Command, user: int, settings: Mapping[str, object] = FILTERED
+) -> Outcome:
     """Run `command` as `user` behind `prefix` with `init` as its first process, in a cgroup where one can be
-    created."""
+    created. `settings` are those of the init process that the sandbox decides."""
     read_end, write_end = os.pipe()
     limits = command.limits
     group = cgroup.create(limits.memory, 4 * limits.processes)
     mode = "many" if command.runs else "once"
     try:
         with (
-            copy_arguments(init, command, user) as copies,
+            copy_arguments(init, command, user, settings) as copies,
             open(read_end, "rb", closefd=False) as pipe,
             ThreadPoolExecutor(1) as reader,
         ):

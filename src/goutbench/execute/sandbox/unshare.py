@@ -1,8 +1,7 @@
 """The fallback for bubblewrap: similar isolation by util-linux, for root on a machine without `bwrap`.
 
-It gives the same root, the same limits and the same process 1. Unlike in bubblewrap, commands can create
-further user namespaces, which opens more of the kernel to them. Without root only a user namespace could
-isolate a command, and where that works bubblewrap works too: so there is no fallback then.
+It gives the same root, the same limits, the same process 1 and the same filter of system calls. Without root
+only a user namespace could isolate a command, and where that works bubblewrap works too.
 """
 
 import os
@@ -14,6 +13,7 @@ from goutbench.execute.sandbox.command import Command, Outcome
 from goutbench.execute.sandbox.copies import with_original
 from goutbench.execute.sandbox.supervise import (
     missing_programs,
+    resident_command,
     supervise,
     system_paths,
     why_true_fails,
@@ -34,7 +34,7 @@ bind() {
 }
 own() {
   mkdir -p ".$1"
-  mount -t tmpfs -o "size=$2,uid=${3:-0},gid=${3:-0},mode=1777,nosuid,nodev" tmpfs ".$1"
+  mount -t tmpfs -o "size=$2,nr_inodes=$(($2 / 4096)),uid=${3:-0},gid=${3:-0},mode=1777,nosuid,nodev" tmpfs ".$1"
 }
 """
 
@@ -45,7 +45,7 @@ class Unshare:
 
     init: Path
     name: str = "unshare"
-    limitation: str = "commands can create further user namespaces"
+    limitation: str = ""
 
     def why_unavailable(self) -> str:
         if os.geteuid() != 0:
@@ -60,7 +60,7 @@ class Unshare:
         return supervise(self.init, prefix, command, self.user_id(command.worker))
 
     def resident(self, command: Command) -> list[str]:
-        return [*self._prefix(command), *command.limits.prlimit(), *command.argv]
+        return resident_command(self.init, self._prefix(command), command)
 
     def _prefix(self, command: Command) -> list[str]:
         return ["unshare", *_FLAGS, "--", "/bin/sh", "-c", self._script(command), "sh"]

@@ -6,6 +6,7 @@
 //	sandboxinit copies BASE                           (outside: gives sandboxes private copies of folders)
 //	sandboxinit idmap USER GROUP TO_USER              (makes a user namespace for an id-mapped mount)
 //	sandboxinit loopback                              (enables the loopback interface of a new network namespace)
+//	sandboxinit filter COMMAND...                     (becomes the command, which then lacks some system calls)
 //
 // RENEWAL is the type of this name, as JSON.
 //
@@ -24,6 +25,8 @@ import (
 	"syscall"
 	"time"
 	"unsafe"
+
+	"goutbench/sandboxinit/seccomp"
 )
 
 const (
@@ -68,6 +71,9 @@ func main() {
 		serveCopies(os.Args[2])
 		return
 	}
+	if len(os.Args) > 2 && os.Args[1] == "filter" {
+		runFiltered(os.Args[2:])
+	}
 	if len(os.Args) == 5 && os.Args[1] == "idmap" {
 		holdIDMap(os.Args[2], os.Args[3], os.Args[4])
 		return
@@ -84,6 +90,9 @@ func main() {
 	world, err := newWorld(os.Args[3])
 	if err == nil {
 		err = world.renew()
+	}
+	if err == nil && world.Filter {
+		err = seccomp.FilterProcess() // what this process starts has the same filter
 	}
 	if err != nil {
 		fail(err)
@@ -114,6 +123,14 @@ func main() {
 			os.Exit(125) // nothing reads the reports
 		}
 	}
+}
+
+// runFiltered becomes the command, which then lacks some system calls.
+func runFiltered(command []string) {
+	if err := seccomp.FilterProcess(); err != nil {
+		fail(err)
+	}
+	fail(syscall.Exec(command[0], command, os.Environ()))
 }
 
 // loopback enables the loopback interface of a new network namespace.

@@ -15,6 +15,7 @@ type Renewal struct {
 	From   string `json:"from"`
 	To     string `json:"to"`
 	Core   string `json:"core"`
+	Filter bool   `json:"filter"` // whether runs lack some system calls
 }
 
 // world is what a run finds.
