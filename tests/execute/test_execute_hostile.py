@@ -19,16 +19,17 @@ from dataclasses import replace
 from pathlib import Path
 
 import pytest
+from conftest import SANDBOXES, sandbox_called
 
 from goutbench.execute.inputs import text_candidate
 from goutbench.execute.ladder.climb import climb
 from goutbench.execute.machine import Machine
-from goutbench.execute.sandbox.unshare import Unshare
 from goutbench.execute.worker import Worker
 from goutbench.execute.workspace.package import PackageUnderTest
 
 CASES = sorted((Path(__file__).parents[1] / "data" / "execute" / "hostile").glob("*.go.txt"))
 SECRET = Path("/var/tmp/goutbench-hostile-secret")
+SOCKET = Path("/var/tmp/goutbench-hostile.socket")
 LIMITS: dict[str, dict[str, float]] = {
     "endless_loop": {"test_seconds": 1.0},
     "hang_before_the_timer": {"test_seconds": 1.0},
@@ -40,9 +41,18 @@ LOCK = Path(f"/var/tmp/goutbench-hostile-{os.geteuid()}.lock")
 
 @pytest.fixture(autouse=True)
 def bait(monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
-    """What an attacker would look for: a secret in the environment, one in a file, listeners of the host."""
+    """What an attacker would look for: a secret in the environment, one in a file, listeners of the host.
+
+    None of them gets anything.
+    """
     monkeypatch.setenv("API_TOKEN", "hunter2")
-    with LOCK.open("w") as lock, socket.socket() as listener, socket.socket(socket.AF_UNIX) as abstract:
+    with (
+        LOCK.open("w") as lock,
+        socket.socket() as listener,
+        socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as datagrams,
+        socket.socket(socket.AF_UNIX) as abstract,
+        socket.socket(socket.AF_UNIX) as named,
+    ):
         fcntl.flock(lock, fcntl.LOCK_EX)  # port, file and processes are the machine's
         SECRET.write_text("hunter2")
         SECRET.chmod(0o666)
@@ -51,7 +61,17 @@ def bait(monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
         listener.listen()
         abstract.bind("\0goutbench-hostile")
         abstract.listen()
+        SOCKET.unlink(missing_ok=True)
+        named.bind(str(SOCKET))
+        named.listen()
+        SOCKET.chmod(0o777)
+        datagrams.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+        datagrams.bind(("127.0.0.1", 47113))
+        datagrams.setblocking(False)
         yield
+        with pytest.raises(BlockingIOError):
+            datagrams.recv(100)
+        SOCKET.unlink()
         SECRET.unlink()
 
 
@@ -79,26 +99,20 @@ def survivors(workspace: Path) -> list[str]:
 
 
 @pytest.mark.parametrize("case", CASES, ids=lambda path: path.name.partition(".")[0])
+@pytest.mark.parametrize("name", SANDBOXES)
 def test_a_hostile_candidate_is_isolated_and_gets_its_status(
-    case: Path, worker: Worker, package: PackageUnderTest, machine: Machine
+    name: str, case: Path, worker: Worker, package: PackageUnderTest, machine: Machine
 ) -> None:
-    attack(case, worker, package, machine)
-
-
-@pytest.mark.skipif(os.geteuid() != 0, reason="the fallback sandbox needs root")
-@pytest.mark.parametrize("case", CASES, ids=lambda path: path.name.partition(".")[0])
-def test_the_fallback_sandbox_isolates_a_hostile_candidate_too(
-    case: Path, worker: Worker, package: PackageUnderTest, machine: Machine
-) -> None:
-    fallback = Unshare(machine.sandbox.init)  # type: ignore[attr-defined]
-    assert fallback.why_unavailable() == ""
-    attack(case, replace(worker, sandbox=fallback), package, machine)
+    if limitation := re.search(rf"^// not under {name}: (.*)$", case.read_text(), re.MULTILINE):
+        pytest.skip(f"a limitation of {name}: {limitation[1]}")
+    attack(case, replace(worker, sandbox=sandbox_called(name, machine)), package, machine)
 
 
 def attack(case: Path, worker: Worker, package: PackageUnderTest, machine: Machine) -> None:
     """Execute a hostile candidate, and check its status and what it leaves behind."""
     code = case.read_text()
-    expected = re.search(r"^// want: (.*)$", code, re.MULTILINE)
+    own = re.search(rf"^// want under {worker.sandbox.name}: (.*)$", code, re.MULTILINE)
+    expected = own or re.search(r"^// want: (.*)$", code, re.MULTILINE)
     reason = re.search(r"^// reason: (.*)$", code, re.MULTILINE)
     assert expected is not None
     trees = contents(machine.workspace.trees)

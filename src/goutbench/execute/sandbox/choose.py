@@ -26,10 +26,15 @@ from pathlib import Path
 from goutbench.errors import ToolError
 from goutbench.execute.sandbox.bubblewrap import Bubblewrap
 from goutbench.execute.sandbox.command import Sandbox
+from goutbench.execute.sandbox.landlock import Landlock
 from goutbench.execute.sandbox.no_sandbox import NoSandbox
 from goutbench.execute.sandbox.unshare import Unshare
 
-SANDBOXES: dict[str, Callable[[Path], Sandbox]] = {"bubblewrap": Bubblewrap, "unshare": Unshare}
+SANDBOXES: dict[str, Callable[[Path], Sandbox]] = {
+    "bubblewrap": Bubblewrap,
+    "unshare": Unshare,
+    "landlock": Landlock,
+}
 """The strongest first."""
 
 

@@ -28,12 +28,15 @@ class Limits:
     scratch: int = 512 * MIB
     output: int = 8 * MIB
 
-    def prlimit(self) -> list[str]:
-        """The prefix that sets the limits of each process."""
+    def prlimit(self, *, counted: bool = True) -> list[str]:
+        """The prefix that sets the limits of each process.
+
+        Without `counted` the number of processes has none: the kernel counts all processes of a user.
+        """
         return [
             "prlimit",
             f"--data={self.data or 'unlimited'}",
-            f"--nproc={self.processes}",
+            *([f"--nproc={self.processes}"] if counted else []),
             f"--fsize={self.file_size}",
             f"--cpu={self.cpu}",
             f"--nofile={self.open_files}",

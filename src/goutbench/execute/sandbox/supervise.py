@@ -69,10 +69,20 @@ def resident_command(init: Path, prefix: list[str], command: Command) -> list[st
 
 
 def supervise(
-    init: Path, prefix: list[str], command: Command, user: int, settings: Mapping[str, object] = FILTERED
+    init: Path,
+    prefix: list[str],
+    command: Command,
+    user: int,
+    settings: Mapping[str, object] = FILTERED,
+    *,
+    gently: bool = False,
 ) -> Outcome:
     """Run `command` as `user` behind `prefix` with `init` as its first process, in a cgroup where one can be
-    created. `settings` are those of the init process that the sandbox decides."""
+    created.
+
+    `settings` are those of the init process that the sandbox decides. Where no namespace ends with that
+    process, end it `gently`: it counts and ends all others.
+    """
     read_end, write_end = os.pipe()
     limits = command.limits
     group = cgroup.create(limits.memory, 4 * limits.processes)
@@ -83,12 +93,17 @@ def supervise(
             open(read_end, "rb", closefd=False) as pipe,
             ThreadPoolExecutor(1) as reader,
         ):
-            argv = [*(group.join() if group else []), *copies.outside, *prefix, *limits.prlimit()]
+            argv = [
+                *(group.join() if group else []),
+                *copies.outside,
+                *prefix,
+                *limits.prlimit(counted=not gently),
+            ]
             argv += [str(init), str(write_end), mode, copies.inside, "--", *command.argv]
             # read while it runs: a full pipe would stop the init process, and all runs after this one
             status = reader.submit(pipe.read)
             try:
-                outcome = _start(argv, command, (write_end, *copies.fds))
+                outcome = _start(argv, command, (write_end, *copies.fds), gently=gently)
             finally:
                 os.close(write_end)
                 write_end = -1
@@ -112,7 +127,7 @@ def supervise(
             group.remove()
 
 
-def _start(argv: list[str], command: Command, fds: tuple[int, ...]) -> Outcome:
+def _start(argv: list[str], command: Command, fds: tuple[int, ...], *, gently: bool) -> Outcome:
     runs = [
         {"env": [f"{k}={v}" for k, v in run.env.items()], "wall": run.wall, "cpu": run.cpu, "idle": run.idle}
         for run in command.runs
@@ -125,4 +140,5 @@ def _start(argv: list[str], command: Command, fds: tuple[int, ...]) -> Outcome:
         cwd=Path("/"),
         stdin=json.dumps(runs).encode() if runs else b"",
         pass_fds=fds,
+        gently=gently,
     )

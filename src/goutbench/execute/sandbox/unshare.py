@@ -34,7 +34,8 @@ bind() {
 }
 own() {
   mkdir -p ".$1"
-  mount -t tmpfs -o "size=$2,nr_inodes=$(($2 / 4096)),uid=${3:-0},gid=${3:-0},mode=1777,nosuid,nodev" tmpfs ".$1"
+  options="size=$2,nr_inodes=$(($2 / 4096)),uid=${3:-0},gid=${3:-0},mode=1777,nosuid,nodev"
+  mount -t tmpfs -o "$options" tmpfs ".$1"
 }
 """
 

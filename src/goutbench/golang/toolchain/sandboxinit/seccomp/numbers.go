@@ -10,6 +10,7 @@ const (
 	sysIoUringEnter    = 426
 	sysIoUringRegister = 427
 	sysClone3          = 435
+	sysFchmodat2       = 452
 )
 
 var refusedEverywhere = []uint32{

@@ -5,6 +5,8 @@ import "syscall"
 const (
 	auditArchitecture uint32 = 0xc000003e
 	sysSeccomp               = 317
+	sysSendmmsg              = 307
+	sysSchedSetattr          = 314
 )
 
 // Calls that no present program uses, and their numbers.
@@ -18,3 +20,10 @@ var refusedCalls = append([]uint32{
 	320, 321, 323, // kexec_file_load, bpf, userfaultfd
 	304, // open_by_handle_at
 }, refusedEverywhere...)
+
+// Calls that newer ones have replaced, which programs still make.
+var (
+	oldOwnerCalls = []uint32{syscall.SYS_CHMOD, syscall.SYS_CHOWN, syscall.SYS_LCHOWN}
+	oldTimeCalls  = []uint32{syscall.SYS_UTIME, syscall.SYS_UTIMES, syscall.SYS_FUTIMESAT}
+	oldForkCalls  = []uint32{syscall.SYS_FORK, syscall.SYS_VFORK}
+)

@@ -77,6 +77,9 @@ func assemble(rules []rule) program {
 		p = append(append(p, instruction{bpfGreaterOrEqual, 0, 1, x32Bit}), refuse(syscall.ENOSYS)...)
 	}
 	for _, rule := range rules {
+		if len(rule.numbers) == 0 {
+			continue // not on this architecture
+		}
 		for i, number := range rule.numbers {
 			jump := instruction{bpfEqual, uint8(len(rule.numbers) - 1 - i), 0, number}
 			if i == len(rule.numbers)-1 {
