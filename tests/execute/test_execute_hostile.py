@@ -24,6 +24,7 @@ from conftest import SANDBOXES, sandbox_called
 from goutbench.execute.inputs import text_candidate
 from goutbench.execute.ladder.climb import climb
 from goutbench.execute.machine import Machine
+from goutbench.execute.sandbox.landlock import Landlock
 from goutbench.execute.worker import Worker
 from goutbench.execute.workspace.package import PackageUnderTest
 
@@ -106,6 +107,22 @@ def test_a_hostile_candidate_is_isolated_and_gets_its_status(
     if limitation := re.search(rf"^// not under {name}: (.*)$", case.read_text(), re.MULTILINE):
         pytest.skip(f"a limitation of {name}: {limitation[1]}")
     attack(case, replace(worker, sandbox=sandbox_called(name, machine)), package, machine)
+
+
+@pytest.mark.parametrize("newest", [3, 5])
+@pytest.mark.parametrize("name", ["signals", "network", "same_user", "left_behind"])
+def test_an_older_landlock_isolates_too(
+    name: str, newest: int, worker: Worker, package: PackageUnderTest, machine: Machine
+) -> None:
+    """What it lacks, signals and abstract sockets among it, is decided by the init process."""
+    case = next(case for case in CASES if case.name.startswith(name))
+    sandbox = Landlock(machine.sandbox.init, newest=newest)  # type: ignore[attr-defined]
+    attack(case, replace(worker, sandbox=sandbox), package, machine)
+
+
+def test_a_kernel_without_enough_of_landlock_is_refused(machine: Machine) -> None:
+    problem = Landlock(machine.sandbox.init, newest=2).why_unavailable()  # type: ignore[attr-defined]
+    assert "version 2 of Landlock, and version 3 (Linux 6.2) is needed" in problem
 
 
 def attack(case: Path, worker: Worker, package: PackageUnderTest, machine: Machine) -> None:
