@@ -174,8 +174,9 @@ def actions(cache: Path) -> dict[Path, bytes]:
     return {path: path.read_bytes().rpartition(b" ")[0].rstrip() for path in cache.glob("??/*-a")}
 
 
+@pytest.mark.parametrize("name", SANDBOXES)
 def test_nothing_survives_when_the_parent_is_killed(
-    machine: Machine, package: PackageUnderTest, tmp_path: Path
+    name: str, machine: Machine, package: PackageUnderTest, tmp_path: Path
 ) -> None:
     """After `kill -9` of goutbench itself the sandbox dies with it."""
     script = tmp_path / "parent.py"
@@ -184,8 +185,9 @@ def test_nothing_survives_when_the_parent_is_killed(
         from pathlib import Path
         from goutbench.execute.machine import open_machine
         from goutbench.execute.sandbox.command import Command, Outcome
-        machine = open_machine(work=Path({str(machine.workspace.root)!r}))
-        machine.sandbox.run(Command(("/bin/sleep", "987654"), Path("/tmp"), {{"PATH": "/usr/bin:/bin"}}))
+        machine = open_machine(work=Path({str(machine.workspace.root)!r}), sandbox={name!r})
+        script = "setsid sleep 987654 & sleep 987654"
+        machine.sandbox.run(Command(("/bin/sh", "-c", script), Path("/tmp"), {{"PATH": "/usr/bin:/bin"}}))
         """)
     )
     parent = subprocess.Popen([sys.executable, str(script)])
