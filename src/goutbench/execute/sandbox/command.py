@@ -1,5 +1,7 @@
 """The interface of sandboxes: the command to run, what it may see and use, and how it ended."""
 
+import os
+import resource
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -33,15 +35,21 @@ class Limits:
 
         Without `counted` the number of processes has none: the kernel counts all processes of a user.
         """
+        limits = {"data": self.data, "fsize": self.file_size, "cpu": self.cpu, "nofile": self.open_files}
+        limits |= {"nproc": self.processes} if counted else {}
         return [
             "prlimit",
-            f"--data={self.data or 'unlimited'}",
-            *([f"--nproc={self.processes}"] if counted else []),
-            f"--fsize={self.file_size}",
-            f"--cpu={self.cpu}",
-            f"--nofile={self.open_files}",
+            *(f"--{name}={_possible(name, limit)}" for name, limit in limits.items()),
             "--core=0",
         ]
+
+
+def _possible(name: str, limit: int) -> int | str:
+    """The limit, or the lower one that we have ourselves and may not raise; 0 means none."""
+    own = resource.getrlimit(getattr(resource, f"RLIMIT_{name.upper()}"))[1]
+    if own == resource.RLIM_INFINITY or os.geteuid() == 0:
+        return limit or "unlimited"
+    return min(limit or own, own)
 
 
 @dataclass(frozen=True, slots=True)

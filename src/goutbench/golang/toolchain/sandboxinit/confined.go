@@ -164,7 +164,7 @@ func (c *Confinement) watchDisk(pid int, done <-chan struct{}) {
 			fmt.Fprintf(os.Stderr, "killed: it wrote %d MiB in %d files\n", size>>20, files)
 			return
 		}
-		wait = max(diskEvery, 20*time.Since(begin))
+		wait = min(max(diskEvery, 20*time.Since(begin)), time.Second/2)
 	}
 }
 
