@@ -14,6 +14,8 @@ from goutbench.execute.inputs import text_candidate
 from goutbench.execute.ladder.climb import climb
 from goutbench.execute.machine import Machine, open_machine
 from goutbench.execute.options import ExecuteOptions
+from goutbench.execute.sandbox.choose import SANDBOXES as ALL_SANDBOXES
+from goutbench.execute.sandbox.command import Sandbox
 from goutbench.execute.worker import Worker
 from goutbench.execute.workspace.package import PackageUnderTest, Tree
 
@@ -43,6 +45,17 @@ def work_folder() -> Path:
 def machine(work_folder: Path) -> Machine:
     """Fails, and does not skip, where bubblewrap does not work: these tests are about isolation."""
     return open_machine(work=work_folder)
+
+
+SANDBOXES = ["bubblewrap", *(["unshare"] if os.geteuid() == 0 else []), "landlock"]
+"""The sandboxes that every machine for these tests must have."""
+
+
+def sandbox_called(name: str, machine: Machine) -> Sandbox:
+    """A sandbox that works here."""
+    sandbox = ALL_SANDBOXES[name](machine.sandbox.init)  # type: ignore[attr-defined]
+    assert sandbox.why_unavailable() == ""
+    return sandbox
 
 
 @pytest.fixture(scope="session")

@@ -21,6 +21,7 @@ from goutbench.execute.machine import Machine
 from goutbench.execute.sandbox.bubblewrap import Bubblewrap
 from goutbench.execute.sandbox.choose import choose
 from goutbench.execute.sandbox.command import Command, Outcome
+from goutbench.execute.sandbox.landlock import Landlock
 from goutbench.execute.sandbox.unshare import Unshare
 from goutbench.execute.stage import explain_infrastructure
 from goutbench.records import Execution, Rung, Status
@@ -134,6 +135,8 @@ def test_without_a_sandbox_nothing_runs_unless_the_user_permits_it(
     if os.geteuid() == 0:
         assert choose(init).name == "unshare"
     monkeypatch.setattr(Unshare, "why_unavailable", lambda self: "it needs root")
+    assert choose(init).name == "landlock"
+    monkeypatch.setattr(Landlock, "why_unavailable", lambda self: "no Landlock")
     with pytest.raises(ToolError, match="cannot isolate"):
         choose(init)
     no_sandbox = choose(init, unsafe=True)
@@ -142,6 +145,16 @@ def test_without_a_sandbox_nothing_runs_unless_the_user_permits_it(
         Command(("/bin/sh", "-c", "echo $A; exit 3"), Path("/tmp"), {"A": "b", "PATH": "/usr/bin:/bin"})
     )
     assert (outcome.exit_code, outcome.stdout, outcome.started) == (3, b"b\n", True)
+
+
+def test_a_sandbox_can_be_chosen_by_its_name(machine: Machine, monkeypatch: pytest.MonkeyPatch) -> None:
+    init = machine.sandbox.init  # type: ignore[attr-defined]
+    assert choose(init, name="landlock").name == "landlock"
+    monkeypatch.setattr(Unshare, "why_unavailable", lambda self: "it needs root")
+    with pytest.raises(ToolError, match="unshare does not work here: it needs root"):
+        choose(init, name="unshare")
+    with pytest.raises(ConfigError, match="no sandbox is called chroot"):
+        choose(init, name="chroot", unsafe=True)
 
 
 def test_a_sandbox_that_does_not_start_is_not_the_failure_of_the_command(machine: Machine) -> None:

@@ -19,16 +19,18 @@ from dataclasses import replace
 from pathlib import Path
 
 import pytest
+from conftest import SANDBOXES, sandbox_called
 
 from goutbench.execute.inputs import text_candidate
 from goutbench.execute.ladder.climb import climb
 from goutbench.execute.machine import Machine
-from goutbench.execute.sandbox.unshare import Unshare
+from goutbench.execute.sandbox.landlock import Landlock
 from goutbench.execute.worker import Worker
 from goutbench.execute.workspace.package import PackageUnderTest
 
 CASES = sorted((Path(__file__).parents[1] / "data" / "execute" / "hostile").glob("*.go.txt"))
 SECRET = Path("/var/tmp/goutbench-hostile-secret")
+SOCKET = Path("/var/tmp/goutbench-hostile.socket")
 LIMITS: dict[str, dict[str, float]] = {
     "endless_loop": {"test_seconds": 1.0},
     "hang_before_the_timer": {"test_seconds": 1.0},
@@ -40,9 +42,18 @@ LOCK = Path(f"/var/tmp/goutbench-hostile-{os.geteuid()}.lock")
 
 @pytest.fixture(autouse=True)
 def bait(monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
-    """What an attacker would look for: a secret in the environment, one in a file, listeners of the host."""
+    """What an attacker would look for: a secret in the environment, one in a file, listeners of the host.
+
+    None of them gets anything.
+    """
     monkeypatch.setenv("API_TOKEN", "hunter2")
-    with LOCK.open("w") as lock, socket.socket() as listener, socket.socket(socket.AF_UNIX) as abstract:
+    with (
+        LOCK.open("w") as lock,
+        socket.socket() as listener,
+        socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as datagrams,
+        socket.socket(socket.AF_UNIX) as abstract,
+        socket.socket(socket.AF_UNIX) as named,
+    ):
         fcntl.flock(lock, fcntl.LOCK_EX)  # port, file and processes are the machine's
         SECRET.write_text("hunter2")
         SECRET.chmod(0o666)
@@ -51,7 +62,17 @@ def bait(monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
         listener.listen()
         abstract.bind("\0goutbench-hostile")
         abstract.listen()
+        SOCKET.unlink(missing_ok=True)
+        named.bind(str(SOCKET))
+        named.listen()
+        SOCKET.chmod(0o777)
+        datagrams.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+        datagrams.bind(("127.0.0.1", 47113))
+        datagrams.setblocking(False)
         yield
+        with pytest.raises(BlockingIOError):
+            datagrams.recv(100)
+        SOCKET.unlink()
         SECRET.unlink()
 
 
@@ -79,28 +100,36 @@ def survivors(workspace: Path) -> list[str]:
 
 
 @pytest.mark.parametrize("case", CASES, ids=lambda path: path.name.partition(".")[0])
+@pytest.mark.parametrize("name", SANDBOXES)
 def test_a_hostile_candidate_is_isolated_and_gets_its_status(
-    case: Path, worker: Worker, package: PackageUnderTest, machine: Machine
+    name: str, case: Path, worker: Worker, package: PackageUnderTest, machine: Machine
 ) -> None:
-    attack(case, worker, package, machine)
+    if limitation := re.search(rf"^// not under {name}: (.*)$", case.read_text(), re.MULTILINE):
+        pytest.skip(f"a limitation of {name}: {limitation[1]}")
+    attack(case, replace(worker, sandbox=sandbox_called(name, machine)), package, machine)
 
 
-@pytest.mark.skipif(os.geteuid() != 0, reason="the fallback sandbox needs root")
-@pytest.mark.parametrize("case", CASES, ids=lambda path: path.name.partition(".")[0])
-def test_the_fallback_sandbox_isolates_a_hostile_candidate_too(
-    case: Path, worker: Worker, package: PackageUnderTest, machine: Machine
+@pytest.mark.parametrize("newest", [3, 5])
+@pytest.mark.parametrize("name", ["signals", "network", "same_user", "left_behind"])
+def test_an_older_landlock_isolates_too(
+    name: str, newest: int, worker: Worker, package: PackageUnderTest, machine: Machine
 ) -> None:
-    if case.name.startswith("namespaces"):
-        pytest.skip("a limitation of the fallback: commands can create further user namespaces")
-    fallback = Unshare(machine.sandbox.init)  # type: ignore[attr-defined]
-    assert fallback.why_unavailable() == ""
-    attack(case, replace(worker, sandbox=fallback), package, machine)
+    """What it lacks, signals and abstract sockets among it, is decided by the init process."""
+    case = next(case for case in CASES if case.name.startswith(name))
+    sandbox = Landlock(machine.sandbox.init, newest=newest)  # type: ignore[attr-defined]
+    attack(case, replace(worker, sandbox=sandbox), package, machine)
+
+
+def test_a_kernel_without_enough_of_landlock_is_refused(machine: Machine) -> None:
+    problem = Landlock(machine.sandbox.init, newest=2).why_unavailable()  # type: ignore[attr-defined]
+    assert "version 2 of Landlock, and version 3 (Linux 6.2) is needed" in problem
 
 
 def attack(case: Path, worker: Worker, package: PackageUnderTest, machine: Machine) -> None:
     """Execute a hostile candidate, and check its status and what it leaves behind."""
     code = case.read_text()
-    expected = re.search(r"^// want: (.*)$", code, re.MULTILINE)
+    own = re.search(rf"^// want under {worker.sandbox.name}: (.*)$", code, re.MULTILINE)
+    expected = own or re.search(r"^// want: (.*)$", code, re.MULTILINE)
     reason = re.search(r"^// reason: (.*)$", code, re.MULTILINE)
     assert expected is not None
     trees = contents(machine.workspace.trees)
@@ -145,8 +174,9 @@ def actions(cache: Path) -> dict[Path, bytes]:
     return {path: path.read_bytes().rpartition(b" ")[0].rstrip() for path in cache.glob("??/*-a")}
 
 
+@pytest.mark.parametrize("name", SANDBOXES)
 def test_nothing_survives_when_the_parent_is_killed(
-    machine: Machine, package: PackageUnderTest, tmp_path: Path
+    name: str, machine: Machine, package: PackageUnderTest, tmp_path: Path
 ) -> None:
     """After `kill -9` of goutbench itself the sandbox dies with it."""
     script = tmp_path / "parent.py"
@@ -155,8 +185,9 @@ def test_nothing_survives_when_the_parent_is_killed(
         from pathlib import Path
         from goutbench.execute.machine import open_machine
         from goutbench.execute.sandbox.command import Command, Outcome
-        machine = open_machine(work=Path({str(machine.workspace.root)!r}))
-        machine.sandbox.run(Command(("/bin/sleep", "987654"), Path("/tmp"), {{"PATH": "/usr/bin:/bin"}}))
+        machine = open_machine(work=Path({str(machine.workspace.root)!r}), sandbox={name!r})
+        script = "setsid sleep 987654 & sleep 987654"
+        machine.sandbox.run(Command(("/bin/sh", "-c", script), Path("/tmp"), {{"PATH": "/usr/bin:/bin"}}))
         """)
     )
     parent = subprocess.Popen([sys.executable, str(script)])

@@ -11,13 +11,12 @@ from dataclasses import replace
 from pathlib import Path
 
 import pytest
+from conftest import SANDBOXES, sandbox_called
 
 from goutbench.execute.inputs import text_candidate
 from goutbench.execute.ladder.climb import climb
 from goutbench.execute.machine import Machine
-from goutbench.execute.sandbox.bubblewrap import Bubblewrap
 from goutbench.execute.sandbox.command import PATH, Command
-from goutbench.execute.sandbox.unshare import Unshare
 from goutbench.execute.worker import Worker
 from goutbench.execute.workspace.package import PackageUnderTest, Tree
 from goutbench.records import Execution, Status
@@ -130,11 +129,9 @@ def _inner_status(pid: int) -> str:
     return _inner_status(int(children[0])) if children else Path(f"/proc/{pid}/status").read_text()
 
 
-@pytest.mark.parametrize("name", ["bubblewrap", "unshare"])
+@pytest.mark.parametrize("name", SANDBOXES)
 def test_no_process_of_a_resident_program_outlives_the_kill_of_its_group(name: str, machine: Machine) -> None:
-    if name == "unshare" and os.geteuid() != 0:
-        pytest.skip("unshare needs root")
-    sandbox = {"bubblewrap": Bubblewrap, "unshare": Unshare}[name](machine.sandbox.init)  # type: ignore[attr-defined]
+    sandbox = sandbox_called(name, machine)
     seconds = f"3{os.getpid()}"
     command = Command(("/bin/sh", "-c", f"sleep {seconds} & echo ready; wait"), Path("/tmp"), {"PATH": PATH})
     process = subprocess.Popen(sandbox.resident(command), stdout=subprocess.PIPE, start_new_session=True)

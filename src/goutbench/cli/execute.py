@@ -70,6 +70,10 @@ def execute(
         Path | None,
         typer.Option(help="The go program. [as go.mod asks; else the one on PATH; else the wheel's]"),
     ] = None,
+    sandbox: Annotated[
+        str,
+        typer.Option(help="`bubblewrap`, `unshare` or `landlock`. [the strongest that works here]"),
+    ] = "",
     unsafe_no_sandbox: Annotated[
         bool,
         typer.Option("--unsafe-no-sandbox", help="Run untrusted code even if no sandbox works here."),
@@ -110,7 +114,13 @@ def execute(
             progress.step("downloading modules")
             unsafe = unsafe_no_sandbox
             for line in run_prepare(
-                dataset, repositories, candidates=candidates, work=work, go=go, unsafe=unsafe
+                dataset,
+                repositories,
+                candidates=candidates,
+                work=work,
+                go=go,
+                unsafe=unsafe,
+                sandbox=sandbox,
             ):
                 typer.echo(line, err=True)
             if candidates is None and not reference:
@@ -126,6 +136,7 @@ def execute(
             work=work,
             go=go,
             unsafe=unsafe_no_sandbox,
+            sandbox=sandbox,
             progress=progress,
         )
     content = summary(records)

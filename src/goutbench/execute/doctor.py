@@ -29,14 +29,21 @@ class Check:
     hint: str = ""
 
 
+def _status(pattern: str) -> str:
+    """A script that succeeds where a line of the shell's own state in the kernel matches."""
+    loop = f'while read -r line; do case "$line" in {pattern}) exit 0;; esac; done'
+    return f"{loop} < /proc/self/status; exit 1"
+
+
 _PROBES = {
     "the host's file system is read-only": "! touch /usr/goutbench-probe && ! touch /goutbench-probe",
-    "no home directory is visible": f"test ! -e {Path.home()}/. || test {Path.home()} = /",
+    "no home directory can be read": f"! ls {Path.home()}/ || test {Path.home()} = /",
     "no environment of ours leaks": "test -z \"$GOUTBENCH_PROBE\"",
     "kernel settings cannot be written": "! sh -c 'echo 1 > /proc/sys/vm/overcommit_memory'",
     "no further user namespaces": "! unshare --user true",
+    "rare system calls are refused": _status("Seccomp:*2"),
     "only the loopback network": "test $(ls /proc/sys/net/ipv4/conf | grep -cvE '^(all|default|lo)$') = 0",
-    "no capabilities": "grep -q 'CapEff:.*0000000000000000' /proc/self/status",
+    "no capabilities": _status("CapEff:*0000000000000000"),
     "processes of the host are not visible": "test $(ls /proc | grep -cE '^[0-9]+$') -lt 20",
 }  # fmt: skip
 

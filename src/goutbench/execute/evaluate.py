@@ -39,6 +39,7 @@ def evaluate(
     excluded: Mapping[str, str] | None = None,
     go: Path | None = None,
     unsafe: bool = False,
+    sandbox: str = "",
     runner: str = "threads",
     retry_alone: bool = False,
     progress: Progress | None = None,
@@ -57,7 +58,7 @@ def evaluate(
     """
     options, progress = options or ExecuteOptions(), progress or Progress()
     progress.step("checking Go and the sandbox")
-    machine = open_machine(work=work, go=go, unsafe=unsafe)
+    machine = open_machine(work=work, go=go, unsafe=unsafe, sandbox=sandbox)
     finder = PackageFinder(machine, repositories, sources or {}, settings)
     results: dict[int, Execution] = {}
     jobs: list[ExecutionJob] = []
@@ -127,12 +128,13 @@ def prepare(
     sources: Mapping[str, str] | None = None,
     go: Path | None = None,
     unsafe: bool = False,
+    sandbox: str = "",
 ) -> Iterator[ModuleDownload]:
     """Download the dependencies of the pairs' modules, with the user's own settings of Go and git.
 
     Raises SourceError for a repository that is not found.
     """
-    machine = open_machine(work=work, go=go, unsafe=unsafe)
+    machine = open_machine(work=work, go=go, unsafe=unsafe, sandbox=sandbox)
     finder = PackageFinder(machine, repositories, sources or {})
     modules, go_works = set(), set()
     for pair in pairs:

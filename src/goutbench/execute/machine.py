@@ -20,12 +20,15 @@ class Machine:
     toolchain: Toolchain
 
 
-def open_machine(*, work: Path | None = None, go: Path | None = None, unsafe: bool = False) -> Machine:
+def open_machine(
+    *, work: Path | None = None, go: Path | None = None, unsafe: bool = False, sandbox: str = ""
+) -> Machine:
     """Find Go, build the init process, choose the sandbox, open the workspace.
 
     Raises ToolError and StorageError.
     """
     toolchain = find_toolchain(go)
     root = workspace_folder(work)
-    sandbox = choose(install_program(toolchain, root, "sandboxinit"), unsafe=unsafe)
-    return Machine(sandbox, open_workspace(root, sandbox), toolchain)
+    init = install_program(toolchain, root, "sandboxinit")
+    chosen = choose(init, unsafe=unsafe, name=sandbox)
+    return Machine(chosen, open_workspace(root, chosen), toolchain)

@@ -39,6 +39,7 @@ def run_stage(
     work: Path | None = None,
     go: Path | None = None,
     unsafe: bool = False,
+    sandbox: str = "",
     progress: Progress | None = None,
 ) -> list[Execution]:
     """Execute a file of candidates, or with `reference` the dataset's own tests, and write the tables.
@@ -72,6 +73,7 @@ def run_stage(
         excluded={} if reference else read_excluded(dataset, cgo=options.with_cgo),
         go=go,
         unsafe=unsafe,
+        sandbox=sandbox,
         retry_alone=reference,
         progress=progress,
     )
@@ -89,6 +91,7 @@ def run_prepare(
     work: Path | None = None,
     go: Path | None = None,
     unsafe: bool = False,
+    sandbox: str = "",
 ) -> Iterator[str]:
     """Download the modules of all pairs, or of the candidates' pairs alone; yields one line for each
     module."""
@@ -98,7 +101,13 @@ def run_prepare(
         pairs = {key: pair for key, pair in pairs.items() if key in requested}
     sources = read_sources(dataset)
     downloads = prepare(
-        pairs.values(), repositories=repositories, work=work, sources=sources, go=go, unsafe=unsafe
+        pairs.values(),
+        repositories=repositories,
+        work=work,
+        sources=sources,
+        go=go,
+        unsafe=unsafe,
+        sandbox=sandbox,
     )
     for download in downloads:
         yield f"{download.module}: {download.result}" + (f"\n{download.problem}" if download.problem else "")

@@ -92,10 +92,10 @@ class Baseline:
 
 
 def hidden(test: CompiledTest) -> CompiledTest:
-    """The test, with a binary that can be run and not be read, and whose memory no file shows: a candidate
-    could look there for the switch of the mutants, and for the witness's token. A reference test has no
-    reason to, and may read its own file."""
-    if not test.reference:
+    """The test, with a binary that can be run and not be read, and whose memory no file shows if the sandbox
+    can do without: a candidate could look there for the switch of the mutants, and for the witness's token. A
+    reference test has no reason to, and may read its own file."""
+    if not test.reference and test.worker.sandbox.hides_memory:
         test.path.chmod(0o111)
     return test
 
@@ -118,7 +118,8 @@ def command_for(test: CompiledTest, *, flags: tuple[str, ...] = ()) -> Command:
         argv=argv,
         cwd=package.folder,
         env=_ENVIRONMENT | env | {"PWD": str(package.folder)},
-        readable=(*package.readable_folders(), modules, test.path),
+        readable=(*package.readable_folders(), modules, *((test.path,) if test.reference else ())),
+        programs=() if test.reference else (test.path,),
         mounts=mounts,
         copy=_copy_of_sources(test),
         limits=Limits(

@@ -8,6 +8,7 @@ from goutbench.execute.sandbox.command import Command, Outcome
 from goutbench.execute.sandbox.copies import with_original
 from goutbench.execute.sandbox.supervise import (
     missing_programs,
+    resident_command,
     supervise,
     system_paths,
     why_true_fails,
@@ -30,6 +31,7 @@ class Bubblewrap:
     name: str = "bubblewrap"
     limitation: str = ""
     private_tmp: bool = True
+    hides_memory: bool = True
 
     def why_unavailable(self) -> str:
         programs = ["bwrap", "prlimit", *(["setpriv"] if os.geteuid() == 0 else [])]
@@ -43,7 +45,7 @@ class Bubblewrap:
         return supervise(self.init, prefix, command, self.user_id(command.worker))
 
     def resident(self, command: Command) -> list[str]:
-        return [*self._prefix(command, []), *command.limits.prlimit(), *command.argv]
+        return resident_command(self.init, self._prefix(command, []), command)
 
     def _prefix(self, command: Command, flags: list[str]) -> list[str]:
         user = self.user_id(command.worker)
@@ -60,7 +62,7 @@ class Bubblewrap:
         arguments += ["--proc", "/proc", "--dev", "/dev", *tmpfs, "/dev/shm", "--remount-ro", "/dev"]
         arguments += [*tmpfs, "/tmp", "--dir", "/tmp/home", "--symlink", "../tmp", "/var/tmp"]
         arguments += ["--ro-bind", str(self.init), str(self.init)]
-        for path in command.readable:
+        for path in (*command.readable, *command.programs):
             arguments += ["--ro-bind", str(path), str(path)]
         for path in command.tmpfs:
             arguments += [*tmpfs, str(path)]

@@ -23,32 +23,55 @@ runs as an ordinary user, that same user id is used inside: the namespaces are t
 from collections.abc import Callable
 from pathlib import Path
 
-from goutbench.errors import ToolError
+from goutbench.errors import ConfigError, ToolError
 from goutbench.execute.sandbox.bubblewrap import Bubblewrap
 from goutbench.execute.sandbox.command import Sandbox
+from goutbench.execute.sandbox.landlock import Landlock
 from goutbench.execute.sandbox.no_sandbox import NoSandbox
 from goutbench.execute.sandbox.unshare import Unshare
 
-SANDBOXES: dict[str, Callable[[Path], Sandbox]] = {"bubblewrap": Bubblewrap, "unshare": Unshare}
+SANDBOXES: dict[str, Callable[[Path], Sandbox]] = {
+    "bubblewrap": Bubblewrap,
+    "unshare": Unshare,
+    "landlock": Landlock,
+}
 """The strongest first."""
 
 
-def choose(init: Path, *, unsafe: bool = False) -> Sandbox:
-    """The strongest sandbox that works here, with `init` as its first process.
+def choose(init: Path, *, unsafe: bool = False, name: str = "") -> Sandbox:
+    """The strongest sandbox that works here, or the one called `name`, with `init` as its first process.
 
-    Raises ToolError when none works, unless `unsafe` allows running without one.
+    Raises ToolError when none works, unless `unsafe` allows running without one, or when the one called
+    `name` does not; ConfigError when none is called that.
     """
+    if name:
+        return _named(init, name)
     sandbox, problems = strongest(init)
     if sandbox is not None:
         return sandbox
     if unsafe:
         return NoSandbox(init)
     raise ToolError(
-        f"this machine cannot isolate untrusted programs such as generated tests: {problems['bubblewrap']}",
+        f"this machine cannot isolate untrusted programs such as generated tests: {_list(problems)}",
         where="sandbox",
-        hint="install bubblewrap and allow unprivileged user namespaces (see `goutbench doctor`), "
-        "or accept the risk with --unsafe-no-sandbox",
+        hint="install bubblewrap and allow unprivileged user namespaces, or use Linux 6.2 or newer with "
+        "Landlock (see `goutbench doctor`), or accept the risk with --unsafe-no-sandbox",
     )
+
+
+def _named(init: Path, name: str) -> Sandbox:
+    if name not in SANDBOXES:
+        names = ", ".join(SANDBOXES)
+        raise ConfigError(f"no sandbox is called {name}", where="--sandbox", hint=f"give one of {names}")
+    sandbox = SANDBOXES[name](init)
+    if problem := sandbox.why_unavailable():
+        hint = "leave --sandbox out to use the strongest that works here; `goutbench doctor` lists them"
+        raise ToolError(f"{name} does not work here: {problem}", where="--sandbox", hint=hint)
+    return sandbox
+
+
+def _list(problems: dict[str, str]) -> str:
+    return "; ".join(f"{name}: {problem}" for name, problem in problems.items())
 
 
 def strongest(init: Path) -> tuple[Sandbox | None, dict[str, str]]:

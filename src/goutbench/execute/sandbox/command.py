@@ -1,5 +1,7 @@
 """The interface of sandboxes: the command to run, what it may see and use, and how it ended."""
 
+import os
+import resource
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -28,17 +30,26 @@ class Limits:
     scratch: int = 512 * MIB
     output: int = 8 * MIB
 
-    def prlimit(self) -> list[str]:
-        """The prefix that sets the limits of each process."""
+    def prlimit(self, *, counted: bool = True) -> list[str]:
+        """The prefix that sets the limits of each process.
+
+        Without `counted` the number of processes has none: the kernel counts all processes of a user.
+        """
+        limits = {"data": self.data, "fsize": self.file_size, "cpu": self.cpu, "nofile": self.open_files}
+        limits |= {"nproc": self.processes} if counted else {}
         return [
             "prlimit",
-            f"--data={self.data or 'unlimited'}",
-            f"--nproc={self.processes}",
-            f"--fsize={self.file_size}",
-            f"--cpu={self.cpu}",
-            f"--nofile={self.open_files}",
+            *(f"--{name}={_possible(name, limit)}" for name, limit in limits.items()),
             "--core=0",
         ]
+
+
+def _possible(name: str, limit: int) -> int | str:
+    """The limit, or the lower one that we have ourselves and may not raise; 0 means none."""
+    own = resource.getrlimit(getattr(resource, f"RLIMIT_{name.upper()}"))[1]
+    if own == resource.RLIM_INFINITY or os.geteuid() == 0:
+        return limit or "unlimited"
+    return min(limit or own, own)
 
 
 @dataclass(frozen=True, slots=True)
@@ -75,15 +86,16 @@ class Command:
 
     `mounts` are (host path, path inside) pairs that appear under another name, read-only; `tmpfs` are paths
     that become empty, private file systems of limited size; `copy` is a folder that is writable although it
-    is the host's. With `runs` the command runs once for each of them in one sandbox, silently, and every
-    process and file that a run leaves behind is gone before the next one starts. A `witnessed` command gets
-    the socket of `golang/toolchain/testwitness.py`.
+    is the host's; `programs` are files that can be run, and not be read. With `runs` the command runs once
+    for each of them in one sandbox, silently, and every process and file that a run leaves behind is gone
+    before the next one starts. A `witnessed` command gets the socket of `golang/toolchain/testwitness.py`.
     """
 
     argv: tuple[str, ...]
     cwd: Path
     env: Mapping[str, str]
     readable: tuple[Path, ...] = ()
+    programs: tuple[Path, ...] = ()
     writable: tuple[Path, ...] = ()
     mounts: tuple[tuple[Path, Path], ...] = ()
     tmpfs: tuple[Path, ...] = ()
@@ -157,6 +169,11 @@ class Sandbox(Protocol):
     @property
     def private_tmp(self) -> bool:
         """Whether each run has an empty /tmp of its own."""
+        ...
+
+    @property
+    def hides_memory(self) -> bool:
+        """Whether it works with programs that nobody may read, and so nor their memory in /proc."""
         ...
 
     def why_unavailable(self) -> str:

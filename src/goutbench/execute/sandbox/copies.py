@@ -11,7 +11,7 @@ import json
 import os
 import socket
 import subprocess
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass, replace
 from functools import cache
@@ -39,10 +39,12 @@ class CopyArguments:
 
 
 @contextmanager
-def copy_arguments(init: Path, command: Command, user: int) -> Iterator[CopyArguments]:
-    """The arguments for a command's private copy, if it has one. Raises OSError."""
+def copy_arguments(
+    init: Path, command: Command, user: int, settings: Mapping[str, object]
+) -> Iterator[CopyArguments]:
+    """The arguments for a command's private copy, if it has one, added to settings. Raises OSError."""
     copy = command.copy
-    settings: dict[str, str | int] = {"folder": str(command.cwd)}
+    settings = {**settings, "folder": str(command.cwd)}
     if copy is None or not copy.overlay:
         if copy is not None:
             settings |= {"from": str(copy.original), "to": str(copy.folder), "core": copy.core}

@@ -17,6 +17,7 @@ class NoSandbox:
     name: str = "none"
     limitation: str = "commands are not isolated"
     private_tmp: bool = False
+    hides_memory: bool = False
 
     def why_unavailable(self) -> str:
         return ""
@@ -41,7 +42,7 @@ class NoSandbox:
         return [*_prefix(command, command.cwd), *command.limits.prlimit(), *command.argv]
 
     def _start(self, command: Command, first: Path) -> Outcome:
-        return supervise(self.init, _prefix(command, first), command, self.user_id(command.worker))
+        return supervise(self.init, _prefix(command, first), command, self.user_id(command.worker), {})
 
 
 def _prefix(command: Command, folder: Path) -> list[str]:

@@ -15,6 +15,7 @@ from pathlib import Path
 from goutbench.execute.sandbox.command import Outcome
 
 _CHUNK = 1 << 16
+_GENTLE_SECONDS = 10.0
 
 
 def run_process(
@@ -26,8 +27,11 @@ def run_process(
     cwd: Path | None = None,
     stdin: bytes = b"",
     pass_fds: tuple[int, ...] = (),
+    gently: bool = False,
 ) -> Outcome:
     """Run `argv` in a session of its own; at a limit the process group gets SIGKILL.
+
+    With `gently` the process gets SIGTERM first, and ten seconds.
 
     `output_bytes` limits stdout and stderr together; the output up to the limit is returned.
     Raises OSError when the program cannot be started.
@@ -51,6 +55,10 @@ def run_process(
                 process.stdin.close()
         stdout, stderr, stopped = _read(process, start + wall_seconds, output_bytes)
     finally:
+        if gently:
+            process.terminate()
+            with contextlib.suppress(subprocess.TimeoutExpired):
+                process.wait(_GENTLE_SECONDS)
         kill_group(process.pid)
         for stream in (process.stdin, process.stdout, process.stderr):
             if stream is not None:

@@ -4,7 +4,7 @@ import base64
 import json
 import os
 import shutil
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import replace
 from functools import cache
@@ -14,6 +14,9 @@ from goutbench.execute.sandbox import cgroup
 from goutbench.execute.sandbox.command import PATH, Command, Outcome, RunReport, Sandbox
 from goutbench.execute.sandbox.copies import copy_arguments
 from goutbench.execute.sandbox.process import run_process
+
+FILTERED: Mapping[str, object] = {"filter": True}
+"""The settings of the init process in a sandbox: its commands lack some system calls."""
 
 _WORKER_IDS = 256
 _ETC = (
@@ -61,25 +64,47 @@ def why_true_fails(sandbox: Sandbox) -> str:
     return "" if outcome.ok else message or f"exit {outcome.exit_code}"
 
 
-def supervise(init: Path, prefix: list[str], command: Command, user: int) -> Outcome:
+def resident_command(init: Path, prefix: list[str], command: Command) -> list[str]:
+    """The command line of a resident program behind `prefix`."""
+    return [*prefix, *command.limits.prlimit(), str(init), "filter", *command.argv]
+
+
+def supervise(
+    init: Path,
+    prefix: list[str],
+    command: Command,
+    user: int,
+    settings: Mapping[str, object] = FILTERED,
+    *,
+    gently: bool = False,
+) -> Outcome:
     """Run `command` as `user` behind `prefix` with `init` as its first process, in a cgroup where one can be
-    created."""
+    created.
+
+    `settings` are those of the init process that the sandbox decides. Where no namespace ends with that
+    process, end it `gently`: it counts and ends all others.
+    """
     read_end, write_end = os.pipe()
     limits = command.limits
     group = cgroup.create(limits.memory, 4 * limits.processes)
     mode = "many" if command.runs else "witnessed" if command.witnessed else "once"
     try:
         with (
-            copy_arguments(init, command, user) as copies,
+            copy_arguments(init, command, user, settings) as copies,
             open(read_end, "rb", closefd=False) as pipe,
             ThreadPoolExecutor(1) as reader,
         ):
-            argv = [*(group.join() if group else []), *copies.outside, *prefix, *limits.prlimit()]
+            argv = [
+                *(group.join() if group else []),
+                *copies.outside,
+                *prefix,
+                *limits.prlimit(counted=not gently),
+            ]
             argv += [str(init), str(write_end), mode, copies.inside, "--", *command.argv]
             # read while it runs: a full pipe would stop the init process, and all runs after this one
             status = reader.submit(pipe.read)
             try:
-                outcome = _start(argv, command, (write_end, *copies.fds))
+                outcome = _start(argv, command, (write_end, *copies.fds), gently=gently)
             finally:
                 os.close(write_end)
                 write_end = -1
@@ -106,7 +131,7 @@ def _read_report(line: bytes) -> RunReport:
     return RunReport(row["exit"], row["cpu"], row["wall"], row["stopped"], row.get("tail", ""), witness)
 
 
-def _start(argv: list[str], command: Command, fds: tuple[int, ...]) -> Outcome:
+def _start(argv: list[str], command: Command, fds: tuple[int, ...], *, gently: bool) -> Outcome:
     runs = [
         {"env": [f"{k}={v}" for k, v in run.env.items()], "wall": run.wall, "cpu": run.cpu, "idle": run.idle}
         for run in command.runs
@@ -119,4 +144,5 @@ def _start(argv: list[str], command: Command, fds: tuple[int, ...]) -> Outcome:
         cwd=Path("/"),
         stdin=json.dumps(runs).encode() if runs else b"",
         pass_fds=fds,
+        gently=gently,
     )

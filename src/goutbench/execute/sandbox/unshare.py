@@ -1,8 +1,7 @@
 """The fallback for bubblewrap: similar isolation by util-linux, for root on a machine without `bwrap`.
 
-It gives the same root, the same limits and the same process 1. Unlike in bubblewrap, commands can create
-further user namespaces, which opens more of the kernel to them. Without root only a user namespace could
-isolate a command, and where that works bubblewrap works too: so there is no fallback then.
+It gives the same root, the same limits, the same process 1 and the same filter of system calls. Without root
+only a user namespace could isolate a command, and where that works bubblewrap works too.
 """
 
 import os
@@ -14,6 +13,7 @@ from goutbench.execute.sandbox.command import Command, Outcome
 from goutbench.execute.sandbox.copies import with_original
 from goutbench.execute.sandbox.supervise import (
     missing_programs,
+    resident_command,
     supervise,
     system_paths,
     why_true_fails,
@@ -34,7 +34,8 @@ bind() {
 }
 own() {
   mkdir -p ".$1"
-  mount -t tmpfs -o "size=$2,uid=${3:-0},gid=${3:-0},mode=1777,nosuid,nodev" tmpfs ".$1"
+  options="size=$2,nr_inodes=$(($2 / 4096)),uid=${3:-0},gid=${3:-0},mode=1777,nosuid,nodev"
+  mount -t tmpfs -o "$options" tmpfs ".$1"
 }
 """
 
@@ -45,8 +46,9 @@ class Unshare:
 
     init: Path
     name: str = "unshare"
-    limitation: str = "commands can create further user namespaces"
+    limitation: str = ""
     private_tmp: bool = True
+    hides_memory: bool = True
 
     def why_unavailable(self) -> str:
         if os.geteuid() != 0:
@@ -61,7 +63,7 @@ class Unshare:
         return supervise(self.init, prefix, command, self.user_id(command.worker))
 
     def resident(self, command: Command) -> list[str]:
-        return [*self._prefix(command), *command.limits.prlimit(), *command.argv]
+        return resident_command(self.init, self._prefix(command), command)
 
     def _prefix(self, command: Command) -> list[str]:
         return ["unshare", *_FLAGS, "--", "/bin/sh", "-c", self._script(command), "sh"]
@@ -84,7 +86,7 @@ class Unshare:
             "ln -s ../tmp var/tmp",
         ]
         lines += [f"own /tmp {size}", f"own /dev/shm {size}", "mkdir -m 777 tmp/home"]
-        lines += [_bind(path, path, "ro") for path in (self.init, *command.readable)]
+        lines += [_bind(path, path, "ro") for path in (self.init, *command.readable, *command.programs)]
         user = self.user_id(command.worker)
         lines += [f"own {shlex.quote(str(path))} {size} {user}" for path in command.tmpfs]
         lines += [_bind(source, inside, "ro") for source, inside in command.mounts]

@@ -31,6 +31,8 @@ type copies struct {
 
 const ready = "ready"
 
+const bytesPerFile = 4096 // a run may write one file for each of these bytes
+
 // serveCopies gives copies to many sandboxes. Standard input is a socket; each message on it is a sandbox, with the descriptors of
 // the socket for its requests and of the id map, if it has one. It needs a mount namespace of its own, `base` is a folder to mount on,
 // and without root a user namespace that the sandboxes are started from.
@@ -158,10 +160,28 @@ func (c *copies) enter(rights []byte) error {
 	}
 	c.sandbox = fds[0]
 	return c.inSandbox(func() (err error) {
+		if err := c.limitFiles("/tmp", "/dev/shm"); err != nil {
+			return err
+		}
 		c.target, err = syscall.Open(c.Folder, oPath|syscall.O_DIRECTORY|syscall.O_CLOEXEC, 0)
 		return err
 	})
 }
+
+// limitFiles limits how many files there can be in tmpfs folders of the sandbox: bwrap limits only their size, and an empty file
+// has none, but takes a kilobyte of the kernel's memory.
+func (c *copies) limitFiles(folders ...string) error {
+	for _, folder := range folders {
+		const flags = syscall.MS_REMOUNT | syscall.MS_NOSUID | syscall.MS_NODEV
+		if err := syscall.Mount("", folder, "", flags, fmt.Sprintf("nr_inodes=%d", c.files())); err != nil {
+			return fmt.Errorf("remount %s: %w", folder, err)
+		}
+	}
+	return nil
+}
+
+// files is the number of files for which a run has room.
+func (c *copies) files() int64 { return max(1024, c.Bytes/bytesPerFile) }
 
 // renew replaces the copy.
 func (c *copies) renew() error {
@@ -189,7 +209,7 @@ func (c *copies) mount() error {
 	if err := syscall.Stat("lower", &folder); err != nil {
 		return err
 	}
-	if err := mountTmpfs("own", fmt.Sprintf("mode=700,size=%d", c.Bytes)); err != nil {
+	if err := mountTmpfs("own", fmt.Sprintf("mode=700,size=%d,nr_inodes=%d", c.Bytes, c.files())); err != nil {
 		return err
 	}
 	defer syscall.Unmount("own", syscall.MNT_DETACH) // the copy keeps what it uses

@@ -7,6 +7,9 @@
 //	sandboxinit copies BASE                           (outside: gives sandboxes private copies of folders)
 //	sandboxinit idmap USER GROUP TO_USER              (makes a user namespace for an id-mapped mount)
 //	sandboxinit loopback                              (enables the loopback interface of a new network namespace)
+//	sandboxinit filter COMMAND...                     (becomes the command, which then lacks some system calls)
+//	sandboxinit confine ACCESS COMMAND...             (becomes the command, limited by Landlock)
+//	sandboxinit enter ACCESS COMMAND...               (the same for a run, whose init process decides about some of its calls)
 //
 // RENEWAL is the type of this name, as JSON.
 //
@@ -25,6 +28,8 @@ import (
 	"syscall"
 	"time"
 	"unsafe"
+
+	"goutbench/sandboxinit/seccomp"
 )
 
 const (
@@ -70,6 +75,15 @@ func main() {
 		serveCopies(os.Args[2])
 		return
 	}
+	if len(os.Args) > 2 && os.Args[1] == "filter" {
+		runFiltered(os.Args[2:])
+	}
+	if len(os.Args) > 3 && os.Args[1] == "enter" {
+		enterSandbox(os.Args[2], os.Args[3:])
+	}
+	if len(os.Args) > 3 && os.Args[1] == "confine" {
+		enterAlone(os.Args[2], os.Args[3:])
+	}
 	if len(os.Args) == 5 && os.Args[1] == "idmap" {
 		holdIDMap(os.Args[2], os.Args[3], os.Args[4])
 		return
@@ -87,20 +101,29 @@ func main() {
 	if err == nil {
 		err = world.renew()
 	}
+	if err == nil && world.Filter {
+		err = seccomp.FilterProcess() // what this process starts has the same filter
+	}
+	confined := world.Confinement
+	if err == nil && confined != nil {
+		err = confined.begin()
+	}
 	if err != nil {
 		fail(err)
 	}
 	prctl(prSetDumpable, 0)
-	prctl(prSetDeathSignal, uintptr(syscall.SIGKILL))
-	go endWithReader(fd)
+	if confined == nil {
+		prctl(prSetDeathSignal, uintptr(syscall.SIGKILL))
+	}
+	go endWithReader(fd, confined)
 	signal.Notify(make(chan os.Signal, 1)) // discards signals; an ignored signal would be inherited, and lose children
 	reports := json.NewEncoder(status)
 	status.WriteString("\n") // the sandbox is ready
 	command := os.Args[5:]
 	if os.Args[2] != "many" {
-		report := once(command, world.Folder, os.Args[2] == "witnessed")
+		report := once(command, world, os.Args[2] == "witnessed")
 		reports.Encode(report)
-		os.Exit(report.Exit)
+		confined.quit(report.Exit)
 	}
 	var runs []Run
 	if json.NewDecoder(os.Stdin).Decode(&runs) != nil {
@@ -112,59 +135,45 @@ func main() {
 				fail(err)
 			}
 		}
-		if reports.Encode(runQuietly(command, world.Folder, run)) != nil {
+		if reports.Encode(runQuietly(command, world, run)) != nil {
 			os.Exit(125) // nothing reads the reports
 		}
 	}
 }
 
-// loopback enables the loopback interface of a new network namespace.
-func loopback() {
-	socket, err := syscall.Socket(syscall.AF_INET, syscall.SOCK_DGRAM|syscall.SOCK_CLOEXEC, 0)
-	if err != nil {
-		os.Exit(125)
-	}
-	var request [40]byte // struct ifreq: the name, then the flags
-	copy(request[:], "lo")
-	request[16] = syscall.IFF_UP | syscall.IFF_RUNNING
-	at := uintptr(unsafe.Pointer(&request))
-	if _, _, failed := syscall.Syscall(syscall.SYS_IOCTL, uintptr(socket), syscall.SIOCSIFFLAGS, at); failed != 0 {
-		os.Exit(125)
-	}
-}
-
 // endWithReader ends this process, and with it the sandbox, when nothing reads the status pipe. A sandbox has survived the
 // SIGKILL of its parent, although bwrap and this process both request a death signal.
-func endWithReader(fd int) {
+func endWithReader(fd int, confined *Confinement) {
 	for range time.Tick(time.Second / 2) {
 		request := [2]uint32{uint32(fd), 0} // struct pollfd: the descriptor; no events requested, none returned
 		var now syscall.Timespec
 		at, wait := uintptr(unsafe.Pointer(&request)), uintptr(unsafe.Pointer(&now))
 		syscall.Syscall6(syscall.SYS_PPOLL, at, 1, wait, 0, 0, 0)
 		if (request[1]>>16)&pollHangUp != 0 {
-			os.Exit(125)
+			confined.quit(125)
 		}
 	}
 }
 
 // once runs the command with the streams of this process, and with a witness if there is to be one.
-func once(command []string, folder string, witnessed bool) Report {
+func once(command []string, world *world, witnessed bool) Report {
 	environment, files := os.Environ(), []uintptr{0, 1, 2}
 	if !witnessed {
-		return start(command, folder, environment, files, Run{})
+		return start(command, world, environment, files, Run{})
 	}
 	w, err := newWitness()
 	if err != nil {
 		fail(err)
 	}
-	started := func() { go w.listen() }
-	report := startThen(command, folder, append(environment, w.variable()), append(files, uintptr(w.theirs)), Run{}, started)
+	listen := func() { go w.listen() }
+	environment = append(environment, w.variable(world.Confinement != nil))
+	report := startThen(command, world, environment, append(files, uintptr(w.theirs)), Run{}, listen)
 	report.Witness = w.finish()
 	return report
 }
 
 // runQuietly runs the command, records the end of its output, and kills all processes that it left running.
-func runQuietly(command []string, folder string, run Run) Report {
+func runQuietly(command []string, world *world, run Run) Report {
 	null, _ := os.Open(os.DevNull)
 	defer null.Close()
 	reader, writer, err := os.Pipe()
@@ -173,9 +182,11 @@ func runQuietly(command []string, folder string, run Run) Report {
 	}
 	tail := make(chan string)
 	go func() { tail <- lastBytes(reader) }()
-	report := start(command, folder, append(os.Environ(), run.Env...), []uintptr{null.Fd(), writer.Fd(), writer.Fd()}, run)
+	report := start(command, world, append(os.Environ(), run.Env...), []uintptr{null.Fd(), writer.Fd(), writer.Fd()}, run)
 	writer.Close()
-	if os.Getpid() == 1 {
+	if world.Confinement != nil {
+		world.Confinement.broker.Load().End()
+	} else if os.Getpid() == 1 {
 		syscall.Kill(-1, syscall.SIGKILL)
 		for waited := error(nil); waited == nil || waited == syscall.EINTR; { // until none can write any more
 			_, waited = syscall.Wait4(-1, nil, 0, nil)
@@ -186,25 +197,34 @@ func runQuietly(command []string, folder string, run Run) Report {
 	return report
 }
 
-func start(command []string, folder string, environment []string, files []uintptr, run Run) Report {
-	return startThen(command, folder, environment, files, run, func() {})
+func start(command []string, world *world, environment []string, files []uintptr, run Run) Report {
+	return startThen(command, world, environment, files, run, func() {})
 }
 
-// startThen calls `started` when the command has been started, or could not be.
-func startThen(command []string, folder string, environment []string, files []uintptr, run Run, started func()) Report {
+// startThen calls `then` when the command has been started, or could not be.
+func startThen(command []string, world *world, environment []string, files []uintptr, run Run, then func()) Report {
 	begin := time.Now()
+	started := func(int, <-chan struct{}) {}
+	if world.Confinement != nil {
+		var err error
+		if command, files, started, err = world.Confinement.enter(command, files); err != nil {
+			return Report{Exit: 126, Tail: err.Error()}
+		}
+	}
 	attributes := &syscall.ProcAttr{
-		Dir: folder, Env: environment, Files: files,
+		Dir: world.Folder, Env: environment, Files: files,
 		Sys: &syscall.SysProcAttr{Setpgid: true, Pdeathsig: syscall.SIGKILL},
 	}
 	pid, err := syscall.ForkExec(command[0], command, attributes)
-	started()
+	then()
 	if err != nil {
+		started(0, nil)
 		os.Stderr.WriteString("sandboxinit: " + err.Error() + "\n")
 		return Report{Exit: 127}
 	}
 	stopped := make(chan string, 1)
 	done := make(chan struct{})
+	started(pid, done)
 	go watch(pid, run, begin, done, stopped)
 	report := wait(pid)
 	close(done)

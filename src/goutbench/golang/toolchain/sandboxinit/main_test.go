@@ -7,23 +7,25 @@ import (
 	"time"
 )
 
+var here = &world{Renewal: Renewal{Folder: "/"}}
+
 func shell(script string) []string { return []string{"/bin/sh", "-c", script} }
 
 func TestARunReportsExitCodeAndTheEndOfItsOutput(t *testing.T) {
-	report := runQuietly(shell("echo $VALUE; echo error >&2; exit 3"), "/", Run{Env: []string{"VALUE=set"}, Wall: 60})
+	report := runQuietly(shell("echo $VALUE; echo error >&2; exit 3"), here, Run{Env: []string{"VALUE=set"}, Wall: 60})
 	if report.Exit != 3 || report.Tail != "set\nerror\n" || report.Stopped != "" || report.Wall <= 0 {
 		t.Errorf("%+v", report)
 	}
 }
 
 func TestASignalIsReportedAs128PlusItsNumber(t *testing.T) {
-	if report := runQuietly(shell("kill -TERM $$"), "/", Run{}); report.Exit != 128+int(syscall.SIGTERM) {
+	if report := runQuietly(shell("kill -TERM $$"), here, Run{}); report.Exit != 128+int(syscall.SIGTERM) {
 		t.Errorf("%+v", report)
 	}
 }
 
 func TestACommandThatDoesNotExistIsReported(t *testing.T) {
-	if report := runQuietly([]string{"/nonexistent"}, "/", Run{}); report.Exit != 127 {
+	if report := runQuietly([]string{"/nonexistent"}, here, Run{}); report.Exit != 127 {
 		t.Errorf("%+v", report)
 	}
 }
@@ -38,7 +40,7 @@ func TestLimitsEndARun(t *testing.T) {
 		"cpu":  {"while :; do :; done", Run{Wall: 60, CPU: 0.1}},
 	} {
 		begin := time.Now()
-		report := runQuietly(shell(test.script), "/", test.run)
+		report := runQuietly(shell(test.script), here, test.run)
 		if report.Stopped != want || report.Exit != 128+int(syscall.SIGKILL) || time.Since(begin) > 30*time.Second {
 			t.Errorf("%s: %+v", want, report)
 		}
@@ -80,7 +82,7 @@ func TestTheWitnessHearsTheCommandAlone(t *testing.T) {
 	w.token = [witnessToken]byte([]byte(strings.Repeat("k", witnessToken)))
 	syscall.Read(w.theirs, make([]byte, witnessToken))
 	syscall.Write(w.ours, w.token[:])
-	report := startThen(shell(script), "/", []string{w.variable()}, []uintptr{0, 1, 2, uintptr(w.theirs)}, Run{}, func() { go w.listen() })
+	report := startThen(shell(script), here, []string{w.variable(false)}, []uintptr{0, 1, 2, uintptr(w.theirs)}, Run{}, func() { go w.listen() })
 	if got := string(w.finish()); report.Exit != 0 || got != "f\x00\x00\x00\x02ok" {
 		t.Errorf("%+v %q", report, got)
 	}

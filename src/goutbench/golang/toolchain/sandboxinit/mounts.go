@@ -122,3 +122,18 @@ func holdIDMap(user, group, to string) {
 	io.Copy(io.Discard, os.Stdin)
 	syscall.Kill(pid, syscall.SIGKILL)
 }
+
+// loopback enables the loopback interface of a new network namespace.
+func loopback() {
+	socket, err := syscall.Socket(syscall.AF_INET, syscall.SOCK_DGRAM|syscall.SOCK_CLOEXEC, 0)
+	if err != nil {
+		os.Exit(125)
+	}
+	var request [40]byte // struct ifreq: the name, then the flags
+	copy(request[:], "lo")
+	request[16] = syscall.IFF_UP | syscall.IFF_RUNNING
+	at := uintptr(unsafe.Pointer(&request))
+	if _, _, failed := syscall.Syscall(syscall.SYS_IOCTL, uintptr(socket), syscall.SIOCSIFFLAGS, at); failed != 0 {
+		os.Exit(125)
+	}
+}

@@ -15,6 +15,9 @@ type Renewal struct {
 	From   string `json:"from"`
 	To     string `json:"to"`
 	Core   string `json:"core"`
+	Filter bool   `json:"filter"` // whether runs lack some system calls
+
+	Confinement *Confinement `json:"landlock"`
 }
 
 // world is what a run finds.
@@ -40,12 +43,15 @@ func newWorld(settings string) (*world, error) {
 
 // renew gives the next run what the first one found.
 func (w *world) renew() error {
-	if w.used && os.Getpid() == 1 {
-		if err := removeLeftovers(w.mounts); err != nil {
-			return err
-		}
-	}
 	var err error
+	if w.used && w.Confinement != nil {
+		err = w.Confinement.removeLeftovers()
+	} else if w.used && os.Getpid() == 1 {
+		err = removeLeftovers(w.mounts)
+	}
+	if err != nil {
+		return err
+	}
 	if w.Socket != 0 && !w.isPristine() {
 		err = errors.Join(w.request(), w.remember())
 	} else if w.Socket == 0 && w.From != "" {

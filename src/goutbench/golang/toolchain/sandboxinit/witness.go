@@ -5,7 +5,6 @@ import (
 	"crypto/subtle"
 	"io"
 	"os"
-	"strconv"
 	"syscall"
 )
 
@@ -38,8 +37,12 @@ func newWitness() (*witness, error) {
 	return w, nil
 }
 
-func (w *witness) variable() string {
-	return witnessVariable + "=" + strconv.Itoa(3) // the fourth of a command's files
+// variable tells the command the number of the descriptor: that of the fourth of its files, or the fifth after the socket of entry.
+func (w *witness) variable(confined bool) string {
+	if confined {
+		return witnessVariable + "=4"
+	}
+	return witnessVariable + "=3"
 }
 
 // listen receives messages until the other end is closed, everywhere.
