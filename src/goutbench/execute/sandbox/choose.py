@@ -18,8 +18,8 @@ What a command in a sandbox meets, each property with a hostile test of its own:
 The sandbox without namespaces (see `landlock.py`) has a promise of its own for each of these, but for: names,
 sizes and times of files can be seen, not their content; /tmp, /etc/hosts and the numbers of ports are the
 machine's, and a private folder is in TMPDIR and HOME; interfaces can be listed, but only sockets of the
-sandbox itself can be reached; disk use is watched, not bounded. Where we are an ordinary user, it has our user
-id, so owners, modes and times of files, and the resources of processes, are decided by the init process.
+sandbox itself can be reached; disk use is watched, not bounded. Where we are an ordinary user, it has our
+user id, so owners, modes and times of files, and resources of processes, are decided by the init process.
 
 What no sandbox covers: bugs in the kernel behind the system calls that remain;
 side channels and timing; load on CPU caches and disk bandwidth; what a *reader* does with the output text;
