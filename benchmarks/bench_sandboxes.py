@@ -21,7 +21,8 @@ import pyarrow.parquet as pq
 from goutbench.dataset.store import read_pairs
 from goutbench.records import Pair
 
-DIFFERENT = {"id", "sandbox", "cpu_seconds", "build_cpu_seconds", "test_cpu_seconds", "evidence"}
+TIMES = {"gate_seconds", "build_seconds", "run_seconds", "mutation_seconds"}
+DIFFERENT = {"id", "sandbox", "evidence", *TIMES}
 """Fields that differ between two runs of one sandbox, too: evidence has addresses of memory in it."""
 
 
@@ -64,8 +65,8 @@ def main() -> None:
     first, *others = results.values()
     print(f"{len(first)} candidates: {statuses(first)}")
     for name, records in results.items():
-        seconds = sum(value for row in records.values() for key, value in row.items() if "cpu_seconds" in key)
-        print(f"{name}: {seconds:.0f} CPU seconds")
+        seconds = sum(value for row in records.values() for key, value in row.items() if key in TIMES)
+        print(f"{name}: {seconds:.0f} seconds")
     for key, row in first.items():
         for name, records in zip(list(results)[1:], others, strict=True):
             for field, value in row.items():
