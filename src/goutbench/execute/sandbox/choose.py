@@ -10,11 +10,18 @@ What a command in a sandbox meets, each property with a hostile test of its own:
 - a user id that owns nothing on the host when goutbench runs as root: one for compiling, one for the runs of
   each worker. A process that is uid 0 outside may write `/proc/sys` even with capabilities dropped;
 - an environment with the caller's variables only;
+- no system call that unit tests do not need: rare sockets, io_uring, other processes, namespaces, mounts;
 - limits on data, processes, file size, CPU seconds, open files, no core dumps, a limit on output and on wall
   time in the parent, and where the machine allows it, a cgroup for the memory and processes of all together;
 - nothing outlives it: the process namespace ends with its first process, with its parent and with us.
 
-What it does NOT cover: bugs in the kernel (no seccomp filter, all system calls are reachable);
+The sandbox without namespaces (see `landlock.py`) has a promise of its own for each of these, but for: names,
+sizes and times of files can be seen, not their content; /tmp, /etc/hosts and the numbers of ports are the
+machine's, and a private folder is in TMPDIR and HOME; interfaces can be listed, but only sockets of the
+sandbox itself can be reached; disk use is watched, not bounded. Where we are an ordinary user, it has our
+user id, so owners, modes and times of files, and resources of processes, are decided by the init process.
+
+What no sandbox covers: bugs in the kernel behind the system calls that remain;
 side channels and timing; load on CPU caches and disk bandwidth; what a *reader* does with the output text;
 host load by many processes where no cgroup is writable (then limits hold per process only). When goutbench
 runs as an ordinary user, that same user id is used inside: the namespaces are then the only isolation.

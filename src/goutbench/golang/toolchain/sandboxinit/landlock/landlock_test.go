@@ -1,0 +1,66 @@
+package landlock
+
+import (
+	"os"
+	"os/exec"
+	"path/filepath"
+	"runtime"
+	"strings"
+	"syscall"
+	"testing"
+)
+
+func TestFilesThatAreNotListedCannotBeOpened(t *testing.T) {
+	if os.Getenv("INSIDE") == "" {
+		folder := t.TempDir()
+		for _, name := range []string{"open", "closed", "own"} {
+			os.Mkdir(filepath.Join(folder, name), 0o755)
+			os.WriteFile(filepath.Join(folder, name, "file"), []byte("old"), 0o644)
+		}
+		for _, newest := range []string{"0", "3"} {
+			command := exec.Command(os.Args[0], "-test.run=^"+t.Name()+"$")
+			command.Env = append(os.Environ(), "INSIDE="+folder, "NEWEST="+newest)
+			if output, err := command.CombinedOutput(); err != nil {
+				t.Errorf("newest %s: %v: %s", newest, err, output)
+			}
+		}
+		return
+	}
+	runtime.LockOSThread()
+	folder := os.Getenv("INSIDE")
+	access := Access{Readable: []string{folder + "/open", "/nonexistent"}, Writable: []string{folder + "/own"}, Devices: []string{os.DevNull}}
+	if os.Getenv("NEWEST") == "3" {
+		access.Newest = 3
+	}
+	if access.Version() < NeededVersion {
+		t.Skip("this kernel has no such Landlock")
+	}
+	if _, _, failed := syscall.RawSyscall6(syscall.SYS_PRCTL, 38, 1, 0, 0, 0, 0); failed != 0 { // no new privileges
+		t.Fatal(failed)
+	}
+	if err := access.Restrict(); err != nil {
+		t.Fatal(err)
+	}
+	for name, want := range map[string]string{"open": "r", "closed": "", "own": "rw"} {
+		got := ""
+		path := filepath.Join(folder, name, "file")
+		if _, err := os.ReadFile(path); err == nil {
+			got += "r"
+		}
+		if os.WriteFile(path, nil, 0o644) == nil && os.Truncate(path, 0) == nil {
+			got += "w"
+		}
+		if got != want {
+			t.Errorf("%s: %q instead of %q", name, got, want)
+		}
+	}
+	if err := os.WriteFile(os.DevNull, []byte("x"), 0); err != nil {
+		t.Error(err)
+	}
+}
+
+func TestAnOldVersionIsRefused(t *testing.T) {
+	if err := (Access{Newest: 2}).Restrict(); err == nil || !strings.Contains(err.Error(), "Linux 6.2") {
+		t.Error(err)
+	}
+}
