@@ -27,6 +27,9 @@ from goutbench.execute.worker import Worker
 from goutbench.execute.workspace.package import Overlay, PackageUnderTest, empty_test
 from goutbench.golang.toolchain.test_output import evidence
 
+SOURCES = "overlay"
+"""The folder in an execution's scratch folder with the files that replace those of the package."""
+
 _VET_HEADER = re.compile(r"^# \[.+\]$", re.MULTILINE)
 _PATIENCE = 3
 _COUNTING = ["-cover", "-covermode=atomic"]
@@ -116,7 +119,7 @@ def _compile(
 ) -> Build:
     """`go test -c`: only this command writes to the build cache. It names the binary as `go test` does, which
     tests can see."""
-    sources, out = folder / "overlay", folder / kind
+    sources, out = folder / SOURCES, folder / kind
     sources.mkdir(exist_ok=True)
     replacements = {}
     for name, content in overlay.items():

@@ -5,6 +5,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 
+from goutbench.execute.ladder.build import SOURCES
 from goutbench.execute.ladder.coverage import EMPTY, Coverage, read_profile
 from goutbench.execute.ladder.faults import SANDBOX
 from goutbench.execute.options import ExecuteOptions
@@ -12,6 +13,7 @@ from goutbench.execute.sandbox.command import MIB, Command, Limits, Outcome, Pri
 from goutbench.execute.sandbox.copies import private_copy
 from goutbench.execute.sandbox.no_sandbox import NoSandbox
 from goutbench.execute.worker import Worker
+from goutbench.execute.workspace.hidden import folders_with_copies, replaced_files
 from goutbench.execute.workspace.package import Overlay, PackageUnderTest
 from goutbench.golang.toolchain.cover_blocks import NamedBlocks, named_blocks
 from goutbench.golang.toolchain.test_output import TestOutput, evidence, parse_output
@@ -97,7 +99,9 @@ def command_for(
         str(test.path), "-test.paniconexit0", "-test.v=test2json", *short, *flags,
         f"-test.run={test.pattern or all_of(test.tests)}", *test.flags,
     )  # fmt: skip
+    replaced = replaced_files(package, test.folder / SOURCES)
     mounts = worker.workspace.account_files(worker.sandbox.user_id(worker.number))
+    mounts += tuple((worker.workspace.empty, folder) for folder in worker.once(_folders_with_copies, package))
     goroot = package.toolchain.goroot
     modules = worker.workspace.module_cache
     env = {"PATH": f"{goroot}/bin:/usr/local/bin:/usr/bin:/bin", "GOROOT": str(goroot)}
@@ -110,7 +114,7 @@ def command_for(
         readable=(*package.readable_folders(), modules, test.path),
         writable=writable,
         mounts=mounts,
-        copy=_copy_of_sources(test),
+        copy=_copy_of_sources(test, replaced),
         limits=Limits(
             wall=options.test_seconds + 5,
             cpu=int(options.test_seconds * 2),
@@ -128,13 +132,17 @@ def all_of(tests: Sequence[str]) -> str:
     return f"^({'|'.join(tests)})$"
 
 
-def _copy_of_sources(test: CompiledTest) -> PrivateCopy | None:
+def _folders_with_copies(worker: Worker, package: PackageUnderTest) -> tuple[Path, ...]:
+    return folders_with_copies(package, worker.workspace.module_cache)
+
+
+def _copy_of_sources(test: CompiledTest, replaced: tuple[tuple[str, Path], ...]) -> PrivateCopy | None:
     """The copy that a run may write to; None, and so read-only sources, if our workspace is in that folder:
     the copy would hide the binary and the profile."""
     sources, worker = test.package.source_root, test.worker
     if worker.workspace.root.is_relative_to(sources):
         return None
-    return private_copy(worker.sandbox, sources, test.package.folder)
+    return replace(private_copy(worker.sandbox, sources, test.package.folder), replaced=replaced)
 
 
 def run_tests(test: CompiledTest, *, cover: bool, shuffle: int = 0, processors: int = 0) -> RunResult:
@@ -143,6 +151,7 @@ def run_tests(test: CompiledTest, *, cover: bool, shuffle: int = 0, processors: 
     flags = [f"-test.timeout={worker.options.test_seconds:g}s", f"-test.shuffle={shuffle or 'off'}"]
     if cover:
         # the only file of the host that a run may write: it exists before, and RLIMIT_FSIZE limits its size
+        profile.unlink(missing_ok=True)  # an earlier run may have closed it to its owner
         profile.write_bytes(b"")
         user = worker.sandbox.user_id(worker.number)
         if user != os.geteuid():
@@ -157,13 +166,21 @@ def run_tests(test: CompiledTest, *, cover: bool, shuffle: int = 0, processors: 
         test = replace(test, flags=tuple(own))
     command = command_for(test, flags=tuple(flags), writable=(profile,) if cover else ())
     outcome = worker.sandbox.run(command)
-    text = profile.read_bytes().decode("utf-8", "replace") if cover else ""
+    text = _read(profile) if cover else ""
     profiled = bool(text) or not cover
     result = classify(outcome, test.tests, profiled=profiled, options=worker.options)
     if not cover:
         return result
     directed = worker.once(_directed_blocks, test.package)
     return replace(result, coverage=read_profile(text, test.package.focal, directed))
+
+
+def _read(profile: Path) -> str:
+    """What a run has written; nothing if it closed the file to its owner."""
+    try:
+        return profile.read_bytes().decode("utf-8", "replace")
+    except OSError:
+        return ""
 
 
 def _directed_blocks(worker: Worker, package: PackageUnderTest) -> NamedBlocks | None:

@@ -49,6 +49,11 @@ class Workspace:
         return self.root / "go-work"
 
     @property
+    def empty(self) -> Path:
+        """An empty folder, to hide others with."""
+        return self.root / "empty"
+
+    @property
     def etc(self) -> Path:
         return self.root / "etc"
 
@@ -77,7 +82,9 @@ def open_workspace(root: Path, sandbox: Sandbox) -> Workspace:
         root.mkdir(mode=0o755, parents=True, exist_ok=True)
         workspace = Workspace(root.resolve())
         cache = workspace.build_cache
-        for folder in (workspace.trees, workspace.module_cache, cache, workspace.scratch, workspace.etc):
+        for folder in (
+            workspace.trees, workspace.module_cache, cache, workspace.scratch, workspace.etc, workspace.empty,
+        ):  # fmt: skip
             folder.mkdir(mode=0o755, exist_ok=True)
         # so that a go command in a sandbox says that a module is missing, and not that it cannot create this
         (workspace.module_cache / "cache" / "download").mkdir(mode=0o755, parents=True, exist_ok=True)
