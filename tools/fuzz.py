@@ -14,13 +14,13 @@ import hashlib
 import os
 import re
 import resource
-import shutil
 import subprocess
 import sys
-import tempfile
 import traceback
 from collections.abc import Callable, Iterator
 from pathlib import Path
+from types import FrameType
+from typing import Any
 
 ROOT = Path(__file__).parents[1]
 CORPUS = ROOT / "tests" / "fuzz" / "corpus"
@@ -30,6 +30,8 @@ _MEMORY = 3000  # MB
 _LONGEST = 4096  # bytes of an input
 _FUZZ_TEST = re.compile(r"^func (Fuzz\w+)\(\w+ \*testing\.F\)", re.MULTILINE)
 _EXCEPTION_LIMIT = 30
+_SMALL_CORPUS = 40_000  # bytes added for one target
+Trace = Callable[..., Any]
 
 
 def main() -> None:
@@ -43,13 +45,16 @@ def main() -> None:
     parser.add_argument("--worker", help=argparse.SUPPRESS)
     options = parser.parse_args()
     if options.worker:
-        return fuzz_target(options.worker, options.corpus, options.seconds, minimise=options.minimise)
+        return fuzz_target(options.worker, options.corpus, options.seconds)
+    if options.minimise:
+        for name in options.target or target_names():
+            minimise(name, options.corpus)
+        return None
     jobs: dict[str, Callable[[float], list[str]]] = {}
-    flags = ["--minimise"] if options.minimise else []
     for name in target_names():
-        command = [sys.executable, __file__, "--worker", name, "--corpus", str(options.corpus), *flags]
+        command = [sys.executable, __file__, "--worker", name, "--corpus", str(options.corpus)]
         jobs[name] = lambda seconds, command=command: [*command, "--seconds", f"{seconds:.0f}"]
-    for package, name in [] if options.minimise else go_fuzz_tests():
+    for package, name in go_fuzz_tests():
         jobs[f"{package.name}.{name}"] = lambda seconds, name=name: [
             "go", "test", "-run=^$", f"-fuzz=^{name}$", f"-fuzztime={seconds:.0f}s", "-parallel=1", ".",
         ]  # fmt: skip
@@ -91,7 +96,7 @@ def cpu_seconds() -> float:
     return usage.ru_utime + usage.ru_stime
 
 
-def fuzz_target(name: str, corpus: Path, seconds: float, *, minimise: bool) -> None:
+def fuzz_target(name: str, corpus: Path, seconds: float) -> None:
     """Fuzz one target in this process; it ends after so many seconds of CPU time."""
     try:
         import atheris
@@ -119,18 +124,45 @@ def fuzz_target(name: str, corpus: Path, seconds: float, *, minimise: bool) -> N
                 print(f"{name}: {place}\n{traceback.format_exc(limit=-3)}", flush=True)
 
     limits = [f"-timeout={_SLOW}", f"-rss_limit_mb={_MEMORY}", f"-artifact_prefix={crashes}/", "-verbosity=0"]
-    if minimise:
-        with tempfile.TemporaryDirectory() as small:
-            arguments = ["-merge=1", *limits, small, str(CORPUS / name), str(folder)]
-            if os.fork() == 0:  # atheris ends the process
-                atheris.Setup([name, *arguments], target)
-                atheris.Fuzz()
-            os.wait()
-            add_small_files(Path(small), CORPUS / name)
-        return
     arguments = [*limits, f"-max_len={_LONGEST}", str(folder), str(CORPUS / name)]
     atheris.Setup([name, *arguments], run)
     atheris.Fuzz()
+
+
+def minimise(name: str, corpus: Path) -> None:
+    """Add to the small corpus the inputs that reach lines of ours which no smaller one reaches."""
+    from fuzz_targets import TARGETS
+
+    present = list((CORPUS / name).iterdir())
+    reached, size = set[tuple[str, int]](), 0
+    for path in [*present, *sorted((corpus / name).iterdir(), key=lambda path: path.stat().st_size)]:
+        data = path.read_bytes()
+        lines = lines_of(lambda data=data: TARGETS[name](data))
+        if path not in present and lines - reached and size + len(data) <= _SMALL_CORPUS:
+            size += len(data)
+            (CORPUS / name / hashlib.sha256(data).hexdigest()[:16]).write_bytes(data)
+        reached |= lines
+
+
+def lines_of(function: Callable[[], None]) -> set[tuple[str, int]]:
+    """The lines of the package that a call runs."""
+    lines: set[tuple[str, int]] = set()
+
+    def trace(frame: FrameType, event: str, value: object) -> Trace | None:
+        file = frame.f_code.co_filename
+        if f"{os.sep}goutbench{os.sep}" not in file:
+            return None
+        lines.add((file, frame.f_lineno))
+        return trace
+
+    sys.settrace(trace)
+    try:
+        function()
+    except Exception as error:
+        print(f"fails: {fault_place(error)}", flush=True)
+    finally:
+        sys.settrace(None)
+    return lines
 
 
 def fault_place(error: Exception) -> str:
@@ -138,14 +170,6 @@ def fault_place(error: Exception) -> str:
     frames = [frame for frame in traceback.extract_tb(error.__traceback__) if "goutbench" in frame.filename]
     place = f"{Path(frames[-1].filename).name}:{frames[-1].lineno}" if frames else ""
     return f"{type(error).__name__} at {place}"
-
-
-def add_small_files(source: Path, target: Path, *, most: int = 48_000) -> None:
-    """Copy the smallest files, named by their content, up to so many bytes in all."""
-    for path in sorted(source.iterdir(), key=lambda path: path.stat().st_size):
-        most -= path.stat().st_size
-        if most >= 0:
-            shutil.copyfile(path, target / hashlib.sha256(path.read_bytes()).hexdigest()[:16])
 
 
 if __name__ == "__main__":
