@@ -11,8 +11,7 @@ from importlib.util import find_spec
 from pathlib import Path
 
 from goutbench.errors import SourceError
-from goutbench.locations.foreign_git import confirms_work_tree
-from goutbench.locations.untrusted import read_regular_file
+from goutbench.locations.foreign_git import confirms_work_tree, read_regular_file
 
 _SEPARATORS = ("__", "+", "/", "-")
 _POINTER = 4096  # bytes

@@ -7,7 +7,7 @@ from pathlib import Path
 
 from goutbench.curate.filters import Content
 from goutbench.errors import SourceError
-from goutbench.locations.untrusted import read_regular_file
+from goutbench.locations.foreign_git import read_regular_file
 
 _GO_DISTRIBUTION = "VERSION"
 _MOST_VERSION = 4096  # bytes

@@ -24,11 +24,9 @@ from goutbench.execute.ladder.faults import (
 )
 from goutbench.execute.sandbox.command import COMPILER, GIB, Command, Limits, Outcome
 from goutbench.execute.worker import Worker
+from goutbench.execute.workspace.hidden import SOURCES
 from goutbench.execute.workspace.package import Overlay, PackageUnderTest, empty_test
 from goutbench.golang.toolchain.test_output import evidence
-
-SOURCES = "overlay"
-"""The folder in an execution's scratch folder with the files that replace those of the package."""
 
 _VET_HEADER = re.compile(r"^# \[.+\]$", re.MULTILINE)
 _PATIENCE = 3

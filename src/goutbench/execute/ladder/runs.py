@@ -5,7 +5,6 @@ from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 
-from goutbench.execute.ladder.build import SOURCES
 from goutbench.execute.ladder.coverage import EMPTY, Coverage, read_profile
 from goutbench.execute.ladder.faults import SANDBOX
 from goutbench.execute.options import ExecuteOptions
@@ -13,7 +12,7 @@ from goutbench.execute.sandbox.command import MIB, Command, Limits, Outcome, Pri
 from goutbench.execute.sandbox.copies import private_copy
 from goutbench.execute.sandbox.no_sandbox import NoSandbox
 from goutbench.execute.worker import Worker
-from goutbench.execute.workspace.hidden import folders_with_copies, replaced_files
+from goutbench.execute.workspace.hidden import SOURCES, folders_with_copies, replaced_files
 from goutbench.execute.workspace.package import Overlay, PackageUnderTest
 from goutbench.golang.toolchain.cover_blocks import NamedBlocks, named_blocks
 from goutbench.golang.toolchain.test_output import TestOutput, evidence, parse_output

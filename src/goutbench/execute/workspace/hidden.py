@@ -8,6 +8,9 @@ from goutbench.execute.workspace.package import PackageUnderTest
 from goutbench.golang.syntax.modfile import read_module
 from goutbench.golang.toolchain.installation import installed_toolchains
 
+SOURCES = "overlay"
+"""The folder in an execution's scratch folder with the files that replace those of the package."""
+
 _MAJOR = re.compile(r"(?:/|\.)v\d+$")
 
 

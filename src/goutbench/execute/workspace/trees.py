@@ -22,8 +22,7 @@ from goutbench.execute.workspace.folders import Workspace, private_parent
 from goutbench.execute.workspace.new_tree import NewTree
 from goutbench.execute.workspace.package import Tree
 from goutbench.locations import find_git_dir, find_repository, source_folders
-from goutbench.locations.foreign_git import read_command, read_environment
-from goutbench.locations.untrusted import unusual_entries
+from goutbench.locations.foreign_git import read_command, read_environment, unusual_entries
 from goutbench.records import short_hash
 
 _SAFE = re.compile(r"[A-Za-z0-9][\w.+-]{0,99}", re.ASCII)
