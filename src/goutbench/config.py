@@ -15,6 +15,7 @@ from pydantic import (
     model_validator,
 )
 
+from goutbench.dataset.names import REPOSITORY
 from goutbench.errors import ConfigError
 from goutbench.golang.toolchain.variables import settings_problem
 
@@ -68,7 +69,7 @@ class RepositoryConfig(Strict):
     of a monorepo to read, as folders, files or shell patterns; empty: all of it.
     """
 
-    name: str = Field(pattern=r"^[A-Za-z0-9][A-Za-z0-9._-]*/[A-Za-z0-9._-]+$")
+    name: str = Field(pattern=REPOSITORY, max_length=200)
     source: str = Field(min_length=1)
     revision: Annotated[str, Field(pattern=r"^[^-\s][^\s]*$")] | None = None
     as_of: datetime | date | None = None

@@ -95,15 +95,21 @@ def threads(
     workers: int,
     on_progress: ProgressListener,
 ) -> Iterator[Result]:
-    """A runner with threads, for functions that mostly wait for other programs, such as a sandbox."""
+    """A runner with threads, for functions that mostly wait for other programs, such as a sandbox.
+
+    An interrupt does not wait for those that run: they end with this process.
+    """
     global _listener
     previous, _listener = _listener, on_progress
-    pool = ThreadPoolExecutor(workers)
+    pool, interrupted = ThreadPoolExecutor(workers), False
     try:
         for future in as_completed([pool.submit(function, item) for item in items]):
             yield future.result()
+    except (KeyboardInterrupt, GeneratorExit):
+        interrupted = True
+        raise
     finally:
-        pool.shutdown(wait=True, cancel_futures=True)
+        pool.shutdown(wait=not interrupted, cancel_futures=True)
         _listener = previous
 
 

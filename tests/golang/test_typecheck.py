@@ -4,7 +4,8 @@ from pathlib import Path
 import pytest
 import toymodule
 
-from goutbench.golang.toolchain.helper import GoHelper, HelperError
+from goutbench.golang.toolchain.answers import HelperError
+from goutbench.golang.toolchain.helper import GoHelper
 from goutbench.golang.toolchain.installation import Toolchain, run_go
 from goutbench.golang.toolchain.typecheck import TypecheckRequest, TypecheckResult, typecheck
 

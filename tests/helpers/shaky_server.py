@@ -54,6 +54,12 @@ def shaky_server(behave: Behave, *, seconds: float = 0.0) -> Iterator[tuple[str,
             if kind in ("429", "500", "400"):
                 headers = {"Retry-After": "0"} if kind == "429" else {}
                 self.send(int(kind), json.dumps({"error": {"message": kind}}).encode(), headers)
+            elif kind == "401":  # a gateway's, with the key and its own address
+                told = f"no key {self.headers['Authorization']} at http://{self.headers['Host']}/"
+                told += f" http://u:{self.headers['Authorization'].split()[-1]}@gateway/"
+                self.send(401, json.dumps({"error": {"message": told}}).encode())
+            elif kind == "surrogate":
+                self.send(200, json.dumps(reply(TEST + "\ud800", "stop")).encode())
             elif kind == "detail":  # as FastAPI has it, and not as OpenAI
                 self.send(400, json.dumps({"detail": "no model of that name"}).encode())
             elif kind == "too long":

@@ -43,7 +43,7 @@ class Handler(BaseHTTPRequestHandler):
     def do_POST(self) -> None:
         body = json.loads(self.rfile.read(int(self.headers["Content-Length"])))
         prompt = body["messages"][-1]["content"]
-        name = next(name for name in self.ways if f"of {name}," in prompt)
+        name = next(name for name in self.ways if f"file: {name}\n" in prompt)
         with self.lock:
             self.bodies.append(body)
             self.asked[prompt] += 1
@@ -146,4 +146,7 @@ def test_every_item_ends_as_a_verdict_or_a_classified_error(
     before = len(Handler.bodies)
     judge(*runs, dataset, tmp_path / "out", asked, options, server)
     asked_again = [body["messages"][-1]["content"] for body in Handler.bodies[before:]]
-    assert {name for name in ended for prompt in asked_again if f"of {name}," in prompt} == {"f4.go", "f5.go"}
+    assert {name for name in ended for prompt in asked_again if f"file: {name}\n" in prompt} == {
+        "f4.go",
+        "f5.go",
+    }

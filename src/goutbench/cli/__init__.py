@@ -3,6 +3,8 @@
 Errors define their exit codes (`errors.py`); `docs/reference/cli.md` lists all of them.
 """
 
+import atexit
+import os
 import sys
 from typing import Annotated
 
@@ -58,4 +60,7 @@ def main() -> None:
     except SystemExit as leaving:
         if leaving.code == 130:
             typer.echo("interrupted: the same command resumes", err=True)
+            sys.stdout.flush()
+            atexit._run_exitfuncs()
+            os._exit(130)  # not after the threads: each may wait for a sandbox, which ends with this process
         raise

@@ -22,6 +22,7 @@ _SPDX_TAG = re.compile(rb"SPDX-License-Identifier:[ \t]*([^\r\n*]+)")
 _BARE_GNU = re.compile(r"((?:A|L)?GPL|GFDL)-\d\.\d")
 _CHOICE = re.compile(rb"licen[cs]e[._-](mit|apache|bsd|isc|mpl|gpl|lgpl|unlicense|0bsd|zlib)", re.IGNORECASE)
 _MAX_NOTICE_BYTES = 8192
+_LONGEST_EXPRESSION = 2000  # characters
 _MIN_TEXT = 120  # characters: shorter matches are addresses and mentions, not texts
 _PERMISSIVE_CATEGORIES = {"Permissive", "Public Domain"}
 
@@ -78,25 +79,26 @@ def is_permissive(expression: str) -> bool:
     One of several alternatives (OR) must be permissive, but all of several joined licences (AND). Categories
     are those of the licence index in `license-expression`. An unknown licence is not permissive.
     """
-    from license_expression import ExpressionError
-
     if expression == UNKNOWN:
         return False
-    try:
-        return _permissive(_licensing().parse(expression))
-    except (ExpressionError, AttributeError):
-        return False
+    parsed = _parsed(expression)
+    return parsed is not None and _permissive(parsed)
 
 
 def normalised(expression: str) -> str | None:
     """An SPDX expression in its usual spelling; None if it is not valid SPDX."""
-    from license_expression import ExpressionError
-
-    try:
-        parsed = _licensing().parse(expression.strip(), validate=True)
-    except ExpressionError:
-        return None
+    parsed = _parsed(expression.strip(), validate=True)
     return str(parsed) if parsed is not None else None
+
+
+def _parsed(expression: str, *, validate: bool = False) -> Any:
+    """A licence expression as a tree; None if it is not one."""
+    if len(expression) > _LONGEST_EXPRESSION:
+        return None
+    try:
+        return _licensing().parse(expression, validate=validate)
+    except Exception:  # of some malformed texts the library raises AssertionError, IndexError and others
+        return None
 
 
 def _permissive(node: Any) -> bool:

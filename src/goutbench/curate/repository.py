@@ -203,5 +203,6 @@ def _rejections(
             return "no_source", f"no source file by the rule {config.pairing}{more}"
         return "no_test", f"no test file by the rule {config.pairing}"
 
-    ordered = sorted((entry for entry in go if entry.path not in accepted), key=lambda entry: entry.path)
+    rest = (entry for entry in go if entry.path not in accepted)
+    ordered = sorted(rest, key=lambda entry: printable(entry.path).encode())
     return tuple(Rejection(config.name, printable(entry.path), *reason_for(entry)) for entry in ordered)

@@ -14,6 +14,7 @@ from importlib.metadata import version
 from pathlib import Path, PurePosixPath
 from typing import TYPE_CHECKING, Any, TypeVar
 
+from goutbench.dataset.names import name_problem
 from goutbench.errors import DatasetError, StorageError, first_line
 from goutbench.records import PackageFile, Pair, Rejection
 
@@ -66,6 +67,7 @@ PAPER_COLUMNS = {
 }
 
 Record = TypeVar("Record")
+_FOREIGN_HINT = "no `goutbench curate` wrote this dataset: do not use it"
 
 
 def schema_of(record: type[Any]) -> "pa.Schema":
@@ -102,7 +104,10 @@ def from_table(table: "pa.Table", record: type[Record]) -> Iterator[Record]:
     present = set(table.column_names)
     names = [field.name for field in fields if field.name in present or field.default is dataclasses.MISSING]
     try:
-        yield from (record(**row) for row in table.select(names).to_pylist())
+        for row in table.select(names).to_pylist():
+            if record is Pair and (problem := name_problem(row)):
+                raise DatasetError(problem, hint=_FOREIGN_HINT)
+            yield record(**row)
     except (KeyError, UnicodeDecodeError) as error:
         raise DatasetError(f"a damaged table of {record.__name__}: {first_line(error)}") from None
 

@@ -1,5 +1,6 @@
 """Find the package of a candidate, or the reason why there is none."""
 
+import errno
 from collections.abc import Mapping
 from dataclasses import replace
 from pathlib import Path
@@ -84,7 +85,7 @@ class PackageFinder:
         toolchain = toolchain_for(module, machine.toolchain, machine.workspace)
         if file is not None and file not in self.go_works:
             root = tree.root.resolve()
-            self.go_works[file] = usable_go_work(file, root, toolchain, machine.workspace)
+            self.go_works[file] = usable_go_work(file, root, toolchain, machine.workspace, machine.sandbox)
         return toolchain, self.go_works[file] if file is not None else None
 
     def tree(self, repository: str, revision: str) -> Tree:
@@ -97,6 +98,11 @@ class PackageFinder:
                 self.trees[key] = self._with_trusted_goroot(new, path.resolve())
             except SourceError as error:
                 self.trees[key] = error
+            except OSError as error:
+                if error.errno in (errno.ENOSPC, errno.EDQUOT, errno.EIO):
+                    raise  # a fault of this machine, which the other repositories would meet, too
+                what = f"its files cannot be read: {error.strerror or error}"
+                self.trees[key] = SourceError(what[:500], where=f"{repository}@{revision}")
         tree = self.trees[key]
         if isinstance(tree, SourceError):
             raise tree

@@ -6,6 +6,7 @@ from pathlib import Path
 from typing import Any, Protocol
 
 from goutbench.dataset.json_lines import clean_text, read_json_lines
+from goutbench.dataset.names import name_problem
 from goutbench.dataset.store import LOCK, data_files, read_table, rewrite_hint
 from goutbench.errors import ConfigError, DatasetError
 from goutbench.execute.ladder.faults import CGO_OFF, NOT_IN_BUILD
@@ -46,7 +47,12 @@ class PairLocation:
 def read_locations(dataset: Path) -> dict[str, PairLocation]:
     """All pairs of the dataset by id, without their texts. Raises DatasetError."""
     columns = ("id", "repository", "revision", "code_path", "test_path")
-    return {row["id"]: PairLocation(**row) for row in _dataset_rows(dataset, columns)}
+    locations = {}
+    for row in _dataset_rows(dataset, columns):
+        if problem := name_problem(row):
+            raise DatasetError(problem, where=str(dataset))
+        locations[row["id"]] = PairLocation(**row)
+    return locations
 
 
 def read_sources(dataset: Path) -> dict[str, str]:

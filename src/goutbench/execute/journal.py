@@ -1,37 +1,93 @@
-"""The finished executions of a run folder: the journal, and the tables written from it."""
+"""The finished executions of a run folder: the journal, the tables, and whose results they are."""
 
-from collections.abc import Iterable
+import json
+from collections.abc import Collection, Iterable, Mapping
 from dataclasses import asdict, fields
 from pathlib import Path
 from typing import Any
 
 from goutbench.dataset.journal import Journal
-from goutbench.dataset.store import write_rows
-from goutbench.records import Execution, MutantStatus, MutantVerdict, Mutation, Rung, Status
+from goutbench.dataset.reading import read_records
+from goutbench.dataset.store import DATA, data_files, read_manifest, write_rows
+from goutbench.errors import ConfigError, DatasetError
+from goutbench.execute.options import ExecuteOptions
+from goutbench.locations import EXECUTIONS
+from goutbench.records import Candidate, Execution, Mutation, Status, short_hash
 
 JOURNAL = "executions.jsonl"
+RUN = "execute.json"
+"""What was executed, and how: a run of anything else does not replace its results."""
+
 _CONVENTIONS = ("score_timed_out_detected", "score_timed_out_excluded")
-_TUPLES = {"declared", "passed", "failed", "skipped", "flaky", "uncovered"}
 
 
 def open_journal(folder: Path) -> Journal[Execution]:
     """The executions of a run folder by their id. Raises StorageError."""
-    return Journal(folder / JOURNAL, Execution, key="id", decode=decode)
+    return Journal(folder / JOURNAL, Execution, key="id")
 
 
-def decode(row: dict[str, Any]) -> Execution:
-    """The record of a journal line."""
-    mutation = row["mutation"]
-    if mutation is not None:
-        lists = {name: tuple(mutation[name]) for name in ("results", "survivors")}
-        mutants = tuple(
-            MutantVerdict(**{**mutant, "verdict": MutantStatus(mutant["verdict"])})
-            for mutant in mutation.get("mutants", ())
+def run_facts(
+    dataset: Path, candidates: Path | None, options: ExecuteOptions, *, reference: bool, go: Path | None
+) -> dict[str, Any]:
+    """What is executed, and how. A dataset is known by the content of its pairs, not by its folder."""
+    files = read_manifest(dataset)["files"]
+    pairs = [f"{file.name} {files[f'{DATA}/{file.name}']['sha256']}" for file in data_files(dataset)]
+    chosen = {name: str(value) for name, value in asdict(options).items()} | {"go": str(go or "")}
+    return {
+        "dataset": short_hash(*pairs),
+        "candidates": str(candidates.resolve()) if candidates else "",
+        "reference": reference,
+        "options": chosen,
+    }
+
+
+def check_out(out: Path, dataset: Path, facts: Mapping[str, Any], requested: Collection[Candidate]) -> None:
+    """Check that results of these candidates may be written to `out`.
+
+    Raises ConfigError for a folder of a dataset, and for one with the results of another run. The file of
+    candidates may have grown since, or be another one that has all of the executed candidates.
+    """
+    for folder in (out.resolve(), *out.resolve().parents):
+        if folder == dataset.resolve() or _is_dataset(folder):
+            hint = "give --out a folder outside of it"
+            raise ConfigError(f"--out is in the dataset {folder}", where=str(out), hint=hint)
+    if not (out / EXECUTIONS).is_file():
+        return
+    earlier = _earlier_facts(out)
+    differing = ["another dataset"] if earlier.get("dataset", facts["dataset"]) != facts["dataset"] else []
+    if earlier.get("reference", facts["reference"]) != facts["reference"]:
+        differing.append("candidates" if facts["reference"] else "reference tests")
+    for name, value in facts["options"].items():
+        before = earlier.get("options", {}).get(name, value)
+        if before != value:
+            differing.append(f"{name} is {value or 'not given'} and was {before or 'not given'}")
+    executed = {record.candidate_id for record in read_records(out / EXECUTIONS, Execution)}
+    lost = executed - {candidate.id for candidate in requested}
+    if lost and earlier.get("candidates") != facts["candidates"]:
+        differing.append(f"{len(lost)} of its {len(executed)} candidates are not among these")
+    if differing:
+        raise ConfigError(
+            f"the folder has the results of another run: {'; '.join(differing)}",
+            where=str(out),
+            hint=f"give another --out, or remove {EXECUTIONS} there",
         )
-        mutation = Mutation(**{**mutation, **lists, "mutants": mutants})
-    lists = {name: tuple(row[name]) for name in _TUPLES}
-    status, rung = Status(row["status"]), Rung(row["rung"])
-    return Execution(**{**row, **lists, "mutation": mutation, "status": status, "rung": rung})
+
+
+def _is_dataset(folder: Path) -> bool:
+    try:
+        read_manifest(folder)
+    except DatasetError:
+        return False
+    return True
+
+
+def _earlier_facts(out: Path) -> dict[str, Any]:
+    """The facts of the run whose results a folder has; empty where it says nothing of them."""
+    try:
+        facts = json.loads((out / RUN).read_bytes())
+    except (OSError, ValueError):
+        return {}
+    return facts if isinstance(facts, dict) and isinstance(facts.get("options"), dict) else {}
 
 
 def write_table(path: Path, records: Iterable[Execution]) -> None:

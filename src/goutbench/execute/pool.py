@@ -16,7 +16,7 @@ from goutbench.execute.options import ExecuteOptions
 from goutbench.execute.progress import Progress
 from goutbench.execute.worker import Worker
 from goutbench.execute.workspace.package import PackageUnderTest
-from goutbench.golang.toolchain.helper import HelperError
+from goutbench.golang.toolchain.answers import HelperError
 from goutbench.golang.toolchain.installation import Toolchain
 from goutbench.parallel import parallel_map
 from goutbench.records import Candidate, Execution
@@ -92,7 +92,9 @@ class WorkerPool:
     def __enter__(self) -> Self:
         return self
 
-    def __exit__(self, *reason: object) -> None:
+    def __exit__(self, kind: type[BaseException] | None, *reason: object) -> None:
+        if kind is KeyboardInterrupt:
+            return  # other threads may still use the helpers, which end with this process
         for worker in self.workers:
             worker.close()
 

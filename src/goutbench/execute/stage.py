@@ -5,7 +5,7 @@ from collections.abc import Callable, Iterable, Iterator, Sequence
 from pathlib import Path
 from typing import Any
 
-from goutbench.dataset.store import write_rows
+from goutbench.dataset.store import write_json, write_rows
 from goutbench.errors import ConfigError
 from goutbench.execute.evaluate import evaluate, prepare
 from goutbench.execute.inputs import (
@@ -16,7 +16,7 @@ from goutbench.execute.inputs import (
     read_sources,
     reference_candidates,
 )
-from goutbench.execute.journal import reference_row, write_table
+from goutbench.execute.journal import RUN, check_out, reference_row, run_facts, write_table
 from goutbench.execute.ladder.faults import cause_and_hint
 from goutbench.execute.options import ExecuteOptions
 from goutbench.execute.progress import Progress
@@ -56,9 +56,17 @@ def run_stage(
     progress.step(f"reading the pairs of {dataset}")
     pairs = read_locations(dataset)
     requested = read_candidates(candidates) if candidates else []
+    if requested and not any(candidate.pair_id in pairs for candidate in requested):
+        raise ConfigError(
+            f"the dataset {dataset} has the pair of none of the {len(requested)} candidates",
+            where=str(candidates),
+            hint="give the --dataset that they were written for",
+        )
     if reference:
         only = {candidate.pair_id for candidate in requested} if candidates else None
         requested = list(reference_candidates(dataset, only))
+    facts = run_facts(dataset, candidates, options, reference=reference, go=go)
+    check_out(out, dataset, facts, requested)
     progress.expect(len(requested), workers)
     records = evaluate(
         requested,
@@ -77,6 +85,8 @@ def run_stage(
         retry_alone=reference,
         progress=progress,
     )
+    check_out(out, dataset, facts, requested)  # another run may have ended here meanwhile
+    write_json(out / RUN, facts)
     write_table(out / EXECUTIONS, records)
     if reference and candidates is None:
         write_rows(dataset / REFERENCE_TABLE, [reference_row(record) for record in records])

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING
 
 from goutbench.config import Price
 from goutbench.dataset.journal import Journal, request_key
+from goutbench.dataset.json_lines import clean_text
 from goutbench.generate.options import GenerateOptions
 from goutbench.inference.calls import (
     MODEL_ERROR,
@@ -16,6 +17,7 @@ from goutbench.inference.calls import (
     Connection,
     Failure,
     answer_calls,
+    without_credentials,
 )
 from goutbench.records import Completion, Prompt, short_hash
 
@@ -116,8 +118,8 @@ class _CompletionReader:
     def __call__(self, model: "Model", output: "ModelOutput", seconds: float) -> Completion | Failure:
         if output.error or not output.choices:
             detail = output.error or "the reply of the server has no choice"
-            return Failure(MODEL_ERROR, detail[:300], seconds)
-        prompt, name, text = self.prompt, str(model), output.completion
+            return Failure(MODEL_ERROR, without_credentials(detail)[:300], seconds)
+        prompt, name, text = self.prompt, str(model), clean_text(output.completion)
         usage, stop = output.usage, str(output.stop_reason)
         if stop == "model_length" and not (usage and usage.output_tokens):
             # Inspect returns the message of a server that refuses the prompt as if it were a completion

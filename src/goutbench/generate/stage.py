@@ -90,6 +90,7 @@ def generate(
     )
     assembler = _Assembler(pairs, str(connection.model), options.mode)
     with open_journal(out) as journal:
+        journal.open()
         completer = Completer(connection, options, journal, price)
         prompts = distinct_prompts(items)
         completions = completer.complete(prompts, options.samples)

@@ -1,5 +1,7 @@
 """Calls to a model as an Inspect task: each ends as an answer or a failure; no answer is paid for twice."""
 
+import os
+import re
 import time
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from contextvars import ContextVar
@@ -8,6 +10,8 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any, Generic, TypeVar
 
 from goutbench.dataset.journal import Journal
+from goutbench.dataset.json_lines import clean_text
+from goutbench.errors import without_user_info
 from goutbench.inference.models import stdout_to_stderr
 
 if TYPE_CHECKING:
@@ -23,6 +27,9 @@ Messages = tuple[tuple[str, str], ...]
 AnswerT = TypeVar("AnswerT", bound="DataclassInstance")
 
 OVERFLOW, MODEL_ERROR = "context-overflow", "model-error"
+_AUTHORIZATION = re.compile(r"\b(Basic|Bearer)\s+[\w.~+/=-]{6,}", re.IGNORECASE)
+_SECRET_NAMES = ("KEY", "TOKEN", "SECRET", "PASSWORD")
+_SHORTEST_SECRET = 8  # characters
 ANSWER, FAILURE = "answer", "failure"
 """Where a sample of Inspect's log stores what its call returned."""
 
@@ -36,12 +43,16 @@ _receive: ContextVar[_Receive | None] = ContextVar("receive", default=None)
 class Failure:
     """Why a call has no answer. The journal holds no failures, so that the next run repeats the call.
 
-    `error` is OVERFLOW or MODEL_ERROR, `seconds` the wall time of the call.
+    `error` is OVERFLOW or MODEL_ERROR, `seconds` the wall time of the call. A server's words in `detail` lose
+    the keys and passwords that it repeats.
     """
 
     error: str
     detail: str
     seconds: float = 0.0
+
+    def __post_init__(self) -> None:
+        object.__setattr__(self, "detail", clean_text(without_credentials(self.detail)))
 
 
 @dataclass(frozen=True, slots=True)
@@ -248,6 +259,15 @@ def chat(messages: Messages) -> "list[ChatMessage]":
     return [kinds[role](content=content) for role, content in messages]
 
 
+def without_credentials(text: str) -> str:
+    """A text without user information in URLs, authorization headers, and keys of our environment."""
+    text = _AUTHORIZATION.sub(r"\1 …", without_user_info(text))
+    for name, value in os.environ.items():
+        if name.endswith(_SECRET_NAMES) and len(value) >= _SHORTEST_SECRET:
+            text = text.replace(value, "…")
+    return text
+
+
 def error_text(error: BaseException) -> str:
     """An error in one line of at most 300 characters: its cause where it has one, and the server's message.
 
@@ -260,4 +280,5 @@ def error_text(error: BaseException) -> str:
     message = body.get("message") or body.get("detail") if isinstance(body, Mapping) else body
     if message and str(message) not in text:
         text = f"{text}: {' '.join(str(message).split())}"
+    text = without_credentials(text)  # before it is cut
     return (f"{type(cause).__name__}: {text}" if text else type(cause).__name__)[:300]

@@ -11,7 +11,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from goutbench.dataset.store import file_hash
-from goutbench.errors import ConfigError
+from goutbench.errors import ConfigError, without_user_info
 from goutbench.inference.chat_template import fold_system_role
 
 if TYPE_CHECKING:
@@ -33,6 +33,14 @@ class Server:
     timeout: int | None = None
     retries: int | None = None
     display: str = "none"
+
+    def __post_init__(self) -> None:
+        if self.base_url is not None and without_user_info(self.base_url) != self.base_url:
+            raise ConfigError(
+                "the address has a user name or password, which the logs of the run would hold",
+                where=f"--base-url {without_user_info(self.base_url)}",
+                hint="give the key in the provider's environment variable, such as OPENAI_API_KEY",
+            )
 
 
 @contextmanager

@@ -62,6 +62,7 @@ def audit(
     cards: dict[str, Card] = {}
     rows: list[dict[str, Any]] = []
     with open_journal(out) as journal:
+        journal.open()
         for judge in judges:
             asked = audit_requests(drawn, judge)
             answered = collect_verdicts(asked, out, options, server, journal, reparse=reparse)

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING
 
 from goutbench.chunk.tokens import token_counter
 from goutbench.dataset.journal import Journal
+from goutbench.dataset.json_lines import clean_text
 from goutbench.inference.calls import (
     ANSWER,
     FAILURE,
@@ -16,6 +17,7 @@ from goutbench.inference.calls import (
     Connection,
     Failure,
     answer_calls,
+    without_credentials,
 )
 from goutbench.inference.models import Server, open_model
 from goutbench.judge.options import JudgeOptions
@@ -118,11 +120,11 @@ class _AnswerReader:
     def __call__(self, model: "Model", output: "ModelOutput", seconds: float) -> Answer | Failure:
         if output.error or not output.choices:
             detail = output.error or "the reply of the server has no choice"
-            return Failure(MODEL_ERROR, detail[:300], seconds)
+            return Failure(MODEL_ERROR, without_credentials(detail)[:300], seconds)
         usage = output.usage
         return Answer(
             nonce=self.nonce,
-            text=output.completion,
+            text=clean_text(output.completion),
             stop=str(output.stop_reason),
             input_tokens=usage.input_tokens if usage else 0,
             output_tokens=usage.output_tokens if usage else 0,

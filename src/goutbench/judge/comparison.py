@@ -34,6 +34,17 @@ class Comparison:
     def item(self) -> ItemKey:
         return self.pair_id, self.focal
 
+    @property
+    def description(self) -> str:
+        """What is tested, in one line for each fact; the repository chose all of the words."""
+        facts = {
+            "repository": self.repository,
+            "package": self.package,
+            "file": self.path,
+            "under test": ", ".join(self.focal) or "all of the file",
+        }
+        return "\n".join(f"{name}: {' '.join(text.split())}" for name, text in facts.items())
+
     def texts(self, order: str) -> tuple[str, str]:
         """The candidates in the order of a prompt, "ab" or "ba"."""
         return (self.text_a, self.text_b) if order == "ab" else (self.text_b, self.text_a)

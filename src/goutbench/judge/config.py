@@ -16,7 +16,7 @@ from goutbench.records import short_hash
 FILE = "judge.yaml"
 DEFAULT = "default"
 _REQUIRED = {"first", "second", "label_first", "label_second"}
-_PLACEHOLDERS = _REQUIRED | {"label_tie", "code", "reference", "path", "package", "repository", "focal"}
+_PLACEHOLDERS = _REQUIRED | {"label_tie", "item", "code", "reference"}
 
 
 class JudgeConfig(Strict):

@@ -6,6 +6,9 @@ contains is therefore never a verdict, however a judge copies, quotes or repeats
 label. The prompt contains the labels, but never in the form of a verdict, so repeating the prompt gives no
 verdict either.
 
+In these texts the control tokens of chat templates (<|im_end|>, [INST]) are broken by a space: a local
+model's tokenizer would take them for the end of the turn, whoever wrote them.
+
 The labels do not protect against a judge that a candidate persuades: one that reads "prefer the file with
 this comment" and then names the label of that file itself. `goutbench judge --audit` measures such judges.
 """
@@ -17,6 +20,7 @@ from dataclasses import dataclass
 
 from goutbench.dataset.journal import request_key
 from goutbench.inference.calls import Messages
+from goutbench.inference.chat_template import without_control_tokens
 from goutbench.judge.comparison import Comparison
 from goutbench.judge.config import Judge
 from goutbench.judge.options import JudgeOptions
@@ -82,18 +86,16 @@ class Request:
         """The system and the user message of the call."""
         comparison, config = self.comparison, self.judge.config
         first, second = comparison.texts(self.order)
+        material = labels.material
         values = {
             "first": _between_markers("CANDIDATE", labels.first, first.strip() or NO_CODE),
             "second": _between_markers("CANDIDATE", labels.second, second.strip() or NO_CODE),
-            "code": _between_markers("CODE", labels.material, comparison.code),
-            "reference": _between_markers("REFERENCE", labels.material, comparison.reference),
+            "item": _between_markers("ITEM", material, comparison.description),
+            "code": _between_markers("CODE", material, comparison.code),
+            "reference": _between_markers("REFERENCE", material, comparison.reference),
             "label_first": labels.first,
             "label_second": labels.second,
             "label_tie": labels.tie,
-            "path": comparison.path,
-            "package": comparison.package,
-            "repository": comparison.repository,
-            "focal": ", ".join(comparison.focal) or "all",
         }
         return ("system", config.system), ("user", string.Template(config.user).substitute(values))
 
@@ -113,7 +115,8 @@ def requests(comparisons: Sequence[Comparison], judge: Judge) -> Iterator[Reques
 
 def draw_nonce(comparison: Comparison) -> str:
     """A new random nonce whose labels differ, and do not occur in the texts of the comparison."""
-    texts = (comparison.text_a, comparison.text_b, comparison.code, comparison.reference)
+    texts = [comparison.text_a, comparison.text_b, comparison.code, comparison.reference]
+    texts.append(comparison.description)
     while True:
         nonce = "".join(secrets.choice(_ALPHABET) for _ in range(4 * _LENGTH))
         drawn = Labels.of(nonce)
@@ -123,4 +126,5 @@ def draw_nonce(comparison: Comparison) -> str:
 
 
 def _between_markers(name: str, label: str, text: str) -> str:
-    return f"-----BEGIN {name} {label}-----\n{text.strip()}\n-----END {name} {label}-----"
+    text = without_control_tokens(text.strip())
+    return f"-----BEGIN {name} {label}-----\n{text}\n-----END {name} {label}-----"

@@ -63,6 +63,7 @@ def judge(
     paired = read_comparisons(run_a, run_b, dataset, options)
     verdicts: list[Verdict] = []
     with open_journal(out) as journal:
+        journal.open()
         for one in judges:
             asked = list(requests(paired.comparisons, one))
             answered = collect_verdicts(asked, out, options, server, journal, reparse=reparse)

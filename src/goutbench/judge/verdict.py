@@ -2,7 +2,8 @@
 
 A reply has one of two forms. It is one JSON object (in a code fence or not) with exactly the requested
 keys, none twice; or its last line (the last two for scores) states the verdict in the form of the prompt,
-and no other line does. The parser does not search the rest of a reply.
+and no other line does. The parser does not search the rest of a reply. Reasoning between <think> and </think>
+in front of it is not part of the reply; some chat templates write the first of these themselves.
 """
 
 import json
@@ -19,6 +20,9 @@ MAX_SCORE = 10.0
 _FENCE = re.compile(r"```(?:json)?[ \t]*\n(.*)\n```", re.DOTALL)
 _WINNER = re.compile(r"WINNER: ([A-Z0-9]+)", re.ASCII)
 _SCORE = re.compile(r"SCORE ([A-Z0-9]+): ([0-9]{1,2}(?:\.[0-9]{1,6})?)", re.ASCII)
+_REASONING = "think|thinking|thought|reasoning"
+_REASONED = re.compile(rf"\s*<({_REASONING})>(?:.*?</\1>)?", re.DOTALL | re.IGNORECASE)
+_REASONED_UNOPENED = re.compile(rf".*?</(?:{_REASONING})>", re.DOTALL | re.IGNORECASE)
 _VERDICT_LIKE = re.compile(r"verdict|winner|score|prefer|better|best|\btie\b", re.IGNORECASE)
 
 
@@ -112,7 +116,18 @@ def _record(
 
 def parse_reply(parser: str, text: str, labels: Labels) -> ParsedVerdict:
     """The verdict in a reply. Raises UnreadableReply."""
-    return _parse_winner(text, labels) if parser == "winner" else _parse_scores(text, labels)
+    parse = _parse_winner if parser == "winner" else _parse_scores
+    if reasoning := _REASONED.match(text):
+        if not reasoning[0].endswith(">") or "</" not in reasoning[0]:
+            raise UnreadableReply("the reply ends inside its reasoning")
+        return parse(text[reasoning.end() :], labels)
+    try:
+        return parse(text, labels)
+    except UnreadableReply:
+        # second, because the explanation in a complete reply may quote the tag
+        if (unopened := _REASONED_UNOPENED.match(text)) is None:
+            raise
+        return parse(text[unopened.end() :], labels)
 
 
 def _parse_winner(text: str, labels: Labels) -> ParsedVerdict:

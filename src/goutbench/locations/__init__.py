@@ -11,8 +11,10 @@ from importlib.util import find_spec
 from pathlib import Path
 
 from goutbench.errors import SourceError
+from goutbench.locations.foreign_git import confirms_work_tree, read_regular_file
 
 _SEPARATORS = ("__", "+", "/", "-")
+_POINTER = 4096  # bytes
 
 SPLIT_FOLDER, SIGNALS, REFERENCE_TABLE = "splits", "signals.parquet", "reference.parquet"
 """What `split`, `describe` and `execute --reference` add to a dataset folder."""
@@ -69,17 +71,32 @@ def _outermost(paths: Iterator[Path]) -> list[Path]:
 def find_git_dir(path: Path) -> Path | None:
     """The git directory of a work tree (also a linked one), or a bare one; None for anything else.
 
-    Parents are not searched: a plain tree inside somebody's work tree is not that repository.
+    Parents are not searched: a plain tree inside somebody's work tree is not that repository. Raises
+    SourceError where `.git` leads to a repository that does not know the work tree.
     """
     dot_git = path / ".git"
+    if dot_git.is_symlink() or dot_git.is_file():
+        return _pointed_git_dir(path, dot_git)
     if dot_git.is_dir():
         return dot_git
-    if dot_git.is_file():
-        pointer = dot_git.read_text(encoding="utf-8", errors="replace").removeprefix("gitdir:").strip()
-        return (path / pointer).resolve()
     # `core.bare` may be unset and the config missing: the contents identify a git directory
     is_bare = (path / "HEAD").is_file() and (path / "objects").is_dir() and (path / "refs").is_dir()
     return path if is_bare else None
+
+
+def _pointed_git_dir(path: Path, dot_git: Path) -> Path:
+    try:
+        if dot_git.is_symlink():
+            git_dir = dot_git.resolve()
+        else:
+            pointer = os.fsdecode(read_regular_file(dot_git, most=_POINTER))
+            git_dir = (path / pointer.removeprefix("gitdir:").strip()).resolve()
+        if git_dir.is_relative_to(path.resolve()) or confirms_work_tree(git_dir, path):
+            return git_dir
+        what = f"its .git leads to {str(git_dir)[:_POINTER]!r}, which does not know this work tree"
+    except (OSError, ValueError, RuntimeError) as error:
+        what = f"its .git cannot be read: {error}"
+    raise SourceError(what[:500], where=str(path), hint="name the git directory itself, or make a new clone")
 
 
 def source_folders(source: str, bases: Sequence[Path]) -> list[Path]:

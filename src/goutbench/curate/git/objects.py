@@ -18,6 +18,7 @@ from goutbench.locations.foreign_git import read_environment
 # itself waits until its responses are read.
 _WINDOW = 60
 _TREE_CACHE_BYTES = 32 * 2**20
+_COMMIT_HEAD = re.compile(rb"tree ([0-9a-f]{40}(?:[0-9a-f]{24})?)\n")
 _Entry = tuple[int, bytes]  # canonical mode, raw hash
 
 
@@ -137,7 +138,10 @@ class TreeReader:
     def root(self, commit: str) -> bytes:
         """The raw hash of a commit's root tree."""
         content = self._content(self._reader.read_one(commit), commit)
-        return bytes.fromhex(content[5 : content.index(b"\n")].decode("ascii"))
+        head = _COMMIT_HEAD.match(content)
+        if head is None:
+            raise self._unreadable(commit, "no commit")
+        return bytes.fromhex(head[1].decode("ascii"))
 
     def entry(self, root: bytes, path: bytes) -> _Entry | None:
         """The mode and hash at a path below a root tree; None if nothing is there."""
@@ -172,13 +176,16 @@ class TreeReader:
 
     def _content(self, git_object: GitObject, oid: str) -> bytes:
         if git_object.state != "present" or git_object.content is None:
-            repository = self._reader.repository
-            raise SourceError(
-                f"object {oid} is {git_object.state}, so the history cannot be read",
-                where=f"{repository.name} ({repository.git_dir})",
-                hint="check it with `git fsck`, or make a new clone",
-            )
+            raise self._unreadable(oid, git_object.state)
         return git_object.content
+
+    def _unreadable(self, oid: str, state: str) -> SourceError:
+        repository = self._reader.repository
+        return SourceError(
+            f"object {oid} is {state}, so the history cannot be read",
+            where=f"{repository.name} ({repository.git_dir})",
+            hint="check it with `git fsck`, or make a new clone",
+        )
 
 
 def canonical_mode(mode: int) -> int:

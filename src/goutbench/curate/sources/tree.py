@@ -7,8 +7,10 @@ from pathlib import Path
 
 from goutbench.curate.filters import Content
 from goutbench.errors import SourceError
+from goutbench.locations.foreign_git import read_regular_file
 
 _GO_DISTRIBUTION = "VERSION"
+_MOST_VERSION = 4096  # bytes
 
 
 def tree_version(root: Path, declared: str | None) -> str:
@@ -17,8 +19,9 @@ def tree_version(root: Path, declared: str | None) -> str:
         return declared
     for folder in (root, root.parent):
         try:
-            first = (folder / _GO_DISTRIBUTION).read_text(encoding="utf-8").split("\n", 1)[0].strip()
-        except (OSError, UnicodeDecodeError):
+            text = read_regular_file(folder / _GO_DISTRIBUTION, most=_MOST_VERSION).decode("utf-8")
+            first = text.split("\n", 1)[0].strip()
+        except (OSError, ValueError):
             continue
         if first.startswith("go1"):
             return first
@@ -38,10 +41,10 @@ def read_file(root: Path, path: bytes, most: int) -> Content:
     """A file's bytes; a file over `most` bytes is not read."""
     file = root / os.fsdecode(path)
     try:
-        size = file.stat().st_size
+        size = file.lstat().st_size
         if size > most:
             return Content(path, "too_large", size)
-        return Content(path, "present", size, file.read_bytes())
+        return Content(path, "present", size, read_regular_file(file, most=most))
     except OSError:
         return Content(path, "unreadable", 0)
 

@@ -26,6 +26,7 @@ from goutbench.execute.ladder.faults import (
 )
 from goutbench.execute.sandbox.command import COMPILER, GIB, Command, Limits, Outcome
 from goutbench.execute.worker import Worker
+from goutbench.execute.workspace.hidden import SOURCES
 from goutbench.execute.workspace.package import Overlay, PackageUnderTest, empty_test
 from goutbench.golang.syntax.header import package_name
 from goutbench.golang.toolchain.installation import Toolchain
@@ -127,7 +128,7 @@ def _compile(
 ) -> Build:
     """`go test -c`: only this command writes to the build cache. It names the binary as `go test` does, which
     tests can see."""
-    sources, out = folder / "overlay", folder / kind
+    sources, out = folder / SOURCES, folder / kind
     sources.mkdir(exist_ok=True)
     replacements = dict(worker.once(_witness, package.toolchain))
     for name, content in overlay.items():

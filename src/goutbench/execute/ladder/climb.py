@@ -45,7 +45,7 @@ from goutbench.execute.ladder.syntax import refusal
 from goutbench.execute.ladder.type_check import check_types, declared_tests, type_failure
 from goutbench.execute.ladder.vet import is_candidates_fault
 from goutbench.execute.worker import Worker
-from goutbench.execute.workspace.package import Overlay, PackageUnderTest
+from goutbench.execute.workspace.package import Overlay, PackageUnderTest, empty_test
 from goutbench.golang.syntax.parser import parse
 from goutbench.records import REFERENCE, Candidate, Execution, Rung, Status
 
@@ -109,6 +109,8 @@ class _Attempt:
             return replace(record, status=Status.BUILD_FAILED, rung=rung, reason=reason, evidence=evidence)
         record = replace(record, rung=Rung.TYPES)
         overlay: Overlay = {self.package.test: code, **dict.fromkeys(removed)}
+        if self.package.unbuilt_test:  # no build uses it, and no candidate may embed it
+            overlay[self.package.unbuilt_test] = empty_test(self.package)
         by_entry = plan is not None and not tests
         build = self._build(overlay, removed, counting=by_entry)
         record = replace(record, build_seconds=build.cpu_seconds)

@@ -3,6 +3,7 @@
 import base64
 import re
 from collections.abc import Iterator
+from dataclasses import dataclass
 
 from goutbench.execute.ladder.faults import CGO_OFF, NOT_IN_BUILD
 from goutbench.execute.worker import Worker
@@ -10,11 +11,21 @@ from goutbench.execute.workspace.package import PackageUnderTest
 from goutbench.golang.analysis.build_constraints import exclusion_reason
 from goutbench.golang.syntax.header import build_constraint
 from goutbench.golang.syntax.parser import parse
-from goutbench.golang.toolchain.helper import HelperError
+from goutbench.golang.toolchain.answers import HelperError, decode_answer
 
 _NEEDS_CGO = "{} needs cgo: run with --cgo"
 _CGO_TAG = re.compile(r"(?<![!\w.])cgo(?![\w.])")
 _UNDEFINED = re.compile(r"undefined: (?:\w+\.)?(\w+)|type \S+ has no field or method (\w+)")
+
+
+@dataclass(frozen=True, slots=True)
+class _Match:
+    """The helper's answer to "match"."""
+
+    built: bool
+    with_cgo: bool
+    system: str
+    machine: str
 
 
 def needs_cgo(source: bytes) -> bool:
@@ -44,15 +55,15 @@ def file_exclusion(
     body = {"dir": str(package.folder), "name": name, "flags": [f"-tags={','.join(tags)}"]}
     body["source"] = base64.b64encode(source).decode()
     try:
-        answer = worker.helper(package).ask("match", body)
+        answer = decode_answer(_Match, worker.helper(package).ask("match", body))
     except HelperError:  # the build will tell
         return None
-    if answer["built"]:
+    if answer.built:
         return None
-    if answer["with_cgo"]:
+    if answer.with_cgo:
         return CGO_OFF, _NEEDS_CGO.format(name)
-    system, machine = answer["system"], answer["machine"]
-    return NOT_IN_BUILD, exclusion_reason(name, source, system, machine, worker.options.tags)
+    reason = exclusion_reason(name, source, answer.system, answer.machine, worker.options.tags)
+    return NOT_IN_BUILD, reason
 
 
 def lacks_cgo_files(worker: Worker, package: PackageUnderTest, errors: str) -> bool:

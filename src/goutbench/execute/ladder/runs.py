@@ -10,6 +10,7 @@ from goutbench.execute.options import ExecuteOptions
 from goutbench.execute.sandbox.command import MIB, Command, Limits, Outcome, PrivateCopy
 from goutbench.execute.sandbox.copies import private_copy
 from goutbench.execute.worker import Worker
+from goutbench.execute.workspace.hidden import SOURCES, folders_with_copies, replaced_files
 from goutbench.execute.workspace.package import Overlay, PackageUnderTest
 from goutbench.golang.toolchain.cover_blocks import NamedBlocks, named_blocks
 from goutbench.golang.toolchain.test_output import TestOutput, evidence, parse_output
@@ -108,7 +109,9 @@ def command_for(test: CompiledTest, *, flags: tuple[str, ...] = ()) -> Command:
         str(test.path), "-test.paniconexit0", "-test.v=test2json", *short, *flags,
         f"-test.run={test.pattern or all_of(test.tests)}", *test.flags,
     )  # fmt: skip
+    replaced = replaced_files(package, test.folder / SOURCES)
     mounts = worker.workspace.account_files(worker.sandbox.user_id(worker.number))
+    mounts += tuple((worker.workspace.empty, folder) for folder in worker.once(_folders_with_copies, package))
     goroot = package.toolchain.goroot
     modules = worker.workspace.module_cache
     env = {"PATH": f"{goroot}/bin:/usr/local/bin:/usr/bin:/bin", "GOROOT": str(goroot)}
@@ -121,7 +124,7 @@ def command_for(test: CompiledTest, *, flags: tuple[str, ...] = ()) -> Command:
         readable=(*package.readable_folders(), modules, *((test.path,) if test.reference else ())),
         programs=() if test.reference else (test.path,),
         mounts=mounts,
-        copy=_copy_of_sources(test),
+        copy=_copy_of_sources(test, replaced),
         limits=Limits(
             wall=options.test_seconds + 5,
             cpu=int(options.test_seconds * 2),
@@ -139,13 +142,17 @@ def all_of(tests: Sequence[str]) -> str:
     return f"^({'|'.join(tests)})$"
 
 
-def _copy_of_sources(test: CompiledTest) -> PrivateCopy | None:
+def _folders_with_copies(worker: Worker, package: PackageUnderTest) -> tuple[Path, ...]:
+    return folders_with_copies(package, worker.workspace.module_cache)
+
+
+def _copy_of_sources(test: CompiledTest, replaced: tuple[tuple[str, Path], ...]) -> PrivateCopy | None:
     """The copy that a run may write to; None, and so read-only sources, if our workspace is in that folder:
     the copy would hide the binary and the profile."""
     sources, worker = test.package.source_root, test.worker
     if worker.workspace.root.is_relative_to(sources):
         return None
-    return private_copy(worker.sandbox, sources, test.package.folder)
+    return replace(private_copy(worker.sandbox, sources, test.package.folder), replaced=replaced)
 
 
 def run_tests(test: CompiledTest, *, cover: bool, shuffle: int = 0, processors: int = 0) -> RunResult:

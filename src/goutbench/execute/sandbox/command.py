@@ -72,12 +72,14 @@ class PrivateCopy:
     `overlay` makes it by an overlay file system, with the files of `core`, a path below `folder`, copied into
     it (an ordinary user's overlay cannot rename folders). Else all is copied from `original` before each run,
     or with a `core` only that, and the files above it; other folders are then links to the originals.
+    `replaced` are files of the host in place of files of the folder (paths below it), which nobody can read.
     """
 
     folder: Path
     overlay: bool
     core: str = ""
     original: Path = Path("/run/original")
+    replaced: tuple[tuple[str, Path], ...] = ()
 
 
 @dataclass(frozen=True, slots=True)

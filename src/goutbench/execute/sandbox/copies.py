@@ -16,6 +16,7 @@ from contextlib import contextmanager
 from dataclasses import dataclass, replace
 from functools import cache
 from pathlib import Path
+from typing import Any
 
 from goutbench.execute.sandbox.command import PATH, Command, CommandRun, Limits, PrivateCopy, Sandbox
 
@@ -60,7 +61,10 @@ def copy_arguments(
                 _server.cache_clear()  # it was killed
                 server = _server(init, os.getpid())
                 server.add_sandbox(copy, command.limits.scratch, user, requests)
-        settings |= {"socket": inside.fileno(), "to": str(copy.folder), "core": copy.core}
+        # a file in the writable part from the start hides whether something was written beside it
+        nested = any("/" in path for path, _ in copy.replaced)
+        core = copy.core or ("." if nested else "")
+        settings |= {"socket": inside.fileno(), "to": str(copy.folder), "core": core}
         yield CopyArguments(json.dumps(settings), server.prefix, (inside.fileno(),))
 
 
@@ -90,7 +94,8 @@ class CopyServer:
     def add_sandbox(self, copy: PrivateCopy, size: int, user: int, requests: socket.socket) -> None:
         """Announce a sandbox whose init process asks for copies, of at most `size` bytes, through
         `requests`."""
-        sandbox: dict[str, str | int] = {"folder": str(copy.folder), "core": copy.core, "bytes": size}
+        sandbox: dict[str, Any] = {"folder": str(copy.folder), "core": copy.core, "bytes": size}
+        sandbox["replaced"] = {path: str(file) for path, file in copy.replaced}
         fds = [requests.fileno()]
         if os.geteuid() == 0:
             owner = copy.folder.stat()
@@ -129,7 +134,8 @@ def with_original(command: Command) -> Command:
     if command.copy is None or command.copy.overlay:
         return command
     copy = command.copy
-    mounts = (*command.mounts, (copy.folder, copy.original))
+    replaced = tuple((file, copy.original / path) for path, file in copy.replaced)
+    mounts = (*command.mounts, (copy.folder, copy.original), *replaced)
     return replace(command, tmpfs=(*command.tmpfs, copy.folder), mounts=mounts, cwd=copy.folder)
 
 

@@ -53,6 +53,11 @@ class Workspace:
         return self.root / "witness"
 
     @property
+    def empty(self) -> Path:
+        """An empty folder, to hide others with."""
+        return self.root / "empty"
+
+    @property
     def etc(self) -> Path:
         return self.root / "etc"
 
@@ -81,7 +86,7 @@ def open_workspace(root: Path, sandbox: Sandbox) -> Workspace:
         root.mkdir(mode=0o755, parents=True, exist_ok=True)
         workspace = Workspace(root.resolve())
         cache = workspace.build_cache
-        own = (workspace.trees, workspace.scratch, workspace.etc, workspace.witness)
+        own = (workspace.trees, workspace.scratch, workspace.etc, workspace.witness, workspace.empty)
         for folder in (workspace.module_cache, cache, *own):
             folder.mkdir(mode=0o755, exist_ok=True)
         # so that a go command in a sandbox says that a module is missing, and not that it cannot create this

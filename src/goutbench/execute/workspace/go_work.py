@@ -10,8 +10,9 @@ from pathlib import Path
 from typing import Any
 
 from goutbench.errors import SourceError
+from goutbench.execute.sandbox.command import COMPILER, Command, Sandbox
 from goutbench.execute.workspace.folders import Workspace
-from goutbench.golang.toolchain.installation import Toolchain, go_env, run_go
+from goutbench.golang.toolchain.installation import Toolchain, go_env
 
 
 def is_vendored(file: Path) -> bool:
@@ -20,7 +21,9 @@ def is_vendored(file: Path) -> bool:
     return listing.is_file() and listing.read_bytes().startswith(b"## workspace")
 
 
-def usable_go_work(file: Path, root: Path, toolchain: Toolchain, workspace: Workspace) -> Path:
+def usable_go_work(
+    file: Path, root: Path, toolchain: Toolchain, workspace: Workspace, sandbox: Sandbox
+) -> Path:
     """The go.work to use for `file`: the file itself, or a copy of it in our workspace.
 
     The go command reads the go.mod of every version that is required, also of a version of a member that
@@ -28,15 +31,18 @@ def usable_go_work(file: Path, root: Path, toolchain: Toolchain, workspace: Work
     A file that go cannot read is returned as it is, so that go reports it. Raises SourceError where the file
     names a folder outside of `root`, because go commands would read it.
     """
-    env = go_env(toolchain, cache=workspace.build_cache)
-    content = _read(toolchain, "work", file, env)
+
+    def read(kind: str, file: Path) -> dict[str, Any] | None:
+        return _read(kind, file, root, toolchain, sandbox)
+
+    content = read("work", file)
     if content is None:
         return file
     for path in _local_paths(content):
         if not (file.parent / path).resolve().is_relative_to(root):
             raise SourceError(f"go.work names a folder outside of the repository: {path}", where=str(file))
     folders = [(file.parent / use["DiskPath"]).resolve() for use in content.get("Use") or ()]
-    modules = [_read(toolchain, "mod", folder / "go.mod", env) for folder in folders]
+    modules = [read("mod", folder / "go.mod") for folder in folders]
     if is_vendored(file) or None in modules:
         return file
     pairs = zip(modules, folders, strict=True)
@@ -47,10 +53,19 @@ def usable_go_work(file: Path, root: Path, toolchain: Toolchain, workspace: Work
     return _write_copy(file, "".join(f"{line}\n" for line in lines), workspace)
 
 
-def _read(toolchain: Toolchain, kind: str, file: Path, env: Mapping[str, str]) -> dict[str, Any] | None:
+def _read(kind: str, file: Path, root: Path, toolchain: Toolchain, sandbox: Sandbox) -> dict[str, Any] | None:
     """What a go.work or go.mod says, without loading a module; None where go cannot read it."""
-    done = run_go(toolchain, [kind, "edit", "-json", str(file)], cwd=Path("/"), env=env)
-    return dict(json.loads(done.stdout)) if done.returncode == 0 else None
+    env = go_env(toolchain, cache=Path("/tmp/go-build"), extra={"GOWORK": "off", "HOME": "/tmp/home"})
+    command = Command(
+        (str(toolchain.go), kind, "edit", "-json", str(file)), Path("/"), env,
+        readable=(toolchain.goroot.resolve(), root.resolve()), worker=COMPILER,
+    )  # fmt: skip
+    outcome = sandbox.run(command)
+    try:
+        content = json.loads(outcome.stdout) if outcome.ok else None
+    except (ValueError, RecursionError):
+        return None
+    return content if isinstance(content, dict) else None
 
 
 def _local_paths(content: dict[str, Any]) -> list[str]:

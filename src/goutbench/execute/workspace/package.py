@@ -103,10 +103,14 @@ class PackageUnderTest:
 
 def find_package(tree: Tree, code_path: str, test_path: str, toolchain: Toolchain) -> PackageUnderTest:
     """The package of a pair. Raises SourceError when its focal file is not in the tree."""
-    focal = (tree.root / code_path).resolve()
-    test = (tree.root / test_path).resolve()
-    inside = all(path.is_relative_to(tree.root.resolve()) for path in (focal, test))
-    if not focal.is_file() or not test.parent.is_dir() or not inside:
+    try:
+        focal = (tree.root / code_path).resolve()
+        test = (tree.root / test_path).resolve()
+        inside = all(path.is_relative_to(tree.root.resolve()) for path in (focal, test))
+        present = inside and focal.is_file() and test.parent.is_dir()
+    except (OSError, ValueError, RuntimeError):  # a name that is too long, a NUL, a link to itself
+        present = False
+    if not present:
         absent = "the partial clone lacks it" if code_path in tree.missing else "it is not in that version"
         raise SourceError(
             f"{code_path}: {absent}",

@@ -7,6 +7,7 @@ from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
 
+from goutbench.errors import without_user_info
 from goutbench.execute.workspace.folders import Workspace, private_parent
 from goutbench.execute.workspace.go_work import is_vendored
 from goutbench.golang.toolchain.installation import (
@@ -110,7 +111,7 @@ def _download(file: Path, default: Toolchain, workspace: Workspace) -> ModuleDow
     previous = os.umask(0o022)
     try:
         done = run_go(toolchain, ["mod", "download"], cwd=file.parent, env=env, timeout=_DOWNLOAD_SECONDS)
-        problem = done.stderr.strip() if done.returncode != 0 else ""
+        problem = without_user_info(done.stderr.strip()) if done.returncode != 0 else ""
     except subprocess.TimeoutExpired:
         problem = "go mod download took more than 15 minutes"
     finally:

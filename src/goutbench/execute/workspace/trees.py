@@ -7,7 +7,9 @@ lacks, and obeys `export-ignore` and `export-subst`, so that it differs from the
 import contextlib
 import json
 import os
+import re
 import shutil
+import stat
 import subprocess
 import tempfile
 from collections.abc import Iterator
@@ -17,10 +19,13 @@ from typing import IO
 
 from goutbench.errors import SourceError, ToolError
 from goutbench.execute.workspace.folders import Workspace, private_parent
-from goutbench.execute.workspace.new_tree import NewTree, links_that_leave
+from goutbench.execute.workspace.new_tree import NewTree
 from goutbench.execute.workspace.package import Tree
 from goutbench.locations import find_git_dir, find_repository, source_folders
-from goutbench.locations.foreign_git import read_command, read_environment
+from goutbench.locations.foreign_git import read_command, read_environment, unusual_entries
+from goutbench.records import short_hash
+
+_SAFE = re.compile(r"[A-Za-z0-9][\w.+-]{0,99}", re.ASCII)
 
 
 def repository_folder(repositories: Path, repository: str, source: str = "") -> Path:
@@ -46,7 +51,8 @@ def materialise(path: Path, repository: str, revision: str, workspace: Workspace
     Raises SourceError for a commit that the repository does not hold.
     """
     git_dir = find_git_dir(path)
-    target = workspace.trees / repository.replace("/", "__") / revision
+    folder = revision if _SAFE.fullmatch(revision) else short_hash(revision)
+    target = workspace.trees / repository.replace("/", "__") / folder
     if git_dir is None:
         return _plain_tree(path.resolve(), repository, revision, target)
     if not (target / "facts.json").is_file():
@@ -75,26 +81,23 @@ def _plain_tree(path: Path, repository: str, revision: str, copy: Path) -> Tree:
     )
     goroot = next(goroots, None)
     source = goroot or path
-    leaving = links_that_leave(source, _links(source))
-    # the sandbox's users may not be able to enter the folder, and nothing may be read through its links
-    if leaving or (os.geteuid() == 0 and private_parent(source) is not None):
+    unusual = [file for file, _ in unusual_entries(source, source.resolve())]
+    # the sandbox's users may not be able to enter the folder, nothing may be read through its links, and a go
+    # command waits for a pipe
+    if unusual or (os.geteuid() == 0 and private_parent(source) is not None):
         if not copy.is_dir():
             with _staging(copy) as staging:
-                shutil.copytree(source, staging, symlinks=True, dirs_exist_ok=True)
-                for link in leaving:
-                    (staging / link.relative_to(source)).unlink()
+                shutil.copytree(source, staging, symlinks=True, dirs_exist_ok=True, ignore=_special_files)
+                for file in unusual:
+                    (staging / file.relative_to(source)).unlink(missing_ok=True)
         path, goroot = copy / path.relative_to(source), copy if goroot else None
     return Tree(repository, revision, path, goroot=goroot)
 
 
-def _links(folder: Path) -> Iterator[Path]:
-    """The symbolic links below a folder, without following them."""
-    with os.scandir(folder) as entries:
-        for entry in entries:
-            if entry.is_symlink():
-                yield Path(entry.path)
-            elif entry.is_dir(follow_symlinks=False):
-                yield from _links(Path(entry.path))
+def _special_files(folder: str, names: list[str]) -> list[str]:
+    """The pipes, sockets and devices of a folder, which no copy has."""
+    usual = (stat.S_IFREG, stat.S_IFDIR, stat.S_IFLNK)
+    return [name for name in names if stat.S_IFMT(Path(folder, name).lstat().st_mode) not in usual]
 
 
 @contextlib.contextmanager

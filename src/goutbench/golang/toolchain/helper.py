@@ -22,6 +22,7 @@ from types import TracebackType
 from typing import Any, Self
 
 from goutbench.errors import ToolError
+from goutbench.golang.toolchain.answers import HelperError, parse_answer
 from goutbench.golang.toolchain.installation import Toolchain, go_env, run_go
 from goutbench.locations import helpers_folder, user_cache
 
@@ -31,9 +32,7 @@ LOAD_SECONDS = 900.0
 HELPER_MEMORY = 3 << 30
 """The usual memory limit of a helper process, in bytes."""
 
-
-class HelperError(Exception):
-    """The helper crashed, or ran out of memory or time, on one request; the next one gets a new process."""
+_LONGEST_ANSWER = 256 << 20  # bytes
 
 
 class GoHelper:
@@ -74,7 +73,7 @@ class GoHelper:
             try:
                 process = self._running()
                 self._write(process, line)
-                return dict(json.loads(self._read_line(process, timeout or self._timeout)))
+                return parse_answer(self._read_line(process, timeout or self._timeout))
             except BaseException:  # also after an interrupt: a late answer would go to the next request
                 self._stop()
                 raise
@@ -141,6 +140,7 @@ class GoHelper:
         handle = process.stdout.fileno()
         deadline = time.monotonic() + timeout
         parts: list[bytes] = []
+        size = 0
         while not parts or not parts[-1].endswith(b"\n"):
             remaining = deadline - time.monotonic()
             if remaining <= 0 or not select.select([handle], [], [], remaining)[0]:
@@ -149,6 +149,9 @@ class GoHelper:
             if not part:
                 raise HelperError("the Go helper crashed or ran out of memory")
             parts.append(part)
+            size += len(part)
+            if size > _LONGEST_ANSWER:
+                raise HelperError("the Go helper's answer is too long")
         return b"".join(parts)
 
     def _stop(self) -> None:

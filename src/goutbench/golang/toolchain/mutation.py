@@ -8,9 +8,9 @@ import re
 import time
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
 
-from goutbench.golang.toolchain.helper import GoHelper, HelperError
+from goutbench.golang.toolchain.answers import HelperError, decode_answer
+from goutbench.golang.toolchain.helper import GoHelper
 
 _NO_LIMIT = 1 << 62
 _STEP_LIMIT_EXIT = 97  # stepLimitExit in gohelper/mutation/support.go
@@ -47,6 +47,36 @@ class NotViable:
     original: str
     replacement: str
     reason: str
+
+
+@dataclass(frozen=True, slots=True)
+class _Change:
+    """A change as the helper describes it; one that is not viable has a reason, and lacks some fields."""
+
+    operator: str
+    start: int
+    end: int
+    line: int
+    column: int
+    replacement: str
+    id: int = 0
+    function: str = ""
+    end_line: int = 0
+    end_column: int = 0
+    reason: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class _Answer:
+    """The helper's answer to "mutate", or to the "load" before it; bytes are base64."""
+
+    schemata: str | None = None
+    support_name: str = ""
+    support: str | None = None
+    mutants: tuple[_Change, ...] | None = None
+    not_viable: tuple[_Change, ...] | None = None
+    reason: str = ""
+    infra: str = ""
 
 
 @dataclass(frozen=True, slots=True)
@@ -130,36 +160,54 @@ def plan_mutation(
         "key": f"{key:016x}",
     }
     try:
-        answer = helper.ask_loaded("mutate", body, timeout=timeout)
+        answer = decode_answer(_Answer, helper.ask_loaded("mutate", body, timeout=timeout))
+        schemata, support = (_decoded(text) for text in (answer.schemata, answer.support))
+        if "/" in answer.support_name or answer.support_name.startswith("."):
+            raise HelperError(f"not the name of a Go file: {answer.support_name}")
     except HelperError as error:
-        answer = {"infra": str(error)}
+        answer, schemata, support = _Answer(infra=str(error)), b"", b""
     return MutationPlan(
         focal=directory / focal.name,
-        schemata=base64.b64decode(answer.get("schemata") or ""),
-        support_name=answer.get("support_name") or "",
-        support=base64.b64decode(answer.get("support") or ""),
+        schemata=schemata,
+        support_name=answer.support_name,
+        support=support,
         switch=str(body["env"]),
         key=key,
-        mutants=tuple(Mutant(**row, original=_text(source, row)) for row in answer.get("mutants") or ()),
-        not_viable=tuple(
-            NotViable(
-                operator=row["operator"],
-                line=row["line"],
-                column=row["column"],
+        mutants=tuple(
+            Mutant(
+                id=row.id,
+                operator=row.operator,
+                function=row.function,
+                start=row.start,
+                end=row.end,
+                line=row.line,
+                column=row.column,
+                end_line=row.end_line,
+                end_column=row.end_column,
                 original=_text(source, row),
-                replacement=row["replacement"],
-                reason=row["reason"],
+                replacement=row.replacement,
             )
-            for row in answer.get("not_viable") or ()
+            for row in answer.mutants or ()
+        ),
+        not_viable=tuple(
+            NotViable(row.operator, row.line, row.column, _text(source, row), row.replacement, row.reason)
+            for row in answer.not_viable or ()
         ),
         seconds=time.perf_counter() - started,
-        reason=answer.get("reason") or None,
-        infra=answer.get("infra") or None,
+        reason=answer.reason or None,
+        infra=answer.infra or None,
     )
 
 
-def _text(source: bytes, row: dict[str, Any]) -> str:
-    return source[row["start"] : row["end"]].decode(errors="replace")
+def _decoded(text: str | None) -> bytes:
+    try:
+        return base64.b64decode(text or "", validate=True)
+    except ValueError:
+        raise HelperError("the Go helper's answer is not base64") from None
+
+
+def _text(source: bytes, row: _Change) -> str:
+    return source[row.start : row.end].decode(errors="replace")
 
 
 @dataclass(frozen=True, slots=True)

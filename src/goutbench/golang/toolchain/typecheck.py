@@ -6,9 +6,9 @@ import base64
 import time
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
 
-from goutbench.golang.toolchain.helper import GoHelper, HelperError
+from goutbench.golang.toolchain.answers import HelperError, decode_answer
+from goutbench.golang.toolchain.helper import GoHelper
 
 # compiling a larger file takes minutes and gigabytes
 MAX_SOURCE_BYTES = 8 << 20
@@ -74,14 +74,25 @@ class TypecheckResult:
     infra: str | None
 
 
+@dataclass(frozen=True, slots=True)
+class _Answer:
+    """The helper's answer to "check", or to the "load" before it."""
+
+    errors: tuple[Diagnostic, ...] | None = None
+    excluded: bool = False
+    external: bool = False
+    tests: tuple[str, ...] | None = None
+    infra: str = ""
+
+
 def typecheck(helper: GoHelper, request: TypecheckRequest) -> TypecheckResult:
     """Type-checks the candidate together with its package. Never raises for bad candidates.
 
     The first check in a package loads it with `go list`, which may have to compile its dependencies.
     """
     started = time.perf_counter()
-    answer: dict[str, Any] = {"infra": request.invalid()}
-    if not answer["infra"]:
+    answer = _Answer(infra=request.invalid())
+    if not answer.infra:
         body = {
             "dir": str(request.package_dir.resolve()),
             "name": request.name,
@@ -91,17 +102,16 @@ def typecheck(helper: GoHelper, request: TypecheckRequest) -> TypecheckResult:
             "work": str(request.go_work or ""),
         }
         try:
-            answer = helper.ask_loaded("check", body)
+            answer = decode_answer(_Answer, helper.ask_loaded("check", body))
         except HelperError as error:
-            answer = {"infra": str(error)}
-    errors = tuple(Diagnostic(**error) for error in answer.get("errors") or ())
-    infra = answer.get("infra") or None
+            answer = _Answer(infra=str(error))
+    errors, infra = answer.errors or (), answer.infra or None
     return TypecheckResult(
         ok=not errors and infra is None,
         errors=errors,
-        excluded=bool(answer.get("excluded")),
-        external=bool(answer.get("external")),
-        tests=tuple(answer.get("tests") or ()),
+        excluded=answer.excluded,
+        external=answer.external,
+        tests=answer.tests or (),
         seconds=time.perf_counter() - started,
         infra=infra,
     )

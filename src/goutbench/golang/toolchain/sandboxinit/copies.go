@@ -7,6 +7,7 @@ import (
 	"os"
 	"path/filepath"
 	"runtime"
+	"strings"
 	"syscall"
 )
 
@@ -16,6 +17,8 @@ type CopiesOf struct {
 	Owner  int    `json:"owner"` // who owns the copies; -1: the folder's own owner, who is also our user
 	Bytes  int64  `json:"bytes"` // how much a run may write
 	Core   string `json:"core"`  // a folder below Folder that is copied file by file, so that folders in it can be renamed
+
+	Replaced map[string]string `json:"replaced"` // files by their paths below Folder, and what a copy has in their place
 }
 
 // copies gives a sandbox one private copy after the other. A copy is an overlay: the folder below, read-only, and an empty
@@ -229,6 +232,9 @@ func (c *copies) mount() error {
 			return err
 		}
 	}
+	if err := c.replace("own/upper"); err != nil {
+		return err
+	}
 	if err := syscall.Mount("overlay", "copy", "overlay", syscall.MS_NOSUID|syscall.MS_NODEV, options); err != nil {
 		return fmt.Errorf("overlay: %w", err)
 	}
@@ -259,6 +265,49 @@ func fill(upper, core string) error {
 		err = errors.Join(err, copyState(filepath.Join("lower", above), filepath.Join(upper, above)))
 	}
 	return errors.Join(err, copyState("lower", upper))
+}
+
+// replace puts files into the writable part of a copy, where they hide those of the layer below.
+func (c *copies) replace(upper string) error {
+	for path, file := range c.Replaced {
+		parts := strings.Split(filepath.Dir(path), "/")
+		for i := range parts {
+			if err := c.add(filepath.Join(parts[:i+1]...), upper); err != nil {
+				return err
+			}
+		}
+		content, err := os.ReadFile(file)
+		if err != nil {
+			return err
+		}
+		target := filepath.Join(upper, path)
+		if err := os.Remove(target); err != nil && !os.IsNotExist(err) {
+			return err
+		}
+		if err := errors.Join(os.WriteFile(target, content, 0o644), c.own(target)); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+// add makes a folder of the layer below in the writable part, too.
+func (c *copies) add(path, upper string) error {
+	target := filepath.Join(upper, path)
+	if err := os.Mkdir(target, 0o700); err != nil {
+		if os.IsExist(err) {
+			return nil
+		}
+		return err
+	}
+	return errors.Join(copyState(filepath.Join("lower", path), target), c.own(target))
+}
+
+func (c *copies) own(path string) error {
+	if c.Owner < 0 {
+		return nil
+	}
+	return os.Chown(path, c.Owner, c.Owner)
 }
 
 // inSandbox calls action in the sandbox's mount namespace.
