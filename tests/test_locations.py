@@ -150,8 +150,8 @@ def test_without_option_and_variable_the_user_cache_is_used(
 
 
 def test_no_other_module_computes_the_cache() -> None:
-    source = Path(locations.caches.__file__).parent
+    source = Path(locations.__file__).parent
     names = ("GOUTBENCH_CACHE", "XDG_CACHE_HOME")
     command = ["grep", "-rlE", f"environ.*({'|'.join(names)})", str(source), "--include=*.py"]
     files = subprocess.run(command, capture_output=True, text=True, check=False).stdout.split()
-    assert files == [locations.__file__]
+    assert files == [str(source / "caches.py")]
