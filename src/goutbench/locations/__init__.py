@@ -11,7 +11,24 @@ from importlib.util import find_spec
 from pathlib import Path
 
 from goutbench.errors import SourceError
-from goutbench.locations.foreign_git import confirms_work_tree, read_regular_file
+from goutbench.locations.caches import (
+    cache_root as cache_root,
+)
+from goutbench.locations.caches import (
+    clones_folder as clones_folder,
+)
+from goutbench.locations.caches import (
+    helpers_folder as helpers_folder,
+)
+from goutbench.locations.caches import (
+    models_folder as models_folder,
+)
+from goutbench.locations.caches import (
+    user_cache as user_cache,
+)
+from goutbench.locations.caches import (
+    workspace_folder as workspace_folder,
+)
 
 _SEPARATORS = ("__", "+", "/", "-")
 _POINTER = 4096  # bytes
@@ -85,6 +102,8 @@ def find_git_dir(path: Path) -> Path | None:
 
 
 def _pointed_git_dir(path: Path, dot_git: Path) -> Path:
+    from goutbench.locations.foreign_git import confirms_work_tree, read_regular_file
+
     try:
         if dot_git.is_symlink():
             git_dir = dot_git.resolve()
@@ -120,43 +139,3 @@ def source_folders(source: str, bases: Sequence[Path]) -> list[Path]:
 def dataset_bases(dataset: Path) -> list[Path]:
     """Where the relative sources in a dataset's lock file start: here, in the dataset, and beside it."""
     return [Path(), dataset, dataset.parent]
-
-
-# ── caches ────────────────────────────────────────────────────────────────────────────────────────
-
-
-def user_cache() -> Path:
-    """The user's folder for caches of all programs."""
-    return Path(os.environ.get("XDG_CACHE_HOME") or "~/.cache").expanduser()
-
-
-def cache_root() -> Path:
-    """The folder of this program's caches."""
-    chosen = os.environ.get("GOUTBENCH_CACHE")
-    return Path(chosen) if chosen else user_cache() / "goutbench"
-
-
-def workspace_folder(option: Path | None = None) -> Path:
-    """Where executions share source trees and build caches.
-
-    Sandboxed commands run as other user ids, which may not enter root's home. So root's default is
-    `/var/cache/goutbench`.
-    """
-    if option is None and os.geteuid() == 0 and not os.environ.get("GOUTBENCH_CACHE"):
-        return Path("/var/cache/goutbench")
-    return option or cache_root()
-
-
-def clones_folder(option: Path | None = None) -> Path:
-    """Where `curate` keeps its clones of remote repositories."""
-    return option or cache_root() / "repos"
-
-
-def models_folder() -> Path:
-    """Where `train` keeps converted models."""
-    return cache_root() / "models"
-
-
-def helpers_folder() -> Path:
-    """Where the compiled Go helpers are."""
-    return cache_root() / "helpers"

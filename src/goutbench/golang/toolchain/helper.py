@@ -24,7 +24,7 @@ from typing import Any, Self
 from goutbench.errors import ToolError
 from goutbench.golang.toolchain.answers import HelperError, parse_answer
 from goutbench.golang.toolchain.installation import Toolchain, go_env, run_go
-from goutbench.locations import helpers_folder, user_cache
+from goutbench.locations.caches import helpers_folder, user_cache
 
 # `go list` may have to compile every dependency of a package first
 LOAD_SECONDS = 900.0
