@@ -237,7 +237,7 @@ def test_the_type_check_agrees_with_the_compiler(
         "func TestOther(x int) {}",
         "//go:linkname f runtime.f\nfunc f()",
         "//go:noinline\nvar x = 1",
-        "func WitnessReport(x int) {}",
+        "func Testimony(x int) {}",
         "//line other.go:7\nvar _ = 1",
         "func f() { for i := range 3 { _ = i } }",
     ]

@@ -75,8 +75,8 @@ class Worker:
         env = env | {"GOUTBENCH_HELPER_MEMORY": str(HELPER_MEMORY)}
         readable = (*package.readable_folders(), self.workspace.module_cache, program)
         command = Command(
-            (str(program),), Path("/"), env, readable, (self.workspace.build_cache,), limits=_HELPER_LIMITS,
-            worker=COMPILER,
+            (str(program),), Path("/"), env, readable, writable=(self.workspace.build_cache,),
+            limits=_HELPER_LIMITS, worker=COMPILER,
         )  # fmt: skip
         return GoHelper(package.toolchain, {"PATH": PATH}, command=self.sandbox.resident(command))
 

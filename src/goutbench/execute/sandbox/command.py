@@ -97,7 +97,6 @@ class Command:
     cwd: Path
     env: Mapping[str, str]
     readable: tuple[Path, ...] = ()
-    programs: tuple[Path, ...] = ()
     writable: tuple[Path, ...] = ()
     mounts: tuple[tuple[Path, Path], ...] = ()
     tmpfs: tuple[Path, ...] = ()
@@ -105,6 +104,7 @@ class Command:
     limits: Limits = field(default_factory=Limits)
     worker: int = 0
     runs: tuple[CommandRun, ...] = ()
+    programs: tuple[Path, ...] = ()
     witnessed: bool = False
 
 

@@ -34,7 +34,7 @@ def folders_with_copies(package: PackageUnderTest, module_cache: Path) -> tuple[
     They have other versions of the package's module or, for packages of Go, other installations of it.
     """
     if package.tree.goroot is not None:
-        return tuple(_other_installations(package, module_cache))
+        return tuple(_further_installations(package, module_cache))
     try:
         text = (package.module / "go.mod").read_text(encoding="utf-8", errors="replace")
     except OSError:
@@ -57,7 +57,7 @@ def _versions(module: str, module_cache: Path) -> Iterator[Path]:
             )
 
 
-def _other_installations(package: PackageUnderTest, module_cache: Path) -> Iterator[Path]:
+def _further_installations(package: PackageUnderTest, module_cache: Path) -> Iterator[Path]:
     own = package.source_root
     yield from (goroot for goroot in sorted(module_cache.glob("golang.org/toolchain@*")) if goroot != own)
     for toolchain in installed_toolchains():

@@ -34,8 +34,8 @@ def decode_answer(kind: type[Answer], answer: dict[str, Any]) -> Answer:
         decoded = adapter.validate_json(json.dumps(answer), strict=True)
     except ValidationError as error:
         first = error.errors(include_input=False)[0]
-        place = ".".join(map(str, first["loc"]))
-        raise HelperError(f"the Go helper's answer is malformed at {place}: {first['msg']}") from None
+        path = ".".join(map(str, first["loc"]))
+        raise HelperError(f"the Go helper's answer is malformed at {path}: {first['msg']}") from None
     return decoded
 
 

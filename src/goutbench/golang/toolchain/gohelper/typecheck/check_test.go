@@ -205,7 +205,7 @@ func TestADiagnosticsLimit(t *testing.T) {
 }
 
 func TestNamesOfTests(t *testing.T) {
-	for name, want := range map[string]bool{"Test": true, "TestA": true, "Test_a": true, "WitnessReport": false, "Tes": false} {
+	for name, want := range map[string]bool{"Test": true, "TestA": true, "Test_a": true, "Testimony": false, "Tes": false} {
 		if got := isTest(name, "Test"); got != want {
 			t.Errorf("%s: %v, want %v", name, got, want)
 		}

@@ -25,7 +25,7 @@ func isTestName(name string) bool {
 	return isTest(name, "Test") || isTest(name, "Benchmark") || isTest(name, "Fuzz") || isTest(name, "Example")
 }
 
-// isTest is cmd/go's rule: "Test" and "TestA" are names of tests, "WitnessReport" is not.
+// isTest is cmd/go's rule: "Test" and "TestA" are names of tests, "Testimony" is not.
 func isTest(name, prefix string) bool {
 	suffix, ok := strings.CutPrefix(name, prefix)
 	if !ok || suffix == "" {
