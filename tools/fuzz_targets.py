@@ -51,6 +51,7 @@ from goutbench.golang.toolchain.helper import GoHelper, build_helper
 from goutbench.golang.toolchain.installation import find_toolchain
 from goutbench.golang.toolchain.mutation import plan_mutation
 from goutbench.golang.toolchain.test_output import evidence, failed_test, parse_output
+from goutbench.golang.toolchain.testwitness import WitnessReport, read_witness
 from goutbench.golang.toolchain.typecheck import TypecheckRequest, typecheck
 from goutbench.judge.requests import Labels
 from goutbench.judge.verdict import UnreadableReply, parse_reply
@@ -81,12 +82,14 @@ def test_frames(data: bytes) -> None:
     """What a test binary prints, and how it ends."""
     stdout, _, stderr = data.partition(b"\xff")
     tests = ("TestAdd", "ExampleAdd")
-    output = parse_output(stdout, stderr).only(tests)
+    witnessed = read_witness(data)
+    output = parse_output(witnessed.frames or stdout, stdout, stderr).only(tests)
     failed_test(evidence(stdout, stderr), tests)
     reports = (RunReport(len(data) % 256, 1.0, 1.0, "", ""),)
     for code in (0, 1, 66, 137):
         outcome = Outcome(code, stdout, stderr, "", 1.0, reports=reports)
-        classify(outcome, tests, profiled=True, options=ExecuteOptions())
+        classify(outcome, witnessed, tests, cover=True, options=ExecuteOptions())
+        classify(outcome, WitnessReport(stdout, own=""), tests, cover=True, options=ExecuteOptions())
     assert output.seen <= set(tests)
 
 

@@ -5,21 +5,17 @@ import os
 import shutil
 from collections.abc import Iterator
 from contextlib import closing
-from dataclasses import replace
 from pathlib import Path
 
 import pytest
+from sandboxes import DATA, slow
 
 from goutbench.execute.inputs import text_candidate
 from goutbench.execute.ladder.climb import climb
 from goutbench.execute.machine import Machine, open_machine
 from goutbench.execute.options import ExecuteOptions
-from goutbench.execute.sandbox.choose import SANDBOXES as ALL_SANDBOXES
-from goutbench.execute.sandbox.command import Sandbox
 from goutbench.execute.worker import Worker
 from goutbench.execute.workspace.package import PackageUnderTest, Tree
-
-DATA = Path(__file__).parents[1] / "data" / "execute"
 
 
 @pytest.fixture(scope="session")
@@ -47,17 +43,6 @@ def machine(work_folder: Path) -> Machine:
     return open_machine(work=work_folder)
 
 
-SANDBOXES = ["bubblewrap", *(["unshare"] if os.geteuid() == 0 else []), "landlock"]
-"""The sandboxes that every machine for these tests must have."""
-
-
-def sandbox_called(name: str, machine: Machine) -> Sandbox:
-    """A sandbox that works here."""
-    sandbox = ALL_SANDBOXES[name](machine.sandbox.init)  # type: ignore[attr-defined]
-    assert sandbox.why_unavailable() == ""
-    return sandbox
-
-
 @pytest.fixture(scope="session")
 def package(machine: Machine) -> PackageUnderTest:
     """The module of tests/data/execute/calc, as a plain tree."""
@@ -83,8 +68,3 @@ def worker(machine: Machine, package: PackageUnderTest) -> Iterator[Worker]:
             reference = (DATA / "calc" / "calc_test.go").read_text()
             climb(slow(worker), package, text_candidate("calc", "reference", reference))
         yield worker
-
-
-def slow(worker: Worker) -> Worker:
-    """The worker with the time that compiling the standard library takes on a busy machine."""
-    return replace(worker, options=replace(worker.options, build_seconds=600.0))

@@ -9,7 +9,7 @@ from dataclasses import replace
 from pathlib import Path
 
 import pytest
-from conftest import DATA, SANDBOXES, sandbox_called, slow
+from sandboxes import DATA, SANDBOXES, sandbox_called, slow
 
 from goutbench.execute.doctor import examine
 from goutbench.execute.inputs import text_candidate

@@ -19,7 +19,7 @@ from dataclasses import replace
 from pathlib import Path
 
 import pytest
-from conftest import SANDBOXES, sandbox_called
+from sandboxes import SANDBOXES, sandbox_called
 
 from goutbench.execute.inputs import text_candidate
 from goutbench.execute.ladder.climb import climb

@@ -23,7 +23,7 @@ from goutbench.execute.worker import Worker
 from goutbench.execute.workspace.package import PackageUnderTest
 from goutbench.locations import EXECUTIONS
 from goutbench.parallel import RUNNERS
-from goutbench.records import REFERENCE, Execution, MutantStatus
+from goutbench.records import Execution, MutantStatus
 
 DATA = Path(__file__).parents[1] / "data" / "execute"
 REFERENCE_TEST = (DATA / "calc" / "calc_test.go").read_text()
@@ -146,34 +146,6 @@ func TestName(t *testing.T) {
 """
     record = run(worker, package, code)
     assert record.status == "PASSED", record.evidence
-
-
-def test_coverage_counts_what_the_binary_reaches_when_a_test_starts_it_again(
-    worker: Worker, package: PackageUnderTest
-) -> None:
-    code = """package calc
-
-import (
-	"os"
-	"os/exec"
-	"testing"
-)
-
-func TestAgain(t *testing.T) {
-	if os.Getenv("AGAIN") != "" {
-		Add(1, 2)
-		os.Exit(3)
-	}
-	command := exec.Command(os.Args[0], "-test.run=^TestAgain$")
-	command.Env = append(os.Environ(), "AGAIN=1")
-	if command.Run() == nil || command.ProcessState.ExitCode() != 3 {
-		t.Fatal(command.ProcessState)
-	}
-}
-"""
-    reference = replace(text_candidate("pair", "reference", code), mode=REFERENCE)
-    record = climb(worker, package, reference)
-    assert (record.status, record.covered) == ("PASSED", 1), record.evidence
 
 
 def test_an_external_test_package_sees_the_export_file(worker: Worker, package: PackageUnderTest) -> None:

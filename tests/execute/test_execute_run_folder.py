@@ -155,9 +155,13 @@ def started(pid: int) -> dict[int, str]:
 
 
 def descendants(pid: int) -> Iterator[tuple[int, str]]:
-    for path in Path(f"/proc/{pid}/task").glob("*/children"):
+    try:
+        threads = list(Path(f"/proc/{pid}/task").iterdir())
+    except OSError:  # it has ended
+        return
+    for thread in threads:
         try:
-            children = [int(child) for child in path.read_text().split()]
+            children = [int(child) for child in (thread / "children").read_text().split()]
         except OSError:
             continue
         for child in children:

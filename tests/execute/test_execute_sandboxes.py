@@ -13,7 +13,7 @@ from dataclasses import replace
 from pathlib import Path
 
 import pytest
-from conftest import DATA, SANDBOXES, sandbox_called, slow
+from sandboxes import DATA, SANDBOXES, sandbox_called, slow
 
 from goutbench.execute.inputs import text_candidate
 from goutbench.execute.ladder.build import compile_test

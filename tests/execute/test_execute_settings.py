@@ -313,7 +313,7 @@ def test_go_test_agrees_about_what_is_in_the_build(machine: Machine, tree: Tree)
 
 
 def test_the_lock_file_brings_its_settings_to_execute(machine: Machine, tmp_path: Path) -> None:
-    """From repos.yaml to records; a run with another tag executes what was barred, and nothing twice."""
+    """From repos.yaml to records; a run with another tag, in another folder, executes what was barred."""
     source = machine.workspace.trees / "settings-locked"
     shutil.rmtree(source, ignore_errors=True)
     for name, text in {
@@ -329,13 +329,14 @@ def test_the_lock_file_brings_its_settings_to_execute(machine: Machine, tmp_path
         (source / name).write_text(text)
     test = {"tags": ["deep"], "env": {"LEVEL": "1"}, "timeout": 50}
     entry = {"name": "o/l", "source": str(source), "version": "1", "test": test, "pairing": "same-name"}
-    dataset, out = tmp_path / "dataset", tmp_path / "out"
+    dataset = tmp_path / "dataset"
     locations = SourceLocations((), tmp_path / "cache")
     curate(CurateConfig.model_validate({"repositories": [entry]}), dataset, locations)
     assert read_settings(dataset)["o/l"] == RepositorySettings(("deep",), (("LEVEL", "1"),), timeout=50.0)
     options = ExecuteOptions(repeat=1, build_seconds=600)
 
     def verdicts(options: ExecuteOptions) -> dict[str, tuple[str, str, str]]:
+        out = tmp_path / f"out{''.join(options.tags)}"
         records = run_stage(
             None, dataset, tmp_path, out, options=options, reference=True, work=machine.workspace.root
         )

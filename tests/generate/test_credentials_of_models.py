@@ -35,6 +35,7 @@ def test_an_address_with_a_password_is_refused_without_showing_it(url: str) -> N
     assert Server(base_url="http://host/v1").base_url == "http://host/v1"
 
 
+@pytest.mark.filterwarnings("ignore::DeprecationWarning")
 def test_what_a_server_repeats_of_a_request_is_in_no_file(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
