@@ -122,7 +122,8 @@ def test_no_process_outlives_a_run_that_is_ended(sent: str, command: list[str]) 
     with subprocess.Popen(command, stdout=subprocess.DEVNULL, stderr=subprocess.PIPE) as process:
         below = started(process.pid)
         process.send_signal(signal.Signals[sent])
-        assert process.wait(30) in (130, -signal.Signals[sent])
+        # an interrupt may have to wait for what another worker compiles with an empty cache
+        assert process.wait(400) in (130, -signal.Signals[sent])
         for _ in range(200):
             if not (left := [name for pid, name in below.items() if name and command_of(pid) == name]):
                 return
