@@ -35,8 +35,10 @@ LIMITS: dict[str, dict[str, float]] = {
     "endless_loop": {"test_seconds": 1.0},
     "hang_before_the_timer": {"test_seconds": 1.0},
     "stack_overflow": {"memory_mib": 128},
+    "disk_fill": {"test_seconds": 60.0},
+    "empty_files": {"test_seconds": 60.0},
 }
-"""Lower limits for cases that always meet them."""
+"""Lower limits for cases that always meet them, and more time for those that write much."""
 LOCK = Path(f"/var/tmp/goutbench-hostile-{os.geteuid()}.lock")
 
 
