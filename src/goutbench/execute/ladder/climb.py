@@ -124,11 +124,16 @@ class _Attempt:
             missing = ", ".join(removed)
             text = f"only {missing} may run it, which does not build without the reference test"
             return replace(record, status=Status.INFRA_FAILURE, reason=ELSEWHERE, evidence=text)
-        test = CompiledTest(
-            self.worker, self.package, build.binary, self.folder, tests, cover=build.cover,
-            reference=self.candidate.mode == REFERENCE,
-        )  # fmt: skip
-        return self._run(record, hidden(test), overlay, plan)
+        return self._run(record, self._compiled(build.binary, tests, cover=build.cover), overlay, plan)
+
+    def _compiled(self, binary: Path, tests: tuple[str, ...], *, cover: bool) -> CompiledTest:
+        """The candidate's binary, which a candidate cannot read."""
+        reference = self.candidate.mode == REFERENCE
+        return hidden(
+            CompiledTest(
+                self.worker, self.package, binary, self.folder, tests, cover=cover, reference=reference
+            )
+        )
 
     def _build(self, overlay: Overlay, removed: tuple[str, ...], *, counting: bool) -> Build:
         """Compile the candidate; once more if the compilation of what it imports took all the time."""
@@ -234,11 +239,8 @@ class _Attempt:
         build = compile_test(worker, package, overlay, self.folder, counting=True)
         if build.binary is None:
             return record, own.coverage
-        reference = self.candidate.mode == REFERENCE
-        test = CompiledTest(
-            worker, package, build.binary, self.folder, (), cover=build.cover, reference=reference
-        )
-        run = run_entry(hidden(test), plan, overlay, self.candidate.code.encode())
+        test = self._compiled(build.binary, (), cover=build.cover)
+        run = run_entry(test, plan, overlay, self.candidate.code.encode())
         result, output = run.result, run.result.output
         if result.status in (Status.INFRA_FAILURE, Status.NO_TESTS_RAN):
             return record, own.coverage

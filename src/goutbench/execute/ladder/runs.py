@@ -148,7 +148,7 @@ def _folders_with_copies(worker: Worker, package: PackageUnderTest) -> tuple[Pat
 
 def _copy_of_sources(test: CompiledTest, replaced: tuple[tuple[str, Path], ...]) -> PrivateCopy | None:
     """The copy that a run may write to; None, and so read-only sources, if our workspace is in that folder:
-    the copy would hide the binary and the profile."""
+    the copy would hide the binary."""
     sources, worker = test.package.source_root, test.worker
     if worker.workspace.root.is_relative_to(sources):
         return None

@@ -127,10 +127,10 @@ def run_mutants(
         names = (*passing.output.passed, *test.tests)
         results += [MutantResult.of(plan, mutant, report, names) for mutant, report in pairs]
         seconds = sum(report.cpu_seconds for report in (*control, *tested))
-        killed = [result.mutant for result in results if result.status is MutantStatus.KILLED]
+        killed = _killed(results)
         alone = partial(_fails_alone, test, overlay, runs)
         if not are_confirmed(overlay[package.test] or b"", killed, alone):
-            return _summary(plan, len(pool), _voided(results), seconds, FORGED)
+            return _summary(plan, len(pool), _without_kills(results, killed), seconds, FORGED)
         if baseline is not None and baseline.result.passed:
             results, more = _not_killed_without(baseline, plan, results)
             seconds += more
@@ -143,7 +143,7 @@ def _not_killed_without(
 ) -> tuple[list[MutantResult], float]:
     """The results, with those killed mutants as survived that the baseline kills too, and CPU seconds."""
     test = baseline.test
-    killed = [result.mutant for result in results if result.status is MutantStatus.KILLED]
+    killed = _killed(results)
     if not killed:
         return results, 0.0
     build = _compile(test, plan, baseline.overlay, "plain-without")
@@ -152,12 +152,8 @@ def _not_killed_without(
     runs = _runs_of(replace(test, path=build.binary), plan, baseline.result)
     control, reports = runs.controlled(killed)
     pairs = zip(killed, reports, strict=False)
-    without = {mutant.id for mutant, report in pairs if report.exit_code != 0}
-    results = [
-        replace(result, status=MutantStatus.SURVIVED, test="") if result.mutant.id in without else result
-        for result in results
-    ]
-    return results, sum(report.cpu_seconds for report in (*control, *reports))
+    without = {mutant for mutant, report in pairs if report.exit_code != 0}
+    return _without_kills(results, without), sum(report.cpu_seconds for report in (*control, *reports))
 
 
 def _runs_of(test: CompiledTest, plan: MutationPlan, passing: RunResult) -> MutantRuns:
@@ -183,12 +179,14 @@ def _fails_alone(test: CompiledTest, overlay: Overlay, runs: MutantRuns, mutant:
     return any(report.exit_code != 0 for report in runs.alone(command, 2))
 
 
-def _voided(results: Sequence[MutantResult]) -> list[MutantResult]:
-    """The results of a candidate that fails without having noticed a change of the code."""
+def _killed(results: Sequence[MutantResult]) -> list[Mutant]:
+    return [result.mutant for result in results if result.status is MutantStatus.KILLED]
+
+
+def _without_kills(results: Sequence[MutantResult], mutants: Collection[Mutant]) -> list[MutantResult]:
+    """The results, with these mutants as survived."""
     return [
-        replace(result, status=MutantStatus.SURVIVED, test="")
-        if result.status is MutantStatus.KILLED
-        else result
+        replace(result, status=MutantStatus.SURVIVED, test="") if result.mutant in mutants else result
         for result in results
     ]
 
