@@ -11,6 +11,13 @@ from datetime import datetime
 from enum import StrEnum
 
 
+def table_number(digits: str) -> int:
+    """The number of a JSON text, for `parse_int`. Raises ValueError where it may not fit into a table."""
+    if len(digits) > _MOST_DIGITS:
+        raise ValueError("a number with too many digits")
+    return int(digits)
+
+
 def short_hash(*parts: str) -> str:
     """A stable 16-digit id: the head of the SHA-256 of the parts, joined by NUL."""
     return hashlib.sha256("\0".join(parts).encode("utf-8", "surrogateescape")).hexdigest()[:16]
@@ -368,6 +375,7 @@ class Assembly:
     notes: tuple[Note, ...]
 
 
+_MOST_DIGITS = 18  # more may not fit into the 64 bits of a column
 REFERENCE = "reference"
 """The model, and the mode, of the repositories' own tests as candidates."""
 

@@ -19,10 +19,10 @@ from pydantic import TypeAdapter, ValidationError
 
 from goutbench.dataset.store import storage_error
 from goutbench.errors import StorageError
+from goutbench.records import table_number
 
 Record = TypeVar("Record")
 _CHECKSUM = re.compile(rb',"crc32":"([0-9a-f]{8})"\}$')
-_MOST_DIGITS = 18  # more do not fit into the numbers of a table
 
 
 def request_key(**request: Any) -> str:
@@ -133,19 +133,13 @@ class Journal(Generic[Record]):
             line = line[: checksum.start()] + b"}"
             if zlib.crc32(line) != int(checksum[1], 16):
                 raise ValueError("its checksum is wrong")
-        row = json.loads(line, parse_int=_small_number)
+        row = json.loads(line, parse_int=table_number)
         key = row[self._key]
         if not isinstance(key, str) or not row.keys() <= self._names:
             raise ValueError(f"unknown fields: {', '.join(sorted(row.keys() - self._names))}")
         if self._is_own_field:
             del row[self._key]
         return key, self._adapter.validate_json(json.dumps(row), strict=True)
-
-
-def _small_number(digits: str) -> int:
-    if len(digits) > _MOST_DIGITS:
-        raise ValueError("a number with too many digits")
-    return int(digits)
 
 
 def _reason(error: Exception) -> str:

@@ -7,8 +7,9 @@ from typing import Any, TypeVar, cast
 
 from pydantic import TypeAdapter, ValidationError
 
+from goutbench.records import table_number
+
 Answer = TypeVar("Answer")
-_MOST_DIGITS = 18  # more do not fit into a table's numbers
 
 
 class HelperError(Exception):
@@ -19,7 +20,7 @@ class HelperError(Exception):
 def parse_answer(line: bytes) -> dict[str, Any]:
     """An answer as JSON. Raises HelperError for anything but an object."""
     try:
-        answer = json.loads(line, parse_int=_small_number)
+        answer = json.loads(line, parse_int=table_number)
     except (ValueError, RecursionError):
         answer = None
     if not isinstance(answer, dict):
@@ -42,9 +43,3 @@ def decode_answer(kind: type[Answer], answer: dict[str, Any]) -> Answer:
 @cache
 def _adapter(kind: Any) -> TypeAdapter[Any]:
     return TypeAdapter(kind)
-
-
-def _small_number(digits: str) -> int:
-    if len(digits) > _MOST_DIGITS:
-        raise ValueError("a number with too many digits")
-    return int(digits)
