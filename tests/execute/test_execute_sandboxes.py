@@ -6,6 +6,7 @@ import os
 import re
 import shutil
 import struct
+import subprocess
 import sys
 import traceback
 from collections.abc import Callable, Iterator
@@ -20,7 +21,8 @@ from goutbench.execute.ladder.build import compile_test
 from goutbench.execute.ladder.climb import climb
 from goutbench.execute.machine import Machine
 from goutbench.execute.sandbox.choose import strongest
-from goutbench.execute.sandbox.command import PATH, Command, CommandRun, PrivateCopy
+from goutbench.execute.sandbox.command import COMPILER, PATH, Command, CommandRun, PrivateCopy
+from goutbench.execute.sandbox.supervise import worker_user_id
 from goutbench.execute.worker import Worker
 from goutbench.execute.workspace.package import PackageUnderTest
 from goutbench.records import Execution, Status
@@ -60,6 +62,22 @@ def test_a_candidate_has_the_same_record_in_every_sandbox(
     assert expected.status is not Status.INFRA_FAILURE
     for sandbox in SANDBOXES:
         assert comparable(records[sandbox]) == expected, sandbox
+
+
+@pytest.mark.skipif(os.geteuid() != 0, reason="only root can become another user")
+def test_what_one_process_runs_is_not_counted_for_another(machine: Machine) -> None:
+    """The kernel counts the processes of a user, and two campaigns on one machine are two processes."""
+    code = "from goutbench.execute.sandbox.supervise import worker_user_id as user; print(user(0), user(-1))"
+    theirs, compiler = map(int, subprocess.check_output([sys.executable, "-c", code]).split())
+    assert compiler == worker_user_id(COMPILER)  # it owns the build cache
+    tasks = Command(("/bin/true",), Path("/tmp"), {"PATH": PATH}).limits.processes
+    sleepers = [subprocess.Popen(["sleep", "600"], user=theirs) for _ in range(tasks)]
+    try:
+        sandbox_called("unshare", machine)
+    finally:
+        for sleeper in sleepers:
+            sleeper.kill()
+            sleeper.wait()
 
 
 @pytest.fixture

@@ -18,7 +18,8 @@ SANDBOXES = ["bubblewrap", *(["unshare"] if os.geteuid() == 0 else []), "landloc
 def sandbox_called(name: str, machine: Machine) -> Sandbox:
     """A sandbox that works here."""
     sandbox = ALL_SANDBOXES[name](machine.sandbox.init)  # type: ignore[attr-defined]
-    assert sandbox.why_unavailable() == ""
+    problem = sandbox.why_unavailable()
+    assert not problem, f"{name}: {problem}"
     return sandbox
 
 

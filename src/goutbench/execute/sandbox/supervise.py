@@ -3,6 +3,7 @@
 import base64
 import json
 import os
+import secrets
 import shutil
 from collections.abc import Iterable, Mapping
 from concurrent.futures import ThreadPoolExecutor
@@ -11,7 +12,7 @@ from functools import cache
 from pathlib import Path
 
 from goutbench.execute.sandbox import cgroup
-from goutbench.execute.sandbox.command import PATH, Command, Outcome, RunReport, Sandbox
+from goutbench.execute.sandbox.command import COMPILER, PATH, Command, Outcome, RunReport, Sandbox
 from goutbench.execute.sandbox.copies import copy_arguments
 from goutbench.execute.sandbox.process import run_process
 
@@ -19,6 +20,8 @@ FILTERED: Mapping[str, object] = {"filter": True}
 """The settings of the init process in a sandbox: its commands lack some system calls."""
 
 _WORKER_IDS = 256
+_FIRST_ID = 1_878_000_000
+_END_OF_IDS = 1 << 31
 _ETC = (
     "alternatives", "ld.so.cache", "localtime", "mime.types", "protocols", "services", "ssl",
 )  # fmt: skip
@@ -28,16 +31,27 @@ _ETC = (
 def worker_user_id(worker: int) -> int:
     """The host's user id of a worker's commands: one that owns no file if we are root, else our own.
 
-    The ids are high, so that no account has them. A container may map only few ids: then the last ones of its
-    map.
+    The ids are high, so that no account has them, and those of two processes of ours differ: a kernel counts
+    the processes of a user, and a test of one could leave none for a test of another. What compiles has one
+    id in all processes, because it owns the build cache. A container may map only few ids: then the last ones
+    of its map.
     """
     if os.geteuid() != 0:
         return os.geteuid()
-    first = 0
+    last = 0
     for line in Path("/proc/self/uid_map").read_text().splitlines():
         inside, _, count = map(int, line.split())
-        first = max(first, inside + count - 1 - _WORKER_IDS)
-    return min(first, 1_878_000_000) + 1 + worker
+        last = max(last, inside + count)
+    first = min(last - 1 - _WORKER_IDS, _FIRST_ID)
+    if worker == COMPILER:
+        return first + 1 + worker
+    return first + 1 + worker + _WORKER_IDS * _own_range((min(last, _END_OF_IDS) - first) // _WORKER_IDS)
+
+
+@cache
+def _own_range(count: int) -> int:
+    """The number of this process's ranges of user ids."""
+    return secrets.randbelow(max(1, count - 1))
 
 
 @cache
@@ -64,9 +78,9 @@ def why_true_fails(sandbox: Sandbox) -> str:
     return "" if outcome.ok else message or f"exit {outcome.exit_code}"
 
 
-def resident_command(init: Path, prefix: list[str], command: Command) -> list[str]:
+def resident_command(init: Path, prefix: list[str], command: Command, *, counted: bool = True) -> list[str]:
     """The command line of a resident program behind `prefix`."""
-    return [*prefix, *command.limits.prlimit(), str(init), "filter", *command.argv]
+    return [*prefix, *command.limits.prlimit(counted=counted), str(init), "filter", *command.argv]
 
 
 def supervise(
@@ -77,12 +91,14 @@ def supervise(
     settings: Mapping[str, object] = FILTERED,
     *,
     gently: bool = False,
+    counted: bool = True,
 ) -> Outcome:
     """Run `command` as `user` behind `prefix` with `init` as its first process, in a cgroup where one can be
     created.
 
     `settings` are those of the init process that the sandbox decides. Where no namespace ends with that
-    process, end it `gently`: it counts and ends all others.
+    process, end it `gently`: it counts and ends all others. Without `counted` the user's processes have no
+    limit.
     """
     read_end, write_end = os.pipe()
     limits = command.limits
@@ -98,7 +114,7 @@ def supervise(
                 *(group.join() if group else []),
                 *copies.outside,
                 *prefix,
-                *limits.prlimit(counted=not gently),
+                *limits.prlimit(counted=counted and not gently),
             ]
             argv += [str(init), str(write_end), mode, copies.inside, "--", *command.argv]
             # read while it runs: a full pipe would stop the init process, and all runs after this one

@@ -9,7 +9,7 @@ import shlex
 from dataclasses import dataclass
 from pathlib import Path
 
-from goutbench.execute.sandbox.command import Command, Outcome
+from goutbench.execute.sandbox.command import COMPILER, Command, Outcome
 from goutbench.execute.sandbox.copies import with_original
 from goutbench.execute.sandbox.supervise import (
     missing_programs,
@@ -60,10 +60,11 @@ class Unshare:
 
     def run(self, command: Command) -> Outcome:
         prefix = self._prefix(with_original(command))
-        return supervise(self.init, prefix, command, self.user_id(command.worker))
+        user = self.user_id(command.worker)
+        return supervise(self.init, prefix, command, user, counted=_counted(command))
 
     def resident(self, command: Command) -> list[str]:
-        return resident_command(self.init, self._prefix(command), command)
+        return resident_command(self.init, self._prefix(command), command, counted=_counted(command))
 
     def _prefix(self, command: Command) -> list[str]:
         return ["unshare", *_FLAGS, "--", "/bin/sh", "-c", self._script(command), "sh"]
@@ -99,6 +100,12 @@ class Unshare:
         become += " --ambient-caps=-all --bounding-set=-all --pdeathsig KILL"
         cwd = shlex.quote(str(command.cwd))
         return _HEAD + "\n".join([*lines, f'exec setsid {become} env -i -C {cwd} {variables} "$@"'])
+
+
+def _counted(command: Command) -> bool:
+    """Whether the number of its processes has a limit: without a user namespace the kernel counts all that a
+    user runs, and all compile as one user."""
+    return command.worker != COMPILER
 
 
 def _bind(source: Path, inside: Path, how: str) -> str:
