@@ -115,6 +115,17 @@ def compile_without(worker: Worker, package: PackageUnderTest, overlay: Overlay,
     return _compile(worker, package, overlay, folder, "without", [*_COUNTING, "-vet=off"])
 
 
+def compile_own(worker: Worker, package: PackageUnderTest, folder: Path) -> Build:
+    """Compile the package as it is, with its own tests and with coverage, and without vet.
+
+    A package with a byte order mark is built without coverage if it fails with it.
+    """
+    build = _compile(worker, package, {}, folder, "cover", ["-cover", "-vet=off"])
+    if build.binary is None and _has_byte_order_mark(package):
+        return _compile(worker, package, {}, folder, "uncovered", ["-vet=off"])
+    return build
+
+
 def compile_mutants(
     worker: Worker, package: PackageUnderTest, overlay: Overlay, folder: Path, kind: str
 ) -> Build:

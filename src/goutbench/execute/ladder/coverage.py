@@ -55,13 +55,16 @@ class Coverage:
         """The blocks with the number of times that they were reached more often than in `other`."""
         return Coverage({key: max(0, hits - other.blocks.get(key, 0)) for key, hits in self.blocks.items()})
 
+    def block_at(self, position: Position) -> Block | None:
+        """The innermost block that holds `position`: the one that starts last."""
+        inside = (block for block in self.blocks if block[0] <= position < block[1])
+        return max(inside, key=lambda block: (block[0], self.blocks[block] > 0), default=None)
+
     def reaches(self, position: Position) -> bool:
         """Whether a run executed the code at `position`. Code outside all blocks (a package-level
         declaration, a function's signature) has no counter, so it counts as reached."""
-        inside = [
-            (start, hit > 0) for (start, end, _), hit in self.blocks.items() if start <= position < end
-        ]  # the innermost block is the one that starts last
-        return max(inside)[1] if inside else True
+        block = self.block_at(position)
+        return block is None or self.blocks[block] > 0
 
 
 EMPTY = Coverage({})

@@ -1,18 +1,15 @@
 """The second step: parse and type-check the candidate in its package, without a build."""
 
-import re
 from collections.abc import Collection
 from dataclasses import dataclass
 
 from goutbench.execute.ladder.faults import environment_fault
 from goutbench.execute.worker import Worker
 from goutbench.execute.workspace.package import PackageUnderTest, empty_test
-from goutbench.golang.syntax.file import TestFunction
+from goutbench.golang.analysis.test_entries import is_run
 from goutbench.golang.syntax.parser import parse
 from goutbench.golang.toolchain.typecheck import TypecheckRequest, TypecheckResult, typecheck
 from goutbench.records import Rung
-
-_OUTPUT = re.compile(rb"/[/*]\s*(?:unordered )?output:", re.IGNORECASE)
 
 
 @dataclass(frozen=True, slots=True)
@@ -68,13 +65,7 @@ def declared_tests(result: TypecheckResult, code: bytes) -> tuple[str, ...]:
     if result.infra is None:
         return result.tests
     file = parse(code)
-
-    def runs(test: TestFunction) -> bool:
-        body = file.declarations[test.declaration].body or (0, 0)
-        has_output = test.kind == "example" and _OUTPUT.search(code, *body) is not None
-        return has_output or test.kind in ("test", "fuzz")
-
-    return tuple(test.name for test in file.tests if runs(test))
+    return tuple(test.name for test in file.tests if is_run(file, test))
 
 
 def type_failure(

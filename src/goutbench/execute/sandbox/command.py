@@ -54,7 +54,8 @@ def _possible(name: str, limit: int) -> int | str:
 
 @dataclass(frozen=True, slots=True)
 class CommandRun:
-    """One of several runs of a command: what it adds to the environment, and its limits in seconds (0: none).
+    """One of several runs of a command: what it adds to the environment and at the end of the arguments, and
+    its limits in seconds (0: none).
 
     `idle` limits how long it may run without using the CPU.
     """
@@ -63,6 +64,7 @@ class CommandRun:
     wall: float = 0.0
     cpu: float = 0.0
     idle: float = 0.0
+    args: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)

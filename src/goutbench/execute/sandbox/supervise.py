@@ -149,9 +149,12 @@ def _read_report(line: bytes) -> RunReport:
 
 def _start(argv: list[str], command: Command, fds: tuple[int, ...], *, gently: bool) -> Outcome:
     runs = [
-        {"env": [f"{k}={v}" for k, v in run.env.items()], "wall": run.wall, "cpu": run.cpu, "idle": run.idle}
+        {
+            "args": run.args, "env": [f"{k}={v}" for k, v in run.env.items()],
+            "wall": run.wall, "cpu": run.cpu, "idle": run.idle, "witnessed": command.witnessed,
+        }
         for run in command.runs
-    ]
+    ]  # fmt: skip
     return run_process(
         argv,
         wall_seconds=command.limits.wall,

@@ -32,7 +32,10 @@ def folders_with_copies(package: PackageUnderTest, module_cache: Path) -> tuple[
     """The folders that may hold the reference test, too.
 
     They have other versions of the package's module or, for packages of Go, other installations of it.
+    Nothing is hidden where no candidate replaces a test.
     """
+    if not package.test:
+        return ()
     if package.tree.goroot is not None:
         return tuple(_further_installations(package, module_cache))
     try:

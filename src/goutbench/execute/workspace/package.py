@@ -56,8 +56,9 @@ class PackageUnderTest:
 
     `folder` is the real path of the package's folder; `focal` and `test` are base names there. The candidate
     takes the name `test`, which is the reference test's, unless that name keeps it out of the build:
-    `unbuilt_test` is then the reference test's. `go_work` is the go.work that go commands get, None outside
-    of workspaces. `settings` are the repository's own.
+    `unbuilt_test` is then the reference test's. `test` is empty where the package's own tests are run as they
+    are. `go_work` is the go.work that go commands get, None outside of workspaces. `settings` are the
+    repository's own.
     """
 
     tree: Tree

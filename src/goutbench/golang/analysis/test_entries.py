@@ -1,9 +1,20 @@
-"""Declarations that run as tests although `go test` does not call them: suite methods and Ginkgo specs."""
+"""What runs as a test: functions that `go test` calls, and suite methods and Ginkgo specs, which it does not."""
 
-from goutbench.golang.syntax.file import Declaration, GoFile
+import re
+
+from goutbench.golang.syntax.file import Declaration, GoFile, TestFunction
 from goutbench.golang.syntax.test_functions import split_test_name
 
 _GINKGO_CONTAINERS = frozenset({"Describe", "Context", "When", "It", "DescribeTable", "FDescribe"})
+_OUTPUT = re.compile(rb"/[/*]\s*(?:unordered )?output:", re.IGNORECASE)
+
+
+def is_run(file: GoFile, test: TestFunction) -> bool:
+    """Whether `go test` runs this function without further options: an example needs a comment of its output."""
+    if test.kind == "example":
+        body = file.declarations[test.declaration].body or (0, 0)
+        return _OUTPUT.search(file.source, *body) is not None
+    return test.kind in ("test", "fuzz")
 
 
 def is_suite_method(declaration: Declaration) -> bool:

@@ -58,18 +58,42 @@ class MutantRuns:
         return self._run(command, [{}] * times)
 
     def _run(self, command: Command, environments: Sequence[dict[str, str]]) -> tuple[RunReport, ...]:
-        wall = max(WALL_FLOOR, WALL_FACTOR * self.wall_seconds)
-        cpu = max(CPU_FLOOR, CPU_FACTOR * self.cpu_seconds)
-        idle = max(IDLE_FLOOR, IDLE_FACTOR * self.wall_seconds)
-        runs = tuple(CommandRun(environment, wall=wall, cpu=cpu, idle=idle) for environment in environments)
-        limits = replace(command.limits, wall=30 + wall * len(runs), cpu=math.ceil(cpu) + 5)
-        return self.sandbox.run(replace(command, runs=runs, limits=limits)).reports
+        seconds = self.wall_seconds, self.cpu_seconds
+        return run_all(self.sandbox, command, [limited_run(env, *seconds) for env in environments])
 
     def _environment(self, number: int) -> dict[str, str]:
         return self.plan.environment(number, limit=self._step_limit)
 
     @cached_property
     def _step_limit(self) -> int | None:
-        counting = replace(self.command, env={**self.command.env, **self.plan.counting()})
-        steps = self.plan.steps(self.sandbox.run(counting).stderr)
-        return max(STEPS_FLOOR, STEPS_FACTOR * steps) if steps is not None else None
+        return count_steps(self.sandbox, self.command, self.plan)
+
+
+def limited_run(
+    environment: dict[str, str], wall_seconds: float, cpu_seconds: float, args: tuple[str, ...] = ()
+) -> CommandRun:
+    """A run of a mutant, of tests that take so many seconds without it."""
+    return CommandRun(
+        environment,
+        wall=max(WALL_FLOOR, WALL_FACTOR * wall_seconds),
+        cpu=max(CPU_FLOOR, CPU_FACTOR * cpu_seconds),
+        idle=max(IDLE_FLOOR, IDLE_FACTOR * wall_seconds),
+        args=args,
+    )
+
+
+def run_all(
+    sandbox: Sandbox, command: Command, runs: Sequence[CommandRun], *, wall: float = math.inf
+) -> tuple[RunReport, ...]:
+    """The reports of the runs of a command, in one sandbox, which ends after `wall` seconds at the latest."""
+    cpu = max((run.cpu for run in runs), default=0.0)
+    wall = min(wall, 30 + sum(run.wall for run in runs))
+    limits = replace(command.limits, wall=wall, cpu=math.ceil(cpu) + 5)
+    return sandbox.run(replace(command, runs=tuple(runs), limits=limits)).reports
+
+
+def count_steps(sandbox: Sandbox, command: Command, plan: MutationPlan) -> int | None:
+    """The most steps that a mutant may take, by a run of the unmutated program; None if it says nothing."""
+    counting = replace(command, env={**command.env, **plan.counting()})
+    steps = plan.steps(sandbox.run(counting).stderr)
+    return max(STEPS_FLOOR, STEPS_FACTOR * steps) if steps is not None else None

@@ -24,6 +24,7 @@ import (
 	"os"
 	"os/signal"
 	"runtime"
+	"slices"
 	"strconv"
 	"syscall"
 	"time"
@@ -43,13 +44,15 @@ const (
 	idleSeconds = 0.02 // a Go program that only waits uses less CPU time than this
 )
 
-// Run is one run of the command: additions to its environment, and its limits in seconds (0: none). Idle limits the time
-// without use of the CPU.
+// Run is one run of the command: additions to its arguments and its environment, and its limits in seconds (0: none). Idle
+// limits the time without use of the CPU. A witnessed run gets a socket for what the testing package says.
 type Run struct {
-	Env  []string `json:"env"`
-	Wall float64  `json:"wall"`
-	CPU  float64  `json:"cpu"`
-	Idle float64  `json:"idle"`
+	Args      []string `json:"args"`
+	Env       []string `json:"env"`
+	Wall      float64  `json:"wall"`
+	CPU       float64  `json:"cpu"`
+	Idle      float64  `json:"idle"`
+	Witnessed bool     `json:"witnessed"`
 }
 
 // Report describes how a run ended: its exit code (128 + signal), the seconds it used, and the limit that ended it.
@@ -161,13 +164,18 @@ func once(command []string, world *world, witnessed bool) Report {
 	if !witnessed {
 		return start(command, world, environment, files, Run{})
 	}
+	return withWitness(command, world, environment, files, Run{})
+}
+
+// withWitness runs the command with a socket for what the testing package says, and waits until nobody can write to it.
+func withWitness(command []string, world *world, environment []string, files []uintptr, run Run) Report {
 	w, err := newWitness()
 	if err != nil {
 		fail(err)
 	}
 	listen := func() { go w.listen() }
 	environment = append(environment, w.variable(world.Confinement != nil))
-	report := startThen(command, world, environment, append(files, uintptr(w.theirs)), Run{}, listen)
+	report := startThen(command, world, environment, append(files, uintptr(w.theirs)), run, listen)
 	report.Witness = w.finish()
 	return report
 }
@@ -182,7 +190,14 @@ func runQuietly(command []string, world *world, run Run) Report {
 	}
 	tail := make(chan string)
 	go func() { tail <- lastBytes(reader) }()
-	report := start(command, world, append(os.Environ(), run.Env...), []uintptr{null.Fd(), writer.Fd(), writer.Fd()}, run)
+	command = append(slices.Clone(command), run.Args...)
+	environment, files := append(os.Environ(), run.Env...), []uintptr{null.Fd(), writer.Fd(), writer.Fd()}
+	var report Report
+	if run.Witnessed {
+		report = withWitness(command, world, environment, files, run)
+	} else {
+		report = start(command, world, environment, files, run)
+	}
 	writer.Close()
 	if world.Confinement != nil {
 		world.Confinement.broker.Load().End()

@@ -1,0 +1,45 @@
+"""What to mutate, and how."""
+
+import re
+from dataclasses import dataclass
+from functools import cached_property
+
+from goutbench.errors import ConfigError
+from goutbench.execute.options import ExecuteOptions
+
+
+@dataclass(frozen=True)
+class MutateOptions:
+    """Which mutants run, and against which tests.
+
+    `functions` and `tests` are regular expressions, searched for in the names of the functions to mutate
+    (`(*T).Name` for a method) and of the tests to run; empty for all. `changed_since` is a revision: only
+    mutants in lines that the work tree changed since then. `budget` is in seconds, 0 for none. With
+    `redundant`, every test that reaches a mutant runs, so that all of its killers are known. `cache`: verdicts
+    of earlier runs count where they still hold. `execution` says how tests are built and run.
+    """
+
+    functions: str = ""
+    tests: str = ""
+    changed_since: str = ""
+    budget: float = 0.0
+    redundant: bool = False
+    cache: bool = True
+    download: bool = True
+    execution: ExecuteOptions = ExecuteOptions(repeat=1, mutants=0)
+
+    def __post_init__(self) -> None:
+        for option, pattern in (("--functions", self.functions), ("--tests", self.tests)):
+            try:
+                re.compile(pattern)
+            except re.error as error:
+                what = f"not a regular expression: {error}"
+                raise ConfigError(what, where=f"{option} {pattern}") from None
+
+    @cached_property
+    def function_pattern(self) -> re.Pattern[str]:
+        return re.compile(self.functions)
+
+    @cached_property
+    def test_pattern(self) -> re.Pattern[str]:
+        return re.compile(self.tests)

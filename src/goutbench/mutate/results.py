@@ -1,0 +1,123 @@
+"""The records of a run: each mutant with its verdict, by file and package."""
+
+from collections import Counter
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
+
+from goutbench.golang.toolchain.mutation import Mutant
+from goutbench.mutate.source.tests import SourceTest
+from goutbench.records import MutantStatus
+
+
+@dataclass(frozen=True, slots=True)
+class TestedMutant:
+    """What the tests did to a mutant. `status` is None where it was not run: the budget was spent, or its
+    tests fail without it, as `reason` says.
+
+    `reached_by` are the tests that reach it, `killers` those that failed: the first one, or with
+    `--redundant` all. `cached`: an earlier run has tested it. `seconds` is CPU time.
+    """
+
+    __test__ = False  # pytest must not collect it
+
+    mutant: Mutant
+    status: MutantStatus | None
+    reached_by: tuple[str, ...] = ()
+    killers: tuple[str, ...] = ()
+    cached: bool = False
+    seconds: float = 0.0
+    reason: str = ""
+
+    @property
+    def survived(self) -> bool:
+        return self.status is MutantStatus.SURVIVED
+
+
+@dataclass(frozen=True, slots=True)
+class MutatedFile:
+    """A source file, its path below the work tree's root, and its mutants in source order. `problem` says why
+    there are none."""
+
+    path: str
+    package: str
+    source: bytes
+    mutants: tuple[TestedMutant, ...]
+    not_viable: int = 0
+    problem: str = ""
+
+    def counts(self) -> Counter[MutantStatus | None]:
+        return Counter(mutant.status for mutant in self.mutants)
+
+
+@dataclass(frozen=True, slots=True)
+class MutatedPackage:
+    """The tests of a package, by which its mutants were tested. `folder` is below the work tree's root.
+
+    `problem` says why nothing was measured, `left_out` are tests that fail or do not run without a mutant.
+    `attributed` is False where the tests are not independent: then all run for every mutant.
+    """
+
+    path: str
+    folder: str
+    tests: tuple[SourceTest, ...]
+    left_out: tuple[str, ...] = ()
+    attributed: bool = True
+    problem: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class MutateResult:
+    """Everything that a run has measured. `complete`: `--redundant` was given, so all killers are known."""
+
+    root: str
+    packages: tuple[MutatedPackage, ...]
+    files: tuple[MutatedFile, ...]
+    complete: bool = False
+    notices: tuple[str, ...] = ()
+
+    @property
+    def mutants(self) -> list[TestedMutant]:
+        return [mutant for file in self.files for mutant in file.mutants]
+
+    @property
+    def score(self) -> float | None:
+        """Killed ÷ tested and not covered mutants; None without any."""
+        return score_of(self.mutants)
+
+    @property
+    def problems(self) -> list[str]:
+        """What could not be measured, and why."""
+        packages = [f"{package.path}: {package.problem}" for package in self.packages if package.problem]
+        return packages + [f"{file.path}: {file.problem}" for file in self.files if file.problem]
+
+
+def score_of(mutants: Iterable[TestedMutant]) -> float | None:
+    """Killed ÷ all with a verdict, so that those that time out count as survived; None without any."""
+    counts = Counter(mutant.status for mutant in mutants if mutant.status is not None)
+    return counts[MutantStatus.KILLED] / counts.total() if counts.total() else None
+
+
+def most_useful(files: Sequence[MutatedFile]) -> list[tuple[MutatedFile, TestedMutant]]:
+    """The survivors, so that the first ones tell most: one of each function before a second one of any, and
+    first those of the functions with most survivors."""
+    groups: dict[tuple[str, str], list[tuple[MutatedFile, TestedMutant]]] = {}
+    for file in files:
+        for mutant in file.mutants:
+            if mutant.survived:
+                groups.setdefault((file.path, mutant.mutant.function), []).append((file, mutant))
+    ordered = sorted(groups.values(), key=len, reverse=True)
+    ranked = [(rank, entry) for group in ordered for rank, entry in enumerate(group)]
+    return [entry for _, entry in sorted(ranked, key=lambda item: item[0])]
+
+
+def redundant_tests(package: MutatedPackage, files: Iterable[MutatedFile]) -> list[SourceTest]:
+    """The tests that reach mutants, and kill none that no other test kills; each on its own, since two of
+    them may kill the same mutants. Only with all killers known does this say something."""
+    reaching: set[str] = set()
+    needed: set[str] = set()
+    for file in files:
+        if file.package == package.path:
+            for mutant in file.mutants:
+                reaching |= set(mutant.reached_by)
+                needed |= set(mutant.killers) if len(mutant.killers) == 1 else set()
+    return [test for test in package.tests if test.name in reaching - needed]

@@ -1,0 +1,1 @@
+"""Running mutants: what each test reaches, in which order mutants run, and by which tests."""
