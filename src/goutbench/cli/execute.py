@@ -6,7 +6,16 @@ from typing import Annotated
 
 import typer
 
-from goutbench.cli.options import AsJson, Workers, app, worker_count
+from goutbench.cli.options import (
+    AsJson,
+    Go,
+    Sandbox,
+    UnsafeNoSandbox,
+    Work,
+    Workers,
+    app,
+    worker_count,
+)
 
 
 @app.command()
@@ -62,22 +71,10 @@ def execute(
     build_seconds: Annotated[
         float, typer.Option(min=1.0, help="Time limit of one build, in seconds.")
     ] = 300.0,
-    work: Annotated[
-        Path | None,
-        typer.Option(help="Workspace: trees and caches. [$GOUTBENCH_CACHE, else the user's cache folder]"),
-    ] = None,
-    go: Annotated[
-        Path | None,
-        typer.Option(help="The go program. [as go.mod asks; else the one on PATH; else the wheel's]"),
-    ] = None,
-    sandbox: Annotated[
-        str,
-        typer.Option(help="`bubblewrap`, `unshare` or `landlock`. [the strongest that works here]"),
-    ] = "",
-    unsafe_no_sandbox: Annotated[
-        bool,
-        typer.Option("--unsafe-no-sandbox", help="Run untrusted code even if no sandbox works here."),
-    ] = False,
+    work: Work = None,
+    go: Go = None,
+    sandbox: Sandbox = "",
+    unsafe_no_sandbox: UnsafeNoSandbox = False,
     as_json: AsJson = False,
 ) -> None:
     """Execute tests in a sandbox: do they compile, pass, stay stable, cover their code and kill mutants?"""

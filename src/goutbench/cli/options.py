@@ -23,6 +23,22 @@ Workers = Annotated[int, typer.Option(min=0, help="Number of parallel workers; 0
 Processes = Annotated[
     int, typer.Option("--workers", min=0, help="Number of processes; 0: one per processor.")
 ]
+Work = Annotated[
+    Path | None,
+    typer.Option(help="Workspace: trees and caches. [$GOUTBENCH_CACHE, else the user's cache folder]"),
+]
+Go = Annotated[
+    Path | None,
+    typer.Option(help="The go program. [as go.mod asks; else the one on PATH; else the wheel's]"),
+]
+Sandbox = Annotated[
+    str,
+    typer.Option(help="`bubblewrap`, `unshare` or `landlock`. [the strongest that works here]"),
+]
+UnsafeNoSandbox = Annotated[
+    bool,
+    typer.Option("--unsafe-no-sandbox", help="Run untrusted code even if no sandbox works here."),
+]
 AsJson = Annotated[bool, typer.Option("--json", help="Print the result as JSON on standard output.")]
 
 

@@ -46,11 +46,11 @@ def free_folder(usual: Path, identity: str, page: str, parts: frozenset[str]) ->
     raise AssertionError("numbers do not end")
 
 
-def check_page(page: Path, command: str) -> None:
-    """Raises ConfigError for an existing file that the command did not write."""
+def check_page(page: Path, command: str, option: str = "--out") -> None:
+    """Raises ConfigError for an existing file that the command did not write; `option` names the page."""
     if page.exists() and read_identity(page).partition(" ")[0] != command:
         what = f"this file is not a page of `goutbench {command}`, and is not replaced"
-        raise ConfigError(what, where=str(page), hint="give another --out, or delete it")
+        raise ConfigError(what, where=str(page), hint=f"give another {option}, or delete it")
 
 
 def _numbered(path: Path) -> Iterator[Path]:

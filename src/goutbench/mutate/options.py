@@ -1,11 +1,15 @@
 """What to mutate, and how."""
 
 import re
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from functools import cached_property
 
 from goutbench.errors import ConfigError
 from goutbench.execute.options import ExecuteOptions
+
+_UNITS = {"s": 1.0, "m": 60.0, "h": 3600.0}
+_DURATION = re.compile(r"(?:(\d+(?:\.\d+)?)([smh]))+")
+_PART = re.compile(r"(\d+(?:\.\d+)?)([smh])")
 
 
 @dataclass(frozen=True)
@@ -15,8 +19,9 @@ class MutateOptions:
     `functions` and `tests` are regular expressions, searched for in the names of the functions to mutate
     (`(*T).Name` for a method) and of the tests to run; empty for all. `changed_since` is a revision: only
     mutants in lines that the work tree changed since then. `budget` is in seconds, 0 for none. With
-    `redundant`, every test that reaches a mutant runs, so that all of its killers are known. `cache`: verdicts
-    of earlier runs count where they still hold. `execution` says how tests are built and run.
+    `redundant`, every test that reaches a mutant runs, so that all of its killers are known. `cache`:
+    verdicts of earlier runs count where they still hold. `download`: missing modules are downloaded.
+    `execution` says how tests are built and run.
     """
 
     functions: str = ""
@@ -26,7 +31,7 @@ class MutateOptions:
     redundant: bool = False
     cache: bool = True
     download: bool = True
-    execution: ExecuteOptions = ExecuteOptions(repeat=1, mutants=0)
+    execution: ExecuteOptions = field(default_factory=ExecuteOptions)
 
     def __post_init__(self) -> None:
         for option, pattern in (("--functions", self.functions), ("--tests", self.tests)):
@@ -43,3 +48,10 @@ class MutateOptions:
     @cached_property
     def test_pattern(self) -> re.Pattern[str]:
         return re.compile(self.tests)
+
+
+def parse_duration(text: str) -> float:
+    """The seconds of a duration as Go writes it, such as 1m30s; 0 for an empty text. Raises ConfigError."""
+    if text and not _DURATION.fullmatch(text):
+        raise ConfigError("not a duration", where=f"--budget {text}", hint="write 60s, 5m or 1h30m")
+    return sum(float(number) * _UNITS[unit] for number, unit in _PART.findall(text))

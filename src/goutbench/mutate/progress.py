@@ -48,8 +48,14 @@ class MutateProgress:
         if self._show is None:
             return
         done = self._counts.total()
-        counts = ", ".join(f"{self._counts[status]} {status.value}" for status in _SHOWN if self._counts[status])
-        numbers = f"{done} of {self._expected} mutants run{f': {counts}' if counts else ''}; " if self._expected else ""
+        counts = ", ".join(
+            f"{self._counts[status]} {status.value}" for status in _SHOWN if self._counts[status]
+        )
+        numbers = (
+            f"{done} of {self._expected} mutants run{f': {counts}' if counts else ''}; "
+            if self._expected
+            else ""
+        )
         self._show(f"{numbers}{self._step}")
 
 
@@ -58,7 +64,7 @@ _SHOWN = (MutantStatus.KILLED, MutantStatus.SURVIVED, MutantStatus.TIMED_OUT)
 
 @contextmanager
 def show_mutation() -> Iterator[MutateProgress]:
-    """A progress that is shown during the block: one changing line on a terminal, else a line now and then."""
+    """A progress that is shown during the block: a changing line on a terminal, else lines."""
     if sys.stderr.isatty():
         from rich.console import Console
 

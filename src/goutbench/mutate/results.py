@@ -5,8 +5,18 @@ from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 
 from goutbench.golang.toolchain.mutation import Mutant
-from goutbench.mutate.source.tests import SourceTest
 from goutbench.records import MutantStatus
+
+
+@dataclass(frozen=True, slots=True)
+class SourceTest:
+    """A test, fuzz target or example with output: its name, its file's base name, its line, and a hash of its
+    text. A name in both test packages of a folder is one test."""
+
+    name: str
+    file: str
+    line: int
+    hash: str
 
 
 @dataclass(frozen=True, slots=True)

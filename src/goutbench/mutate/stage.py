@@ -1,6 +1,5 @@
 """The `mutate` stage: a work tree in; the verdicts of its mutants out."""
 
-import os
 import threading
 import time
 from collections.abc import Mapping, Sequence
@@ -21,7 +20,7 @@ from goutbench.mutate.progress import MutateProgress
 from goutbench.mutate.results import MutatedFile, MutatedPackage, MutateResult
 from goutbench.mutate.source.changes import Changes
 from goutbench.mutate.source.fingerprint import fingerprint
-from goutbench.mutate.source.packages import ListedPackage, list_packages, missing_modules
+from goutbench.mutate.source.packages import ListedPackage, MissingModule, list_packages
 from goutbench.mutate.source.tests import PackageTests, read_tests
 from goutbench.mutate.source.worktree import WorkTree, open_work_tree
 from goutbench.mutate.store import FileStore, VerdictStore, remove_old
@@ -29,7 +28,7 @@ from goutbench.mutate.trial.order import ReachedMutant
 from goutbench.mutate.trial.package import FileUnderMutation, MutantList, Triage, list_mutants, place_of
 from goutbench.mutate.trial.profile import TestProfile, measure
 from goutbench.mutate.trial.schedule import Schedule
-from goutbench.records import MutantStatus, short_hash
+from goutbench.records import short_hash
 
 _SALT = b"mutate"
 """Fixed: the tests are the user's own, and equal sources then are in the build cache."""
@@ -115,22 +114,19 @@ class _Run:
         """The packages, after a download of what they lack."""
         self.progress.step("listing packages")
         place = self._place
-        listing = list_packages(worker, place, patterns)
-        missing = missing_modules(listing)
-        if missing and self.options.download:
-            self.progress.step("downloading modules")
-            toolchain, workspace = self.machine.toolchain, self.machine.workspace
-            modules = [] if place.go_work else [place.module]
-            works = [place.go_work] if place.go_work else []
-            for download in prepare_modules(modules, toolchain, workspace, go_works=works):
-                if download.problem:
-                    raise SourceError(download.problem[-2000:], where=str(download.module))
-            listing = list_packages(worker, place, patterns)
-            missing = missing_modules(listing)
-        if missing:
-            hint = "run `go mod download` with a network, or `go mod tidy`"
-            raise SourceError(missing[0], where=str(self.folder), hint=hint)
-        return listing
+        try:
+            return list_packages(worker, place, patterns)
+        except MissingModule:
+            if not self.options.download:
+                raise
+        self.progress.step("downloading modules")
+        toolchain, workspace = self.machine.toolchain, self.machine.workspace
+        modules = [] if place.go_work else [place.module]
+        works = [place.go_work] if place.go_work else []
+        for download in prepare_modules(modules, toolchain, workspace, go_works=works):
+            if download.problem:
+                raise SourceError(download.problem[-2000:], where=str(download.module))
+        return list_packages(worker, place, patterns)
 
     @cached_property
     def _place(self) -> PackageUnderTest:
@@ -285,7 +281,9 @@ class _Run:
         for package in self.packages.values():
             if package.left_out:
                 names = ", ".join(package.left_out)
-                notices.append(f"{package.path}: left out, because they fail or do not run without a mutant: {names}")
+                notices.append(
+                    f"{package.path}: left out, because they fail or do not run without a mutant: {names}"
+                )
             if not package.attributed:
                 notices.append(f"{package.path}: some tests need the others, so all run for every mutant")
         mutants = [mutant for file in files for mutant in file.mutants]
@@ -299,10 +297,7 @@ class _Run:
             notices.append(f"{count} mutants without a verdict: {reason}")
         cached = sum(mutant.cached for mutant in mutants)
         if cached:
-            notices.append(f"{cached} of {len(mutants)} verdicts are those of earlier runs; --no-cache runs all again")
+            notices.append(
+                f"{cached} of {len(mutants)} verdicts are those of earlier runs; --no-cache runs all again"
+            )
         return tuple(notices)
-
-
-def default_folder() -> Path:
-    """The folder that the command runs in."""
-    return Path(os.getcwd())

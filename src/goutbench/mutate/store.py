@@ -1,7 +1,7 @@
 """The cache: verdicts of mutants, and what was measured of packages and files, between runs.
 
-A verdict is stored under what it depends on, so nothing ever expires; old files are removed. A damaged file is
-as good as none.
+A verdict is stored under what it depends on, so nothing ever expires; old files are removed. A damaged file
+is as good as none.
 """
 
 import contextlib

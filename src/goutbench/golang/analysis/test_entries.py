@@ -1,4 +1,4 @@
-"""What runs as a test: functions that `go test` calls, and suite methods and Ginkgo specs, which it does not."""
+"""What runs as a test: functions that `go test` calls, and what it does not: suite methods, Ginkgo specs."""
 
 import re
 
@@ -10,7 +10,7 @@ _OUTPUT = re.compile(rb"/[/*]\s*(?:unordered )?output:", re.IGNORECASE)
 
 
 def is_run(file: GoFile, test: TestFunction) -> bool:
-    """Whether `go test` runs this function without further options: an example needs a comment of its output."""
+    """Whether `go test` runs this function without options: an example needs a comment of its output."""
     if test.kind == "example":
         body = file.declarations[test.declaration].body or (0, 0)
         return _OUTPUT.search(file.source, *body) is not None

@@ -50,7 +50,9 @@ class Changes:
 
     @cached_property
     def _base(self) -> str:
-        commit = self._git("rev-parse", "--verify", "--quiet", "--end-of-options", f"{self.revision}^{{commit}}")
+        commit = self._git(
+            "rev-parse", "--verify", "--quiet", "--end-of-options", f"{self.revision}^{{commit}}"
+        )
         try:
             base = self._git("merge-base", commit.decode().strip(), "HEAD")
         except SourceError:  # no common commit

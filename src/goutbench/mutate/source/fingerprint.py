@@ -13,6 +13,7 @@ from goutbench import __version__
 from goutbench.execute.worker import Worker
 from goutbench.execute.workspace.package import PackageUnderTest
 from goutbench.golang.syntax.parser import parse
+from goutbench.golang.toolchain.helper import install_program
 from goutbench.mutate.source.packages import ListedPackage, imported_by
 from goutbench.mutate.source.tests import PackageTests
 from goutbench.records import short_hash
@@ -39,10 +40,12 @@ def fingerprint(
 ) -> Fingerprint:
     """The hashes of a package. `place` says where commands on it run."""
     options = worker.options
+    helper = install_program(place.toolchain, worker.workspace.root, "gohelper")  # its name is its version
     settings = repr(
         (
-            __version__, place.toolchain.version, options.tags, options.env, options.race, options.with_cgo,
-            options.short, options.test_seconds, options.memory_mib, package.path,
+            __version__, helper.name, place.toolchain.version, options.tags, options.env,
+            options.race, options.with_cgo, options.short, options.test_seconds, options.memory_mib, 
+            package.path,
         )
     )  # fmt: skip
     shapes, contents = [settings, tests.rest], [settings]

@@ -17,6 +17,8 @@ from goutbench.execute.workspace.package import PackageUnderTest
 MISSING_MODULE = "missing-module"
 """The reason of execute for a module that was not downloaded."""
 
+_ANY = "_"  # the name of no file: the error may be about any
+
 _SOURCES = ("GoFiles", "CgoFiles")
 _FURTHER = (
     "CFiles", "CXXFiles", "FFiles", "HFiles", "MFiles", "SFiles", "SwigFiles", "SwigCXXFiles", "SysoFiles",
@@ -28,6 +30,10 @@ _FIELDS = (
     *_FURTHER,
 )  # fmt: skip
 _LIST_SECONDS = 300.0
+
+
+class MissingModule(SourceError):
+    """A module is not in the workspace's module cache."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -55,7 +61,8 @@ def list_packages(
 ) -> dict[str, ListedPackage]:
     """The packages of the patterns, with all that they and their tests import, by import path.
 
-    `place` is the folder where the command runs. Raises SourceError where a pattern names no package.
+    `place` is the folder where the command runs. Raises SourceError where a pattern names no package, and
+    MissingModule before the modules were downloaded.
     """
     worker_options = worker.options
     argv = (
@@ -74,19 +81,17 @@ def list_packages(
     )  # fmt: skip
     outcome = worker.sandbox.run(command)
     text = outcome.stderr.decode("utf-8", "replace").strip()
+    packages = [_listed(entry) for entry in _entries(outcome.stdout, place.folder)] if outcome.ok else []
+    for error in [*(package.error for package in packages), *([] if outcome.ok else [text])]:
+        if environment_fault(error, _ANY) == MISSING_MODULE:
+            hint = "run `go mod download` where there is a network, or `go mod tidy`"
+            raise MissingModule(error[-2000:], where=str(place.folder), hint=hint)
     if not outcome.ok:
         raise SourceError(f"go list fails: {text[-2000:]}", where=str(place.folder))
-    packages = [_listed(entry) for entry in _entries(outcome.stdout, place.folder)]
     if not any(package.selected for package in packages):
         what = f"no package matches {' '.join(patterns)}" + (f": {text[-500:]}" if text else "")
         raise SourceError(what, where=str(place.folder), hint="give patterns as for `go test`, such as ./...")
     return {package.path: package for package in packages}
-
-
-def missing_modules(packages: Mapping[str, ListedPackage]) -> list[str]:
-    """What the go command says about modules that were not downloaded."""
-    errors = (package.error for package in packages.values() if package.error)
-    return [error for error in errors if environment_fault(error, "_") == MISSING_MODULE]
 
 
 def imported_by(package: ListedPackage, packages: Mapping[str, ListedPackage]) -> list[ListedPackage]:

@@ -7,19 +7,9 @@ from pathlib import Path
 from goutbench.golang.analysis.test_entries import is_run
 from goutbench.golang.syntax.file import line_and_column
 from goutbench.golang.syntax.parser import parse
+from goutbench.mutate.results import SourceTest
 from goutbench.mutate.source.packages import ListedPackage
 from goutbench.records import short_hash
-
-
-@dataclass(frozen=True, slots=True)
-class SourceTest:
-    """A test, fuzz target or example with output: its name, its file's base name, its line, and a hash of its
-    text. A name in both test packages of a folder is one test."""
-
-    name: str
-    file: str
-    line: int
-    hash: str
 
 
 @dataclass(frozen=True, slots=True)

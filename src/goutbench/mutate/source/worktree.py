@@ -102,7 +102,7 @@ def update_copy(root: Path, copy: Path) -> None:
         names = {name for name in (*folders, *files) if name != _GIT and source / name not in left_out}
         target.mkdir(exist_ok=True)
         target.chmod(stat.S_IMODE(source.stat().st_mode) | _ENTERABLE)
-        for stale in set(os.listdir(target)) - names:
+        for stale in {path.name for path in target.iterdir()} - names:
             _remove(target / stale)
         links = {name for name in names if (source / name).is_symlink()}
         folders[:] = [name for name in folders if name not in links]

@@ -24,9 +24,7 @@ def informative_first(mutants: Iterable[ReachedMutant]) -> list[tuple[int, Reach
     functions: dict[str, list[ReachedMutant]] = defaultdict(list)
     for reached in mutants:
         functions[reached.mutant.function].append(reached)
-    ranked = [
-        (rank, reached) for group in functions.values() for rank, reached in enumerate(_varied(group))
-    ]
+    ranked = [(rank, reached) for group in functions.values() for rank, reached in enumerate(_varied(group))]
     return sorted(ranked, key=lambda item: (item[0], len(item[1].tests), item[1].mutant.id))
 
 

@@ -54,9 +54,7 @@ class FileUnderMutation:
         """The record, with the mutants in source order; those without a result were not run."""
         mutants = tuple(self.results[number] for number in sorted(self.results))
         problem = self.listed.problem or (self.trial.problem if self.trial else "")
-        return MutatedFile(
-            self.path, self.import_path, self.source, mutants, self.listed.not_viable, problem
-        )
+        return MutatedFile(self.path, self.import_path, self.source, mutants, self.listed.not_viable, problem)
 
 
 def list_mutants(
@@ -110,7 +108,12 @@ class Triage:
             stored = self.verdicts and self.verdicts.find(key, reaching, complete=self.redundant)
             if stored:
                 result = TestedMutant(
-                    mutant, MutantStatus(stored.status), tests, stored.killers, cached=True, seconds=stored.seconds
+                    mutant,
+                    MutantStatus(stored.status),
+                    tests,
+                    stored.killers,
+                    cached=True,
+                    seconds=stored.seconds,
                 )
                 file.results[mutant.id] = result
                 killers.add(mutant.function, stored.killers)

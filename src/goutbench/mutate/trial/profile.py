@@ -97,9 +97,7 @@ def measure(worker: Worker, package: PackageUnderTest, names: Sequence[str]) -> 
         build = compile_own(worker, package, folder)
         if build.binary is None:
             return TestProfile({}, {}, problem=f"its tests do not build ({build.reason}): {build.evidence}")
-        compiled = CompiledTest(
-            worker, package, build.binary, folder, (), cover=build.cover, reference=True
-        )
+        compiled = CompiledTest(worker, package, build.binary, folder, (), cover=build.cover, reference=True)
         return _measure(compiled, names)
     finally:
         shutil.rmtree(folder, ignore_errors=True)
@@ -136,13 +134,14 @@ def _measure(test: CompiledTest, names: Sequence[str]) -> TestProfile:
             rescued = [name for name in failed if name in output.passed]
             together = bool(rescued) and not output.unfinished
             if together:
-                passed |= {name: everything for name in rescued}
+                passed |= dict.fromkeys(rescued, everything)
     used = [name for name in names if name in passed]
     if not used:
         first = next(iter(reports)).tail.strip()
         return TestProfile({}, {}, problem=f"no test passes without a mutant: {first}"[:2000])
     costs = {
-        name: TestCost(round(passed[name].cpu_seconds, 4), round(passed[name].wall_seconds, 4)) for name in used
+        name: TestCost(round(passed[name].cpu_seconds, 4), round(passed[name].wall_seconds, 4))
+        for name in used
     }
     skipped = {
         name for name, report in zip(names, reports, strict=True) if name in output_of(report, names).skipped
@@ -175,7 +174,7 @@ def _blocks(reports: Sequence[RunReport]) -> dict[str, list[int]]:
             if hits != "0":
                 blocks[block].append(index)
             else:
-                blocks[block]  # noqa: B018 - it is known, and reached by none so far
+                blocks[block]
     return dict(blocks)
 
 

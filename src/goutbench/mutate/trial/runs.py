@@ -42,8 +42,9 @@ class _Attempt:
 class MutantTrial:
     """The mutants of one file in one binary, which is built for the first run. `close` removes it.
 
-    `tests` are all that reach one of the mutants. `redundant`: all tests that reach a mutant run, so that all of its killers are known. A selection of tests
-    that fails without any mutant in effect proves nothing: its mutants run again with all tests.
+    `tests` are all that reach one of the mutants. With `redundant`, all tests that reach a mutant run, so
+    that all of its killers are known. A selection of tests that fails without any mutant in effect proves
+    nothing: its mutants run again with all tests.
     """
 
     package: PackageUnderTest

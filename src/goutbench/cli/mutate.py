@@ -1,0 +1,135 @@
+"""`goutbench mutate`."""
+
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from goutbench.cli.options import (
+    Go,
+    Sandbox,
+    UnsafeNoSandbox,
+    Work,
+    Workers,
+    app,
+    worker_count,
+)
+
+
+@app.command()
+def mutate(
+    patterns: Annotated[list[str] | None, typer.Argument(help="Packages, as for `go test`. [./...]")] = None,
+    changed_since: Annotated[
+        str,
+        typer.Option(help="Only mutants in lines that differ from this revision, such as main. [all]"),
+    ] = "",
+    functions: Annotated[
+        str, typer.Option(help="Only mutants in functions that match this regular expression. [all]")
+    ] = "",
+    tests: Annotated[
+        str, typer.Option(help="Run only tests whose names match this regular expression. [all]")
+    ] = "",
+    budget: Annotated[
+        str, typer.Option(help="Stop after this time, such as 60s or 5m, the most informative mutants first.")
+    ] = "",
+    redundant: Annotated[
+        bool,
+        typer.Option("--redundant", help="Also list tests that kill nothing that no other test kills."),
+    ] = False,
+    threshold: Annotated[
+        float | None,
+        typer.Option(min=0.0, max=100.0, help="Exit with 1 if the score is below this percentage."),
+    ] = None,
+    baseline: Annotated[
+        Path | None,
+        typer.Option(help="Exit with 1 if a mutant survives that does not in this earlier --json file."),
+    ] = None,
+    json_file: Annotated[
+        Path | None, typer.Option("--json", help="Write the result in Stryker's schema of mutation reports.")
+    ] = None,
+    page: Annotated[
+        Path | None, typer.Option(help="Write a page with the mutants inside the source.")
+    ] = None,
+    github: Annotated[
+        bool, typer.Option("--github", help="Print surviving mutants as annotations of GitHub Actions.")
+    ] = False,
+    show: Annotated[int, typer.Option(min=0, help="The number of surviving mutants to print.")] = 10,
+    no_cache: Annotated[
+        bool, typer.Option("--no-cache", help="Run all mutants, also those that an earlier run has tested.")
+    ] = False,
+    no_download: Annotated[
+        bool, typer.Option("--no-download", help="Do not download modules that are missing.")
+    ] = False,
+    workers: Workers = 0,
+    race: Annotated[
+        bool, typer.Option("--race", help="Run with the race detector (needs a C compiler).")
+    ] = False,
+    cgo: Annotated[bool, typer.Option("--cgo", help="Build with cgo (needs a C compiler).")] = False,
+    tags: Annotated[str, typer.Option(help="Build tags, separated by commas.")] = "",
+    env: Annotated[
+        list[str] | None, typer.Option(help="NAME=VALUE for the tests' environment; may be repeated.")
+    ] = None,
+    short: Annotated[bool, typer.Option("--short", help="Run the tests as `go test -short` does.")] = False,
+    test_seconds: Annotated[
+        float, typer.Option(min=1.0, help="Time limit of one test without mutants, in seconds.")
+    ] = 60.0,
+    work: Work = None,
+    go: Go = None,
+    sandbox: Sandbox = "",
+    unsafe_no_sandbox: UnsafeNoSandbox = False,
+) -> None:
+    """What would the tests of a work tree not notice? Runs them against small changes of the code."""
+    # the imports take half a second, in which a user should see something
+    typer.echo(f"mutating {' '.join(patterns or ['./...'])}", err=True)
+    from goutbench.dataset.pages import check_page
+    from goutbench.dataset.store import write_json, write_text
+    from goutbench.errors import ConfigError
+    from goutbench.execute.options import ExecuteOptions, parse_variables
+    from goutbench.mutate.options import MutateOptions, parse_duration
+    from goutbench.mutate.output.annotations import annotations
+    from goutbench.mutate.output.page import COMMAND, render
+    from goutbench.mutate.output.stryker import new_survivors, read_baseline, stryker_report
+    from goutbench.mutate.output.table import percent, redundant_lines, survivor_lines, table
+    from goutbench.mutate.progress import show_mutation
+    from goutbench.mutate.results import most_useful
+    from goutbench.mutate.stage import mutate as run
+
+    if page is not None:
+        check_page(page, COMMAND, "--page")
+    if go is not None and not go.is_file():
+        raise ConfigError("no such program", where=f"--go {go}", hint="give the path of a go program")
+    former = read_baseline(baseline) if baseline is not None else None
+    execution = ExecuteOptions(
+        race=race, cgo=cgo, short=short, test_seconds=test_seconds,
+        tags=tuple(sorted({*tags.replace(",", " ").split()})), env=parse_variables(env or ()),
+    )  # fmt: skip
+    options = MutateOptions(
+        functions, tests, changed_since, parse_duration(budget), redundant, not no_cache, not no_download,
+        execution,
+    )  # fmt: skip
+    with show_mutation() as progress:
+        result = run(
+            Path.cwd(), patterns or ["./..."], options, workers=worker_count(workers), work=work, go=go,
+            unsafe=unsafe_no_sandbox, sandbox=sandbox, progress=progress,
+        )  # fmt: skip
+    survivors = most_useful(result.files)
+    reported = survivors if former is None else new_survivors(survivors, former)
+    if json_file is not None:
+        write_json(json_file, stryker_report(result))
+    if page is not None:
+        write_text(page, render(result))
+    for line in (*table(result), *survivor_lines(reported, show), *redundant_lines(result)):
+        typer.echo(line)
+    for line in annotations(reported) if github else ():
+        typer.echo(line)
+    for notice in (*result.notices, *result.problems):
+        typer.echo(f"notice: {notice}", err=True)
+    failures = list(result.problems) if threshold is not None or former is not None else []
+    if threshold is not None and result.score is not None and 100 * result.score < threshold:
+        failures.append(f"the score {percent(result.score)} is below {threshold:g}%")
+    if former is not None and reported:
+        failures.append(f"{len(reported)} surviving mutants are not in {baseline}")
+    for failure in failures:
+        typer.echo(f"failed: {failure}", err=True)
+    if failures:
+        raise typer.Exit(1)
