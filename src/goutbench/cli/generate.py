@@ -6,7 +6,8 @@ from typing import Annotated
 
 import typer
 
-from goutbench.cli.model_options import (
+from goutbench.cli.options import (
+    AsJson,
     BaseUrl,
     Connections,
     DryRun,
@@ -17,9 +18,9 @@ from goutbench.cli.model_options import (
     Timeout,
     Tokenizer,
     Window,
+    app,
     server_of,
 )
-from goutbench.cli.options import AsJson, app
 from goutbench.records import CODE_TOKENS
 
 

@@ -8,7 +8,8 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from goutbench.cli.model_options import (
+from goutbench.cli.options import (
+    AsJson,
     BaseUrl,
     Connections,
     DryRun,
@@ -19,9 +20,9 @@ from goutbench.cli.model_options import (
     Timeout,
     Tokenizer,
     Window,
+    app,
     server_of,
 )
-from goutbench.cli.options import AsJson, app
 from goutbench.records import CODE_TOKENS
 
 if TYPE_CHECKING:

@@ -1,9 +1,13 @@
 """The application object, and the options that several commands share."""
 
+from collections.abc import Sequence
 from pathlib import Path
-from typing import Annotated
+from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
+
+if TYPE_CHECKING:
+    from goutbench.inference.models import Server
 
 app = typer.Typer(
     name="goutbench",
@@ -47,3 +51,53 @@ def worker_count(workers: int) -> int:
     from goutbench.parallel import available_cpus
 
     return workers or available_cpus()
+
+
+# ── a model, its server and its prompts ────────────────────────────────────────────────────────────────
+
+Limit = Annotated[int, typer.Option(min=0, help="Maximum number of items, drawn by --seed; 0: all.")]
+Window = Annotated[int, typer.Option(min=0, help="Context window of the model in tokens; 0: unlimited.")]
+Tokenizer = Annotated[str, typer.Option(help="`estimate`, or the path of a tokenizer.json.")]
+Revision = Annotated[str, typer.Option(help="Version of the model, if its name does not include it.")]
+BaseUrl = Annotated[str | None, typer.Option(help="URL of an OpenAI-compatible server.")]
+ModelArgs = Annotated[
+    list[str] | None, typer.Option("-M", help="KEY=VALUE for the provider; may be repeated.")
+]
+Connections = Annotated[int | None, typer.Option(min=1, help="Maximum number of concurrent requests.")]
+Timeout = Annotated[int | None, typer.Option(min=1, help="Seconds for one call, including its retries.")]
+Retries = Annotated[int | None, typer.Option(min=0, help="Maximum number of retries of one call.")]
+DryRun = Annotated[bool, typer.Option("--dry-run", help="Print what would be asked, and ask nothing.")]
+
+
+def server_of(
+    base_url: str | None,
+    model_args: list[str] | None,
+    connections: int | None,
+    timeout: int | None,
+    retries: int | None,
+    *,
+    quiet: bool,
+) -> "Server":
+    """The server that these options describe; a quiet one shows no progress."""
+    from goutbench.inference.models import Server
+
+    return Server(
+        base_url=base_url,
+        model_args=_parse_assignments(model_args or ()),
+        connections=connections,
+        timeout=timeout,
+        retries=retries,
+        display="none" if quiet else "plain",
+    )
+
+
+def _parse_assignments(texts: Sequence[str]) -> dict[str, Any]:
+    """KEY=VALUE texts as a dictionary; a value is YAML, so `true` is a boolean and `3` a number."""
+    import yaml
+
+    from goutbench.errors import ConfigError
+
+    for text in texts:
+        if "=" not in text:
+            raise ConfigError(f"{text!r} is not KEY=VALUE", where="-M")
+    return {key: yaml.safe_load(value) for key, value in (text.split("=", 1) for text in texts)}

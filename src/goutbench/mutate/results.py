@@ -63,14 +63,14 @@ class MutatedFile:
 class MutatedPackage:
     """The tests of a package, by which its mutants were tested. `folder` is below the work tree's root.
 
-    `problem` says why nothing was measured, `left_out` are tests that fail or do not run without a mutant.
+    `problem` says why nothing was measured, `omitted` are tests that fail or do not run without a mutant.
     `attributed` is False where the tests are not independent: then all run for every mutant.
     """
 
     path: str
     folder: str
     tests: tuple[SourceTest, ...]
-    left_out: tuple[str, ...] = ()
+    omitted: tuple[str, ...] = ()
     attributed: bool = True
     problem: str = ""
 

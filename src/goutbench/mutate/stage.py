@@ -246,7 +246,7 @@ class _Run:
         if stored is not None:
             return stored
         profile = measure(worker, template, names)
-        if not profile.problem and not profile.left_out:
+        if not profile.problem and not profile.omitted:
             self._profiles.add(key, profile)
         return profile
 
@@ -255,8 +255,8 @@ class _Run:
     ) -> MutatedPackage:
         used = tuple(test for test in tests.tests if test.name in names)
         folder = package.folder.relative_to(self.work_tree.seen).as_posix()
-        left_out, attributed = profile.left_out, not profile.together
-        return MutatedPackage(package.path, folder, used, left_out, attributed, profile.problem)
+        omitted, attributed = profile.omitted, not profile.together
+        return MutatedPackage(package.path, folder, used, omitted, attributed, profile.problem)
 
     def _verdicts(self, package: ListedPackage) -> VerdictStore | None:
         if not self.options.cache:
@@ -279,8 +279,8 @@ class _Run:
         """What a reader must know about the numbers."""
         notices = [f"{package.path}: {package.error}" for package in selected if package.error]
         for package in self.packages.values():
-            if package.left_out:
-                names = ", ".join(package.left_out)
+            if package.omitted:
+                names = ", ".join(package.omitted)
                 notices.append(
                     f"{package.path}: left out, because they fail or do not run without a mutant: {names}"
                 )

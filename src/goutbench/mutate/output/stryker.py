@@ -126,15 +126,15 @@ def new_survivors(
 ) -> list[tuple[MutatedFile, TestedMutant]]:
     """The survivors that the baseline lacks, wherever edits have moved its own. Of equal ones in a function,
     those beyond the baseline's number are new."""
-    known = Counter(baseline)
+    remaining = Counter(baseline)
     new = []
     for file, tested in entries:
         mutant, source = tested.mutant, _readable(file.source)
         change = mutant.operator, mutant.original.encode(), mutant.replacement.encode()
         start = _offset(source, _position(file.source, mutant.line, mutant.column))
         survivor = _survivor(file.path, source, start, *change)
-        if known[survivor]:
-            known[survivor] -= 1
+        if remaining[survivor]:
+            remaining[survivor] -= 1
         else:
             new.append((file, tested))
     return new

@@ -95,11 +95,11 @@ def update_copy(root: Path, copy: Path) -> None:
 
     A file of the same size and time is not copied again, so that the second run takes no time.
     """
-    left_out = set(_unusual(root, root))
+    omitted = set(_unusual(root, root))
     for parent, folders, files in os.walk(root):
         source, target = Path(parent), copy / Path(parent).relative_to(root)
         folders[:] = [name for name in folders if name != _GIT]
-        names = {name for name in (*folders, *files) if name != _GIT and source / name not in left_out}
+        names = {name for name in (*folders, *files) if name != _GIT and source / name not in omitted}
         target.mkdir(exist_ok=True)
         target.chmod(stat.S_IMODE(source.stat().st_mode) | _ENTERABLE)
         for stale in {path.name for path in target.iterdir()} - names:

@@ -40,7 +40,7 @@ class TestProfile:
 
     `blocks` has the lines of cover profiles that some test reaches, each with the indices of these tests, and
     those that none reaches. `together`: some tests pass only with the others, so all run for each mutant.
-    `left_out` are tests that fail or do not run. `problem`: nothing can be judged.
+    `omitted` are tests that fail or do not run. `problem`: nothing can be judged.
     """
 
     __test__ = False
@@ -49,7 +49,7 @@ class TestProfile:
     blocks: dict[str, list[int]]
     covered: bool = True
     together: bool = False
-    left_out: tuple[str, ...] = ()
+    omitted: tuple[str, ...] = ()
     problem: str = ""
 
     @property
@@ -146,9 +146,9 @@ def _measure(test: CompiledTest, names: Sequence[str]) -> TestProfile:
     skipped = {
         name for name, report in zip(names, reports, strict=True) if name in output_of(report, names).skipped
     }
-    left_out = tuple(name for name in names if name not in passed and name not in skipped)
+    omitted = tuple(name for name in names if name not in passed and name not in skipped)
     blocks = _blocks([passed[name] for name in used])
-    return TestProfile(costs, blocks, test.cover, together, left_out)
+    return TestProfile(costs, blocks, test.cover, together, omitted)
 
 
 def _run(test: CompiledTest, selections: Sequence[tuple[str, ...]]) -> tuple[RunReport, ...]:
