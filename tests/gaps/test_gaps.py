@@ -3,13 +3,13 @@
 import csv
 import html
 import json
-import os
 from pathlib import Path
 
 import pyarrow.parquet as pq
 import pytest
 from gitmaker import GitMaker
 from typer.testing import CliRunner
+from workfolder import shared_work
 
 from goutbench.cli import app
 from goutbench.config import CurateConfig
@@ -86,12 +86,7 @@ def dataset(folder: Path) -> Path:
 @pytest.fixture(scope="module")
 def reference(dataset: Path, folder: Path) -> Path:
     """The run folder of the reference tests, with all mutants."""
-    base = Path(os.environ.get("GOUTBENCH_TEST_CACHE") or f"/var/tmp/goutbench-tests-{os.geteuid()}")
-    work = base / "gaps"
-    work.mkdir(mode=0o755, parents=True, exist_ok=True)
-    (base / "build-cache").mkdir(mode=0o755, exist_ok=True)
-    if not (work / "build-cache").is_symlink():
-        (work / "build-cache").symlink_to(base / "build-cache")
+    work = shared_work("gaps")
     options = ExecuteOptions(repeat=1, mutants=0, build_seconds=600.0)
     run_stage(None, dataset, folder, folder / "reference", options=options, reference=True, work=work)
     return folder / "reference"

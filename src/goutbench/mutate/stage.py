@@ -25,7 +25,7 @@ from goutbench.mutate.source.tests import PackageTests, read_tests
 from goutbench.mutate.source.worktree import WorkTree, open_work_tree
 from goutbench.mutate.store import FileStore, VerdictStore, remove_old
 from goutbench.mutate.trial.order import ReachedMutant
-from goutbench.mutate.trial.package import FileUnderMutation, MutantList, Triage, list_mutants, place_of
+from goutbench.mutate.trial.package import FileUnderMutation, MutantList, Triage, focal_package, list_mutants
 from goutbench.mutate.trial.profile import TestProfile, measure
 from goutbench.mutate.trial.schedule import Schedule
 from goutbench.records import short_hash
@@ -113,23 +113,23 @@ class _Run:
     def _list(self, worker: Worker, patterns: Sequence[str]) -> dict[str, ListedPackage]:
         """The packages, after a download of what they lack."""
         self.progress.step("listing packages")
-        place = self._place
+        base = self._base
         try:
-            return list_packages(worker, place, patterns)
+            return list_packages(worker, base, patterns)
         except MissingModule:
             if not self.options.download:
                 raise
         self.progress.step("downloading modules")
         toolchain, workspace = self.machine.toolchain, self.machine.workspace
-        modules = [] if place.go_work else [place.module]
-        works = [place.go_work] if place.go_work else []
+        modules = [] if base.go_work else [base.module]
+        works = [base.go_work] if base.go_work else []
         for download in prepare_modules(modules, toolchain, workspace, go_works=works):
             if download.problem:
                 raise SourceError(download.problem[-2000:], where=str(download.module))
-        return list_packages(worker, place, patterns)
+        return list_packages(worker, base, patterns)
 
     @cached_property
-    def _place(self) -> PackageUnderTest:
+    def _base(self) -> PackageUnderTest:
         """Where commands run that concern no single file."""
         tree, folder = self.work_tree.tree, self.work_tree.inside(self.folder)
         toolchain, go_work = PackageFinder(self.machine, Path(), {}).go_work(tree, folder)
@@ -175,7 +175,7 @@ class _Run:
         """Measure what the tests of a package reach, and add the tasks of its files."""
         self.progress.step(f"running the tests of {package.path}, each alone")
         tests = read_tests(package)
-        template = place_of(package, self._place, "")
+        template = focal_package(package, self._base, "")
         prints = fingerprint(worker, template, package, tests, listing)
         names = [test.name for test in tests.tests if self.options.test_pattern.search(test.name)]
         profile = self._profile(worker, template, prints.content, names)
@@ -184,9 +184,9 @@ class _Run:
         if profile.problem:
             return
         triage = Triage(profile, tests, prints, self._verdicts(package), self.options.redundant)
-        for place, name in enumerate(self._sources(package)):
-            task = partial(self._file, schedule, (number, place), package, name, triage)
-            schedule.add((0, number, place), task)
+        for index, name in enumerate(self._sources(package)):
+            task = partial(self._file, schedule, (number, index), package, name, triage)
+            schedule.add((0, number, index), task)
 
     def _file(
         self,
@@ -198,11 +198,11 @@ class _Run:
         worker: Worker,
     ) -> None:
         """Find the mutants of a file, and add the tasks that run them."""
-        place = place_of(package, self._place, name)
+        base = focal_package(package, self._base, name)
         path = (package.folder / name).relative_to(self.work_tree.seen).as_posix()
         self.progress.step(f"finding the mutants of {path}")
-        listed, plan = list_mutants(worker, place, triage.fingerprint.shape, self._plans)
-        file = FileUnderMutation(place, path, package.path, place.focal_source, listed, plan)
+        listed, plan = list_mutants(worker, base, triage.fingerprint.shape, self._plans)
+        file = FileUnderMutation(base, path, package.path, base.focal_source, listed, plan)
         triage.prepare(worker, file, self._scope(file))
         with self.lock:
             self.files[key] = file

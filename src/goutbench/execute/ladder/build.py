@@ -13,7 +13,6 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Self
 
-from goutbench.dataset.store import write_text
 from goutbench.execute.ladder.faults import (
     BUILD_MEMORY,
     BUILD_TIMED_OUT,
@@ -26,6 +25,7 @@ from goutbench.execute.ladder.faults import (
 )
 from goutbench.execute.sandbox.command import COMPILER, GIB, Command, Limits, Outcome
 from goutbench.execute.worker import Worker
+from goutbench.execute.workspace.folders import staging_folder
 from goutbench.execute.workspace.hidden import SOURCES
 from goutbench.execute.workspace.package import Overlay, PackageUnderTest, empty_test
 from goutbench.golang.syntax.header import package_name
@@ -188,13 +188,13 @@ def _witness(worker: Worker, toolchain: Toolchain) -> dict[str, str]:
     files = witness_sources(toolchain)
     digest = hashlib.sha256(json.dumps(files, sort_keys=True).encode()).hexdigest()[:16]
     folder = worker.workspace.witness / digest
-    overlay = {}
-    for name, text in files.items():
-        path = folder / name
-        path.parent.mkdir(parents=True, exist_ok=True)
-        write_text(path, text)
-        overlay[str(toolchain.goroot / "src" / name)] = str(path)
-    return overlay
+    if not folder.is_dir():
+        with staging_folder(folder) as staging:
+            for name, text in files.items():
+                path = staging / name
+                path.parent.mkdir(parents=True, exist_ok=True)
+                path.write_text(text)
+    return {str(toolchain.goroot / "src" / name): str(folder / name) for name in files}
 
 
 def build_without_candidate(worker: Worker, package: PackageUnderTest, removed: tuple[str, ...]) -> Build:

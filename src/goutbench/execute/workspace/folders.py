@@ -4,10 +4,12 @@ Commands run as user ids that own nothing (see `sandbox/choose.py`), so root's w
 that every user may enter: `/root/.cache` does not work.
 """
 
+import contextlib
 import os
 import shutil
 import stat
 import tempfile
+from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -122,6 +124,20 @@ def private_parent(path: Path) -> Path | None:
         if not mode & (stat.S_IXOTH if stat.S_ISDIR(mode) else stat.S_IROTH):
             return folder
     return None
+
+
+@contextlib.contextmanager
+def staging_folder(target: Path) -> Iterator[Path]:
+    """A folder that becomes `target` when the block succeeds; if two race for it, the first one wins."""
+    target.parent.mkdir(mode=0o755, parents=True, exist_ok=True)
+    staging = Path(tempfile.mkdtemp(prefix=".making-", dir=target.parent))
+    try:
+        yield staging
+        staging.chmod(0o755)
+        with contextlib.suppress(OSError):
+            staging.rename(target)
+    finally:
+        shutil.rmtree(staging, ignore_errors=True)
 
 
 def _change_owner(folder: Path, user: int) -> None:

@@ -1,17 +1,14 @@
 """A workspace of go.work as the go command reads it, but no proxy ever hears of the workspace's modules."""
 
-import contextlib
 import hashlib
 import json
-import shutil
-import tempfile
 from collections.abc import Iterator, Mapping
 from pathlib import Path
 from typing import Any
 
 from goutbench.errors import SourceError
 from goutbench.execute.sandbox.command import COMPILER, Command, Sandbox
-from goutbench.execute.workspace.folders import Workspace
+from goutbench.execute.workspace.folders import Workspace, staging_folder
 from goutbench.golang.toolchain.installation import Toolchain, go_env
 
 
@@ -114,13 +111,8 @@ def _write_copy(file: Path, text: str, workspace: Workspace) -> Path:
     lines = sums.read_bytes() if sums.is_file() else b""
     folder = workspace.go_works / hashlib.sha256(text.encode() + b"\0" + lines).hexdigest()[:32]
     if not folder.is_dir():
-        folder.parent.mkdir(mode=0o755, exist_ok=True)
-        staging = Path(tempfile.mkdtemp(prefix=".making-", dir=folder.parent))
-        (staging / file.name).write_text(text)
-        if lines:
-            (staging / sums.name).write_bytes(lines)
-        staging.chmod(0o755)
-        with contextlib.suppress(OSError):  # another process was first
-            staging.rename(folder)
-        shutil.rmtree(staging, ignore_errors=True)
+        with staging_folder(folder) as staging:
+            (staging / file.name).write_text(text)
+            if lines:
+                (staging / sums.name).write_bytes(lines)
     return folder / file.name

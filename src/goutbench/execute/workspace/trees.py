@@ -4,7 +4,6 @@ Written by `git cat-file`, not by `git archive`: an archive stops at the first b
 lacks, and obeys `export-ignore` and `export-subst`, so that it differs from the commit.
 """
 
-import contextlib
 import json
 import os
 import re
@@ -12,13 +11,12 @@ import shutil
 import stat
 import subprocess
 import tempfile
-from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path, PurePosixPath
 from typing import IO
 
 from goutbench.errors import SourceError, ToolError
-from goutbench.execute.workspace.folders import Workspace, private_parent
+from goutbench.execute.workspace.folders import Workspace, private_parent, staging_folder
 from goutbench.execute.workspace.new_tree import NewTree
 from goutbench.execute.workspace.package import Tree
 from goutbench.locations import find_git_dir, find_repository, source_folders
@@ -56,7 +54,7 @@ def materialise(path: Path, repository: str, revision: str, workspace: Workspace
     if git_dir is None:
         return _plain_tree(path.resolve(), repository, revision, target)
     if not (target / "facts.json").is_file():
-        with _staging(target) as staging:
+        with staging_folder(target) as staging:
             root = staging / "tree"
             root.mkdir()
             missing, links = _Commit(git_dir, repository, revision).check_out(root)
@@ -86,7 +84,7 @@ def _plain_tree(path: Path, repository: str, revision: str, copy: Path) -> Tree:
     # command waits for a pipe
     if unusual or (os.geteuid() == 0 and private_parent(source) is not None):
         if not copy.is_dir():
-            with _staging(copy) as staging:
+            with staging_folder(copy) as staging:
                 shutil.copytree(source, staging, symlinks=True, dirs_exist_ok=True, ignore=_special_files)
                 for file in unusual:
                     (staging / file.relative_to(source)).unlink(missing_ok=True)
@@ -98,20 +96,6 @@ def _special_files(folder: str, names: list[str]) -> list[str]:
     """The pipes, sockets and devices of a folder, which no copy has."""
     usual = (stat.S_IFREG, stat.S_IFDIR, stat.S_IFLNK)
     return [name for name in names if stat.S_IFMT(Path(folder, name).lstat().st_mode) not in usual]
-
-
-@contextlib.contextmanager
-def _staging(target: Path) -> Iterator[Path]:
-    """A folder that becomes `target` when the block succeeds; if two race for it, the first one wins."""
-    target.parent.mkdir(mode=0o755, parents=True, exist_ok=True)
-    staging = Path(tempfile.mkdtemp(prefix=".making-", dir=target.parent))
-    try:
-        yield staging
-        staging.chmod(0o755)
-        with contextlib.suppress(OSError):
-            staging.rename(target)
-    finally:
-        shutil.rmtree(staging, ignore_errors=True)
 
 
 @dataclass(frozen=True, slots=True)

@@ -33,17 +33,17 @@ class Fingerprint:
 
 def fingerprint(
     worker: Worker,
-    place: PackageUnderTest,
+    base: PackageUnderTest,
     package: ListedPackage,
     tests: PackageTests,
     packages: Mapping[str, ListedPackage],
 ) -> Fingerprint:
-    """The hashes of a package. `place` says where commands on it run."""
+    """The hashes of a package. `base` says where commands on it run."""
     options = worker.options
-    helper = install_program(place.toolchain, worker.workspace.root, "gohelper")  # its name is its version
+    helper = install_program(base.toolchain, worker.workspace.root, "gohelper")  # its name is its version
     settings = repr(
         (
-            __version__, helper.name, place.toolchain.version, options.tags, options.env,
+            __version__, helper.name, base.toolchain.version, options.tags, options.env,
             options.race, options.with_cgo, options.short, options.test_seconds, options.memory_mib, 
             package.path,
         )

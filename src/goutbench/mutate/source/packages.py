@@ -57,21 +57,21 @@ class ListedPackage:
 
 
 def list_packages(
-    worker: Worker, place: PackageUnderTest, patterns: Sequence[str]
+    worker: Worker, base: PackageUnderTest, patterns: Sequence[str]
 ) -> dict[str, ListedPackage]:
     """The packages of the patterns, with all that they and their tests import, by import path.
 
-    `place` is the folder where the command runs. Raises SourceError where a pattern names no package, and
+    `base` is the folder where the command runs. Raises SourceError where a pattern names no package, and
     MissingModule before the modules were downloaded.
     """
     worker_options = worker.options
     argv = (
-        str(place.toolchain.go), "list", "-e", "-deps", "-test", f"-json={','.join(_FIELDS)}",
+        str(base.toolchain.go), "list", "-e", "-deps", "-test", f"-json={','.join(_FIELDS)}",
         *worker_options.build_flags, *(["-race"] if worker_options.race else []), "--", *patterns,
     )  # fmt: skip
     command = Command(
-        argv, place.folder, worker.go_environment(place) | {"PWD": str(place.folder)},
-        readable=(*place.readable_folders(), worker.workspace.module_cache),
+        argv, base.folder, worker.go_environment(base) | {"PWD": str(base.folder)},
+        readable=(*base.readable_folders(), worker.workspace.module_cache),
         writable=(worker.workspace.build_cache,),
         limits=Limits(
             wall=_LIST_SECONDS, cpu=int(_LIST_SECONDS), data=3 * GIB, memory=4 * GIB, processes=512,
@@ -81,16 +81,18 @@ def list_packages(
     )  # fmt: skip
     outcome = worker.sandbox.run(command)
     text = outcome.stderr.decode("utf-8", "replace").strip()
-    packages = [_listed(entry) for entry in _entries(outcome.stdout, place.folder)] if outcome.ok else []
+    packages = [_listed(entry) for entry in _entries(outcome.stdout, base.folder)] if outcome.ok else []
     for error in [*(package.error for package in packages), *([] if outcome.ok else [text])]:
         if environment_fault(error, _ANY) == MISSING_MODULE:
             hint = "run `go mod download` where there is a network, or `go mod tidy`"
-            raise MissingModule(error[-2000:], where=str(place.folder), hint=hint)
+            raise MissingModule(error[-2000:], where=str(base.folder), hint=hint)
     if not outcome.ok:
-        raise SourceError(f"go list fails: {text[-2000:]}", where=str(place.folder))
-    if not any(package.selected for package in packages):
-        what = f"no package matches {' '.join(patterns)}" + (f": {text[-500:]}" if text else "")
-        raise SourceError(what, where=str(place.folder), hint="give patterns as for `go test`, such as ./...")
+        raise SourceError(f"go list fails: {text[-2000:]}", where=str(base.folder))
+    selected = [package for package in packages if package.selected]
+    if all(package.error for package in selected):
+        reasons = "; ".join([package.error for package in selected] or [text])[-2000:]
+        what = f"no package for {' '.join(patterns)}: {reasons}"
+        raise SourceError(what, where=str(base.folder), hint="give patterns as for `go test`, such as ./...")
     return {package.path: package for package in packages}
 
 

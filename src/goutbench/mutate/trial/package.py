@@ -161,6 +161,6 @@ def _batches(ordered: Sequence[tuple[int, ReachedMutant]]) -> Iterator[tuple[int
         start, size = start + size, _BATCH
 
 
-def place_of(package: ListedPackage, template: PackageUnderTest, name: str) -> PackageUnderTest:
+def focal_package(package: ListedPackage, template: PackageUnderTest, name: str) -> PackageUnderTest:
     """A package with one of its files as the focal one."""
     return replace(template, folder=Path(package.folder), focal=name)
