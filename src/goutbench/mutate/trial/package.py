@@ -21,7 +21,7 @@ from goutbench.mutate.trial.profile import TestProfile, reach_of
 from goutbench.mutate.trial.runs import MutantTrial
 from goutbench.records import MutantStatus, short_hash
 
-_FIRST_BATCH, _BATCH = 8, 32
+_FIRST_BATCH, _BATCH = 8, 64
 
 
 @dataclass(frozen=True, slots=True)

@@ -19,7 +19,6 @@ from goutbench.execute.workspace.package import Overlay, PackageUnderTest
 from goutbench.golang.toolchain.mutation import Mutant, MutationPlan, apply_mutant, plan_mutation
 from goutbench.golang.toolchain.test_output import failed_test
 from goutbench.records import MutantStatus, MutantVerdict, Mutation
-from goutbench.statistics import wilson
 
 _EXHAUSTED = ("out of memory", "cannot allocate memory", "goroutine stack exceeds")
 _DATA = 768 * MIB
@@ -228,6 +227,8 @@ def score_with_interval(
     """Low, score and high: Wilson's 95% interval, or the score itself if all mutants were tested."""
     if tested == 0:
         return None, None, None
+    from goutbench.statistics import wilson  # numpy takes longer than all other imports together
+
     score = killed / tested
     low, high = (score, score) if exhaustive else wilson(killed, tested)
     return low, score, high

@@ -1,0 +1,149 @@
+"""`goutbench mutate` on real checkouts: the first verdict, the first run's CPU, and the CPU after an edit.
+
+    python benchmarks/bench_mutate.py --checkouts FOLDER --work FOLDER
+
+FOLDER has checkouts of spf13/cobra, google/go-cmp and uber-go/zap, as `cobra`, `go-cmp` and `zap`; they are
+edited and restored. Before the first run, the dependencies are compiled by a run on other code of the
+package. CPU time is that of all processes: of a cgroup where `cpuacct` is writable, else of those that were
+waited for, which lacks the Go helper.
+"""
+
+import argparse
+import contextlib
+import json
+import os
+import resource
+import shutil
+import subprocess
+import sys
+import time
+from collections.abc import Iterator
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+_GROUPS = Path("/sys/fs/cgroup/cpuacct")
+
+
+@dataclass(frozen=True)
+class Case:
+    """Packages of a checkout, and the function in which a statement is added."""
+
+    checkout: str
+    pattern: str
+    file: str
+    function: str
+
+
+CASES = (
+    Case("cobra", "./doc", "doc/util.go", "func hasSeeAlso(cmd *cobra.Command) bool {"),
+    Case("go-cmp", "./cmp/internal/diff", "cmp/internal/diff/diff.go", "func (es EditScript) LenX() int {"),
+    Case("zap", "./buffer", "buffer/buffer.go", "func (b *Buffer) AppendByte(v byte) {"),
+    Case("zap", "./internal/...", "internal/pool/pool.go", "func (p *Pool[T]) Get() T {"),
+)
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(
+        description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
+    )
+    parser.add_argument("--checkouts", type=Path)
+    parser.add_argument("--work", type=Path, required=True)
+    parser.add_argument("--workers", type=int, default=1)
+    parser.add_argument("--only", default="")
+    parser.add_argument("--one", nargs=2, metavar=("FOLDER", "PATTERN"), help=argparse.SUPPRESS)
+    options = parser.parse_args()
+    if options.one:
+        run_here(Path(options.one[0]), options.one[1], options.work, options.workers)
+        return
+    for case in CASES:
+        if options.only in f"{case.checkout} {case.pattern}":
+            measure(case, options.checkouts, options.work, options.workers)
+
+
+def run_here(folder: Path, pattern: str, work: Path, workers: int) -> None:
+    """One run in this process; prints when the first verdict came, by the clock of the machine."""
+    from goutbench.mutate.options import MutateOptions
+    from goutbench.mutate.progress import MutateProgress
+    from goutbench.mutate.stage import mutate
+
+    progress = MutateProgress()
+    result = mutate(folder, [pattern], MutateOptions(), work=work, workers=workers, progress=progress)
+    cached = sum(mutant.cached for mutant in result.mutants)
+    row = {"first": progress.first_verdict, "mutants": len(result.mutants), "cached": cached}
+    print(json.dumps(row | {"score": result.score}))
+
+
+def measure(case: Case, checkouts: Path, work: Path, workers: int) -> None:
+    folder = checkouts / case.checkout
+
+    def run() -> dict[str, Any]:
+        return run_apart(folder, case.pattern, work, workers)
+
+    subject = folder / case.file
+    others = [path for path in subject.parent.glob("*.go") if not path.name.endswith("_test.go")]
+    with contextlib.ExitStack() as stack:
+        for path in others:
+            stack.enter_context(changed(path, b"\nvar _ = 1\n"))
+        run()  # compiles what the package imports
+    shutil.rmtree(work / "mutants", ignore_errors=True)
+    first, again = run(), run()
+    statement = f"{case.function}\n\t_ = 1".encode()
+    source = subject.read_bytes()
+    assert source.count(case.function.encode()) == 1, case
+    with changed(subject, source.replace(case.function.encode(), statement), whole=True):
+        edited = run()
+    print(f"{case.checkout} {case.pattern}: {first['mutants']} mutants, score {first['score']:.1%}")
+    for name, row in (("first", first), ("nothing changed", again), ("one function edited", edited)):
+        share = row["cpu"] / first["cpu"]
+        verdict = f"first verdict {row['first']:.1f} s, " if row["first"] else ""
+        print(
+            f"  {name:20} {verdict}CPU {row['cpu']:.2f} s ({share:.0%}), {row['cached']} cached", flush=True
+        )
+
+
+@contextlib.contextmanager
+def changed(path: Path, text: bytes, *, whole: bool = False) -> Iterator[None]:
+    """The file with a text at its end, or with another text, during the block."""
+    before = path.read_bytes()
+    try:
+        path.write_bytes(text if whole else before + text)
+        yield
+    finally:
+        path.write_bytes(before)
+
+
+def run_apart(folder: Path, pattern: str, work: Path, workers: int) -> dict[str, Any]:
+    """One run in a process of its own, with its CPU seconds."""
+    arguments = ["--work", str(work), "--workers", str(workers), "--one", str(folder), pattern]
+    group = _GROUPS / f"goutbench-bench-{os.getpid()}"
+    with contextlib.suppress(OSError):
+        group.mkdir()
+
+    def enter() -> None:
+        with contextlib.suppress(OSError):
+            (group / "cgroup.procs").write_text(str(os.getpid()))
+
+    before, started = resource.getrusage(resource.RUSAGE_CHILDREN), time.monotonic()
+    used = _usage(group)
+    done = subprocess.run(
+        [sys.executable, __file__, *arguments], check=True, stdout=subprocess.PIPE, preexec_fn=enter
+    )
+    after = resource.getrusage(resource.RUSAGE_CHILDREN)
+    waited = after.ru_utime + after.ru_stime - before.ru_utime - before.ru_stime
+    row: dict[str, Any] = json.loads(done.stdout)
+    row["cpu"] = waited if used is None else (_usage(group) or 0.0) - used
+    row["first"] = row["first"] and row["first"] - started
+    return row
+
+
+def _usage(group: Path) -> float | None:
+    """The CPU seconds of a cgroup; None where there is none."""
+    try:
+        return int((group / "cpuacct.usage").read_text()) / 1e9
+    except OSError:
+        return None
+
+
+if __name__ == "__main__":
+    main()
