@@ -122,9 +122,9 @@ def mutate(
         typer.echo(line)
     for line in annotations(reported) if github else ():
         typer.echo(line)
-    for notice in (*result.notices, *result.problems):
+    for notice in (*result.notices, *result.failures):
         typer.echo(f"notice: {notice}", err=True)
-    failures = list(result.problems) if threshold is not None or former is not None else []
+    failures = list(result.failures) if threshold is not None or former is not None else []
     if threshold is not None and result.score is not None and 100 * result.score < threshold:
         failures.append(f"the score {percent(result.score)} is below {threshold:g}%")
     if former is not None and reported:

@@ -95,10 +95,9 @@ class MutateResult:
         return score_of(self.mutants)
 
     @property
-    def problems(self) -> list[str]:
-        """What could not be measured, and why."""
-        packages = [f"{package.path}: {package.problem}" for package in self.packages if package.problem]
-        return packages + [f"{file.path}: {file.problem}" for file in self.files if file.problem]
+    def failures(self) -> list[str]:
+        """The packages that could not be tested, and why."""
+        return [f"{package.path}: {package.problem}" for package in self.packages if package.problem]
 
 
 def score_of(mutants: Iterable[TestedMutant]) -> float | None:

@@ -14,6 +14,7 @@ from goutbench.execute.machine import Machine, open_machine
 from goutbench.execute.worker import Worker
 from goutbench.execute.workspace.package import PackageUnderTest
 from goutbench.execute.workspace.prepare import prepare_modules
+from goutbench.golang.syntax.header import is_generated
 from goutbench.golang.toolchain.mutation import Mutant
 from goutbench.mutate.options import MutateOptions
 from goutbench.mutate.progress import MutateProgress
@@ -104,7 +105,7 @@ class _Run:
         )
         if packages and all(package.problem for package in packages):
             raise SourceError(
-                "no package could be tested: " + "; ".join(result.problems)[:3000],
+                "no package could be tested: " + "; ".join(result.failures)[:3000],
                 where=" ".join(patterns),
                 hint="`go test` in the package says more",
             )
@@ -153,10 +154,11 @@ class _Run:
         return Changes(self.work_tree, revision) if revision else None
 
     def _sources(self, package: ListedPackage) -> dict[str, bytes]:
-        """The sources of a package that may have mutants in scope, by base name."""
+        """The sources that may have mutants in scope, by base name; nothing that was generated."""
         if package.error or not package.folder.is_relative_to(self.work_tree.seen):
             return {}
         sources = {name: (package.folder / name).read_bytes() for name in package.sources}
+        sources = {name: text for name, text in sources.items() if not is_generated(text)}
         if self._changes is not None:
             changes, folder = self._changes, package.folder
             sources = {name: text for name, text in sources.items() if changes.lines(folder / name, text)}
@@ -278,6 +280,7 @@ class _Run:
     def _notices(self, files: Sequence[MutatedFile], selected: Sequence[ListedPackage]) -> tuple[str, ...]:
         """What a reader must know about the numbers."""
         notices = [f"{package.path}: {package.error}" for package in selected if package.error]
+        notices += [f"{file.path}: {file.problem}" for file in files if file.problem]
         for package in self.packages.values():
             if package.omitted:
                 names = ", ".join(package.omitted)

@@ -46,9 +46,10 @@ class StoredVerdict:
         before, now = set(self.tests), set(reaching.items())
         if self.status == MutantStatus.SURVIVED:
             return now <= before
-        if self.status == MutantStatus.KILLED and not complete:
-            return bool(self.killers) and {pair for pair in before if pair[0] in self.killers} <= now
-        return now == before and (self.complete or not complete)
+        if self.status == MutantStatus.KILLED and self.killers:
+            unchanged = {pair for pair in before if pair[0] in self.killers} <= now
+            return unchanged and (not complete or (self.complete and now <= before))
+        return now == before
 
 
 class VerdictStore:

@@ -77,7 +77,7 @@ def render(result: MutateResult) -> str:
         total=_counts(result.mutants),
         mutants=len(result.mutants),
         score=result.score,
-        notices=[*result.notices, *result.problems],
+        notices=[*result.notices, *result.failures],
         redundant=_redundant(result),
         style=(files("goutbench") / "page.css").read_text("utf-8"),
     )
