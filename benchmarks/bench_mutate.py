@@ -37,7 +37,7 @@ class Case:
 
 CASES = (
     Case("cobra", "./doc", "doc/util.go", "func hasSeeAlso(cmd *cobra.Command) bool {"),
-    Case("go-cmp", "./cmp/internal/diff", "cmp/internal/diff/diff.go", "func (es EditScript) LenX() int {"),
+    Case("go-cmp", "./cmp/internal/diff", "cmp/internal/diff/diff.go", "func (r Result) Similar() bool {"),
     Case("zap", "./buffer", "buffer/buffer.go", "func (b *Buffer) AppendByte(v byte) {"),
     Case("zap", "./internal/...", "internal/pool/pool.go", "func (p *Pool[T]) Get() T {"),
 )

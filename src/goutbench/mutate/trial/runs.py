@@ -7,7 +7,7 @@ from dataclasses import dataclass, field, replace
 from pathlib import Path
 
 from goutbench.execute.ladder.build import compile_mutants
-from goutbench.execute.ladder.mutants.runs import count_steps, limited_run, run_all
+from goutbench.execute.ladder.mutants.runs import count_steps, limited_run, run_all, step_limit
 from goutbench.execute.ladder.mutants.score import MutantResult
 from goutbench.execute.ladder.runs import CompiledTest, command_for
 from goutbench.execute.sandbox.command import RunReport
@@ -22,6 +22,9 @@ from goutbench.records import MutantStatus
 _WORTH_A_RUN = 0.06
 """CPU seconds of the reaching tests from which the most likely killer runs alone first: a process and its
 sandbox take about a quarter of this."""
+_WORTH_COUNTING, _CHEAPER = 0.05, 3
+"""CPU seconds of all tests of a file from which, and the factor by which, selections are counted on their
+own."""
 _TAIL = 600  # characters of an output that explains a verdict
 
 Selection = tuple[str, ...]
@@ -56,7 +59,7 @@ class MutantTrial:
     problem: str = ""
     _folder: Path | None = None
     _binary: Path | None = None
-    _steps: int | None = None
+    _steps: dict[Selection, int | None] = field(default_factory=dict)
     _trusted: dict[Selection, bool] = field(default_factory=dict)
 
     def run(self, worker: Worker, mutants: Sequence[ReachedMutant], deadline: float) -> list[TestedMutant]:
@@ -138,8 +141,25 @@ class MutantTrial:
     ) -> tuple[RunReport, ...]:
         if time.monotonic() >= deadline:
             return ()
+        self._count_steps(test, [attempt.tests for attempt in attempts])
         numbers = [(attempt.reached.mutant.id, attempt.tests) for attempt in attempts]
         return self._run(test, numbers, deadline)
+
+    def _count_steps(self, test: CompiledTest, selections: Sequence[Selection]) -> None:
+        """Measure the steps of selections that are much cheaper than all tests: an endless mutant then ends
+        sooner. Without output of tests, the last count is in the tail."""
+        total = self.profile.cost(self.tests).cpu
+        new = [tests for tests in dict.fromkeys(selections) if tests not in self._steps]
+        cheap = [tests for tests in new if self.profile.cost(tests).cpu * _CHEAPER < total]
+        counted = cheap if total > _WORTH_COUNTING else []
+        runs = [(self.plan.counting(), tests) for tests in counted]
+        reports = self._run_with(test, runs, float("inf"), "-test.v=false") if runs else ()
+        limits = dict(self._steps)
+        for tests in new:
+            limits[tests] = limits.get(self.tests)
+        for tests, report in zip(counted, reports, strict=False):
+            limits[tests] = step_limit(self.plan, report.tail.encode()) or limits[tests]
+        self._steps = limits
 
     def _control(self, test: CompiledTest, selections: Sequence[Selection]) -> None:
         """Run each of these selections without a mutant in effect, once for all batches."""
@@ -153,13 +173,26 @@ class MutantTrial:
         self, test: CompiledTest, numbers: Sequence[tuple[int, Selection]], deadline: float
     ) -> tuple[RunReport, ...]:
         """Run the binary with each of these mutants and tests."""
+        everything = self._steps.get(self.tests)
+        runs = [
+            (self.plan.environment(number, limit=self._steps.get(tests, everything)), tests)
+            for number, tests in numbers
+        ]
+        return self._run_with(test, runs, deadline)
+
+    def _run_with(
+        self,
+        test: CompiledTest,
+        environments: Sequence[tuple[dict[str, str], Selection]],
+        deadline: float,
+        *args: str,
+    ) -> tuple[RunReport, ...]:
         flags = () if self.redundant else ("-test.failfast",)
         command = witnessed_command(test, "-test.timeout=0", *flags)
         runs = []
-        for number, tests in numbers:
+        for environment, tests in environments:
             cost = self.profile.cost(tests)
-            environment = self.plan.environment(number, limit=self._steps)
-            runs.append(limited_run(environment, cost.wall, cost.cpu, selection(tests)))
+            runs.append(limited_run(environment, cost.wall, cost.cpu, (*selection(tests), *args)))
         return run_all(test.worker.sandbox, command, runs, wall=deadline - time.monotonic())
 
     def _built(self, worker: Worker) -> CompiledTest | None:
@@ -175,7 +208,7 @@ class MutantTrial:
             else:
                 command = command_for(self._compiled(worker))
                 command = replace(command, argv=(*command.argv, *selection(self.tests)))
-                self._steps = count_steps(worker.sandbox, command, self.plan)
+                self._steps[self.tests] = count_steps(worker.sandbox, command, self.plan)
         return self._compiled(worker) if self._binary is not None else None
 
     def _compiled(self, worker: Worker) -> CompiledTest:

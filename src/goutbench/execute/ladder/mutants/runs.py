@@ -95,5 +95,10 @@ def run_all(
 def count_steps(sandbox: Sandbox, command: Command, plan: MutationPlan) -> int | None:
     """The most steps that a mutant may take, by a run of the unmutated program; None if it says nothing."""
     counting = replace(command, env={**command.env, **plan.counting()})
-    steps = plan.steps(sandbox.run(counting).stderr)
+    return step_limit(plan, sandbox.run(counting).stderr)
+
+
+def step_limit(plan: MutationPlan, output: bytes) -> int | None:
+    """The most steps of a mutant, by the output of a counting run; None if it says nothing."""
+    steps = plan.steps(output)
     return max(STEPS_FLOOR, STEPS_FACTOR * steps) if steps is not None else None
