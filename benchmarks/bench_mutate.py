@@ -39,6 +39,7 @@ CASES = (
     Case("cobra", "./doc", "doc/util.go", "func hasSeeAlso(cmd *cobra.Command) bool {"),
     Case("go-cmp", "./cmp/internal/diff", "cmp/internal/diff/diff.go", "func (r Result) Similar() bool {"),
     Case("zap", "./buffer", "buffer/buffer.go", "func (b *Buffer) AppendByte(v byte) {"),
+    Case("zap", "./zapcore", "zapcore/level.go", "func (l Level) CapitalString() string {"),
     Case("zap", "./internal/...", "internal/pool/pool.go", "func (p *Pool[T]) Get() T {"),
 )
 

@@ -130,3 +130,27 @@ def redundant_tests(package: MutatedPackage, files: Iterable[MutatedFile]) -> li
                 reaching |= set(mutant.reached_by)
                 needed |= set(mutant.killers) if len(mutant.killers) == 1 else set()
     return [test for test in package.tests if test.name in reaching - needed]
+
+
+def notices(
+    packages: Iterable[MutatedPackage], files: Sequence[MutatedFile], skipped: int
+) -> tuple[str, ...]:
+    """What a reader must know about the numbers; `skipped` files were not reached within the budget."""
+    lines = [f"{file.path}: {file.problem}" for file in files if file.problem]
+    for package in packages:
+        if package.omitted:
+            names = ", ".join(package.omitted)
+            lines.append(f"{package.path}: left out, since they fail or do not run without a mutant: {names}")
+        if not package.attributed:
+            lines.append(f"{package.path}: some tests need the others, so all run for every mutant")
+    mutants = [mutant for file in files for mutant in file.mutants]
+    waiting = sum(mutant.status is None and not mutant.reason for mutant in mutants)
+    if waiting or skipped:
+        more = f", and those of {skipped} files" if skipped else ""
+        lines.append(f"not run within the budget: {waiting} mutants{more}; the same command goes on")
+    reasons = Counter(mutant.reason for mutant in mutants if mutant.status is None and mutant.reason)
+    lines += [f"{count} mutants without a verdict: {reason}" for reason, count in reasons.items()]
+    if cached := sum(mutant.cached for mutant in mutants):
+        total = f"{cached} of {len(mutants)}"
+        lines.append(f"{total} verdicts are those of earlier runs; --no-cache runs all again")
+    return tuple(lines)

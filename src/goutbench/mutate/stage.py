@@ -2,7 +2,7 @@
 
 import threading
 import time
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from contextlib import ExitStack, closing
 from dataclasses import dataclass, field
 from functools import cached_property, partial
@@ -14,14 +14,12 @@ from goutbench.execute.machine import Machine, open_machine
 from goutbench.execute.worker import Worker
 from goutbench.execute.workspace.package import PackageUnderTest
 from goutbench.execute.workspace.prepare import prepare_modules
-from goutbench.golang.syntax.header import is_generated
-from goutbench.golang.toolchain.mutation import Mutant
 from goutbench.mutate.options import MutateOptions
 from goutbench.mutate.progress import MutateProgress
-from goutbench.mutate.results import MutatedFile, MutatedPackage, MutateResult
-from goutbench.mutate.source.changes import Changes
-from goutbench.mutate.source.fingerprint import fingerprint
+from goutbench.mutate.results import MutatedPackage, MutateResult, notices
+from goutbench.mutate.source.fingerprint import PackageFingerprints
 from goutbench.mutate.source.packages import ListedPackage, MissingModule, list_packages
+from goutbench.mutate.source.scope import Scope
 from goutbench.mutate.source.tests import PackageTests, read_tests
 from goutbench.mutate.source.worktree import WorkTree, open_work_tree
 from goutbench.mutate.store import FileStore, VerdictStore, remove_old
@@ -67,7 +65,8 @@ def mutate(
             )
             for number in range(count)
         ]
-        run = _Run(machine, work_tree, folder.resolve(), options, progress, deadline, stack)
+        scope = Scope(options, work_tree)
+        run = _Run(machine, work_tree, folder.resolve(), options, progress, deadline, stack, scope)
         return run.result(threads, patterns)
 
 
@@ -82,6 +81,7 @@ class _Run:
     progress: MutateProgress
     deadline: float
     stack: ExitStack
+    scope: Scope
     packages: dict[int, MutatedPackage] = field(default_factory=dict)
     files: dict[tuple[int, int], FileUnderMutation] = field(default_factory=dict)
     lock: threading.Lock = field(default_factory=threading.Lock)
@@ -89,19 +89,29 @@ class _Run:
     def result(self, workers: Sequence[Worker], patterns: Sequence[str]) -> MutateResult:
         listing = self._list(workers[0], patterns)
         selected = [package for package in listing.values() if package.selected]
-        schedule = Schedule(workers, self.deadline)
+        schedule, prints = (
+            Schedule(workers, self.deadline),
+            PackageFingerprints(workers[0], self._base, listing),
+        )
         for number, package in enumerate(selected):
-            if self._sources(package):
-                task = partial(self._package, schedule, number, package, listing)
+            if self.scope.sources(package):
+                task = partial(self._package, schedule, number, package, prints)
                 schedule.add((0, number), task)
         if self.options.cache:
             remove_old([self._folder / name for name in ("verdicts", "profiles", "plans")])
         schedule.run()
         files = [self.files[key].result() for key in sorted(self.files)]
-        notices = self._notices(files, selected)
         packages = tuple(self.packages[number] for number in sorted(self.packages))
+        untestable = {package.path for package in packages if package.problem}
+        testable = [package for package in selected if package.path not in untestable]
+        skipped = sum(len(self.scope.sources(package)) for package in testable) - len(files)
+        errors = [f"{package.path}: {package.error}" for package in selected if package.error]
         result = MutateResult(
-            str(self.work_tree.root), packages, tuple(files), self.options.redundant, notices
+            str(self.work_tree.root),
+            packages,
+            tuple(files),
+            self.options.redundant,
+            (*errors, *notices(packages, files, skipped)),
         )
         if packages and all(package.problem for package in packages):
             raise SourceError(
@@ -148,22 +158,6 @@ class _Run:
     def _plans(self) -> FileStore[MutantList]:
         return FileStore(self._folder / "plans", MutantList)
 
-    @cached_property
-    def _changes(self) -> Changes | None:
-        revision = self.options.changed_since
-        return Changes(self.work_tree, revision) if revision else None
-
-    def _sources(self, package: ListedPackage) -> dict[str, bytes]:
-        """The sources that may have mutants in scope, by base name; nothing that was generated."""
-        if package.error or not package.folder.is_relative_to(self.work_tree.seen):
-            return {}
-        sources = {name: (package.folder / name).read_bytes() for name in package.sources}
-        sources = {name: text for name, text in sources.items() if not is_generated(text)}
-        if self._changes is not None:
-            changes, folder = self._changes, package.folder
-            sources = {name: text for name, text in sources.items() if changes.lines(folder / name, text)}
-        return sources
-
     # ── tasks ─────────────────────────────────────────────────────────────────────────────────────
 
     def _package(
@@ -171,14 +165,14 @@ class _Run:
         schedule: Schedule,
         number: int,
         package: ListedPackage,
-        listing: Mapping[str, ListedPackage],
+        prints_of: PackageFingerprints,
         worker: Worker,
     ) -> None:
         """Measure what the tests of a package reach, and add the tasks of its files."""
         self.progress.step(f"running the tests of {package.path}, each alone")
         tests = read_tests(package)
         template = focal_package(package, self._base, "")
-        prints = fingerprint(worker, template, package, tests, listing)
+        prints = prints_of.of(package, tests)
         names = [test.name for test in tests.tests if self.options.test_pattern.search(test.name)]
         profile = self._profile(worker, template, prints.content, names)
         with self.lock:
@@ -186,7 +180,7 @@ class _Run:
         if profile.problem:
             return
         triage = Triage(profile, tests, prints, self._verdicts(package), self.options.redundant)
-        for index, name in enumerate(self._sources(package)):
+        for index, name in enumerate(self.scope.sources(package)):
             task = partial(self._file, schedule, (number, index), package, name, triage)
             schedule.add((0, number, index), task)
 
@@ -205,7 +199,7 @@ class _Run:
         self.progress.step(f"finding the mutants of {path}")
         listed, plan = list_mutants(worker, base, triage.fingerprint.shape, self._plans)
         file = FileUnderMutation(base, path, package.path, base.focal_source, listed, plan)
-        triage.prepare(worker, file, self._scope(file))
+        triage.prepare(worker, file, self.scope.mutants(package, name, file.source, listed.mutants))
         with self.lock:
             self.files[key] = file
         self.progress.expect(sum(len(batch) for _, batch in file.batches))
@@ -266,41 +260,3 @@ class _Run:
         store = VerdictStore(self._folder / "verdicts" / f"{short_hash(package.path)}.jsonl")
         self.stack.callback(store.close)
         return store
-
-    def _scope(self, file: FileUnderMutation) -> list[Mutant]:
-        """The mutants that the options select."""
-        mutants = [
-            mutant for mutant in file.listed.mutants if self.options.function_pattern.search(mutant.function)
-        ]
-        if self._changes is None:
-            return mutants
-        lines = self._changes.lines(file.package.folder / file.package.focal, file.source)
-        return [item for item in mutants if lines.intersection(range(item.line, item.end_line + 1))]
-
-    def _notices(self, files: Sequence[MutatedFile], selected: Sequence[ListedPackage]) -> tuple[str, ...]:
-        """What a reader must know about the numbers."""
-        notices = [f"{package.path}: {package.error}" for package in selected if package.error]
-        notices += [f"{file.path}: {file.problem}" for file in files if file.problem]
-        for package in self.packages.values():
-            if package.omitted:
-                names = ", ".join(package.omitted)
-                notices.append(
-                    f"{package.path}: left out, because they fail or do not run without a mutant: {names}"
-                )
-            if not package.attributed:
-                notices.append(f"{package.path}: some tests need the others, so all run for every mutant")
-        mutants = [mutant for file in files for mutant in file.mutants]
-        waiting = sum(mutant.status is None and not mutant.reason for mutant in mutants)
-        skipped = len([package for package in selected if self._sources(package)]) - len(self.packages)
-        if waiting or skipped:
-            more = f", and {skipped} packages" if skipped else ""
-            notices.append(f"not run within the budget: {waiting} mutants{more}; the same command goes on")
-        for reason in dict.fromkeys(m.reason for m in mutants if m.status is None and m.reason):
-            count = sum(mutant.reason == reason for mutant in mutants)
-            notices.append(f"{count} mutants without a verdict: {reason}")
-        cached = sum(mutant.cached for mutant in mutants)
-        if cached:
-            notices.append(
-                f"{cached} of {len(mutants)} verdicts are those of earlier runs; --no-cache runs all again"
-            )
-        return tuple(notices)

@@ -6,7 +6,6 @@ docs/decisions/mutate.md says what counts, and what does not.
 import hashlib
 from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
-from functools import cache
 from pathlib import Path
 
 from goutbench import __version__
@@ -25,41 +24,45 @@ _TEST_DATA = "testdata"
 class Fingerprint:
     """`shape` changes with what every function and test of a package can see: declarations without function
     bodies, its own and those of imported packages of the work tree, versions of modules, other files, Go and
-    options. `content` changes with any byte of these."""
+    options. `content` also changes with the bodies of its own functions and tests."""
 
     shape: str
     content: str
 
 
-def fingerprint(
-    worker: Worker,
-    base: PackageUnderTest,
-    package: ListedPackage,
-    tests: PackageTests,
-    packages: Mapping[str, ListedPackage],
-) -> Fingerprint:
-    """The hashes of a package. `base` says where commands on it run."""
-    options = worker.options
-    helper = install_program(base.toolchain, worker.workspace.root, "gohelper")  # its name is its version
-    settings = repr(
-        (
-            __version__, helper.name, base.toolchain.version, options.tags, options.env,
-            options.race, options.with_cgo, options.short, options.test_seconds, options.memory_mib, 
-            package.path,
-        )
-    )  # fmt: skip
-    shapes, contents = [settings, tests.rest], [settings]
-    for imported in imported_by(package, packages):
-        path, version = imported.module
-        if version:
-            shapes.append(f"{path}@{version}")
-        else:
-            shapes += [imported.path, _shape(imported.folder, imported.sources)]
-            contents.append(_content(imported.folder, (*imported.sources, *imported.further)))
-    shapes += [_shape(package.folder, package.sources), _content(package.folder, package.further)]
-    shapes += _test_data(package.folder)
-    contents.append(_content(package.folder, (*package.sources, *package.tests)))
-    return Fingerprint(short_hash(*shapes), short_hash(*shapes, *contents))
+class PackageFingerprints:
+    """Computes the hashes of packages. A package that several others import is read once, so an object serves
+    one run: files may change later."""
+
+    def __init__(self, worker: Worker, base: PackageUnderTest, packages: Mapping[str, ListedPackage]) -> None:
+        """`base` says where commands run."""
+        options = worker.options
+        # the name of the helper's program is its version
+        helper = install_program(base.toolchain, worker.workspace.root, "gohelper").name
+        self._settings = repr(
+            (
+                __version__, helper, base.toolchain.version, options.tags, options.env, options.race,
+                options.with_cgo, options.short, options.test_seconds, options.memory_mib,
+            )
+        )  # fmt: skip
+        self._packages = packages
+        self._imported: dict[str, str] = {}
+
+    def of(self, package: ListedPackage, tests: PackageTests) -> Fingerprint:
+        shapes = [self._settings, package.path, tests.rest]
+        shapes += map(self._imported_shape, imported_by(package, self._packages))
+        shapes += [_shape(package.folder, package.sources), _content(package.folder, package.further)]
+        shapes += _test_data(package.folder)
+        content = _content(package.folder, (*package.sources, *package.tests))
+        return Fingerprint(short_hash(*shapes), short_hash(*shapes, content))
+
+    def _imported_shape(self, package: ListedPackage) -> str:
+        if package.path not in self._imported:
+            module, version = package.module
+            own = "" if version else _shape(package.folder, package.sources)
+            further = "" if version else _content(package.folder, package.further)
+            self._imported[package.path] = short_hash(package.path, module, version, own, further)
+        return self._imported[package.path]
 
 
 def _shape(folder: Path, names: Iterable[str]) -> str:
@@ -67,7 +70,6 @@ def _shape(folder: Path, names: Iterable[str]) -> str:
     return short_hash(*(part for name in names for part in _shape_of(name, (folder / name).read_bytes())))
 
 
-@cache
 def _shape_of(name: str, source: bytes) -> tuple[str, ...]:
     file = parse(source)
     parts = [name, file.build_constraint or "", str(file.package)]
