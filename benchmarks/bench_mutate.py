@@ -1,11 +1,13 @@
 """`goutbench mutate` on real checkouts: the first verdict, the first run's CPU, and the CPU after an edit.
 
     python benchmarks/bench_mutate.py --checkouts FOLDER --work FOLDER
+    python benchmarks/bench_mutate.py --checkouts FOLDER --work FOLDER --agreement
 
 FOLDER has checkouts of spf13/cobra, google/go-cmp and uber-go/zap, as `cobra`, `go-cmp` and `zap`; they are
 edited and restored. Before the first run, the dependencies are compiled by a run on other code of the
 package. CPU time is that of all processes: of a cgroup where `cpuacct` is writable, else of those that were
-waited for, which lacks the Go helper.
+waited for, which lacks the Go helper. `--agreement` compares the verdicts with those of all tests of the
+package for every mutant, also those that no test reaches.
 """
 
 import argparse
@@ -17,6 +19,7 @@ import shutil
 import subprocess
 import sys
 import time
+from collections import Counter
 from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
@@ -52,13 +55,16 @@ def main() -> None:
     parser.add_argument("--work", type=Path, required=True)
     parser.add_argument("--workers", type=int, default=1)
     parser.add_argument("--only", default="")
+    parser.add_argument("--agreement", action="store_true")
     parser.add_argument("--one", nargs=2, metavar=("FOLDER", "PATTERN"), help=argparse.SUPPRESS)
     options = parser.parse_args()
     if options.one:
         run_here(Path(options.one[0]), options.one[1], options.work, options.workers)
         return
     for case in CASES:
-        if options.only in f"{case.checkout} {case.pattern}":
+        if options.only in f"{case.checkout} {case.pattern}" and options.agreement:
+            compare(case, options.checkouts, options.work, options.workers)
+        elif options.only in f"{case.checkout} {case.pattern}":
             measure(case, options.checkouts, options.work, options.workers)
 
 
@@ -73,6 +79,26 @@ def run_here(folder: Path, pattern: str, work: Path, workers: int) -> None:
     cached = sum(mutant.cached for mutant in result.mutants)
     row = {"first": progress.first_verdict, "mutants": len(result.mutants), "cached": cached}
     print(json.dumps(row | {"score": result.score}))
+
+
+def compare(case: Case, checkouts: Path, work: Path, workers: int) -> None:
+    """Count the pairs of verdicts: of the tests that reach a mutant, and of all tests."""
+    from goutbench.mutate.options import MutateOptions
+    from goutbench.mutate.stage import mutate
+    from goutbench.mutate.trial import profile
+
+    def run() -> list[str]:
+        options, folder = MutateOptions(cache=False), checkouts / case.checkout
+        result = mutate(folder, [case.pattern], options, work=work, workers=workers)
+        return [str(mutant.status) for mutant in result.mutants]
+
+    selected, original = run(), profile.Reach.of
+    profile.Reach.of = lambda self, line, column: self.tests  # type: ignore[method-assign]
+    try:
+        pairs = Counter(zip(selected, run(), strict=True))
+    finally:
+        profile.Reach.of = original  # type: ignore[method-assign]
+    print(f"{case.checkout} {case.pattern}: {dict(pairs)}", flush=True)
 
 
 def measure(case: Case, checkouts: Path, work: Path, workers: int) -> None:
