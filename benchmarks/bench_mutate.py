@@ -14,6 +14,7 @@ import argparse
 import contextlib
 import json
 import os
+import re
 import resource
 import shutil
 import subprocess
@@ -37,6 +38,13 @@ class Case:
     file: str
     function: str
 
+    @property
+    def name(self) -> str:
+        """A regular expression of the function's name."""
+        match = re.match(r"func (?:\([^)]*\) )?(\w+)", self.function)
+        assert match is not None
+        return match[1]
+
 
 CASES = (
     Case("cobra", "./doc", "doc/util.go", "func hasSeeAlso(cmd *cobra.Command) bool {"),
@@ -56,10 +64,10 @@ def main() -> None:
     parser.add_argument("--workers", type=int, default=1)
     parser.add_argument("--only", default="")
     parser.add_argument("--agreement", action="store_true")
-    parser.add_argument("--one", nargs=2, metavar=("FOLDER", "PATTERN"), help=argparse.SUPPRESS)
+    parser.add_argument("--one", nargs=3, metavar=("FOLDER", "PATTERN", "FUNCTIONS"), help=argparse.SUPPRESS)
     options = parser.parse_args()
     if options.one:
-        run_here(Path(options.one[0]), options.one[1], options.work, options.workers)
+        run_here(Path(options.one[0]), options.one[1], options.work, options.workers, options.one[2])
         return
     for case in CASES:
         if options.only in f"{case.checkout} {case.pattern}" and options.agreement:
@@ -68,14 +76,16 @@ def main() -> None:
             measure(case, options.checkouts, options.work, options.workers)
 
 
-def run_here(folder: Path, pattern: str, work: Path, workers: int) -> None:
+def run_here(folder: Path, pattern: str, work: Path, workers: int, functions: str) -> None:
     """One run in this process; prints when the first verdict came, by the clock of the machine."""
     from goutbench.mutate.options import MutateOptions
     from goutbench.mutate.progress import MutateProgress
     from goutbench.mutate.stage import mutate
 
     progress = MutateProgress()
-    result = mutate(folder, [pattern], MutateOptions(), work=work, workers=workers, progress=progress)
+    result = mutate(
+        folder, [pattern], MutateOptions(functions), work=work, workers=workers, progress=progress
+    )
     cached = sum(mutant.cached for mutant in result.mutants)
     row = {"first": progress.first_verdict, "mutants": len(result.mutants), "cached": cached}
     print(json.dumps(row | {"score": result.score}))
@@ -104,15 +114,15 @@ def compare(case: Case, checkouts: Path, work: Path, workers: int) -> None:
 def measure(case: Case, checkouts: Path, work: Path, workers: int) -> None:
     folder = checkouts / case.checkout
 
-    def run() -> dict[str, Any]:
-        return run_apart(folder, case.pattern, work, workers)
+    def run(functions: str = "") -> dict[str, Any]:
+        return run_apart(folder, case.pattern, work, workers, functions)
 
     subject = folder / case.file
     others = [path for path in subject.parent.glob("*.go") if not path.name.endswith("_test.go")]
     with contextlib.ExitStack() as stack:
         for path in others:
             stack.enter_context(changed(path, b"\nvar _ = 1\n"))
-        run()  # compiles what the package imports
+        run(case.name)  # compiles what the package imports
     shutil.rmtree(work / "mutants", ignore_errors=True)
     first, again = run(), run()
     statement = f"{case.function}\n\t_ = 1".encode()
@@ -140,9 +150,10 @@ def changed(path: Path, text: bytes, *, whole: bool = False) -> Iterator[None]:
         path.write_bytes(before)
 
 
-def run_apart(folder: Path, pattern: str, work: Path, workers: int) -> dict[str, Any]:
+def run_apart(folder: Path, pattern: str, work: Path, workers: int, functions: str) -> dict[str, Any]:
     """One run in a process of its own, with its CPU seconds."""
     arguments = ["--work", str(work), "--workers", str(workers), "--one", str(folder), pattern]
+    arguments.append(functions)
     group = _GROUPS / f"goutbench-bench-{os.getpid()}"
     with contextlib.suppress(OSError):
         group.mkdir()
