@@ -80,14 +80,28 @@ def run_here(folder: Path, pattern: str, work: Path, workers: int, functions: st
     """One run in this process; prints when the first verdict came, by the clock of the machine."""
     from goutbench.mutate.options import MutateOptions
     from goutbench.mutate.progress import MutateProgress
+    from goutbench.mutate.results import TestedMutant
     from goutbench.mutate.stage import mutate
 
-    progress = MutateProgress()
+    class Clock(MutateProgress):
+        cpu: float | None = None
+
+        def add(self, mutants: list[TestedMutant]) -> None:
+            super().add(mutants)
+            if self.cpu is None:
+                self.cpu = _usage(_group(os.getppid()))
+
+    progress = Clock()
     result = mutate(
         folder, [pattern], MutateOptions(functions), work=work, workers=workers, progress=progress
     )
     cached = sum(mutant.cached for mutant in result.mutants)
-    row = {"first": progress.first_verdict, "mutants": len(result.mutants), "cached": cached}
+    row = {
+        "first": progress.first_verdict,
+        "first_cpu": progress.cpu,
+        "mutants": len(result.mutants),
+        "cached": cached,
+    }
     print(json.dumps(row | {"score": result.score}))
 
 
@@ -134,6 +148,7 @@ def measure(case: Case, checkouts: Path, work: Path, workers: int) -> None:
     for name, row in (("first", first), ("nothing changed", again), ("one function edited", edited)):
         share = row["cpu"] / first["cpu"]
         verdict = f"first verdict {row['first']:.1f} s, " if row["first"] else ""
+        verdict += f"after {row['first_cpu']:.2f} CPU s, " if row["first_cpu"] else ""
         print(
             f"  {name:20} {verdict}CPU {row['cpu']:.2f} s ({share:.0%}), {row['cached']} cached", flush=True
         )
@@ -154,7 +169,7 @@ def run_apart(folder: Path, pattern: str, work: Path, workers: int, functions: s
     """One run in a process of its own, with its CPU seconds."""
     arguments = ["--work", str(work), "--workers", str(workers), "--one", str(folder), pattern]
     arguments.append(functions)
-    group = _GROUPS / f"goutbench-bench-{os.getpid()}"
+    group = _group(os.getpid())
     with contextlib.suppress(OSError):
         group.mkdir()
 
@@ -172,7 +187,12 @@ def run_apart(folder: Path, pattern: str, work: Path, workers: int, functions: s
     row: dict[str, Any] = json.loads(done.stdout)
     row["cpu"] = waited if used is None else (_usage(group) or 0.0) - used
     row["first"] = row["first"] and row["first"] - started
+    row["first_cpu"] = row["first_cpu"] and row["first_cpu"] - (used or 0.0)
     return row
+
+
+def _group(process: int) -> Path:
+    return _GROUPS / f"goutbench-bench-{process}"
 
 
 def _usage(group: Path) -> float | None:
