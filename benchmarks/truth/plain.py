@@ -117,7 +117,9 @@ def check_out(git_dir: Path, commit: str, folder: Path, user: User) -> None:
     git = ["git", "-c", "safe.directory=*", "-c", "advice.detachedHead=false"]
     clone = [*git, "clone", "--quiet", "--shared", "--no-checkout", str(git_dir.resolve()), str(draft)]
     subprocess.run(clone, check=True)
-    subprocess.run([*git, "-C", str(draft), "checkout", "--quiet", "--force", commit], check=True)
+    # a copy of a repository may lack large files: all others are written then, and git names those
+    subprocess.run([*git, "-C", str(draft), "read-tree", commit], check=True)
+    subprocess.run([*git, "-C", str(draft), "checkout-index", "--all", "--force"], check=False)
     if not (draft / "go.mod").exists() and (draft / "vendor.mod").exists():
         for ending in ("mod", "sum"):
             shutil.copy(draft / f"vendor.{ending}", draft / f"go.{ending}")
