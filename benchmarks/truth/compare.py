@@ -35,6 +35,9 @@ EXPLAINED = {
 }
 """Infrastructure errors that bar a pair although `go test` has a result, and why they do."""
 
+IGNORED = "a failure that TestMain ignores"
+"""The explanation where a test fails, and the program that it is in exits with 0: no test can pass so."""
+
 IN_MEMORY = "temporary files in memory"
 """The explanation of a difference that is gone when `go test` has its temporary files in a tmpfs, too."""
 
@@ -72,6 +75,8 @@ def classify(row: Row) -> str:
         return "flaky"
     if agrees[-1]:
         return "equal when repeated"
+    if executions[-1]["status"] == "TESTS_FAILED" and "ignored" in results:
+        return f"explained: {IGNORED}"
     if any(same(executions[-1], [plain["result"]]) for plain in row.get("in_memory", [])):
         return f"explained: {IN_MEMORY}"
     reason = next(filter(None, map(explanation, executions)), "")

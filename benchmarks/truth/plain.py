@@ -27,9 +27,10 @@ _MEMORY = Path("/dev/shm/goutbench-truth")
 class Verdict:
     """What `go test` says about the tests of one file.
 
-    `result`: pass, fail, timeout, skip (everything skipped), none (nothing to run), build, vet or setup. With
-    `elsewhere`, the file declares no test of its own, but the package's tests do more with it than without
-    it; the result is then that of the whole package. `statements` and `covered` are the focal file's.
+    `result`: pass, fail, timeout, skip (everything skipped), none (nothing to run), build, vet, setup, or
+    ignored (a test fails, and its `TestMain` exits with 0 all the same). With `elsewhere`, the file declares
+    no test of its own, but the package's tests do more with it than without it; the result is then that of
+    the whole package. `statements` and `covered` are the focal file's.
     """
 
     result: str
@@ -194,6 +195,8 @@ class PlainTest:
         if done.returncode == 0:
             if not results:
                 return Verdict("none", output=output)
+            if "fail" in results.values():
+                return Verdict("ignored", ran, output=output)
             return Verdict("pass" if "pass" in results.values() else "skip", ran)
         if "panic: test timed out after" in done.stdout or done.returncode < 0:
             return Verdict("timeout", ran, output=output)
