@@ -6,9 +6,11 @@ from dataclasses import replace
 import pytest
 
 from goutbench.golang.toolchain.mutation import Mutant
+from goutbench.mutate.results import TestedMutant, score_of
 from goutbench.mutate.store import StoredVerdict
 from goutbench.mutate.trial.order import Killers, ReachedMutant, informative_first
 from goutbench.mutate.trial.schedule import Schedule
+from goutbench.records import MutantStatus
 
 
 def mutant(number: int, function: str, operator: str) -> Mutant:
@@ -93,3 +95,15 @@ def test_a_schedule_starts_nothing_after_its_deadline_and_raises_what_a_task_rai
     schedule.add((1,), lambda worker: schedule.add((0,), lambda worker: ran.append(4)))
     schedule.run()
     assert 4 in ran
+
+
+def test_a_score_without_all_mutants_is_an_estimate() -> None:
+    def score(*statuses: MutantStatus | None) -> float | None:
+        return score_of([TestedMutant(mutant(1, "F", "literal"), status) for status in statuses])
+
+    killed, survived, missed = MutantStatus.KILLED, MutantStatus.SURVIVED, MutantStatus.NO_COVERAGE
+    assert score(killed, survived, MutantStatus.TIMED_OUT, missed) == 0.25
+    assert score(killed, survived, None, None, missed, missed, missed, missed) == 0.25
+    assert score(missed) == 0
+    assert score(missed, None) is None
+    assert score() is None

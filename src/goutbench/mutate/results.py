@@ -91,7 +91,7 @@ class MutateResult:
 
     @property
     def score(self) -> float | None:
-        """Killed ÷ tested and not covered mutants; None without any."""
+        """The score of all mutants, as of `score_of`."""
         return score_of(self.mutants)
 
     @property
@@ -101,9 +101,22 @@ class MutateResult:
 
 
 def score_of(mutants: Iterable[TestedMutant]) -> float | None:
-    """Killed ÷ all with a verdict, so that those that time out count as survived; None without any."""
-    counts = Counter(mutant.status for mutant in mutants if mutant.status is not None)
-    return counts[MutantStatus.KILLED] / counts.total() if counts.total() else None
+    """Killed ÷ all, so that those that time out count as survived; None where no mutant that is reached ran.
+
+    Of mutants that were not run, the same share counts as killed as of those that were: an estimate.
+    """
+    counts = Counter(mutant.status for mutant in mutants)
+    reached = counts.total() - counts[MutantStatus.NO_COVERAGE]
+    run = reached - counts[None]
+    if not counts.total() or (reached and not run):
+        return None
+    return counts[MutantStatus.KILLED] / run * reached / counts.total() if run else 0.0
+
+
+def shortened(names: Sequence[str], most: int) -> str:
+    """The first names of a list, with how many more there are."""
+    more = f" and {len(names) - most} more" if len(names) > most else ""
+    return ", ".join(names[:most]) + more
 
 
 def most_useful(files: Sequence[MutatedFile]) -> list[tuple[MutatedFile, TestedMutant]]:

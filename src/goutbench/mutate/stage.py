@@ -179,7 +179,8 @@ class _Run:
             self.packages[number] = self._record(package, tests, names, profile)
         if profile.problem:
             return
-        triage = Triage(profile, tests, prints, self._verdicts(package), self.options.redundant)
+        verdicts, by_rank = self._verdicts(package), self.options.budget > 0
+        triage = Triage(profile, tests, prints, verdicts, self.options.redundant, by_rank)
         for index, name in enumerate(self.scope.sources(package)):
             task = partial(self._file, schedule, (number, index), package, name, triage)
             schedule.add((0, number, index), task)

@@ -14,10 +14,12 @@ from goutbench.mutate.results import (
     TestedMutant,
     redundant_tests,
     score_of,
+    shortened,
 )
 from goutbench.records import MutantStatus
 
 COMMAND = "mutate"
+_NAMES = 6  # of tests beside a mutant
 _LABELS = {
     MutantStatus.KILLED: "killed",
     MutantStatus.SURVIVED: "survived",
@@ -120,9 +122,9 @@ def _line(file: MutatedFile, number: int, text: str, mutants: Sequence[TestedMut
 
 def _page_mutant(file: MutatedFile, tested: TestedMutant) -> PageMutant:
     if tested.killers:
-        tests = f"by {', '.join(tested.killers)}"
+        tests = f"by {shortened(tested.killers, _NAMES)}"
     elif tested.reached_by:
-        tests = f"reached by {', '.join(tested.reached_by)}"
+        tests = f"reached by {shortened(tested.reached_by, _NAMES)}"
     else:
         tests = "reached by no test"
     return PageMutant(

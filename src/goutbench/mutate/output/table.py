@@ -9,10 +9,12 @@ from goutbench.mutate.results import (
     TestedMutant,
     redundant_tests,
     score_of,
+    shortened,
 )
 from goutbench.records import MutantStatus
 
-_HEADERS = ("file", "mutants", "killed", "survived", "not covered", "timed out", "score")
+_HEADERS = ("file", "mutants", "killed", "survived", "not covered", "timed out", "not run", "score")
+_NOT_RUN = _HEADERS.index("not run")
 _ALL = "all files"
 
 
@@ -22,7 +24,8 @@ def printed(text: str) -> str:
 
 
 def table(result: MutateResult) -> Iterator[str]:
-    """The lines of the table; a last one for all files where there are several."""
+    """The lines of the table; a last one for all files where there are several. A score with ~ is an
+    estimate, since some mutants were not run."""
     rows = [_row(file.path, file.mutants) for file in result.files if file.mutants]
     if len(rows) > 1:
         rows.append(_row(_ALL, result.mutants))
@@ -30,7 +33,9 @@ def table(result: MutateResult) -> Iterator[str]:
         yield "no mutants"
         return
     cells = [_HEADERS, *rows]
-    widths = [max(len(row[column]) for row in cells) for column in range(len(_HEADERS))]
+    if all(row[_NOT_RUN] == "0" for row in rows):
+        cells = [(*row[:_NOT_RUN], *row[_NOT_RUN + 1 :]) for row in cells]
+    widths = [max(len(row[column]) for row in cells) for column in range(len(cells[0]))]
     for row in cells:
         numbers = (text.rjust(width) for text, width in zip(row[1:], widths[1:], strict=True))
         yield "  ".join([row[0].ljust(widths[0]), *numbers]).rstrip()
@@ -42,7 +47,8 @@ def survivor_lines(entries: Sequence[tuple[MutatedFile, TestedMutant]], limit: i
         mutant = tested.mutant
         function = f" in {mutant.function}" if mutant.function else ""
         yield ""
-        yield printed(f"{file.path}:{mutant.line}: {mutant.operator}{function}; tests: {_names(tested)}")
+        tests = shortened(tested.reached_by, 3)
+        yield printed(f"{file.path}:{mutant.line}: {mutant.operator}{function}; tests: {tests}")
         yield from (f"    {printed(line)}" for line in mutant_diff(file.source, mutant).text().split("\n"))
     if len(entries) > limit:
         yield ""
@@ -72,9 +78,6 @@ def _row(name: str, mutants: Sequence[TestedMutant]) -> tuple[str, ...]:
     statuses = (
         MutantStatus.KILLED, MutantStatus.SURVIVED, MutantStatus.NO_COVERAGE, MutantStatus.TIMED_OUT,
     )  # fmt: skip
-    return printed(name), str(len(mutants)), *map(count, statuses), percent(score_of(mutants))
-
-
-def _names(tested: TestedMutant) -> str:
-    names = tested.reached_by
-    return ", ".join(names[:3]) + (f" and {len(names) - 3} more" if len(names) > 3 else "")
+    waiting = sum(mutant.status is None for mutant in mutants)
+    score = f"~{percent(score_of(mutants))}" if waiting else percent(score_of(mutants))
+    return printed(name), str(len(mutants)), *map(count, statuses), str(waiting), score

@@ -83,13 +83,14 @@ def declaration_of(file: GoFile, mutant: Mutant) -> Declaration | None:
 @dataclass(frozen=True, slots=True)
 class Triage:
     """Decides which mutants of a package's files run: those in scope and reached, without a verdict that
-    still holds."""
+    still holds. `by_rank`: there may not be time for all, so batches begin with the most informative ones."""
 
     profile: TestProfile
     tests: PackageTests
     fingerprint: Fingerprint
     verdicts: VerdictStore | None
     redundant: bool
+    by_rank: bool
 
     def prepare(self, worker: Worker, file: FileUnderMutation, scope: Sequence[Mutant]) -> None:
         """Give each mutant in scope a result or a place in a batch."""
@@ -120,7 +121,7 @@ class Triage:
             else:
                 file.results[mutant.id] = TestedMutant(mutant, None, tests)
                 pending.append(ReachedMutant(mutant, tests))
-        file.batches = list(_batches(informative_first(pending)))
+        file.batches = list(_batches(informative_first(pending), by_rank=self.by_rank))
         file.waiting = len(file.batches)
         if pending and file.plan is None:
             file.plan = mutation_plan(worker, file.package)
@@ -151,14 +152,19 @@ class Triage:
         return results
 
 
-def _batches(ordered: Sequence[tuple[int, ReachedMutant]]) -> Iterator[tuple[int, list[ReachedMutant]]]:
+def _batches(
+    ordered: Sequence[tuple[int, ReachedMutant]], *, by_rank: bool
+) -> Iterator[tuple[int, list[ReachedMutant]]]:
     """The mutants in batches, each with the rank of its first mutant: a small batch first, which shows
-    something soon."""
+    something soon. With `by_rank`, no batch has both a mutant and one of at least twice its rank and one."""
     start, size = 0, _FIRST_BATCH
     while start < len(ordered):
+        rank = ordered[start][0]
         part = ordered[start : start + size]
-        yield part[0][0], [reached for _, reached in part]
-        start, size = start + size, _BATCH
+        if by_rank:
+            part = [entry for entry in part if entry[0] <= 2 * rank]
+        yield rank, [reached for _, reached in part]
+        start, size = start + len(part), _BATCH
 
 
 def focal_package(package: ListedPackage, template: PackageUnderTest, name: str) -> PackageUnderTest:
