@@ -6,17 +6,18 @@ which TMPDIR and HOME name, and its copy of the sources is there, too. In what i
 put back.
 """
 
+import contextlib
 import json
 import os
 import re
 import shutil
+import subprocess
 import tempfile
 from collections.abc import Iterator, Mapping
-from contextlib import contextmanager
 from dataclasses import dataclass, replace
 from pathlib import Path
 
-from goutbench.execute.sandbox.command import Command, Outcome
+from goutbench.execute.sandbox.command import PATH, Command, Outcome
 from goutbench.execute.sandbox.supervise import (
     missing_programs,
     supervise,
@@ -114,7 +115,7 @@ class Landlock:
         ]
 
 
-@contextmanager
+@contextlib.contextmanager
 def _private_folder(user: int) -> Iterator[Path]:
     """A folder of the user's for one command. Its name is short: a socket's path has at most 107 letters."""
     folder = Path(tempfile.mkdtemp(prefix="gb-")).resolve()
@@ -135,14 +136,12 @@ def _give(path: Path, user: int) -> None:
 
 
 def _remove(folder: Path) -> None:
-    """Remove a folder, also what a run has made unreadable in it."""
-    shutil.rmtree(folder, ignore_errors=True)
-    if folder.exists():
-        for parent, folders, _ in os.walk(folder):
-            for name in folders:
-                if not Path(parent, name).is_symlink():
-                    Path(parent, name).chmod(0o700)
-        shutil.rmtree(folder, ignore_errors=True)
+    """Remove a folder, also what a run has made unreadable in it, or has nested deeper than a path can be."""
+    with contextlib.suppress(OSError, RecursionError):
+        shutil.rmtree(folder)
+        return
+    for program in (("chmod", "-R", "u+rwx"), ("rm", "-rf")):
+        subprocess.run([*program, "--", folder], env={"PATH": PATH}, stderr=subprocess.DEVNULL, check=False)
 
 
 def _moved(command: Command, folder: Path) -> Command:
