@@ -68,7 +68,10 @@ class Landlock:
             if command.copy is not None:
                 names[str(folder / "tree")] = str(command.copy.folder)
             command, first = _moved(command, folder), "/"
+            copy = command.copy
+            replaced = {} if copy is None else {path: str(file) for path, file in copy.replaced}
             settings = {
+                "replaced": replaced,
                 "landlock": self._access(command)
                 | {
                     "writable": list(map(str, (folder / "tmp", folder / "tree", *command.writable))),
@@ -76,7 +79,7 @@ class Landlock:
                     "disk": str(folder),
                     "bytes": command.limits.scratch,
                     "tasks": command.limits.processes,
-                }
+                },
             }
             outcome = supervise(self.init, self._prefix(command, first), command, user, settings, gently=True)
         return _with_usual_names(outcome, names)
@@ -95,12 +98,20 @@ class Landlock:
 
     def _access(self, command: Command) -> dict[str, object]:
         system = (*system_paths()[0], *(Path("/proc", name) for name in _PROC))
-        # nothing can be shown under another name: what is there is shown instead
-        inside = (path for _, path in command.mounts)
+        # nothing can be shown under another name: what is there is shown instead, or for a folder nothing
+        inside = (path for source, path in command.mounts if not source.is_dir())
+        hidden = [path for source, path in command.mounts if source.is_dir()]
+        if command.copy is not None:
+            hidden += [command.copy.original / path for path, _ in command.copy.replaced]
         # who may run a file has to be able to read it
-        readable = (*system, self.init, *command.readable, *command.programs, *inside)
+        readable = (*system, self.init, *map(Path.resolve, command.readable), *command.programs, *inside)
         devices = [f"/dev/{name}" for name in _DEVICES]
-        return {"readable": list(map(str, readable)), "devices": devices, "newest": self.newest}
+        return {
+            "readable": list(map(str, readable)),
+            "hidden": [str(path.resolve()) for path in hidden],
+            "devices": devices,
+            "newest": self.newest,
+        }
 
     def _prefix(self, command: Command, folder: str) -> list[str]:
         user = self.user_id(command.worker)
