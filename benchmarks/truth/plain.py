@@ -30,7 +30,8 @@ class Verdict:
     `result`: pass, fail, timeout, skip (everything skipped), none (nothing to run), build, vet, setup, or
     ignored (a test fails, and its `TestMain` exits with 0 all the same). With `elsewhere`, the file declares
     no test of its own, but the package's tests do more with it than without it; the result is then that of
-    the whole package. `statements` and `covered` are the focal file's.
+    the whole package. If the package's tests do not even build without it, it is `needed`. `statements` and
+    `covered` are the focal file's.
     """
 
     result: str
@@ -39,6 +40,7 @@ class Verdict:
     statements: int = 0
     covered: int = 0
     output: str = ""
+    needed: bool = False
 
     def as_row(self) -> dict[str, Any]:
         return asdict(self)
@@ -226,7 +228,8 @@ class PlainTest:
             less = self._go_test(*flags)
         if _work(whole.stdout) == _work(less.stdout):
             return Verdict("none", output=verdict.output)
-        return Verdict(verdict.result, verdict.tests, True, output=verdict.output)
+        needed = any(event.get("FailedBuild") for event in _events(less.stdout))
+        return replace(verdict, elsewhere=True, needed=needed)
 
     @contextmanager
     def _without_file(self) -> Iterator[list[str]]:

@@ -159,7 +159,7 @@ def notices(
     mutants = [mutant for file in files for mutant in file.mutants]
     waiting = sum(mutant.status is None and not mutant.reason for mutant in mutants)
     if waiting or skipped:
-        more = f", and those of {skipped} files" if skipped else ""
+        more = f", and those of further files ({skipped})" if skipped else ""
         lines.append(f"not run within the budget: {waiting} mutants{more}; the same command goes on")
     reasons = Counter(mutant.reason for mutant in mutants if mutant.status is None and mutant.reason)
     lines += [f"{count} mutants without a verdict: {reason}" for reason, count in reasons.items()]

@@ -79,5 +79,6 @@ def _row(name: str, mutants: Sequence[TestedMutant]) -> tuple[str, ...]:
         MutantStatus.KILLED, MutantStatus.SURVIVED, MutantStatus.NO_COVERAGE, MutantStatus.TIMED_OUT,
     )  # fmt: skip
     waiting = sum(mutant.status is None for mutant in mutants)
-    score = f"~{percent(score_of(mutants))}" if waiting else percent(score_of(mutants))
+    share = score_of(mutants)
+    score = f"~{percent(share)}" if waiting and share is not None else percent(share)
     return printed(name), str(len(mutants)), *map(count, statuses), str(waiting), score
