@@ -380,6 +380,13 @@ def test_many_runs_with_much_output_do_not_block_their_supervisor(worker: Worker
 
 
 @pytest.mark.skipif(shutil.which("gcc") is None, reason="the race detector needs a C compiler")
+def test_a_test_may_print_as_much_as_verbose_logs_do(worker: Worker, package: PackageUnderTest) -> None:
+    """Tests of storage engines print more than 10 MiB."""
+    code = body('for range 20 {\n\t\tprintln(strings.Repeat("x", 1<<20))\n\t}', ["strings"])
+    record = run(worker, package, code)
+    assert record.status == "PASSED", record.reason
+
+
 def test_the_race_detector_reports_a_race_when_it_is_enabled(
     worker: Worker, package: PackageUnderTest
 ) -> None:

@@ -28,7 +28,7 @@ class Limits:
     file_size: int = 256 * MIB
     open_files: int = 1024
     scratch: int = 512 * MIB
-    output: int = 8 * MIB
+    output: int = 64 * MIB
 
     def prlimit(self, *, counted: bool = True) -> list[str]:
         """The prefix that sets the limits of each process.
