@@ -25,7 +25,7 @@ type Request struct {
 	Key    string
 }
 
-// A Mutant is one change of the focal file; Reason explains why it is not viable.
+// A Mutant is one change of the focal file; Reason explains why it is not viable, Proof why it is equivalent.
 type Mutant struct {
 	ID          int    `json:"id"`
 	Operator    string `json:"operator"`
@@ -38,18 +38,21 @@ type Mutant struct {
 	EndColumn   int    `json:"end_column"`
 	Replacement string `json:"replacement"`
 	Reason      string `json:"reason,omitempty"`
+	Proof       string `json:"proof,omitempty"`
 }
 
 // A Plan is the answer to a request; Reason explains why there are no mutants.
 type Plan struct {
-	Schemata    []byte   `json:"schemata"`
-	SupportName string   `json:"support_name"`
-	Support     []byte   `json:"support"`
-	Mutants     []Mutant `json:"mutants"`
-	NotViable   []Mutant `json:"not_viable"`
-	Reason      string   `json:"reason,omitempty"`
-	Infra       string   `json:"infra,omitempty"`
-	Need        bool     `json:"need,omitempty"`
+	Schemata    []byte     `json:"schemata"`
+	SupportName string     `json:"support_name"`
+	Support     []byte     `json:"support"`
+	Mutants     []Mutant   `json:"mutants"`
+	NotViable   []Mutant   `json:"not_viable"`
+	Equivalent  []Mutant   `json:"equivalent"`
+	Functions   []Function `json:"functions"`
+	Reason      string     `json:"reason,omitempty"`
+	Infra       string     `json:"infra,omitempty"`
+	Need        bool       `json:"need,omitempty"`
 }
 
 // A mutator is the type-checked focal file.
@@ -67,6 +70,9 @@ type mutator struct {
 	aliases   map[string]string
 	importsAt int
 	steps     []int // offsets behind the opening braces of functions and loops, where steps are counted
+
+	commaOKs       map[types.Object]bool // variables that are the second result of a comma-ok form
+	errorVariables map[string]bool       // this package's, by name, that a literal text initialises
 }
 
 const (
@@ -103,12 +109,16 @@ func NewPlan(module *packages.Module, req *Request) (r Plan) {
 	r.SupportName = "zz_" + strings.ToLower(req.Switch) + ".go"
 	r.Support = []byte(m.support(req.Env, req.Key))
 	for _, mut := range all {
-		if mut.reason == "" {
+		switch {
+		case mut.isTested():
 			r.Mutants = append(r.Mutants, m.reply(mut))
-		} else {
+		case mut.reason == "":
+			r.Equivalent = append(r.Equivalent, m.reply(mut))
+		default:
 			r.NotViable = append(r.NotViable, m.reply(mut))
 		}
 	}
+	r.Functions = m.functions()
 	return r
 }
 
@@ -313,7 +323,7 @@ func (m *mutator) reply(mut *mutant) Mutant {
 	start, end := m.position(mut.start), m.position(mut.end)
 	return Mutant{
 		mut.id, mut.operator, functionName(m.focal.Syntax.Decls[mut.unit], m.text), mut.start, mut.end, start.Line, start.Column,
-		end.Line, end.Column, mut.text, mut.reason,
+		end.Line, end.Column, mut.text, mut.reason, mut.proof,
 	}
 }
 
