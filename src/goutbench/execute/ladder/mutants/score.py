@@ -11,6 +11,7 @@ from goutbench.execute.ladder.build import Build, compile_mutants
 from goutbench.execute.ladder.coverage import Span
 from goutbench.execute.ladder.faults import FORGED
 from goutbench.execute.ladder.mutants.confirm import are_confirmed
+from goutbench.execute.ladder.mutants.equivalent import equivalent_mutants
 from goutbench.execute.ladder.mutants.runs import CONTROLS, MutantRuns
 from goutbench.execute.ladder.runs import Baseline, CompiledTest, RunResult, command_for, hidden
 from goutbench.execute.sandbox.command import MIB, Command, RunReport
@@ -24,16 +25,21 @@ from goutbench.statistics import wilson
 _EXHAUSTED = ("out of memory", "cannot allocate memory", "goroutine stack exceeds")
 _DATA = 768 * MIB
 _SNIPPET = 60
+_ALIVE = (MutantStatus.SURVIVED, MutantStatus.NO_COVERAGE)
 _MAX_TEXT = 400  # characters of code in a verdict: a mutant may remove a function's body
 
 
 @dataclass(frozen=True, slots=True)
 class MutantResult:
-    """What the tests did to a mutant; `test` names the first one that failed."""
+    """What the tests did to a mutant; `test` names the first one that failed.
+
+    An equivalent mutant has its proof instead.
+    """
 
     mutant: Mutant
     status: MutantStatus
     test: str = ""
+    proof: str = ""
 
     def __str__(self) -> str:
         return f"{self.mutant.id} {self.status} {self.mutant.operator} {self.test}".rstrip()
@@ -71,6 +77,7 @@ class MutantResult:
             after=after,
             verdict=self.status,
             killer=self.test,
+            proof=self.proof,
         )
 
 
@@ -101,13 +108,13 @@ def run_mutants(
     coverage.
 
     With `spans`, only mutants in these parts of the focal file count. A mutant that `baseline`, the same
-    tests without the candidate, kills too counts as survived.
+    tests without the candidate, kills too counts as survived. Mutants that no test can kill do not count.
     """
     worker, package = test.worker, test.package
     plan = worker.once(mutation_plan, package)
     if plan.reason or plan.infra:
         return _no_score(plan, plan.infra or plan.reason or "")
-    pool = [m for m in plan.mutants if not spans or any(start <= m.start < end for start, end in spans)]
+    pool = _inside(plan.mutants, spans)
     sample = choose_sample(pool, worker.options.mutants or 0, worker.options.seed)
     reached = [m for m in sample if passing.reached.reaches((m.line, m.column))]
     results = [MutantResult(m, MutantStatus.NO_COVERAGE) for m in sample if m not in reached]
@@ -134,8 +141,22 @@ def run_mutants(
         if baseline is not None and baseline.result.passed:
             results, more = _not_killed_without(baseline, plan, results)
             seconds += more
+    alive = {result.mutant for result in results if result.status in _ALIVE}
+    proofs = equivalent_mutants(worker, package, plan, alive, test.folder)
+    results = [r for r in results if r.mutant.id not in proofs]
+    results += [_proved(m, proofs[m.id]) for m in sample if m.id in proofs]
+    results += [_proved(m, m.proof) for m in _inside(plan.equivalent, spans)]
     results.sort(key=lambda result: result.mutant.id)
-    return _summary(plan, len(pool), results, seconds)
+    return _summary(plan, len(pool) - len(proofs), results, seconds)
+
+
+def _inside(mutants: Sequence[Mutant], spans: Sequence[Span]) -> list[Mutant]:
+    """The mutants in these parts of the focal file; without `spans` all of them."""
+    return [m for m in mutants if not spans or any(start <= m.start < end for start, end in spans)]
+
+
+def _proved(mutant: Mutant, proof: str) -> MutantResult:
+    return MutantResult(mutant, MutantStatus.EQUIVALENT, proof=proof)
 
 
 def _not_killed_without(
@@ -202,8 +223,8 @@ def _summary(
     plan: MutationPlan, total: int, results: Sequence[MutantResult], seconds: float, reason: str = ""
 ) -> Mutation:
     counts = Counter(result.status for result in results)
-    killed = counts[MutantStatus.KILLED]
-    low, score, high = score_with_interval(killed, len(results), exhaustive=len(results) == total)
+    killed, tested = counts[MutantStatus.KILLED], len(results) - counts[MutantStatus.EQUIVALENT]
+    low, score, high = score_with_interval(killed, tested, exhaustive=tested == total)
     return Mutation(
         total=total,
         killed=killed,
@@ -219,6 +240,7 @@ def _summary(
         seconds=seconds,
         survivors=tuple(r.change() for r in results if r.status is MutantStatus.SURVIVED),
         mutants=tuple(result.verdict() for result in results),
+        equivalent=counts[MutantStatus.EQUIVALENT],
     )
 
 
