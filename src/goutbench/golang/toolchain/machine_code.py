@@ -9,9 +9,10 @@ and of the data that it refers to has to be the same (Papadakis et al., "Trivial
 import hashlib
 import re
 from collections import defaultdict
-from collections.abc import Iterable, Sequence
+from collections.abc import Callable, Iterable, Sequence
+from pathlib import Path
 
-from goutbench.golang.toolchain.mutation import CopyableFunction, Mutant
+from goutbench.golang.toolchain.mutation import CopyableFunction, Mutant, MutationPlan
 
 _COPY = "{prefix}F{function}M{mutant}"
 _SYMBOL = re.compile(r"^(\S.*?) (?:<\d+> )?(S[A-Z]+) (?:.* )?size=(\d+)")
@@ -19,6 +20,36 @@ _CODE = re.compile(r"^\t0x[0-9a-f]{4,} (?:[0-9a-f]{2} ){1,16}")
 _RELOCATION = "\trel "
 _NUMBERED = re.compile(r"\S*\.\.(?:stmp_|typeAssert\.|interfaceSwitch\.|gobytes\.)\d+")
 _LOCAL_TYPE = re.compile(r"·\d+")
+
+
+MACHINE_CODE = "the same machine code"
+"""The proof of these mutants; others have those of `gohelper/mutation/equivalent.go`."""
+
+
+def prove_equivalent(
+    plan: MutationPlan,
+    source: bytes,
+    mutants: Iterable[Mutant],
+    answers: dict[int, bool],
+    list_code: Callable[[bytes], Path | None],
+) -> dict[int, str]:
+    """The proofs, by id, of those mutants of the focal file `source` that are equivalent to the original.
+
+    `answers` are what is already known, by id, and are added to: one build compiles the others. `list_code`
+    compiles the package with another focal file, and returns the assembly listing. If it returns none, as
+    when a limit stops it, no other mutant is equivalent.
+    """
+    ids = sorted({mutant.id for mutant in mutants})
+    new = [mutant for mutant in plan.mutants if mutant.id in ids and mutant.id not in answers]
+    if copies := with_copies(source, plan.functions, new, plan.prefix):
+        listing = list_code(copies)
+        same: frozenset[int] = frozenset()
+        if listing is not None:
+            with listing.open(encoding="utf-8", errors="replace") as lines:
+                same = same_code(lines, plan.prefix)
+            listing.unlink()
+        answers |= {mutant.id: mutant.id in same for mutant in new}
+    return {number: MACHINE_CODE for number in ids if answers.get(number)}
 
 
 def with_copies(
@@ -35,9 +66,9 @@ def with_copies(
             if function.start <= mutant.start and mutant.end <= function.end:
                 of_function[number].append(mutant)
     for number, inside in of_function.items():
-        for each in (None, *inside):
-            name = _COPY.format(prefix=prefix, function=number, mutant=each.id if each else 0)
-            copies.append(_copy(source, functions[number], name.encode(), each))
+        for change in (None, *inside):
+            name = _COPY.format(prefix=prefix, function=number, mutant=change.id if change else 0)
+            copies.append(_copy(source, functions[number], name.encode(), change))
     return b"\n".join([source, *copies, b""]) if copies else b""
 
 
@@ -64,9 +95,9 @@ def same_code(listing: Iterable[str], prefix: str) -> frozenset[int]:
     data = {name: lines for name, lines in symbols.items() if _NUMBERED.fullmatch(name)}
     codes: dict[tuple[int, int], list[str]] = defaultdict(list)
     for name, lines in symbols.items():
-        if (found := copy.search(name)) and not name.startswith(("type:", "go:")):
+        if (match := copy.search(name)) and not name.startswith(("type:", "go:")):
             plain = [copy.sub("COPY", _LOCAL_TYPE.sub("·", line)) for line in _resolved(lines, data)]
-            codes[int(found[1]), int(found[2])].append("\n".join([copy.sub("COPY", name), *plain]))
+            codes[int(match[1]), int(match[2])].append("\n".join([copy.sub("COPY", name), *plain]))
     digests = {
         key: hashlib.sha256("\0".join(sorted(parts)).encode()).digest() for key, parts in codes.items()
     }

@@ -5,18 +5,19 @@ from collections import Counter
 from collections.abc import Collection, Sequence
 from dataclasses import dataclass, replace
 from functools import partial
+from pathlib import Path
 from typing import Self
 
-from goutbench.execute.ladder.build import Build, compile_mutants
+from goutbench.execute.ladder.build import Build, compile_mutants, list_machine_code
 from goutbench.execute.ladder.coverage import Span
 from goutbench.execute.ladder.faults import FORGED
 from goutbench.execute.ladder.mutants.confirm import are_confirmed
-from goutbench.execute.ladder.mutants.equivalent import equivalent_mutants
 from goutbench.execute.ladder.mutants.runs import CONTROLS, MutantRuns
 from goutbench.execute.ladder.runs import Baseline, CompiledTest, RunResult, command_for, hidden
 from goutbench.execute.sandbox.command import MIB, Command, RunReport
 from goutbench.execute.worker import Worker
 from goutbench.execute.workspace.package import Overlay, PackageUnderTest
+from goutbench.golang.toolchain.machine_code import prove_equivalent
 from goutbench.golang.toolchain.mutation import Mutant, MutationPlan, apply_mutant, plan_mutation
 from goutbench.golang.toolchain.test_output import failed_test
 from goutbench.records import MutantStatus, MutantVerdict, Mutation
@@ -142,7 +143,7 @@ def run_mutants(
             results, more = _not_killed_without(baseline, plan, results)
             seconds += more
     alive = {result.mutant for result in results if result.status in _ALIVE}
-    proofs = equivalent_mutants(worker, package, plan, alive, test.folder)
+    proofs = _proofs(test, plan, alive)
     results = [r for r in results if r.mutant.id not in proofs]
     results += [_proved(m, proofs[m.id]) for m in sample if m.id in proofs]
     results += [_proved(m, m.proof) for m in _inside(plan.equivalent, spans)]
@@ -153,6 +154,20 @@ def run_mutants(
 def _inside(mutants: Sequence[Mutant], spans: Sequence[Span]) -> list[Mutant]:
     """The mutants in these parts of the focal file; without `spans` all of them."""
     return [m for m in mutants if not spans or any(start <= m.start < end for start, end in spans)]
+
+
+def _proofs(test: CompiledTest, plan: MutationPlan, mutants: Collection[Mutant]) -> dict[int, str]:
+    worker, package = test.worker, test.package
+
+    def list_code(source: bytes) -> Path | None:
+        return list_machine_code(worker, package, {package.focal: source}, test.folder)
+
+    return prove_equivalent(plan, package.focal_source, mutants, worker.once(_answers, package), list_code)
+
+
+def _answers(worker: Worker, package: PackageUnderTest) -> dict[int, bool]:
+    """Whether a mutant is equivalent, by id: what one candidate of the package asks for, the others share."""
+    return {}
 
 
 def _proved(mutant: Mutant, proof: str) -> MutantResult:
