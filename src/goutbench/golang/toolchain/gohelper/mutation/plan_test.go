@@ -217,3 +217,55 @@ func TestASiteIsCopiedUnlessTheMutantReplacesItAll(t *testing.T) {
 		}
 	}
 }
+
+func TestMutantsThatTypesProveEquivalentAreNotBehindTheSwitch(t *testing.T) {
+	tests := map[string]struct {
+		code string
+		want []string // "original → replacement: proof"
+	}{
+		"map-hint":       {"func f(n int) map[int]int { return make(map[int]int, n-1) }", []string{"- → +: " + provedCapacity, "1 → 2: " + provedCapacity}},
+		"slice-capacity": {"func f(n int) []int { return make([]int, 0, n+2) }", []string{"2 → 3: " + provedCapacity}},
+		"less-capacity":  {"func f(n int) []int { return make([]int, 0, n-2) }", nil},
+		"length":         {"func f(n int) []int { return make([]int, n+2) }", nil},
+		"asked-for":      {"func f(n int) int { return cap(make([]int, 0, n+2)) }", nil},
+		"grow": {"import \"strings\"\nfunc f(b *strings.Builder) { b.Grow(8) }",
+			[]string{"b.Grow(8) → : " + provedCapacity, "8 → 9: " + provedCapacity}},
+		"length-is-not-negative": {"func f(s []int) bool { return len(s) > -1 }", []string{"> → >=: " + provedRange}},
+		"maximum":                {"func f(a, b int) int { if a < b { a = b }; return a }", []string{"< → <=: " + provedEqual}},
+		"returned-minimum":       {"func f(a, b string) string { if a < b { return a }; return b }", []string{"< → <=: " + provedEqual}},
+		"either":                 {"func f(a, b int) (c int) { if a > b { c = a } else { c = b }; return }", []string{"> → >=: " + provedEqual}},
+		"floats":                 {"func f(a, b float64) float64 { if a < b { a = b }; return a }", nil},
+		"something-else":         {"func f(a, b int) int { if a < b { a = 1 }; return a }", nil},
+		"nil-and-empty": {"func f(m map[int]int) bool { return m != nil && len(m) > 0 }",
+			[]string{"m != nil → (m != nil || true): " + provedEmpty}},
+		"nil-or-empty": {"func f(s []int) bool { return s == nil || len(s) == 0 }", []string{"s == nil → (s == nil && false): " + provedEmpty}},
+		"other-length": {"func f(s, t []int) bool { return s == nil || len(t) == 0 }", nil},
+		"nil-loop":     {"func f(s []int) { if s != nil { for i := range s { f(s[i:]) } } }", []string{"s != nil → (s != nil || true): " + provedEmpty}},
+		"nil-channel":  {"func f(c chan int) { if c != nil { for range c { f(c) } } }", nil},
+		"builder": {"import \"strings\"\nfunc f(b *strings.Builder) error { if _, err := b.WriteString(\"x\"); err != nil { return err }; return nil }",
+			[]string{"err != nil → (err != nil && false): " + provedNoError}},
+		"absent-key":   {"func f(m map[int]int) int { if v, ok := m[2]; ok { return v }; return 0 }", []string{"ok → (ok || true): " + provedZeroAbsent}},
+		"another-zero": {"func f(m map[int]int) int { if v, ok := m[2]; ok { return v }; return 1 }", nil},
+	}
+	files := map[string]string{}
+	for name, test := range tests {
+		files[name+"/a.go"] = "package a\n\n" + test.code + "\n"
+	}
+	module, root := loadModule(t, files)
+	for name, test := range tests {
+		plan := planOf(module, filepath.Join(root, name))
+		var got []string
+		if plan.Reason != "" || plan.Need {
+			t.Errorf("%s: reason %q, need %v", name, plan.Reason, plan.Need)
+		}
+		for _, mutant := range plan.Equivalent {
+			got = append(got, files[name+"/a.go"][mutant.Start:mutant.End]+" → "+mutant.Replacement+": "+mutant.Proof)
+			if strings.Contains(string(plan.Schemata), fmt.Sprintf("Switch == %d ", mutant.ID)) {
+				t.Errorf("%s: mutant %d is behind the switch", name, mutant.ID)
+			}
+		}
+		if !reflect.DeepEqual(got, test.want) {
+			t.Errorf("%s: %s\n got %q\nwant %q", name, test.code, got, test.want)
+		}
+	}
+}
