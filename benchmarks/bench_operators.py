@@ -183,9 +183,7 @@ def report_survivors(rows: list[dict[str, Any]]) -> None:
     print("file | mutants | killed | survived | timed out | equivalent by types | by machine code")
     for file in files:
         print(file, *counts(row for row in rows if row["file"] == file), sep=" | ")
-    print(
-        "operator | mutants | killed | survived | timed out | equivalent by types | by code | survive in files"
-    )
+    print("operator | mutants | killed | survived | timed out | equivalent by types | by code | files")
     names = collections.Counter(row["operator"] for row in rows)
     for operator, _ in names.most_common():
         mine = [row for row in rows if row["operator"] == operator]
