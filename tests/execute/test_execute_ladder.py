@@ -167,6 +167,15 @@ func Largest(numbers []int) int {
     )
 
 
+def test_texts_of_errors_are_left_out_only_if_asked_for(worker: Worker, package: PackageUnderTest) -> None:
+    for ignore_texts, proofs in ((False, []), (True, ["log entry or the text of an error"])):
+        mutation = run(worker, package, REFERENCE_TEST, mutants=0, ignore_texts=ignore_texts).mutation
+        assert mutation is not None
+        texts = [mutant for mutant in mutation.mutants if mutant.before == '"division by zero"']
+        assert [part for part in proofs if part not in texts[0].proof] == []
+        assert (texts[0].verdict == MutantStatus.EQUIVALENT) is ignore_texts
+
+
 def test_names_that_no_command_can_hold_are_the_candidates_failure(
     worker: Worker, package: PackageUnderTest
 ) -> None:

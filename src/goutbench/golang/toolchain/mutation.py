@@ -158,12 +158,14 @@ def plan_mutation(
     flags: tuple[str, ...] = (),
     go_work: Path | None = None,
     salt: bytes = b"",
+    ignore_texts: bool = False,
     timeout: float = 120.0,
 ) -> MutationPlan:
     """All mutants of `focal`, a file of `package_dir`, in source order; every call returns the same plan.
 
     Ids count from 1 and include the mutants that are not viable. The name and mask of the switch depend on
-    `salt`: pass a secret of the run, so that a candidate cannot compute them. `timeout` is in seconds. Never
+    `salt`: pass a secret of the run, so that a candidate cannot compute them. With `ignore_texts`, mutants of
+    log entries and of errors' texts are among the equivalent ones. `timeout` is in seconds. Never
     raises for a focal file that cannot be mutated: see `reason` and `infra`.
     """
     started = time.perf_counter()
@@ -179,6 +181,7 @@ def plan_mutation(
         "switch": f"Goutbench{digest[15:23]}",
         "env": f"GOUTBENCH_{digest[23:31].upper()}",
         "key": f"{key:016x}",
+        "ignore_texts": ignore_texts,
     }
     try:
         answer = decode_answer(_Answer, helper.ask_loaded("mutate", body, timeout=timeout))

@@ -84,9 +84,15 @@ class MutantResult:
 
 def mutation_plan(worker: Worker, package: PackageUnderTest) -> MutationPlan:
     """All mutants of the focal file."""
-    focal, flags = package.folder / package.focal, worker.options.build_flags
+    options = worker.options
     return plan_mutation(
-        worker.helper(package), package.folder, focal, flags=flags, go_work=package.go_work, salt=worker.salt
+        worker.helper(package),
+        package.folder,
+        package.folder / package.focal,
+        flags=options.build_flags,
+        go_work=package.go_work,
+        salt=worker.salt,
+        ignore_texts=options.ignore_texts,
     )
 
 

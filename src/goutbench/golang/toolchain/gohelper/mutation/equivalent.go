@@ -5,6 +5,8 @@ import (
 	"go/constant"
 	"go/token"
 	"go/types"
+	"regexp"
+	"strings"
 )
 
 // Some mutants provably behave as the original, whatever calls them. They are not behind the switch: no test can kill them.
@@ -17,10 +19,14 @@ const (
 	provedEmpty      = "nil is empty"
 	provedNoError    = "the call returns no error"
 	provedZeroAbsent = "an absent key has the zero value"
+	leftOutText      = "a log entry or the text of an error, which the options leave out"
 )
 
 // prove returns the reason why the current operator's mutant of node n is equivalent to the original, or "".
 func (f *finder) prove(mut *mutant, n ast.Node) string {
+	if f.m.ignoreTexts && f.isText(mut, n) {
+		return leftOutText
+	}
 	switch mut.operator {
 	case "literal", "arithmetic":
 		if e, ok := n.(ast.Expr); ok && f.isHint(mut, e) {
@@ -315,3 +321,35 @@ func (f *finder) zeroIfAbsent(ok *ast.Ident) bool {
 	same := types.Identical(f.m.info.TypeOf(assign.Lhs[0]), f.resultType(then, then.Results[0]))
 	return same && f.m.text(then.Results[0]) == f.m.text(assign.Lhs[0]) && (zero.IsNil() || zero.Value != nil && isZero(zero.Value))
 }
+
+// isText reports whether a mutant changes only what people read: the text of an error, or what a log gets. A text that
+// wraps an error is more.
+func (f *finder) isText(mut *mutant, n ast.Node) bool {
+	switch n := n.(type) {
+	case *ast.BasicLit:
+		call, ok := f.parent(1).(*ast.CallExpr)
+		if !ok || mut.operator != "literal" || n.Kind != token.STRING || strings.Contains(n.Value, "%w") {
+			return false
+		}
+		return f.calls(call, "errors", "New") || f.calls(call, "fmt", "Errorf") || f.isBuiltin(call, "panic") || f.logs(call)
+	case *ast.ExprStmt:
+		call, ok := n.X.(*ast.CallExpr)
+		return ok && mut.operator == "statement-removal" && f.logs(call)
+	}
+	return false
+}
+
+// logs reports whether a call writes a log entry and returns: of a function or method like Infof, in a package for logs.
+func (f *finder) logs(call *ast.CallExpr) bool {
+	selector, ok := ast.Unparen(call.Fun).(*ast.SelectorExpr)
+	if !ok {
+		return false
+	}
+	function, ok := f.m.info.Uses[selector.Sel].(*types.Func)
+	return ok && function.Pkg() != nil && logPackage.MatchString(function.Pkg().Path()) && logFunction.MatchString(function.Name())
+}
+
+var (
+	logPackage  = regexp.MustCompile(`(^|[/.-])(log|slog|klog|glog|zap|logr|logrus|zerolog)(/|$)`)
+	logFunction = regexp.MustCompile(`^(Log|Print|Trace|Debug|Info|Warn|Warning|Error)(f|ln|w|Context)?$`)
+)

@@ -16,13 +16,14 @@ import (
 )
 
 // A Request asks for the mutants of the file Name in Dir. Switch is the name of the variable that selects a mutant, Env
-// the environment variable that sets it, Key the mask of its value.
+// the environment variable that sets it, Key the mask of its value. With IgnoreTexts, texts of logs and errors do not count.
 type Request struct {
-	Dir    string
-	Name   string
-	Switch string
-	Env    string
-	Key    string
+	Dir         string
+	Name        string
+	Switch      string
+	Env         string
+	Key         string
+	IgnoreTexts bool
 }
 
 // A Mutant is one change of the focal file; Reason explains why it is not viable, Proof why it is equivalent.
@@ -71,6 +72,7 @@ type mutator struct {
 	importsAt int
 	steps     []int // offsets behind the opening braces of functions and loops, where steps are counted
 
+	ignoreTexts    bool
 	commaOKs       map[types.Object]bool // variables that are the second result of a comma-ok form
 	errorVariables map[string]bool       // this package's, by name, that a literal text initialises
 }
@@ -92,7 +94,7 @@ func NewPlan(module *packages.Module, req *Request) (r Plan) {
 		r.Reason = "the package does not build: " + problem
 		return r
 	}
-	m := &mutator{module: module, p: p, variable: req.Switch, aliases: map[string]string{}}
+	m := &mutator{module: module, p: p, variable: req.Switch, aliases: map[string]string{}, ignoreTexts: req.IgnoreTexts}
 	if r.Reason = m.prepare(filepath.Join(req.Dir, req.Name)); r.Reason != "" {
 		return r
 	}

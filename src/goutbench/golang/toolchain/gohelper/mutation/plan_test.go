@@ -269,3 +269,34 @@ func TestMutantsThatTypesProveEquivalentAreNotBehindTheSwitch(t *testing.T) {
 		}
 	}
 }
+
+func TestTextsOfLogsAndErrorsAreLeftOutOnlyIfAskedFor(t *testing.T) {
+	code := `package a
+
+import ("errors"; "fmt"; "log")
+
+func f(n int, e error) error {
+	log.Printf("n: %d", n)
+	if n > 1 {
+		return errors.New("one")
+	}
+	if n > 2 {
+		panic("two")
+	}
+	fmt.Println("three")
+	return fmt.Errorf("four: %w", e)
+}
+`
+	module, root := loadModule(t, map[string]string{"a.go": code})
+	if plan := planOf(module, root); plan.Reason != "" || len(plan.Equivalent) > 0 {
+		t.Errorf("reason %q, equivalent %+v", plan.Reason, plan.Equivalent)
+	}
+	plan := NewPlan(module, &Request{Dir: root, Name: "a.go", Switch: "Switch", Env: "SWITCH", Key: "00ff", IgnoreTexts: true})
+	var got []string
+	for _, mutant := range plan.Equivalent {
+		got = append(got, code[mutant.Start:mutant.End])
+	}
+	if want := []string{`log.Printf("n: %d", n)`, `"n: %d"`, `"one"`, `"two"`}; !reflect.DeepEqual(got, want) {
+		t.Errorf("got %q, want %q", got, want)
+	}
+}
