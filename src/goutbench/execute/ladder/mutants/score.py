@@ -82,17 +82,16 @@ class MutantResult:
         )
 
 
-def mutation_plan(worker: Worker, package: PackageUnderTest) -> MutationPlan:
+def mutation_plan(worker: Worker, package: PackageUnderTest, ignore_texts: bool) -> MutationPlan:
     """All mutants of the focal file."""
-    options = worker.options
     return plan_mutation(
         worker.helper(package),
         package.folder,
         package.folder / package.focal,
-        flags=options.build_flags,
+        flags=worker.options.build_flags,
         go_work=package.go_work,
         salt=worker.salt,
-        ignore_texts=options.ignore_texts,
+        ignore_texts=ignore_texts,
     )
 
 
@@ -118,7 +117,7 @@ def run_mutants(
     tests without the candidate, kills too counts as survived. Mutants that no test can kill do not count.
     """
     worker, package = test.worker, test.package
-    plan = worker.once(mutation_plan, package)
+    plan = worker.once(mutation_plan, package, worker.options.ignore_texts)
     if plan.reason or plan.infra:
         return _no_score(plan, plan.infra or plan.reason or "")
     pool = _inside(plan.mutants, spans)
