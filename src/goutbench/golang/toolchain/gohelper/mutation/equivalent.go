@@ -16,6 +16,9 @@ const (
 	provedCapacity   = "a hint of capacity"
 	provedEqual      = "differs only where both sides are equal, and then takes the same value"
 	provedRange      = "the operand never has this value"
+	provedUnequal    = "differs only where both sides are equal, which was checked before"
+	provedFirst      = "the first part of a split is the same"
+	provedNothing    = "the call does nothing"
 	provedEmpty      = "nil is empty"
 	provedNoError    = "the call returns no error"
 	provedZeroAbsent = "an absent key has the zero value"
@@ -32,9 +35,16 @@ func (f *finder) prove(mut *mutant, n ast.Node) string {
 		if e, ok := n.(ast.Expr); ok && f.isHint(mut, e) {
 			return provedCapacity
 		}
+		if literal, ok := n.(*ast.BasicLit); ok && f.splitsForFirst(literal) {
+			return provedFirst
+		}
 	case "statement-removal":
-		if statement, ok := n.(*ast.ExprStmt); ok && f.grows(statement.X) {
+		statement, ok := n.(*ast.ExprStmt)
+		if ok && f.grows(statement.X) {
 			return provedCapacity
+		}
+		if ok && f.doesNothing(statement.X) {
+			return provedNothing
 		}
 	case "conditional-boundary":
 		comparison := n.(*ast.BinaryExpr)
@@ -43,6 +53,9 @@ func (f *finder) prove(mut *mutant, n ast.Node) string {
 		}
 		if f.takesEither(comparison) {
 			return provedEqual
+		}
+		if f.isUnequal(comparison) {
+			return provedUnequal
 		}
 	case "nil-check":
 		if f.emptyAnyway(n.(*ast.BinaryExpr)) {
@@ -192,6 +205,93 @@ func (f *finder) takesEither(n *ast.BinaryExpr) bool {
 		}
 		other, ok := f.after(statement).(*ast.ReturnStmt)
 		return ok && len(other.Results) == 1 && either(f.m.text(other.Results[0]))
+	}
+	return false
+}
+
+// isUnequal reports whether the operands of a comparison cannot be equal there: if a != b { return a < b }, or
+// if a == 0 { … } else if a < 0 { … }.
+func (f *finder) isUnequal(n *ast.BinaryExpr) bool {
+	if !isPure(n.X) || !isPure(n.Y) {
+		return false
+	}
+	var check *ast.IfStmt
+	want := token.NEQ
+	switch p := f.parent(1).(type) {
+	case *ast.ReturnStmt:
+		block, _ := f.parent(2).(*ast.BlockStmt)
+		if check, _ = f.parent(3).(*ast.IfStmt); check == nil || check.Body != block || block.List[0] != p {
+			return false
+		}
+	case *ast.IfStmt:
+		if check, _ = f.parent(2).(*ast.IfStmt); check == nil || check.Else != p || p.Init != nil || p.Cond != n {
+			return false
+		}
+		want = token.EQL
+	default:
+		return false
+	}
+	before, ok := check.Cond.(*ast.BinaryExpr)
+	if !ok || before.Op != want {
+		return false
+	}
+	a, b, x, y := f.m.text(before.X), f.m.text(before.Y), f.m.text(n.X), f.m.text(n.Y)
+	return a == x && b == y || a == y && b == x
+}
+
+// splitsForFirst reports whether a literal limits the parts of a split, of which only the first one is used.
+func (f *finder) splitsForFirst(literal *ast.BasicLit) bool {
+	call, ok := f.parent(1).(*ast.CallExpr)
+	if !ok || len(call.Args) != 3 || call.Args[2] != literal || !(f.calls(call, "strings", "SplitN") || f.calls(call, "bytes", "SplitN")) {
+		return false
+	}
+	index, ok := f.parent(2).(*ast.IndexExpr)
+	limit, exact := constant.Int64Val(constant.ToInt(f.m.info.Types[literal].Value))
+	first := ok && f.m.info.Types[index.Index].Value != nil && constant.Sign(f.m.info.Types[index.Index].Value) == 0
+	return first && index.X == call && exact && limit >= 2
+}
+
+// doesNothing reports whether an expression is a call of a function of this package without statements.
+func (f *finder) doesNothing(e ast.Expr) bool {
+	call, ok := ast.Unparen(e).(*ast.CallExpr)
+	if !ok {
+		return false
+	}
+	for _, argument := range call.Args {
+		if !isPure(argument) {
+			return false
+		}
+	}
+	var name *ast.Ident
+	switch fun := call.Fun.(type) {
+	case *ast.Ident:
+		name = fun
+	case *ast.SelectorExpr:
+		if name = fun.Sel; !isPure(fun.X) {
+			return false
+		}
+		if selection := f.m.info.Selections[fun]; selection != nil && (selection.Indirect() || types.IsInterface(selection.Recv())) {
+			return false
+		}
+	}
+	if name == nil {
+		return false
+	}
+	function, ok := f.m.info.Uses[name].(*types.Func)
+	return ok && function.Pkg() == f.m.pkg && f.m.isEmpty(function)
+}
+
+// isEmpty reports whether a function of this package has no statements.
+func (m *mutator) isEmpty(function *types.Func) bool {
+	for _, file := range m.own {
+		if file.Syntax == nil {
+			continue
+		}
+		for _, decl := range file.Syntax.Decls {
+			if fn, ok := decl.(*ast.FuncDecl); ok && fn.Name.Pos() == function.Pos() {
+				return fn.Body != nil && len(fn.Body.List) == 0
+			}
+		}
 	}
 	return false
 }

@@ -146,6 +146,7 @@ func (m *mutator) prepare(path string) string {
 	m.info = &types.Info{
 		Types: map[ast.Expr]types.TypeAndValue{}, Defs: map[*ast.Ident]types.Object{},
 		Uses: map[*ast.Ident]types.Object{}, Implicits: map[ast.Node]types.Object{},
+		Selections: map[*ast.SelectorExpr]*types.Selection{},
 	}
 	pkg, errors := m.typecheck(m.focal.Syntax, true, m.info)
 	if len(errors) > 0 {
