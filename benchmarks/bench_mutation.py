@@ -179,7 +179,7 @@ def sample_of_operators(mutants: tuple[Mutant, ...], size: int, seed: int) -> li
     """Mutants of as many operators as there are, in turn; 0 for all."""
     shuffled = random.Random(seed).sample(mutants, len(mutants))
     rank: collections.Counter[str] = collections.Counter()
-    order = []
+    order: list[tuple[int, int]] = []
     for mutant in shuffled:
         order.append((rank[mutant.operator], len(order)))
         rank[mutant.operator] += 1

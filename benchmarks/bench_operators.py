@@ -2,13 +2,15 @@
 
     python benchmarks/bench_operators.py compiles MODULE ... --journal compiles.jsonl
     python benchmarks/bench_operators.py survivors MODULE FILE ... --journal survivors.jsonl
+    python benchmarks/bench_operators.py proofs MODULE ... --journal proofs.jsonl
     python benchmarks/bench_operators.py labels FOLDER --labels benchmarks/equivalent_labels.tsv
 
 `compiles` builds the schemata of focal files (X.go beside X_test.go) and lists those that Go refuses.
 `survivors` runs all mutants of focal files, in a plain loop without a sandbox, asks for proofs that those
-that survive are equivalent, and prints a table of operators. `labels` compares these proofs with labels by
-hand: FOLDER holds the modules under the names in the labels. Journals are resumed: what is in them is not run
-again. Modules' dependencies have to be in --modcache (`go mod download`).
+that survive are equivalent, and prints a table of operators. `proofs` runs none, and asks for proofs of all
+mutants of the focal files of modules. `labels` compares proofs with labels by hand: FOLDER holds the modules
+under the names in the labels. Journals are resumed: what is in them is not run again. Modules' dependencies
+have to be in --modcache (`go mod download`).
 """
 
 from __future__ import annotations
@@ -139,25 +141,30 @@ def run_file(bench: Bench, module: Path, name: str) -> Iterator[dict[str, Any]]:
         for mutant in plan.mutants
     }
     ran, alive = children_cpu(), [m for m in plan.mutants if statuses[m.id] == "survived"]
-    proofs = proofs_of(bench, file, plan, alive)
+    by_code = proofs_of(bench, file, plan, alive)
     print(
         f"{module.name}/{name}: {len(plan.mutants)} mutants in {ran - start:.1f} CPU s"
         f" ({time.monotonic() - clock:.0f} s), {len(alive)} survive;"
-        f" machine code of these in {children_cpu() - ran:.1f} CPU s, the same of {len(proofs)}",
+        f" machine code of these in {children_cpu() - ran:.1f} CPU s, the same of {len(by_code)}",
         flush=True,
     )
     for mutant in (*plan.mutants, *plan.equivalent):
-        proof = mutant.proof or proofs.get(mutant.id, "")
-        yield {
-            "file": f"{module.name}/{name}",
-            "position": position(mutant),
-            "operator": mutant.operator,
-            "function": mutant.function,
-            "original": mutant.original,
-            "replacement": mutant.replacement,
-            "status": "equivalent" if proof else statuses[mutant.id],
-            "proof": proof,
-        }
+        proof = mutant.proof or by_code.get(mutant.id, "")
+        status = "equivalent" if proof else statuses[mutant.id]
+        yield describe(f"{module.name}/{name}", mutant, status, proof)
+
+
+def describe(file: str, mutant: Mutant, status: str, proof: str) -> dict[str, Any]:
+    return {
+        "file": file,
+        "position": position(mutant),
+        "operator": mutant.operator,
+        "function": mutant.function,
+        "original": mutant.original,
+        "replacement": mutant.replacement,
+        "status": status,
+        "proof": proof,
+    }
 
 
 def position(mutant: Mutant) -> str:
@@ -202,6 +209,34 @@ def counts(rows: Iterator[dict[str, Any]]) -> list[int]:
     return [len(mine), *named, statuses["equivalent"] - by_code, by_code]
 
 
+# ── proofs ───────────────────────────────────────────────────────────────────────────────────────
+
+
+def proofs(bench: Bench, modules: list[Path], sample: int, seed: int, journal: Journal) -> None:
+    """Ask for proofs of all mutants, of up to `sample` focal files of each module (0: all)."""
+    for module in modules:
+        files = list(focal_files(module))
+        if 0 < sample < len(files):
+            files = sorted(random.Random(seed).sample(files, sample))
+        with GoHelper(bench.toolchain, bench.env) as helper:
+            for file in files:
+                name = f"{module.name}/{file.relative_to(module)}"
+                if name in journal.files():
+                    continue
+                plan, start = plan_mutation(helper, file.parent, file), children_cpu()
+                by_code = proofs_of(bench, file, plan, list(plan.mutants))
+                seconds = children_cpu() - start
+                journal.add({"file": name, "mutants": len(plan.mutants), "seconds": seconds, "proof": ""})
+                for mutant in (*plan.mutants, *plan.equivalent):
+                    if proof := mutant.proof or by_code.get(mutant.id, ""):
+                        journal.add(describe(name, mutant, "equivalent", proof))
+    asked = [row for row in journal.rows if "mutants" in row]
+    mutants, seconds = sum(row["mutants"] for row in asked), sum(row["seconds"] for row in asked)
+    print(f"{mutants} mutants of {len(asked)} files, machine code in {seconds:.0f} CPU s")
+    for proof, number in collections.Counter(row["proof"] for row in journal.rows if row["proof"]).items():
+        print(f"  {number:5} {proof}")
+
+
 # ── labels ───────────────────────────────────────────────────────────────────────────────────────
 
 
@@ -216,9 +251,9 @@ def labels(bench: Bench, folder: Path, path: Path) -> None:
             plan = plan_mutation(helper, focal.parent, focal)
         keys = {(row["position"], row["operator"]) for row in rows if row["file"] == name}
         asked = [mutant for mutant in plan.mutants if (position(mutant), mutant.operator) in keys]
-        proofs = proofs_of(bench, focal, plan, asked)
+        by_code = proofs_of(bench, focal, plan, asked)
         for mutant in (*asked, *plan.equivalent):
-            found[name, position(mutant), mutant.operator] = mutant.proof or proofs.get(mutant.id, "")
+            found[name, position(mutant), mutant.operator] = mutant.proof or by_code.get(mutant.id, "")
     missing = [row for row in rows if (row["file"], row["position"], row["operator"]) not in found]
     print(f"labels: {len(rows)}, without a mutant now: {len(missing)}")
     table: collections.Counter[tuple[str, str]] = collections.Counter()
@@ -241,7 +276,7 @@ def main() -> None:
     parser = argparse.ArgumentParser(
         description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
     )
-    parser.add_argument("what", choices=["compiles", "survivors", "labels"])
+    parser.add_argument("what", choices=["compiles", "survivors", "proofs", "labels"])
     parser.add_argument("paths", nargs="+", type=Path, help="modules; or a module, and focal files in it")
     parser.add_argument("--journal", type=Path, default=Path("benchmarks/out/operators.jsonl"))
     parser.add_argument("--labels", type=Path, default=Path("benchmarks/equivalent_labels.tsv"))
@@ -260,6 +295,9 @@ def main() -> None:
         if options.what == "compiles":
             modules = [path.resolve() for path in options.paths]
             compiles(bench, modules, options.sample, options.seed, Journal(options.journal))
+        elif options.what == "proofs":
+            modules = [path.resolve() for path in options.paths]
+            proofs(bench, modules, options.sample, options.seed, Journal(options.journal))
         elif options.what == "survivors":
             survivors(bench, first.resolve(), [str(path) for path in others], Journal(options.journal))
         else:
