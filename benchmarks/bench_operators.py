@@ -3,14 +3,16 @@
     python benchmarks/bench_operators.py compiles MODULE ... --journal compiles.jsonl
     python benchmarks/bench_operators.py survivors MODULE FILE ... --journal survivors.jsonl
     python benchmarks/bench_operators.py proofs MODULE ... --journal proofs.jsonl
+    python benchmarks/bench_operators.py refute FOLDER --journal survivors.jsonl
     python benchmarks/bench_operators.py labels FOLDER --labels benchmarks/equivalent_labels.tsv
 
 `compiles` builds the schemata of focal files (X.go beside X_test.go) and lists those that Go refuses.
 `survivors` runs all mutants of focal files, in a plain loop without a sandbox, asks for proofs that those
 that survive are equivalent, and prints a table of operators. `proofs` runs none, and asks for proofs of all
-mutants of the focal files of modules. `labels` compares proofs with labels by hand: FOLDER holds the modules
-under the names in the labels. Journals are resumed: what is in them is not run again. Modules' dependencies
-have to be in --modcache (`go mod download`).
+mutants of the focal files of modules. `refute` asks for proofs of all mutants in a journal of `survivors`:
+one that was killed has none. `labels` compares proofs with labels by hand. FOLDER holds the modules as
+OWNER+NAME. Journals are resumed: what is in them is not run again. Modules' dependencies have to be in
+--modcache (`go mod download`).
 """
 
 from __future__ import annotations
@@ -237,13 +239,37 @@ def proofs(bench: Bench, modules: list[Path], sample: int, seed: int, journal: J
         print(f"  {number:5} {proof}")
 
 
+def refute(bench: Bench, folder: Path, journal: Journal) -> None:
+    """Ask for proofs of all mutants that ran, and list those that are proved and were killed."""
+    proved = wrong = 0
+    for name in sorted(journal.files()):
+        focal = folder / name
+        ran = {(r["position"], r["operator"], r["replacement"]): r for r in journal.rows if r["file"] == name}
+        with GoHelper(bench.toolchain, bench.env) as helper:
+            plan = plan_mutation(helper, focal.parent, focal)
+        by_code = proofs_of(bench, focal, plan, list(plan.mutants))
+        for mutant in (*plan.mutants, *plan.equivalent):
+            row = ran.get((position(mutant), mutant.operator, mutant.replacement))
+            if row is not None and (proof := mutant.proof or by_code.get(mutant.id)):
+                proved += 1
+                if row["status"] in ("killed", "timed out"):
+                    wrong += 1
+                    print(
+                        f"  {row['status']}: {name} {position(mutant)} {mutant.operator}: {proof}", flush=True
+                    )
+    print(f"{len(journal.rows)} mutants, {proved} proved, of which {wrong} were killed or timed out")
+
+
 # ── labels ───────────────────────────────────────────────────────────────────────────────────────
 
 
 def labels(bench: Bench, folder: Path, path: Path) -> None:
     """Precision and recall of the proofs against labels: "equivalent", "killable" or "unclear"."""
     with path.open(newline="") as file:
-        rows = list(csv.DictReader(file, delimiter="\t"))
+        rows = [
+            row | {"file": f"{row['repository'].replace('/', '+')}/{row['path']}"}
+            for row in csv.DictReader(file, delimiter="\t")
+        ]
     found: dict[tuple[str, str, str], str] = {}
     for name in sorted({row["file"] for row in rows}):
         focal = folder / name
@@ -276,7 +302,7 @@ def main() -> None:
     parser = argparse.ArgumentParser(
         description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
     )
-    parser.add_argument("what", choices=["compiles", "survivors", "proofs", "labels"])
+    parser.add_argument("what", choices=["compiles", "survivors", "proofs", "refute", "labels"])
     parser.add_argument("paths", nargs="+", type=Path, help="modules; or a module, and focal files in it")
     parser.add_argument("--journal", type=Path, default=Path("benchmarks/out/operators.jsonl"))
     parser.add_argument("--labels", type=Path, default=Path("benchmarks/equivalent_labels.tsv"))
@@ -300,6 +326,8 @@ def main() -> None:
             proofs(bench, modules, options.sample, options.seed, Journal(options.journal))
         elif options.what == "survivors":
             survivors(bench, first.resolve(), [str(path) for path in others], Journal(options.journal))
+        elif options.what == "refute":
+            refute(bench, first.resolve(), Journal(options.journal))
         else:
             labels(bench, first.resolve(), options.labels)
 
