@@ -199,6 +199,11 @@ func (m *mutator) mutated(mut *mutant) string {
 	return m.counted(mut.from, mut.start) + mut.text + m.counted(mut.end, mut.to)
 }
 
+// alone is the same without counters, as the text of a mutant that is compiled without the switch.
+func (m *mutator) alone(mut *mutant) string {
+	return string(m.focal.Source[mut.from:mut.start]) + mut.text + string(m.focal.Source[mut.end:mut.to])
+}
+
 // number assigns ids in source order, and rejects mutants that would make the file too large.
 func (m *mutator) number(all []*mutant) {
 	sort.SliceStable(all, func(a, b int) bool { return all[a].start < all[b].start })

@@ -308,3 +308,36 @@ func f(n int, e error) error {
 		t.Errorf("got %q, want %q", got, want)
 	}
 }
+
+func TestTheTextOfAMutantHasNothingOfTheSwitch(t *testing.T) {
+	code := `package a
+
+type t struct{ f func() }
+
+func f(c chan int, n int) t {
+	v, w := n, n
+	select {
+	case c <- v:
+	case <-c:
+		for range n {
+			f(c, n)
+		}
+	}
+	return t{f: func() { f(c, w) }}
+}
+`
+	module, root := loadModule(t, map[string]string{"a.go": code})
+	plan := planOf(module, root)
+	used := 0
+	for _, mutant := range plan.Mutants {
+		if strings.Contains(mutant.Replacement, "Switch") {
+			t.Errorf("%+v", mutant)
+		}
+		if strings.Contains(mutant.Replacement, "_ = v") || strings.Contains(mutant.Replacement, "_ = w") {
+			used++
+		}
+	}
+	if used < 2 {
+		t.Errorf("%d mutants use a variable that they would leave unused", used)
+	}
+}

@@ -113,12 +113,12 @@ func (m *mutator) prepend(mut *mutant, lines []string) {
 			mut.reason = "its type cannot be named here"
 			return
 		}
-		mut.text = "func() " + typ + " { " + text + "; return " + m.mutated(mut) + " }()"
+		mut.text = "func() " + typ + " { " + text + "; return " + m.alone(mut) + " }()"
 		mut.start, mut.end = mut.from, mut.to
 		return
 	}
 	if mut.form == asStatement && (mut.start != mut.from || mut.end != mut.to) {
-		mut.text = m.mutated(mut)
+		mut.text = m.alone(mut)
 		mut.start, mut.end = mut.from, mut.to
 	}
 	if mut.text != "" {
