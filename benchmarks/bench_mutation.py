@@ -82,8 +82,8 @@ class Bench:
         return (binary if ok else None), output
 
     def run(self, binary: Path, package: Path, extra: dict[str, str]) -> str:
-        """killed, survived or timed out. The limit is CPU time, since other programs may use this machine, and
-        wall time only for those that wait."""
+        """killed, survived or timed out: by CPU time, since other programs may use this machine, and by wall
+        time if it waits."""
         command = [str(binary), "-test.short", "-test.failfast", "-test.paniconexit0"]
         try:
             done = subprocess.run(
@@ -119,7 +119,7 @@ class Bench:
 
 
 RUNAWAY = (b"out of memory", b"cannot allocate memory", b"goroutine stack exceeds")
-CPU_SECONDS, WALL_SECONDS = 1, 20
+CPU_SECONDS, WALL_SECONDS = 1, 10
 
 
 def limit() -> None:
