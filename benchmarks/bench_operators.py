@@ -263,8 +263,14 @@ def refute(bench: Bench, folder: Path, journal: Journal) -> None:
 # ── labels ───────────────────────────────────────────────────────────────────────────────────────
 
 
+_EQUIVALENT = ("survivor", "equivalent")
+
+
 def labels(bench: Bench, folder: Path, path: Path) -> None:
-    """Precision and recall of the proofs against labels: "equivalent", "killable" or "unclear"."""
+    """Precision and recall of the proofs against labels: "equivalent", "killable" or "unclear".
+
+    Recall is over the survivors that were chosen without a look at proofs.
+    """
     with path.open(newline="") as file:
         rows = [
             row | {"file": f"{row['repository'].replace('/', '+')}/{row['path']}"}
@@ -282,18 +288,19 @@ def labels(bench: Bench, folder: Path, path: Path) -> None:
             found[name, position(mutant), mutant.operator] = mutant.proof or by_code.get(mutant.id, "")
     missing = [row for row in rows if (row["file"], row["position"], row["operator"]) not in found]
     print(f"labels: {len(rows)}, without a mutant now: {len(missing)}")
-    table: collections.Counter[tuple[str, str]] = collections.Counter()
+    table: collections.Counter[tuple[str, str, str]] = collections.Counter()
     for row in rows:
         proof = found.get((row["file"], row["position"], row["operator"]), "")
-        table[row["label"], proof] += 1
+        table[row["chosen"], row["label"], proof] += 1
         if proof and row["label"] != "equivalent":
             print(f"  wrong: {row['file']} {row['position']} {row['operator']}: {proof}")
-    for (label, proof), number in sorted(table.items()):
-        print(label, proof or "no proof", number, sep=" | ")
-    proved = sum(number for (_, proof), number in table.items() if proof)
-    right = sum(number for (label, proof), number in table.items() if proof and label == "equivalent")
-    equivalent = sum(number for (label, _), number in table.items() if label == "equivalent")
-    for name, count, of in (("precision", right, proved), ("recall", right, equivalent)):
+    for (chosen, label, proof), number in sorted(table.items()):
+        print(chosen, label, proof or "no proof", number, sep=" | ")
+    proved = sum(number for (_, _, proof), number in table.items() if proof)
+    right = sum(number for (_, label, proof), number in table.items() if proof and label == "equivalent")
+    kinds = [(proof, number) for (how, label, proof), number in table.items() if (how, label) == _EQUIVALENT]
+    hits, equivalent = sum(number for proof, number in kinds if proof), sum(number for _, number in kinds)
+    for name, count, of in (("precision", right, proved), ("recall", hits, equivalent)):
         low, high = wilson(count, max(1, of))
         print(f"{name}: {count} of {of} = {count / max(1, of):.1%} (95%: {low:.1%} to {high:.1%})")
 
