@@ -19,6 +19,7 @@ const (
 	provedUnequal    = "differs only where both sides are equal, which was checked before"
 	provedFirst      = "the first part of a split is the same"
 	provedNothing    = "the call does nothing"
+	provedNoSend     = "nothing is sent on the channel"
 	provedEmpty      = "nil is empty"
 	provedNoError    = "the call returns no error"
 	provedZeroAbsent = "an absent key has the zero value"
@@ -56,6 +57,10 @@ func (f *finder) prove(mut *mutant, n ast.Node) string {
 		}
 		if f.isUnequal(comparison) {
 			return provedUnequal
+		}
+	case "channel-capacity":
+		if f.neverSent(n) {
+			return provedNoSend
 		}
 	case "nil-check":
 		if f.emptyAnyway(n.(*ast.BinaryExpr)) {
@@ -294,6 +299,49 @@ func (m *mutator) isEmpty(function *types.Func) bool {
 		}
 	}
 	return false
+}
+
+// neverSent reports whether a new channel is a local variable that the function only closes and receives from.
+func (f *finder) neverSent(n ast.Node) bool {
+	assign, ok := f.parent(1).(*ast.AssignStmt)
+	if !ok || assign.Tok != token.DEFINE || len(assign.Lhs) != len(assign.Rhs) {
+		return false
+	}
+	var channel types.Object
+	for i, value := range assign.Rhs {
+		if name, ok := assign.Lhs[i].(*ast.Ident); ok && value == n {
+			channel = f.m.info.Defs[name]
+		}
+	}
+	if channel == nil {
+		return false
+	}
+	uses := 0
+	for _, object := range f.m.info.Uses {
+		if object == channel {
+			uses++
+		}
+	}
+	ast.Inspect(f.m.focal.Syntax.Decls[f.unit], func(n ast.Node) bool {
+		var operand ast.Expr
+		switch n := n.(type) {
+		case *ast.CallExpr:
+			if f.isBuiltin(n, "close") {
+				operand = n.Args[0]
+			}
+		case *ast.UnaryExpr:
+			if n.Op == token.ARROW {
+				operand = n.X
+			}
+		case *ast.RangeStmt:
+			operand = n.X
+		}
+		if name, ok := operand.(*ast.Ident); ok && f.m.info.Uses[name] == channel {
+			uses--
+		}
+		return true
+	})
+	return uses == 0
 }
 
 // isPure reports whether an expression only reads variables, their fields and lengths.
