@@ -3,8 +3,10 @@
 import json
 from pathlib import Path
 
+import pytest
 import toymodule
 
+from goutbench.golang.toolchain import machine_code
 from goutbench.golang.toolchain.helper import GoHelper
 from goutbench.golang.toolchain.installation import Toolchain, run_go
 from goutbench.golang.toolchain.machine_code import MACHINE_CODE, prove_equivalent
@@ -53,9 +55,12 @@ var data = map[string]int{"a": 1}
 """
 
 
-def test_mutants_with_the_machine_code_of_the_original_are_found_in_one_build(
-    helper: GoHelper, toolchain: Toolchain, go_environment: dict[str, str], tmp_path: Path
-) -> None:
+@pytest.mark.parametrize(("batch", "count"), [(machine_code._BATCH, 1), (4000, 2)])
+def test_mutants_with_the_machine_code_of_the_original_are_found_in_few_builds(
+    helper: GoHelper, toolchain: Toolchain, go_environment: dict[str, str], tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch, batch: int, count: int,
+) -> None:  # fmt: skip
+    monkeypatch.setattr(machine_code, "_BATCH", batch)
     root = toymodule.write(
         tmp_path / "toy", {"go.mod": "module example.com/toy\n\ngo 1.22\n", "toy.go": CODE}
     )
@@ -87,7 +92,7 @@ def test_mutants_with_the_machine_code_of_the_original_are_found_in_one_build(
     }  # fmt: skip
     # of what is known, and of what is in no function that can be copied, no build is made
     assert prove_equivalent(plan, CODE.encode(), plan.mutants, answers, list_code) == proofs
-    assert len(builds) == 1
+    assert len(builds) == count
     uncopied = [m.id for m in plan.mutants if m.function == "generic"]
     assert uncopied
     assert not answers.keys() - {m.id for m in plan.mutants}

@@ -9,7 +9,7 @@ and of the data that it refers to has to be the same (Papadakis et al., "Trivial
 import hashlib
 import re
 from collections import defaultdict
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from pathlib import Path
 
 from goutbench.golang.toolchain.mutation import CopyableFunction, Mutant, MutationPlan
@@ -20,6 +20,9 @@ _CODE = re.compile(r"^\t0x[0-9a-f]{4,} (?:[0-9a-f]{2} ){1,16}")
 _RELOCATION = "\trel "
 _NUMBERED = re.compile(r"\S*\.\.(?:stmp_|typeAssert\.|interfaceSwitch\.|gobytes\.)\d+")
 _LOCAL_TYPE = re.compile(r"·\d+")
+_LONGEST_HEADER = 2000  # characters; the name of a hostile type may have millions
+_BATCH = 2_000_000
+"""Bytes of copies that one build compiles, which bounds its memory and its listing."""
 
 
 MACHINE_CODE = "the same machine code"
@@ -35,21 +38,36 @@ def prove_equivalent(
 ) -> dict[int, str]:
     """The proofs, by id, of those mutants of the focal file `source` that are equivalent to the original.
 
-    `answers` are what is already known, by id, and are added to: one build compiles the others. `list_code`
+    `answers` are what is already known, by id, and are added to; one build compiles many others. `list_code`
     compiles the package with another focal file, and returns the assembly listing. If it returns none, as
     when a limit stops it, no other mutant is equivalent.
     """
     ids = sorted({mutant.id for mutant in mutants})
     new = [mutant for mutant in plan.mutants if mutant.id in ids and mutant.id not in answers]
-    if copies := with_copies(source, plan.functions, new, plan.prefix):
-        listing = list_code(copies)
-        same: frozenset[int] = frozenset()
-        if listing is not None:
-            with listing.open(encoding="utf-8", errors="replace") as lines:
-                same = same_code(lines, plan.prefix)
-            listing.unlink()
-        answers |= {mutant.id: mutant.id in same for mutant in new}
+    for batch in _batches(plan.functions, new):
+        if copies := with_copies(source, plan.functions, batch, plan.prefix):
+            listing = list_code(copies)
+            same: frozenset[int] = frozenset()
+            if listing is not None:
+                with listing.open(encoding="utf-8", errors="replace") as lines:
+                    same = same_code(lines, plan.prefix)
+                listing.unlink()
+            answers |= {mutant.id: mutant.id in same for mutant in batch}
     return {number: MACHINE_CODE for number in ids if answers.get(number)}
+
+
+def _batches(functions: Sequence[CopyableFunction], mutants: Iterable[Mutant]) -> Iterator[list[Mutant]]:
+    """The mutants in groups, of which the copies have about _BATCH bytes."""
+    batch: list[Mutant] = []
+    size = 0
+    for mutant in mutants:
+        batch.append(mutant)
+        size += sum(f.end - f.start for f in functions if f.start <= mutant.start < f.end)
+        if size > _BATCH:
+            yield batch
+            batch, size = [], 0
+    if batch:
+        yield batch
 
 
 def with_copies(
@@ -114,7 +132,7 @@ def _symbols(listing: Iterable[str], copy: re.Pattern[str]) -> dict[str, list[st
     current: list[str] | None = None
     for line in listing:
         if not line.startswith("\t"):
-            header = _SYMBOL.match(line)
+            header = _SYMBOL.match(line) if len(line) <= _LONGEST_HEADER else None
             current = None
             if header and (copy.search(header[1]) or _NUMBERED.fullmatch(header[1])):
                 current = symbols.setdefault(header[1], [f"{header[2]} {header[3]}"])
