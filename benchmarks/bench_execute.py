@@ -264,8 +264,9 @@ def verdicts(arguments: argparse.Namespace) -> None:
 
 
 def hostile(arguments: argparse.Namespace) -> None:
-    suite = Path(__file__).parents[1] / "tests" / "execute" / "test_execute_hostile.py"
-    done = subprocess.run([sys.executable, "-m", "pytest", "-q", str(suite)], check=False)
+    tests = Path(__file__).parents[1] / "tests" / "execute"
+    suites = [str(tests / f"test_execute_hostile{part}.py") for part in ("", "_repositories")]
+    done = subprocess.run([sys.executable, "-m", "pytest", "-q", *suites], check=False)
     raise SystemExit(done.returncode)
 
 

@@ -9,7 +9,9 @@ import os
 import re
 import shutil
 import sys
+from collections.abc import Mapping
 from contextlib import closing
+from dataclasses import dataclass
 from pathlib import Path
 
 from goutbench.execute.inputs import text_candidate
@@ -21,20 +23,53 @@ from goutbench.execute.worker import Worker
 from goutbench.execute.workspace.package import PackageUnderTest, Tree
 
 DATA = Path(__file__).parents[1] / "tests" / "data" / "execute"
+CASES = tuple(sorted((DATA / "hostile").glob("*.go.txt")))
 OPTIONS = ExecuteOptions(repeat=1, test_seconds=8.0, memory_mib=512, build_seconds=600.0)
+_REPEATED = re.compile(r"<<(\d+) (.*?)>>", re.DOTALL)
 
 
-def expected(case: Path, sandbox: str) -> list[str]:
-    """The statuses that a case may get; none if the sandbox does not promise what it tests."""
-    code = case.read_text()
-    if re.search(rf"^// not under {sandbox}: ", code, re.MULTILINE):
-        return []
-    if case.name.startswith("memory_many") and not cgroup.parents()[1]:
-        return []  # only a cgroup sees the sum
-    own = re.search(rf"^// want under {sandbox}: (.*)$", code, re.MULTILINE)
-    line = own or re.search(r"^// want: (.*)$", code, re.MULTILINE)
-    assert line is not None
-    return line[1].split()
+@dataclass(frozen=True, slots=True)
+class HostileCase:
+    """A file of `tests/data/execute/hostile`. The lines of its head are options:
+
+    `want: STATUS ...` are the statuses that it may get, `reason: REASON` is the reason; both can be given for
+    one sandbox (`want under NAME`). `not under NAME: WHY` names a sandbox that does not promise what it tests
+    (`memory cgroup`: where there is none). `seconds: N` and `memory: MIB` are lower limits, or higher ones.
+    `<<N TEXT>>` stands for N copies of the text, each with its number in the place of #.
+    """
+
+    name: str
+    code: str
+
+    def option(self, key: str, sandbox: str = "") -> str:
+        """What the head says, of a sandbox if it has a word of its own on that; empty if nothing."""
+        for name in (f"{key} under {sandbox}", key):
+            if found := re.search(rf"^// {name}: (.*)$", self.code, re.MULTILINE):
+                return found[1]
+        return ""
+
+    def statuses(self, sandbox: str) -> list[str]:
+        """The statuses that it may get; none if the sandbox does not promise what it tests."""
+        if self.option(f"not under {sandbox}"):
+            return []
+        if self.option("not under memory cgroup") and not cgroup.parents()[1]:
+            return []
+        return self.option("want", sandbox).split()
+
+    def limits(self) -> dict[str, int]:
+        """Its own limits, as fields of ExecuteOptions."""
+        keys = {"seconds": "test_seconds", "memory": "memory_mib"}
+        return {field: int(value) for key, field in keys.items() if (value := self.option(key))}
+
+
+def read_case(path: Path, names: Mapping[str, str] | None = None) -> HostileCase:
+    """A case; `names` replace words of its code that mean something of the machine."""
+    code = _REPEATED.sub(
+        lambda found: "".join(found[2].replace("#", str(i)) for i in range(int(found[1]))), path.read_text()
+    )
+    for old, new in (names or {}).items():
+        code = code.replace(old, new)
+    return HostileCase(path.name.partition(".")[0], code)
 
 
 def main() -> int:
@@ -49,14 +84,14 @@ def main() -> int:
         reference = (DATA / "calc" / "calc_test.go").read_text()
         # the first one compiles the standard library
         climb(worker, package, text_candidate("pair", "reference", reference))
-        for case in sorted((DATA / "hostile").glob("*.go.txt")):
-            stem, want = case.name.partition(".")[0], expected(case, name)
-            if not want or (only and stem not in only):
+        for case in map(read_case, CASES):
+            want = case.statuses(name)
+            if not want or (only and case.name not in only):
                 continue
-            record = climb(worker, package, text_candidate("pair", "hostile", case.read_text()))
+            record = climb(worker, package, text_candidate("pair", "hostile", case.code))
             good = record.status in want
             wrong += not good
-            print(f"{'ok' if good else 'WRONG':6}{stem}: {record.status} {record.reason}", flush=True)
+            print(f"{'ok' if good else 'WRONG':6}{case.name}: {record.status} {record.reason}", flush=True)
             if not good:
                 print(record.evidence)
     shutil.rmtree(root)

@@ -11,6 +11,7 @@ import pytest
 from goutbench.execute.inputs import text_candidate
 from goutbench.execute.ladder.climb import climb
 from goutbench.execute.machine import Machine
+from goutbench.execute.sandbox.landlock import Landlock
 from goutbench.execute.sandbox.unshare import Unshare
 from goutbench.execute.worker import Worker
 from goutbench.execute.workspace.package import PackageUnderTest, Tree, find_package
@@ -43,7 +44,8 @@ func TestSearch(t *testing.T) {
 		t.Fatal(err)
 	}
 	mark := []byte(strings.Join([]string{"the", "expected", "value", "of", "the", "reference"}, "-"))
-	for _, top := range []string{".", "../..", "/run", "/tmp", "/var", os.Getenv("GOMODCACHE")} {
+	for _, top := range []string{".", "../..", "/run", "/tmp", "/var", os.Getenv("GOMODCACHE"),
+		filepath.Dir(os.Getenv("GOMODCACHE")) + "/trees/{tree}"} {
 		filepath.WalkDir(top, func(path string, entry fs.DirEntry, err error) error {
 			if err == nil && entry.Type().IsRegular() {
 				if data, _ := os.ReadFile(path); bytes.Contains(data, mark) {
@@ -104,6 +106,7 @@ def run(machine: Machine, worker: Worker, tmp_path: Path) -> Climb:
     tree = Tree("hidden/root", "1", root.resolve())
 
     def execute(code: str, reference: str = "two_test.go", own: Worker = worker) -> Execution:
+        code = code.replace("{tree}", root.name)
         package = find_package(tree, "inner/deep/two.go", f"inner/deep/{reference}", machine.toolchain)
         options = replace(own.options, repeat=2, mutants=0, build_seconds=600.0)
         own = replace(own, options=options, helpers={}, results={})
@@ -116,7 +119,7 @@ def run(machine: Machine, worker: Worker, tmp_path: Path) -> Climb:
 
 
 @pytest.mark.parametrize("reference", ["two_test.go", "one_windows_test.go"])
-@pytest.mark.parametrize("how", ["overlay", "file by file", "unshare"])
+@pytest.mark.parametrize("how", ["overlay", "file by file", "unshare", "landlock", "landlock with links"])
 def test_no_file_that_a_run_can_open_is_the_reference_test(
     how: str, reference: str, run: Climb, worker: Worker, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -124,6 +127,10 @@ def test_no_file_that_a_run_can_open_is_the_reference_test(
         if os.geteuid() != 0:
             pytest.skip("unshare needs root")
         worker = replace(worker, sandbox=Unshare(worker.sandbox.init))  # type: ignore[attr-defined]
+    if how.startswith("landlock"):
+        worker = replace(worker, sandbox=Landlock(worker.sandbox.init))  # type: ignore[attr-defined]
+    if how == "landlock with links":
+        monkeypatch.setattr("goutbench.execute.sandbox.copies._is_small", lambda *_: False)
     if how == "file by file":
         monkeypatch.setattr("goutbench.execute.sandbox.copies.why_no_overlay", lambda *_: "switched off")
     other = {"two_test.go": "one_windows_test.go", "one_windows_test.go": "two_test.go"}[reference]

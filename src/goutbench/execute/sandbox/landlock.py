@@ -6,17 +6,18 @@ which TMPDIR and HOME name, and its copy of the sources is there, too. In what i
 put back.
 """
 
+import contextlib
 import json
 import os
 import re
 import shutil
+import subprocess
 import tempfile
 from collections.abc import Iterator, Mapping
-from contextlib import contextmanager
 from dataclasses import dataclass, replace
 from pathlib import Path
 
-from goutbench.execute.sandbox.command import Command, Outcome
+from goutbench.execute.sandbox.command import PATH, Command, Outcome
 from goutbench.execute.sandbox.supervise import (
     missing_programs,
     supervise,
@@ -67,7 +68,10 @@ class Landlock:
             if command.copy is not None:
                 names[str(folder / "tree")] = str(command.copy.folder)
             command, first = _moved(command, folder), "/"
+            copy = command.copy
+            replaced = {} if copy is None else {path: str(file) for path, file in copy.replaced}
             settings = {
+                "replaced": replaced,
                 "landlock": self._access(command)
                 | {
                     "writable": list(map(str, (folder / "tmp", folder / "tree", *command.writable))),
@@ -75,7 +79,7 @@ class Landlock:
                     "disk": str(folder),
                     "bytes": command.limits.scratch,
                     "tasks": command.limits.processes,
-                }
+                },
             }
             outcome = supervise(self.init, self._prefix(command, first), command, user, settings, gently=True)
         return _with_usual_names(outcome, names)
@@ -94,12 +98,20 @@ class Landlock:
 
     def _access(self, command: Command) -> dict[str, object]:
         system = (*system_paths()[0], *(Path("/proc", name) for name in _PROC))
-        # nothing can be shown under another name: what is there is shown instead
-        inside = (path for _, path in command.mounts)
+        # nothing can be shown under another name: what is there is shown instead, or for a folder nothing
+        inside = (path for source, path in command.mounts if not source.is_dir())
+        hidden = [path for source, path in command.mounts if source.is_dir()]
+        if command.copy is not None:
+            hidden += [command.copy.original / path for path, _ in command.copy.replaced]
         # who may run a file has to be able to read it
-        readable = (*system, self.init, *command.readable, *command.programs, *inside)
+        readable = (*system, self.init, *map(Path.resolve, command.readable), *command.programs, *inside)
         devices = [f"/dev/{name}" for name in _DEVICES]
-        return {"readable": list(map(str, readable)), "devices": devices, "newest": self.newest}
+        return {
+            "readable": list(map(str, readable)),
+            "hidden": [str(path.resolve()) for path in hidden],
+            "devices": devices,
+            "newest": self.newest,
+        }
 
     def _prefix(self, command: Command, folder: str) -> list[str]:
         user = self.user_id(command.worker)
@@ -114,7 +126,7 @@ class Landlock:
         ]
 
 
-@contextmanager
+@contextlib.contextmanager
 def _private_folder(user: int) -> Iterator[Path]:
     """A folder of the user's for one command. Its name is short: a socket's path has at most 107 letters."""
     folder = Path(tempfile.mkdtemp(prefix="gb-")).resolve()
@@ -135,14 +147,12 @@ def _give(path: Path, user: int) -> None:
 
 
 def _remove(folder: Path) -> None:
-    """Remove a folder, also what a run has made unreadable in it."""
-    shutil.rmtree(folder, ignore_errors=True)
-    if folder.exists():
-        for parent, folders, _ in os.walk(folder):
-            for name in folders:
-                if not Path(parent, name).is_symlink():
-                    Path(parent, name).chmod(0o700)
-        shutil.rmtree(folder, ignore_errors=True)
+    """Remove a folder, also what a run has made unreadable in it, or has nested deeper than a path can be."""
+    with contextlib.suppress(OSError, RecursionError):
+        shutil.rmtree(folder)
+        return
+    for program in (("chmod", "-R", "u+rwx"), ("rm", "-rf")):
+        subprocess.run([*program, "--", folder], env={"PATH": PATH}, stderr=subprocess.DEVNULL, check=False)
 
 
 def _moved(command: Command, folder: Path) -> Command:

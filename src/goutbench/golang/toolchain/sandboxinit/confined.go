@@ -3,18 +3,13 @@ package main
 import (
 	"encoding/json"
 	"errors"
-	"fmt"
-	"io/fs"
 	"os"
 	"os/signal"
 	"path/filepath"
 	"runtime"
 	"slices"
-	"strconv"
-	"strings"
 	"sync/atomic"
 	"syscall"
-	"time"
 
 	"goutbench/sandboxinit/broker"
 	"goutbench/sandboxinit/landlock"
@@ -23,7 +18,6 @@ import (
 
 const (
 	prSetChildSubreaper = 36
-	diskEvery           = 20 * time.Millisecond
 	socketOfEntry       = 3 // in a process that enters the sandbox: it gives us its filter's descriptor there
 )
 
@@ -149,50 +143,6 @@ func enterAlone(settings string, command []string) {
 		fail(err)
 	}
 	fail(syscall.Exec(command[0], command, os.Environ()))
-}
-
-// watchDisk kills a run that has written too much, or too many files.
-func (c *Confinement) watchDisk(pid int, done <-chan struct{}) {
-	for wait := diskEvery; ; {
-		select {
-		case <-done:
-			return
-		case <-time.After(wait):
-		}
-		begin := time.Now()
-		if size, files := c.written(); size > c.Bytes || files > max(1024, c.Bytes/bytesPerFile) {
-			syscall.Kill(-pid, syscall.SIGKILL)
-			fmt.Fprintf(os.Stderr, "killed: it wrote %d MiB in %d files\n", size>>20, files)
-			return
-		}
-		wait = min(max(diskEvery, 20*time.Since(begin)), time.Second/2)
-	}
-}
-
-// written is what the runs have on disk: bytes and files, those too that have no name any more.
-func (c *Confinement) written() (size, files int64) {
-	add := func(info fs.FileInfo, err error) {
-		if err == nil {
-			size += info.Sys().(*syscall.Stat_t).Blocks * 512
-			files++
-		}
-	}
-	filepath.WalkDir(c.Disk, func(_ string, entry fs.DirEntry, err error) error {
-		if err == nil {
-			add(entry.Info())
-		}
-		return nil
-	})
-	for pid := range broker.Descendants() {
-		folder := "/proc/" + strconv.Itoa(pid) + "/fd/"
-		names, _ := namesIn(folder)
-		for _, name := range names {
-			if link, err := os.Readlink(folder + name); err == nil && strings.HasPrefix(link, c.Disk) && strings.HasSuffix(link, " (deleted)") {
-				add(os.Stat(folder + name))
-			}
-		}
-	}
-	return size, files
 }
 
 // removeLeftovers empties the folder for temporary files.

@@ -252,7 +252,7 @@ func fill(upper, core string) error {
 		return nil
 	}
 	from, to := filepath.Join("lower", core), filepath.Join(upper, core)
-	err := errors.Join(os.MkdirAll(to, 0o700), replicate(from, to, ""))
+	err := errors.Join(os.MkdirAll(to, 0o700), replicate(from, to, "", nil))
 	hidden := []string{to}
 	if core == "." { // the topmost folder cannot be hidden
 		folders, _ := filepath.Glob(upper + "/*/.")

@@ -35,7 +35,7 @@ func TestReplicateKeepsModesTimesAndLinks(t *testing.T) {
 	os.WriteFile(filepath.Join(from, "core/run.sh"), []byte("run"), 0o755)
 	os.Symlink("run.sh", filepath.Join(from, "core/link"))
 	os.Chmod(filepath.Join(from, "core/closed"), 0o555)
-	if err := replicate(from, to, "core"); err != nil {
+	if err := replicate(from, to, "core", nil); err != nil {
 		t.Fatal(err)
 	}
 	for _, name := range []string{"core", "core/closed", "core/run.sh"} {

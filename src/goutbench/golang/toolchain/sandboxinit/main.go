@@ -213,7 +213,8 @@ func startThen(command []string, world *world, environment []string, files []uin
 	}
 	attributes := &syscall.ProcAttr{
 		Dir: world.Folder, Env: environment, Files: files,
-		Sys: &syscall.SysProcAttr{Setpgid: true, Pdeathsig: syscall.SIGKILL},
+		// in a session of its own: only then it cannot join our process group, and send us a signal by that
+		Sys: &syscall.SysProcAttr{Setsid: true, Pdeathsig: syscall.SIGKILL},
 	}
 	pid, err := syscall.ForkExec(command[0], command, attributes)
 	then()

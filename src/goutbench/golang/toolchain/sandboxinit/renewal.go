@@ -17,6 +17,8 @@ type Renewal struct {
 	Core   string `json:"core"`
 	Filter bool   `json:"filter"` // whether runs lack some system calls
 
+	Replaced map[string]string `json:"replaced"` // files by their paths below From, and what a copy has in their place
+
 	Confinement *Confinement `json:"landlock"`
 }
 
@@ -128,5 +130,5 @@ func (w *world) copy() error {
 			return err
 		}
 	}
-	return replicate(w.From, w.To, w.Core)
+	return replicate(w.From, w.To, w.Core, w.Replaced)
 }

@@ -10,8 +10,9 @@ import (
 )
 
 // replicate copies what is in a folder, with modes and times. Where `core` is not empty, it copies in full only this folder below
-// `from`; above it, files are copied and other folders become links to the originals.
-func replicate(from, to, core string) error {
+// `from`; above it, files are copied and other folders become links to the originals. `replaced` are files by their paths below
+// `from`, and what is copied in their place.
+func replicate(from, to, core string, replaced map[string]string) error {
 	var folders []string
 	err := filepath.WalkDir(from, func(path string, entry fs.DirEntry, err error) error {
 		if err != nil {
@@ -19,7 +20,9 @@ func replicate(from, to, core string) error {
 		}
 		relative := strings.TrimPrefix(strings.TrimPrefix(path, from), "/")
 		target := filepath.Join(to, relative)
-		switch {
+		switch other, found := replaced[relative]; {
+		case found:
+			return errors.Join(copyContent(other, target), copyState(path, target))
 		case !entry.IsDir():
 			return copyEntry(path, target, entry)
 		case core != "" && relative != "" && !within(core, relative) && !within(relative, core):
@@ -56,15 +59,24 @@ func copyEntry(path, target string, entry fs.DirEntry) error {
 	if !entry.Type().IsRegular() {
 		return nil
 	}
+	err := copyContent(path, target)
+	if os.IsPermission(err) { // the copy cannot be read either
+		return os.Chmod(target, 0)
+	}
+	if err != nil {
+		return err
+	}
+	return copyState(path, target)
+}
+
+func copyContent(path, target string) error {
 	file, err := os.OpenFile(target, os.O_WRONLY|os.O_CREATE|os.O_EXCL, 0o600)
 	if err != nil {
 		return err
 	}
 	source, err := os.Open(path)
-	if os.IsPermission(err) { // the copy cannot be read either
-		return errors.Join(file.Chmod(0), file.Close())
-	}
 	if err != nil {
+		file.Close()
 		return err
 	}
 	defer source.Close()
@@ -72,10 +84,7 @@ func copyEntry(path, target string, entry fs.DirEntry) error {
 	if closed := file.Close(); err == nil {
 		err = closed
 	}
-	if err != nil {
-		return err
-	}
-	return copyState(path, target)
+	return err
 }
 
 func copyState(path, target string) error {

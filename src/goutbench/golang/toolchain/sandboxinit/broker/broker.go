@@ -61,6 +61,7 @@ type Broker struct {
 	sockets   map[uint64]socket // those whose address may still be chosen, by inode
 	made      map[uint64]bool   // the inodes of all sockets that were made here
 	datagrams bool              // whether a socket was made that can send to any address
+	passed    bool              // whether the kernel sends a message by a descriptor that we did not look at
 	tasks     int               // an upper bound of the number of threads
 	ended     bool              // no thread may start any more
 }
@@ -69,7 +70,7 @@ type Broker struct {
 func (b *Broker) Serve(listener int) {
 	b.mutex.Lock()
 	b.listener, b.sockets, b.made = listener, map[uint64]socket{}, map[uint64]bool{}
-	b.datagrams, b.tasks, b.ended = false, 0, false
+	b.datagrams, b.passed, b.tasks, b.ended = false, false, 0, false
 	b.mutex.Unlock()
 	for {
 		request := [2]uint32{uint32(listener), pollIn} // struct pollfd
@@ -157,6 +158,7 @@ func init() {
 		syscall.SYS_SOCKET:             (*Broker).socket,
 		syscall.SYS_BIND:               (*Broker).bind,
 		syscall.SYS_LISTEN:             (*Broker).listen,
+		syscall.SYS_SETSOCKOPT:         (*Broker).share,
 		syscall.SYS_CONNECT:            (*Broker).connect,
 		syscall.SYS_SENDTO:             (*Broker).sendTo,
 		syscall.SYS_SENDMSG:            (*Broker).sendMessage,

@@ -3,6 +3,7 @@
 package broker
 
 import (
+	"encoding/binary"
 	"fmt"
 	"os"
 	"strconv"
@@ -30,6 +31,9 @@ type socket struct {
 // socket makes a socket for the caller. Internet sockets are bound to the loopback interface, which an ordinary user cannot undo.
 func (b *Broker) socket(c *call) (int, error) {
 	family, kind, protocol := int(c.arguments[0]), int(c.arguments[1]), int(c.arguments[2])
+	if kind&socketTypes == syscall.SOCK_DGRAM && family != familyNetlink && !b.mayHaveDatagrams() {
+		return 0, syscall.EACCES
+	}
 	fd, err := syscall.Socket(family, kind|syscall.SOCK_CLOEXEC, protocol)
 	if err != nil {
 		return 0, err
@@ -49,6 +53,15 @@ func (b *Broker) socket(c *call) (int, error) {
 	return 0, b.give(c, fd, kind&syscall.SOCK_CLOEXEC != 0)
 }
 
+// mayHaveDatagrams tells whether a socket may be made that can send to any address. Not after a message that goes on in the kernel: the
+// thread that sends it may not have found its descriptor yet, which could then be such a socket.
+func (b *Broker) mayHaveDatagrams() bool {
+	b.mutex.Lock()
+	defer b.mutex.Unlock()
+	b.datagrams = b.datagrams || !b.passed
+	return b.datagrams
+}
+
 // keep remembers a socket, and forgets the oldest one if there are many: a program closes sockets without our knowledge.
 func (b *Broker) keep(inode uint64, s socket) {
 	b.mutex.Lock()
@@ -59,7 +72,6 @@ func (b *Broker) keep(inode uint64, s socket) {
 	}
 	s.number = len(b.made)
 	b.made[inode] = true
-	b.datagrams = b.datagrams || s.kind == syscall.SOCK_DGRAM && s.family != familyNetlink
 	b.sockets[inode] = s
 	if len(b.sockets) <= maxSockets {
 		return
@@ -139,6 +151,24 @@ func (b *Broker) bind(*call) (int, error) {
 	return 0, errProceed
 }
 
+// share sets a stream's SO_REUSEADDR, which lets a server start again. All else that lets two sockets have one address seems to work and
+// has no effect: a program could get what is sent to another one of this machine.
+func (b *Broker) share(c *call) (int, error) {
+	found, _, err := b.find(c)
+	if err != nil {
+		return 0, err
+	}
+	defer syscall.Close(found.fd)
+	if found.kind != syscall.SOCK_STREAM || uint32(c.arguments[2]) != syscall.SO_REUSEADDR {
+		return 0, nil
+	}
+	value, err := b.read(c, c.arguments[3], 4)
+	if err != nil || len(value) < 4 || uint32(c.arguments[4]) != 4 {
+		return 0, syscall.EINVAL
+	}
+	return 0, syscall.SetsockoptInt(found.fd, syscall.SOL_SOCKET, syscall.SO_REUSEADDR, int(binary.NativeEndian.Uint32(value)))
+}
+
 func (b *Broker) listen(c *call) (int, error) {
 	if found, inode, err := b.find(c); err == nil {
 		syscall.Close(found.fd)
@@ -191,10 +221,7 @@ func (b *Broker) sendTo(c *call) (int, error) {
 
 // sendMessage lets the kernel send, as long as there is no socket that could send to an address that we did not see.
 func (b *Broker) sendMessage(c *call) (int, error) {
-	b.mutex.Lock()
-	datagrams := b.datagrams
-	b.mutex.Unlock()
-	if !datagrams {
+	if b.pass() {
 		return 0, errProceed
 	}
 	found, _, err := b.find(c)
@@ -230,12 +257,18 @@ func (b *Broker) sendMessage(c *call) (int, error) {
 }
 
 func (b *Broker) sendMessages(*call) (int, error) {
-	b.mutex.Lock()
-	defer b.mutex.Unlock()
-	if b.datagrams {
+	if !b.pass() {
 		return 0, syscall.ENOSYS // programs then send one by one
 	}
 	return 0, errProceed
+}
+
+// pass tells whether a message may go on in the kernel. If so, no socket that can send to any address is made any more.
+func (b *Broker) pass() bool {
+	b.mutex.Lock()
+	defer b.mutex.Unlock()
+	b.passed = b.passed || !b.datagrams
+	return b.passed
 }
 
 // send sends a datagram, to the socket's peer or to an address in the caller's memory.

@@ -3,6 +3,10 @@ package landlock
 
 import (
 	"fmt"
+	"io/fs"
+	"os"
+	"path/filepath"
+	"strings"
 	"syscall"
 	"unsafe"
 )
@@ -56,6 +60,7 @@ const SignalVersion = 6
 type Access struct {
 	Readable []string `json:"readable"`
 	Writable []string `json:"writable"`
+	Hidden   []string `json:"hidden"`  // what cannot be read, although it is below a folder of Readable
 	Devices  []string `json:"devices"` // which can be read and written
 	Newest   int      `json:"newest"`  // the newest version of the interface to use; 0 for any
 }
@@ -94,10 +99,15 @@ func (a Access) Restrict() error {
 		return fmt.Errorf("landlock: %w", failed)
 	}
 	defer syscall.Close(int(rules))
+	for _, path := range a.Readable {
+		if err := a.addReadable(int(rules), path); err != nil {
+			return fmt.Errorf("landlock: %s: %w", path, err)
+		}
+	}
 	for _, group := range []struct {
 		paths  []string
 		rights uint64
-	}{{a.Readable, reading}, {a.Writable, (end - 1) &^ devices}, {a.Devices, readFile | writeFile | ioctlDevice}} {
+	}{{a.Writable, (end - 1) &^ devices}, {a.Devices, readFile | writeFile | ioctlDevice}} {
 		for _, path := range group.paths {
 			if err := add(int(rules), path, group.rights&attributes.files); err != nil {
 				return fmt.Errorf("landlock: %s: %w", path, err)
@@ -108,6 +118,32 @@ func (a Access) Restrict() error {
 		return fmt.Errorf("landlock: %w", failed)
 	}
 	return nil
+}
+
+// addReadable gives the right to read a path. A rule holds for all that is below a folder: so where something hidden is below it, each
+// entry but the hidden one gets a rule of its own. Links get none: what they lead to has one, if it can be read.
+func (a Access) addReadable(rules int, path string) error {
+	above := false
+	for _, hidden := range a.Hidden {
+		if path == hidden {
+			return nil
+		}
+		above = above || strings.HasPrefix(hidden, path+"/")
+	}
+	if !above {
+		return add(rules, path, reading)
+	}
+	entries, err := os.ReadDir(path)
+	if err != nil {
+		return err
+	}
+	err = add(rules, path, readFolder)
+	for _, entry := range entries {
+		if err == nil && entry.Type()&fs.ModeSymlink == 0 {
+			err = a.addReadable(rules, filepath.Join(path, entry.Name()))
+		}
+	}
+	return err
 }
 
 // add gives rights on a path.

@@ -13,10 +13,11 @@ import (
 func TestFilesThatAreNotListedCannotBeOpened(t *testing.T) {
 	if os.Getenv("INSIDE") == "" {
 		folder := t.TempDir()
-		for _, name := range []string{"open", "closed", "own"} {
+		for _, name := range []string{"open", "closed", "own", "partly", "partly/hidden", "partly/open"} {
 			os.Mkdir(filepath.Join(folder, name), 0o755)
 			os.WriteFile(filepath.Join(folder, name, "file"), []byte("old"), 0o644)
 		}
+		os.Symlink("file", folder+"/partly/link")
 		for _, newest := range []string{"0", "3"} {
 			command := exec.Command(os.Args[0], "-test.run=^"+t.Name()+"$")
 			command.Env = append(os.Environ(), "INSIDE="+folder, "NEWEST="+newest)
@@ -28,7 +29,8 @@ func TestFilesThatAreNotListedCannotBeOpened(t *testing.T) {
 	}
 	runtime.LockOSThread()
 	folder := os.Getenv("INSIDE")
-	access := Access{Readable: []string{folder + "/open", "/nonexistent"}, Writable: []string{folder + "/own"}, Devices: []string{os.DevNull}}
+	access := Access{Readable: []string{folder + "/open", folder + "/partly", "/nonexistent"},
+		Hidden: []string{folder + "/partly/file", folder + "/partly/hidden"}, Writable: []string{folder + "/own"}, Devices: []string{os.DevNull}}
 	if os.Getenv("NEWEST") == "3" {
 		access.Newest = 3
 	}
@@ -41,7 +43,7 @@ func TestFilesThatAreNotListedCannotBeOpened(t *testing.T) {
 	if err := access.Restrict(); err != nil {
 		t.Fatal(err)
 	}
-	for name, want := range map[string]string{"open": "r", "closed": "", "own": "rw"} {
+	for name, want := range map[string]string{"open": "r", "closed": "", "own": "rw", "partly": "", "partly/hidden": "", "partly/open": "r"} {
 		got := ""
 		path := filepath.Join(folder, name, "file")
 		if _, err := os.ReadFile(path); err == nil {
@@ -53,6 +55,12 @@ func TestFilesThatAreNotListedCannotBeOpened(t *testing.T) {
 		if got != want {
 			t.Errorf("%s: %q instead of %q", name, got, want)
 		}
+	}
+	if entries, err := os.ReadDir(folder + "/partly"); len(entries) != 4 {
+		t.Error(entries, err)
+	}
+	if _, err := os.ReadFile(folder + "/partly/link"); err == nil {
+		t.Error("read a hidden file by a link")
 	}
 	if err := os.WriteFile(os.DevNull, []byte("x"), 0); err != nil {
 		t.Error(err)

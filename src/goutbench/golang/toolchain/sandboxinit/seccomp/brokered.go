@@ -8,6 +8,11 @@ const (
 	messageFastOpen     = 0x20000000
 	priorityOfProcess   = 0
 	ioPriorityOfProcess = 1
+	reusePort           = 15 // SO_REUSEPORT
+	fcntlSetOwner       = 8  // F_SETOWN
+	fcntlSetOwnerEx     = 15
+	setOwner            = 0x8901 // FIOSETOWN
+	setGroup            = 0x8902 // SIOCSPGRP
 )
 
 // Listen filters this thread, for a sandbox without namespaces: calls that need a decision go to whoever listens at the
@@ -46,6 +51,11 @@ func brokeredRules(ask program, signals bool) []rule {
 	pair := when(0, anything, []uint32{syscall.AF_UNIX},
 		when(1, socketTypes, []uint32{syscall.SOCK_DGRAM}, refuse(syscall.EPROTONOSUPPORT), allow()), refuse(syscall.EAFNOSUPPORT))
 	ownProcess := func(argument int) program { return when(argument, anything, []uint32{0}, allow(), ask) }
+	// attributes of files, and the interfaces of file systems, which take a file that was opened for reading
+	controls := when(1, 0xff00, []uint32{'f' << 8, 'X' << 8, 0x94 << 8}, refuse(syscall.ENOTTY), allow())
+	if signals {
+		controls = when(1, anything, []uint32{setOwner, setGroup}, refuse(syscall.EPERM), controls)
+	}
 	rules := []rule{
 		{[]uint32{syscall.SYS_SOCKET}, families},
 		{[]uint32{syscall.SYS_SOCKETPAIR}, pair},
@@ -59,8 +69,9 @@ func brokeredRules(ask program, signals bool) []rule {
 			refuse(syscall.ENOSYS)},
 		{[]uint32{syscall.SYS_SETXATTR, syscall.SYS_LSETXATTR, syscall.SYS_FSETXATTR, syscall.SYS_REMOVEXATTR,
 			syscall.SYS_LREMOVEXATTR, syscall.SYS_FREMOVEXATTR, 463, 466, 469}, refuse(syscall.EOPNOTSUPP)},
-		// attributes of files, and the interfaces of file systems, which take a file that was opened for reading
-		{[]uint32{syscall.SYS_IOCTL}, when(1, 0xff00, []uint32{'f' << 8, 'X' << 8, 0x94 << 8}, refuse(syscall.ENOTTY), allow())},
+		{[]uint32{syscall.SYS_IOCTL}, controls},
+		{[]uint32{syscall.SYS_SETSOCKOPT}, when(1, anything, []uint32{syscall.SOL_SOCKET},
+			when(2, anything, []uint32{syscall.SO_REUSEADDR, reusePort}, ask, allow()), allow())},
 		{[]uint32{syscall.SYS_CLONE}, whenBits(0, cloneNewNamespaces, refuse(syscall.EPERM), ask)},
 		{oldForkCalls, ask},
 		{[]uint32{syscall.SYS_SETPRIORITY}, when(0, anything, []uint32{priorityOfProcess}, ownProcess(1), refuse(syscall.EPERM))},
@@ -71,7 +82,9 @@ func brokeredRules(ask program, signals bool) []rule {
 	}
 	if signals {
 		rules = append(rules, rule{[]uint32{syscall.SYS_KILL, syscall.SYS_TKILL, syscall.SYS_TGKILL}, ask},
-			rule{[]uint32{syscall.SYS_RT_SIGQUEUEINFO, 424}, refuse(syscall.EPERM)}) // pidfd_send_signal
+			rule{[]uint32{syscall.SYS_RT_SIGQUEUEINFO, sysTgSigQueue, 424}, refuse(syscall.EPERM)}, // pidfd_send_signal
+			// whom the kernel sends a signal when a descriptor is ready
+			rule{[]uint32{syscall.SYS_FCNTL}, when(1, anything, []uint32{fcntlSetOwner, fcntlSetOwnerEx}, refuse(syscall.EPERM), allow())})
 	}
 	return rules
 }

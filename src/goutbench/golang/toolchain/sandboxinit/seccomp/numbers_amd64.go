@@ -7,6 +7,7 @@ const (
 	sysSeccomp               = 317
 	sysSendmmsg              = 307
 	sysSchedSetattr          = 314
+	sysTgSigQueue            = 297
 )
 
 // Calls that no present program uses, and their numbers.

@@ -5,6 +5,7 @@ const (
 	sysSeccomp               = 277
 	sysSendmmsg              = 269
 	sysSchedSetattr          = 274
+	sysTgSigQueue            = 240
 )
 
 var unusedCalls []uint32
