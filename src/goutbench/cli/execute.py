@@ -42,6 +42,9 @@ def execute(
         int | None,
         typer.Option(min=0, help="Number of mutants to test in each focal file; 0: all. [none]"),
     ] = None,
+    ignore_texts: Annotated[
+        bool, typer.Option("--ignore-texts", help="Leave out mutants of log entries and of errors' texts.")
+    ] = False,
     tags: Annotated[str, typer.Option(help="Build tags, separated by commas. [those of repos.yaml]")] = "",
     env: Annotated[
         list[str] | None,
@@ -100,6 +103,7 @@ def execute(
         race=race,
         cgo=cgo,
         mutants=mutants,
+        ignore_texts=ignore_texts,
         seed=seed,
         test_seconds=test_seconds or TEST_SECONDS,
         keep_timeouts=test_seconds is None,
