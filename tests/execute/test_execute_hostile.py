@@ -19,7 +19,7 @@ from dataclasses import replace
 from pathlib import Path
 
 import pytest
-from sandboxes import SANDBOXES, sandbox_called
+from sandboxes import IMAGES, SANDBOXES, sandbox_called
 
 from goutbench.execute.inputs import text_candidate
 from goutbench.execute.ladder.climb import climb
@@ -130,7 +130,8 @@ def test_a_kernel_without_enough_of_landlock_is_refused(machine: Machine) -> Non
 def attack(case: Path, worker: Worker, package: PackageUnderTest, machine: Machine) -> None:
     """Execute a hostile candidate, and check its status and what it leaves behind."""
     code = case.read_text()
-    own = re.search(rf"^// want under {worker.sandbox.name}: (.*)$", code, re.MULTILINE)
+    name = worker.sandbox.name.partition("@")[0]
+    own = re.search(rf"^// want under {name}: (.*)$", code, re.MULTILINE)
     expected = own or re.search(r"^// want: (.*)$", code, re.MULTILINE)
     reason = re.search(r"^// reason: (.*)$", code, re.MULTILINE)
     assert expected is not None
@@ -187,7 +188,8 @@ def test_nothing_survives_when_the_parent_is_killed(
         from pathlib import Path
         from goutbench.execute.machine import open_machine
         from goutbench.execute.sandbox.command import Command, Outcome
-        machine = open_machine(work=Path({str(machine.workspace.root)!r}), sandbox={name!r})
+        work, image = Path({str(machine.workspace.root)!r}), {IMAGES.get(name, "")!r}
+        machine = open_machine(work=work, sandbox={name!r}, image=image)
         script = "setsid sleep 987654 & sleep 987654"
         machine.sandbox.run(Command(("/bin/sh", "-c", script), Path("/tmp"), {{"PATH": "/usr/bin:/bin"}}))
         """)
