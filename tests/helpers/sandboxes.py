@@ -15,7 +15,6 @@ from goutbench.execute.worker import Worker
 DATA = Path(__file__).parents[1] / "data" / "execute"
 
 
-
 def _images() -> dict[str, str]:
     """The container engines of this machine that have one of the images of GOUTBENCH_TEST_IMAGE, and which.
 

@@ -86,8 +86,7 @@ class Engine:
             problem = b"only root can mount an overlay into a container"
             return Outcome(125, b"", problem, "", 0.0, started=False)
         name, user = _new_name(), self.user_id(command.worker)
-        command = with_original(command)
-        prefix, settings = self._prefix(name, command), {**FILTERED, "line": _LINE}
+        prefix, settings = self._prefix(name, with_original(command)), {**FILTERED, "line": _LINE}
         limits = replace(command.limits, wall=command.limits.wall + _START_SECONDS)
         outcome = supervise(self.init, prefix, replace(command, limits=limits), user, settings, limited=True)
         if outcome.stopped:
@@ -105,7 +104,9 @@ class Engine:
         folder = self.init.parent / name
         client = [
             self.client, "run", "--name", name, *_ISOLATION, *(_PODMAN if self.program == "podman" else ()),
-            *self._users(command), *self._limits(command), *self._files(command, folder / "socket"),
+            *(["--userns", "keep-id"] if self.program == "podman" and os.geteuid() != 0 else []),
+            "--user", "{}:{}".format(*self._user(command)), *self._limits(command),
+            *self._files(command, folder / "socket"),
             "--entrypoint", str(self.init), *shlex.split(os.environ.get(ARGUMENTS, "")),
             self.image, "contained", str(_SOCKET),
         ]  # fmt: skip
@@ -119,11 +120,9 @@ class Engine:
         }
         return [str(self.init), "container", json.dumps(settings)]
 
-    def _users(self, command: Command) -> list[str]:
+    def _user(self, command: Command) -> tuple[int, int]:
         user = self.user_id(command.worker)
-        group = user if os.geteuid() == 0 else os.getegid()
-        own = ["--userns", "keep-id"] if self.program == "podman" and os.geteuid() != 0 else []
-        return [*own, "--user", f"{user}:{group}"]
+        return user, user if os.geteuid() == 0 else os.getegid()
 
     def _limits(self, command: Command) -> Iterator[str]:
         limits = command.limits
@@ -152,8 +151,10 @@ class Engine:
         binds |= {inside: (source, "readonly") for source, inside in command.mounts}
         binds |= {path: (path, "") for path in command.writable}
         binds |= {self.init: (self.init, "readonly"), _SOCKET: (socket, "readonly")}
+        user, options = self._user(command), f"rw,exec,nosuid,nodev,size={command.limits.scratch},mode=1777"
+        owned = f"{options},U" if self.program == "podman" else f"{options},uid={user[0]},gid={user[1]}"
         for path in tmpfs:
-            yield from ("--tmpfs", f"{path}:rw,exec,nosuid,nodev,size={command.limits.scratch},mode=1777")
+            yield from ("--tmpfs", f"{path}:{owned if path in command.tmpfs else options}")
         yield from ("--tmpfs", "/sys:ro,nosuid,nodev,noexec,size=4096,mode=555")
         for inside, (source, how) in binds.items():
             fields = ["type=bind", f"source={source}", f"destination={inside}", *filter(None, [how])]
