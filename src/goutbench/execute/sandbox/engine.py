@@ -53,6 +53,9 @@ _UNCOUNTED = 16_384
 """What is no limit on a user's processes in practice; podman itself has 32,768."""
 
 _START_SECONDS = 15.0
+_USERS_START_SECONDS = 60.0
+"""What a container may take to start; for an ordinary user, podman may first copy the image."""
+
 _MEMORY_EXCEEDED = 1  # the exit status of `sandboxinit container`
 _CLIENT_SECONDS = 60.0
 
@@ -87,8 +90,9 @@ class Engine:
             return Outcome(125, b"", problem, "", 0.0, started=False)
         name, user = _new_name(), self.user_id(command.worker)
         prefix, settings = self._prefix(name, with_original(command)), {**FILTERED, "line": _LINE}
-        limits = replace(command.limits, wall=command.limits.wall + _START_SECONDS)
-        outcome = supervise(self.init, prefix, replace(command, limits=limits), user, settings, limited=True)
+        patience = _START_SECONDS if os.geteuid() == 0 else _USERS_START_SECONDS
+        patient = replace(command, limits=replace(command.limits, wall=command.limits.wall + patience))
+        outcome = supervise(self.init, prefix, patient, user, settings, limited=True)
         if outcome.stopped:
             self._remove(name)  # its processes have ended with ours; this waits for what the engine keeps
             return outcome
@@ -128,9 +132,8 @@ class Engine:
         limits = command.limits
         # the kernel counts a user's processes in a user namespace, and where there is none, on the machine
         counted = command.worker != COMPILER and (os.geteuid() == 0 or self.program == "podman")
-        each = limits.of_process(counted=counted)
-        each.setdefault("nproc", _UNCOUNTED)  # an engine's default may be more than it may give
-        for name, limit in each.items():
+        # an engine's own default may be more than it can give
+        for name, limit in ({"nproc": _UNCOUNTED} | limits.of_process(counted=counted)).items():
             if limit != "unlimited":
                 yield from ("--ulimit", f"{name}={limit}:{limit}")
         yield from ("--memory", str(limits.memory), "--memory-swap", str(limits.memory))
@@ -195,18 +198,18 @@ def open_engine(init: Path, program: str, image: str) -> Engine:
     client = shutil.which(program)
     if client is None:
         raise ToolError(f"{program} is not installed", where="--sandbox", hint="leave --sandbox out")
-    found = subprocess.run(
+    answer = subprocess.run(
         [client, "image", "inspect", "--format", "{{.Id}}", image], env=_client_environment(), cwd="/",
         capture_output=True, text=True, timeout=_CLIENT_SECONDS, check=False,
     )  # fmt: skip
-    if found.returncode != 0:
+    if answer.returncode != 0:
         name = image if "@" in image else "NAME@sha256:DIGEST"
         raise ToolError(
-            f"{program} does not have the image: {found.stderr.strip()[:500]}", where=f"--image {image}",
+            f"{program} does not have the image: {answer.stderr.strip()[:500]}", where=f"--image {image}",
             hint=f"`{program} pull {name}`, or build one from the Containerfile; goutbench never pulls",
         )  # fmt: skip
     (init.parent / "empty").touch()
-    return Engine(init, program, client, f"sha256:{found.stdout.strip().removeprefix('sha256:')}")
+    return Engine(init, program, client, f"sha256:{answer.stdout.strip().removeprefix('sha256:')}")
 
 
 def _new_name() -> str:
