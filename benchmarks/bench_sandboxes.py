@@ -93,7 +93,7 @@ def main() -> None:
     first, *others = results.values()
     print(f"{len(first)} candidates: {statuses(first)}")
     for name, records in results.items():
-        seconds = sum(value for row in records.values() for key, value in row.items() if key in TIMES)
+        seconds = sum(value or 0.0 for row in records.values() for key, value in row.items() if key in TIMES)
         print(f"{name}: {seconds:.0f} seconds")
     for key, row in first.items():
         for name, records in zip(list(results)[1:], others, strict=True):

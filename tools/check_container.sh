@@ -49,7 +49,7 @@ PYTHON
 small=$root/home/user/small
 rm -rf "$small" && mkdir -p "$small/repos"
 cp -r "$sources/tests/data/execute/calc" "$small/repos/calc"
-printf 'repositories:\n  - name: example/calc\n    source: %s\n' "$small/repos/calc" > "$small/repos.yaml"
+printf 'repositories:\n  - name: example/calc\n    source: %s\n    version: v1.0.0\n' "$small/repos/calc" > "$small/repos.yaml"
 outside curate "$small/repos.yaml" --out "$small/dataset"
 PYTHONPATH=$sources/src "$python" - "$small" <<'PYTHON'
 import json, sys
