@@ -8,7 +8,8 @@ DIR of --dataset is the output of `goutbench curate repos.yaml`, whose repositor
 `references` draws pairs of each repository with a seed, executes their reference tests with `goutbench
 execute --reference` in one run, and runs the tests of each file, by name, with `go test -json` in a writable
 clone, as an ordinary user if the benchmark runs as root. Both have the same Go, module cache, build cache,
-CGO_ENABLED and time limit. Where the verdicts differ, both run again alone. `mutilated` damages reference
+CGO_ENABLED and time limit. Where the verdicts differ, both run again alone, and where that does not explain
+it, `go test` with its temporary files in memory, where goutbench has them. `mutilated` damages reference
 tests that pass in the ways of truth/ways.yaml, and gives each case to both as well. Results are in
 OUT/references/ORG__REPO.jsonl and OUT/mutilated/ORG__REPO.jsonl: the same command continues an interrupted
 run, and `table` shows totals and every difference.
@@ -24,7 +25,7 @@ from typing import Any
 
 from truth.compare import classify, coverage_differs
 from truth.mutilate import mutilate, ways
-from truth.plain import Verdict
+from truth.plain import PlainTest, Verdict
 from truth.repository import Repository, repositories
 from truth.results import append_row, make_row, read_rows, show_results
 
@@ -53,7 +54,7 @@ def references(repository: Repository, arguments: argparse.Namespace) -> None:
             alone = run.with_name(f"{repository.stem}-alone") / pair.id
             executions += repository.execute(again, alone, "--reference", "--workers", "1").values()
             plain += repeated(test.run, 1 if plain[0].elsewhere else 2)
-        line = append_row(target, make_row(pair, "", executions, plain))
+        line = append_row(target, explained_row(test, pair, "", executions, plain))
         say(f"{repository.name} {number}/{len(pairs)}: {line}")
 
 
@@ -87,9 +88,20 @@ def mutilated(repository: Repository, arguments: argparse.Namespace) -> None:
                 alone = run.with_name(f"{repository.stem}-alone") / key.replace("/", " ")
                 executions += repository.execute([requested[key]], alone, "--workers", "1").values()
                 plain += repeated(test.run, 8 if way == FLAKY else 2)
+            row = explained_row(test, pair, way, executions, plain)
         finally:
             file.write_text(pair.test)
-        say(f"{repository.name}: {append_row(target, make_row(pair, way, executions, plain))}")
+        say(f"{repository.name}: {append_row(target, row)}")
+
+
+def explained_row(
+    test: PlainTest, pair: Pair, way: str, executions: list[dict[str, Any]], plain: list[Verdict]
+) -> dict[str, Any]:
+    """The result, after two more runs of `go test` with temporary files in memory where it is unexplained."""
+    row = make_row(pair, way, executions, plain)
+    if classify(row) != "unexplained":
+        return row
+    return make_row(pair, way, executions, plain, repeated(test.in_memory().run, 2))
 
 
 def is_different(row: dict[str, Any]) -> bool:

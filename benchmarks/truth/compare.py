@@ -35,6 +35,9 @@ EXPLAINED = {
 }
 """Infrastructure errors that bar a pair although `go test` has a result, and why they do."""
 
+IN_MEMORY = "temporary files in memory"
+"""The explanation of a difference that is gone when `go test` has its temporary files in a tmpfs, too."""
+
 
 def same(execution: Row, results: Collection[str]) -> bool:
     """Whether the status of an execution is that of `go test`, which had these results in several runs."""
@@ -57,7 +60,8 @@ def explanation(execution: Row) -> str:
 def classify(row: Row) -> str:
     """equal, equal when repeated, flaky (`go test` contradicts itself), explained: REASON, or unexplained.
 
-    `row` has `executions` and `plain`: the first result and those of the repeats, each in order.
+    `row` has `executions` and `plain`: the first result and those of the repeats, each in order; and
+    `in_memory`, results of `go test` with temporary files in a tmpfs.
     """
     executions: Sequence[Row] = row["executions"]
     results = [plain["result"] for plain in row["plain"]]
@@ -68,6 +72,8 @@ def classify(row: Row) -> str:
         return "flaky"
     if agrees[-1]:
         return "equal when repeated"
+    if any(same(executions[-1], [plain["result"]]) for plain in row.get("in_memory", [])):
+        return f"explained: {IN_MEMORY}"
     reason = next(filter(None, map(explanation, executions)), "")
     return f"explained: {reason}" if reason else "unexplained"
 

@@ -9,7 +9,7 @@ import subprocess
 import tempfile
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager, suppress
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, replace
 from pathlib import Path
 from typing import Any
 
@@ -20,6 +20,7 @@ _NAME = re.compile(r"^func ((?:Test|Fuzz|Example)(?:[^a-z\W]\w*)?)\s*\(", re.MUL
 _SPECS = re.compile(r"^(?:\x1b\[[\d;]*m)*Ran (\d+) of \d+ Specs", re.MULTILINE)
 _LINE = re.compile(r"^\S+/([^/:]+):(\d+\.\d+,\d+\.\d+) (\d+) (\d+)$", re.MULTILINE)
 _TAIL = 3000  # characters of output to keep
+_MEMORY = Path("/dev/shm/goutbench-truth")
 
 
 @dataclass(frozen=True, slots=True)
@@ -44,7 +45,10 @@ class Verdict:
 
 @dataclass(frozen=True, slots=True)
 class User:
-    """The account that runs `go test`, with its home, its Go and its caches. `uid` is None for our own."""
+    """The account that runs `go test`, with its home, its Go and its caches. `uid` is None for our own.
+
+    Temporary files are in its home, or in the folder `temporary`.
+    """
 
     toolchain: Toolchain
     home: Path
@@ -52,6 +56,7 @@ class User:
     module_cache: Path
     uid: int | None
     cgo: bool = False
+    temporary: Path | None = None
 
     def environment(self) -> dict[str, str]:
         return {
@@ -59,7 +64,7 @@ class User:
             "HOME": str(self.home),
             "USER": "user",
             "LANG": "C.UTF-8",
-            "TMPDIR": str(self.home / "tmp"),
+            "TMPDIR": str(self.temporary or self.home / "tmp"),
             "GOCACHE": str(self.build_cache),
             "GOMODCACHE": str(self.module_cache),
             "GOPROXY": "off",
@@ -74,6 +79,9 @@ class User:
         """Run a command as this user; the process group is killed at the time limit."""
         (self.home / "tmp").mkdir(parents=True, exist_ok=True)
         self.own(self.home)
+        if self.temporary is not None:
+            self.temporary.mkdir(exist_ok=True)
+            self.own(self.temporary)
         identity: dict[str, Any] = (
             {} if self.uid is None else {"user": self.uid, "group": self.uid, "extra_groups": []}
         )
@@ -109,7 +117,9 @@ def check_out(git_dir: Path, commit: str, folder: Path, user: User) -> None:
     git = ["git", "-c", "safe.directory=*", "-c", "advice.detachedHead=false"]
     clone = [*git, "clone", "--quiet", "--shared", "--no-checkout", str(git_dir.resolve()), str(draft)]
     subprocess.run(clone, check=True)
-    subprocess.run([*git, "-C", str(draft), "checkout", "--quiet", "--force", commit], check=True)
+    # a copy of a repository may lack large files: all others are written then, and git names those
+    subprocess.run([*git, "-C", str(draft), "read-tree", commit], check=True)
+    subprocess.run([*git, "-C", str(draft), "checkout-index", "--all", "--force"], check=False)
     if not (draft / "go.mod").exists() and (draft / "vendor.mod").exists():
         for ending in ("mod", "sum"):
             shutil.copy(draft / f"vendor.{ending}", draft / f"go.{ending}")
@@ -145,6 +155,10 @@ class PlainTest:
     @property
     def folder(self) -> Path:
         return (self.checkout / self.test_path).parent
+
+    def in_memory(self) -> "PlainTest":
+        """The same tests with their temporary files in a tmpfs."""
+        return replace(self, user=replace(self.user, temporary=_MEMORY))
 
     def run(self, *flags: str) -> Verdict:
         """The verdict of one `go test`, with the focal file's coverage."""

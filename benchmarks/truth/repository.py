@@ -7,7 +7,7 @@ import subprocess
 import sys
 from argparse import Namespace
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
@@ -15,6 +15,8 @@ from goutbench.config import load_lock
 from goutbench.dataset.store import LOCK, read_pairs
 from goutbench.execute.sandbox.command import COMPILER
 from goutbench.execute.sandbox.supervise import worker_user_id
+from goutbench.execute.workspace.folders import Workspace
+from goutbench.execute.workspace.prepare import toolchain_for
 from goutbench.golang.toolchain.installation import find_toolchain
 from goutbench.records import Pair
 from truth.plain import PlainTest, User, check_out, download_workspace
@@ -58,6 +60,8 @@ class Repository:
             self.checkout.parent.mkdir(exist_ok=True)
             check_out(self.git_dir, self.commit, self.checkout, user)
             download_workspace(self.checkout, user)
+        module = nearest_module(self.checkout, pair.test_path)
+        user = replace(user, toolchain=toolchain_for(module, user.toolchain, Workspace(work)))
         return PlainTest(user, self.checkout, pair.code_path, pair.test_path, self.seconds)
 
     def execute(self, candidates: Sequence[dict[str, str]], run: Path, *flags: str) -> dict[str, Any]:
@@ -86,6 +90,14 @@ class Repository:
         prepared.touch()
         records = [json.loads(line) for line in (run / "executions.jsonl").read_text().splitlines()]
         return {record["candidate_id"]: record for record in records}
+
+
+def nearest_module(checkout: Path, test_path: str) -> Path:
+    """The go.mod that decides about a test's Go; go.work where there is one."""
+    if (checkout / "go.work").is_file():
+        return checkout / "go.work"
+    folders = (checkout / test_path).parents
+    return next((f / "go.mod" for f in folders if (f / "go.mod").is_file()), checkout / "go.mod")
 
 
 def repositories(arguments: Namespace) -> Iterator[Repository]:

@@ -22,12 +22,17 @@ def read_rows(path: Path) -> list[dict[str, Any]]:
 
 
 def make_row(
-    pair: Pair, way: str, executions: Sequence[dict[str, Any]], plain: Sequence[Verdict]
+    pair: Pair,
+    way: str,
+    executions: Sequence[dict[str, Any]],
+    plain: Sequence[Verdict],
+    in_memory: Sequence[Verdict] = (),
 ) -> dict[str, Any]:
     """A result, as it is stored."""
     row: dict[str, Any] = {"pair": pair.id, "repository": pair.repository, "test": pair.test_path, "way": way}
     row["executions"] = [{key: record[key] for key in KEPT if key in record} for record in executions]
     row["plain"] = [verdict.as_row() for verdict in plain]
+    row["in_memory"] = [verdict.as_row() for verdict in in_memory]
     return row
 
 

@@ -98,6 +98,13 @@ def test_a_difference_that_both_take_back_is_no_difference() -> None:
     assert classify(row(executions, "pass", "pass")) == "equal when repeated"
 
 
+def test_a_difference_that_temporary_files_in_memory_make_is_explained() -> None:
+    different = row([execution("TESTS_FAILED", "assertion")] * 2, "pass", "pass", "pass")
+    assert classify(different) == "unexplained"
+    assert classify(different | {"in_memory": [{"result": "pass"}]}) == "unexplained"
+    assert classify(different | {"in_memory": [{"result": "fail"}]}) == "explained: temporary files in memory"
+
+
 def test_coverage_counts_where_both_pass() -> None:
     assert coverage_differs(row([execution("PASSED")], "pass")) is False
     assert coverage_differs(row([execution("PASSED", covered=2)], "pass")) is True

@@ -8,8 +8,9 @@ import textwrap
 from pathlib import Path
 
 import pytest
+from plain_go import plain_go
 
-from goutbench.golang.toolchain.installation import find_toolchain, go_env, run_go
+from goutbench.golang.toolchain.installation import find_toolchain
 
 ROOT = Path(__file__).parents[2]
 _BLOCK = re.compile(r"^ *```(python|diff)\n(.*?)^ *```$", re.MULTILINE | re.DOTALL)
@@ -85,12 +86,9 @@ def test_the_guide_for_a_leaderboard_column_is_complete(copy: Path) -> None:
 
 def test_the_guide_for_a_mutation_operator_is_complete(copy: Path) -> None:
     follow("add-a-mutation-operator.md", copy)
-    toolchain = find_toolchain()
-    cache = subprocess.run([toolchain.go, "env", "GOCACHE"], capture_output=True, text=True, check=True)
-    environment = go_env(toolchain, cache=Path(cache.stdout.strip()))
     helper = copy / "src/goutbench/golang/toolchain/gohelper"
     command = ["test", "-vet=off", "-v", "-run=Operator", "./mutation"]
-    done = run_go(toolchain, command, cwd=helper, env=environment)
+    done = plain_go(find_toolchain(), command, helper)
     assert done.returncode == 0, done.stdout + done.stderr
     assert "--- PASS: TestEveryOperatorMakesItsMutantsAndNoOthers/nil-check/0" in done.stdout
 

@@ -4,6 +4,7 @@ import shutil
 from dataclasses import replace
 
 import pytest
+from plain_go import plain_go
 
 from goutbench.execute.inputs import text_candidate
 from goutbench.execute.ladder.climb import climb
@@ -11,7 +12,6 @@ from goutbench.execute.machine import Machine
 from goutbench.execute.stage import summary
 from goutbench.execute.worker import Worker
 from goutbench.execute.workspace.package import PackageUnderTest, Tree
-from goutbench.golang.toolchain.installation import go_env, run_go
 from goutbench.records import Execution, MutantStatus, Rung, Status
 
 MARK = "\ufeff"
@@ -63,11 +63,10 @@ def test_the_verdict_is_that_of_go_test(
     measured = (record.reason, record.statements, record.covered)
     assert measured == (("", 1, 1) if folder in MEASURED else ("coverage-not-measured", 0, 0))
     assert summary([record])["mean_coverage_all"] == (1.0 if folder in MEASURED else None)
-    env = go_env(machine.toolchain, cache=machine.workspace.build_cache / "own")
     (package.folder / "x_test.go").write_text(TEST)
     try:
         for flag, passes in (("-v", True), ("-cover", folder in MEASURED)):
-            done = run_go(machine.toolchain, ["test", flag, "."], cwd=package.folder, env=env)
+            done = plain_go(machine.toolchain, ["test", flag, "."], package.folder)
             assert (done.returncode == 0) == passes, done.stdout
     finally:
         (package.folder / "x_test.go").unlink()

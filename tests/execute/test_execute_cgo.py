@@ -6,6 +6,7 @@ from dataclasses import replace
 from pathlib import Path
 
 import pytest
+from plain_go import plain_go
 
 from goutbench.dataset.store import write_rows
 from goutbench.execute.inputs import read_excluded, text_candidate
@@ -14,7 +15,6 @@ from goutbench.execute.ladder.in_build import needs_cgo
 from goutbench.execute.machine import Machine
 from goutbench.execute.worker import Worker
 from goutbench.execute.workspace.package import PackageUnderTest, Tree
-from goutbench.golang.toolchain.installation import go_env, run_go
 from goutbench.locations import REFERENCE_TABLE
 from goutbench.records import Status
 
@@ -102,9 +102,7 @@ def test_go_test_agrees(machine: Machine, packages: dict[str, PackageUnderTest])
         (package.folder / "x_test.go").write_text(text_of(folder))
         try:
             for cgo in ("0", "1"):
-                extra = {"CGO_ENABLED": cgo}
-                env = go_env(machine.toolchain, cache=machine.workspace.build_cache / "own", extra=extra)
-                done = run_go(machine.toolchain, ["test", "."], cwd=package.folder, env=env)
+                done = plain_go(machine.toolchain, ["test", "."], package.folder, CGO_ENABLED=cgo)
                 assert (done.returncode == 0) == (cgo == "1" or folder == "twins"), (folder, cgo, done.stdout)
         finally:
             (package.folder / "x_test.go").unlink()

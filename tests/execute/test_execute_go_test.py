@@ -3,15 +3,14 @@
 Each group of candidates is also given to `go test` itself, a package for each: the verdicts must be the same.
 """
 
-import os
 import re
 import shutil
-import subprocess
 from collections.abc import Mapping
 from dataclasses import replace
 from pathlib import Path
 
 import pytest
+from plain_go import plain_go
 
 from goutbench.execute.inputs import text_candidate
 from goutbench.execute.ladder.climb import climb
@@ -19,7 +18,6 @@ from goutbench.execute.ladder.type_check import declared_tests
 from goutbench.execute.machine import Machine
 from goutbench.execute.worker import Worker
 from goutbench.execute.workspace.package import PackageUnderTest, Tree
-from goutbench.golang.toolchain.installation import go_env, run_go
 from goutbench.golang.toolchain.typecheck import TypecheckResult
 from goutbench.records import Execution, Rung, Status, short_hash
 
@@ -165,9 +163,7 @@ def go_test(machine: Machine, folder: Path, candidates: Mapping[str, str]) -> di
     (folder / "go.mod").write_text(MODULE)
     for number, code in enumerate(candidates.values()):
         write(folder / f"p{number}", {"calc_test.go": code})
-    own = subprocess.run([machine.toolchain.go, "env", "GOCACHE"], capture_output=True, text=True, check=True)
-    env = go_env(machine.toolchain, cache=Path(os.environ.get("GOCACHE") or own.stdout.strip()))
-    output = run_go(machine.toolchain, ["test", "./..."], cwd=folder, env=env).stdout
+    output = plain_go(machine.toolchain, ["test", "./..."], folder).stdout
     verdicts = {}
     for number, name in enumerate(candidates):
         ok, failed, refused = (

@@ -11,11 +11,11 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
+from plain_go import plain_go
 
 from goutbench.execute import ExecuteOptions, evaluate, prepare
 from goutbench.execute.inputs import PairLocation, text_candidate
 from goutbench.execute.machine import Machine, open_machine
-from goutbench.golang.toolchain.installation import go_env, run_go
 
 LEAF = {
     "a/go.mod": "module example.test/a\n\ngo 1.22\n",
@@ -70,8 +70,7 @@ def write(root: Path, files: dict[str, str]) -> None:
 
 def go_test(machine: Machine, folder: Path) -> bool:
     """Whether `go test` passes in the folder, as a user calls it but without a network."""
-    env = go_env(machine.toolchain, cache=machine.workspace.build_cache / "own", extra={"GOWORK": ""})
-    return run_go(machine.toolchain, ["test", "."], cwd=folder, env=env).returncode == 0
+    return plain_go(machine.toolchain, ["test", "."], folder, GOWORK="").returncode == 0
 
 
 def test_go_work_is_read_as_go_reads_it(machine: Machine) -> None:

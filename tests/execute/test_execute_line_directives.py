@@ -6,13 +6,14 @@ from dataclasses import replace
 from pathlib import Path
 
 import pytest
+from plain_go import plain_go
 
 from goutbench.execute.inputs import text_candidate
 from goutbench.execute.ladder.climb import climb
 from goutbench.execute.machine import Machine
 from goutbench.execute.worker import Worker
 from goutbench.execute.workspace.package import PackageUnderTest, Tree
-from goutbench.golang.toolchain.installation import Toolchain, go_env, installed_toolchains, run_go
+from goutbench.golang.toolchain.installation import Toolchain, installed_toolchains
 from goutbench.records import Status
 
 FUNCTION = "func %s(a int) int {\n\tif a > 1 {\n\t\ta++\n\t\treturn 2\n\t}\n\treturn 3\n}\n"
@@ -47,14 +48,14 @@ def test_coverage_is_that_of_go_test(machine: Machine, worker: Worker, toolchain
         packages[kind] = folder
     (root / "go.mod").write_text("module example.test/l\n\ngo 1.22\n")
     options = replace(worker.options, mutants=0, build_seconds=600)
+    expected = counts(toolchain, root, packages)
     with closing(replace(worker, options=options, helpers={}, results={})) as worker:
         for kind, folder in packages.items():
             tree = Tree("example/l", "1", root)
             package = PackageUnderTest(tree, folder, "x.go", "x_test.go", toolchain)
             record = climb(worker, package, text_candidate("l", "m", TEST))
             assert record.status is Status.PASSED, (kind, record.evidence)
-            expected = counts(machine, toolchain, folder)
-            assert (record.statements, record.covered) == expected, kind
+            assert (record.statements, record.covered) == expected[kind], kind
             lines = [int(span.split(".")[0]) for span in record.uncovered]
             assert all(line <= FOCAL[kind].count("\n") for line in lines), (kind, record.uncovered)
             assert record.mutation is not None
@@ -62,13 +63,17 @@ def test_coverage_is_that_of_go_test(machine: Machine, worker: Worker, toolchain
             assert record.mutation.killed, (kind, record.mutation)
 
 
-def counts(machine: Machine, toolchain: Toolchain, folder: Path) -> tuple[int, int]:
-    """Statements and covered statements in the profile of `go test`, without those of the other file."""
-    (folder / "x_test.go").write_text(TEST)
-    env = go_env(toolchain, cache=machine.workspace.build_cache / "own")
-    done = run_go(toolchain, ["test", "-coverprofile=c.out", "."], cwd=folder, env=env)
+def counts(toolchain: Toolchain, root: Path, packages: dict[str, Path]) -> dict[str, tuple[int, int]]:
+    """Statements and covered statements in the profile of `go test`, without those of the other files."""
+    for folder in packages.values():
+        (folder / "x_test.go").write_text(TEST)
+    done = plain_go(toolchain, ["test", "-coverprofile=c.out", "./..."], root)
     assert done.returncode == 0, done.stdout
-    lines = (folder / "c.out").read_text().splitlines()[1:]
-    (folder / "x_test.go").unlink()
-    own = [line.split()[1:] for line in lines if "/other.go:" not in line]
-    return sum(int(n) for n, _ in own), sum(int(n) for n, hit in own if hit != "0")
+    lines = (root / "c.out").read_text().splitlines()[1:]
+    for folder in packages.values():
+        (folder / "x_test.go").unlink()
+    result = {}
+    for kind, folder in packages.items():
+        own = [line.split()[1:] for line in lines if f"/{folder.name}/" in line and "/other.go:" not in line]
+        result[kind] = sum(int(n) for n, _ in own), sum(int(n) for n, hit in own if hit != "0")
+    return result

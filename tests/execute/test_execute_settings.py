@@ -7,6 +7,7 @@ from dataclasses import replace
 from pathlib import Path
 
 import pytest
+from plain_go import plain_go
 
 from goutbench.config import CurateConfig
 from goutbench.curate import SourceLocations, curate
@@ -29,7 +30,6 @@ from goutbench.execute.worker import Worker
 from goutbench.execute.workspace.package import PackageUnderTest, Tree, find_package
 from goutbench.execute.workspace.settings import RepositorySettings
 from goutbench.golang.analysis.platforms import name_without_foreign_platform
-from goutbench.golang.toolchain.installation import go_env, run_go
 from goutbench.records import Candidate, Execution, Status
 
 ONE = "package p\n\nfunc One() int { return 1 }\n"
@@ -305,10 +305,8 @@ def test_a_reference_that_is_not_in_the_build_excludes_nothing(tmp_path: Path) -
 def test_go_test_agrees_about_what_is_in_the_build(machine: Machine, tree: Tree) -> None:
     """Which files are left out is the word of `go list`."""
     left_out = {name for name, _ in LEFT_OUT if not name.startswith("_")}
-    env = go_env(machine.toolchain, cache=machine.workspace.build_cache / "own", extra={"CGO_ENABLED": "1"})
-    done = run_go(
-        machine.toolchain, ["list", "-e", "-f", "{{.IgnoredGoFiles}}", "./plain"], cwd=tree.root, env=env
-    )
+    args = ["list", "-e", "-f", "{{.IgnoredGoFiles}}", "./plain"]
+    done = plain_go(machine.toolchain, args, tree.root, CGO_ENABLED="1")
     assert set(done.stdout.strip("[]\n").split()) - {"_draft.go"} == left_out
 
 

@@ -1,15 +1,14 @@
 """One Go helper, and the machine's own build cache, for the tests of type checks and mutation."""
 
-import os
-import subprocess
 from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
 import toymodule
+from plain_go import own_environment
 
 from goutbench.golang.toolchain.helper import GoHelper
-from goutbench.golang.toolchain.installation import Toolchain, find_toolchain, go_env
+from goutbench.golang.toolchain.installation import Toolchain, find_toolchain
 
 
 @pytest.fixture(scope="session")
@@ -20,8 +19,7 @@ def toolchain() -> Toolchain:
 @pytest.fixture(scope="session")
 def go_environment(toolchain: Toolchain) -> dict[str, str]:
     """Compiled standard packages come from the machine's cache: building them anew would take a minute."""
-    own = subprocess.run([toolchain.go, "env", "GOCACHE"], capture_output=True, text=True, check=True)
-    return go_env(toolchain, cache=Path(os.environ.get("GOCACHE") or own.stdout.strip()))
+    return own_environment(toolchain)
 
 
 @pytest.fixture(scope="module")
