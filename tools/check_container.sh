@@ -47,9 +47,9 @@ PYTHON
 
 # a small dataset and its candidates, in the container's /home/user/small
 small=$root/home/user/small
-rm -rf "$small" && mkdir -p "$small/repos"
-cp -r "$sources/tests/data/execute/calc" "$small/repos/calc"
-printf 'repositories:\n  - name: example/calc\n    source: %s\n    version: v1.0.0\n' "$small/repos/calc" > "$small/repos.yaml"
+rm -rf "$small" && mkdir -p "$small/repos/example"
+cp -r "$sources/tests/data/execute/calc" "$small/repos/example/calc"
+printf 'repositories:\n  - name: example/calc\n    source: %s\n    version: v1.0.0\n' "$small/repos/example/calc" > "$small/repos.yaml"
 outside curate "$small/repos.yaml" --out "$small/dataset"
 PYTHONPATH=$sources/src "$python" - "$small" <<'PYTHON'
 import json, sys

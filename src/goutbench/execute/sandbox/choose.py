@@ -21,6 +21,9 @@ machine's, and a private folder is in TMPDIR and HOME; interfaces can be listed,
 sandbox itself can be reached; disk use is watched, not bounded. Where we are an ordinary user, it has our
 user id, so owners, modes and times of files, and resources of processes, are decided by the init process.
 
+A container engine (see `engine.py`) promises the same as the sandboxes with namespaces, with the files of its
+image in the place of the system's. It is used only where it is named.
+
 What no sandbox covers: bugs in the kernel behind the system calls that remain;
 side channels and timing; load on CPU caches and disk bandwidth; what a *reader* does with the output text;
 host load by many processes where no cgroup is writable (then limits hold per process only). When goutbench
