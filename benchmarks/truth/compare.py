@@ -35,6 +35,13 @@ EXPLAINED = {
 }
 """Infrastructure errors that bar a pair although `go test` has a result, and why they do."""
 
+IGNORED = "a failure that TestMain ignores"
+"""The explanation where a test fails, and the program that it is in exits with 0: no test can pass so."""
+
+NEEDED = "other tests of the package need the file"
+"""The explanation where a file declares no test, and nobody can tell whether it adds one to others: without
+it they do not build."""
+
 IN_MEMORY = "temporary files in memory"
 """The explanation of a difference that is gone when `go test` has its temporary files in a tmpfs, too."""
 
@@ -72,6 +79,10 @@ def classify(row: Row) -> str:
         return "flaky"
     if agrees[-1]:
         return "equal when repeated"
+    if executions[-1]["status"] == "NO_TESTS_RAN" and row["plain"][0].get("needed"):
+        return f"explained: {NEEDED}"
+    if executions[-1]["status"] == "TESTS_FAILED" and "ignored" in results:
+        return f"explained: {IGNORED}"
     if any(same(executions[-1], [plain["result"]]) for plain in row.get("in_memory", [])):
         return f"explained: {IN_MEMORY}"
     reason = next(filter(None, map(explanation, executions)), "")

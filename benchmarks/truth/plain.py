@@ -27,9 +27,11 @@ _MEMORY = Path("/dev/shm/goutbench-truth")
 class Verdict:
     """What `go test` says about the tests of one file.
 
-    `result`: pass, fail, timeout, skip (everything skipped), none (nothing to run), build, vet or setup. With
-    `elsewhere`, the file declares no test of its own, but the package's tests do more with it than without
-    it; the result is then that of the whole package. `statements` and `covered` are the focal file's.
+    `result`: pass, fail, timeout, skip (everything skipped), none (nothing to run), build, vet, setup, or
+    ignored (a test fails, and its `TestMain` exits with 0 all the same). With `elsewhere`, the file declares
+    no test of its own, but the package's tests do more with it than without it; the result is then that of
+    the whole package. If the package's tests do not even build without it, it is `needed`. `statements` and
+    `covered` are the focal file's.
     """
 
     result: str
@@ -38,6 +40,7 @@ class Verdict:
     statements: int = 0
     covered: int = 0
     output: str = ""
+    needed: bool = False
 
     def as_row(self) -> dict[str, Any]:
         return asdict(self)
@@ -194,6 +197,8 @@ class PlainTest:
         if done.returncode == 0:
             if not results:
                 return Verdict("none", output=output)
+            if "fail" in results.values():
+                return Verdict("ignored", ran, output=output)
             return Verdict("pass" if "pass" in results.values() else "skip", ran)
         if "panic: test timed out after" in done.stdout or done.returncode < 0:
             return Verdict("timeout", ran, output=output)
@@ -223,7 +228,8 @@ class PlainTest:
             less = self._go_test(*flags)
         if _work(whole.stdout) == _work(less.stdout):
             return Verdict("none", output=verdict.output)
-        return Verdict(verdict.result, verdict.tests, True, output=verdict.output)
+        needed = any(event.get("FailedBuild") for event in _events(less.stdout))
+        return replace(verdict, elsewhere=True, needed=needed)
 
     @contextmanager
     def _without_file(self) -> Iterator[list[str]]:

@@ -1,13 +1,13 @@
 """The comparison with `go test`: what damages a test, what `go test` says, when two verdicts are the same."""
 
-import os
 from pathlib import Path
 from typing import Any
 
 import pytest
+from plain_go import own_environment
 from truth.compare import classify, coverage_differs
 from truth.mutilate import mutilate, ways
-from truth.plain import PlainTest, User, declared_names
+from truth.plain import PlainTest, User, Verdict, declared_names
 
 from goutbench.golang.syntax.parser import parse
 from goutbench.golang.toolchain.installation import find_toolchain
@@ -98,6 +98,20 @@ def test_a_difference_that_both_take_back_is_no_difference() -> None:
     assert classify(row(executions, "pass", "pass")) == "equal when repeated"
 
 
+def test_a_failure_that_the_program_ignores_is_explained() -> None:
+    assert classify(row([execution("TESTS_FAILED", "exit-0-without-every-test")] * 2, "ignored")) == (
+        "explained: a failure that TestMain ignores"
+    )
+    assert classify(row([execution("PASSED", "")] * 2, "ignored")) == "unexplained"
+
+
+def test_a_file_that_other_tests_need_is_explained() -> None:
+    different = row([execution("NO_TESTS_RAN", "no-tests-declared")] * 2, "pass", "pass")
+    assert classify(different) == "unexplained"
+    different["plain"][0]["needed"] = True
+    assert classify(different) == "explained: other tests of the package need the file"
+
+
 def test_a_difference_that_temporary_files_in_memory_make_is_explained() -> None:
     different = row([execution("TESTS_FAILED", "assertion")] * 2, "pass", "pass", "pass")
     assert classify(different) == "unexplained"
@@ -121,10 +135,16 @@ FILES = {
     "type suite struct{}\n\nfunc TestRuns(t *testing.T) {\n"
     '\tif s, ok := any(suite{}).(interface{ TestM(*testing.T) }); ok { t.Run("TestM", s.TestM) }\n}\n',
     "p/suite_test.go": 'package p\n\nimport "testing"\n\nfunc (suite) TestM(t *testing.T) {}\n',
+    "needed/p.go": "package needed\n",
+    "needed/p_test.go": 'package needed\n\nimport "testing"\n\nfunc TestF(t *testing.T) { helps(t) }\n',
+    "needed/h_test.go": 'package needed\n\nimport "testing"\n\nfunc helps(*testing.T) {}\n',
     "p/helper_test.go": "package p\n\nfunc Testing() {}\n",
     "p/skip_test.go": 'package p\n\nimport "testing"\n\nfunc TestS(t *testing.T) { t.Skip() }\n',
     "broken/p.go": "package broken\n",
     "broken/p_test.go": 'package broken\n\nimport "testing"\n\nfunc TestF(t *testing.T) { x() }\n',
+    "exits/p.go": "package exits\n",
+    "exits/p_test.go": 'package exits\n\nimport (\n\t"os"\n\t"testing"\n)\n\n'
+    "func TestMain(m *testing.M) { m.Run(); os.Exit(0) }\n\nfunc TestF(t *testing.T) { t.Fail() }\n",
     "vetted/p.go": "package vetted\n",
     "vetted/p_test.go": 'package vetted\n\nimport "testing"\n\nfunc TestF(t *testing.T) { t.Logf("%d") }\n',
 }
@@ -135,12 +155,14 @@ def test_go_test_gives_a_verdict_on_each_file(tmp_path: Path) -> None:
         (tmp_path / "tree" / name).parent.mkdir(parents=True, exist_ok=True)
         (tmp_path / "tree" / name).write_text(text)
     (tmp_path / "home").mkdir()
-    base = Path(os.environ.get("GOUTBENCH_TEST_CACHE") or f"/var/tmp/goutbench-tests-{os.geteuid()}")
-    user = User(find_toolchain(), tmp_path / "home", base / "build-cache", tmp_path / "modules", None)
+    build_cache = Path(own_environment(find_toolchain())["GOCACHE"])
+    user = User(find_toolchain(), tmp_path / "home", build_cache, tmp_path / "modules", None)
+
+    def run(test: str) -> Verdict:
+        return PlainTest(user, tmp_path / "tree", str(Path(test).with_name("p.go")), test).run()
 
     def verdict(test: str) -> tuple[str, bool, int, int]:
-        code = Path(test).with_name("p.go")
-        found = PlainTest(user, tmp_path / "tree", str(code), test).run()
+        found = run(test)
         return found.result, found.elsewhere, found.statements, found.covered
 
     assert verdict("p/p_test.go") == ("pass", False, 3, 2)
@@ -149,6 +171,9 @@ def test_go_test_gives_a_verdict_on_each_file(tmp_path: Path) -> None:
     assert verdict("p/suite_test.go") == ("fail", True, 0, 0)  # TestG, in another file, fails
     assert verdict("p/helper_test.go") == ("none", False, 0, 0)
     assert verdict("broken/p_test.go") == ("build", False, 0, 0)
+    assert run("needed/h_test.go").needed
+    assert not run("p/suite_test.go").needed
+    assert verdict("exits/p_test.go") == ("ignored", False, 0, 0)
     assert verdict("vetted/p_test.go") == ("vet", False, 0, 0)
 
 
