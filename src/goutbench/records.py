@@ -568,9 +568,10 @@ class Execution:
     the tests of `entry` where nothing shows its part, and coverage and mutants are those that the tests
     of `entry` lack without the candidate. Seconds are CPU time inside the sandbox, because wall time depends
     on the load of the machine; `gate_seconds` is the wall time of the type check. `toolchain` is the version
-    of Go, `go_source` where it comes from: "--go", "PATH", "wheel", or "downloaded" for a go.mod. `attempts`
-    is 2 for a reference test that failed beside other executions and was executed again alone: the record is
-    that of the last attempt.
+    of Go, `go_source` where it comes from: "--go", "PATH", "wheel", or "downloaded" for a go.mod. `sandbox`
+    is the sandbox's name, of a container engine with the image's id: "podman@sha256:…". `attempts` is 2 for a
+    reference test that failed beside other executions and was executed again alone: the record is that of the
+    last attempt.
     """
 
     id: str

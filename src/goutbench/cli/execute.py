@@ -75,7 +75,14 @@ def execute(
     ] = None,
     sandbox: Annotated[
         str,
-        typer.Option(help="`bubblewrap`, `unshare` or `landlock`. [the strongest that works here]"),
+        typer.Option(
+            help="`bubblewrap`, `unshare`, `landlock`, or a container engine: `podman`, `docker`. "
+            "[the strongest of the first three that works here]"
+        ),
+    ] = "",
+    image: Annotated[
+        str,
+        typer.Option(help="The image for `podman` or `docker`: NAME@sha256:DIGEST, or its id, sha256:ID."),
     ] = "",
     unsafe_no_sandbox: Annotated[
         bool,
@@ -125,6 +132,7 @@ def execute(
                 go=go,
                 unsafe=unsafe,
                 sandbox=sandbox,
+                image=image,
             ):
                 typer.echo(line, err=True)
             if candidates is None and not reference:
@@ -141,6 +149,7 @@ def execute(
             go=go,
             unsafe=unsafe_no_sandbox,
             sandbox=sandbox,
+            image=image,
             progress=progress,
         )
     content = summary(records)
