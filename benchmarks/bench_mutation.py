@@ -1,12 +1,11 @@
-"""Mutation by schemata: what compiles, whether results equal those of single compiles, and the cost.
+"""Mutation by schemata: whether results equal those of single compiles, and the cost.
 
-    python benchmarks/bench_mutation.py compiles --module "$(go env GOROOT)/src" --sample 200
-    python benchmarks/bench_mutation.py agreement --module "$(go env GOROOT)/src" PACKAGE/FILE.go ...
+    python benchmarks/bench_mutation.py --module "$(go env GOROOT)/src" PACKAGE/FILE.go ...
 
-`compiles` builds the schemata of focal files (X.go beside X_test.go) and lists those that Go refuses.
-`agreement` runs each mutant twice, behind the switch and compiled singly, in a plain loop without a sandbox,
-and compares results and CPU time. CPU time is that of all child processes (getrusage), including the Go
-helper. The build cache is warm for everything but the mutated package itself.
+It runs each mutant twice, behind the switch and compiled singly, in a plain loop without a sandbox, and
+compares results and CPU time. The sample has mutants of every operator. CPU time is that of all child
+processes (getrusage), including the Go helper. The build cache is warm for everything but the mutated package
+itself.
 """
 
 from __future__ import annotations
@@ -56,9 +55,9 @@ def children_cpu() -> float:
 class Bench:
     """A toolchain with its environment, and a scratch folder for overlays and binaries."""
 
-    def __init__(self, cache: Path, scratch: Path) -> None:
+    def __init__(self, cache: Path, scratch: Path, modules: Path | None = None) -> None:
         self.toolchain: Toolchain = find_toolchain()
-        self.env = go_env(self.toolchain, cache=cache)
+        self.env = go_env(self.toolchain, cache=cache, modcache=modules)
         self.scratch = scratch
 
     def overlay(self, files: dict[Path, bytes]) -> Path:
@@ -83,17 +82,22 @@ class Bench:
         return (binary if ok else None), output
 
     def run(self, binary: Path, package: Path, extra: dict[str, str]) -> str:
-        """killed, survived or timed out. The limit is CPU time: other programs may use this machine too."""
+        """killed, survived or timed out: by CPU time, since other programs may use this machine, and by wall
+        time if it waits."""
         command = [str(binary), "-test.short", "-test.failfast", "-test.paniconexit0"]
-        done = subprocess.run(
-            command,
-            cwd=package,
-            env={**self.env, **extra},
-            stdin=subprocess.DEVNULL,
-            stdout=subprocess.DEVNULL,
-            stderr=subprocess.PIPE,
-            preexec_fn=limit,
-        )
+        try:
+            done = subprocess.run(
+                command,
+                cwd=package,
+                env={**self.env, **extra},
+                stdin=subprocess.DEVNULL,
+                stdout=subprocess.DEVNULL,
+                stderr=subprocess.PIPE,
+                preexec_fn=limit,
+                timeout=WALL_SECONDS,
+            )
+        except subprocess.TimeoutExpired:
+            return "timed out"
         # which limit a runaway mutant meets first is chance, so they are one class
         if (
             done.returncode == -signal.SIGKILL
@@ -115,7 +119,7 @@ class Bench:
 
 
 RUNAWAY = (b"out of memory", b"cannot allocate memory", b"goroutine stack exceeds")
-CPU_SECONDS = 1
+CPU_SECONDS, WALL_SECONDS = 1, 10
 
 
 def limit() -> None:
@@ -125,41 +129,6 @@ def limit() -> None:
 
 def schemata(plan: MutationPlan) -> dict[Path, bytes]:
     return {plan.focal: plan.schemata, plan.focal.parent / plan.support_name: plan.support}
-
-
-def compiles(bench: Bench, module: Path, sample: int, seed: int) -> None:
-    files = list(focal_files(module))
-    total = len(files)
-    if 0 < sample < total:
-        files = sorted(random.Random(seed).sample(files, sample))
-    counts: collections.Counter[str] = collections.Counter()
-    reasons: collections.Counter[str] = collections.Counter()
-    viable = refused = 0
-    seconds = []
-    with GoHelper(bench.toolchain, bench.env) as helper:
-        for file in files:
-            plan = plan_mutation(helper, file.parent, file)
-            name = file.relative_to(module)
-            if plan.reason or plan.infra:
-                counts["skipped"] += 1
-                print(f"  skipped {name}: {str(plan.reason or plan.infra)[:150]}")
-                continue
-            seconds.append(plan.seconds)
-            viable += len(plan.mutants)
-            refused += len(plan.not_viable)
-            reasons.update(f"{row.operator}: {row.reason[:60]}" for row in plan.not_viable)
-            ok, output = bench.go(["build", "-o", os.devnull], file.parent, schemata(plan))
-            counts["compile" if ok else "refused"] += 1
-            print(f"  {name}: {len(plan.mutants)} mutants, {'compile' if ok else 'REFUSED'}", flush=True)
-            if not ok:
-                print(f"  refused {name}: {output[:600]}")
-    tried = counts["compile"] + counts["refused"]
-    print(f"focal files: {total}, {len(files)} sampled, {counts['skipped']} skipped (reasons above)")
-    print(f"schemata that compile: {counts['compile']} of {tried} = {counts['compile'] / max(1, tried):.1%}")
-    median = sorted(seconds)[len(seconds) // 2]
-    print(f"mutants: {viable} viable, {refused} not; {median:.2f} s per file (median)")
-    for reason, number in reasons.most_common(12):
-        print(f"  {number:6} {reason}")
 
 
 @dataclass(frozen=True, slots=True)
@@ -180,7 +149,7 @@ class Row:
     timed_out: float
     wall: float
     single: float
-    compared: int
+    compared: collections.Counter[str]
     differing: int
 
 
@@ -191,8 +160,10 @@ def agreement(bench: Bench, module: Path, names: list[str], sample: int, seed: i
         if row is not None:
             rows.append(row)
             print(row, flush=True)
-    compared, differing = sum(row.compared for row in rows), sum(row.differing for row in rows)
+    operators = sum((row.compared for row in rows), collections.Counter())
+    compared, differing = operators.total(), sum(row.differing for row in rows)
     print(f"results: {compared - differing} of {compared} agree")
+    print(", ".join(f"{name} {count}" for name, count in sorted(operators.items())))
     print(
         "focal file | mutants | CPU of a plain run | schemata CPU | single CPU, mean | ratio | mutants/s run"
     )
@@ -207,6 +178,17 @@ def agreement(bench: Bench, module: Path, names: list[str], sample: int, seed: i
     print(
         f"all mutants: {together:.1f} s CPU by schemata, {singly:.1f} s singly: {singly / together:.1f} times"
     )
+
+
+def sample_of_operators(mutants: tuple[Mutant, ...], size: int, seed: int) -> list[Mutant]:
+    """Mutants of as many operators as there are, in turn; 0 for all."""
+    shuffled = random.Random(seed).sample(mutants, len(mutants))
+    rank: collections.Counter[str] = collections.Counter()
+    order: list[tuple[int, int]] = []
+    for mutant in shuffled:
+        order.append((rank[mutant.operator], len(order)))
+        rank[mutant.operator] += 1
+    return [shuffled[index] for _, index in sorted(order)][: size or None]
 
 
 def compare(bench: Bench, file: Path, name: str, sample: int, seed: int, jobs: int) -> Row | None:
@@ -230,11 +212,11 @@ def compare(bench: Bench, file: Path, name: str, sample: int, seed: int, jobs: i
         timed_out_cpu += children_cpu() - before if statuses[mutant.id] == "timed out" else 0.0
     end, wall = children_cpu(), time.perf_counter() - clock
     source, differing = file.read_bytes(), 0
-    chosen = random.Random(seed).sample(plan.mutants, min(sample or 10**9, len(plan.mutants)))
+    chosen = sample_of_operators(plan.mutants, sample, seed)
 
     def compiled_singly(mutant: Mutant) -> str:
         with tempfile.TemporaryDirectory() as scratch:
-            lab = Bench(Path(bench.env["GOCACHE"]), Path(scratch))
+            lab = Bench(Path(bench.env["GOCACHE"]), Path(scratch), Path(bench.env["GOMODCACHE"]))
             own, output = lab.test_binary(file.parent, {file: apply_mutant(source, mutant)}, "single.test")
             return lab.run(own, file.parent, {}) if own else f"does not compile: {output[:300]}"
 
@@ -258,7 +240,7 @@ def compare(bench: Bench, file: Path, name: str, sample: int, seed: int, jobs: i
         timed_out_cpu,
         wall,
         single,
-        len(chosen),
+        collections.Counter(mutant.operator for mutant in chosen),
         differing,
     )
 
@@ -267,26 +249,20 @@ def main() -> None:
     parser = argparse.ArgumentParser(
         description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
     )
-    parser.add_argument("what", choices=["compiles", "agreement"])
-    parser.add_argument("files", nargs="*", help="focal files in the module, for `agreement`")
+    parser.add_argument("files", nargs="+", help="focal files in the module")
     parser.add_argument("--module", type=Path, required=True, help="module root, or GOROOT/src")
     parser.add_argument(
         "--cache", type=Path, help="GOCACHE (default: goutbench-bench in the temporary folder)"
     )
-    parser.add_argument(
-        "--sample", type=int, default=0, help="focal files (compiles) or mutants per file; 0: all"
-    )
+    parser.add_argument("--modcache", type=Path, help="GOMODCACHE, with the module's dependencies")
+    parser.add_argument("--sample", type=int, default=0, help="mutants per file; 0: all")
     parser.add_argument("--jobs", type=int, default=2, help="single compiles at a time")
     parser.add_argument("--seed", type=int, default=0)
     options = parser.parse_args()
     cache = options.cache or Path(tempfile.gettempdir(), "goutbench-bench")
-    module = options.module.resolve()
     with tempfile.TemporaryDirectory() as scratch:
-        bench = Bench(cache, Path(scratch))
-        if options.what == "compiles":
-            compiles(bench, module, options.sample, options.seed)
-        else:
-            agreement(bench, module, options.files, options.sample, options.seed, options.jobs)
+        bench = Bench(cache, Path(scratch), options.modcache)
+        agreement(bench, options.module.resolve(), options.files, options.sample, options.seed, options.jobs)
 
 
 if __name__ == "__main__":

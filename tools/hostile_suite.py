@@ -1,17 +1,18 @@
 """The hostile candidates of the tests under one sandbox, where no test framework is installed.
 
-    python tools/hostile_suite.py SANDBOX [CASE ...]
+    python tools/hostile_suite.py SANDBOX [--image IMAGE] [CASE ...]
 
 Prints a line for each candidate, and fails if one gets a status that is not the expected one.
 """
 
+import argparse
 import os
 import re
 import shutil
 import sys
 from collections.abc import Mapping
 from contextlib import closing
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 from goutbench.execute.inputs import text_candidate
@@ -73,8 +74,13 @@ def read_case(path: Path, names: Mapping[str, str] | None = None) -> HostileCase
 
 
 def main() -> int:
-    name, *only = sys.argv[1:]
-    machine = open_machine(sandbox=name)
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawTextHelpFormatter)
+    parser.add_argument("sandbox")
+    parser.add_argument("--image", default="", help="of a container engine")
+    parser.add_argument("cases", nargs="*", metavar="CASE")
+    arguments = parser.parse_intermixed_args()
+    name, only = arguments.sandbox, arguments.cases
+    machine = open_machine(sandbox=name, image=arguments.image)
     root = machine.workspace.trees / f"calc-{os.getpid()}"
     shutil.copytree(DATA / "calc", root)
     tree = Tree("example/calc", "1", root.resolve())
@@ -88,7 +94,8 @@ def main() -> int:
             want = case.statuses(name)
             if not want or (only and case.name not in only):
                 continue
-            record = climb(worker, package, text_candidate("pair", "hostile", case.code))
+            own = replace(worker, options=replace(OPTIONS, **case.limits()))  # type: ignore[arg-type]
+            record = climb(own, package, text_candidate("pair", "hostile", case.code))
             good = record.status in want
             wrong += not good
             print(f"{'ok' if good else 'WRONG':6}{case.name}: {record.status} {record.reason}", flush=True)

@@ -474,6 +474,7 @@ class MutantStatus(StrEnum):
     SURVIVED = "survived"
     TIMED_OUT = "timed_out"
     NO_COVERAGE = "no_coverage"
+    EQUIVALENT = "equivalent"
     NOT_VIABLE = "not_viable"
 
 
@@ -485,7 +486,8 @@ class MutantVerdict:
     `position` is "line.column-line.column" in the focal file, columns in bytes, the end excluded: this code,
     `before`, becomes `after` (empty: it is removed). Texts over 400 characters are cut, with "…" at the end.
     `function` is the enclosing one, a method with its receiver, or empty. `killer` is the first test that
-    failed; empty where none did, or where the process ended without a failed test.
+    failed; empty where none did, or where the process ended without a failed test. `proof` says why an
+    equivalent mutant behaves as the original.
     """
 
     id: int
@@ -496,6 +498,7 @@ class MutantVerdict:
     after: str
     verdict: MutantStatus
     killer: str = ""
+    proof: str = ""
 
 
 @dataclass(frozen=True, slots=True)
@@ -503,11 +506,13 @@ class Mutation:
     """What the candidate's tests did to the mutants of the focal file.
 
     The counts are those of `MutantStatus`. Mutants without coverage are in code that the passing run never
-    reached, and were not run. If only a sample was run, `total` still counts every viable mutant. `score` is
+    reached, and were not run. Equivalent mutants behave as the original, so no test can kill them: nothing
+    else counts them. If only a sample was run, `total` still counts every other viable mutant. `score` is
     the headline: killed ÷ viable of the sample, so that timed-out mutants count as survived. `low` and `high`
     are its 95% interval (Wilson), or the score itself when the sample is all mutants. Other tools count
     timed-out mutants as detected or leave them out: `score_timed_out_detected`, `score_timed_out_excluded`.
-    A score is None where its denominator is 0. `mutants` has a verdict for every mutant of the sample.
+    A score is None where its denominator is 0. `mutants` has a verdict for every mutant of the sample, and
+    for those that types prove equivalent, which are not sampled.
     """
 
     total: int
@@ -524,6 +529,7 @@ class Mutation:
     seconds: float = 0.0  # CPU seconds of the mutants' runs
     survivors: tuple[str, ...] = ()  # "34.7 conditional-boundary: a < b → a <= b", one for each that survived
     mutants: tuple[MutantVerdict, ...] = ()
+    equivalent: int = 0
 
     @property
     def score_timed_out_detected(self) -> float | None:
@@ -562,9 +568,10 @@ class Execution:
     the tests of `entry` where nothing shows its part, and coverage and mutants are those that the tests
     of `entry` lack without the candidate. Seconds are CPU time inside the sandbox, because wall time depends
     on the load of the machine; `gate_seconds` is the wall time of the type check. `toolchain` is the version
-    of Go, `go_source` where it comes from: "--go", "PATH", "wheel", or "downloaded" for a go.mod. `attempts`
-    is 2 for a reference test that failed beside other executions and was executed again alone: the record is
-    that of the last attempt.
+    of Go, `go_source` where it comes from: "--go", "PATH", "wheel", or "downloaded" for a go.mod. `sandbox`
+    is the sandbox's name, of a container engine with the image's id: "podman@sha256:…". `attempts` is 2 for a
+    reference test that failed beside other executions and was executed again alone: the record is that of the
+    last attempt.
     """
 
     id: str

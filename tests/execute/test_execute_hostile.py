@@ -26,7 +26,7 @@ from typing import Any
 
 import pytest
 from hostile_suite import CASES, HostileCase, read_case
-from sandboxes import SANDBOXES, sandbox_called
+from sandboxes import IMAGES, SANDBOXES, sandbox_called
 
 from goutbench.execute.inputs import text_candidate
 from goutbench.execute.ladder import climb as ladder
@@ -293,7 +293,8 @@ def test_nothing_survives_when_the_parent_is_killed(
         from pathlib import Path
         from goutbench.execute.machine import open_machine
         from goutbench.execute.sandbox.command import Command, Outcome
-        machine = open_machine(work=Path({str(machine.workspace.root)!r}), sandbox={name!r})
+        work, image = Path({str(machine.workspace.root)!r}), {IMAGES.get(name, "")!r}
+        machine = open_machine(work=work, sandbox={name!r}, image=image)
         script = "setsid sleep {SLEEP} & sleep {SLEEP}"
         machine.sandbox.run(Command(("/bin/sh", "-c", script), Path("/tmp"), {{"PATH": "/usr/bin:/bin"}}))
         """)

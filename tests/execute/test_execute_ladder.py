@@ -20,7 +20,7 @@ from goutbench.execute.ladder.climb import climb
 from goutbench.execute.machine import Machine
 from goutbench.execute.sandbox.command import Command, CommandRun
 from goutbench.execute.worker import Worker
-from goutbench.execute.workspace.package import PackageUnderTest
+from goutbench.execute.workspace.package import PackageUnderTest, Tree
 from goutbench.locations import EXECUTIONS
 from goutbench.parallel import RUNNERS
 from goutbench.records import Execution, MutantStatus
@@ -106,6 +106,7 @@ def test_every_mutant_has_a_verdict_that_says_what_changed_and_who_noticed(
             assert source[start[0] - 1][start[1] - 1 : end[1] - 1] == mutant.before
         assert mutant.before != mutant.after
         assert (mutant.killer == "TestX") == (mutant.verdict == MutantStatus.KILLED)
+        assert bool(mutant.proof) == (mutant.verdict == MutantStatus.EQUIVALENT)
     add = next(mutant for mutant in mutation.mutants if mutant.operator == "arithmetic")
     assert (add.position, add.function, add.before, add.after) == ("11.11-11.12", "Add", "+", "-")
     killed, late, total = mutation.killed, mutation.timed_out, mutation.total
@@ -119,6 +120,60 @@ def test_every_mutant_has_a_verdict_that_says_what_changed_and_who_noticed(
     write_table(tmp_path / EXECUTIONS, [record])
     (row,) = pq.read_table(tmp_path / EXECUTIONS).to_pylist()
     assert row["mutation_mutants"] == [asdict(mutant) for mutant in mutation.mutants]
+
+
+def test_mutants_that_no_test_can_kill_do_not_count(machine: Machine, worker: Worker) -> None:
+    text = """package calc
+
+func Largest(numbers []int) int {
+	start := len(numbers) + 1
+	start = 0
+	most := make([]int, 0, 4)
+	for _, number := range numbers {
+		if number > start {
+			start = number
+		}
+	}
+	return append(most, start)[0]
+}
+"""
+    root = machine.workspace.trees / "equivalent"
+    shutil.rmtree(root, ignore_errors=True)
+    shutil.copytree(DATA / "calc", root)
+    (root / "calc.go").write_text(text)
+    tree = Tree("example/calc", "1", root.resolve())
+    package = PackageUnderTest(tree, tree.root, "calc.go", "calc_test.go", machine.toolchain)
+    proofs = {}
+    for name, code in {
+        "weak": "Largest(nil)",
+        "strong": "if Largest([]int{2, 9, 4}) != 9 { t.Fatal() }",
+    }.items():
+        mutation = run(worker, package, body(code), mutants=0).mutation
+        assert mutation is not None
+        verdicts = {(m.position.split(".")[0], m.before): m.proof for m in mutation.mutants if m.proof}
+        proofs[name] = verdicts
+        assert mutation.equivalent == sum(m.verdict == MutantStatus.EQUIVALENT for m in mutation.mutants)
+        assert mutation.tested == mutation.total == len(mutation.mutants) - mutation.equivalent
+        assert mutation.score == mutation.killed / mutation.tested
+    assert (
+        proofs["weak"]
+        == proofs["strong"]
+        == {
+            ("4", "+"): "the same machine code",
+            ("4", "1"): "the same machine code",
+            ("6", "4"): "a hint of capacity",
+            ("8", ">"): "differs only where both sides are equal, and then takes the same value",
+        }
+    )
+
+
+def test_texts_of_errors_are_left_out_only_if_asked_for(worker: Worker, package: PackageUnderTest) -> None:
+    for ignore_texts, proofs in ((False, []), (True, ["log entry or the text of an error"])):
+        mutation = run(worker, package, REFERENCE_TEST, mutants=0, ignore_texts=ignore_texts).mutation
+        assert mutation is not None
+        texts = [mutant for mutant in mutation.mutants if mutant.before == '"division by zero"']
+        assert [part for part in proofs if part not in texts[0].proof] == []
+        assert (texts[0].verdict == MutantStatus.EQUIVALENT) is ignore_texts
 
 
 def test_names_that_no_command_can_hold_are_the_candidates_failure(
@@ -380,6 +435,13 @@ def test_many_runs_with_much_output_do_not_block_their_supervisor(worker: Worker
 
 
 @pytest.mark.skipif(shutil.which("gcc") is None, reason="the race detector needs a C compiler")
+def test_a_test_may_print_as_much_as_verbose_logs_do(worker: Worker, package: PackageUnderTest) -> None:
+    """Tests of storage engines print more than 10 MiB."""
+    code = body('for range 20 {\n\t\tprintln(strings.Repeat("x", 1<<20))\n\t}', ["strings"])
+    record = run(worker, package, code)
+    assert record.status == "PASSED", record.reason
+
+
 def test_the_race_detector_reports_a_race_when_it_is_enabled(
     worker: Worker, package: PackageUnderTest
 ) -> None:

@@ -26,7 +26,14 @@ def test_every_go_package_has_tests() -> None:
 def test_the_helper_lists_its_operators(helper: GoHelper) -> None:
     table = operators(helper)
     assert len({operator.name for operator in table}) == len(table) > 0
-    assert all(operator.doc for operator in table)
+    assert all(operator.doc and operator.example for operator in table)
+
+
+def test_the_reference_page_has_the_operators_in_their_order(helper: GoHelper) -> None:
+    page = (PROGRAMS.parents[3] / "docs" / "reference" / "mutation-operators.md").read_text("utf-8")
+    rows = [row.replace("`", "").replace("\\|", "|") for row in page.splitlines() if row.startswith("| `")]
+    table = [f"| {operator.name} | {operator.doc} | {operator.example} |" for operator in operators(helper)]
+    assert rows[: len(table)] == [row.replace("`", "") for row in table]
 
 
 def test_no_python_module_lists_an_operator(helper: GoHelper) -> None:

@@ -9,7 +9,7 @@ import toymodule
 
 from goutbench.golang.toolchain.helper import GoHelper
 from goutbench.golang.toolchain.installation import Toolchain, run_go
-from goutbench.golang.toolchain.mutation import MutationPlan, apply_mutant, operators, plan_mutation
+from goutbench.golang.toolchain.mutation import Mutant, MutationPlan, apply_mutant, operators, plan_mutation
 
 OPERATORS = """package toy
 
@@ -55,10 +55,13 @@ EXPECTED = {
 TRICKY = """package toy
 
 import (
+	"context"
 	"errors"
 	"fmt"
 	"os"
+	"slices"
 	"strings"
+	"sync"
 )
 
 type flag bool
@@ -178,15 +181,92 @@ func classify(x int) string {
 }
 
 func apply2(f func(int) string, x int) string { return f(x) }
+
+type job struct {
+	name string
+	size int
+}
+
+var errLarge, errMissing = errors.New("large"), errors.New("missing")
+
+func collect(ctx context.Context, sizes map[string]int, names []string, limit *int) (jobs []job, err error) {
+	var lock sync.Mutex
+	results, stop := make(chan job), make(chan bool, 1)
+	defer func() { jobs = slices.Clone(jobs) }()
+	sorted := append([]string(nil), names...)
+	slices.Sort(sorted)
+	for _, name := range sorted[:len(names)] {
+		lock.Lock()
+		size, ok := sizes[name]
+		lock.Unlock()
+		if !ok {
+			return nil, fmt.Errorf("%s: %w", name, errMissing)
+		}
+		if limit != nil && size > *limit {
+			return nil, errLarge
+		}
+		go func() {
+			if wait(ctx, name) == nil {
+				results <- job{name: name, size: size}
+			}
+		}()
+	}
+	stop <- len(sorted) == 0
+	if <-stop {
+		return nil, nil
+	}
+	for range sorted {
+		select {
+		case result := <-results:
+			jobs = append(jobs, result)
+		case <-ctx.Done():
+			return nil, ctx.Err()
+		}
+	}
+	return jobs, nil
+}
+
+func wait(ctx context.Context, name string) error {
+	if name == "slow" {
+		<-ctx.Done()
+	}
+	return ctx.Err()
+}
 """
 
 TRICKY_TEST = """package toy
 
 import (
+	"context"
+	"errors"
 	"runtime"
 	"strings"
 	"testing"
 )
+
+func TestCollect(t *testing.T) {
+	sizes, limit := map[string]int{"a": 1, "b": 2, "c": 30, "slow": 4}, 9
+	names := []string{"b", "a"}
+	if jobs, err := collect(context.Background(), sizes, names, &limit); len(jobs) != 2 || err != nil {
+		t.Fatal(jobs, err)
+	} else if jobs[0].size+jobs[1].size != 3 || jobs[0].name+jobs[1].name == "" || names[0] != "b" {
+		t.Fatal(jobs, names)
+	}
+	if _, err := collect(context.Background(), sizes, []string{"d"}, nil); !errors.Is(err, errMissing) {
+		t.Fatal(err)
+	}
+	if _, err := collect(context.Background(), sizes, []string{"c"}, &limit); err != errLarge {
+		t.Fatal(err)
+	}
+	if jobs, err := collect(context.Background(), sizes, nil, nil); jobs != nil || err != nil {
+		t.Fatal(jobs, err)
+	}
+	ctx, cancel := context.WithCancel(context.Background())
+	cancel()
+	if _, err := collect(ctx, sizes, []string{"slow"}, &limit); err != context.Canceled {
+		t.Fatal(err)
+	}
+}
 
 func TestTricky(t *testing.T) {
 	if early != 10 || sum(1.5, 2) != 3.5 {
@@ -328,8 +408,12 @@ def test_a_mutant_behind_the_switch_gets_the_result_of_the_mutant_alone(
     plan = plan_of(helper, tmp_path, TRICKY)
     line = source_line(TRICKY, "func apply(")
     (tmp_path / "toy_test.go").write_text(TRICKY_TEST.replace("LINE", str(line)))
-    removals = [m for m in plan.mutants if not m.replacement or m.replacement.startswith("_ = ")]
-    chosen = [*removals[::6], *[m for m in plan.mutants if m not in removals][::14]]
+    of_operator: dict[str, list[Mutant]] = {}
+    for mutant in plan.mutants:
+        of_operator.setdefault(mutant.operator, []).append(mutant)
+    # conditions, values and statements have three forms of the switch; the rest of an operator is alike
+    chosen = [mutants[len(mutants) // 2] for mutants in of_operator.values()]
+    assert of_operator.keys() == {operator.name for operator in operators(helper)}
     binary = lab.build(tmp_path, schemata(plan))
     switched = [lab.passes(binary, tmp_path, plan.environment(mutant.id)) for mutant in chosen]
     for mutant in chosen:

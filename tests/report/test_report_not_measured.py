@@ -123,11 +123,12 @@ def test_focal_code_without_mutants_is_left_out_of_the_mutation_score(
 ) -> None:
     run = write_run(tmp_path / "a", "a", pairs, lambda number: PASSED)
     none, blocked = Mutation(0, 0, 0, 0, 0, 0, None, None, None), Mutation(4, 0, 0, 0, 0, 0, None, None, None)
-    changed = {pairs[0].id: none, pairs[1].id: blocked}
+    equivalent = Mutation(4, 0, 0, 0, 0, 0, None, None, None, equivalent=2)  # a sample of equivalent ones
+    changed = {pairs[0].id: none, pairs[1].id: blocked, pairs[2].id: equivalent}
     change(run, lambda e: replace(e, mutation=changed.get(e.pair_id, e.mutation)))
     report([run], dataset, tmp_path / "report.html")
     score = float(board(tmp_path / "report.html")["a"]["mutation_all"])
-    assert score == pytest.approx(4 * 0.75 / 5), "a candidate that prevents its score gets 0"
+    assert score == pytest.approx(3 * 0.75 / 4), "a candidate that prevents its score gets 0"
 
 
 def test_the_mutation_score_is_shown_in_three_conventions(

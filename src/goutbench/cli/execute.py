@@ -9,6 +9,7 @@ import typer
 from goutbench.cli.options import (
     AsJson,
     Go,
+    Image,
     Sandbox,
     UnsafeNoSandbox,
     Work,
@@ -51,6 +52,9 @@ def execute(
         int | None,
         typer.Option(min=0, help="Number of mutants to test in each focal file; 0: all. [none]"),
     ] = None,
+    ignore_texts: Annotated[
+        bool, typer.Option("--ignore-texts", help="Leave out mutants of log entries and of errors' texts.")
+    ] = False,
     tags: Annotated[str, typer.Option(help="Build tags, separated by commas. [those of repos.yaml]")] = "",
     env: Annotated[
         list[str] | None,
@@ -74,6 +78,7 @@ def execute(
     work: Work = None,
     go: Go = None,
     sandbox: Sandbox = "",
+    image: Image = "",
     unsafe_no_sandbox: UnsafeNoSandbox = False,
     as_json: AsJson = False,
 ) -> None:
@@ -97,6 +102,7 @@ def execute(
         race=race,
         cgo=cgo,
         mutants=mutants,
+        ignore_texts=ignore_texts,
         seed=seed,
         test_seconds=test_seconds or TEST_SECONDS,
         keep_timeouts=test_seconds is None,
@@ -118,6 +124,7 @@ def execute(
                 go=go,
                 unsafe=unsafe,
                 sandbox=sandbox,
+                image=image,
             ):
                 typer.echo(line, err=True)
             if candidates is None and not reference:
@@ -134,6 +141,7 @@ def execute(
             go=go,
             unsafe=unsafe_no_sandbox,
             sandbox=sandbox,
+            image=image,
             progress=progress,
         )
     content = summary(records)

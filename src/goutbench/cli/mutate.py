@@ -7,6 +7,7 @@ import typer
 
 from goutbench.cli.options import (
     Go,
+    Image,
     Sandbox,
     UnsafeNoSandbox,
     Work,
@@ -76,6 +77,7 @@ def mutate(
     work: Work = None,
     go: Go = None,
     sandbox: Sandbox = "",
+    image: Image = "",
     unsafe_no_sandbox: UnsafeNoSandbox = False,
 ) -> None:
     """What would the tests of a work tree not notice? Runs them against small changes of the code."""
@@ -110,7 +112,7 @@ def mutate(
     with show_mutation() as progress:
         result = run(
             Path.cwd(), patterns or ["./..."], options, workers=worker_count(workers), work=work, go=go,
-            unsafe=unsafe_no_sandbox, sandbox=sandbox, progress=progress,
+            unsafe=unsafe_no_sandbox, sandbox=sandbox, image=image, progress=progress,
         )  # fmt: skip
     survivors = most_useful(result.files)
     reported = survivors if former is None else new_survivors(survivors, former)

@@ -37,7 +37,14 @@ Go = Annotated[
 ]
 Sandbox = Annotated[
     str,
-    typer.Option(help="`bubblewrap`, `unshare` or `landlock`. [the strongest that works here]"),
+    typer.Option(
+        help="`bubblewrap`, `unshare`, `landlock`, or a container engine: `podman`, `docker`. "
+        "[the strongest of the first three that works here]"
+    ),
+]
+Image = Annotated[
+    str,
+    typer.Option(help="The image for `podman` or `docker`: NAME@sha256:DIGEST, or its id, sha256:ID."),
 ]
 UnsafeNoSandbox = Annotated[
     bool,

@@ -11,6 +11,7 @@ from goutbench.execute.sandbox import cgroup
 from goutbench.execute.sandbox.choose import strongest
 from goutbench.execute.sandbox.command import Command, Sandbox
 from goutbench.execute.sandbox.copies import why_no_overlay
+from goutbench.execute.sandbox.engine import ENGINES
 from goutbench.execute.sandbox.no_sandbox import NoSandbox
 from goutbench.execute.workspace.folders import open_workspace
 from goutbench.golang.toolchain.helper import install_program
@@ -62,6 +63,9 @@ def examine(work: Path | None = None) -> Iterator[Check]:
     ):
         path = shutil.which(name)
         yield Check(name, "ok", path) if path else Check(name, state, purpose, f"install {name}")
+    for engine in filter(shutil.which, ENGINES):
+        detail = f"not tried; used with --sandbox {engine} --image NAME@sha256:DIGEST only"
+        yield Check(engine, "ok", detail)
     root = workspace_folder(work)
     try:
         init = install_program(toolchain, root, "sandboxinit")

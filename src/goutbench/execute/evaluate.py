@@ -40,6 +40,7 @@ def evaluate(
     go: Path | None = None,
     unsafe: bool = False,
     sandbox: str = "",
+    image: str = "",
     runner: str = "threads",
     retry_alone: bool = False,
     progress: Progress | None = None,
@@ -58,7 +59,7 @@ def evaluate(
     """
     options, progress = options or ExecuteOptions(), progress or Progress()
     progress.step("checking Go and the sandbox")
-    machine = open_machine(work=work, go=go, unsafe=unsafe, sandbox=sandbox)
+    machine = open_machine(work=work, go=go, unsafe=unsafe, sandbox=sandbox, image=image)
     finder = PackageFinder(machine, repositories, sources or {}, settings)
     results: dict[int, Execution] = {}
     jobs: list[ExecutionJob] = []
@@ -129,12 +130,13 @@ def prepare(
     go: Path | None = None,
     unsafe: bool = False,
     sandbox: str = "",
+    image: str = "",
 ) -> Iterator[ModuleDownload]:
     """Download the dependencies of the pairs' modules, with the user's own settings of Go and git.
 
     Raises SourceError for a repository that is not found.
     """
-    machine = open_machine(work=work, go=go, unsafe=unsafe, sandbox=sandbox)
+    machine = open_machine(work=work, go=go, unsafe=unsafe, sandbox=sandbox, image=image)
     finder = PackageFinder(machine, repositories, sources or {})
     modules, go_works = set(), set()
     for pair in pairs:

@@ -21,14 +21,19 @@ class Machine:
 
 
 def open_machine(
-    *, work: Path | None = None, go: Path | None = None, unsafe: bool = False, sandbox: str = ""
+    *,
+    work: Path | None = None,
+    go: Path | None = None,
+    unsafe: bool = False,
+    sandbox: str = "",
+    image: str = "",
 ) -> Machine:
     """Find Go, build the init process, choose the sandbox, open the workspace.
 
-    Raises ToolError and StorageError.
+    Raises ConfigError, ToolError and StorageError.
     """
     toolchain = find_toolchain(go)
     root = workspace_folder(work)
     init = install_program(toolchain, root, "sandboxinit")
-    chosen = choose(init, unsafe=unsafe, name=sandbox)
+    chosen = choose(init, unsafe=unsafe, name=sandbox, image=image)
     return Machine(chosen, open_workspace(root, chosen), toolchain)

@@ -22,8 +22,9 @@ class ExecuteOptions:
     """How candidates are executed.
 
     `repeat` is how often a passing candidate runs in total; `mutants` is None for no mutation testing, 0 for
-    all mutants, else the size of the sample. Seconds are wall time of one build or one run. Each process of
-    a run gets `memory_mib` of data, all of them together 1.5 times as much (where a cgroup can be created).
+    all mutants, else the size of the sample; with `ignore_texts`, those of log entries and of texts of errors
+    do not count. Seconds are wall time of one build or one run. Each process of a run gets `memory_mib` of
+    data, all of them together 1.5 times as much (where a cgroup can be created).
     `tags`, `env` and `short` add to what the lock file says of each repository; `keep_timeouts`: the timeout
     there replaces `test_seconds`.
     """
@@ -41,6 +42,7 @@ class ExecuteOptions:
     env: Variables = ()
     short: bool = False
     keep_timeouts: bool = True
+    ignore_texts: bool = False
 
     @property
     def with_cgo(self) -> bool:

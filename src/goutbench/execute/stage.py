@@ -40,6 +40,7 @@ def run_stage(
     go: Path | None = None,
     unsafe: bool = False,
     sandbox: str = "",
+    image: str = "",
     progress: Progress | None = None,
 ) -> list[Execution]:
     """Execute a file of candidates, or with `reference` the dataset's own tests, and write the tables.
@@ -82,6 +83,7 @@ def run_stage(
         go=go,
         unsafe=unsafe,
         sandbox=sandbox,
+        image=image,
         retry_alone=reference,
         progress=progress,
     )
@@ -102,6 +104,7 @@ def run_prepare(
     go: Path | None = None,
     unsafe: bool = False,
     sandbox: str = "",
+    image: str = "",
 ) -> Iterator[str]:
     """Download the modules of all pairs, or of the candidates' pairs alone; yields one line for each
     module."""
@@ -118,6 +121,7 @@ def run_prepare(
         go=go,
         unsafe=unsafe,
         sandbox=sandbox,
+        image=image,
     )
     for download in downloads:
         yield f"{download.module}: {download.result}" + (f"\n{download.problem}" if download.problem else "")

@@ -43,6 +43,7 @@ def mutate(
     go: Path | None = None,
     unsafe: bool = False,
     sandbox: str = "",
+    image: str = "",
     progress: MutateProgress | None = None,
 ) -> MutateResult:
     """Mutate the packages that the patterns name in `folder`, and run their tests against every mutant.
@@ -53,7 +54,7 @@ def mutate(
     """
     started, progress = time.monotonic(), progress or MutateProgress()
     progress.step("checking Go and the sandbox")
-    machine = open_machine(work=work, go=go, unsafe=unsafe, sandbox=sandbox)
+    machine = open_machine(work=work, go=go, unsafe=unsafe, sandbox=sandbox, image=image)
     deadline = started + options.budget if options.budget else float("inf")
     with ExitStack() as stack:
         progress.step("reading the work tree")

@@ -101,8 +101,13 @@ class SampleResult:
 
     @property
     def has_no_mutants(self) -> bool:
-        """Whether mutants were requested, and the focal code has no viable one."""
-        return self.mutation is not None and self.mutation.score is None and not self.mutation.total
+        """Whether mutants were requested, and there is none that a test could kill."""
+        mutation = self.mutation
+        return (
+            mutation is not None
+            and mutation.score is None
+            and (not mutation.total or mutation.equivalent > 0)
+        )
 
     @property
     def mutants_run(self) -> bool:

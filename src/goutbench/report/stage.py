@@ -205,6 +205,6 @@ def _footer(dataset: Path, *, sampled: bool) -> str:
         intervals += "; with several samples per item, a 95% interval resampled by repository"
     return (
         f"Made by goutbench from a dataset of {read_manifest(dataset)['pairs']:,} pairs. Rates carry "
-        f"{intervals}. Mutation score: killed ÷ viable mutants, so that timed-out mutants count as survived. "
-        "Infrastructure errors count in every denominator."
+        f"{intervals}. Mutation score: killed ÷ viable mutants without equivalent ones; timed-out ones count "
+        "as survived. Infrastructure errors count in every denominator."
     )

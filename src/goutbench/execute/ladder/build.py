@@ -8,6 +8,7 @@ import hashlib
 import json
 import os
 import re
+import shlex
 import shutil
 from dataclasses import dataclass, replace
 from pathlib import Path
@@ -134,12 +135,58 @@ def compile_mutants(
     return _compile(worker, package, overlay, folder, kind, ["-vet=off"])
 
 
+def list_machine_code(
+    worker: Worker, package: PackageUnderTest, overlay: Overlay, folder: Path
+) -> Path | None:
+    """Compile the package without its tests, with an overlay: the file with the assembly listing of its code.
+
+    None if it does not compile within the limits.
+    """
+    out = _output_folder(worker, folder / "listing")
+    sources = _write_overlay(worker, package, overlay, folder)
+    build = (
+        str(package.toolchain.go), "build", "-gcflags=-S", *worker.options.build_flags,
+        f"-overlay={sources / 'overlay.json'}", "-o", os.devnull, ".",
+    )  # fmt: skip
+    listing = out / "listing.txt"
+    argv = ("/bin/sh", "-c", f'exec "$@" 2>{shlex.quote(str(listing))}', "sh", *build)
+    outcome = worker.sandbox.run(_command(worker, package, argv, sources, out))
+    return listing if outcome.ok and listing.is_file() else None
+
+
 def _compile(
     worker: Worker, package: PackageUnderTest, overlay: Overlay, folder: Path, kind: str, flags: list[str]
 ) -> Build:
     """`go test -c`: only this command writes to the build cache. It names the binary as `go test` does, which
     tests can see."""
-    sources, out = folder / SOURCES, folder / kind
+    out = _output_folder(worker, folder / kind)
+    sources = _write_overlay(worker, package, overlay, folder)
+    flags = [*flags, *worker.options.build_flags, *(["-race"] if worker.options.race else [])]
+    argv = (
+        str(package.toolchain.go), "test", "-c", *flags, "-ldflags=-s -w",
+        f"-overlay={sources / 'overlay.json'}", "-o", f"{out}/", ".",
+    )  # fmt: skip
+    outcome = worker.sandbox.run(_command(worker, package, argv, sources, out))
+    binary = next(out.glob("*.test"), None)
+    if outcome.ok and binary is not None:
+        return Build(binary, "", "", False, outcome.cpu_seconds, "-cover" in flags)
+    build = Build.failed(outcome, package.test)
+    # vet names the files of the overlay, the compiler those that they replace
+    relative = os.path.relpath(sources, package.folder)
+    text = build.evidence.replace(f"{sources}/", "./").replace(f"{relative}/", "./")
+    return replace(build, evidence=text)
+
+
+def _output_folder(worker: Worker, out: Path) -> Path:
+    out.mkdir(exist_ok=True)
+    if worker.sandbox.user_id(COMPILER) != os.geteuid():
+        os.chown(out, worker.sandbox.user_id(COMPILER), -1)
+    return out
+
+
+def _write_overlay(worker: Worker, package: PackageUnderTest, overlay: Overlay, folder: Path) -> Path:
+    """The folder with the files of an overlay, and `overlay.json`, which names what they replace."""
+    sources = folder / SOURCES
     sources.mkdir(exist_ok=True)
     replacements = dict(worker.once(_witness, package.toolchain))
     for name, content in overlay.items():
@@ -147,16 +194,16 @@ def _compile(
             (sources / name).write_bytes(content)
         replacements[str(package.folder / name)] = str(sources / name) if content is not None else ""
     (sources / "overlay.json").write_text(json.dumps({"Replace": replacements}))
-    out.mkdir(exist_ok=True)
-    if worker.sandbox.user_id(COMPILER) != os.geteuid():
-        os.chown(out, worker.sandbox.user_id(COMPILER), -1)
-    flags = [*flags, *worker.options.build_flags, *(["-race"] if worker.options.race else [])]
+    return sources
+
+
+def _command(
+    worker: Worker, package: PackageUnderTest, argv: tuple[str, ...], sources: Path, out: Path
+) -> Command:
+    """A command that compiles the package with an overlay, in the sandbox."""
     seconds = worker.options.build_seconds
-    command = Command(
-        argv=(
-            str(package.toolchain.go), "test", "-c", *flags, "-ldflags=-s -w",
-            f"-overlay={sources / 'overlay.json'}", "-o", f"{out}/", ".",
-        ),
+    return Command(
+        argv=argv,
         cwd=package.folder,
         env=worker.go_environment(package) | {"PWD": str(package.folder)},
         readable=(
@@ -169,15 +216,6 @@ def _compile(
         ),
         worker=COMPILER,
     )  # fmt: skip
-    outcome = worker.sandbox.run(command)
-    binary = next(out.glob("*.test"), None)
-    if outcome.ok and binary is not None:
-        return Build(binary, "", "", False, outcome.cpu_seconds, "-cover" in flags)
-    build = Build.failed(outcome, package.test)
-    # vet names the files of the overlay, the compiler those that they replace
-    relative = os.path.relpath(sources, package.folder)
-    text = build.evidence.replace(f"{sources}/", "./").replace(f"{relative}/", "./")
-    return replace(build, evidence=text)
 
 
 def _witness(worker: Worker, toolchain: Toolchain) -> dict[str, str]:

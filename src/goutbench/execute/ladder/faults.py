@@ -197,7 +197,7 @@ REASONS = {
     "wall-time": Reason("the run exceeded its time limit", "raise --test-seconds if the test needs it"),
     "cpu-time": Reason("the run exceeded its limit of CPU time", "raise --test-seconds if the test needs it"),
     "memory-limit": Reason("the run exceeded its memory limit", "raise --memory-mib if the test needs it"),
-    "output-limit": Reason("the run printed more than 8 MiB"),
+    "output-limit": Reason("the run printed more than 64 MiB"),
     "passed-when-run-again": Reason("the test failed, and passed when run again"),
     NOT_MEASURED: Reason("the test passes, and `go test -cover` fails on the package"),
 }  # fmt: skip

@@ -21,6 +21,9 @@ machine's, and a private folder is in TMPDIR and HOME; interfaces can be listed,
 sandbox itself can be reached; disk use is watched, not bounded. Where we are an ordinary user, it has our
 user id, so owners, modes and times of files, and resources of processes, are decided by the init process.
 
+A container engine (see `engine.py`) promises the same as the sandboxes with namespaces, with the files of its
+image in the place of the system's. It is used only where it is named.
+
 What no sandbox covers: bugs in the kernel behind the system calls that remain;
 side channels and timing; load on CPU caches and disk bandwidth; what a *reader* does with the output text;
 host load by many processes where no cgroup is writable (then limits hold per process only). When goutbench
@@ -33,6 +36,7 @@ from pathlib import Path
 from goutbench.errors import ConfigError, ToolError
 from goutbench.execute.sandbox.bubblewrap import Bubblewrap
 from goutbench.execute.sandbox.command import Sandbox
+from goutbench.execute.sandbox.engine import ENGINES, open_engine
 from goutbench.execute.sandbox.landlock import Landlock
 from goutbench.execute.sandbox.no_sandbox import NoSandbox
 from goutbench.execute.sandbox.unshare import Unshare
@@ -45,14 +49,20 @@ SANDBOXES: dict[str, Callable[[Path], Sandbox]] = {
 """The strongest first."""
 
 
-def choose(init: Path, *, unsafe: bool = False, name: str = "") -> Sandbox:
+def choose(init: Path, *, unsafe: bool = False, name: str = "", image: str = "") -> Sandbox:
     """The strongest sandbox that works here, or the one called `name`, with `init` as its first process.
 
-    Raises ToolError when none works, unless `unsafe` allows running without one, or when the one called
-    `name` does not; ConfigError when none is called that.
+    A container engine is only used when it is named, with an `image`. Raises ToolError when none works,
+    unless `unsafe` allows running without one, or when the one called `name` does not; ConfigError when none
+    is called that.
     """
+    if image and name not in ENGINES:
+        engines = " or ".join(ENGINES)
+        raise ConfigError(
+            "only container engines have images", where="--image", hint=f"add --sandbox {engines}"
+        )
     if name:
-        return _named(init, name)
+        return _named(init, name, image)
     sandbox, problems = strongest(init)
     if sandbox is not None:
         return sandbox
@@ -66,11 +76,11 @@ def choose(init: Path, *, unsafe: bool = False, name: str = "") -> Sandbox:
     )
 
 
-def _named(init: Path, name: str) -> Sandbox:
-    if name not in SANDBOXES:
-        names = ", ".join(SANDBOXES)
+def _named(init: Path, name: str, image: str) -> Sandbox:
+    if name not in (*SANDBOXES, *ENGINES):
+        names = ", ".join((*SANDBOXES, *ENGINES))
         raise ConfigError(f"no sandbox is called {name}", where="--sandbox", hint=f"give one of {names}")
-    sandbox = SANDBOXES[name](init)
+    sandbox = open_engine(init, name, image) if name in ENGINES else SANDBOXES[name](init)
     if problem := sandbox.why_unavailable():
         hint = "leave --sandbox out to use the strongest that works here; `goutbench doctor` lists them"
         raise ToolError(f"{name} does not work here: {problem}", where="--sandbox", hint=hint)

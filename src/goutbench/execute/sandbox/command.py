@@ -28,20 +28,20 @@ class Limits:
     file_size: int = 256 * MIB
     open_files: int = 1024
     scratch: int = 512 * MIB
-    output: int = 8 * MIB
+    output: int = 64 * MIB
 
-    def prlimit(self, *, counted: bool = True) -> list[str]:
-        """The prefix that sets the limits of each process.
+    def of_process(self, *, counted: bool = True) -> dict[str, int | str]:
+        """The limits of each process by their names in the kernel; "unlimited" for none.
 
         Without `counted` the number of processes has none: the kernel counts all processes of a user.
         """
         limits = {"data": self.data, "fsize": self.file_size, "cpu": self.cpu, "nofile": self.open_files}
         limits |= {"nproc": self.processes} if counted else {}
-        return [
-            "prlimit",
-            *(f"--{name}={_possible(name, limit)}" for name, limit in limits.items()),
-            "--core=0",
-        ]
+        return {name: _possible(name, limit) for name, limit in limits.items()} | {"core": 0}
+
+    def prlimit(self, *, counted: bool = True) -> list[str]:
+        """The prefix that sets the limits of each process."""
+        return ["prlimit", *(f"--{name}={limit}" for name, limit in self.of_process(counted=counted).items())]
 
 
 def _possible(name: str, limit: int) -> int | str:

@@ -19,6 +19,9 @@ from goutbench.execute.sandbox.process import run_process
 FILTERED: Mapping[str, object] = {"filter": True}
 """The settings of the init process in a sandbox: its commands lack some system calls."""
 
+TASKS = 4
+"""All processes of a command together may have so many times the tasks of each user's."""
+
 _WORKER_IDS = 256
 _FIRST_ID = 1_878_000_000
 _END_OF_IDS = 1 << 31
@@ -92,17 +95,18 @@ def supervise(
     *,
     gently: bool = False,
     counted: bool = True,
+    limited: bool = False,
 ) -> Outcome:
     """Run `command` as `user` behind `prefix` with `init` as its first process, in a cgroup where one can be
     created.
 
     `settings` are those of the init process that the sandbox decides. Where no namespace ends with that
     process, end it `gently`: it counts and ends all others. Without `counted` the user's processes have no
-    limit.
+    limit. With `limited`, the prefix sets all limits but those of time and output.
     """
     read_end, write_end = os.pipe()
     limits = command.limits
-    group = cgroup.create(limits.memory, 4 * limits.processes)
+    group = None if limited else cgroup.create(limits.memory, TASKS * limits.processes)
     mode = "many" if command.runs else "witnessed" if command.witnessed else "once"
     try:
         with (
@@ -114,7 +118,7 @@ def supervise(
                 *(group.join() if group else []),
                 *copies.outside,
                 *prefix,
-                *limits.prlimit(counted=counted and not gently),
+                *([] if limited else limits.prlimit(counted=counted and not gently)),
             ]
             argv += [str(init), str(write_end), mode, copies.inside, "--", *command.argv]
             # read while it runs: a full pipe would stop the init process, and all runs after this one

@@ -21,7 +21,7 @@ class Mutant:
     """One change: bytes `start:end` of the focal file become `replacement`.
 
     Lines and columns (in bytes) count from 1, as in cover profiles. `function` is the enclosing function
-    ("(*T).Name") or "".
+    ("(*T).Name") or "". `proof` says why the mutant behaves as the original, if that is known.
     """
 
     id: int
@@ -35,6 +35,19 @@ class Mutant:
     end_column: int
     original: str
     replacement: str
+    proof: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class CopyableFunction:
+    """A function, bytes `start:end` of the focal file, of which copies can be compiled beside it.
+
+    `names` are the places (start and end) of its name: in its declaration, and where it refers to itself.
+    """
+
+    start: int
+    end: int
+    names: tuple[tuple[int, int], ...]
 
 
 @dataclass(frozen=True, slots=True)
@@ -64,6 +77,7 @@ class _Change:
     end_line: int = 0
     end_column: int = 0
     reason: str = ""
+    proof: str = ""
 
 
 @dataclass(frozen=True, slots=True)
@@ -75,6 +89,8 @@ class _Answer:
     support: str | None = None
     mutants: tuple[_Change, ...] | None = None
     not_viable: tuple[_Change, ...] | None = None
+    equivalent: tuple[_Change, ...] | None = None
+    functions: tuple[CopyableFunction, ...] | None = None
     reason: str = ""
     infra: str = ""
 
@@ -89,18 +105,23 @@ class MutationPlan:
 
     Each call of a function and each loop iteration of the focal file counts as a step. `counting` and `steps`
     measure the steps of the unmutated program; a run with more steps than its `limit` exits, and
-    `exceeded_steps` detects that. `reason` explains why there are no mutants (build constraints, cgo, compile
-    errors), else it is None. `infra` explains why the helper failed, else it is None.
+    `exceeded_steps` detects that. `equivalent` mutants are not behind the switch: types prove that no test
+    can kill them. `functions` are those that can be copied; names that begin with `prefix` are free for that.
+    `reason` explains why there are no mutants (build constraints, cgo, compile errors), else it is None.
+    `infra` explains why the helper failed, else it is None.
     """
 
     focal: Path
     schemata: bytes
     support_name: str
     support: bytes
+    prefix: str
     switch: str
     key: int
     mutants: tuple[Mutant, ...]
     not_viable: tuple[NotViable, ...]
+    equivalent: tuple[Mutant, ...]
+    functions: tuple[CopyableFunction, ...]
     seconds: float
     reason: str | None
     infra: str | None
@@ -137,12 +158,14 @@ def plan_mutation(
     flags: tuple[str, ...] = (),
     go_work: Path | None = None,
     salt: bytes = b"",
+    ignore_texts: bool = False,
     timeout: float = 120.0,
 ) -> MutationPlan:
     """All mutants of `focal`, a file of `package_dir`, in source order; every call returns the same plan.
 
     Ids count from 1 and include the mutants that are not viable. The name and mask of the switch depend on
-    `salt`: pass a secret of the run, so that a candidate cannot compute them. `timeout` is in seconds. Never
+    `salt`: pass a secret of the run, so that a candidate cannot compute them. With `ignore_texts`, mutants of
+    log entries and of errors' texts are among the equivalent ones. `timeout` is in seconds. Never
     raises for a focal file that cannot be mutated: see `reason` and `infra`.
     """
     started = time.perf_counter()
@@ -158,6 +181,7 @@ def plan_mutation(
         "switch": f"Goutbench{digest[15:23]}",
         "env": f"GOUTBENCH_{digest[23:31].upper()}",
         "key": f"{key:016x}",
+        "ignore_texts": ignore_texts,
     }
     try:
         answer = decode_answer(_Answer, helper.ask_loaded("mutate", body, timeout=timeout))
@@ -171,31 +195,36 @@ def plan_mutation(
         schemata=schemata,
         support_name=answer.support_name,
         support=support,
+        prefix=str(body["switch"]),
         switch=str(body["env"]),
         key=key,
-        mutants=tuple(
-            Mutant(
-                id=row.id,
-                operator=row.operator,
-                function=row.function,
-                start=row.start,
-                end=row.end,
-                line=row.line,
-                column=row.column,
-                end_line=row.end_line,
-                end_column=row.end_column,
-                original=_text(source, row),
-                replacement=row.replacement,
-            )
-            for row in answer.mutants or ()
-        ),
+        mutants=tuple(_mutant(source, row) for row in answer.mutants or ()),
         not_viable=tuple(
             NotViable(row.operator, row.line, row.column, _text(source, row), row.replacement, row.reason)
             for row in answer.not_viable or ()
         ),
+        equivalent=tuple(_mutant(source, row) for row in answer.equivalent or ()),
+        functions=answer.functions or (),
         seconds=time.perf_counter() - started,
         reason=answer.reason or None,
         infra=answer.infra or None,
+    )
+
+
+def _mutant(source: bytes, row: _Change) -> Mutant:
+    return Mutant(
+        id=row.id,
+        operator=row.operator,
+        function=row.function,
+        start=row.start,
+        end=row.end,
+        line=row.line,
+        column=row.column,
+        end_line=row.end_line,
+        end_column=row.end_column,
+        original=_text(source, row),
+        replacement=row.replacement,
+        proof=row.proof,
     )
 
 
@@ -212,10 +241,11 @@ def _text(source: bytes, row: _Change) -> str:
 
 @dataclass(frozen=True, slots=True)
 class Operator:
-    """A mutation operator: its name in `Mutant.operator`, and the change that it makes."""
+    """A mutation operator: its name in `Mutant.operator`, the change that it makes, and an example of it."""
 
     name: str
     doc: str
+    example: str
 
 
 def operators(helper: GoHelper) -> tuple[Operator, ...]:

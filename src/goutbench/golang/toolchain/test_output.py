@@ -17,9 +17,9 @@ _FRAME = re.compile(
     rb"|--- (PASS|FAIL|SKIP): ([^\x16\r\n]+?)(?: \(\d+\.\d+s\))?\r?$|(PASS|FAIL)\r?$)",
     re.MULTILINE,
 )
-_MARKERS = re.compile(
-    rb"[\x0e\x0f\x16]"
-)  # the last begins a line of the testing package, the others enclose a log
+_MARKERS = b"\x0e\x0f\x16"
+"""The last begins a line of the testing package, the others enclose a log."""
+
 _FAILED = re.compile(r"--- FAIL: ([^\r\n]+?)(?: \(\d+\.\d+s\))?\r?$", re.MULTILINE)
 _PANIC = re.compile(
     rb"^(?:\t?panic: |fatal error: |SIGQUIT: |runtime: goroutine stack exceeds)(.*)$", re.MULTILINE
@@ -31,6 +31,7 @@ _SPECS = re.compile(
 )
 """The summaries of Ginkgo and of gocheck."""
 _LIMIT = 4000
+_READ = 1 << 20
 
 
 @dataclass(frozen=True, slots=True)
@@ -124,13 +125,20 @@ def evidence(stdout: bytes, stderr: bytes = b"") -> str:
     """The head and tail of a failed run's output for a reader, without the lines about passing tests."""
     lines = [
         line
-        for line in stdout.replace(b"\r\n", b"\n").split(b"\n")
+        for line in _ends(stdout).replace(b"\r\n", b"\n").split(b"\n")
         if not re.match(rb"\s*\x16(=== |--- (PASS|SKIP))", line)
     ]
-    text = _text(_MARKERS.sub(b"", b"\n".join([*lines, stderr])).strip())
+    text = _text(b"\n".join([*lines, _ends(stderr)]).translate(None, _MARKERS).strip())
     if len(text) <= _LIMIT:
         return text
     return f"{text[: _LIMIT // 2]}\n[... {len(text) - _LIMIT} characters ...]\n{text[-_LIMIT // 2 :]}"
+
+
+def _ends(output: bytes) -> bytes:
+    """A long output without its middle, which nobody reads."""
+    if len(output) <= 2 * _READ:
+        return output
+    return b"%b\n[... %d bytes ...]\n%b" % (output[:_READ], len(output) - 2 * _READ, output[-_READ:])
 
 
 def _specs(output: bytes) -> int:

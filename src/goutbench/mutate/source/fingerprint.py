@@ -43,6 +43,7 @@ class PackageFingerprints:
             (
                 __version__, helper, base.toolchain.version, options.tags, options.env, options.race,
                 options.with_cgo, options.short, options.test_seconds, options.memory_mib,
+                options.ignore_texts,
             )
         )  # fmt: skip
         self._packages = packages

@@ -66,7 +66,7 @@ def list_mutants(
     listed = store.find(key)
     if listed is not None:
         return listed, None
-    plan = mutation_plan(worker, package)
+    plan = mutation_plan(worker, package, worker.options.ignore_texts)
     if plan.infra:
         return MutantList((), 0, plan.infra), plan
     listed = MutantList(plan.mutants, len(plan.not_viable), plan.reason or "")
@@ -124,7 +124,7 @@ class Triage:
         file.batches = list(_batches(informative_first(pending), by_rank=self.by_rank))
         file.waiting = len(file.batches)
         if pending and file.plan is None:
-            file.plan = mutation_plan(worker, file.package)
+            file.plan = mutation_plan(worker, file.package, worker.options.ignore_texts)
         if pending and file.plan is not None:
             reached = {name for item in pending for name in item.tests}
             used = tuple(name for name in self.profile.tests if name in reached)

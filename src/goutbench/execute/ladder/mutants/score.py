@@ -5,9 +5,10 @@ from collections import Counter
 from collections.abc import Collection, Sequence
 from dataclasses import dataclass, replace
 from functools import partial
+from pathlib import Path
 from typing import Self
 
-from goutbench.execute.ladder.build import Build, compile_mutants
+from goutbench.execute.ladder.build import Build, compile_mutants, list_machine_code
 from goutbench.execute.ladder.coverage import Span
 from goutbench.execute.ladder.faults import FORGED
 from goutbench.execute.ladder.mutants.confirm import are_confirmed
@@ -16,6 +17,7 @@ from goutbench.execute.ladder.runs import Baseline, CompiledTest, RunResult, com
 from goutbench.execute.sandbox.command import MIB, Command, RunReport
 from goutbench.execute.worker import Worker
 from goutbench.execute.workspace.package import Overlay, PackageUnderTest
+from goutbench.golang.toolchain.machine_code import prove_equivalent
 from goutbench.golang.toolchain.mutation import Mutant, MutationPlan, apply_mutant, plan_mutation
 from goutbench.golang.toolchain.test_output import failed_test
 from goutbench.records import MutantStatus, MutantVerdict, Mutation
@@ -23,16 +25,21 @@ from goutbench.records import MutantStatus, MutantVerdict, Mutation
 _EXHAUSTED = ("out of memory", "cannot allocate memory", "goroutine stack exceeds")
 _DATA = 768 * MIB
 _SNIPPET = 60
+_ALIVE = (MutantStatus.SURVIVED, MutantStatus.NO_COVERAGE)
 _MAX_TEXT = 400  # characters of code in a verdict: a mutant may remove a function's body
 
 
 @dataclass(frozen=True, slots=True)
 class MutantResult:
-    """What the tests did to a mutant; `test` names the first one that failed."""
+    """What the tests did to a mutant; `test` names the first one that failed.
+
+    An equivalent mutant has its proof instead.
+    """
 
     mutant: Mutant
     status: MutantStatus
     test: str = ""
+    proof: str = ""
 
     def __str__(self) -> str:
         return f"{self.mutant.id} {self.status} {self.mutant.operator} {self.test}".rstrip()
@@ -70,14 +77,20 @@ class MutantResult:
             after=after,
             verdict=self.status,
             killer=self.test,
+            proof=self.proof,
         )
 
 
-def mutation_plan(worker: Worker, package: PackageUnderTest) -> MutationPlan:
+def mutation_plan(worker: Worker, package: PackageUnderTest, ignore_texts: bool) -> MutationPlan:
     """All mutants of the focal file."""
-    focal, flags = package.folder / package.focal, worker.options.build_flags
     return plan_mutation(
-        worker.helper(package), package.folder, focal, flags=flags, go_work=package.go_work, salt=worker.salt
+        worker.helper(package),
+        package.folder,
+        package.folder / package.focal,
+        flags=worker.options.build_flags,
+        go_work=package.go_work,
+        salt=worker.salt,
+        ignore_texts=ignore_texts,
     )
 
 
@@ -100,13 +113,13 @@ def run_mutants(
     coverage.
 
     With `spans`, only mutants in these parts of the focal file count. A mutant that `baseline`, the same
-    tests without the candidate, kills too counts as survived.
+    tests without the candidate, kills too counts as survived. Mutants that no test can kill do not count.
     """
     worker, package = test.worker, test.package
-    plan = worker.once(mutation_plan, package)
+    plan = worker.once(mutation_plan, package, worker.options.ignore_texts)
     if plan.reason or plan.infra:
         return _no_score(plan, plan.infra or plan.reason or "")
-    pool = [m for m in plan.mutants if not spans or any(start <= m.start < end for start, end in spans)]
+    pool = _inside(plan.mutants, spans)
     sample = choose_sample(pool, worker.options.mutants or 0, worker.options.seed)
     reached = [m for m in sample if passing.reached.reaches((m.line, m.column))]
     results = [MutantResult(m, MutantStatus.NO_COVERAGE) for m in sample if m not in reached]
@@ -133,8 +146,36 @@ def run_mutants(
         if baseline is not None and baseline.result.passed:
             results, more = _not_killed_without(baseline, plan, results)
             seconds += more
+    alive = {result.mutant for result in results if result.status in _ALIVE}
+    proofs = _proofs(test, plan, alive)
+    results = [r for r in results if r.mutant.id not in proofs]
+    results += [_proved(m, proofs[m.id]) for m in sample if m.id in proofs]
+    results += [_proved(m, m.proof) for m in _inside(plan.equivalent, spans)]
     results.sort(key=lambda result: result.mutant.id)
-    return _summary(plan, len(pool), results, seconds)
+    return _summary(plan, len(pool) - len(proofs), results, seconds)
+
+
+def _inside(mutants: Sequence[Mutant], spans: Sequence[Span]) -> list[Mutant]:
+    """The mutants in these parts of the focal file; without `spans` all of them."""
+    return [m for m in mutants if not spans or any(start <= m.start < end for start, end in spans)]
+
+
+def _proofs(test: CompiledTest, plan: MutationPlan, mutants: Collection[Mutant]) -> dict[int, str]:
+    worker, package = test.worker, test.package
+
+    def list_code(source: bytes) -> Path | None:
+        return list_machine_code(worker, package, {package.focal: source}, test.folder)
+
+    return prove_equivalent(plan, package.focal_source, mutants, worker.once(_answers, package), list_code)
+
+
+def _answers(worker: Worker, package: PackageUnderTest) -> dict[int, bool]:
+    """Whether a mutant is equivalent, by id: what one candidate of the package asks for, the others share."""
+    return {}
+
+
+def _proved(mutant: Mutant, proof: str) -> MutantResult:
+    return MutantResult(mutant, MutantStatus.EQUIVALENT, proof=proof)
 
 
 def _not_killed_without(
@@ -201,8 +242,8 @@ def _summary(
     plan: MutationPlan, total: int, results: Sequence[MutantResult], seconds: float, reason: str = ""
 ) -> Mutation:
     counts = Counter(result.status for result in results)
-    killed = counts[MutantStatus.KILLED]
-    low, score, high = score_with_interval(killed, len(results), exhaustive=len(results) == total)
+    killed, tested = counts[MutantStatus.KILLED], len(results) - counts[MutantStatus.EQUIVALENT]
+    low, score, high = score_with_interval(killed, tested, exhaustive=tested == total)
     return Mutation(
         total=total,
         killed=killed,
@@ -218,6 +259,7 @@ def _summary(
         seconds=seconds,
         survivors=tuple(r.change() for r in results if r.status is MutantStatus.SURVIVED),
         mutants=tuple(result.verdict() for result in results),
+        equivalent=counts[MutantStatus.EQUIVALENT],
     )
 
 

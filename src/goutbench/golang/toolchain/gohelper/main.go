@@ -38,6 +38,8 @@ type request struct {
 	Switch  string   `json:"switch"`
 	Key     string   `json:"key"`
 	Env     string   `json:"env"`
+
+	IgnoreTexts bool `json:"ignore_texts"`
 }
 
 // A failure is the answer to a request that the helper cannot answer.
@@ -130,7 +132,9 @@ func (s *sessions) answer(req *request) (reply any) {
 	case "check":
 		return current.checker.Check(&typecheck.Request{Dir: req.Dir, Name: req.Name, Source: req.Source, Removed: req.Removed})
 	case "mutate":
-		return mutation.NewPlan(module, &mutation.Request{Dir: req.Dir, Name: req.Name, Switch: req.Switch, Env: req.Env, Key: req.Key})
+		return mutation.NewPlan(module, &mutation.Request{
+			Dir: req.Dir, Name: req.Name, Switch: req.Switch, Env: req.Env, Key: req.Key, IgnoreTexts: req.IgnoreTexts,
+		})
 	}
 	return failure{"unknown request: " + req.Op}
 }

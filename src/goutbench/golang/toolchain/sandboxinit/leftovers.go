@@ -5,15 +5,23 @@ import (
 	"fmt"
 	"os"
 	"path/filepath"
+	"slices"
 	"strings"
 	"syscall"
 )
 
 const homeFolder = "/tmp/home"
 
-// removeLeftovers empties the folders of a sandbox that every run may write to. `mounts` are the paths that stay there.
+// removeLeftovers empties the folders of a sandbox that every run may write to: in a container more than elsewhere. `mounts` are
+// the paths that stay there.
 func removeLeftovers(mounts []string) error {
-	for _, folder := range []string{"/tmp", "/dev/shm"} {
+	folders := []string{"/tmp", "/dev/shm"}
+	for _, folder := range []string{"/var/tmp", "/dev/mqueue"} {
+		if slices.Contains(mounts, folder) {
+			folders = append(folders, folder)
+		}
+	}
+	for _, folder := range folders {
 		os.Chmod(folder, 0o777|os.ModeSticky) // fails where root owns the folder: then no run has changed it
 		if err := empty(folder, append(mounts, homeFolder+"/.")); err != nil {
 			return fmt.Errorf("what a run has left cannot be removed: %w", err)

@@ -6,6 +6,8 @@
 //	sandboxinit STATUS_FD many RENEWAL -- COMMAND...  (reads the runs from stdin as a JSON array, writes one report line per run)
 //	sandboxinit copies BASE                           (outside: gives sandboxes private copies of folders)
 //	sandboxinit idmap USER GROUP TO_USER              (makes a user namespace for an id-mapped mount)
+//	sandboxinit container SETTINGS COMMAND...         (outside: starts a container, and runs the command as its first process)
+//	sandboxinit contained SOCKET                      (in a container: becomes the command that the process outside sends)
 //	sandboxinit loopback                              (enables the loopback interface of a new network namespace)
 //	sandboxinit filter COMMAND...                     (becomes the command, which then lacks some system calls)
 //	sandboxinit confine ACCESS COMMAND...             (becomes the command, limited by Landlock)
@@ -30,6 +32,7 @@ import (
 	"time"
 	"unsafe"
 
+	"goutbench/sandboxinit/container"
 	"goutbench/sandboxinit/seccomp"
 )
 
@@ -78,6 +81,12 @@ func main() {
 		serveCopies(os.Args[2])
 		return
 	}
+	if len(os.Args) > 3 && os.Args[1] == "container" {
+		os.Exit(container.Start(os.Args[2], os.Args[3:]))
+	}
+	if len(os.Args) == 3 && os.Args[1] == "contained" {
+		fail(container.Enter(os.Args[2]))
+	}
 	if len(os.Args) > 2 && os.Args[1] == "filter" {
 		runFiltered(os.Args[2:])
 	}
@@ -101,6 +110,10 @@ func main() {
 	syscall.CloseOnExec(fd)
 	status := os.NewFile(uintptr(fd), "status")
 	world, err := newWorld(os.Args[3])
+	var line *container.Line
+	if err == nil && world.Line != 0 {
+		line = container.Watch(world.Line)
+	}
 	if err == nil {
 		err = world.renew()
 	}
@@ -126,6 +139,7 @@ func main() {
 	if os.Args[2] != "many" {
 		report := once(command, world, os.Args[2] == "witnessed")
 		reports.Encode(report)
+		line.Leave()
 		confined.quit(report.Exit)
 	}
 	var runs []Run
@@ -142,6 +156,7 @@ func main() {
 			os.Exit(125) // nothing reads the reports
 		}
 	}
+	line.Leave()
 }
 
 // endWithReader ends this process, and with it the sandbox, when nothing reads the status pipe. A sandbox has survived the

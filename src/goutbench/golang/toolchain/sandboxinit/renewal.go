@@ -16,6 +16,7 @@ type Renewal struct {
 	To     string `json:"to"`
 	Core   string `json:"core"`
 	Filter bool   `json:"filter"` // whether runs lack some system calls
+	Line   int    `json:"line"`   // in a container: the descriptor of the line to the process outside
 
 	Replaced map[string]string `json:"replaced"` // files by their paths below From, and what a copy has in their place
 

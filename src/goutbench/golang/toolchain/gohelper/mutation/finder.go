@@ -24,6 +24,7 @@ type mutant struct {
 	start, end int
 	text       string
 	reason     string // why it is not viable
+	proof      string // why it behaves as the original
 	id         int
 
 	form     form
@@ -32,7 +33,11 @@ type mutant struct {
 	pos      token.Pos  // of from
 	unit     int        // index of the top-level declaration
 	trial    bool       // must be compiled without the switch: it removes code, or changes a constant that Go checks
+	keep     string     // a statement that uses what the original uses
 }
+
+// isTested reports whether the mutant is behind the switch.
+func (mut *mutant) isTested() bool { return mut.reason == "" && mut.proof == "" }
 
 // copied is the number of bytes of the focal file that the mutant repeats behind the switch.
 func (mut *mutant) copied() int {
@@ -107,7 +112,11 @@ func (f *finder) walk(root ast.Node, operators []Operator) {
 		}
 		for _, operator := range operators {
 			f.operator = operator
+			before := len(f.mutants)
 			operator.find(f, n)
+			for _, mut := range f.mutants[before:] {
+				mut.proof = f.prove(mut, n)
+			}
 		}
 		f.stack = append(f.stack, n)
 		return true
@@ -287,13 +296,20 @@ func (f *finder) inList() bool {
 
 // removeStatement removes a statement of a list: not the communication of a select, nor a part of a for statement.
 func (f *finder) removeStatement(n ast.Stmt) {
-	if comm, ok := f.parent(1).(*ast.CommClause); ok && comm.Comm == n || !f.inList() && !ok {
-		return
+	if f.isListed(n) {
+		f.add(n.Pos(), n.End(), "", asStatement, n).trial = true
 	}
-	if _, labeled := f.parent(1).(*ast.LabeledStmt); labeled {
-		return
+}
+
+// isListed reports whether the current node is a statement in a list, without a label.
+func (f *finder) isListed(n ast.Stmt) bool {
+	switch p := f.parent(1).(type) {
+	case *ast.CommClause:
+		return p.Comm != n
+	case *ast.LabeledStmt:
+		return false
 	}
-	f.add(n.Pos(), n.End(), "", asStatement, n).trial = true
+	return f.inList()
 }
 
 func (f *finder) emptyBlock(block *ast.BlockStmt) {

@@ -11,8 +11,9 @@ import (
 
 // An Operator is one kind of change to the focal file.
 type Operator struct {
-	Name string `json:"name"`
-	Doc  string `json:"doc"`
+	Name    string `json:"name"`
+	Doc     string `json:"doc"`
+	Example string `json:"example"`
 
 	find func(f *finder, n ast.Node) // adds the operator's mutants of node n
 }
@@ -21,17 +22,30 @@ type Operator struct {
 // and its function below, and a case to operators_test.go.
 func Operators() []Operator {
 	return []Operator{
-		{"conditional-boundary", "< becomes <=, > becomes >=, and the reverse", conditionalBoundary},
-		{"negated-condition", "a comparison or another boolean condition becomes its opposite", negatedCondition},
-		{"logical", "&& becomes ||, and the reverse", logical},
-		{"arithmetic", "+ becomes -, * becomes /, and the reverse; % becomes *; a minus sign is removed", arithmetic},
-		{"bitwise", "& becomes |, << becomes >>, and the reverse; ^ and &^ become &; a unary ^ is removed", bitwise},
-		{"increment-decrement", "++ becomes --, and the reverse", incrementDecrement},
-		{"literal", "a number grows by one, a character becomes the next one, a string empty, true false", literal},
-		{"return-value", "a returned value becomes 0, \"\" or nil", returnValue},
-		{"loop-control", "break becomes continue, and the reverse", loopControl},
-		{"statement-removal", "a call, an assignment, or a send, go or defer statement is removed", statementRemoval},
-		{"branch-removal", "the body of a branch, case or loop is removed", branchRemoval},
+		{"conditional-boundary", "< becomes <=, > becomes >=, and the reverse", "i < n → i <= n", conditionalBoundary},
+		{"negated-condition", "a comparison or another boolean condition becomes its opposite", "a == b → a != b", negatedCondition},
+		{"logical", "&& becomes ||, and the reverse", "a && b → a || b", logical},
+		{"arithmetic", "+ becomes -, * becomes /, and the reverse; % becomes *; a minus sign is removed", "a + b → a - b", arithmetic},
+		{"bitwise", "& becomes |, << becomes >>, and the reverse; ^ and &^ become &; a unary ^ is removed", "a & b → a | b", bitwise},
+		{"increment-decrement", "++ becomes --, and the reverse", "i++ → i--", incrementDecrement},
+		{"literal", "a number grows by one, a character becomes the next one, a string empty, true false", "10 → 11", literal},
+		{"return-value", "a returned value becomes the zero value of its type", "return n → return 0", returnValue},
+		{"zero-field", "a field of a struct literal gets the zero value of its type", "T{Name: name} → T{Name: \"\"}", zeroField},
+		{"error-check", "a comparison of an error with nil finds no error", "err != nil → false", errorCheck},
+		{"nil-check", "a comparison of another value with nil finds a value", "p == nil → false", nilCheck},
+		{"comma-ok", "the check of a map's key, a type assertion or a receive always succeeds", "if !ok → if !true", commaOK},
+		{"wrong-error", "an error is not wrapped, or is another one of its package", "%w → %v, io.EOF → io.ErrClosedPipe", wrongError},
+		{"slice-bound", "a bound of a slice expression moves by one", "s[:n] → s[:n-1]", sliceBound},
+		{"alias", "the original takes the place of a copy", "slices.Clone(s) → s", aliased},
+		{"loop-control", "break becomes continue, and the reverse", "break → continue", loopControl},
+		{"statement-removal", "a call, an assignment, or a send or go statement is removed", "log(x) → nothing", statementRemoval},
+		{"cleanup-removal", "a defer statement, or a call like Unlock or Close, is removed", "defer mu.Unlock() → nothing", cleanupRemoval},
+		{"undeferred", "a deferred call is made at once", "defer f.Close() → f.Close()", undeferred},
+		{"branch-removal", "the body of a branch, case or loop is removed", "if a { f() } → if a { }", branchRemoval},
+		{"select-case", "a case of a select statement is removed", "case <-done: return → nothing", selectCase},
+		{"synchronous", "a goroutine becomes a call", "go f() → f()", synchronous},
+		{"channel-capacity", "an unbuffered channel holds one value, a buffered one none", "make(chan T) → make(chan T, 1)", channelCapacity},
+		{"context", "a new context is passed on instead of the caller's", "f(ctx) → f(context.Background())", contextReplaced},
 	}
 }
 
@@ -199,15 +213,19 @@ func returnValue(f *finder, n ast.Node) {
 		if tuple, ok := tv.Type.(*types.Tuple); ok && tuple != nil || tv.Type == nil {
 			continue
 		}
-		text := zeroValue(tv, f.resultType(statement, result))
+		text := f.zeroValue(result, f.resultType(statement, result))
 		if text != "" && text != f.m.text(result) {
 			f.add(result.Pos(), result.End(), text, asStatement, statement).trial = true
 		}
 	}
 }
 
-// zeroValue is the zero value to return instead of tv, or empty if there is none or another mutant covers it.
-func zeroValue(tv types.TypeAndValue, declared types.Type) string {
+// zeroValue is the zero value to return instead of a result, or empty if there is none or another mutant covers it.
+func (f *finder) zeroValue(result ast.Expr, declared types.Type) string {
+	tv := f.m.info.Types[result]
+	if _, ok := types.Unalias(declared).(*types.TypeParam); ok {
+		return f.zeroComposite(result, declared)
+	}
 	switch t := declared.Underlying().(type) {
 	case *types.Basic:
 		switch {
@@ -219,13 +237,9 @@ func zeroValue(tv types.TypeAndValue, declared types.Type) string {
 		case t.Info()&types.IsString != 0 && tv.Value == nil:
 			return `""`
 		}
-	case *types.Pointer, *types.Slice, *types.Map, *types.Chan, *types.Signature:
+	default:
 		if !tv.IsNil() {
-			return "nil"
-		}
-	case *types.Interface:
-		if _, isParameter := types.Unalias(declared).(*types.TypeParam); !tv.IsNil() && !isParameter {
-			return "nil"
+			return f.zeroComposite(result, declared)
 		}
 	}
 	return ""
@@ -234,32 +248,58 @@ func zeroValue(tv types.TypeAndValue, declared types.Type) string {
 // loopControl changes break and continue only where both refer to the same loop.
 func loopControl(f *finder, n ast.Node) {
 	statement, ok := n.(*ast.BranchStmt)
-	if !ok || statement.Label != nil {
+	if !ok {
 		return
 	}
-	to := ""
+	to := token.CONTINUE
 	switch statement.Tok {
 	case token.BREAK:
-		to = "continue"
 	case token.CONTINUE:
-		to = "break"
+		to = token.BREAK
 	default:
 		return
 	}
-	for up := 1; up <= len(f.stack); up++ {
-		switch f.parent(up).(type) {
-		case *ast.SwitchStmt, *ast.TypeSwitchStmt, *ast.SelectStmt, *ast.FuncLit, *ast.FuncDecl:
-			return
-		case *ast.ForStmt, *ast.RangeStmt:
-			f.add(statement.Pos(), statement.End(), to, asStatement, statement).trial = true
-			return
-		}
+	if f.refersToLoop(statement) {
+		f.add(statement.TokPos, statement.TokPos+token.Pos(len(statement.Tok.String())), to.String(), asStatement, statement).trial = true
 	}
 }
 
+func (f *finder) refersToLoop(statement *ast.BranchStmt) bool {
+	for up := 1; up <= len(f.stack); up++ {
+		switch node := f.parent(up).(type) {
+		case *ast.LabeledStmt:
+			if statement.Label != nil && node.Label.Name == statement.Label.Name {
+				return isLoop(node.Stmt)
+			}
+		case *ast.SwitchStmt, *ast.TypeSwitchStmt, *ast.SelectStmt:
+			if statement.Label == nil {
+				return false
+			}
+		case *ast.FuncLit:
+			return false
+		case *ast.ForStmt, *ast.RangeStmt:
+			if statement.Label == nil {
+				return true
+			}
+		}
+	}
+	return false
+}
+
+func isLoop(n ast.Stmt) bool {
+	switch n.(type) {
+	case *ast.ForStmt, *ast.RangeStmt:
+		return true
+	}
+	return false
+}
+
 func statementRemoval(f *finder, n ast.Node) {
+	if isCleanup(n) {
+		return
+	}
 	switch n := n.(type) {
-	case *ast.ExprStmt, *ast.SendStmt, *ast.GoStmt, *ast.DeferStmt:
+	case *ast.ExprStmt, *ast.SendStmt, *ast.GoStmt:
 		f.removeStatement(n.(ast.Stmt))
 	case *ast.AssignStmt:
 		switch {
@@ -283,7 +323,9 @@ func assignsVariable(n *ast.AssignStmt) bool {
 func branchRemoval(f *finder, n ast.Node) {
 	switch n := n.(type) {
 	case *ast.IfStmt:
-		f.emptyBlock(n.Body)
+		if !f.hasDroppedCheck(n) {
+			f.emptyBlock(n.Body)
+		}
 		if block, ok := n.Else.(*ast.BlockStmt); ok {
 			f.emptyBlock(block)
 		}

@@ -16,16 +16,17 @@ import (
 )
 
 // A Request asks for the mutants of the file Name in Dir. Switch is the name of the variable that selects a mutant, Env
-// the environment variable that sets it, Key the mask of its value.
+// the environment variable that sets it, Key the mask of its value. With IgnoreTexts, texts of logs and errors do not count.
 type Request struct {
-	Dir    string
-	Name   string
-	Switch string
-	Env    string
-	Key    string
+	Dir         string
+	Name        string
+	Switch      string
+	Env         string
+	Key         string
+	IgnoreTexts bool
 }
 
-// A Mutant is one change of the focal file; Reason explains why it is not viable.
+// A Mutant is one change of the focal file; Reason explains why it is not viable, Proof why it is equivalent.
 type Mutant struct {
 	ID          int    `json:"id"`
 	Operator    string `json:"operator"`
@@ -38,18 +39,21 @@ type Mutant struct {
 	EndColumn   int    `json:"end_column"`
 	Replacement string `json:"replacement"`
 	Reason      string `json:"reason,omitempty"`
+	Proof       string `json:"proof,omitempty"`
 }
 
 // A Plan is the answer to a request; Reason explains why there are no mutants.
 type Plan struct {
-	Schemata    []byte   `json:"schemata"`
-	SupportName string   `json:"support_name"`
-	Support     []byte   `json:"support"`
-	Mutants     []Mutant `json:"mutants"`
-	NotViable   []Mutant `json:"not_viable"`
-	Reason      string   `json:"reason,omitempty"`
-	Infra       string   `json:"infra,omitempty"`
-	Need        bool     `json:"need,omitempty"`
+	Schemata    []byte     `json:"schemata"`
+	SupportName string     `json:"support_name"`
+	Support     []byte     `json:"support"`
+	Mutants     []Mutant   `json:"mutants"`
+	NotViable   []Mutant   `json:"not_viable"`
+	Equivalent  []Mutant   `json:"equivalent"`
+	Functions   []Function `json:"functions"`
+	Reason      string     `json:"reason,omitempty"`
+	Infra       string     `json:"infra,omitempty"`
+	Need        bool       `json:"need,omitempty"`
 }
 
 // A mutator is the type-checked focal file.
@@ -67,6 +71,10 @@ type mutator struct {
 	aliases   map[string]string
 	importsAt int
 	steps     []int // offsets behind the opening braces of functions and loops, where steps are counted
+
+	ignoreTexts    bool
+	commaOKs       map[types.Object]bool // variables that are the second result of a comma-ok form
+	errorVariables map[string]bool       // this package's, by name, that a literal text initialises
 }
 
 const (
@@ -86,7 +94,7 @@ func NewPlan(module *packages.Module, req *Request) (r Plan) {
 		r.Reason = "the package does not build: " + problem
 		return r
 	}
-	m := &mutator{module: module, p: p, variable: req.Switch, aliases: map[string]string{}}
+	m := &mutator{module: module, p: p, variable: req.Switch, aliases: map[string]string{}, ignoreTexts: req.IgnoreTexts}
 	if r.Reason = m.prepare(filepath.Join(req.Dir, req.Name)); r.Reason != "" {
 		return r
 	}
@@ -103,12 +111,16 @@ func NewPlan(module *packages.Module, req *Request) (r Plan) {
 	r.SupportName = "zz_" + strings.ToLower(req.Switch) + ".go"
 	r.Support = []byte(m.support(req.Env, req.Key))
 	for _, mut := range all {
-		if mut.reason == "" {
+		switch {
+		case mut.isTested():
 			r.Mutants = append(r.Mutants, m.reply(mut))
-		} else {
+		case mut.reason == "":
+			r.Equivalent = append(r.Equivalent, m.reply(mut))
+		default:
 			r.NotViable = append(r.NotViable, m.reply(mut))
 		}
 	}
+	r.Functions = m.functions()
 	return r
 }
 
@@ -134,6 +146,7 @@ func (m *mutator) prepare(path string) string {
 	m.info = &types.Info{
 		Types: map[ast.Expr]types.TypeAndValue{}, Defs: map[*ast.Ident]types.Object{},
 		Uses: map[*ast.Ident]types.Object{}, Implicits: map[ast.Node]types.Object{},
+		Selections: map[*ast.SelectorExpr]*types.Selection{},
 	}
 	pkg, errors := m.typecheck(m.focal.Syntax, true, m.info)
 	if len(errors) > 0 {
@@ -184,6 +197,11 @@ func (m *mutator) text(n ast.Node) string {
 // mutated is the text of the mutant's site with the change.
 func (m *mutator) mutated(mut *mutant) string {
 	return m.counted(mut.from, mut.start) + mut.text + m.counted(mut.end, mut.to)
+}
+
+// alone is the same without counters, as the text of a mutant that is compiled without the switch.
+func (m *mutator) alone(mut *mutant) string {
+	return string(m.focal.Source[mut.from:mut.start]) + mut.text + string(m.focal.Source[mut.end:mut.to])
 }
 
 // number assigns ids in source order, and rejects mutants that would make the file too large.
@@ -313,7 +331,7 @@ func (m *mutator) reply(mut *mutant) Mutant {
 	start, end := m.position(mut.start), m.position(mut.end)
 	return Mutant{
 		mut.id, mut.operator, functionName(m.focal.Syntax.Decls[mut.unit], m.text), mut.start, mut.end, start.Line, start.Column,
-		end.Line, end.Column, mut.text, mut.reason,
+		end.Line, end.Column, mut.text, mut.reason, mut.proof,
 	}
 }
 

@@ -217,3 +217,130 @@ func TestASiteIsCopiedUnlessTheMutantReplacesItAll(t *testing.T) {
 		}
 	}
 }
+
+func TestMutantsThatTypesProveEquivalentAreNotBehindTheSwitch(t *testing.T) {
+	tests := map[string]struct {
+		code string
+		want []string // "original → replacement: proof"
+	}{
+		"map-hint":       {"func f(n int) map[int]int { return make(map[int]int, n-1) }", []string{"- → +: " + provedCapacity, "1 → 2: " + provedCapacity}},
+		"slice-capacity": {"func f(n int) []int { return make([]int, 0, n+2) }", []string{"2 → 3: " + provedCapacity}},
+		"less-capacity":  {"func f(n int) []int { return make([]int, 0, n-2) }", nil},
+		"length":         {"func f(n int) []int { return make([]int, n+2) }", nil},
+		"asked-for":      {"func f(n int) int { return cap(make([]int, 0, n+2)) }", nil},
+		"grow": {"import \"strings\"\nfunc f(b *strings.Builder) { b.Grow(8) }",
+			[]string{"b.Grow(8) → : " + provedCapacity, "8 → 9: " + provedCapacity}},
+		"length-is-not-negative": {"func f(s []int) bool { return len(s) > -1 }", []string{"> → >=: " + provedRange}},
+		"maximum":                {"func f(a, b int) int { if a < b { a = b }; return a }", []string{"< → <=: " + provedEqual}},
+		"returned-minimum":       {"func f(a, b string) string { if a < b { return a }; return b }", []string{"< → <=: " + provedEqual}},
+		"either":                 {"func f(a, b int) (c int) { if a > b { c = a } else { c = b }; return }", []string{"> → >=: " + provedEqual}},
+		"unequal":                {"func f(a, b float64) bool { if a != b { return b < a }; return true }", []string{"< → <=: " + provedUnequal}},
+		"unequal-else":           {"func f(a int) { if a == 0 { f(1) } else if a < 0 { f(2) } }", []string{"< → <=: " + provedUnequal}},
+		"changed-since":          {"func f(a, b int) bool { if a != b { a++; return a < b }; return true }", nil},
+		"other-else":             {"func f(a int) { if a == 1 { f(1) } else if a < 0 { f(2) } }", nil},
+		"first-part":             {"import \"strings\"\nfunc f(s string) string { return strings.SplitN(s, \"=\", 2)[0] }", []string{"2 → 3: " + provedFirst}},
+		"second-part":            {"import \"strings\"\nfunc f(s string) string { return strings.SplitN(s, \"=\", 2)[1] }", nil},
+		"nothing":                {"type t struct{}\nfunc (t) log(int) {}\nvar v t\nfunc f(n int) { v.log(n); v.log(g()) }\nfunc g() int { return 1 }", []string{"v.log(n) → : " + provedNothing}},
+		"no-send":                {"func f() { c := make(chan int); go func() { close(c) }(); <-c }", []string{" → , 1: " + provedNoSend}},
+		"sent":                   {"func f() { c := make(chan int); go func() { c <- 1 }(); <-c }", nil},
+		"passed-on":              {"func f(x chan int) { c := make(chan int); close(c); f(c) }", nil},
+		"nil-receiver":           {"type t struct{}\nfunc (t) log() {}\nfunc f(p *t) { p.log() }", nil},
+		"floats":                 {"func f(a, b float64) float64 { if a < b { a = b }; return a }", nil},
+		"something-else":         {"func f(a, b int) int { if a < b { a = 1 }; return a }", nil},
+		"nil-and-empty": {"func f(m map[int]int) bool { return m != nil && len(m) > 0 }",
+			[]string{"m != nil → (m != nil || true): " + provedEmpty}},
+		"nil-or-empty": {"func f(s []int) bool { return s == nil || len(s) == 0 }", []string{"s == nil → (s == nil && false): " + provedEmpty}},
+		"other-length": {"func f(s, t []int) bool { return s == nil || len(t) == 0 }", nil},
+		"nil-loop":     {"func f(s []int) { if s != nil { for i := range s { f(s[i:]) } } }", []string{"s != nil → (s != nil || true): " + provedEmpty}},
+		"nil-channel":  {"func f(c chan int) { if c != nil { for range c { f(c) } } }", nil},
+		"builder": {"import \"strings\"\nfunc f(b *strings.Builder) error { if _, err := b.WriteString(\"x\"); err != nil { return err }; return nil }",
+			[]string{"err != nil → (err != nil && false): " + provedNoError}},
+		"absent-key":   {"func f(m map[int]int) int { if v, ok := m[2]; ok { return v }; return 0 }", []string{"ok → (ok || true): " + provedZeroAbsent}},
+		"another-zero": {"func f(m map[int]int) int { if v, ok := m[2]; ok { return v }; return 1 }", nil},
+	}
+	files := map[string]string{}
+	for name, test := range tests {
+		files[name+"/a.go"] = "package a\n\n" + test.code + "\n"
+	}
+	module, root := loadModule(t, files)
+	for name, test := range tests {
+		plan := planOf(module, filepath.Join(root, name))
+		var got []string
+		if plan.Reason != "" || plan.Need {
+			t.Errorf("%s: reason %q, need %v", name, plan.Reason, plan.Need)
+		}
+		for _, mutant := range plan.Equivalent {
+			got = append(got, files[name+"/a.go"][mutant.Start:mutant.End]+" → "+mutant.Replacement+": "+mutant.Proof)
+			if strings.Contains(string(plan.Schemata), fmt.Sprintf("Switch == %d ", mutant.ID)) {
+				t.Errorf("%s: mutant %d is behind the switch", name, mutant.ID)
+			}
+		}
+		if !reflect.DeepEqual(got, test.want) {
+			t.Errorf("%s: %s\n got %q\nwant %q", name, test.code, got, test.want)
+		}
+	}
+}
+
+func TestTextsOfLogsAndErrorsAreLeftOutOnlyIfAskedFor(t *testing.T) {
+	code := `package a
+
+import ("errors"; "fmt"; "log")
+
+func f(n int, e error) error {
+	log.Printf("n: %d", n)
+	if n > 1 {
+		return errors.New("one")
+	}
+	if n > 2 {
+		panic("two")
+	}
+	fmt.Println("three")
+	return fmt.Errorf("four: %w", e)
+}
+`
+	module, root := loadModule(t, map[string]string{"a.go": code})
+	if plan := planOf(module, root); plan.Reason != "" || len(plan.Equivalent) > 0 {
+		t.Errorf("reason %q, equivalent %+v", plan.Reason, plan.Equivalent)
+	}
+	plan := NewPlan(module, &Request{Dir: root, Name: "a.go", Switch: "Switch", Env: "SWITCH", Key: "00ff", IgnoreTexts: true})
+	var got []string
+	for _, mutant := range plan.Equivalent {
+		got = append(got, code[mutant.Start:mutant.End])
+	}
+	if want := []string{`log.Printf("n: %d", n)`, `"n: %d"`, `"one"`, `"two"`}; !reflect.DeepEqual(got, want) {
+		t.Errorf("got %q, want %q", got, want)
+	}
+}
+
+func TestTheTextOfAMutantHasNothingOfTheSwitch(t *testing.T) {
+	code := `package a
+
+type t struct{ f func() }
+
+func f(c chan int, n int) t {
+	v, w := n, n
+	select {
+	case c <- v:
+	case <-c:
+		for range n {
+			f(c, n)
+		}
+	}
+	return t{f: func() { f(c, w) }}
+}
+`
+	module, root := loadModule(t, map[string]string{"a.go": code})
+	plan := planOf(module, root)
+	used := 0
+	for _, mutant := range plan.Mutants {
+		if strings.Contains(mutant.Replacement, "Switch") {
+			t.Errorf("%+v", mutant)
+		}
+		if strings.Contains(mutant.Replacement, "_ = v") || strings.Contains(mutant.Replacement, "_ = w") {
+			used++
+		}
+	}
+	if used < 2 {
+		t.Errorf("%d mutants use a variable that they would leave unused", used)
+	}
+}

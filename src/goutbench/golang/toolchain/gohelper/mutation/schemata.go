@@ -2,6 +2,7 @@ package mutation
 
 import (
 	"fmt"
+	"go/token"
 	"go/types"
 	"sort"
 	"strings"
@@ -33,14 +34,18 @@ func (m *mutator) tree(all []*mutant) []*site {
 	type key struct {
 		from, to int
 		form     form
+		typ      string
 	}
 	byKey := map[key]*site{}
 	var sites []*site
 	for _, mut := range all {
-		if mut.reason != "" {
+		if !mut.isTested() {
 			continue
 		}
-		k := key{mut.from, mut.to, mut.form}
+		k := key{mut.from, mut.to, mut.form, ""}
+		if mut.typ != nil {
+			k.typ = types.TypeString(types.Default(mut.typ), nil)
+		}
 		if byKey[k] == nil {
 			byKey[k] = &site{form: mut.form, from: mut.from, to: mut.to}
 			sites = append(sites, byKey[k])
@@ -177,20 +182,8 @@ func (w *writer) statement(s *site) {
 // else there, gets an import of its own.
 func (m *mutator) spell(mut *mutant) string {
 	return types.TypeString(types.Default(mut.typ), func(pkg *types.Package) string {
-		if pkg == m.pkg {
-			return ""
-		}
-		scope := m.pkg.Scope().Innermost(mut.pos)
-		for _, object := range m.imported {
-			if object.Imported() != pkg {
-				continue
-			}
-			if scope == nil {
-				return object.Name()
-			}
-			if _, visible := scope.LookupParent(object.Name(), mut.pos); visible == object {
-				return object.Name()
-			}
+		if name, ok := m.importName(pkg, mut.pos); ok {
+			return name
 		}
 		alias := m.aliases[pkg.Path()]
 		if alias == "" {
@@ -199,6 +192,26 @@ func (m *mutator) spell(mut *mutant) string {
 		}
 		return alias
 	})
+}
+
+// importName is the name that qualifies a package's objects at pos, if the focal file has one for it there.
+func (m *mutator) importName(pkg *types.Package, pos token.Pos) (string, bool) {
+	if pkg == m.pkg {
+		return "", true
+	}
+	scope := m.pkg.Scope().Innermost(pos)
+	for _, object := range m.imported {
+		if object.Imported() != pkg || object.Name() == "." || object.Name() == "_" {
+			continue
+		}
+		if scope == nil {
+			return object.Name(), true
+		}
+		if _, visible := scope.LookupParent(object.Name(), pos); visible == object {
+			return object.Name(), true
+		}
+	}
+	return "", false
 }
 
 func (m *mutator) extraImports() string {

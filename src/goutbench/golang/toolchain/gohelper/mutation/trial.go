@@ -23,7 +23,7 @@ func (m *mutator) tryEach(all []*mutant) {
 	uses := m.importUses()
 	queues := map[int][]*mutant{}
 	for _, mut := range all {
-		if mut.trial && mut.reason == "" && m.useImports(mut, uses) {
+		if mut.trial && mut.isTested() && m.useImports(mut, uses) {
 			queues[mut.unit] = append(queues[mut.unit], mut)
 		}
 	}
@@ -104,11 +104,21 @@ func (m *mutator) useNames(mut *mutant, names []string) {
 	m.prepend(mut, lines)
 }
 
-// prepend extends a mutant to its statement and inserts lines before it.
+// prepend extends a mutant to its statement and inserts lines before it. A value becomes a call of a function that has them.
 func (m *mutator) prepend(mut *mutant, lines []string) {
 	text := strings.Join(lines, "; ")
+	if mut.form == asValue {
+		typ, ok := m.typeText(mut.typ, mut.pos)
+		if !ok {
+			mut.reason = "its type cannot be named here"
+			return
+		}
+		mut.text = "func() " + typ + " { " + text + "; return " + m.alone(mut) + " }()"
+		mut.start, mut.end = mut.from, mut.to
+		return
+	}
 	if mut.form == asStatement && (mut.start != mut.from || mut.end != mut.to) {
-		mut.text = m.mutated(mut)
+		mut.text = m.alone(mut)
 		mut.start, mut.end = mut.from, mut.to
 	}
 	if mut.text != "" {
@@ -150,9 +160,6 @@ func (m *mutator) inFocal(ident *ast.Ident) bool {
 
 // useImports uses the imports that only the removed code uses. It reports whether that is possible.
 func (m *mutator) useImports(mut *mutant, uses []*importUse) bool {
-	if mut.form == asValue {
-		return true
-	}
 	var lines []string
 	for _, use := range uses {
 		if !m.contains(mut, use.idents) {
@@ -165,6 +172,9 @@ func (m *mutator) useImports(mut *mutant, uses []*importUse) bool {
 			}
 		}
 		if line == "" {
+			line = mut.keep
+		}
+		if line == "" {
 			mut.reason = fmt.Sprintf("%q would be imported and not used", use.name.Imported().Path())
 			return false
 		}
@@ -174,7 +184,7 @@ func (m *mutator) useImports(mut *mutant, uses []*importUse) bool {
 		sort.Strings(lines)
 		m.prepend(mut, lines)
 	}
-	return true
+	return mut.reason == ""
 }
 
 // contains reports whether the mutant replaces all identifiers.

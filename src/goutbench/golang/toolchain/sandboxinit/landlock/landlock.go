@@ -17,6 +17,8 @@ const (
 	sysAddRule       = 445
 	sysRestrictSelf  = 446
 
+	prSetNoNewPrivileges = 38
+
 	versionFlag   = 1
 	pathBeneath   = 1
 	oPath         = 0x200000
@@ -113,6 +115,10 @@ func (a Access) Restrict() error {
 				return fmt.Errorf("landlock: %s: %w", path, err)
 			}
 		}
+	}
+	// without it, only root may
+	if _, _, failed := syscall.RawSyscall6(syscall.SYS_PRCTL, prSetNoNewPrivileges, 1, 0, 0, 0, 0); failed != 0 {
+		return fmt.Errorf("no new privileges: %w", failed)
 	}
 	if _, _, failed := syscall.Syscall(sysRestrictSelf, rules, 0, 0); failed != 0 {
 		return fmt.Errorf("landlock: %w", failed)
