@@ -20,8 +20,8 @@ from sandboxes import IMAGES, sandbox_called
 from goutbench.errors import ConfigError, ToolError
 from goutbench.execute.machine import Machine
 from goutbench.execute.sandbox.choose import SANDBOXES, choose
-from goutbench.execute.sandbox.command import COMPILER, PATH, Command, CommandRun, Limits
-from goutbench.execute.sandbox.engine import ARGUMENTS, ENGINES, Engine, open_engine
+from goutbench.execute.sandbox.command import COMPILER, PATH, Command, CommandRun, Limits, Outcome, RunReport
+from goutbench.execute.sandbox.engine import ARGUMENTS, ENGINES, Engine, _of_inside, open_engine
 
 IMAGE = "sha256:" + 64 * "0"
 LINE = 1000
@@ -135,6 +135,24 @@ def test_a_client_that_fails_is_an_error_with_its_words(machine: Machine) -> Non
     command = [init_of(machine), "container", json.dumps(settings), "/bin/true"]
     done = subprocess.run(command, capture_output=True, check=False)
     assert (done.returncode, done.stderr, folder.exists()) == (125, b"no such image\n", False)
+
+
+@pytest.mark.parametrize(
+    ("exit_code", "reports", "ends"),
+    [
+        (0, (RunReport(3, 0.1, 2.0, "", ""),), (3, "", True, False)),
+        (0, (), (125, "", False, False)),  # killed from outside
+        (1, (), (137, "", True, True)),  # killed because the memory was exhausted
+        (0, (RunReport(0, 0.1, 61.0, "", ""),), (137, "wall", True, False)),
+    ],
+)  # fmt: skip
+def test_a_container_ends_as_its_first_process_reports(
+    exit_code: int, reports: tuple[RunReport, ...], ends: tuple[int, str, bool, bool]
+) -> None:
+    command = Command(("/bin/true",), Path("/"), {}, limits=Limits(wall=60.0))
+    outcome = _of_inside(Outcome(exit_code, b"", b"words", "", 70.0, reports=reports), command)
+    assert (outcome.exit_code, outcome.stopped, outcome.started, outcome.memory_exceeded) == ends
+    assert (b"the container ended before" in outcome.stderr) == (not outcome.started)
 
 
 def wait_until(condition: Callable[[], bool]) -> None:

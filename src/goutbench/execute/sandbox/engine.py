@@ -176,13 +176,22 @@ class Engine:
 
 
 def _of_inside(outcome: Outcome, command: Command) -> Outcome:
-    """The outcome of a container as the init process in it reports it; it has none if it was killed."""
-    reports = outcome.reports
+    """The outcome of a container as the init process in it reports it.
+
+    It reports nothing if it was killed: because the memory was exhausted, or from outside. The limit on wall
+    time is one on the command, without the start of the container.
+    """
+    reports, exceeded = outcome.reports, outcome.exit_code == _MEMORY_EXCEEDED
+    if not reports and not exceeded:
+        problem = b"the container ended before its command did; was it or the engine stopped?"
+        stderr = b"\n".join(filter(None, [outcome.stderr.rstrip(), problem]))
+        return replace(outcome, exit_code=125, stderr=stderr, started=False)
+    if sum(report.wall_seconds for report in reports) > command.limits.wall:
+        return replace(outcome, exit_code=137, stopped="wall", memory_exceeded=exceeded)
     if command.runs:
         code = 0 if len(reports) == len(command.runs) else 125
     else:
         code = reports[0].exit_code if reports else 137
-    exceeded = outcome.exit_code == _MEMORY_EXCEEDED
     return replace(outcome, exit_code=code, memory_exceeded=exceeded)
 
 
