@@ -60,6 +60,35 @@ def test_an_engine_that_is_not_installed_is_an_error(
         open_engine(init_of(machine), "podman", IMAGE)
 
 
+def fake_client(folder: Path, monkeypatch: pytest.MonkeyPatch, script: str) -> None:
+    """Makes the script the only client of an engine."""
+    client = folder / "podman"
+    client.write_text(f"#!/bin/sh\n{script}\n")
+    client.chmod(0o755)
+    monkeypatch.setenv("PATH", str(folder))
+
+
+def test_an_engine_that_does_not_answer_is_an_error(
+    machine: Machine, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    fake_client(tmp_path, monkeypatch, "exec sleep 60")
+    monkeypatch.setattr("goutbench.execute.sandbox.engine._CLIENT_SECONDS", 0.1)
+    with pytest.raises(ToolError, match=r"did not answer within .*\n  hint: see whether `podman image"):
+        open_engine(init_of(machine), "podman", IMAGE)
+
+
+def test_further_arguments_are_words(
+    machine: Machine, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    fake_client(tmp_path, monkeypatch, f"echo {IMAGE[7:]}")
+    monkeypatch.setenv(ARGUMENTS, "--runtime 'my runc'")
+    engine = open_engine(init_of(machine), "podman", IMAGE)
+    assert engine.arguments == ("--runtime", "my runc")
+    monkeypatch.setenv(ARGUMENTS, "--runtime 'my runc")
+    with pytest.raises(ConfigError, match=f"{ARGUMENTS}: .*No closing quotation\n  hint: quote"):
+        open_engine(init_of(machine), "podman", IMAGE)
+
+
 def arguments_of(engine: Engine, command: Command) -> list[str]:
     """The command line of the engine's client."""
     settings: dict[str, Any] = json.loads(engine.resident(command)[2])
@@ -70,11 +99,12 @@ def arguments_of(engine: Engine, command: Command) -> list[str]:
 @pytest.mark.parametrize("program", ENGINES)
 def test_the_command_line_isolates(program: str, monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
     monkeypatch.setenv("API_TOKEN", "hunter2")
-    monkeypatch.setenv(ARGUMENTS, "--runtime 'my runc'")
-    engine = Engine(tmp_path / "init", program, f"/usr/bin/{program}", IMAGE)
+    arguments = ("--runtime", "my runc")
+    engine = Engine(tmp_path / "init", program, f"/usr/bin/{program}", IMAGE, arguments)
     strange = tmp_path / 'with,comma"s'
     command = Command(
-        ("/bin/true",), Path("/"), {"NAME": "value"}, readable=(strange, tmp_path / "twice"),
+        ("/bin/true",), Path("/"), {"NAME": "value"},
+        readable=(strange, tmp_path / "twice", Path("/usr/bin/env")),
         writable=(tmp_path / "out",), mounts=((tmp_path / "a", tmp_path / "twice"),), worker=COMPILER,
     )  # fmt: skip
     line = arguments_of(engine, command)

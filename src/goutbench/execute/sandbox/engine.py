@@ -16,6 +16,7 @@ import shlex
 import shutil
 import subprocess
 from collections.abc import Iterator
+from contextlib import suppress
 from dataclasses import dataclass, replace
 from pathlib import Path
 
@@ -63,12 +64,13 @@ _CLIENT_SECONDS = 60.0
 @dataclass(frozen=True, slots=True)
 class Engine:
     """Containers of an image, given by its id, started by `program`, podman or docker, whose path is
-    `client`."""
+    `client`, with the user's `arguments` after ours."""
 
     init: Path
     program: str
     client: str
     image: str
+    arguments: tuple[str, ...] = ()
     limitation: str = ""
     private_tmp: bool = True
     hides_memory: bool = True
@@ -111,7 +113,7 @@ class Engine:
             *(["--userns", "keep-id"] if self.program == "podman" and os.geteuid() != 0 else []),
             "--user", "{}:{}".format(*self._user(command)), *self._limits(command),
             *self._files(command, folder / "socket"),
-            "--entrypoint", str(self.init), *shlex.split(os.environ.get(ARGUMENTS, "")),
+            "--entrypoint", str(self.init), *self.arguments,
             self.image, "contained", str(_SOCKET),
         ]  # fmt: skip
         settings = {
@@ -164,15 +166,8 @@ class Engine:
             yield from ("--mount", ",".join(map(_csv_field, fields)))
 
     def _remove(self, name: str) -> None:
-        command = [self.client, "rm", "--force", name]
-        subprocess.run(
-            command,
-            env=_client_environment(),
-            cwd="/",
-            capture_output=True,
-            timeout=_CLIENT_SECONDS,
-            check=False,
-        )
+        with suppress(subprocess.TimeoutExpired):  # the run has ended, and others go on
+            _ask([self.client, "rm", "--force", name])
 
 
 def _of_inside(outcome: Outcome, command: Command) -> Outcome:
@@ -198,19 +193,24 @@ def _of_inside(outcome: Outcome, command: Command) -> Outcome:
 def open_engine(init: Path, program: str, image: str) -> Engine:
     """The engine called `program`, with an image that it has: NAME@sha256:… or sha256:…, its id.
 
-    Raises ConfigError for another image, and ToolError where it does not work.
+    Raises ConfigError for another image or arguments that cannot be read, and ToolError where it does not
+    work.
     """
     if not _IMAGE.fullmatch(image):
         what = f"{image} is not an image by its digest" if image else f"{program} needs an image"
         hint = f"give NAME@sha256:DIGEST or sha256:ID, see `{program} images --digests --no-trunc`"
         raise ConfigError(what, where="--image", hint=f"{hint}; a tag can come to mean another image")
+    arguments = _further_arguments()
     client = shutil.which(program)
     if client is None:
         raise ToolError(f"{program} is not installed", where="--sandbox", hint="leave --sandbox out")
-    answer = subprocess.run(
-        [client, "image", "inspect", "--format", "{{.Id}}", image], env=_client_environment(), cwd="/",
-        capture_output=True, text=True, timeout=_CLIENT_SECONDS, check=False,
-    )  # fmt: skip
+    try:
+        answer = _ask([client, "image", "inspect", "--format", "{{.Id}}", image])
+    except subprocess.TimeoutExpired as error:
+        raise ToolError(
+            f"{program} did not answer within {_CLIENT_SECONDS:.0f} seconds", where="--sandbox",
+            hint=f"see whether `{program} image inspect {image}` ends; its service may need a restart",
+        ) from error  # fmt: skip
     if answer.returncode != 0:
         name = image if "@" in image else "NAME@sha256:DIGEST"
         raise ToolError(
@@ -218,7 +218,24 @@ def open_engine(init: Path, program: str, image: str) -> Engine:
             hint=f"`{program} pull {name}`, or build one from the Containerfile; goutbench never pulls",
         )  # fmt: skip
     (init.parent / "empty").touch()
-    return Engine(init, program, client, f"sha256:{answer.stdout.strip().removeprefix('sha256:')}")
+    image_id = answer.stdout.strip().removeprefix("sha256:")
+    return Engine(init, program, client, f"sha256:{image_id}", arguments)
+
+
+def _further_arguments() -> tuple[str, ...]:
+    try:
+        return tuple(shlex.split(os.environ.get(ARGUMENTS, "")))
+    except ValueError as error:
+        hint = "quote its words as in a shell, or unset it"
+        raise ConfigError(f"it cannot be split into words: {error}", where=ARGUMENTS, hint=hint) from error
+
+
+def _ask(command: list[str]) -> subprocess.CompletedProcess[str]:
+    """The answer of an engine's client; raises TimeoutExpired where it takes too long."""
+    return subprocess.run(
+        command, env=_client_environment(), cwd="/", capture_output=True, text=True, errors="replace",
+        timeout=_CLIENT_SECONDS, check=False,
+    )  # fmt: skip
 
 
 def _new_name() -> str:
@@ -237,7 +254,7 @@ def _with_links(paths: tuple[Path, ...]) -> Iterator[Path]:
     system = Path("/usr")
     for path in paths:
         yield path
-        if path.is_relative_to(system):
+        if path.is_relative_to(system) and path.is_dir():
             links = (entry.resolve() for entry in path.iterdir() if entry.is_symlink())
             yield from (link for link in links if link.is_relative_to(system) and link.exists())
 
