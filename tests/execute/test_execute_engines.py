@@ -6,6 +6,7 @@ of theirs.
 
 import json
 import os
+import re
 import signal
 import subprocess
 import time
@@ -84,6 +85,11 @@ def test_further_arguments_are_words(
     monkeypatch.setenv(ARGUMENTS, "--runtime 'my runc'")
     engine = open_engine(init_of(machine), "podman", IMAGE)
     assert engine.arguments == ("--runtime", "my runc")
+    assert re.fullmatch(rf"podman@{IMAGE}\+[0-9a-f]{{12}}", engine.name)
+    monkeypatch.setenv(ARGUMENTS, "--runtime my runc")
+    assert open_engine(init_of(machine), "podman", IMAGE).name != engine.name
+    monkeypatch.delenv(ARGUMENTS)
+    assert open_engine(init_of(machine), "podman", IMAGE).name == f"podman@{IMAGE}"
     monkeypatch.setenv(ARGUMENTS, "--runtime 'my runc")
     with pytest.raises(ConfigError, match=f"{ARGUMENTS}: .*No closing quotation\n  hint: quote"):
         open_engine(init_of(machine), "podman", IMAGE)

@@ -8,6 +8,7 @@ does the container.
 Programs and libraries are those of the image; Go and all else is mounted, at its usual path.
 """
 
+import hashlib
 import json
 import os
 import re
@@ -77,8 +78,10 @@ class Engine:
 
     @property
     def name(self) -> str:
-        """With the image's id: what it holds can decide how a test ends."""
-        return f"{self.program}@{self.image}"
+        """With the image's id, and a digest of the user's arguments, if any: both can decide how a test
+        ends."""
+        digest = hashlib.sha256("\0".join(self.arguments).encode()).hexdigest()[:12]
+        return f"{self.program}@{self.image}" + (f"+{digest}" if self.arguments else "")
 
     def why_unavailable(self) -> str:
         return why_true_fails(self)
