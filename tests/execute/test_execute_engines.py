@@ -62,10 +62,11 @@ def test_an_engine_that_is_not_installed_is_an_error(
 
 
 def fake_client(folder: Path, monkeypatch: pytest.MonkeyPatch, script: str) -> None:
-    """Makes the script the only client of an engine."""
-    client = folder / "podman"
-    client.write_text(f"#!/bin/sh\n{script}\n")
-    client.chmod(0o755)
+    """Makes the script the only client of both engines."""
+    for engine in ENGINES:
+        client = folder / engine
+        client.write_text(f"#!/bin/sh\n{script}\n")
+        client.chmod(0o755)
     monkeypatch.setenv("PATH", str(folder))
 
 
@@ -81,7 +82,7 @@ def test_an_engine_that_does_not_answer_is_an_error(
 def test_further_arguments_are_words(
     machine: Machine, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
 ) -> None:
-    fake_client(tmp_path, monkeypatch, f"echo {IMAGE[7:]}")
+    fake_client(tmp_path, monkeypatch, f"""echo '[{{"Id": "{IMAGE[7:]}"}}]'""")
     monkeypatch.setenv(ARGUMENTS, "--runtime 'my runc'")
     engine = open_engine(init_of(machine), "podman", IMAGE)
     assert engine.arguments == ("--runtime", "my runc")
@@ -93,6 +94,18 @@ def test_further_arguments_are_words(
     monkeypatch.setenv(ARGUMENTS, "--runtime 'my runc")
     with pytest.raises(ConfigError, match=f"{ARGUMENTS}: .*No closing quotation\n  hint: quote"):
         open_engine(init_of(machine), "podman", IMAGE)
+
+
+def test_no_volume_of_an_image_can_be_written_to(
+    machine: Machine, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    image = json.dumps([{"Id": IMAGE, "Config": {"Volumes": {"/data": {}}}}])
+    fake_client(tmp_path, monkeypatch, f"echo '{image}'")
+    with pytest.raises(ConfigError, match=r"has volumes.*: /data\n  hint: build one without VOLUME"):
+        open_engine(init_of(machine), "docker", IMAGE)
+    podman = open_engine(init_of(machine), "podman", IMAGE)
+    assert podman.image == IMAGE
+    assert "--image-volume=ignore" in arguments_of(podman, Command(("/bin/true",), Path("/"), {}))
 
 
 def arguments_of(engine: Engine, command: Command) -> list[str]:

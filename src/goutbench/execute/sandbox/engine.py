@@ -46,7 +46,7 @@ _ISOLATION = (
     "--rm", "--pull", "never", "--network", "none", "--hostname", "sandbox", "--ipc", "private",
     "--read-only", "--cap-drop", "all", "--security-opt", "no-new-privileges", "--log-driver", "none",
 )  # fmt: skip
-_PODMAN = ("--read-only-tmpfs=false", "--no-hosts", "--http-proxy=false")
+_PODMAN = ("--read-only-tmpfs=false", "--no-hosts", "--http-proxy=false", "--image-volume=ignore")
 _SOCKET = Path("/run/goutbench.socket")
 _LINE = 1000
 """The number of the descriptor of the line to the process outside: one that no other has."""
@@ -196,8 +196,8 @@ def _of_inside(outcome: Outcome, command: Command) -> Outcome:
 def open_engine(init: Path, program: str, image: str) -> Engine:
     """The engine called `program`, with an image that it has: NAME@sha256:… or sha256:…, its id.
 
-    Raises ConfigError for another image or arguments that cannot be read, and ToolError where it does not
-    work.
+    Raises ConfigError for another image, one with volumes under docker, or arguments that cannot be read, and
+    ToolError where it does not work.
     """
     if not _IMAGE.fullmatch(image):
         what = f"{image} is not an image by its digest" if image else f"{program} needs an image"
@@ -208,7 +208,7 @@ def open_engine(init: Path, program: str, image: str) -> Engine:
     if client is None:
         raise ToolError(f"{program} is not installed", where="--sandbox", hint="leave --sandbox out")
     try:
-        answer = _ask([client, "image", "inspect", "--format", "{{.Id}}", image])
+        answer = _ask([client, "image", "inspect", image])
     except subprocess.TimeoutExpired as error:
         raise ToolError(
             f"{program} did not answer within {_CLIENT_SECONDS:.0f} seconds", where="--sandbox",
@@ -221,8 +221,14 @@ def open_engine(init: Path, program: str, image: str) -> Engine:
             hint=f"`{program} pull {name}`, or build one from the Containerfile; goutbench never pulls",
         )  # fmt: skip
     (init.parent / "empty").touch()
-    image_id = answer.stdout.strip().removeprefix("sha256:")
-    return Engine(init, program, client, f"sha256:{image_id}", arguments)
+    found = json.loads(answer.stdout)[0]
+    volumes = (found.get("Config") or {}).get("Volumes")
+    if volumes and program == "docker":  # podman can ignore them
+        raise ConfigError(
+            f"the image has volumes, folders that its containers can write to: {', '.join(volumes)}",
+            where=f"--image {image}", hint="build one without VOLUME, or use --sandbox podman",
+        )  # fmt: skip
+    return Engine(init, program, client, f"sha256:{found['Id'].removeprefix('sha256:')}", arguments)
 
 
 def _further_arguments() -> tuple[str, ...]:
