@@ -8,6 +8,7 @@ import json
 import os
 import re
 import signal
+import socket
 import subprocess
 import time
 from collections.abc import Callable
@@ -202,6 +203,31 @@ def test_a_container_ends_as_its_first_process_reports(
     outcome = _of_inside(Outcome(exit_code, b"", b"words", "", 70.0, reports=reports), command)
     assert (outcome.exit_code, outcome.stopped, outcome.started, outcome.memory_exceeded) == ends
     assert (b"the container ended before" in outcome.stderr) == (not outcome.started)
+
+
+@pytest.mark.skipif(os.geteuid() != 0, reason="another user's socket needs root")
+def test_a_socket_of_another_user_is_an_error_of_user_ids(machine: Machine) -> None:
+    init = init_of(machine)
+    path = Path(f"/tmp/goutbench-test-{os.getpid()}")  # an address has at most 107 bytes
+    with socket.socket(socket.AF_UNIX, socket.SOCK_SEQPACKET) as listener:
+        listener.bind(str(path))
+        path.chmod(0o600)
+        command = [
+            "setpriv",
+            "--reuid=65533",
+            "--regid=65533",
+            "--clear-groups",
+            "--",
+            init,
+            "contained",
+            path,
+        ]
+        refused = subprocess.run(command, capture_output=True, check=False)
+    ended = subprocess.run([init, "contained", path], capture_output=True, check=False)
+    path.unlink()
+    assert (refused.returncode, ended.returncode) == (125, 125)
+    assert b"are user ids mapped?" in refused.stderr
+    assert b"goutbench has ended" in ended.stderr
 
 
 def wait_until(condition: Callable[[], bool]) -> None:
