@@ -221,14 +221,14 @@ def open_engine(init: Path, program: str, image: str) -> Engine:
             hint=f"`{program} pull {name}`, or build one from the Containerfile; goutbench never pulls",
         )  # fmt: skip
     (init.parent / "empty").touch()
-    found = json.loads(answer.stdout)[0]
-    volumes = (found.get("Config") or {}).get("Volumes")
+    details = json.loads(answer.stdout)[0]
+    volumes = (details.get("Config") or {}).get("Volumes")
     if volumes and program == "docker":  # podman can ignore them
         raise ConfigError(
             f"the image has volumes, folders that its containers can write to: {', '.join(volumes)}",
             where=f"--image {image}", hint="build one without VOLUME, or use --sandbox podman",
         )  # fmt: skip
-    return Engine(init, program, client, f"sha256:{found['Id'].removeprefix('sha256:')}", arguments)
+    return Engine(init, program, client, f"sha256:{details['Id'].removeprefix('sha256:')}", arguments)
 
 
 def _further_arguments() -> tuple[str, ...]:
