@@ -25,7 +25,7 @@ const (
 
 // watchDisk kills a run that has written too much, or too many files.
 func (c *Confinement) watchDisk(pid int, done <-chan struct{}) {
-	before, blind := freeSpace(c.Disk), 0
+	watch := diskWatch{Confinement: c, before: freeSpace(c.Disk)}
 	for wait := diskEvery; ; {
 		select {
 		case <-done:
@@ -33,23 +33,35 @@ func (c *Confinement) watchDisk(pid int, done <-chan struct{}) {
 		case <-time.After(wait):
 		}
 		begin := time.Now()
-		used := c.written(false)
-		hidden := used.unseen && before-freeSpace(c.Disk) > c.Bytes
-		if hidden {
-			used = c.written(true) // not always: for a moment, tests would find folders readable that are not
-		}
-		if hidden && used.unseen {
-			blind++
-		} else {
-			blind = 0
-		}
-		if blind == maxBlind || used.size > c.Bytes || used.files > max(1024, c.Bytes/bytesPerFile) {
+		if used, tooMuch := watch.look(); tooMuch {
 			syscall.Kill(-pid, syscall.SIGKILL)
 			fmt.Fprintf(os.Stderr, "killed: it wrote %d MiB in %d files%s\n", used.size>>20, used.files, used.more())
 			return
 		}
 		wait = min(max(diskEvery, 20*time.Since(begin)), time.Second/2)
 	}
+}
+
+// diskWatch is what the looks at one run's files know of each other.
+type diskWatch struct {
+	*Confinement
+	before int64 // free bytes at the start
+	blind  int   // see maxBlind
+}
+
+// look tells what is on disk, and whether that is more than the run may write.
+func (w *diskWatch) look() (used usage, tooMuch bool) {
+	used = w.written(false)
+	hidden := used.unseen && w.before-freeSpace(w.Disk) > w.Bytes
+	if hidden {
+		used = w.written(true) // not always: for a moment, tests would find folders readable that are not
+	}
+	if hidden && used.unseen {
+		w.blind++
+	} else {
+		w.blind = 0
+	}
+	return used, w.blind == maxBlind || used.size > w.Bytes || used.files > max(1024, w.Bytes/bytesPerFile)
 }
 
 // freeSpace is what a folder's file system has left, in bytes.

@@ -3,7 +3,6 @@ package main
 import (
 	"errors"
 	"os"
-	"os/exec"
 	"strings"
 	"syscall"
 	"testing"
@@ -47,12 +46,14 @@ func TestFilesCountHoweverDeepAndHiddenTheyAre(t *testing.T) {
 	if info, err := os.Stat("closed"); err != nil || info.Mode().Perm() != 0o300 {
 		t.Errorf("the folder has another mode: %v %v", info, err)
 	}
+	defer os.Chmod("closed", 0o700) // so that it can be removed
 	if os.Geteuid() == 0 {
 		return // may list all folders
 	}
+	all := used.size
 	used = usage{}
 	used.addFolder(folder, false)
-	if !used.unseen || used.size > 2*size {
+	if !used.unseen || used.size > all-size {
 		t.Errorf("%+v", used)
 	}
 }
@@ -86,7 +87,8 @@ func TestALinkInPlaceOfAClosedFolderIsNotFollowed(t *testing.T) {
 		used = usage{}
 		used.addFolder(folder, true)
 		if used.size >= 1<<20 {
-			t.Fatalf("counted what is outside: %+v", used)
+			t.Errorf("counted what is outside: %+v", used)
+			break
 		}
 	}
 	close(swapping)
@@ -154,22 +156,19 @@ func TestFoldersNestedTooDeepAreNotSkippedSilently(t *testing.T) {
 	}
 }
 
-func TestARunThatHidesWhatItWritesIsKilled(t *testing.T) {
+func TestWhatCannotBeLookedAtIsTooMuchWhenTheDiskHasLostMoreThanARunMayWrite(t *testing.T) {
 	folder := t.TempDir()
-	deep := folder + strings.Repeat("/d", maxDepth+1)
-	if err := os.MkdirAll(deep, 0o700); err != nil {
+	if err := os.MkdirAll(folder+strings.Repeat("/d", maxDepth+1), 0o700); err != nil {
 		t.Fatal(err)
 	}
-	run := exec.Command("sh", "-c", `head -c 67108864 /dev/zero >"$0/file" && exec sleep 60`, deep)
-	run.SysProcAttr = &syscall.SysProcAttr{Setpgid: true}
-	if err := run.Start(); err != nil {
-		t.Fatal(err)
-	}
-	done := make(chan struct{})
-	defer close(done)
-	// what can be looked at is folders alone
-	go (&Confinement{Disk: folder, Bytes: 16 << 20}).watchDisk(run.Process.Pid, done)
-	if err := run.Wait(); err == nil || !strings.Contains(err.Error(), "killed") {
-		t.Errorf("not killed: %v", err)
+	c := &Confinement{Disk: folder, Bytes: 1 << 30}
+	for before, lost := range map[int64]bool{freeSpace(folder): false, 1 << 62: true} {
+		watch := diskWatch{Confinement: c, before: before}
+		for look := range maxBlind {
+			used, tooMuch := watch.look()
+			if tooMuch != (lost && look == maxBlind-1) || !used.unseen {
+				t.Errorf("lost %v, look %d: %+v %v", lost, look, used, tooMuch)
+			}
+		}
 	}
 }
