@@ -17,6 +17,7 @@ from workfolder import shared_work
 from goutbench.cli import app
 from goutbench.errors import ConfigError, SourceError
 from goutbench.execute.options import ExecuteOptions
+from goutbench.mutate.gate import missed_gates
 from goutbench.mutate.options import MutateOptions, parse_duration
 from goutbench.mutate.progress import MutateProgress
 from goutbench.mutate.results import MutateResult, TestedMutant, redundant_tests
@@ -328,6 +329,7 @@ def test_a_spent_budget_is_reported_and_the_next_run_goes_on(
     result = mutate(root, ["./calc"], replace(OPTIONS, budget=0.01), work=work, progress=progress)
     assert progress.first_verdict is None
     assert any("not run within the budget" in notice for notice in result.notices)
+    assert "no mutant was run" in missed_gates(result, 50, None)[0]
     assert parse_duration("1m30s") == 90
     with pytest.raises(ConfigError, match="not a duration"):
         parse_duration("60")
@@ -434,6 +436,8 @@ def test_what_cannot_be_tested_is_an_error_with_its_cause(tmp_path: Path, work: 
         mutate(tmp_path, ["./missing/..."], OPTIONS, work=work)
     with pytest.raises(SourceError, match="not a git repository"):
         mutate(tmp_path, ["./..."], replace(OPTIONS, changed_since="main"), work=work)
+    write(tmp_path, {"q/q.go": "package q\n\nfunc Q() int { return missing }\n"})
+    assert "missing" in mutate(tmp_path, ["./q"], OPTIONS, work=work).failures[0]
     write(tmp_path, {"p/p_test.go": 'package p\n\nimport "testing"\n\nfunc TestP(t *testing.T) { P(1) }\n'})
     with pytest.raises(SourceError, match=r"(?s)do not build.*too many arguments"):
-        mutate(tmp_path, ["./..."], OPTIONS, work=work)
+        mutate(tmp_path, ["./p"], OPTIONS, work=work)

@@ -6,7 +6,8 @@ from dataclasses import replace
 import pytest
 
 from goutbench.golang.toolchain.mutation import Mutant
-from goutbench.mutate.results import TestedMutant, score_of
+from goutbench.mutate.gate import missed_gates
+from goutbench.mutate.results import CGO, MutatedFile, MutateResult, TestedMutant, failures, score_of
 from goutbench.mutate.store import StoredVerdict
 from goutbench.mutate.trial.order import Killers, ReachedMutant, informative_first
 from goutbench.mutate.trial.schedule import Schedule
@@ -107,3 +108,21 @@ def test_a_score_without_all_mutants_is_an_estimate() -> None:
     assert score(missed) == 0
     assert score(missed, None) is None
     assert score() is None
+
+
+def test_a_gate_fails_for_what_was_not_tested() -> None:
+    def missed(*statuses: MutantStatus | None, problem: str = "", skipped: int = 0, new: int = 0) -> int:
+        reason = "the sandbox ended"
+        mutants = [TestedMutant(mutant(1, "F", "literal"), status, reason=reason) for status in statuses]
+        files = [MutatedFile("a.go", "m/a", b"", tuple(mutants), problem=problem)]
+        found = tuple(failures([], files))
+        result = MutateResult("", (), tuple(files), failures=found, skipped=skipped)
+        assert missed_gates(result, None, None) == []
+        return len(missed_gates(result, 50, new))
+
+    assert missed() == missed(problem=CGO) == missed(MutantStatus.KILLED) == 0, (
+        "nothing is in scope, or all is well"
+    )
+    assert missed(MutantStatus.SURVIVED) == missed(skipped=1) == missed(MutantStatus.KILLED, new=1) == 1
+    assert missed(problem="compile-error") == missed(MutantStatus.KILLED, None) == 1
+    assert missed(None) == 2

@@ -87,11 +87,12 @@ def mutate(
     from goutbench.dataset.store import write_json, write_text
     from goutbench.errors import ConfigError
     from goutbench.execute.options import ExecuteOptions, parse_variables
+    from goutbench.mutate.gate import missed_gates
     from goutbench.mutate.options import MutateOptions, parse_duration
     from goutbench.mutate.output.annotations import annotations
     from goutbench.mutate.output.page import COMMAND, render
     from goutbench.mutate.output.stryker import new_survivors, read_baseline, stryker_report
-    from goutbench.mutate.output.table import percent, redundant_lines, survivor_lines, table
+    from goutbench.mutate.output.table import redundant_lines, survivor_lines, table
     from goutbench.mutate.progress import show_mutation
     from goutbench.mutate.results import most_useful
     from goutbench.mutate.stage import mutate as run
@@ -126,12 +127,8 @@ def mutate(
         typer.echo(line)
     for notice in (*result.notices, *result.failures):
         typer.echo(f"notice: {notice}", err=True)
-    failures = list(result.failures) if threshold is not None or former is not None else []
-    if threshold is not None and result.score is not None and 100 * result.score < threshold:
-        failures.append(f"the score {percent(result.score)} is below {threshold:g}%")
-    if former is not None and reported:
-        failures.append(f"{len(reported)} surviving mutants are not in {baseline}")
-    for failure in failures:
+    missed = missed_gates(result, threshold, len(reported) if former is not None else None)
+    for failure in missed:
         typer.echo(f"failed: {failure}", err=True)
-    if failures:
+    if missed:
         raise typer.Exit(1)

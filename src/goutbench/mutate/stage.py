@@ -16,7 +16,7 @@ from goutbench.execute.workspace.package import PackageUnderTest
 from goutbench.execute.workspace.prepare import prepare_modules
 from goutbench.mutate.options import MutateOptions
 from goutbench.mutate.progress import MutateProgress
-from goutbench.mutate.results import MutatedPackage, MutateResult, notices
+from goutbench.mutate.results import MutatedPackage, MutateResult, failures, notices
 from goutbench.mutate.source.fingerprint import PackageFingerprints
 from goutbench.mutate.source.packages import ListedPackage, MissingModule, list_packages
 from goutbench.mutate.source.scope import Scope
@@ -112,7 +112,9 @@ class _Run:
             packages,
             tuple(files),
             self.options.redundant,
-            (*errors, *notices(packages, files, skipped)),
+            notices(packages, files, skipped),
+            (*errors, *failures(packages, files)),
+            skipped,
         )
         if packages and all(package.problem for package in packages):
             raise SourceError(
