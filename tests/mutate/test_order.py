@@ -1,14 +1,17 @@
 """In which order mutants run, which verdicts still hold, and when a schedule ends."""
 
+import os
 import time
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import replace
+from pathlib import Path
 
 import pytest
 
 from goutbench.golang.toolchain.mutation import Mutant
 from goutbench.mutate.gate import missed_gates
 from goutbench.mutate.results import CGO, MutatedFile, MutateResult, TestedMutant, failures, score_of
-from goutbench.mutate.store import StoredVerdict
+from goutbench.mutate.store import StoredVerdict, VerdictStore, remove_old
 from goutbench.mutate.trial.order import Killers, ReachedMutant, informative_first
 from goutbench.mutate.trial.schedule import Schedule
 from goutbench.records import MutantStatus
@@ -66,6 +69,20 @@ def test_a_verdict_holds_while_what_decided_it_is_unchanged(
     verdict: StoredVerdict, tests: dict[str, str], complete: bool, holds: bool
 ) -> None:
     assert verdict.holds(tests, complete=complete) is holds
+
+
+def test_threads_share_a_store_that_stays_while_it_is_used(tmp_path: Path) -> None:
+    path = tmp_path / "verdicts.jsonl"
+    store = VerdictStore(path)
+    result = TestedMutant(mutant(1, "F", "literal"), MutantStatus.SURVIVED)
+    with ThreadPoolExecutor(8) as threads:
+        list(threads.map(lambda key: store.add(str(key), result, {}, complete=False), range(64)))
+    store.close()
+    os.utime(path, (0, 0))
+    again = VerdictStore(path)
+    assert all(again.find(str(key), {}, complete=False) for key in range(64))
+    remove_old([tmp_path])
+    assert path.exists()
 
 
 def test_a_schedule_starts_nothing_after_its_deadline_and_raises_what_a_task_raises() -> None:
