@@ -273,6 +273,10 @@ def test_workspaces_and_cgo(tmp_path: Path, work: Path) -> None:
     result = mutate(tmp_path / "b", ["./..."], options, work=work)
     assert verdicts(mutants_of(result, "Sum", "b/b.go")) == killed_by("TestSum")
     assert "b/c.go: the focal file uses cgo" in result.notices
+    assert all(entry.cached for entry in mutate(tmp_path / "b", ["./..."], options, work=work).mutants)
+    (tmp_path / "b" / "c.go").write_text(files["b/c.go"].replace("return 3", "return 2 + 1"))
+    again = mutants_of(mutate(tmp_path / "b", ["./..."], options, work=work), "Sum", "b/b.go")
+    assert not any(entry.cached for entry in again), "C code decides, too"
 
 
 def test_a_second_run_runs_nothing_and_an_edit_only_what_depends_on_it(

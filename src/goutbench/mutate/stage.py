@@ -201,7 +201,7 @@ class _Run:
         base = focal_package(package, self._base, name)
         path = (package.folder / name).relative_to(self.work_tree.seen).as_posix()
         self.progress.step(f"finding the mutants of {path}")
-        listed, plan = list_mutants(worker, base, triage.fingerprint.shape, self._plans)
+        listed, plan = list_mutants(worker, base, triage.fingerprint.code, self._plans)
         file = FileUnderMutation(base, path, package.path, base.focal_source, listed, plan)
         triage.prepare(worker, file, self.scope.mutants(package, name, file.source, listed.mutants))
         with self.lock:
