@@ -15,10 +15,13 @@ from typer.testing import CliRunner
 from workfolder import shared_work
 
 from goutbench.cli import app
+from goutbench.dataset.store import json_text
 from goutbench.errors import ConfigError, SourceError
 from goutbench.execute.options import ExecuteOptions
 from goutbench.mutate.gate import missed_gates
 from goutbench.mutate.options import MutateOptions, parse_duration
+from goutbench.mutate.output.page import render
+from goutbench.mutate.output.stryker import stryker_report
 from goutbench.mutate.progress import MutateProgress
 from goutbench.mutate.results import MutateResult, TestedMutant, redundant_tests
 from goutbench.mutate.stage import mutate
@@ -295,6 +298,10 @@ def test_a_second_run_runs_nothing_and_an_edit_only_what_depends_on_it(
             if not m.cached and m.status is not MutantStatus.NO_COVERAGE
         }
 
+    products = [root / "calc" / name for name in ("mutants.json", "mutants.html", "cover.out")]
+    products[0].write_text(json_text(stryker_report(first)))
+    products[1].write_text(render(first))
+    products[2].write_text("mode: set\n")
     second = run()
     assert ran(second) == set()
     assert statuses(second) == statuses(first)
@@ -315,6 +322,8 @@ def test_a_second_run_runs_nothing_and_an_edit_only_what_depends_on_it(
         assert {entry.mutant.function for entry in changed.mutants} == {"Half"}
         assert [file.path for file in changed.files] == ["calc/calc.go"]
     finally:
+        for product in products:
+            product.unlink()
         write(root, FILES)
 
 
@@ -410,8 +419,6 @@ def test_a_baseline_fails_for_new_survivors_only(
 @pytest.mark.skipif(CHROMIUM is None and not os.environ.get("CI"), reason="needs Chromium")
 def test_the_page_shows_mutants_inside_the_source(first: MutateResult, tmp_path: Path) -> None:
     from playwright.sync_api import sync_playwright
-
-    from goutbench.mutate.output.page import render
 
     path, errors = tmp_path / "page.html", list[str]()
     path.write_text(render(first))

@@ -4,6 +4,7 @@ docs/decisions/mutate.md says what counts, and what does not.
 """
 
 import hashlib
+import re
 from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from pathlib import Path
@@ -18,6 +19,13 @@ from goutbench.mutate.source.tests import PackageTests
 from goutbench.records import short_hash
 
 _TEST_DATA = "testdata"
+_PRODUCTS = re.compile(
+    rb"\x7fELF|mode: (set|count|atomic)\n"
+    rb'|.*(<meta name="goutbench" content="|"framework": \{\s*"name": "goutbench")',
+    re.DOTALL,
+)
+"""How programs, cover profiles, and pages and reports of this program begin."""
+_HEAD = 4096  # bytes
 
 
 @dataclass(frozen=True, slots=True)
@@ -91,12 +99,20 @@ def _content(folder: Path, names: Iterable[str]) -> str:
 
 
 def _test_data(folder: Path) -> Iterator[str]:
-    """The files that tests may read: those in `testdata`, and beside the sources."""
-    further = (path for path in folder.iterdir() if path.suffix != ".go")
-    for path in sorted([*further, *(folder / _TEST_DATA).rglob("*")]):
+    """The files that tests may read: those in `testdata`, and beside the sources, but for what commands write
+    there."""
+    beside = [path for path in folder.iterdir() if path.suffix != ".go" and not _is_product(path)]
+    for path in sorted([*beside, *(folder / _TEST_DATA).rglob("*")]):
         if path.is_file():
             yield path.relative_to(folder).as_posix()
             yield _digest(path)
+
+
+def _is_product(path: Path) -> bool:
+    if not path.is_file():
+        return False
+    with path.open("rb") as file:
+        return _PRODUCTS.match(file.read(_HEAD)) is not None
 
 
 def _digest(path: Path) -> str:
