@@ -392,7 +392,7 @@ def test_the_command_reports_for_people_and_machines(
         raise run_command(work, "--page", str(page)).exception or AssertionError
 
 
-def test_a_baseline_fails_for_new_survivors_only(
+def test_a_baseline_fails_only_for_mutants_that_it_does_not_know_as_undetected(
     root: Path, work: Path, first: MutateResult, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.chdir(root)
@@ -409,6 +409,13 @@ def test_a_baseline_fails_for_new_survivors_only(
         assert done.exit_code == 1
         assert "in Half" in done.stdout
         assert "in Max" not in done.stdout
+        (root / "calc" / "calc.go").write_text(CALC)
+        (root / "calc" / "calc_test.go").write_text(CALC_TEST.replace("func TestMax", "func noTestMax"))
+        done = run_command(work, "./calc", "--baseline", str(report), "--redundant")
+        assert (done.exit_code, "in Max; no test reaches it" in done.stdout) == (1, True), done.stdout
+        more = "\nfunc TestNever(t *testing.T) { Never(1) }\n"
+        (root / "calc" / "calc_test.go").write_text(CALC_TEST + more)
+        assert run_command(work, "./calc", "--baseline", str(report), "--redundant").exit_code == 0
     finally:
         write(root, FILES)
     report.write_text("{}")

@@ -1,12 +1,13 @@
 """The records of a run: each mutant with its verdict, by file and package."""
 
 from collections import Counter
-from collections.abc import Iterable, Sequence
+from collections.abc import Collection, Iterable, Sequence
 from dataclasses import dataclass
 
 from goutbench.golang.toolchain.mutation import Mutant
 from goutbench.records import MutantStatus
 
+UNDETECTED = frozenset({MutantStatus.SURVIVED, MutantStatus.NO_COVERAGE, MutantStatus.TIMED_OUT})
 CGO = "the focal file uses cgo"
 """The problem of a file that can never have mutants, which is no failure of a run."""
 
@@ -127,13 +128,15 @@ def shortened(names: Sequence[str], most: int) -> str:
     return ", ".join(names[:most]) + more
 
 
-def most_useful(files: Sequence[MutatedFile]) -> list[tuple[MutatedFile, TestedMutant]]:
-    """The survivors, so that the first ones tell most: one of each function before a second one of any, and
-    first those of the functions with most survivors."""
+def most_useful(
+    files: Sequence[MutatedFile], statuses: Collection[MutantStatus]
+) -> list[tuple[MutatedFile, TestedMutant]]:
+    """The mutants of these statuses, so that the first ones tell most: one of each function before a second
+    one of any, and first those of the functions with most of them."""
     groups: dict[tuple[str, str], list[tuple[MutatedFile, TestedMutant]]] = {}
     for file in files:
         for mutant in file.mutants:
-            if mutant.survived:
+            if mutant.status in statuses:
                 groups.setdefault((file.path, mutant.mutant.function), []).append((file, mutant))
     ordered = sorted(groups.values(), key=len, reverse=True)
     ranked = [(rank, entry) for group in ordered for rank, entry in enumerate(group)]
