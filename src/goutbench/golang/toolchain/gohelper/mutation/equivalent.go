@@ -103,7 +103,7 @@ func (f *finder) isLength(e ast.Expr) bool {
 // included: 0 equals -0. Nor are values that become interfaces: there equal numbers may have different types.
 func (f *finder) takesEither(n *ast.BinaryExpr) bool {
 	statement, ok := f.parent(1).(*ast.IfStmt)
-	if !ok || statement.Init != nil || statement.Cond != n || !f.isPure(n.X) || !f.isPure(n.Y) {
+	if !ok || statement.Cond != n || !f.isPure(n.X) || !f.isPure(n.Y) {
 		return false
 	}
 	basic, ok := f.m.info.TypeOf(n.X).Underlying().(*types.Basic)
@@ -115,7 +115,7 @@ func (f *finder) takesEither(n *ast.BinaryExpr) bool {
 		return f.setsEither(n, then, statement.Else)
 	case *ast.ReturnStmt:
 		other, ok := f.after(statement).(*ast.ReturnStmt)
-		return ok && statement.Else == nil && f.returnsEither(n, then) && f.returnsEither(n, other)
+		return ok && statement.Init == nil && statement.Else == nil && f.returnsEither(n, then) && f.returnsEither(n, other)
 	}
 	return false
 }

@@ -231,6 +231,7 @@ func TestMutantsThatTypesProveEquivalentAreNotBehindTheSwitch(t *testing.T) {
 			[]string{"b.Grow(len(s)) → : " + provedCapacity}},
 		"length-is-not-negative": {"func f(s []int) bool { return len(s) > -1 }", []string{"> → >=: " + provedRange}},
 		"maximum":                {"func f(a, b int) int { if a < b { a = b }; return a }", []string{"< → <=: " + provedEqual}},
+		"length-of-new":          {"func f(n int, s string) int { if l := len(s); l > n { n = l }; return n }", []string{"> → >=: " + provedEqual}},
 		"returned-minimum":       {"func f(a, b string) string { if a < b { return a }; return b }", []string{"< → <=: " + provedEqual}},
 		"either":                 {"func f(a, b int) (c int) { if a > b { c = a } else { c = b }; return }", []string{"> → >=: " + provedEqual}},
 		"unequal":                {"func f(a, b float64) bool { if a != b { return b < a }; return true }", []string{"< → <=: " + provedUnequal}},
