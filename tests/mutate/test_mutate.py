@@ -15,9 +15,13 @@ from typer.testing import CliRunner
 from workfolder import shared_work
 
 from goutbench.cli import app
+from goutbench.dataset.store import json_text
 from goutbench.errors import ConfigError, SourceError
 from goutbench.execute.options import ExecuteOptions
+from goutbench.mutate.gate import missed_gates
 from goutbench.mutate.options import MutateOptions, parse_duration
+from goutbench.mutate.output.page import render
+from goutbench.mutate.output.stryker import stryker_report
 from goutbench.mutate.progress import MutateProgress
 from goutbench.mutate.results import MutateResult, TestedMutant, redundant_tests
 from goutbench.mutate.stage import mutate
@@ -272,6 +276,10 @@ def test_workspaces_and_cgo(tmp_path: Path, work: Path) -> None:
     result = mutate(tmp_path / "b", ["./..."], options, work=work)
     assert verdicts(mutants_of(result, "Sum", "b/b.go")) == killed_by("TestSum")
     assert "b/c.go: the focal file uses cgo" in result.notices
+    assert all(entry.cached for entry in mutate(tmp_path / "b", ["./..."], options, work=work).mutants)
+    (tmp_path / "b" / "c.go").write_text(files["b/c.go"].replace("return 3", "return 2 + 1"))
+    again = mutants_of(mutate(tmp_path / "b", ["./..."], options, work=work), "Sum", "b/b.go")
+    assert not any(entry.cached for entry in again), "C code decides, too"
 
 
 def test_a_second_run_runs_nothing_and_an_edit_only_what_depends_on_it(
@@ -290,6 +298,10 @@ def test_a_second_run_runs_nothing_and_an_edit_only_what_depends_on_it(
             if not m.cached and m.status is not MutantStatus.NO_COVERAGE
         }
 
+    products = [root / "calc" / name for name in ("mutants.json", "mutants.html", "cover.out")]
+    products[0].write_text(json_text(stryker_report(first)))
+    products[1].write_text(render(first))
+    products[2].write_text("mode: set\n")
     second = run()
     assert ran(second) == set()
     assert statuses(second) == statuses(first)
@@ -310,6 +322,8 @@ def test_a_second_run_runs_nothing_and_an_edit_only_what_depends_on_it(
         assert {entry.mutant.function for entry in changed.mutants} == {"Half"}
         assert [file.path for file in changed.files] == ["calc/calc.go"]
     finally:
+        for product in products:
+            product.unlink()
         write(root, FILES)
 
 
@@ -328,6 +342,7 @@ def test_a_spent_budget_is_reported_and_the_next_run_goes_on(
     result = mutate(root, ["./calc"], replace(OPTIONS, budget=0.01), work=work, progress=progress)
     assert progress.first_verdict is None
     assert any("not run within the budget" in notice for notice in result.notices)
+    assert "no mutant was run" in missed_gates(result, 50, None)[0]
     assert parse_duration("1m30s") == 90
     with pytest.raises(ConfigError, match="not a duration"):
         parse_duration("60")
@@ -377,7 +392,7 @@ def test_the_command_reports_for_people_and_machines(
         raise run_command(work, "--page", str(page)).exception or AssertionError
 
 
-def test_a_baseline_fails_for_new_survivors_only(
+def test_a_baseline_fails_only_for_mutants_that_it_does_not_know_as_undetected(
     root: Path, work: Path, first: MutateResult, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.chdir(root)
@@ -394,6 +409,13 @@ def test_a_baseline_fails_for_new_survivors_only(
         assert done.exit_code == 1
         assert "in Half" in done.stdout
         assert "in Max" not in done.stdout
+        (root / "calc" / "calc.go").write_text(CALC)
+        (root / "calc" / "calc_test.go").write_text(CALC_TEST.replace("func TestMax", "func noTestMax"))
+        done = run_command(work, "./calc", "--baseline", str(report), "--redundant")
+        assert (done.exit_code, "in Max; no test reaches it" in done.stdout) == (1, True), done.stdout
+        more = "\nfunc TestNever(t *testing.T) { Never(1) }\n"
+        (root / "calc" / "calc_test.go").write_text(CALC_TEST + more)
+        assert run_command(work, "./calc", "--baseline", str(report), "--redundant").exit_code == 0
     finally:
         write(root, FILES)
     report.write_text("{}")
@@ -404,8 +426,6 @@ def test_a_baseline_fails_for_new_survivors_only(
 @pytest.mark.skipif(CHROMIUM is None and not os.environ.get("CI"), reason="needs Chromium")
 def test_the_page_shows_mutants_inside_the_source(first: MutateResult, tmp_path: Path) -> None:
     from playwright.sync_api import sync_playwright
-
-    from goutbench.mutate.output.page import render
 
     path, errors = tmp_path / "page.html", list[str]()
     path.write_text(render(first))
@@ -434,6 +454,8 @@ def test_what_cannot_be_tested_is_an_error_with_its_cause(tmp_path: Path, work: 
         mutate(tmp_path, ["./missing/..."], OPTIONS, work=work)
     with pytest.raises(SourceError, match="not a git repository"):
         mutate(tmp_path, ["./..."], replace(OPTIONS, changed_since="main"), work=work)
+    write(tmp_path, {"q/q.go": "package q\n\nfunc Q() int { return missing }\n"})
+    assert "missing" in mutate(tmp_path, ["./q"], OPTIONS, work=work).failures[0]
     write(tmp_path, {"p/p_test.go": 'package p\n\nimport "testing"\n\nfunc TestP(t *testing.T) { P(1) }\n'})
     with pytest.raises(SourceError, match=r"(?s)do not build.*too many arguments"):
-        mutate(tmp_path, ["./..."], OPTIONS, work=work)
+        mutate(tmp_path, ["./p"], OPTIONS, work=work)

@@ -1,13 +1,17 @@
 """In which order mutants run, which verdicts still hold, and when a schedule ends."""
 
+import os
 import time
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import replace
+from pathlib import Path
 
 import pytest
 
 from goutbench.golang.toolchain.mutation import Mutant
-from goutbench.mutate.results import TestedMutant, score_of
-from goutbench.mutate.store import StoredVerdict
+from goutbench.mutate.gate import missed_gates
+from goutbench.mutate.results import CGO, MutatedFile, MutateResult, TestedMutant, failures, score_of
+from goutbench.mutate.store import StoredVerdict, VerdictStore, remove_old
 from goutbench.mutate.trial.order import Killers, ReachedMutant, informative_first
 from goutbench.mutate.trial.schedule import Schedule
 from goutbench.records import MutantStatus
@@ -67,6 +71,20 @@ def test_a_verdict_holds_while_what_decided_it_is_unchanged(
     assert verdict.holds(tests, complete=complete) is holds
 
 
+def test_threads_share_a_store_that_stays_while_it_is_used(tmp_path: Path) -> None:
+    path = tmp_path / "verdicts.jsonl"
+    store = VerdictStore(path)
+    result = TestedMutant(mutant(1, "F", "literal"), MutantStatus.SURVIVED)
+    with ThreadPoolExecutor(8) as threads:
+        list(threads.map(lambda key: store.add(str(key), result, {}, complete=False), range(64)))
+    store.close()
+    os.utime(path, (0, 0))
+    again = VerdictStore(path)
+    assert all(again.find(str(key), {}, complete=False) for key in range(64))
+    remove_old([tmp_path])
+    assert path.exists()
+
+
 def test_a_schedule_starts_nothing_after_its_deadline_and_raises_what_a_task_raises() -> None:
     ran: list[int] = []
     deadline = time.monotonic() + 0.5
@@ -107,3 +125,21 @@ def test_a_score_without_all_mutants_is_an_estimate() -> None:
     assert score(missed) == 0
     assert score(missed, None) is None
     assert score() is None
+
+
+def test_a_gate_fails_for_what_was_not_tested() -> None:
+    def missed(*statuses: MutantStatus | None, problem: str = "", skipped: int = 0, new: int = 0) -> int:
+        reason = "the sandbox ended"
+        mutants = [TestedMutant(mutant(1, "F", "literal"), status, reason=reason) for status in statuses]
+        files = [MutatedFile("a.go", "m/a", b"", tuple(mutants), problem=problem)]
+        found = tuple(failures([], files))
+        result = MutateResult("", (), tuple(files), failures=found, skipped=skipped)
+        assert missed_gates(result, None, None) == []
+        return len(missed_gates(result, 50, new))
+
+    assert missed() == missed(problem=CGO) == missed(MutantStatus.KILLED) == 0, (
+        "nothing is in scope, or all is well"
+    )
+    assert missed(MutantStatus.SURVIVED) == missed(skipped=1) == missed(MutantStatus.KILLED, new=1) == 1
+    assert missed(problem="compile-error") == missed(MutantStatus.KILLED, None) == 1
+    assert missed(None) == 2

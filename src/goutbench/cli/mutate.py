@@ -43,7 +43,9 @@ def mutate(
     ] = None,
     baseline: Annotated[
         Path | None,
-        typer.Option(help="Exit with 1 if a mutant survives that does not in this earlier --json file."),
+        typer.Option(
+            help="Exit with 1 if a mutant is not killed that this earlier --json file lacks or has as killed."
+        ),
     ] = None,
     json_file: Annotated[
         Path | None, typer.Option("--json", help="Write the result in Stryker's schema of mutation reports.")
@@ -87,14 +89,16 @@ def mutate(
     from goutbench.dataset.store import write_json, write_text
     from goutbench.errors import ConfigError
     from goutbench.execute.options import ExecuteOptions, parse_variables
+    from goutbench.mutate.gate import missed_gates
     from goutbench.mutate.options import MutateOptions, parse_duration
     from goutbench.mutate.output.annotations import annotations
     from goutbench.mutate.output.page import COMMAND, render
-    from goutbench.mutate.output.stryker import new_survivors, read_baseline, stryker_report
-    from goutbench.mutate.output.table import percent, redundant_lines, survivor_lines, table
+    from goutbench.mutate.output.stryker import new_mutants, read_baseline, stryker_report
+    from goutbench.mutate.output.table import redundant_lines, survivor_lines, table
     from goutbench.mutate.progress import show_mutation
-    from goutbench.mutate.results import most_useful
+    from goutbench.mutate.results import UNDETECTED, most_useful
     from goutbench.mutate.stage import mutate as run
+    from goutbench.records import MutantStatus
 
     if page is not None:
         check_page(page, COMMAND, "--page")
@@ -114,8 +118,10 @@ def mutate(
             Path.cwd(), patterns or ["./..."], options, workers=worker_count(workers), work=work, go=go,
             unsafe=unsafe_no_sandbox, sandbox=sandbox, image=image, progress=progress,
         )  # fmt: skip
-    survivors = most_useful(result.files)
-    reported = survivors if former is None else new_survivors(survivors, former)
+    if former is None:
+        reported = most_useful(result.files, {MutantStatus.SURVIVED})
+    else:
+        reported = new_mutants(most_useful(result.files, UNDETECTED), former)
     if json_file is not None:
         write_json(json_file, stryker_report(result))
     if page is not None:
@@ -126,12 +132,8 @@ def mutate(
         typer.echo(line)
     for notice in (*result.notices, *result.failures):
         typer.echo(f"notice: {notice}", err=True)
-    failures = list(result.failures) if threshold is not None or former is not None else []
-    if threshold is not None and result.score is not None and 100 * result.score < threshold:
-        failures.append(f"the score {percent(result.score)} is below {threshold:g}%")
-    if former is not None and reported:
-        failures.append(f"{len(reported)} surviving mutants are not in {baseline}")
-    for failure in failures:
+    missed = missed_gates(result, threshold, len(reported) if former is not None else None)
+    for failure in missed:
         typer.echo(f"failed: {failure}", err=True)
-    if failures:
+    if missed:
         raise typer.Exit(1)

@@ -1,11 +1,15 @@
 """The records of a run: each mutant with its verdict, by file and package."""
 
 from collections import Counter
-from collections.abc import Iterable, Sequence
+from collections.abc import Collection, Iterable, Sequence
 from dataclasses import dataclass
 
 from goutbench.golang.toolchain.mutation import Mutant
 from goutbench.records import MutantStatus
+
+UNDETECTED = frozenset({MutantStatus.SURVIVED, MutantStatus.NO_COVERAGE, MutantStatus.TIMED_OUT})
+CGO = "the focal file uses cgo"
+"""The problem of a file that can never have mutants, which is no failure of a run."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -77,13 +81,18 @@ class MutatedPackage:
 
 @dataclass(frozen=True, slots=True)
 class MutateResult:
-    """Everything that a run has measured. `complete`: `--redundant` was given, so all killers are known."""
+    """Everything that a run has measured. `complete`: `--redundant` was given, so all killers are known.
+
+    `failures` say what could not be tested, and why; `skipped` files were not reached within the budget.
+    """
 
     root: str
     packages: tuple[MutatedPackage, ...]
     files: tuple[MutatedFile, ...]
     complete: bool = False
     notices: tuple[str, ...] = ()
+    failures: tuple[str, ...] = ()
+    skipped: int = 0
 
     @property
     def mutants(self) -> list[TestedMutant]:
@@ -95,9 +104,9 @@ class MutateResult:
         return score_of(self.mutants)
 
     @property
-    def failures(self) -> list[str]:
-        """The packages that could not be tested, and why."""
-        return [f"{package.path}: {package.problem}" for package in self.packages if package.problem]
+    def nothing_ran(self) -> bool:
+        """Whether there are mutants to run, and none of them has a verdict."""
+        return self.score is None and bool(self.mutants or self.skipped)
 
 
 def score_of(mutants: Iterable[TestedMutant]) -> float | None:
@@ -119,13 +128,15 @@ def shortened(names: Sequence[str], most: int) -> str:
     return ", ".join(names[:most]) + more
 
 
-def most_useful(files: Sequence[MutatedFile]) -> list[tuple[MutatedFile, TestedMutant]]:
-    """The survivors, so that the first ones tell most: one of each function before a second one of any, and
-    first those of the functions with most survivors."""
+def most_useful(
+    files: Sequence[MutatedFile], statuses: Collection[MutantStatus]
+) -> list[tuple[MutatedFile, TestedMutant]]:
+    """The mutants of these statuses, so that the first ones tell most: one of each function before a second
+    one of any, and first those of the functions with most of them."""
     groups: dict[tuple[str, str], list[tuple[MutatedFile, TestedMutant]]] = {}
     for file in files:
         for mutant in file.mutants:
-            if mutant.survived:
+            if mutant.status in statuses:
                 groups.setdefault((file.path, mutant.mutant.function), []).append((file, mutant))
     ordered = sorted(groups.values(), key=len, reverse=True)
     ranked = [(rank, entry) for group in ordered for rank, entry in enumerate(group)]
@@ -149,7 +160,7 @@ def notices(
     packages: Iterable[MutatedPackage], files: Sequence[MutatedFile], skipped: int
 ) -> tuple[str, ...]:
     """What a reader must know about the numbers; `skipped` files were not reached within the budget."""
-    lines = [f"{file.path}: {file.problem}" for file in files if file.problem]
+    lines = [f"{file.path}: {file.problem}" for file in files if file.problem == CGO]
     for package in packages:
         if package.omitted:
             names = ", ".join(package.omitted)
@@ -161,9 +172,21 @@ def notices(
     if waiting or skipped:
         more = f", and those of further files ({skipped})" if skipped else ""
         lines.append(f"not run within the budget: {waiting} mutants{more}; the same command goes on")
-    reasons = Counter(mutant.reason for mutant in mutants if mutant.status is None and mutant.reason)
-    lines += [f"{count} mutants without a verdict: {reason}" for reason, count in reasons.items()]
     if cached := sum(mutant.cached for mutant in mutants):
         total = f"{cached} of {len(mutants)}"
         lines.append(f"{total} verdicts are those of earlier runs; --no-cache runs all again")
     return tuple(lines)
+
+
+def failures(packages: Iterable[MutatedPackage], files: Sequence[MutatedFile]) -> list[str]:
+    """The packages, files and mutants that could not be tested, and why."""
+    lines = [f"{package.path}: {package.problem}" for package in packages if package.problem]
+    lines += [f"{file.path}: {file.problem}" for file in files if file.problem not in ("", CGO)]
+    for file in files:
+        reasons = Counter(mutant.reason for mutant in file.mutants if mutant.status is None and mutant.reason)
+        lines += [
+            f"{file.path}: {count} mutants without a verdict: {reason}"
+            for reason, count in reasons.items()
+            if reason != file.problem
+        ]
+    return lines

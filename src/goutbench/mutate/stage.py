@@ -16,7 +16,7 @@ from goutbench.execute.workspace.package import PackageUnderTest
 from goutbench.execute.workspace.prepare import prepare_modules
 from goutbench.mutate.options import MutateOptions
 from goutbench.mutate.progress import MutateProgress
-from goutbench.mutate.results import MutatedPackage, MutateResult, notices
+from goutbench.mutate.results import MutatedPackage, MutateResult, failures, notices
 from goutbench.mutate.source.fingerprint import PackageFingerprints
 from goutbench.mutate.source.packages import ListedPackage, MissingModule, list_packages
 from goutbench.mutate.source.scope import Scope
@@ -112,7 +112,9 @@ class _Run:
             packages,
             tuple(files),
             self.options.redundant,
-            (*errors, *notices(packages, files, skipped)),
+            notices(packages, files, skipped),
+            (*errors, *failures(packages, files)),
+            skipped,
         )
         if packages and all(package.problem for package in packages):
             raise SourceError(
@@ -199,7 +201,7 @@ class _Run:
         base = focal_package(package, self._base, name)
         path = (package.folder / name).relative_to(self.work_tree.seen).as_posix()
         self.progress.step(f"finding the mutants of {path}")
-        listed, plan = list_mutants(worker, base, triage.fingerprint.shape, self._plans)
+        listed, plan = list_mutants(worker, base, triage.fingerprint.code, self._plans)
         file = FileUnderMutation(base, path, package.path, base.focal_source, listed, plan)
         triage.prepare(worker, file, self.scope.mutants(package, name, file.source, listed.mutants))
         with self.lock:

@@ -6,6 +6,8 @@ is as good as none.
 
 import contextlib
 import json
+import os
+import threading
 import time
 from collections.abc import Iterable, Mapping
 from dataclasses import asdict, dataclass
@@ -53,19 +55,22 @@ class StoredVerdict:
 
 
 class VerdictStore:
-    """The verdicts of one package's mutants; a context manager."""
+    """The verdicts of one package's mutants, for all threads of a run."""
 
     def __init__(self, path: Path) -> None:
         path.parent.mkdir(parents=True, exist_ok=True)
         with contextlib.suppress(FileNotFoundError):
             if path.stat().st_size > _LARGEST:
                 path.unlink()
+            else:
+                os.utime(path)  # it is in use
         try:
             self._journal = Journal(path, StoredVerdict)
         except StorageError:
             path.unlink(missing_ok=True)
             self._journal = Journal(path, StoredVerdict)
         self._writes = True
+        self._lock = threading.Lock()
 
     def close(self) -> None:
         self._journal.__exit__()
@@ -76,15 +81,17 @@ class VerdictStore:
 
     def add(self, key: str, result: TestedMutant, hashes: Mapping[str, str], *, complete: bool) -> None:
         """Store a verdict; not while another run stores those of the same package."""
-        if result.status is None or not self._writes:
+        if result.status is None:
             return
         tests = tuple((name, hashes[name]) for name in result.reached_by)
         seconds = round(result.seconds, 3)
         record = StoredVerdict(result.status.value, tests, result.killers, complete, seconds)
-        try:
-            self._journal.add(key, record)
-        except StorageError:
-            self._writes = False
+        with self._lock:
+            if self._writes:
+                try:
+                    self._journal.add(key, record)
+                except StorageError:
+                    self._writes = False
 
 
 def verdict_key(shape: str, file: GoFile, declaration: Declaration | None, mutant: Mutant) -> str:

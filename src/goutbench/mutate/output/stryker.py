@@ -1,4 +1,5 @@
-"""A run as JSON in the schema of mutation-testing-report-schema (Stryker), and the survivors of such a file.
+"""A run as JSON in the schema of mutation-testing-report-schema (Stryker), and what such a file says of
+mutants that were not killed.
 
 Lines and columns count from 1, columns in characters; ends are exclusive.
 """
@@ -24,10 +25,10 @@ _STATUSES: Mapping[MutantStatus | None, str] = {
     MutantStatus.NO_COVERAGE: "NoCoverage",
     None: "Pending",
 }
-_SURVIVED = _STATUSES[MutantStatus.SURVIVED]
+_KILLED = _STATUSES[MutantStatus.KILLED]
 _HIGH, _LOW = 80, 60
 
-Survivor = tuple[str, str, str, str, str]
+Identity = tuple[str, str, str, str, str]
 """Path, function, operator, code before and after."""
 
 
@@ -101,30 +102,31 @@ def _test_files(
 # ── a baseline ────────────────────────────────────────────────────────────────────────────────────
 
 
-def read_baseline(path: Path) -> Counter[Survivor]:
-    """The survivors of a former report, with how often each occurs. Raises ConfigError."""
+def read_baseline(path: Path) -> Counter[Identity]:
+    """The mutants of a former report that were not killed, with how often each occurs; also those that were
+    not run. Raises ConfigError."""
     where, hint = f"--baseline {path}", "give a file that `goutbench mutate --json` wrote"
     try:
         report = json.loads(path.read_text("utf-8"))
-        survivors: Counter[Survivor] = Counter()
+        known: Counter[Identity] = Counter()
         for name, file in report["files"].items():
             source = file["source"].encode()
             for row in file["mutants"]:
-                if row["status"] == _SURVIVED:
+                if row["status"] != _KILLED:
                     start, end = (_offset(source, row["location"][side]) for side in ("start", "end"))
                     change = row["mutatorName"], source[start:end], row.get("replacement", "").encode()
-                    survivors[_survivor(name, source, start, *change)] += 1
-        return survivors
+                    known[_identity(name, source, start, *change)] += 1
+        return known
     except OSError as error:
         raise ConfigError(f"cannot be read: {error.strerror}", where=where, hint=hint) from None
     except (ValueError, LookupError, TypeError, AttributeError, RecursionError) as error:
         raise ConfigError(f"not a report of mutants: {error!r}"[:300], where=where, hint=hint) from None
 
 
-def new_survivors(
-    entries: Sequence[tuple[MutatedFile, TestedMutant]], baseline: Counter[Survivor]
+def new_mutants(
+    entries: Sequence[tuple[MutatedFile, TestedMutant]], baseline: Counter[Identity]
 ) -> list[tuple[MutatedFile, TestedMutant]]:
-    """The survivors that the baseline lacks, wherever edits have moved its own. Of equal ones in a function,
+    """The mutants that the baseline lacks, wherever edits have moved its own. Of equal ones in a function,
     those beyond the baseline's number are new."""
     remaining = Counter(baseline)
     new = []
@@ -132,9 +134,9 @@ def new_survivors(
         mutant, source = tested.mutant, _readable(file.source)
         change = mutant.operator, mutant.original.encode(), mutant.replacement.encode()
         start = _offset(source, _position(file.source, mutant.line, mutant.column))
-        survivor = _survivor(file.path, source, start, *change)
-        if remaining[survivor]:
-            remaining[survivor] -= 1
+        identity = _identity(file.path, source, start, *change)
+        if remaining[identity]:
+            remaining[identity] -= 1
         else:
             new.append((file, tested))
     return new
@@ -145,7 +147,7 @@ def _readable(source: bytes) -> bytes:
     return source.decode("utf-8", "replace").encode()
 
 
-def _survivor(path: str, source: bytes, start: int, operator: str, before: bytes, after: bytes) -> Survivor:
+def _identity(path: str, source: bytes, start: int, operator: str, before: bytes, after: bytes) -> Identity:
     """What a mutant is, without its position."""
     function = next((key for key, first, end in _spans(source) if first <= start < end), "")
     return path, function, operator, before.decode("utf-8", "replace"), after.decode("utf-8", "replace")

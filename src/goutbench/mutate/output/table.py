@@ -42,13 +42,13 @@ def table(result: MutateResult) -> Iterator[str]:
 
 
 def survivor_lines(entries: Sequence[tuple[MutatedFile, TestedMutant]], limit: int) -> Iterator[str]:
-    """The first survivors as diffs, with how many more there are."""
+    """The first of these mutants as diffs, with how many more there are."""
     for file, tested in entries[:limit]:
         mutant = tested.mutant
         function = f" in {mutant.function}" if mutant.function else ""
         yield ""
-        tests = shortened(tested.reached_by, 3)
-        yield printed(f"{file.path}:{mutant.line}: {mutant.operator}{function}; tests: {tests}")
+        tests = f"tests: {shortened(tested.reached_by, 3)}" if tested.reached_by else "no test reaches it"
+        yield printed(f"{file.path}:{mutant.line}: {mutant.operator}{function}; {tests}")
         yield from (f"    {printed(line)}" for line in mutant_diff(file.source, mutant).text().split("\n"))
     if len(entries) > limit:
         yield ""

@@ -4,6 +4,7 @@ docs/decisions/mutate.md says what counts, and what does not.
 """
 
 import hashlib
+import re
 from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from pathlib import Path
@@ -18,15 +19,24 @@ from goutbench.mutate.source.tests import PackageTests
 from goutbench.records import short_hash
 
 _TEST_DATA = "testdata"
+_PRODUCTS = re.compile(
+    rb"\x7fELF|mode: (set|count|atomic)\n"
+    rb'|.*(<meta name="goutbench" content="|"framework": \{\s*"name": "goutbench")',
+    re.DOTALL,
+)
+"""How programs, cover profiles, and pages and reports of this program begin."""
+_HEAD = 4096  # bytes
 
 
 @dataclass(frozen=True, slots=True)
 class Fingerprint:
     """`shape` changes with what every function and test of a package can see: declarations without function
     bodies, its own and those of imported packages of the work tree, versions of modules, other files, Go and
-    options. `content` also changes with the bodies of its own functions and tests."""
+    options. `code` also changes with the bodies of its own functions, and `content` with those of its tests,
+    too."""
 
     shape: str
+    code: str
     content: str
 
 
@@ -43,7 +53,7 @@ class PackageFingerprints:
             (
                 __version__, helper, base.toolchain.version, options.tags, options.env, options.race,
                 options.with_cgo, options.short, options.test_seconds, options.memory_mib,
-                options.ignore_texts,
+                options.ignore_texts, worker.sandbox.name,
             )
         )  # fmt: skip
         self._packages = packages
@@ -54,8 +64,8 @@ class PackageFingerprints:
         shapes += map(self._imported_shape, imported_by(package, self._packages))
         shapes += [_shape(package.folder, package.sources), _content(package.folder, package.further)]
         shapes += _test_data(package.folder)
-        content = _content(package.folder, (*package.sources, *package.tests))
-        return Fingerprint(short_hash(*shapes), short_hash(*shapes, content))
+        code, test = (_content(package.folder, names) for names in (package.sources, package.tests))
+        return Fingerprint(short_hash(*shapes), short_hash(*shapes, code), short_hash(*shapes, code, test))
 
     def _imported_shape(self, package: ListedPackage) -> str:
         if package.path not in self._imported:
@@ -75,6 +85,8 @@ def _shape_of(name: str, source: bytes) -> tuple[str, ...]:
     file = parse(source)
     parts = [name, file.build_constraint or "", str(file.package)]
     parts += [f"{entry.name} {entry.path}" for entry in file.imports]
+    if any(entry.path == "C" for entry in file.imports):  # C code is in the comments above the import
+        parts.append(source[: file.imports[-1].end].decode("utf-8", "surrogateescape"))
     for declaration in file.declarations:
         end = declaration.body[0] if declaration.is_function and declaration.body else declaration.node_end
         parts.append(source[declaration.node_start : end].decode("utf-8", "surrogateescape"))
@@ -87,12 +99,20 @@ def _content(folder: Path, names: Iterable[str]) -> str:
 
 
 def _test_data(folder: Path) -> Iterator[str]:
-    """The files that tests may read: those in `testdata`, and beside the sources."""
-    further = (path for path in folder.iterdir() if path.suffix != ".go")
-    for path in sorted([*further, *(folder / _TEST_DATA).rglob("*")]):
+    """The files that tests may read: those in `testdata`, and beside the sources, but for what commands write
+    there."""
+    beside = [path for path in folder.iterdir() if path.suffix != ".go" and not _is_product(path)]
+    for path in sorted([*beside, *(folder / _TEST_DATA).rglob("*")]):
         if path.is_file():
             yield path.relative_to(folder).as_posix()
             yield _digest(path)
+
+
+def _is_product(path: Path) -> bool:
+    if not path.is_file():
+        return False
+    with path.open("rb") as file:
+        return _PRODUCTS.match(file.read(_HEAD)) is not None
 
 
 def _digest(path: Path) -> str:

@@ -58,11 +58,12 @@ class FileUnderMutation:
 
 
 def list_mutants(
-    worker: Worker, package: PackageUnderTest, shape: str, store: FileStore[MutantList]
+    worker: Worker, package: PackageUnderTest, code: str, store: FileStore[MutantList]
 ) -> tuple[MutantList, MutationPlan | None]:
-    """The mutants of the focal file, from the store if they are there, else with their plan."""
+    """The mutants of the focal file, from the store if they are there, else with their plan. They depend on
+    all `code` of the package: whether the call of a function matters is in its body."""
     source = package.focal_source
-    key = short_hash("plan", shape, package.focal, source.decode("utf-8", "surrogateescape"))
+    key = short_hash("plan", code, package.focal, source.decode("utf-8", "surrogateescape"))
     listed = store.find(key)
     if listed is not None:
         return listed, None
