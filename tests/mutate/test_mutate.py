@@ -22,6 +22,7 @@ from goutbench.mutate.gate import missed_gates
 from goutbench.mutate.options import MutateOptions, parse_duration
 from goutbench.mutate.output.page import render
 from goutbench.mutate.output.stryker import stryker_report
+from goutbench.mutate.output.table import table
 from goutbench.mutate.progress import MutateProgress
 from goutbench.mutate.results import MutateResult, TestedMutant, redundant_tests
 from goutbench.mutate.stage import mutate
@@ -336,13 +337,18 @@ def test_functions_and_tests_are_selected_by_name(root: Path, work: Path, first:
 
 
 def test_a_spent_budget_is_reported_and_the_next_run_goes_on(
-    root: Path, work: Path, first: MutateResult
+    root: Path, work: Path, first: MutateResult, tmp_path: Path
 ) -> None:
     progress = MutateProgress()
     result = mutate(root, ["./calc"], replace(OPTIONS, budget=0.01), work=work, progress=progress)
     assert progress.first_verdict is None
     assert any("not run within the budget" in notice for notice in result.notices)
     assert "no mutant was run" in missed_gates(result, 50, None)[0]
+    write(tmp_path, {"go.mod": FILES["go.mod"], "p/p.go": "package p\n\nfunc P() int { return 1 }\n"})
+    slow = "func TestP(t *testing.T) { P(); time.Sleep(time.Hour) }\n"
+    write(tmp_path, {"p/p_test.go": 'package p\n\nimport (\n\t"testing"\n\t"time"\n)\n\n' + slow})
+    result = mutate(tmp_path, ["./..."], MutateOptions(budget=6), work=work)
+    assert (result.failures, result.skipped, list(table(result))) == ((), 1, ["nothing was run"])
     assert parse_duration("1m30s") == 90
     with pytest.raises(ConfigError, match="not a duration"):
         parse_duration("60")

@@ -178,6 +178,8 @@ class _Run:
         prints = prints_of.of(package, tests)
         names = [test.name for test in tests.tests if self.options.test_pattern.search(test.name)]
         profile = self._profile(worker, template, prints.content, names)
+        if profile is None:  # its files count as those that the budget did not reach
+            return
         with self.lock:
             self.packages[number] = self._record(package, tests, names, profile)
         if profile.problem:
@@ -239,14 +241,15 @@ class _Run:
 
     def _profile(
         self, worker: Worker, template: PackageUnderTest, content: str, names: Sequence[str]
-    ) -> TestProfile:
-        """What the tests reach; where nothing has changed since an earlier run, as that has measured it."""
+    ) -> TestProfile | None:
+        """What the tests reach; where nothing has changed since an earlier run, as that has measured it. None
+        where the budget is spent before."""
         key = short_hash("profile", content, *names)
         stored = self._profiles.find(key) if self.options.cache else None
         if stored is not None:
             return stored
-        profile = measure(worker, template, names)
-        if not profile.problem and not profile.omitted:
+        profile = measure(worker, template, names, self.deadline)
+        if profile is not None and not profile.problem and not profile.omitted:
             self._profiles.add(key, profile)
         return profile
 
