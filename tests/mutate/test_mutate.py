@@ -350,6 +350,8 @@ def test_a_spent_budget_is_reported_and_the_next_run_goes_on(
     result = mutate(tmp_path, ["./..."], MutateOptions(budget=6), work=work)
     assert (result.failures, result.skipped, list(table(result))) == ((), 1, ["nothing was run"])
     assert parse_duration("1m30s") == 90
+    with pytest.raises(ConfigError, match="no time at all"):
+        parse_duration("0s")
     with pytest.raises(ConfigError, match="not a duration"):
         parse_duration("60")
 
@@ -460,6 +462,11 @@ def test_what_cannot_be_tested_is_an_error_with_its_cause(tmp_path: Path, work: 
         mutate(tmp_path, ["./missing/..."], OPTIONS, work=work)
     with pytest.raises(SourceError, match="not a git repository"):
         mutate(tmp_path, ["./..."], replace(OPTIONS, changed_since="main"), work=work)
+    with pytest.raises(SourceError, match="not in this work tree"):
+        mutate(tmp_path, ["errors"], OPTIONS, work=work)
+    for name, what in (("tests", "no test of these packages"), ("functions", "no function with mutants")):
+        with pytest.raises(ConfigError, match=what):
+            mutate(tmp_path, ["./p"], replace(OPTIONS, **{name: "Missing"}), work=work)
     write(tmp_path, {"q/q.go": "package q\n\nfunc Q() int { return missing }\n"})
     assert "missing" in mutate(tmp_path, ["./q"], OPTIONS, work=work).failures[0]
     write(tmp_path, {"p/p_test.go": 'package p\n\nimport "testing"\n\nfunc TestP(t *testing.T) { P(1) }\n'})

@@ -20,6 +20,7 @@ from goutbench.mutate.results import MutatedPackage, MutateResult, failures, not
 from goutbench.mutate.source.fingerprint import PackageFingerprints
 from goutbench.mutate.source.packages import ListedPackage, MissingModule, list_packages
 from goutbench.mutate.source.scope import Scope
+from goutbench.mutate.source.selected import check_inside, check_names
 from goutbench.mutate.source.tests import PackageTests, read_tests
 from goutbench.mutate.source.worktree import WorkTree, open_work_tree
 from goutbench.mutate.store import FileStore, VerdictStore, remove_old
@@ -90,6 +91,7 @@ class _Run:
     def result(self, workers: Sequence[Worker], patterns: Sequence[str]) -> MutateResult:
         listing = self._list(workers[0], patterns)
         selected = [package for package in listing.values() if package.selected]
+        check_inside(selected, self.work_tree.seen)
         schedule, prints = (
             Schedule(workers, self.deadline),
             PackageFingerprints(workers[0], self._base, listing),
@@ -106,6 +108,8 @@ class _Run:
         untestable = {package.path for package in packages if package.problem}
         testable = [package for package in selected if package.path not in untestable]
         skipped = sum(len(self.scope.sources(package)) for package in testable) - len(files)
+        if not skipped and not untestable:
+            check_names(self.options, packages, files)
         errors = [f"{package.path}: {package.error}" for package in selected if package.error]
         result = MutateResult(
             str(self.work_tree.root),
@@ -139,7 +143,8 @@ class _Run:
         works = [base.go_work] if base.go_work else []
         for download in prepare_modules(modules, toolchain, workspace, go_works=works):
             if download.problem:
-                raise SourceError(download.problem[-2000:], where=str(download.module))
+                hint = "`go mod download` in that module says more"
+                raise SourceError(download.problem[-2000:], where=str(download.module), hint=hint)
         return list_packages(worker, base, patterns)
 
     @cached_property

@@ -55,7 +55,9 @@ def open_work_tree(folder: Path, workspace: Workspace) -> Iterator[WorkTree]:
     base = workspace.trees / "work-trees" / short_hash(str(root))
     copy = base / root.name
     copy.mkdir(mode=0o755, parents=True, exist_ok=True)
-    with (base / "lock").open("w") as lock:
+    with base.with_suffix(".lock").open(
+        "w"
+    ) as lock:  # beside the folder, in which any name may be the copy's
         try:
             fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
         except BlockingIOError:
