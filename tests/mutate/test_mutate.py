@@ -25,6 +25,8 @@ from goutbench.mutate.output.stryker import stryker_report
 from goutbench.mutate.output.table import table
 from goutbench.mutate.progress import MutateProgress
 from goutbench.mutate.results import MutateResult, TestedMutant, redundant_tests
+from goutbench.mutate.source.changes import Changes
+from goutbench.mutate.source.worktree import WorkTree
 from goutbench.mutate.stage import mutate
 from goutbench.records import MutantStatus
 
@@ -462,6 +464,16 @@ def test_what_cannot_be_tested_is_an_error_with_its_cause(tmp_path: Path, work: 
         mutate(tmp_path, ["./missing/..."], OPTIONS, work=work)
     with pytest.raises(SourceError, match="not a git repository"):
         mutate(tmp_path, ["./..."], replace(OPTIONS, changed_since="main"), work=work)
+    (tmp_path / "p" / "go.work").write_text("go 1.22\n\nuse .\n")
+    assert WorkTree(tmp_path / "p" / "q", tmp_path).outer_go_work() == tmp_path / "p" / "go.work"
+    git(tmp_path, "init", "-q", "-b", "main")
+    for branch in ("main", "other"):
+        git(tmp_path, "checkout", "-q", "--orphan", branch)
+        git(tmp_path, "commit", "-q", "--allow-empty", "-m", branch)
+    tree = WorkTree(tmp_path, tmp_path)
+    assert (Changes(tree, "main").notice != "", Changes(tree, "other").notice) == (True, "")
+    shutil.rmtree(tmp_path / ".git")
+    (tmp_path / "p" / "go.work").unlink()
     with pytest.raises(SourceError, match="not in this work tree"):
         mutate(tmp_path, ["errors"], OPTIONS, work=work)
     for name, what in (("tests", "no test of these packages"), ("functions", "no function with mutants")):

@@ -2,7 +2,7 @@
 
 import threading
 import time
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from contextlib import ExitStack, closing
 from dataclasses import dataclass, field
 from functools import cached_property, partial
@@ -116,7 +116,7 @@ class _Run:
             packages,
             tuple(files),
             self.options.redundant,
-            notices(packages, files, skipped),
+            (*self._notices(), *notices(packages, files, skipped)),
             (*errors, *failures(packages, files)),
             skipped,
         )
@@ -153,6 +153,14 @@ class _Run:
         tree, folder = self.work_tree.tree, self.work_tree.inside(self.folder)
         toolchain, go_work = PackageFinder(self.machine, Path(), {}).go_work(tree, folder)
         return PackageUnderTest(tree, folder, "", "", toolchain, go_work)
+
+    def _notices(self) -> Iterator[str]:
+        """What a reader must know about the work tree."""
+        if self.scope.notice:
+            yield self.scope.notice
+        outer = self.work_tree.outer_go_work()
+        if outer is not None and self._base.go_work is None:
+            yield f"{outer} is not followed, since it is outside of the repository"
 
     @property
     def _folder(self) -> Path:
