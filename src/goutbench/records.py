@@ -569,9 +569,9 @@ class Execution:
     of `entry` lack without the candidate. Seconds are CPU time inside the sandbox, because wall time depends
     on the load of the machine; `gate_seconds` is the wall time of the type check. `toolchain` is the version
     of Go, `go_source` where it comes from: "--go", "PATH", "wheel", or "downloaded" for a go.mod. `sandbox`
-    is the sandbox's name, of a container engine with the image's id: "podman@sha256:…". `attempts` is 2 for a
-    reference test that failed beside other executions and was executed again alone: the record is that of the
-    last attempt.
+    is the sandbox's name, of a container engine with the image's id, and a digest of GOUTBENCH_ENGINE_ARGS if
+    it has any: "podman@sha256:…+…". `attempts` is 2 for a reference test that failed beside other executions
+    and was executed again alone: the record is that of the last attempt.
     """
 
     id: str

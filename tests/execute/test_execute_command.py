@@ -21,6 +21,7 @@ from goutbench.execute.machine import Machine
 from goutbench.execute.sandbox.bubblewrap import Bubblewrap
 from goutbench.execute.sandbox.choose import choose
 from goutbench.execute.sandbox.command import Command, Outcome
+from goutbench.execute.sandbox.engine import ENGINES
 from goutbench.execute.sandbox.landlock import Landlock
 from goutbench.execute.sandbox.unshare import Unshare
 from goutbench.execute.stage import explain_infrastructure
@@ -166,6 +167,7 @@ def test_doctor_reports_every_check(machine: Machine) -> None:
     assert done.exit_code == 0, done.output
     states = {check["what"]: check["state"] for check in json.loads(done.stdout)}
     assert states["sandbox"] == states["no further user namespaces"] == states["no capabilities"] == "ok"
+    assert {states[engine] for engine in filter(shutil.which, ENGINES)} <= {"untried"}
 
 
 def test_infrastructure_errors_are_explained_by_their_most_frequent_reasons() -> None:

@@ -6,7 +6,9 @@ of theirs.
 
 import json
 import os
+import re
 import signal
+import socket
 import subprocess
 import time
 from collections.abc import Callable
@@ -20,8 +22,8 @@ from sandboxes import IMAGES, sandbox_called
 from goutbench.errors import ConfigError, ToolError
 from goutbench.execute.machine import Machine
 from goutbench.execute.sandbox.choose import SANDBOXES, choose
-from goutbench.execute.sandbox.command import COMPILER, PATH, Command, CommandRun, Limits
-from goutbench.execute.sandbox.engine import ARGUMENTS, ENGINES, Engine, open_engine
+from goutbench.execute.sandbox.command import COMPILER, PATH, Command, CommandRun, Limits, Outcome, RunReport
+from goutbench.execute.sandbox.engine import ARGUMENTS, ENGINES, Engine, _of_inside, open_engine
 
 IMAGE = "sha256:" + 64 * "0"
 LINE = 1000
@@ -60,6 +62,53 @@ def test_an_engine_that_is_not_installed_is_an_error(
         open_engine(init_of(machine), "podman", IMAGE)
 
 
+def fake_client(folder: Path, monkeypatch: pytest.MonkeyPatch, script: str) -> None:
+    """Makes the script the only client of both engines."""
+    for engine in ENGINES:
+        client = folder / engine
+        client.write_text(f"#!/bin/sh\n{script}\n")
+        client.chmod(0o755)
+    monkeypatch.setenv("PATH", str(folder))
+
+
+def test_an_engine_that_does_not_answer_is_an_error(
+    machine: Machine, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    fake_client(tmp_path, monkeypatch, "exec sleep 60")
+    monkeypatch.setattr("goutbench.execute.sandbox.engine._CLIENT_SECONDS", 0.1)
+    with pytest.raises(ToolError, match=r"did not answer within .*\n  hint: see whether `podman image"):
+        open_engine(init_of(machine), "podman", IMAGE)
+
+
+def test_further_arguments_are_words(
+    machine: Machine, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    fake_client(tmp_path, monkeypatch, f"""echo '[{{"Id": "{IMAGE[7:]}"}}]'""")
+    monkeypatch.setenv(ARGUMENTS, "--runtime 'my runc'")
+    engine = open_engine(init_of(machine), "podman", IMAGE)
+    assert engine.arguments == ("--runtime", "my runc")
+    assert re.fullmatch(rf"podman@{IMAGE}\+[0-9a-f]{{12}}", engine.name)
+    monkeypatch.setenv(ARGUMENTS, "--runtime my runc")
+    assert open_engine(init_of(machine), "podman", IMAGE).name != engine.name
+    monkeypatch.delenv(ARGUMENTS)
+    assert open_engine(init_of(machine), "podman", IMAGE).name == f"podman@{IMAGE}"
+    monkeypatch.setenv(ARGUMENTS, "--runtime 'my runc")
+    with pytest.raises(ConfigError, match=f"{ARGUMENTS}: .*No closing quotation\n  hint: quote"):
+        open_engine(init_of(machine), "podman", IMAGE)
+
+
+def test_no_volume_of_an_image_can_be_written_to(
+    machine: Machine, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    image = json.dumps([{"Id": IMAGE, "Config": {"Volumes": {"/data": {}}}}])
+    fake_client(tmp_path, monkeypatch, f"echo '{image}'")
+    with pytest.raises(ConfigError, match=r"has volumes.*: /data\n  hint: build one without VOLUME"):
+        open_engine(init_of(machine), "docker", IMAGE)
+    podman = open_engine(init_of(machine), "podman", IMAGE)
+    assert podman.image == IMAGE
+    assert "--image-volume=ignore" in arguments_of(podman, Command(("/bin/true",), Path("/"), {}))
+
+
 def arguments_of(engine: Engine, command: Command) -> list[str]:
     """The command line of the engine's client."""
     settings: dict[str, Any] = json.loads(engine.resident(command)[2])
@@ -70,11 +119,12 @@ def arguments_of(engine: Engine, command: Command) -> list[str]:
 @pytest.mark.parametrize("program", ENGINES)
 def test_the_command_line_isolates(program: str, monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
     monkeypatch.setenv("API_TOKEN", "hunter2")
-    monkeypatch.setenv(ARGUMENTS, "--runtime 'my runc'")
-    engine = Engine(tmp_path / "init", program, f"/usr/bin/{program}", IMAGE)
+    arguments = ("--runtime", "my runc")
+    engine = Engine(tmp_path / "init", program, f"/usr/bin/{program}", IMAGE, arguments)
     strange = tmp_path / 'with,comma"s'
     command = Command(
-        ("/bin/true",), Path("/"), {"NAME": "value"}, readable=(strange, tmp_path / "twice"),
+        ("/bin/true",), Path("/"), {"NAME": "value"},
+        readable=(strange, tmp_path / "twice", Path("/usr/bin/env")),
         writable=(tmp_path / "out",), mounts=((tmp_path / "a", tmp_path / "twice"),), worker=COMPILER,
     )  # fmt: skip
     line = arguments_of(engine, command)
@@ -135,6 +185,49 @@ def test_a_client_that_fails_is_an_error_with_its_words(machine: Machine) -> Non
     command = [init_of(machine), "container", json.dumps(settings), "/bin/true"]
     done = subprocess.run(command, capture_output=True, check=False)
     assert (done.returncode, done.stderr, folder.exists()) == (125, b"no such image\n", False)
+
+
+@pytest.mark.parametrize(
+    ("exit_code", "reports", "ends"),
+    [
+        (0, (RunReport(3, 0.1, 2.0, "", ""),), (3, "", True, False)),
+        (0, (), (125, "", False, False)),  # killed from outside
+        (1, (), (137, "", True, True)),  # killed because the memory was exhausted
+        (0, (RunReport(0, 0.1, 61.0, "", ""),), (137, "wall", True, False)),
+    ],
+)  # fmt: skip
+def test_a_container_ends_as_its_first_process_reports(
+    exit_code: int, reports: tuple[RunReport, ...], ends: tuple[int, str, bool, bool]
+) -> None:
+    command = Command(("/bin/true",), Path("/"), {}, limits=Limits(wall=60.0))
+    outcome = _of_inside(Outcome(exit_code, b"", b"words", "", 70.0, reports=reports), command)
+    assert (outcome.exit_code, outcome.stopped, outcome.started, outcome.memory_exceeded) == ends
+    assert (b"the container ended before" in outcome.stderr) == (not outcome.started)
+
+
+@pytest.mark.skipif(os.geteuid() != 0, reason="another user's socket needs root")
+def test_a_socket_of_another_user_is_an_error_of_user_ids(machine: Machine) -> None:
+    init = init_of(machine)
+    path = Path(f"/tmp/goutbench-test-{os.getpid()}")  # an address has at most 107 bytes
+    with socket.socket(socket.AF_UNIX, socket.SOCK_SEQPACKET) as listener:
+        listener.bind(str(path))
+        path.chmod(0o600)
+        command = [
+            "setpriv",
+            "--reuid=65533",
+            "--regid=65533",
+            "--clear-groups",
+            "--",
+            init,
+            "contained",
+            path,
+        ]
+        refused = subprocess.run(command, capture_output=True, check=False)
+    ended = subprocess.run([init, "contained", path], capture_output=True, check=False)
+    path.unlink()
+    assert (refused.returncode, ended.returncode) == (125, 125)
+    assert b"are user ids mapped?" in refused.stderr
+    assert b"goutbench has ended" in ended.stderr
 
 
 def wait_until(condition: Callable[[], bool]) -> None:

@@ -1,4 +1,4 @@
-"""What this machine can isolate. Every property is tested, not assumed."""
+"""What this machine can isolate. Every property is tested, not assumed; container engines are only listed."""
 
 import os
 import shutil
@@ -21,8 +21,8 @@ from goutbench.locations import workspace_folder
 
 @dataclass(frozen=True, slots=True)
 class Check:
-    """The result of one check; `state` is "ok", "weak" (works with less isolation) or "missing" (`execute`
-    refuses to run)."""
+    """The result of one check; `state` is "ok", "weak" (works with less isolation), "missing" (`execute`
+    refuses to run) or "untried" (installed; whether it works is not known)."""
 
     what: str
     state: str
@@ -64,8 +64,8 @@ def examine(work: Path | None = None) -> Iterator[Check]:
         path = shutil.which(name)
         yield Check(name, "ok", path) if path else Check(name, state, purpose, f"install {name}")
     for engine in filter(shutil.which, ENGINES):
-        detail = f"not tried; used with --sandbox {engine} --image NAME@sha256:DIGEST only"
-        yield Check(engine, "ok", detail)
+        detail = f"installed; `execute` tries it with --sandbox {engine} --image NAME@sha256:DIGEST only"
+        yield Check(engine, "untried", detail)
     root = workspace_folder(work)
     try:
         init = install_program(toolchain, root, "sandboxinit")

@@ -8,6 +8,7 @@ does the container.
 Programs and libraries are those of the image; Go and all else is mounted, at its usual path.
 """
 
+import hashlib
 import json
 import os
 import re
@@ -16,6 +17,7 @@ import shlex
 import shutil
 import subprocess
 from collections.abc import Iterator
+from contextlib import suppress
 from dataclasses import dataclass, replace
 from pathlib import Path
 
@@ -44,7 +46,7 @@ _ISOLATION = (
     "--rm", "--pull", "never", "--network", "none", "--hostname", "sandbox", "--ipc", "private",
     "--read-only", "--cap-drop", "all", "--security-opt", "no-new-privileges", "--log-driver", "none",
 )  # fmt: skip
-_PODMAN = ("--read-only-tmpfs=false", "--no-hosts", "--http-proxy=false")
+_PODMAN = ("--read-only-tmpfs=false", "--no-hosts", "--http-proxy=false", "--image-volume=ignore")
 _SOCKET = Path("/run/goutbench.socket")
 _LINE = 1000
 """The number of the descriptor of the line to the process outside: one that no other has."""
@@ -63,20 +65,23 @@ _CLIENT_SECONDS = 60.0
 @dataclass(frozen=True, slots=True)
 class Engine:
     """Containers of an image, given by its id, started by `program`, podman or docker, whose path is
-    `client`."""
+    `client`, with the user's `arguments` after ours."""
 
     init: Path
     program: str
     client: str
     image: str
+    arguments: tuple[str, ...] = ()
     limitation: str = ""
     private_tmp: bool = True
     hides_memory: bool = True
 
     @property
     def name(self) -> str:
-        """With the image's id: what it holds can decide how a test ends."""
-        return f"{self.program}@{self.image}"
+        """With the image's id, and a digest of the user's arguments, if any: both can decide how a test
+        ends."""
+        digest = hashlib.sha256("\0".join(self.arguments).encode()).hexdigest()[:12]
+        return f"{self.program}@{self.image}" + (f"+{digest}" if self.arguments else "")
 
     def why_unavailable(self) -> str:
         return why_true_fails(self)
@@ -111,7 +116,7 @@ class Engine:
             *(["--userns", "keep-id"] if self.program == "podman" and os.geteuid() != 0 else []),
             "--user", "{}:{}".format(*self._user(command)), *self._limits(command),
             *self._files(command, folder / "socket"),
-            "--entrypoint", str(self.init), *shlex.split(os.environ.get(ARGUMENTS, "")),
+            "--entrypoint", str(self.init), *self.arguments,
             self.image, "contained", str(_SOCKET),
         ]  # fmt: skip
         settings = {
@@ -164,44 +169,51 @@ class Engine:
             yield from ("--mount", ",".join(map(_csv_field, fields)))
 
     def _remove(self, name: str) -> None:
-        command = [self.client, "rm", "--force", name]
-        subprocess.run(
-            command,
-            env=_client_environment(),
-            cwd="/",
-            capture_output=True,
-            timeout=_CLIENT_SECONDS,
-            check=False,
-        )
+        with suppress(subprocess.TimeoutExpired):  # the run has ended, and others go on
+            _ask([self.client, "rm", "--force", name])
 
 
 def _of_inside(outcome: Outcome, command: Command) -> Outcome:
-    """The outcome of a container as the init process in it reports it; it has none if it was killed."""
-    reports = outcome.reports
+    """The outcome of a container as the init process in it reports it.
+
+    It reports nothing if it was killed: because the memory was exhausted, or from outside. The limit on wall
+    time is one on the command, without the start of the container.
+    """
+    reports, exceeded = outcome.reports, outcome.exit_code == _MEMORY_EXCEEDED
+    if not reports and not exceeded:
+        problem = b"the container ended before its command did; was it or the engine stopped?"
+        stderr = b"\n".join(filter(None, [outcome.stderr.rstrip(), problem]))
+        return replace(outcome, exit_code=125, stderr=stderr, started=False)
+    if sum(report.wall_seconds for report in reports) > command.limits.wall:
+        return replace(outcome, exit_code=137, stopped="wall", memory_exceeded=exceeded)
     if command.runs:
         code = 0 if len(reports) == len(command.runs) else 125
     else:
         code = reports[0].exit_code if reports else 137
-    exceeded = outcome.exit_code == _MEMORY_EXCEEDED
     return replace(outcome, exit_code=code, memory_exceeded=exceeded)
 
 
 def open_engine(init: Path, program: str, image: str) -> Engine:
     """The engine called `program`, with an image that it has: NAME@sha256:… or sha256:…, its id.
 
-    Raises ConfigError for another image, and ToolError where it does not work.
+    Raises ConfigError for another image, one with volumes under docker, or arguments that cannot be read, and
+    ToolError where it does not work.
     """
     if not _IMAGE.fullmatch(image):
         what = f"{image} is not an image by its digest" if image else f"{program} needs an image"
         hint = f"give NAME@sha256:DIGEST or sha256:ID, see `{program} images --digests --no-trunc`"
         raise ConfigError(what, where="--image", hint=f"{hint}; a tag can come to mean another image")
+    arguments = _further_arguments()
     client = shutil.which(program)
     if client is None:
         raise ToolError(f"{program} is not installed", where="--sandbox", hint="leave --sandbox out")
-    answer = subprocess.run(
-        [client, "image", "inspect", "--format", "{{.Id}}", image], env=_client_environment(), cwd="/",
-        capture_output=True, text=True, timeout=_CLIENT_SECONDS, check=False,
-    )  # fmt: skip
+    try:
+        answer = _ask([client, "image", "inspect", image])
+    except subprocess.TimeoutExpired as error:
+        raise ToolError(
+            f"{program} did not answer within {_CLIENT_SECONDS:.0f} seconds", where="--sandbox",
+            hint=f"see whether `{program} image inspect {image}` ends; its service may need a restart",
+        ) from error  # fmt: skip
     if answer.returncode != 0:
         name = image if "@" in image else "NAME@sha256:DIGEST"
         raise ToolError(
@@ -209,7 +221,30 @@ def open_engine(init: Path, program: str, image: str) -> Engine:
             hint=f"`{program} pull {name}`, or build one from the Containerfile; goutbench never pulls",
         )  # fmt: skip
     (init.parent / "empty").touch()
-    return Engine(init, program, client, f"sha256:{answer.stdout.strip().removeprefix('sha256:')}")
+    details = json.loads(answer.stdout)[0]
+    volumes = (details.get("Config") or {}).get("Volumes")
+    if volumes and program == "docker":  # podman can ignore them
+        raise ConfigError(
+            f"the image has volumes, folders that its containers can write to: {', '.join(volumes)}",
+            where=f"--image {image}", hint="build one without VOLUME, or use --sandbox podman",
+        )  # fmt: skip
+    return Engine(init, program, client, f"sha256:{details['Id'].removeprefix('sha256:')}", arguments)
+
+
+def _further_arguments() -> tuple[str, ...]:
+    try:
+        return tuple(shlex.split(os.environ.get(ARGUMENTS, "")))
+    except ValueError as error:
+        hint = "quote its words as in a shell, or unset it"
+        raise ConfigError(f"it cannot be split into words: {error}", where=ARGUMENTS, hint=hint) from error
+
+
+def _ask(command: list[str]) -> subprocess.CompletedProcess[str]:
+    """The answer of an engine's client; raises TimeoutExpired where it takes too long."""
+    return subprocess.run(
+        command, env=_client_environment(), cwd="/", capture_output=True, text=True, errors="replace",
+        timeout=_CLIENT_SECONDS, check=False,
+    )  # fmt: skip
 
 
 def _new_name() -> str:
@@ -228,7 +263,7 @@ def _with_links(paths: tuple[Path, ...]) -> Iterator[Path]:
     system = Path("/usr")
     for path in paths:
         yield path
-        if path.is_relative_to(system):
+        if path.is_relative_to(system) and path.is_dir():
             links = (entry.resolve() for entry in path.iterdir() if entry.is_symlink())
             yield from (link for link in links if link.is_relative_to(system) and link.exists())
 

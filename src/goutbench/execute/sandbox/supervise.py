@@ -22,6 +22,7 @@ FILTERED: Mapping[str, object] = {"filter": True}
 TASKS = 4
 """All processes of a command together may have so many times the tasks of each user's."""
 
+_INIT_FAILED = 125
 _WORKER_IDS = 256
 _FIRST_ID = 1_878_000_000
 _END_OF_IDS = 1 << 31
@@ -129,9 +130,11 @@ def supervise(
                 os.close(write_end)
                 write_end = -1
             lines = status.result().splitlines()
+        # the init process ends without a report where it is itself that fails
+        failed = mode != "many" and len(lines) == 1 and outcome.exit_code == _INIT_FAILED
         return replace(
             outcome,
-            started=bool(lines),
+            started=bool(lines) and not failed,
             reports=tuple(map(_read_report, lines[1:])),
             memory_exceeded=group is not None and group.memory_exceeded(),
         )

@@ -59,13 +59,9 @@ class Workspace:
         """An empty folder, to hide others with."""
         return self.root / "empty"
 
-    @property
-    def etc(self) -> Path:
-        return self.root / "etc"
-
     def account_files(self, user: int) -> tuple[tuple[Path, Path], ...]:
         """An /etc/passwd, group and hosts in which `user` has a name, as mounts of a sandbox."""
-        folder = self.etc / str(user)
+        folder = self.scratch / f"etc-{os.getpid()}-{user}"
         if not (folder / "hosts").exists():
             folder.mkdir(mode=0o755, parents=True, exist_ok=True)
             for name, text in _ACCOUNT_FILES.items():
@@ -88,7 +84,7 @@ def open_workspace(root: Path, sandbox: Sandbox) -> Workspace:
         root.mkdir(mode=0o755, parents=True, exist_ok=True)
         workspace = Workspace(root.resolve())
         cache = workspace.build_cache
-        own = (workspace.trees, workspace.scratch, workspace.etc, workspace.witness, workspace.empty)
+        own = (workspace.trees, workspace.scratch, workspace.witness, workspace.empty)
         for folder in (workspace.module_cache, cache, *own):
             folder.mkdir(mode=0o755, exist_ok=True)
         # so that a go command in a sandbox says that a module is missing, and not that it cannot create this
@@ -100,8 +96,8 @@ def open_workspace(root: Path, sandbox: Sandbox) -> Workspace:
                 (cache / f"{number:02x}").mkdir(mode=0o755, exist_ok=True)
             if any(path.stat().st_uid != compiler for path in (cache, cache / "ff")):
                 _change_owner(cache, compiler)
-        for folder in workspace.scratch.glob("run-*-*"):
-            if not Path("/proc", folder.name.split("-")[1]).exists():  # the run was killed
+        for folder in (*workspace.scratch.glob("run-*-*"), *workspace.scratch.glob("etc-*-*")):
+            if not Path("/proc", folder.name.split("-")[1]).exists():  # its process has ended, or was killed
                 shutil.rmtree(folder, ignore_errors=True)
     except OSError as error:
         raise StorageError(

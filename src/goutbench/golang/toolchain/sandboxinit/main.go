@@ -201,7 +201,7 @@ func runQuietly(command []string, world *world, run Run) Report {
 	defer null.Close()
 	reader, writer, err := os.Pipe()
 	if err != nil {
-		return Report{Exit: 126, Tail: err.Error()}
+		fail(err)
 	}
 	tail := make(chan string)
 	go func() { tail <- lastBytes(reader) }()
@@ -231,14 +231,15 @@ func start(command []string, world *world, environment []string, files []uintptr
 	return startThen(command, world, environment, files, run, func() {})
 }
 
-// startThen calls `then` when the command has been started, or could not be.
+// startThen calls `then` when the command has been started. What this process cannot do ends it without a report: only the exit
+// status of the command is a result.
 func startThen(command []string, world *world, environment []string, files []uintptr, run Run, then func()) Report {
 	begin := time.Now()
 	started := func(int, <-chan struct{}) {}
 	if world.Confinement != nil {
 		var err error
 		if command, files, started, err = world.Confinement.enter(command, files); err != nil {
-			return Report{Exit: 126, Tail: err.Error()}
+			fail(err)
 		}
 	}
 	attributes := &syscall.ProcAttr{
@@ -247,12 +248,10 @@ func startThen(command []string, world *world, environment []string, files []uin
 		Sys: &syscall.SysProcAttr{Setsid: true, Pdeathsig: syscall.SIGKILL},
 	}
 	pid, err := syscall.ForkExec(command[0], command, attributes)
-	then()
 	if err != nil {
-		started(0, nil)
-		os.Stderr.WriteString("sandboxinit: " + err.Error() + "\n")
-		return Report{Exit: 127}
+		fail(err)
 	}
+	then()
 	stopped := make(chan string, 1)
 	done := make(chan struct{})
 	started(pid, done)
@@ -275,7 +274,7 @@ func wait(pid int) Report {
 			continue
 		}
 		if err != nil {
-			return Report{Exit: 126}
+			fail(err)
 		}
 		if reaped == pid {
 			break

@@ -11,35 +11,30 @@ import (
 
 // Proofs that what a mutant changes has no effect: room that nothing asks for, calls that do nothing, texts that nobody checks.
 
-// isHint reports whether a change only makes room for more, or for less in a map: in the last argument of make, or the
-// argument of Grow. The hint of a map may be negative, the capacity of a slice may not.
-func (f *finder) isHint(mut *mutant, e ast.Expr) bool {
-	grows := mut.operator == "literal"
-	if binary, ok := e.(*ast.BinaryExpr); ok && binary.Op != token.ADD && binary.Op != token.SUB {
+// isMapHint reports whether a change of e makes the hint of a map a little larger, or less. The room of a slice is more than
+// a hint: what shares its memory shows it, and a negative one panics.
+func (f *finder) isMapHint(e ast.Expr) bool {
+	binary, isBinary := e.(*ast.BinaryExpr)
+	if isBinary && !f.isSmall(binary) {
 		return false
 	}
 	for up := 1; up <= len(f.stack); up++ {
 		switch p := f.parent(up).(type) {
 		case *ast.ParenExpr:
 		case *ast.BinaryExpr:
-			switch p.Op {
-			case token.ADD, token.MUL:
-			case token.SUB:
-				grows = grows && p.X == e
-			default:
+			if p.Op != token.ADD && (p.Op != token.SUB || isBinary && p.X != e) {
 				return false
 			}
 		case *ast.CallExpr:
-			if f.isBuiltin(p, "make") && p.Args[len(p.Args)-1] == e {
-				switch f.m.info.TypeOf(p).Underlying().(type) {
-				case *types.Map:
-					return len(p.Args) == 2
-				case *types.Slice:
-					return len(p.Args) == 3 && grows && !f.m.asksForCapacity()
-				}
+			if !f.isBuiltin(p, "make") || len(p.Args) != 2 || p.Args[1] != e {
 				return false
 			}
-			return grows && f.grows(p) && p.Args[len(p.Args)-1] == e && !f.m.asksForCapacity()
+			_, isMap := f.m.info.TypeOf(p).Underlying().(*types.Map)
+			_, isLiteral := e.(*ast.BasicLit)
+			if f.m.info.Types[e].Value != nil && !isLiteral { // the compiler refuses a negative constant
+				return false
+			}
+			return isMap && types.Identical(f.m.info.TypeOf(e), types.Typ[types.Int]) // a smaller type overflows
 		default:
 			return false
 		}
@@ -48,10 +43,92 @@ func (f *finder) isHint(mut *mutant, e ast.Expr) bool {
 	return false
 }
 
-// grows reports whether an expression is a call that only makes room.
-func (f *finder) grows(e ast.Expr) bool {
+// isSmall reports whether an addition becomes a subtraction, or the reverse, and the result is a little larger, or less.
+func (f *finder) isSmall(n *ast.BinaryExpr) bool {
+	return n.Op == token.ADD && f.isLength(n.Y) || (n.Op == token.ADD || n.Op == token.SUB) && f.isSmallConstant(n.Y)
+}
+
+// isRoom reports whether a literal is the argument of a call that only makes room.
+func (f *finder) isRoom(literal *ast.BasicLit) bool {
+	call, ok := f.parent(1).(*ast.CallExpr)
+	return ok && f.onlyGrows(call)
+}
+
+// onlyGrows reports whether an expression makes room, of a size that is not negative, in a local strings.Builder that nothing
+// asks for its capacity. Another builder may be a copy or nil, where Grow panics; in a bytes.Buffer it has more effects.
+func (f *finder) onlyGrows(e ast.Expr) bool {
 	call, ok := ast.Unparen(e).(*ast.CallExpr)
-	return ok && len(call.Args) == 1 && (f.isMethod(call, "strings", "Builder", "Grow") || f.isMethod(call, "bytes", "Buffer", "Grow"))
+	if !ok || len(call.Args) != 1 || !f.isMethod(call, "strings", "Builder", "Grow") || !f.isSize(call.Args[0]) {
+		return false
+	}
+	builder := f.builderOf(call)
+	return builder != nil && builder.Parent() != f.m.pkg.Scope() && f.startsEmpty(builder) && f.uses(builder) == f.writes(builder)
+}
+
+// isSize reports whether an expression is a size that is not negative: a small constant or the length of a text.
+func (f *finder) isSize(e ast.Expr) bool {
+	call, ok := ast.Unparen(e).(*ast.CallExpr)
+	return f.isSmallConstant(e) && constant.Sign(f.m.info.Types[e].Value) >= 0 ||
+		ok && f.isBuiltin(call, "len") && isString(f.m.info.TypeOf(call.Args[0])) && f.isSafe(call.Args[0])
+}
+
+// isSmallConstant reports whether an expression is a constant whose size in bytes every machine has.
+func (f *finder) isSmallConstant(e ast.Expr) bool {
+	value := f.m.info.Types[e].Value
+	if value == nil {
+		return false
+	}
+	size, exact := constant.Int64Val(constant.ToInt(value))
+	return exact && -1<<16 <= size && size <= 1<<16
+}
+
+// builderOf is the variable of type strings.Builder whose method is called, or nil.
+func (f *finder) builderOf(call *ast.CallExpr) types.Object {
+	selector, _ := ast.Unparen(call.Fun).(*ast.SelectorExpr)
+	if selector == nil {
+		return nil
+	}
+	name, ok := selector.X.(*ast.Ident)
+	if !ok || types.TypeString(f.m.info.TypeOf(name), nil) != "strings.Builder" {
+		return nil
+	}
+	return f.m.info.Uses[name]
+}
+
+// startsEmpty reports whether a variable is declared without a value, as in var b strings.Builder.
+func (f *finder) startsEmpty(variable types.Object) (empty bool) {
+	ast.Inspect(f.m.focal.Syntax.Decls[f.unit], func(n ast.Node) bool {
+		if spec, ok := n.(*ast.ValueSpec); ok && len(spec.Values) == 0 {
+			for _, name := range spec.Names {
+				empty = empty || f.m.info.Defs[name] == variable
+			}
+		}
+		return true
+	})
+	return empty
+}
+
+// uses is the number of uses of a variable.
+func (f *finder) uses(variable types.Object) (uses int) {
+	for _, object := range f.m.info.Uses {
+		if object == variable {
+			uses++
+		}
+	}
+	return uses
+}
+
+// writes is the number of calls of a builder's methods that do not depend on its capacity.
+func (f *finder) writes(builder types.Object) (writes int) {
+	ast.Inspect(f.m.focal.Syntax.Decls[f.unit], func(n ast.Node) bool {
+		call, ok := n.(*ast.CallExpr)
+		if ok && f.builderOf(call) == builder &&
+			f.isMethod(call, "strings", "Builder", "Write", "WriteString", "WriteByte", "WriteRune", "Len", "Reset", "String", "Grow") {
+			writes++
+		}
+		return true
+	})
+	return writes
 }
 
 // isMethod reports whether a call is of a method of a type.
@@ -80,16 +157,6 @@ func (f *finder) isMethod(call *ast.CallExpr, path, typ string, names ...string)
 	return false
 }
 
-// asksForCapacity reports whether the focal file calls cap, so that a capacity may matter.
-func (m *mutator) asksForCapacity() bool {
-	for ident, object := range m.info.Uses {
-		if ident.Name == "cap" && object == types.Universe.Lookup("cap") {
-			return true
-		}
-	}
-	return false
-}
-
 // splitsForFirst reports whether a literal limits the parts of a split, of which only the first one is used.
 func (f *finder) splitsForFirst(literal *ast.BasicLit) bool {
 	call, ok := f.parent(1).(*ast.CallExpr)
@@ -109,7 +176,7 @@ func (f *finder) doesNothing(e ast.Expr) bool {
 		return false
 	}
 	for _, argument := range call.Args {
-		if !isPure(argument) {
+		if !f.isSafe(argument) {
 			return false
 		}
 	}
@@ -118,7 +185,7 @@ func (f *finder) doesNothing(e ast.Expr) bool {
 	case *ast.Ident:
 		name = fun
 	case *ast.SelectorExpr:
-		if name = fun.Sel; !isPure(fun.X) {
+		if name = fun.Sel; !f.isSafe(fun.X) {
 			return false
 		}
 		if selection := f.m.info.Selections[fun]; selection != nil && (selection.Indirect() || types.IsInterface(selection.Recv())) {
@@ -147,8 +214,13 @@ func (m *mutator) isEmpty(function *types.Func) bool {
 	return false
 }
 
-// neverSent reports whether a new channel is a local variable that the function only closes and receives from.
+// neverSent reports whether a new channel is a local variable that the function only closes and receives from. A capacity
+// that is computed may be negative, or have other effects.
 func (f *finder) neverSent(n ast.Node) bool {
+	call := n.(*ast.CallExpr)
+	if len(call.Args) > 1 && f.m.info.Types[call.Args[1]].Value == nil {
+		return false
+	}
 	assign, ok := f.parent(1).(*ast.AssignStmt)
 	if !ok || assign.Tok != token.DEFINE || len(assign.Lhs) != len(assign.Rhs) {
 		return false
@@ -162,12 +234,7 @@ func (f *finder) neverSent(n ast.Node) bool {
 	if channel == nil {
 		return false
 	}
-	uses := 0
-	for _, object := range f.m.info.Uses {
-		if object == channel {
-			uses++
-		}
-	}
+	uses := f.uses(channel)
 	ast.Inspect(f.m.focal.Syntax.Decls[f.unit], func(n ast.Node) bool {
 		var operand ast.Expr
 		switch n := n.(type) {
@@ -202,7 +269,12 @@ func (f *finder) neverFails(n *ast.BinaryExpr) bool {
 		source = f.before(statement)
 	}
 	assign, ok := source.(*ast.AssignStmt)
-	if !ok || len(assign.Rhs) != 1 || f.m.text(assign.Lhs[len(assign.Lhs)-1]) != f.m.text(f.comparedWithNil(n)) {
+	if !ok || len(assign.Rhs) != 1 {
+		return false
+	}
+	set, isName := assign.Lhs[len(assign.Lhs)-1].(*ast.Ident)
+	compared, isNameToo := f.comparedWithNil(n).(*ast.Ident)
+	if !isName || !isNameToo || f.m.info.ObjectOf(set) != f.m.info.ObjectOf(compared) {
 		return false
 	}
 	call, ok := ast.Unparen(assign.Rhs[0]).(*ast.CallExpr)
@@ -222,7 +294,7 @@ func (f *finder) isText(mut *mutant, n ast.Node) bool {
 		return f.calls(call, "errors", "New") || f.calls(call, "fmt", "Errorf") || f.isBuiltin(call, "panic") || f.logs(call)
 	case *ast.ExprStmt:
 		call, ok := n.X.(*ast.CallExpr)
-		return ok && mut.operator == "statement-removal" && f.logs(call)
+		return ok && mut.operator == "statement-removal" && f.logs(call) && f.onlyDescribes(call)
 	}
 	return false
 }
@@ -230,11 +302,39 @@ func (f *finder) isText(mut *mutant, n ast.Node) bool {
 // logs reports whether a call writes a log entry and returns: of a function or method like Infof, in a package for logs.
 func (f *finder) logs(call *ast.CallExpr) bool {
 	selector, ok := ast.Unparen(call.Fun).(*ast.SelectorExpr)
+	return ok && f.isOfLogs(call) && logFunction.MatchString(selector.Sel.Name)
+}
+
+// onlyDescribes reports whether a log entry calls nothing but functions for logs, lengths, and methods that return a text.
+func (f *finder) onlyDescribes(entry *ast.CallExpr) bool {
+	only := true
+	ast.Inspect(entry, func(n ast.Node) bool {
+		switch n := n.(type) {
+		case *ast.FuncLit:
+			only = false
+		case *ast.UnaryExpr:
+			only = only && n.Op != token.ARROW
+		case *ast.CallExpr:
+			only = only && (f.m.info.Types[n.Fun].IsType() || f.isLength(n) || f.isOfLogs(n) || isTextMethod(n))
+		}
+		return only
+	})
+	return only
+}
+
+func isTextMethod(call *ast.CallExpr) bool {
+	selector, ok := call.Fun.(*ast.SelectorExpr)
+	return ok && len(call.Args) == 0 && (selector.Sel.Name == "Error" || selector.Sel.Name == "String")
+}
+
+// isOfLogs reports whether a call is of a function or method in a package for logs.
+func (f *finder) isOfLogs(call *ast.CallExpr) bool {
+	selector, ok := ast.Unparen(call.Fun).(*ast.SelectorExpr)
 	if !ok {
 		return false
 	}
 	function, ok := f.m.info.Uses[selector.Sel].(*types.Func)
-	return ok && function.Pkg() != nil && logPackage.MatchString(function.Pkg().Path()) && logFunction.MatchString(function.Name())
+	return ok && function.Pkg() != nil && logPackage.MatchString(function.Pkg().Path())
 }
 
 var (

@@ -31,15 +31,19 @@ func (f *finder) prove(mut *mutant, n ast.Node) string {
 	}
 	switch mut.operator {
 	case "literal", "arithmetic":
-		if e, ok := n.(ast.Expr); ok && f.isHint(mut, e) {
+		if e, ok := n.(ast.Expr); ok && f.isMapHint(e) {
 			return provedCapacity
 		}
-		if literal, ok := n.(*ast.BasicLit); ok && f.splitsForFirst(literal) {
+		literal, ok := n.(*ast.BasicLit)
+		if ok && f.isRoom(literal) {
+			return provedCapacity
+		}
+		if ok && f.splitsForFirst(literal) {
 			return provedFirst
 		}
 	case "statement-removal":
 		statement, ok := n.(*ast.ExprStmt)
-		if ok && f.grows(statement.X) {
+		if ok && f.onlyGrows(statement.X) {
 			return provedCapacity
 		}
 		if ok && f.doesNothing(statement.X) {
@@ -96,47 +100,60 @@ func (f *finder) isLength(e ast.Expr) bool {
 }
 
 // takesEither reports whether a comparison chooses between its own operands, as in if a < b { a = b }. Floats are not
-// included: 0 equals -0.
+// included: 0 equals -0. Nor are values that become interfaces: there equal numbers may have different types.
 func (f *finder) takesEither(n *ast.BinaryExpr) bool {
 	statement, ok := f.parent(1).(*ast.IfStmt)
-	if !ok || statement.Cond != n || !isPure(n.X) || !isPure(n.Y) {
+	if !ok || statement.Cond != n || !f.isPure(n.X) || !f.isPure(n.Y) {
 		return false
 	}
 	basic, ok := f.m.info.TypeOf(n.X).Underlying().(*types.Basic)
 	if !ok || basic.Info()&(types.IsInteger|types.IsString) == 0 || len(statement.Body.List) != 1 {
 		return false
 	}
-	x, y := f.m.text(n.X), f.m.text(n.Y)
-	either := func(text string) bool { return text == x || text == y }
 	switch then := statement.Body.List[0].(type) {
 	case *ast.AssignStmt:
-		if then.Tok != token.ASSIGN || len(then.Lhs) != 1 || !either(f.m.text(then.Rhs[0])) {
-			return false
-		}
-		target := f.m.text(then.Lhs[0])
-		if statement.Else == nil {
-			return either(target) && target != f.m.text(then.Rhs[0])
-		}
-		block, ok := statement.Else.(*ast.BlockStmt)
-		if !ok || len(block.List) != 1 {
-			return false
-		}
-		other, ok := block.List[0].(*ast.AssignStmt)
-		return ok && other.Tok == token.ASSIGN && len(other.Lhs) == 1 && f.m.text(other.Lhs[0]) == target && either(f.m.text(other.Rhs[0]))
+		return f.setsEither(n, then, statement.Else)
 	case *ast.ReturnStmt:
-		if len(then.Results) != 1 || !either(f.m.text(then.Results[0])) || statement.Else != nil {
-			return false
-		}
 		other, ok := f.after(statement).(*ast.ReturnStmt)
-		return ok && len(other.Results) == 1 && either(f.m.text(other.Results[0]))
+		return ok && statement.Init == nil && statement.Else == nil && f.returnsEither(n, then) && f.returnsEither(n, other)
 	}
 	return false
+}
+
+// setsEither reports whether a variable gets an operand of a comparison, and else the other one, or is the other one.
+func (f *finder) setsEither(n *ast.BinaryExpr, then *ast.AssignStmt, otherwise ast.Stmt) bool {
+	if then.Tok != token.ASSIGN || len(then.Lhs) != 1 || !f.isPure(then.Lhs[0]) {
+		return false
+	}
+	target, typ := f.m.text(then.Lhs[0]), f.m.info.TypeOf(then.Lhs[0])
+	if !f.isEither(n, then.Rhs[0], typ) {
+		return false
+	}
+	if otherwise == nil {
+		return f.isEither(n, then.Lhs[0], typ) && target != f.m.text(then.Rhs[0])
+	}
+	block, ok := otherwise.(*ast.BlockStmt)
+	if !ok || len(block.List) != 1 {
+		return false
+	}
+	other, ok := block.List[0].(*ast.AssignStmt)
+	return ok && other.Tok == token.ASSIGN && len(other.Lhs) == 1 && f.m.text(other.Lhs[0]) == target && f.isEither(n, other.Rhs[0], typ)
+}
+
+func (f *finder) returnsEither(n *ast.BinaryExpr, statement *ast.ReturnStmt) bool {
+	return len(statement.Results) == 1 && f.isEither(n, statement.Results[0], f.resultType(statement, statement.Results[0]))
+}
+
+// isEither reports whether an expression is an operand of a comparison, and has a type without a conversion.
+func (f *finder) isEither(n *ast.BinaryExpr, e ast.Expr, typ types.Type) bool {
+	text, own := f.m.text(e), f.m.info.TypeOf(e)
+	return own != nil && typ != nil && types.Identical(own, typ) && (text == f.m.text(n.X) || text == f.m.text(n.Y))
 }
 
 // isUnequal reports whether the operands of a comparison cannot be equal there: if a != b { return a < b }, or
 // if a == 0 { … } else if a < 0 { … }.
 func (f *finder) isUnequal(n *ast.BinaryExpr) bool {
-	if !isPure(n.X) || !isPure(n.Y) {
+	if !f.isPure(n.X) || !f.isPure(n.Y) {
 		return false
 	}
 	var check *ast.IfStmt
@@ -144,7 +161,8 @@ func (f *finder) isUnequal(n *ast.BinaryExpr) bool {
 	switch p := f.parent(1).(type) {
 	case *ast.ReturnStmt:
 		block, _ := f.parent(2).(*ast.BlockStmt)
-		if check, _ = f.parent(3).(*ast.IfStmt); check == nil || check.Body != block || block.List[0] != p {
+		check, _ = f.parent(3).(*ast.IfStmt)
+		if check == nil || check.Body != block || block.List[0] != p || len(p.Results) != 1 { // another result may change an operand
 			return false
 		}
 	case *ast.IfStmt:
@@ -163,20 +181,36 @@ func (f *finder) isUnequal(n *ast.BinaryExpr) bool {
 	return a == x && b == y || a == y && b == x
 }
 
-// isPure reports whether an expression only reads variables, their fields and lengths.
-func isPure(e ast.Expr) bool {
+// isPure reports whether an expression only reads variables, their fields and lengths. It may panic: a pointer may be nil.
+func (f *finder) isPure(e ast.Expr) bool {
 	switch e := e.(type) {
 	case *ast.Ident, *ast.BasicLit:
 		return true
 	case *ast.ParenExpr:
-		return isPure(e.X)
+		return f.isPure(e.X)
 	case *ast.SelectorExpr:
-		return isPure(e.X)
+		return f.isPure(e.X)
 	case *ast.CallExpr:
-		name, ok := e.Fun.(*ast.Ident)
-		return ok && name.Name == "len" && len(e.Args) == 1 && isPure(e.Args[0])
+		return f.isBuiltin(e, "len") && f.isPure(e.Args[0])
 	}
 	return false
+}
+
+// isSafe reports whether an expression is pure and cannot panic, so that it can be removed.
+func (f *finder) isSafe(e ast.Expr) bool {
+	switch e := e.(type) {
+	case *ast.ParenExpr:
+		return f.isSafe(e.X)
+	case *ast.SelectorExpr:
+		selection := f.m.info.Selections[e]
+		if selection == nil { // of a package
+			return true
+		}
+		return selection.Kind() == types.FieldVal && !selection.Indirect() && f.isSafe(e.X)
+	case *ast.CallExpr:
+		return f.isBuiltin(e, "len") && f.isSafe(e.Args[0])
+	}
+	return f.isPure(e)
 }
 
 // after is the statement that follows in the list of the current node's grandparent, or nil.
@@ -196,7 +230,7 @@ func (f *finder) after(n ast.Stmt) ast.Stmt {
 // emptyAnyway reports whether what a check of nil guards is the same for nil: a comparison of its length with 0, or a loop over it.
 func (f *finder) emptyAnyway(n *ast.BinaryExpr) bool {
 	operand := f.comparedWithNil(n)
-	if !isPure(operand) {
+	if !f.isPure(operand) {
 		return false
 	}
 	switch f.m.info.TypeOf(operand).Underlying().(type) {
@@ -208,7 +242,7 @@ func (f *finder) emptyAnyway(n *ast.BinaryExpr) bool {
 	switch p := f.parent(1).(type) {
 	case *ast.BinaryExpr:
 		other, ok := p.Y.(*ast.BinaryExpr)
-		if !ok || p.X != n || !f.isLength(other.X) || f.m.text(other.X.(*ast.CallExpr).Args[0]) != text {
+		if !ok || p.X != n || !f.isLength(other.X) || f.m.text(ast.Unparen(other.X).(*ast.CallExpr).Args[0]) != text {
 			return false
 		}
 		value := f.m.info.Types[other.Y].Value
@@ -253,7 +287,7 @@ func (f *finder) zeroIfAbsent(ok *ast.Ident) bool {
 		return false
 	}
 	assign, isAssign := statement.Init.(*ast.AssignStmt)
-	if !isAssign || len(assign.Lhs) != 2 || f.m.text(assign.Lhs[1]) != ok.Name {
+	if !isAssign || assign.Tok != token.DEFINE || len(assign.Lhs) != 2 || f.m.text(assign.Lhs[1]) != ok.Name {
 		return false
 	}
 	if _, isIndex := assign.Rhs[0].(*ast.IndexExpr); !isIndex {
@@ -264,7 +298,14 @@ func (f *finder) zeroIfAbsent(ok *ast.Ident) bool {
 	if !isReturn || !isReturnToo || len(then.Results) != 1 || len(otherwise.Results) != 1 {
 		return false
 	}
-	zero := f.m.info.Types[otherwise.Results[0]]
-	same := types.Identical(f.m.info.TypeOf(assign.Lhs[0]), f.resultType(then, then.Results[0]))
-	return same && f.m.text(then.Results[0]) == f.m.text(assign.Lhs[0]) && (zero.IsNil() || zero.Value != nil && isZero(zero.Value))
+	typ := f.resultType(then, then.Results[0])
+	same := types.Identical(f.m.info.TypeOf(assign.Lhs[0]), typ)
+	return same && f.m.text(then.Results[0]) == f.m.text(assign.Lhs[0]) && f.isZeroOf(otherwise.Results[0], typ)
+}
+
+// isZeroOf reports whether an expression is nil or a constant that is the zero value of a type. In an interface, 0 is not.
+func (f *finder) isZeroOf(e ast.Expr, typ types.Type) bool {
+	tv := f.m.info.Types[e]
+	_, basic := typ.Underlying().(*types.Basic)
+	return tv.IsNil() || basic && tv.Value != nil && isZero(tv.Value)
 }

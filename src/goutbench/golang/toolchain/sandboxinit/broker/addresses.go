@@ -117,7 +117,7 @@ func (b *Broker) addressOfFile(c *call, path []byte) (address, error) {
 		return address{}, syscall.ENOENT
 	}
 	data := binary.NativeEndian.AppendUint16(nil, syscall.AF_UNIX)
-	return address{append(append(data, descriptorPath(fd)...), 0), fd}, nil
+	return address{append(append(data, DescriptorPath(fd)...), 0), fd}, nil
 }
 
 func (b *Broker) areOurs(inodes []uint64) bool {

@@ -21,13 +21,11 @@ const (
 
 func processPath(c *call, name string) string { return fmt.Sprintf("/proc/%d/%s", c.thread, name) }
 
-func descriptorPath(fd int) string { return fmt.Sprintf("/proc/self/fd/%d", fd) }
-
 // mode, owner and ownerOfLink handle calls whose arguments have these positions; -1 for none.
 func mode(folder, path, mode int) handler {
 	return func(b *Broker, c *call) (int, error) {
 		return b.change(c, folder, path, 0, func(fd int) error {
-			return syscall.Chmod(descriptorPath(fd), uint32(c.arguments[mode])&0o7777)
+			return syscall.Chmod(DescriptorPath(fd), uint32(c.arguments[mode])&0o7777)
 		})
 	}
 }
@@ -72,7 +70,7 @@ func (b *Broker) times(c *call) (int, error) {
 		empty := byte(0)
 		_, _, failed := syscall.Syscall6(syscall.SYS_UTIMENSAT, uintptr(fd), uintptr(unsafe.Pointer(&empty)), at, atEmptyPath, 0, 0)
 		if failed == syscall.EINVAL || failed == syscall.ENOENT { // before Linux 5.8
-			name, _ := syscall.BytePtrFromString(descriptorPath(fd))
+			name, _ := syscall.BytePtrFromString(DescriptorPath(fd))
 			here := atFdcwd
 			_, _, failed = syscall.Syscall6(syscall.SYS_UTIMENSAT, uintptr(here), uintptr(unsafe.Pointer(name)), at, 0, 0, 0)
 		}
@@ -149,7 +147,7 @@ func (b *Broker) open(c *call, directory int, name string, link bool) (int, erro
 
 // isWritable tells whether a file is one that the processes may write. Where a file is, the kernel knows: names can change.
 func (b *Broker) isWritable(fd int) bool {
-	path, err := os.Readlink(descriptorPath(fd))
+	path, err := os.Readlink(DescriptorPath(fd))
 	if err != nil {
 		return false
 	}

@@ -206,6 +206,9 @@ func Enter(path string) error {
 		return err
 	}
 	if err := syscall.Connect(line, &syscall.SockaddrUnix{Name: path}); err != nil {
+		if err == syscall.EACCES {
+			return fmt.Errorf("cannot connect to goutbench (are user ids mapped?): %w", err)
+		}
 		return fmt.Errorf("goutbench has ended: %w", err)
 	}
 	text, rights := make([]byte, longest), make([]byte, syscall.CmsgSpace(4*most))

@@ -14,7 +14,8 @@ const (
 )
 
 // filterRules are the parts of the kernel that no test of a package needs, and that a hostile one could attack: rare kinds of
-// sockets, interfaces with a history of faults, other processes, namespaces and mounts.
+// sockets, interfaces with a history of faults, other processes, namespaces and mounts, and memory that
+// outlives processes.
 func filterRules() []rule {
 	network := when(1, socketTypes, []uint32{syscall.SOCK_STREAM, syscall.SOCK_DGRAM, syscall.SOCK_RAW},
 		when(2, anything, []uint32{0, syscall.IPPROTO_TCP, syscall.IPPROTO_UDP, syscall.IPPROTO_ICMP, syscall.IPPROTO_ICMPV6, protocolMPTCP},
@@ -29,6 +30,8 @@ func filterRules() []rule {
 		{[]uint32{syscall.SYS_SOCKETPAIR}, when(0, anything, []uint32{syscall.AF_UNIX}, allow(), refuse(syscall.EAFNOSUPPORT))},
 		// runtimes take another way where these do not exist
 		{append([]uint32{sysClone3, sysIoUringSetup, sysIoUringEnter, sysIoUringRegister}, unusedCalls...), refuse(syscall.ENOSYS)},
+		// memory, semaphores and queues of System V and of POSIX outlive processes, and the next run could find them
+		{[]uint32{syscall.SYS_SHMGET, syscall.SYS_SEMGET, syscall.SYS_MSGGET, syscall.SYS_MQ_OPEN}, refuse(syscall.ENOSYS)},
 		{[]uint32{syscall.SYS_CLONE}, whenBits(0, cloneNewNamespaces, refuse(syscall.EPERM), allow())},
 		{[]uint32{syscall.SYS_UNSHARE}, whenBits(0, cloneNewNamespaces|cloneNewTime, refuse(syscall.EPERM), allow())},
 		// a second listener would see the calls that the first one is to see
