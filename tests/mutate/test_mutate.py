@@ -479,6 +479,13 @@ def test_what_cannot_be_tested_is_an_error_with_its_cause(tmp_path: Path, work: 
     for name, what in (("tests", "no test of these packages"), ("functions", "no function with mutants")):
         with pytest.raises(ConfigError, match=what):
             mutate(tmp_path, ["./p"], replace(OPTIONS, **{name: "Missing"}), work=work)
+    log = 'package l\n\nimport "log"\n\nfunc L() { log.Print("a") }\n'
+    write(tmp_path, {"l/l.go": log})
+    counts = []
+    for ignored in (False, True):
+        execution = ExecuteOptions(ignore_texts=ignored)
+        counts.append(len(mutate(tmp_path, ["./l"], MutateOptions(execution=execution), work=work).mutants))
+    assert counts[0] > counts[1] == 0
     write(tmp_path, {"q/q.go": "package q\n\nfunc Q() int { return missing }\n"})
     assert "missing" in mutate(tmp_path, ["./q"], OPTIONS, work=work).failures[0]
     write(tmp_path, {"p/p_test.go": 'package p\n\nimport "testing"\n\nfunc TestP(t *testing.T) { P(1) }\n'})
