@@ -19,7 +19,7 @@ class Changes:
 
     work_tree: WorkTree
     revision: str
-    _known: dict[tuple[Path, bytes], frozenset[int]] = field(default_factory=dict)
+    _changed_lines: dict[tuple[Path, bytes], frozenset[int]] = field(default_factory=dict)
 
     @property
     def notice(self) -> str:
@@ -33,9 +33,9 @@ class Changes:
 
     def lines(self, path: Path, source: bytes) -> frozenset[int]:
         """The numbers of the lines of a file that are new or changed; of a removed line, that of the next."""
-        if (path, source) not in self._known:
-            self._known[path, source] = self._lines(path, source)
-        return self._known[path, source]
+        if (path, source) not in self._changed_lines:
+            self._changed_lines[path, source] = self._lines(path, source)
+        return self._changed_lines[path, source]
 
     def _lines(self, path: Path, source: bytes) -> frozenset[int]:
         name = path.relative_to(self.work_tree.seen).as_posix()
