@@ -22,8 +22,11 @@ from goutbench.mutate.gate import missed_gates
 from goutbench.mutate.options import MutateOptions, parse_duration
 from goutbench.mutate.output.page import render
 from goutbench.mutate.output.stryker import stryker_report
+from goutbench.mutate.output.table import table
 from goutbench.mutate.progress import MutateProgress
 from goutbench.mutate.results import MutateResult, TestedMutant, redundant_tests
+from goutbench.mutate.source.changes import Changes
+from goutbench.mutate.source.worktree import WorkTree
 from goutbench.mutate.stage import mutate
 from goutbench.records import MutantStatus
 
@@ -336,14 +339,21 @@ def test_functions_and_tests_are_selected_by_name(root: Path, work: Path, first:
 
 
 def test_a_spent_budget_is_reported_and_the_next_run_goes_on(
-    root: Path, work: Path, first: MutateResult
+    root: Path, work: Path, first: MutateResult, tmp_path: Path
 ) -> None:
     progress = MutateProgress()
     result = mutate(root, ["./calc"], replace(OPTIONS, budget=0.01), work=work, progress=progress)
     assert progress.first_verdict is None
     assert any("not run within the budget" in notice for notice in result.notices)
     assert "no mutant was run" in missed_gates(result, 50, None)[0]
+    write(tmp_path, {"go.mod": FILES["go.mod"], "p/p.go": "package p\n\nfunc P() int { return 1 }\n"})
+    slow = "func TestP(t *testing.T) { P(); time.Sleep(time.Hour) }\n"
+    write(tmp_path, {"p/p_test.go": 'package p\n\nimport (\n\t"testing"\n\t"time"\n)\n\n' + slow})
+    result = mutate(tmp_path, ["./..."], MutateOptions(budget=6), work=work)
+    assert (result.failures, result.skipped, list(table(result))) == ((), 1, ["nothing was run"])
     assert parse_duration("1m30s") == 90
+    with pytest.raises(ConfigError, match="no time at all"):
+        parse_duration("0s")
     with pytest.raises(ConfigError, match="not a duration"):
         parse_duration("60")
 
@@ -454,6 +464,28 @@ def test_what_cannot_be_tested_is_an_error_with_its_cause(tmp_path: Path, work: 
         mutate(tmp_path, ["./missing/..."], OPTIONS, work=work)
     with pytest.raises(SourceError, match="not a git repository"):
         mutate(tmp_path, ["./..."], replace(OPTIONS, changed_since="main"), work=work)
+    (tmp_path / "p" / "go.work").write_text("go 1.22\n\nuse .\n")
+    assert WorkTree(tmp_path / "p" / "q", tmp_path).outer_go_work() == tmp_path / "p" / "go.work"
+    git(tmp_path, "init", "-q", "-b", "main")
+    for branch in ("main", "other"):
+        git(tmp_path, "checkout", "-q", "--orphan", branch)
+        git(tmp_path, "commit", "-q", "--allow-empty", "-m", branch)
+    tree = WorkTree(tmp_path, tmp_path)
+    assert (Changes(tree, "main").notice != "", Changes(tree, "other").notice) == (True, "")
+    shutil.rmtree(tmp_path / ".git")
+    (tmp_path / "p" / "go.work").unlink()
+    with pytest.raises(SourceError, match="not in this work tree"):
+        mutate(tmp_path, ["errors"], OPTIONS, work=work)
+    for name, what in (("tests", "no test of these packages"), ("functions", "no function with mutants")):
+        with pytest.raises(ConfigError, match=what):
+            mutate(tmp_path, ["./p"], replace(OPTIONS, **{name: "Missing"}), work=work)
+    log = 'package l\n\nimport "log"\n\nfunc L() { log.Print("a") }\n'
+    write(tmp_path, {"l/l.go": log})
+    counts = []
+    for ignored in (False, True):
+        execution = ExecuteOptions(ignore_texts=ignored)
+        counts.append(len(mutate(tmp_path, ["./l"], MutateOptions(execution=execution), work=work).mutants))
+    assert counts[0] > counts[1] == 0
     write(tmp_path, {"q/q.go": "package q\n\nfunc Q() int { return missing }\n"})
     assert "missing" in mutate(tmp_path, ["./q"], OPTIONS, work=work).failures[0]
     write(tmp_path, {"p/p_test.go": 'package p\n\nimport "testing"\n\nfunc TestP(t *testing.T) { P(1) }\n'})

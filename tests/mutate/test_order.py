@@ -77,10 +77,12 @@ def test_threads_share_a_store_that_stays_while_it_is_used(tmp_path: Path) -> No
     result = TestedMutant(mutant(1, "F", "literal"), MutantStatus.SURVIVED)
     with ThreadPoolExecutor(8) as threads:
         list(threads.map(lambda key: store.add(str(key), result, {}, complete=False), range(64)))
+    store.add("slow", replace(result, status=MutantStatus.TIMED_OUT, lasting=False), {}, complete=False)
     store.close()
     os.utime(path, (0, 0))
     again = VerdictStore(path)
     assert all(again.find(str(key), {}, complete=False) for key in range(64))
+    assert again.find("slow", {}, complete=False) is None, "the machine may have been busy"
     remove_old([tmp_path])
     assert path.exists()
 

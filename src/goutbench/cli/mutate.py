@@ -33,6 +33,9 @@ def mutate(
     budget: Annotated[
         str, typer.Option(help="Stop after this time, such as 60s or 5m, the most informative mutants first.")
     ] = "",
+    ignore_texts: Annotated[
+        bool, typer.Option("--ignore-texts", help="Leave out mutants of log entries and of errors' texts.")
+    ] = False,
     redundant: Annotated[
         bool,
         typer.Option("--redundant", help="Also list tests that kill nothing that no other test kills."),
@@ -106,7 +109,7 @@ def mutate(
         raise ConfigError("no such program", where=f"--go {go}", hint="give the path of a go program")
     former = read_baseline(baseline) if baseline is not None else None
     execution = ExecuteOptions(
-        race=race, cgo=cgo, short=short, test_seconds=test_seconds,
+        race=race, cgo=cgo, short=short, test_seconds=test_seconds, ignore_texts=ignore_texts,
         tags=tuple(sorted({*tags.replace(",", " ").split()})), env=parse_variables(env or ()),
     )  # fmt: skip
     options = MutateOptions(

@@ -39,7 +39,8 @@ class MutateOptions:
                 re.compile(pattern)
             except re.error as error:
                 what = f"not a regular expression: {error}"
-                raise ConfigError(what, where=f"{option} {pattern}") from None
+                hint = "write a dot or bracket of a name as \\. or \\("
+                raise ConfigError(what, where=f"{option} {pattern}", hint=hint) from None
 
     @cached_property
     def function_pattern(self) -> re.Pattern[str]:
@@ -54,4 +55,7 @@ def parse_duration(text: str) -> float:
     """The seconds of a duration as Go writes it, such as 1m30s; 0 for an empty text. Raises ConfigError."""
     if text and not _DURATION.fullmatch(text):
         raise ConfigError("not a duration", where=f"--budget {text}", hint="write 60s, 5m or 1h30m")
-    return sum(float(number) * _UNITS[unit] for number, unit in _PART.findall(text))
+    seconds = sum(float(number) * _UNITS[unit] for number, unit in _PART.findall(text))
+    if text and not seconds:
+        raise ConfigError("no time at all", where=f"--budget {text}", hint="leave it out for no limit")
+    return seconds

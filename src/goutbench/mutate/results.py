@@ -30,6 +30,7 @@ class TestedMutant:
 
     `reached_by` are the tests that reach it, `killers` those that failed: the first one, or with
     `--redundant` all. `cached`: an earlier run has tested it. `seconds` is CPU time.
+    `lasting` is False for a verdict that the load of the machine may have caused.
     """
 
     __test__ = False  # pytest must not collect it
@@ -41,6 +42,7 @@ class TestedMutant:
     cached: bool = False
     seconds: float = 0.0
     reason: str = ""
+    lasting: bool = True
 
     @property
     def survived(self) -> bool:

@@ -2,7 +2,7 @@
 
 import threading
 import time
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from contextlib import ExitStack, closing
 from dataclasses import dataclass, field
 from functools import cached_property, partial
@@ -20,6 +20,7 @@ from goutbench.mutate.results import MutatedPackage, MutateResult, failures, not
 from goutbench.mutate.source.fingerprint import PackageFingerprints
 from goutbench.mutate.source.packages import ListedPackage, MissingModule, list_packages
 from goutbench.mutate.source.scope import Scope
+from goutbench.mutate.source.selected import check_inside, check_names
 from goutbench.mutate.source.tests import PackageTests, read_tests
 from goutbench.mutate.source.worktree import WorkTree, open_work_tree
 from goutbench.mutate.store import FileStore, VerdictStore, remove_old
@@ -90,6 +91,7 @@ class _Run:
     def result(self, workers: Sequence[Worker], patterns: Sequence[str]) -> MutateResult:
         listing = self._list(workers[0], patterns)
         selected = [package for package in listing.values() if package.selected]
+        check_inside(selected, self.work_tree.seen)
         schedule, prints = (
             Schedule(workers, self.deadline),
             PackageFingerprints(workers[0], self._base, listing),
@@ -106,13 +108,15 @@ class _Run:
         untestable = {package.path for package in packages if package.problem}
         testable = [package for package in selected if package.path not in untestable]
         skipped = sum(len(self.scope.sources(package)) for package in testable) - len(files)
+        if not skipped and not untestable:
+            check_names(self.options, packages, files)
         errors = [f"{package.path}: {package.error}" for package in selected if package.error]
         result = MutateResult(
             str(self.work_tree.root),
             packages,
             tuple(files),
             self.options.redundant,
-            notices(packages, files, skipped),
+            (*self._notices(), *notices(packages, files, skipped)),
             (*errors, *failures(packages, files)),
             skipped,
         )
@@ -139,7 +143,8 @@ class _Run:
         works = [base.go_work] if base.go_work else []
         for download in prepare_modules(modules, toolchain, workspace, go_works=works):
             if download.problem:
-                raise SourceError(download.problem[-2000:], where=str(download.module))
+                hint = "`go mod download` in that module says more"
+                raise SourceError(download.problem[-2000:], where=str(download.module), hint=hint)
         return list_packages(worker, base, patterns)
 
     @cached_property
@@ -148,6 +153,14 @@ class _Run:
         tree, folder = self.work_tree.tree, self.work_tree.inside(self.folder)
         toolchain, go_work = PackageFinder(self.machine, Path(), {}).go_work(tree, folder)
         return PackageUnderTest(tree, folder, "", "", toolchain, go_work)
+
+    def _notices(self) -> Iterator[str]:
+        """What a reader must know about the work tree."""
+        if self.scope.notice:
+            yield self.scope.notice
+        outer = self.work_tree.outer_go_work()
+        if outer is not None and self._base.go_work is None:
+            yield f"{outer} is not followed, since it is outside of the repository"
 
     @property
     def _folder(self) -> Path:
@@ -178,6 +191,8 @@ class _Run:
         prints = prints_of.of(package, tests)
         names = [test.name for test in tests.tests if self.options.test_pattern.search(test.name)]
         profile = self._profile(worker, template, prints.content, names)
+        if profile is None:  # its files count as those that the budget did not reach
+            return
         with self.lock:
             self.packages[number] = self._record(package, tests, names, profile)
         if profile.problem:
@@ -239,14 +254,15 @@ class _Run:
 
     def _profile(
         self, worker: Worker, template: PackageUnderTest, content: str, names: Sequence[str]
-    ) -> TestProfile:
-        """What the tests reach; where nothing has changed since an earlier run, as that has measured it."""
+    ) -> TestProfile | None:
+        """What the tests reach; where nothing has changed since an earlier run, as that has measured it. None
+        where the budget is spent before."""
         key = short_hash("profile", content, *names)
         stored = self._profiles.find(key) if self.options.cache else None
         if stored is not None:
             return stored
-        profile = measure(worker, template, names)
-        if not profile.problem and not profile.omitted:
+        profile = measure(worker, template, names, self.deadline)
+        if profile is not None and not profile.problem and not profile.omitted:
             self._profiles.add(key, profile)
         return profile
 

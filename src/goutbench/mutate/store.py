@@ -81,7 +81,7 @@ class VerdictStore:
 
     def add(self, key: str, result: TestedMutant, hashes: Mapping[str, str], *, complete: bool) -> None:
         """Store a verdict; not while another run stores those of the same package."""
-        if result.status is None:
+        if result.status is None or not result.lasting:
             return
         tests = tuple((name, hashes[name]) for name in result.reached_by)
         seconds = round(result.seconds, 3)

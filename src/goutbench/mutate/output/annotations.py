@@ -1,12 +1,15 @@
 """Mutants that no test detects as annotations of GitHub Actions."""
 
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Mapping
 
 from goutbench.mutate.output.diff import mutant_diff
 from goutbench.mutate.results import MutatedFile, TestedMutant
 from goutbench.records import MutantStatus
 
-_KINDS = {MutantStatus.NO_COVERAGE: "Uncovered", MutantStatus.TIMED_OUT: "Timed out"}
+_KINDS: Mapping[MutantStatus | None, str] = {
+    MutantStatus.NO_COVERAGE: "Uncovered",
+    MutantStatus.TIMED_OUT: "Timed out",
+}
 
 
 def annotations(entries: Iterable[tuple[MutatedFile, TestedMutant]]) -> Iterator[str]:

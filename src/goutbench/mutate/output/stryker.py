@@ -108,15 +108,15 @@ def read_baseline(path: Path) -> Counter[Identity]:
     where, hint = f"--baseline {path}", "give a file that `goutbench mutate --json` wrote"
     try:
         report = json.loads(path.read_text("utf-8"))
-        known: Counter[Identity] = Counter()
+        undetected: Counter[Identity] = Counter()
         for name, file in report["files"].items():
             source = file["source"].encode()
             for row in file["mutants"]:
                 if row["status"] != _KILLED:
                     start, end = (_offset(source, row["location"][side]) for side in ("start", "end"))
                     change = row["mutatorName"], source[start:end], row.get("replacement", "").encode()
-                    known[_identity(name, source, start, *change)] += 1
-        return known
+                    undetected[_identity(name, source, start, *change)] += 1
+        return undetected
     except OSError as error:
         raise ConfigError(f"cannot be read: {error.strerror}", where=where, hint=hint) from None
     except (ValueError, LookupError, TypeError, AttributeError, RecursionError) as error:

@@ -30,7 +30,7 @@ def table(result: MutateResult) -> Iterator[str]:
     if len(rows) > 1:
         rows.append(_row(_ALL, result.mutants))
     if not rows:
-        yield "no mutants"
+        yield "nothing was run" if result.skipped else "no mutants"
         return
     cells = [_HEADERS, *rows]
     if all(row[_NOT_RUN] == "0" for row in rows):

@@ -3,7 +3,7 @@
 import difflib
 import hashlib
 import subprocess
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from functools import cached_property
 from pathlib import Path
 
@@ -19,9 +19,25 @@ class Changes:
 
     work_tree: WorkTree
     revision: str
+    _changed_lines: dict[tuple[Path, bytes], frozenset[int]] = field(default_factory=dict)
+
+    @property
+    def notice(self) -> str:
+        """What a reader must know about the comparison; empty for nothing."""
+        if self._merge_base:
+            return ""
+        return (
+            f"--changed-since {self.revision}: it has no commit in common with HEAD here, so its own changes "
+            "count, too; in a shallow clone, fetch the history"
+        )
 
     def lines(self, path: Path, source: bytes) -> frozenset[int]:
         """The numbers of the lines of a file that are new or changed; of a removed line, that of the next."""
+        if (path, source) not in self._changed_lines:
+            self._changed_lines[path, source] = self._lines(path, source)
+        return self._changed_lines[path, source]
+
+    def _lines(self, path: Path, source: bytes) -> frozenset[int]:
         name = path.relative_to(self.work_tree.seen).as_posix()
         blob = self._blobs.get(name)
         after = source.splitlines()
@@ -40,8 +56,7 @@ class Changes:
     @cached_property
     def _blobs(self) -> dict[str, str]:
         """The hashes of the files at the revision that the work tree is compared with."""
-        base = self._base
-        listing = self._git("ls-tree", "-r", "-z", "--full-tree", base)
+        listing = self._git("ls-tree", "-r", "-z", "--full-tree", self._merge_base or self._commit)
         blobs = {}
         for line in listing.split(b"\0")[:-1]:
             head, _, name = line.partition(b"\t")
@@ -49,23 +64,30 @@ class Changes:
         return blobs
 
     @cached_property
-    def _base(self) -> str:
-        commit = self._git(
-            "rev-parse", "--verify", "--quiet", "--end-of-options", f"{self.revision}^{{commit}}"
-        )
+    def _commit(self) -> str:
+        revision = f"{self.revision}^{{commit}}"
+        return self._git("rev-parse", "--verify", "--quiet", "--end-of-options", revision).decode().strip()
+
+    @cached_property
+    def _merge_base(self) -> str:
+        """Empty where there is no common commit."""
+        commit = self._commit
         try:
-            base = self._git("merge-base", commit.decode().strip(), "HEAD")
-        except SourceError:  # no common commit
-            base = commit
-        return base.decode().split()[0]
+            return self._git("merge-base", commit, "HEAD").decode().split()[0]
+        except SourceError:
+            return ""
+
+    @cached_property
+    def _git_dir(self) -> Path | None:
+        return self.work_tree.git_dir()
 
     def _git(self, *arguments: str) -> bytes:
         where = f"--changed-since {self.revision}"
-        if self.work_tree.git_dir is None:
+        if self._git_dir is None:
             raise SourceError("the folder is not a git repository", where=where)
         try:
             return subprocess.run(
-                [*read_command(self.work_tree.git_dir), *arguments],
+                [*read_command(self._git_dir), *arguments],
                 capture_output=True,
                 check=True,
                 env=read_environment(),

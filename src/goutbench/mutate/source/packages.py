@@ -87,7 +87,8 @@ def list_packages(
             hint = "run `go mod download` where there is a network, or `go mod tidy`"
             raise MissingModule(error[-2000:], where=str(base.folder), hint=hint)
     if not outcome.ok:
-        raise SourceError(f"go list fails: {text[-2000:]}", where=str(base.folder))
+        hint = "`go list -deps -test ./...` in that folder says more"
+        raise SourceError(f"go list fails: {text[-2000:]}", where=str(base.folder), hint=hint)
     selected = [package for package in packages if package.selected]
     if all(package.error for package in selected):
         reasons = "; ".join([package.error for package in selected] or [text])[-2000:]
@@ -118,7 +119,8 @@ def _entries(output: bytes, folder: Path) -> list[dict[str, Any]]:
             entries.append(entry)
         return TypeAdapter(list[dict[str, Any]]).validate_python(entries)
     except (ValueError, RecursionError, ValidationError) as error:
-        raise SourceError(f"go list gives no JSON: {error}"[:500], where=str(folder)) from None
+        hint = "use an unmodified Go, or give one with --go"
+        raise SourceError(f"go list gives no JSON: {error}"[:500], where=str(folder), hint=hint) from None
 
 
 def _next_object(text: str, at: int) -> int:

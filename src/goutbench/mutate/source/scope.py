@@ -21,6 +21,10 @@ class Scope:
     options: MutateOptions
     work_tree: WorkTree
 
+    @property
+    def notice(self) -> str:
+        return self._changes.notice if self._changes is not None else ""
+
     def sources(self, package: ListedPackage) -> dict[str, bytes]:
         """The sources that may have mutants in scope, by base name; nothing that was generated."""
         if package.error or not package.folder.is_relative_to(self.work_tree.seen):

@@ -22,15 +22,23 @@ _READABLE, _ENTERABLE = 0o644, 0o755
 @dataclass(frozen=True, slots=True)
 class WorkTree:
     """A folder with Go modules, with uncommitted changes. `root` is its real path, `seen` that of the folder
-    that commands see: the same, or a copy. `git_dir` is None outside of git."""
+    that commands see: the same, or a copy."""
 
     root: Path
     seen: Path
-    git_dir: Path | None
 
     @property
     def tree(self) -> Tree:
         return Tree(self.root.name, "", self.seen)
+
+    def git_dir(self) -> Path | None:
+        """The git directory, None outside of git. Raises SourceError if it does not know this folder."""
+        return find_git_dir(self.root) if os.path.lexists(self.root / _GIT) else None
+
+    def outer_go_work(self) -> Path | None:
+        """A go.work above the root, which the go command would follow, and commands here do not see."""
+        files = (parent / "go.work" for parent in self.root.parents)
+        return next((file for file in files if file.is_file()), None)
 
     def inside(self, folder: Path) -> Path:
         """The path of a folder of the work tree as commands see it."""
@@ -46,23 +54,24 @@ def open_work_tree(folder: Path, workspace: Workspace) -> Iterator[WorkTree]:
     another run uses the copy.
     """
     root = _root_of(folder.resolve())
-    git_dir = find_git_dir(root) if os.path.lexists(root / _GIT) else None
     # a sandbox without namespaces moves /tmp
     private = root.is_relative_to("/tmp") or (os.geteuid() == 0 and private_parent(root) is not None)
     if not private and not any(_unusual(root, root)):
-        yield WorkTree(root, root, git_dir)
+        yield WorkTree(root, root)
         return
     base = workspace.trees / "work-trees" / short_hash(str(root))
     copy = base / root.name
     copy.mkdir(mode=0o755, parents=True, exist_ok=True)
-    with (base / "lock").open("w") as lock:
+    with base.with_suffix(".lock").open(
+        "w"
+    ) as lock:  # beside the folder, in which any name may be the copy's
         try:
             fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
         except BlockingIOError:
             hint = "wait until it ends"
             raise StorageError("another run mutates this work tree", where=str(root), hint=hint) from None
         update_copy(root, copy)
-        yield WorkTree(root, copy.resolve(), git_dir)
+        yield WorkTree(root, copy.resolve())
 
 
 def _root_of(folder: Path) -> Path:

@@ -5,6 +5,7 @@ tests, and shows which tests fail without the others.
 """
 
 import shutil
+import time
 from collections import Counter, defaultdict
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
@@ -86,8 +87,11 @@ class Reach:
 NO_TESTS = TestProfile({}, {})
 
 
-def measure(worker: Worker, package: PackageUnderTest, names: Sequence[str]) -> TestProfile:
-    """Run each test alone; those that then fail, once more with all others."""
+def measure(
+    worker: Worker, package: PackageUnderTest, names: Sequence[str], deadline: float
+) -> TestProfile | None:
+    """Run each test alone; those that then fail, once more with all others. None where `deadline` (of
+    time.monotonic) comes first."""
     if not names:
         return NO_TESTS
     if len(all_of(names)) > _LONGEST_PATTERN:
@@ -98,7 +102,7 @@ def measure(worker: Worker, package: PackageUnderTest, names: Sequence[str]) -> 
         if build.binary is None:
             return TestProfile({}, {}, problem=f"its tests do not build ({build.reason}): {build.evidence}")
         compiled = CompiledTest(worker, package, build.binary, folder, (), cover=build.cover, reference=True)
-        return _measure(compiled, names)
+        return _measure(compiled, names, deadline)
     finally:
         shutil.rmtree(folder, ignore_errors=True)
 
@@ -113,22 +117,32 @@ def selection(tests: Sequence[str]) -> tuple[str, ...]:
     return (f"-test.run={all_of(tests)}",)
 
 
+def in_time(reports: tuple[RunReport, ...], deadline: float) -> tuple[RunReport, ...]:
+    """The reports without the one of a run that the deadline (of time.monotonic) may have ended."""
+    late = reports and reports[-1].exit_code != 0 and time.monotonic() >= deadline
+    return reports[:-1] if late else reports
+
+
 def output_of(report: RunReport, tests: Sequence[str]) -> TestOutput:
     """What the witness says about these tests."""
     return parse_output(read_witness(report.witness).frames).only(tests)
 
 
-def _measure(test: CompiledTest, names: Sequence[str]) -> TestProfile:
+def _measure(test: CompiledTest, names: Sequence[str], deadline: float) -> TestProfile | None:
     alone = [(name,) for name in names]
-    reports = _run(test, alone)
+    reports = _run(test, alone, deadline)
     if len(reports) < len(names):
+        if time.monotonic() >= deadline:
+            return None
         tail = reports[-1].tail if reports else ""
         return TestProfile({}, {}, problem=f"the sandbox ended before all of its tests had run: {tail}")
     passed = {name: report for name, report in zip(names, reports, strict=True) if _passes(report, (name,))}
     failed = [name for name in names if name not in passed]
     together = False
     if failed:
-        (everything,) = _run(test, [tuple(names)]) or (None,)
+        (everything,) = _run(test, [tuple(names)], deadline) or (None,)
+        if everything is None and time.monotonic() >= deadline:
+            return None
         if everything is not None:
             output = output_of(everything, names)
             rescued = [name for name in failed if name in output.passed]
@@ -151,13 +165,15 @@ def _measure(test: CompiledTest, names: Sequence[str]) -> TestProfile:
     return TestProfile(costs, blocks, test.cover, together, omitted)
 
 
-def _run(test: CompiledTest, selections: Sequence[tuple[str, ...]]) -> tuple[RunReport, ...]:
+def _run(test: CompiledTest, selections: Sequence[tuple[str, ...]], deadline: float) -> tuple[RunReport, ...]:
+    if time.monotonic() >= deadline:
+        return ()
     worker = test.worker
     counters = (_COUNTERS,) if test.cover and worker.sandbox.private_tmp else ()
     seconds = worker.options.test_seconds
     command = witnessed_command(test, "-test.shuffle=off", f"-test.timeout={seconds:g}s", *counters)
     runs = [CommandRun(wall=seconds + 5, cpu=2 * seconds, args=selection(names)) for names in selections]
-    return run_all(worker.sandbox, command, runs)
+    return in_time(run_all(worker.sandbox, command, runs, wall=deadline - time.monotonic()), deadline)
 
 
 def _passes(report: RunReport, names: Sequence[str]) -> bool:

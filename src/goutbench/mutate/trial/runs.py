@@ -16,7 +16,7 @@ from goutbench.execute.workspace.package import Overlay, PackageUnderTest
 from goutbench.golang.toolchain.mutation import MutationPlan
 from goutbench.mutate.results import TestedMutant
 from goutbench.mutate.trial.order import Killers, ReachedMutant
-from goutbench.mutate.trial.profile import TestProfile, output_of, selection, witnessed_command
+from goutbench.mutate.trial.profile import TestProfile, in_time, output_of, selection, witnessed_command
 from goutbench.records import MutantStatus
 
 _WORTH_A_RUN = 0.06
@@ -25,6 +25,7 @@ sandbox take about a quarter of this."""
 _WORTH_COUNTING, _CHEAPER = 0.05, 3
 """CPU seconds of all tests of a file from which, and the factor by which, selections are counted on their
 own."""
+_LEAST = 0.1  # seconds; a limit of 0 would be none
 _TAIL = 600  # characters of an output that explains a verdict
 
 Selection = tuple[str, ...]
@@ -64,21 +65,21 @@ class MutantTrial:
 
     def run(self, worker: Worker, mutants: Sequence[ReachedMutant], deadline: float) -> list[TestedMutant]:
         """The verdicts of mutants, as far as there is time until `deadline` (of time.monotonic)."""
-        test = self._built(worker)
+        test = self._built(worker, deadline)
         if test is None:
             return [TestedMutant(item.mutant, None, item.tests, reason=self.problem) for item in mutants]
         results: list[TestedMutant] = []
         attempts = [self._first(reached) for reached in mutants]
         while attempts:
             reports = self._reports(test, attempts, deadline)
+            pairs = list(zip(attempts, reports, strict=False))
+            self._control(test, [item.tests for item, report in pairs if report.exit_code != 0], deadline)
             reason = "" if time.monotonic() >= deadline else "the sandbox ended before the mutant was run"
             for late in attempts[len(reports) :]:
                 results.append(TestedMutant(late.reached.mutant, None, late.reached.tests, reason=reason))
-            pairs = list(zip(attempts, reports, strict=False))
-            self._control(test, [item.tests for item, report in pairs if report.exit_code != 0])
             attempts = []
             for attempt, report in pairs:
-                outcome = self._judge(attempt, report)
+                outcome = self._judge(attempt, report, reason)
                 if isinstance(outcome, TestedMutant):
                     results.append(outcome)
                     self.killers.add(outcome.mutant.function, outcome.killers)
@@ -101,12 +102,14 @@ class MutantTrial:
             return _Attempt(reached, tests)
         return _Attempt(reached, (likely,), tuple(name for name in tests if name != likely))
 
-    def _judge(self, attempt: _Attempt, report: RunReport) -> TestedMutant | _Attempt:
-        """The verdict after a run, or the next run."""
+    def _judge(self, attempt: _Attempt, report: RunReport, missing: str) -> TestedMutant | _Attempt:
+        """The verdict after a run, or the next run; `missing` is why a control has not run."""
         reached, mutant = attempt.reached, attempt.reached.mutant
         attempt = replace(attempt, seconds=attempt.seconds + report.cpu_seconds)
         result = MutantResult.of(self.plan, mutant, report, attempt.tests)
         status = result.status
+        if report.exit_code != 0 and attempt.tests not in self._trusted:
+            return TestedMutant(mutant, None, reached.tests, seconds=attempt.seconds, reason=missing)
         if status is not MutantStatus.SURVIVED and not self._trusted.get(attempt.tests, True):
             everything = self.profile.tests
             if attempt.tests == everything:
@@ -125,7 +128,10 @@ class MutantTrial:
             return self._verdict(attempt, MutantStatus.KILLED, attempt.killers, "")
         if status is MutantStatus.SURVIVED and attempt.rest:
             return replace(attempt, tests=attempt.rest, rest=())
-        return self._verdict(attempt, status, (), "")
+        endless = self.plan.exceeded_steps(report.exit_code, report.tail)
+        return replace(
+            self._verdict(attempt, status, (), ""), lasting=endless or status is MutantStatus.SURVIVED
+        )
 
     @staticmethod
     def _verdict(
@@ -139,13 +145,11 @@ class MutantTrial:
     def _reports(
         self, test: CompiledTest, attempts: Sequence[_Attempt], deadline: float
     ) -> tuple[RunReport, ...]:
-        if time.monotonic() >= deadline:
-            return ()
-        self._count_steps(test, [attempt.tests for attempt in attempts])
+        self._count_steps(test, [attempt.tests for attempt in attempts], deadline)
         numbers = [(attempt.reached.mutant.id, attempt.tests) for attempt in attempts]
         return self._run(test, numbers, deadline)
 
-    def _count_steps(self, test: CompiledTest, selections: Sequence[Selection]) -> None:
+    def _count_steps(self, test: CompiledTest, selections: Sequence[Selection], deadline: float) -> None:
         """Measure the steps of selections that are much cheaper than all tests: an endless mutant then ends
         sooner. Without output of tests, the last count is in the tail."""
         total = self.profile.cost(self.tests).cpu
@@ -153,7 +157,7 @@ class MutantTrial:
         cheap = [tests for tests in new if self.profile.cost(tests).cpu * _CHEAPER < total]
         counted = cheap if total > _WORTH_COUNTING else []
         runs = [(self.plan.counting(), tests) for tests in counted]
-        reports = self._run_with(test, runs, float("inf"), "-test.v=false") if runs else ()
+        reports = self._run_with(test, runs, deadline, "-test.v=false") if runs else ()
         limits = dict(self._steps)
         for tests in new:
             limits[tests] = limits.get(self.tests)
@@ -161,11 +165,11 @@ class MutantTrial:
             limits[tests] = step_limit(self.plan, report.tail.encode()) or limits[tests]
         self._steps = limits
 
-    def _control(self, test: CompiledTest, selections: Sequence[Selection]) -> None:
+    def _control(self, test: CompiledTest, selections: Sequence[Selection], deadline: float) -> None:
         """Run each of these selections without a mutant in effect, once for all batches."""
         new = [tests for tests in dict.fromkeys(selections) if tests not in self._trusted]
         if new:
-            reports = self._run(test, [(0, tests) for tests in new], float("inf"))
+            reports = self._run(test, [(0, tests) for tests in new], deadline)
             for tests, report in zip(new, reports, strict=False):
                 self._trusted[tests] = report.exit_code == 0
 
@@ -187,15 +191,19 @@ class MutantTrial:
         deadline: float,
         *args: str,
     ) -> tuple[RunReport, ...]:
+        if time.monotonic() >= deadline:
+            return ()
         flags = () if self.redundant else ("-test.failfast",)
         command = witnessed_command(test, "-test.timeout=0", *flags)
         runs = []
         for environment, tests in environments:
             cost = self.profile.cost(tests)
             runs.append(limited_run(environment, cost.wall, cost.cpu, (*selection(tests), *args)))
-        return run_all(test.worker.sandbox, command, runs, wall=deadline - time.monotonic())
+        return in_time(
+            run_all(test.worker.sandbox, command, runs, wall=deadline - time.monotonic()), deadline
+        )
 
-    def _built(self, worker: Worker) -> CompiledTest | None:
+    def _built(self, worker: Worker, deadline: float) -> CompiledTest | None:
         """The test binary with all mutants; None after a problem."""
         if self._folder is None:
             self._folder = worker.workspace.scratch_folder("run")
@@ -207,7 +215,12 @@ class MutantTrial:
                 self.problem = f"its mutants do not build: {build.evidence[:500]}"
             else:
                 command = command_for(self._compiled(worker))
-                command = replace(command, argv=(*command.argv, *selection(self.tests)))
+                wall = min(command.limits.wall, max(_LEAST, deadline - time.monotonic()))
+                command = replace(
+                    command,
+                    argv=(*command.argv, *selection(self.tests)),
+                    limits=replace(command.limits, wall=wall),
+                )
                 self._steps[self.tests] = count_steps(worker.sandbox, command, self.plan)
         return self._compiled(worker) if self._binary is not None else None
 
