@@ -25,7 +25,7 @@ SOURCES = Path(goutbench.__file__).parent
 PAGE = Path(__file__).parents[2] / "docs" / "reference" / "reasons.md"
 NO_REASON = {
     "build-cache", "cat-file", "ls-tree", "utf-8", "utf-8-sig", "go-work", "bubblewrap", "no-sandbox",
-    "plain-without", "go",
+    "plain-without", "go", "keep-id", "no-new-privileges",
 }  # fmt: skip
 TEST = 'package m\n\nimport "testing"\n\nfunc TestOne(t *testing.T) { One() }\n'
 GO_MOD = "module example.test/m\n\ngo 1.22\n"

@@ -231,7 +231,7 @@ func start(command []string, world *world, environment []string, files []uintptr
 	return startThen(command, world, environment, files, run, func() {})
 }
 
-// startThen calls `then` when the command has been started. What this process cannot do ends it without a report: only the exit
+// startThen calls `then` when the command has been started. If it cannot be, this process ends without a report: only the exit
 // status of the command is a result.
 func startThen(command []string, world *world, environment []string, files []uintptr, run Run, then func()) Report {
 	begin := time.Now()
@@ -274,7 +274,7 @@ func wait(pid int) Report {
 			continue
 		}
 		if err != nil {
-			fail(err)
+			return Report{Exit: 126}
 		}
 		if reaped == pid {
 			break

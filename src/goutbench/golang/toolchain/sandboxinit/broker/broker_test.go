@@ -92,3 +92,23 @@ func TestFilesAreJudgedByWhereTheyAre(t *testing.T) {
 		syscall.Close(fd)
 	}
 }
+
+func TestASocketThatTheCallerDoesNotHaveYetIsKept(t *testing.T) {
+	b := &Broker{sockets: map[uint64]socket{}, made: map[uint64]bool{}, datagrams: true}
+	for inode, pending := range map[uint64]bool{1: true, 2: false} {
+		fd, err := syscall.Socket(syscall.AF_UNIX, syscall.SOCK_STREAM|syscall.SOCK_CLOEXEC, 0)
+		if err != nil {
+			t.Fatal(err)
+		}
+		b.keep(inode, socket{fd: fd, pending: pending})
+	}
+	b.bind(nil)
+	if _, kept := b.sockets[1]; !kept || len(b.sockets) != 1 {
+		t.Error(b.sockets)
+	}
+	b.given(1)
+	b.bind(nil)
+	if len(b.sockets) != 0 {
+		t.Error(b.sockets)
+	}
+}

@@ -25,7 +25,8 @@ const (
 // socket is a descriptor of our own of a socket that a process has.
 type socket struct {
 	fd, family, kind int
-	number           int // of those made
+	number           int  // of those made
+	pending          bool // the caller does not have it yet
 }
 
 // socket makes a socket for the caller. Internet sockets are bound to the loopback interface, which an ordinary user cannot undo.
@@ -49,8 +50,27 @@ func (b *Broker) socket(c *call) (int, error) {
 		syscall.Close(fd)
 		return 0, err
 	}
-	b.keep(info.Ino, socket{fd: fd, family: family, kind: kind & socketTypes})
-	return 0, b.give(c, fd, kind&syscall.SOCK_CLOEXEC != 0)
+	// once it is kept, another call may close it, and its number may then be that of any file of ours
+	own, err := duplicate(fd)
+	if err != nil {
+		syscall.Close(fd)
+		return 0, err
+	}
+	defer syscall.Close(own)
+	b.keep(info.Ino, socket{fd: fd, family: family, kind: kind & socketTypes, pending: true})
+	err = b.give(c, own, kind&syscall.SOCK_CLOEXEC != 0)
+	b.given(info.Ino)
+	return 0, err
+}
+
+// given remembers that the caller has a socket.
+func (b *Broker) given(inode uint64) {
+	b.mutex.Lock()
+	defer b.mutex.Unlock()
+	if found, kept := b.sockets[inode]; kept {
+		found.pending = false
+		b.sockets[inode] = found
+	}
 }
 
 // mayHaveDatagrams tells whether a socket may be made that can send to any address. Not after a message that goes on in the kernel: the
@@ -143,8 +163,8 @@ func (b *Broker) bind(*call) (int, error) {
 			}
 		}
 	}
-	for inode := range b.sockets {
-		if !open[fmt.Sprintf("socket:[%d]", inode)] {
+	for inode, found := range b.sockets {
+		if !found.pending && !open[fmt.Sprintf("socket:[%d]", inode)] {
 			b.forget(inode)
 		}
 	}
