@@ -38,6 +38,7 @@ func TestDescriptorsMayExchangeTheirNumbers(t *testing.T) {
 		if numbers[i], err = syscall.Dup(int(file.Fd())); err != nil {
 			t.Fatal(err)
 		}
+		defer syscall.Close(numbers[i])
 	}
 	if err := renumber([]int{numbers[0], numbers[1]}, []int{numbers[1], numbers[0]}); err != nil {
 		t.Fatal(err)
@@ -46,9 +47,8 @@ func TestDescriptorsMayExchangeTheirNumbers(t *testing.T) {
 		buffer := make([]byte, len(content))
 		n, err := syscall.Pread(numbers[1-i], buffer, 0)
 		if err != nil || string(buffer[:n]) != content {
-			t.Errorf("%q %v instead of %q", buffer[:n], err, content)
+			t.Fatalf("%d %v instead of %q", n, err, content)
 		}
-		syscall.Close(numbers[i])
 	}
 }
 
