@@ -131,7 +131,8 @@ def supervise(
                 write_end = -1
             lines = status.result().splitlines()
         # the init process ends without a report where it is itself that fails
-        failed = mode != "many" and len(lines) == 1 and outcome.exit_code == _INIT_FAILED
+        silent = mode != "many" and len(lines) == 1 and not outcome.stopped
+        failed = silent and outcome.exit_code == _INIT_FAILED
         return replace(
             outcome,
             started=bool(lines) and not failed,
