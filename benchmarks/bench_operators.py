@@ -59,6 +59,17 @@ class Journal:
 
 def compiles(bench: Bench, modules: list[Path], sample: int, seed: int, journal: Journal) -> None:
     """Build the schemata of up to `sample` focal files of each module (0: all)."""
+    for module, file, name, helper in files_to_do(bench, modules, sample, seed, journal):
+        journal.add({"module": module.name, "file": name} | compile_one(bench, helper, file))
+        print(journal.rows[-1]["file"], journal.rows[-1]["result"], flush=True)
+    report_compiles(journal.rows)
+
+
+def files_to_do(
+    bench: Bench, modules: list[Path], sample: int, seed: int, journal: Journal
+) -> Iterator[tuple[Path, Path, str, GoHelper]]:
+    """The sampled focal files that the journal lacks: module, file, name in the journal, and the module's
+    helper."""
     for module in modules:
         files = list(focal_files(module))
         if 0 < sample < len(files):
@@ -67,9 +78,7 @@ def compiles(bench: Bench, modules: list[Path], sample: int, seed: int, journal:
             for file in files:
                 name = f"{module.name}/{file.relative_to(module)}"
                 if name not in journal.files():
-                    journal.add({"module": module.name, "file": name} | compile_one(bench, helper, file))
-                    print(journal.rows[-1]["file"], journal.rows[-1]["result"], flush=True)
-    report_compiles(journal.rows)
+                    yield module, file, name, helper
 
 
 def compile_one(bench: Bench, helper: GoHelper, file: Path) -> dict[str, Any]:
@@ -216,22 +225,14 @@ def counts(rows: Iterator[dict[str, Any]]) -> list[int]:
 
 def proofs(bench: Bench, modules: list[Path], sample: int, seed: int, journal: Journal) -> None:
     """Ask for proofs of all mutants, of up to `sample` focal files of each module (0: all)."""
-    for module in modules:
-        files = list(focal_files(module))
-        if 0 < sample < len(files):
-            files = sorted(random.Random(seed).sample(files, sample))
-        with GoHelper(bench.toolchain, bench.env) as helper:
-            for file in files:
-                name = f"{module.name}/{file.relative_to(module)}"
-                if name in journal.files():
-                    continue
-                plan, start = plan_mutation(helper, file.parent, file), children_cpu()
-                by_code = proofs_of(bench, file, plan, list(plan.mutants))
-                seconds = children_cpu() - start
-                journal.add({"file": name, "mutants": len(plan.mutants), "seconds": seconds, "proof": ""})
-                for mutant in (*plan.mutants, *plan.equivalent):
-                    if proof := mutant.proof or by_code.get(mutant.id, ""):
-                        journal.add(describe(name, mutant, "equivalent", proof))
+    for _, file, name, helper in files_to_do(bench, modules, sample, seed, journal):
+        plan, start = plan_mutation(helper, file.parent, file), children_cpu()
+        by_code = proofs_of(bench, file, plan, list(plan.mutants))
+        seconds = children_cpu() - start
+        journal.add({"file": name, "mutants": len(plan.mutants), "seconds": seconds, "proof": ""})
+        for mutant in (*plan.mutants, *plan.equivalent):
+            if proof := mutant.proof or by_code.get(mutant.id, ""):
+                journal.add(describe(name, mutant, "equivalent", proof))
     asked = [row for row in journal.rows if "mutants" in row]
     mutants, seconds = sum(row["mutants"] for row in asked), sum(row["seconds"] for row in asked)
     print(f"{mutants} mutants of {len(asked)} files, machine code in {seconds:.0f} CPU s")

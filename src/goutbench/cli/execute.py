@@ -8,8 +8,11 @@ import typer
 
 from goutbench.cli.options import (
     AsJson,
+    Cgo,
     Go,
+    IgnoreTexts,
     Image,
+    Race,
     Sandbox,
     UnsafeNoSandbox,
     Work,
@@ -44,17 +47,13 @@ def execute(
     ] = False,
     workers: Workers = 0,
     repeat: Annotated[int, typer.Option(min=1, help="Runs of a passing candidate, in shuffled order.")] = 3,
-    race: Annotated[
-        bool, typer.Option("--race", help="Run with the race detector (needs a C compiler).")
-    ] = False,
-    cgo: Annotated[bool, typer.Option("--cgo", help="Build with cgo (needs a C compiler).")] = False,
+    race: Race = False,
+    cgo: Cgo = False,
     mutants: Annotated[
         int | None,
         typer.Option(min=0, help="Number of mutants to test in each focal file; 0: all. [none]"),
     ] = None,
-    ignore_texts: Annotated[
-        bool, typer.Option("--ignore-texts", help="Leave out mutants of log entries and of errors' texts.")
-    ] = False,
+    ignore_texts: IgnoreTexts = False,
     tags: Annotated[str, typer.Option(help="Build tags, separated by commas. [those of repos.yaml]")] = "",
     env: Annotated[
         list[str] | None,

@@ -6,8 +6,11 @@ from typing import Annotated
 import typer
 
 from goutbench.cli.options import (
+    Cgo,
     Go,
+    IgnoreTexts,
     Image,
+    Race,
     Sandbox,
     UnsafeNoSandbox,
     Work,
@@ -33,9 +36,7 @@ def mutate(
     budget: Annotated[
         str, typer.Option(help="Stop after this time, such as 60s or 5m, the most informative mutants first.")
     ] = "",
-    ignore_texts: Annotated[
-        bool, typer.Option("--ignore-texts", help="Leave out mutants of log entries and of errors' texts.")
-    ] = False,
+    ignore_texts: IgnoreTexts = False,
     redundant: Annotated[
         bool,
         typer.Option("--redundant", help="Also list tests that kill nothing that no other test kills."),
@@ -67,10 +68,8 @@ def mutate(
         bool, typer.Option("--no-download", help="Do not download modules that are missing.")
     ] = False,
     workers: Workers = 0,
-    race: Annotated[
-        bool, typer.Option("--race", help="Run with the race detector (needs a C compiler).")
-    ] = False,
-    cgo: Annotated[bool, typer.Option("--cgo", help="Build with cgo (needs a C compiler).")] = False,
+    race: Race = False,
+    cgo: Cgo = False,
     tags: Annotated[str, typer.Option(help="Build tags, separated by commas.")] = "",
     env: Annotated[
         list[str] | None, typer.Option(help="NAME=VALUE for the tests' environment; may be repeated.")

@@ -50,6 +50,11 @@ UnsafeNoSandbox = Annotated[
     bool,
     typer.Option("--unsafe-no-sandbox", help="Run untrusted code even if no sandbox works here."),
 ]
+Race = Annotated[bool, typer.Option("--race", help="Run with the race detector (needs a C compiler).")]
+Cgo = Annotated[bool, typer.Option("--cgo", help="Build with cgo (needs a C compiler).")]
+IgnoreTexts = Annotated[
+    bool, typer.Option("--ignore-texts", help="Leave out mutants of log entries and of errors' texts.")
+]
 AsJson = Annotated[bool, typer.Option("--json", help="Print the result as JSON on standard output.")]
 
 

@@ -1,7 +1,7 @@
 """Which files and mutants the options select."""
 
-from collections.abc import Iterable
-from dataclasses import dataclass
+from collections.abc import Iterable, Iterator
+from dataclasses import dataclass, field
 from functools import cached_property
 
 from goutbench.golang.syntax.file import Declaration
@@ -20,17 +20,24 @@ class Scope:
 
     options: MutateOptions
     work_tree: WorkTree
+    _names: dict[str, tuple[str, ...]] = field(default_factory=dict)
 
     @property
     def notice(self) -> str:
         return self._changes.notice if self._changes is not None else ""
 
-    def sources(self, package: ListedPackage) -> dict[str, bytes]:
-        """The sources that may have mutants in scope, by base name; nothing that was generated."""
+    def sources(self, package: ListedPackage) -> tuple[str, ...]:
+        """The base names of the sources that may have mutants in scope; nothing that was generated."""
+        if package.path not in self._names:
+            self._names[package.path] = tuple(self._sources(package))
+        return self._names[package.path]
+
+    def _sources(self, package: ListedPackage) -> Iterator[str]:
         if package.error or not package.folder.is_relative_to(self.work_tree.seen):
-            return {}
-        sources = {name: (package.folder / name).read_bytes() for name in package.sources}
-        return {name: text for name, text in sources.items() if self._may_have_mutants(package, name, text)}
+            return
+        for name in package.sources:
+            if self._may_have_mutants(package, name, (package.folder / name).read_bytes()):
+                yield name
 
     def mutants(
         self, package: ListedPackage, name: str, source: bytes, mutants: Iterable[Mutant]
