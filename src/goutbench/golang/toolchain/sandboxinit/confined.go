@@ -56,7 +56,7 @@ func (c *Confinement) quit(code int) {
 }
 
 // enter returns the command line that runs a command inside, the descriptors that it needs, and what to do when it has started as
-// a process, or with 0 when it has not.
+// a process.
 func (c *Confinement) enter(command []string, files []uintptr) ([]string, []uintptr, func(pid int, done <-chan struct{}), error) {
 	pair, err := syscall.Socketpair(syscall.AF_UNIX, syscall.SOCK_SEQPACKET|syscall.SOCK_CLOEXEC, 0)
 	if err != nil {
@@ -71,9 +71,7 @@ func (c *Confinement) enter(command []string, files []uintptr) ([]string, []uint
 	started := func(pid int, done <-chan struct{}) {
 		syscall.Close(pair[1])
 		go serve(own, pair[0])
-		if pid != 0 {
-			go c.watchDisk(pid, done)
-		}
+		go c.watchDisk(pid, done)
 	}
 	argv := append([]string{"/proc/self/exe", "enter", string(settings)}, command...)
 	return argv, slices.Insert(slices.Clone(files), socketOfEntry, uintptr(pair[1])), started, nil
