@@ -1,0 +1,70 @@
+"""Branch coverage: files whose branches and outcomes were counted by hand, and what it leaves unchanged."""
+
+import shutil
+from dataclasses import replace
+from pathlib import Path
+
+import pytest
+from plain_go import plain_go
+from sandboxes import DATA
+
+from goutbench.execute.inputs import text_candidate
+from goutbench.execute.ladder.build import branch_plan
+from goutbench.execute.ladder.climb import climb
+from goutbench.execute.machine import Machine
+from goutbench.execute.worker import Worker
+from goutbench.execute.workspace.package import PackageUnderTest, Tree
+from goutbench.records import Candidate, Execution, Status
+
+CASES = sorted((DATA / "branches").glob("*.txt"))
+TEST = 'package p\n\nimport "testing"\n\nfunc TestIt(t *testing.T) {{\n{}}}\n'
+
+
+def new_package(machine: Machine, name: str, focal: str, more: str = "") -> PackageUnderTest:
+    root = machine.workspace.trees / f"branches-{name}"
+    shutil.rmtree(root, ignore_errors=True)
+    root.mkdir(parents=True)
+    (root / "go.mod").write_text("module example.test/p\n\ngo 1.23\n")
+    (root / "p.go").write_text(focal)
+    if more:
+        (root / "more.go").write_text(more)
+    return PackageUnderTest(
+        Tree("example/p", "1", root.resolve()), root.resolve(), "p.go", "p_test.go", machine.toolchain
+    )
+
+
+def candidate(body: str, *focal: str) -> Candidate:
+    return replace(text_candidate("p", "m", TEST.format(body)), focal=focal)
+
+
+def counted(record: Execution) -> tuple[int | None, int | None]:
+    return record.branches, record.branches_covered
+
+
+@pytest.mark.parametrize("path", CASES, ids=lambda path: path.stem)
+def test_branches_and_outcomes_are_those_counted_by_hand(
+    machine: Machine, worker: Worker, path: Path
+) -> None:
+    focal, rest = path.read_text().split("-- test --\n")
+    body, listed = rest.split("-- branches --\n")
+    lines = listed.splitlines()
+    package = new_package(machine, path.stem, focal)
+    record = climb(worker, package, candidate(body))
+    assert record.status is Status.PASSED, record.evidence
+    outcomes = list(map(str, worker.once(branch_plan, package).outcomes))
+    assert outcomes == [line[2:] for line in lines]
+    assert list(record.uncovered_branches) == [line[2:] for line in lines if line[0] == "-"]
+    assert counted(record) == (len(lines), sum(line[0] == "+" for line in lines))
+    assert (record.statements, record.covered) == statements(package, TEST.format(body))
+
+
+def statements(package: PackageUnderTest, test: str) -> tuple[int, int]:
+    """Statements and covered statements of the focal file in the profile of `go test`."""
+    folder = package.folder
+    (folder / package.test).write_text(test)
+    done = plain_go(package.toolchain, ["test", "-coverprofile=c.out", "."], folder)
+    (folder / package.test).unlink()
+    assert done.returncode == 0, done.stdout
+    profile = (folder / "c.out").read_text().splitlines()[1:]
+    rows = [line.split()[1:] for line in profile if f"/{package.focal}:" in line]
+    return sum(int(n) for n, _ in rows), sum(int(n) for n, hit in rows if hit != "0")
