@@ -20,14 +20,12 @@ CASES = sorted((DATA / "branches").glob("*.txt"))
 TEST = 'package p\n\nimport "testing"\n\nfunc TestIt(t *testing.T) {{\n{}}}\n'
 
 
-def new_package(machine: Machine, name: str, focal: str, more: str = "") -> PackageUnderTest:
+def new_package(machine: Machine, name: str, focal: str) -> PackageUnderTest:
     root = machine.workspace.trees / f"branches-{name}"
     shutil.rmtree(root, ignore_errors=True)
     root.mkdir(parents=True)
     (root / "go.mod").write_text("module example.test/p\n\ngo 1.23\n")
     (root / "p.go").write_text(focal)
-    if more:
-        (root / "more.go").write_text(more)
     return PackageUnderTest(
         Tree("example/p", "1", root.resolve()), root.resolve(), "p.go", "p_test.go", machine.toolchain
     )
@@ -68,3 +66,36 @@ def statements(package: PackageUnderTest, test: str) -> tuple[int, int]:
     profile = (folder / "c.out").read_text().splitlines()[1:]
     rows = [line.split()[1:] for line in profile if f"/{package.focal}:" in line]
     return sum(int(n) for n, _ in rows), sum(int(n) for n, hit in rows if hit != "0")
+
+
+def test_focal_functions_have_branches_of_their_own(machine: Machine, worker: Worker) -> None:
+    focal = "package p\n\nfunc A(a bool) int {\n\tif a {\n\t\treturn 1\n\t}\n\treturn 2\n}\n\nfunc B() {}\n"
+    package = new_package(machine, "focal", focal)
+    of_a, of_b = (climb(worker, package, candidate("A(true)\nB()\n", name)) for name in ("A", "B"))
+    assert counted(of_a) == counted(of_b) == (2, 1)
+    assert (of_a.focal_branches, of_a.focal_branches_covered, of_a.branch_coverage) == (2, 1, 0.5)
+    assert (of_b.focal_branches, of_b.focal_branches_covered, of_b.branch_coverage) == (0, 0, None)
+
+
+def test_where_counters_do_not_compile_statements_are_measured_and_branches_are_not(
+    machine: Machine, worker: Worker
+) -> None:
+    """What falls through needs a variable, and so a block, which no goto can enter."""
+    switch = "again:\n\tswitch n {\n\tcase 1:\n\t\tfallthrough\n\tcase 2:\n\t\tn = 3\n\t\tgoto again\n\t}\n"
+    focal = f"package p\n\nfunc A(n int) {{\n\tif n > 5 {{\n\t\tgoto again\n\t}}\n{switch}}}\n"
+    package = new_package(machine, "goto", focal)
+    record = climb(worker, package, candidate("A(1)\n"))
+    assert record.status is Status.PASSED, record.evidence
+    assert counted(record) == (None, None)
+    assert (record.statements, record.covered) == statements(package, TEST.format("A(1)\n"))
+    assert record.branch_coverage is None
+    assert record.uncovered_branches == ()
+
+
+def test_a_failing_test_has_the_branches_that_it_reached(machine: Machine, worker: Worker) -> None:
+    focal = "package p\n\nfunc A(a bool) bool { return a || !a }\n"
+    package = new_package(machine, "failing", focal)
+    record = climb(worker, package, candidate("A(true)\nt.Error()\n"))
+    assert (record.status, counted(record)) == (Status.TESTS_FAILED, (4, 1))
+    record = climb(worker, package, candidate("undefined()\n"))
+    assert (record.status, counted(record)) == (Status.BUILD_FAILED, (None, None))

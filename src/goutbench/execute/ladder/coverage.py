@@ -7,9 +7,11 @@ from itertools import zip_longest
 
 from goutbench.golang.syntax.file import declaration_keys, line_and_column
 from goutbench.golang.syntax.parser import parse
-from goutbench.golang.toolchain.branches import FILE, read_outcomes
 
 _BLOCK = re.compile(r"^(?P<file>.+):(\d{1,9})\.(\d{1,9}),(\d{1,9})\.(\d{1,9}) (\d{1,9}) (\d{1,18})$")
+
+_OUTCOMES = "goutbench_branches.go"
+"""The file of the blocks that count outcomes of branches (fileName in gohelper/branches/counters.go)."""
 
 Position = tuple[int, int]
 """Line and column, from 1, columns in bytes, as `go tool cover` counts."""
@@ -98,7 +100,7 @@ def read_profile(
         name = match["file"].rpartition("/")[2]
         first, column, last, end, count, hits = map(int, match.groups()[1:])
         key = ((first, column), (last, end), count)
-        if name == FILE:
+        if name == _OUTCOMES:
             outcomes[first, column] = outcomes.get((first, column), 0) + hits
             continue
         if directed is not None:
@@ -108,7 +110,8 @@ def read_profile(
         elif name != file_name:
             continue
         blocks[key] = blocks.get(key, 0) + hits
-    return Coverage(blocks, read_outcomes(outcomes))
+    # the first block is the body of the function that holds those of the outcomes, in their order
+    return Coverage(blocks, tuple(outcomes[start] for start in sorted(outcomes))[1:] if outcomes else None)
 
 
 def merge(parts: Iterable[Coverage]) -> Coverage:

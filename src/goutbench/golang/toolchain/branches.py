@@ -7,15 +7,12 @@ function that the helper adds to the file, so they reach the cover profile as al
 import hashlib
 import json
 import shlex
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
 from goutbench.golang.toolchain.answers import HelperError, decode_answer
 from goutbench.golang.toolchain.helper import GoHelper
-
-FILE = "goutbench_branches.go"
-"""What a profile calls the file with the outcomes (fileName in gohelper/branches/counters.go)."""
 
 _JOB, _SCRIPT = "branches.json", "cover.sh"
 _MAX_TEXT = 60
@@ -23,7 +20,7 @@ _WITH_KEYWORD = ("range", "switch", "select")
 
 
 @dataclass(frozen=True, slots=True)
-class Outcome:
+class BranchOutcome:
     """One way in which a branch can end. `start` is the branch's offset in the focal file in bytes, `line`
     and `column` (in bytes, from 1) are where the code `what` is."""
 
@@ -46,7 +43,7 @@ class BranchPlan:
     """The outcomes of all branches of a focal file, in the order of their counters; `job` is what the helper
     needs to add these. `reason` says why there are none to be measured."""
 
-    outcomes: tuple[Outcome, ...]
+    outcomes: tuple[BranchOutcome, ...]
     job: bytes
     reason: str = ""
 
@@ -71,7 +68,7 @@ class _Answer:
     """The helper's answer to "branches", or to the "load" before it."""
 
     branches: tuple[_Branch, ...] | None = None
-    left_out: tuple[int, ...] | None = None
+    skipped: tuple[int, ...] | None = None
     named: tuple[int, ...] | None = None
     reason: str = ""
     infra: str = ""
@@ -91,7 +88,7 @@ def plan_branches(
     if reason := answer.reason or answer.infra:
         return BranchPlan((), b"", reason)
     outcomes = tuple(
-        Outcome(branch.start, row.line, row.column, row.kind, row.what, row.outcome)
+        BranchOutcome(branch.start, row.line, row.column, row.kind, row.what, row.outcome)
         for branch in answer.branches or ()
         for row in branch.outcomes
     )
@@ -110,12 +107,6 @@ def write_tool(folder: Path, plan: BranchPlan, program: Path) -> str:
     script = folder / _SCRIPT
     script.write_text(f'case "$1" in */cover) exec {cover} "$@" ;; esac\nexec "$@"\n')
     return f"-toolexec=/bin/sh '{script}'"
-
-
-def read_outcomes(hits: Mapping[tuple[int, int], int]) -> tuple[int, ...] | None:
-    """How often each outcome was reached, by the blocks of `FILE` in a profile: their starts → hits. None
-    where a profile has none. The first one is the body of the function that holds them."""
-    return tuple(hits[start] for start in sorted(hits))[1:] if hits else None
 
 
 @dataclass(frozen=True, slots=True)

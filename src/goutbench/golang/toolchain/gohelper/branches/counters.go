@@ -14,7 +14,7 @@ import (
 
 const (
 	prefix   = "goutbenchBranch"
-	fileName = "goutbench_branches.go" // _FILE in branches.py
+	fileName = "goutbench_branches.go" // _OUTCOMES in execute/ladder/coverage.py
 )
 
 // storage is a function for the end of a file: go tool cover gives it a counter for each outcome, under a name of its own.
@@ -114,7 +114,7 @@ func instrument(covered string, plan *Plan) (string, error) {
 	e := &editor{counters: counters, file: fset.File(file.FileStart)}
 	next := 0
 	for number, s := range find(file.Decls[:own]) {
-		if slices.Contains(plan.LeftOut, number) {
+		if slices.Contains(plan.Skipped, number) {
 			continue
 		}
 		e.site(s, number, next, slices.Contains(plan.Named, number))

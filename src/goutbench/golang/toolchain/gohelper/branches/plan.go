@@ -26,11 +26,11 @@ type Outcome struct {
 	Outcome string `json:"outcome"`
 }
 
-// A Plan is what go tool cover's output gets counters for. Left out are the sites with these numbers: constants, which have
+// A Plan is what go tool cover's output gets counters for. Skipped are the sites with these numbers: constants, which have
 // one outcome, and operands of another type than bool, which a counter would change. Named are conditions of such a type.
 type Plan struct {
 	Branches []Branch `json:"branches"`
-	LeftOut  []int    `json:"left_out"`
+	Skipped  []int    `json:"skipped"`
 	Named    []int    `json:"named"`
 	Reason   string   `json:"reason,omitempty"`
 	Need     bool     `json:"need,omitempty"`
@@ -59,7 +59,7 @@ func NewPlan(module *packages.Module, dir, name string) (r Plan) {
 		if condition, ok := s.node.(ast.Expr); ok {
 			named := d.isNamed(condition)
 			if d.isConstant(condition) || named && s.isOperand() {
-				r.LeftOut = append(r.LeftOut, number)
+				r.Skipped = append(r.Skipped, number)
 				continue
 			}
 			if named {
