@@ -99,3 +99,19 @@ def test_a_failing_test_has_the_branches_that_it_reached(machine: Machine, worke
     assert (record.status, counted(record)) == (Status.TESTS_FAILED, (4, 1))
     record = climb(worker, package, candidate("undefined()\n"))
     assert (record.status, counted(record)) == (Status.BUILD_FAILED, (None, None))
+
+
+def test_a_verdict_comes_from_a_build_without_mutants(machine: Machine, worker: Worker) -> None:
+    """A mutant without the copy lets the parameter escape, and with it the caller's array: in the build with
+    mutants the test fails, although no mutant is in effect."""
+    focal = 'package p\n\nimport "slices"\n\nfunc Copy(b []byte) []byte {\n\tif len(b) == 0 || b[0] > 9 {\n'
+    focal += "\t\treturn nil\n\t}\n\treturn slices.Clone(b)\n}\n"
+    body = "allocations := testing.AllocsPerRun(9, func() { var b [16]byte; kept = Copy(b[:]) })\n"
+    body += "if allocations != 1 { t.Error(allocations) }\n"
+    test = replace(candidate(body), code=TEST.format(body) + "\nvar kept []byte\n")
+    mutating = replace(worker, options=replace(worker.options, mutants=0))
+    record = climb(mutating, new_package(machine, "allocations", focal), test)
+    assert record.status is Status.PASSED, record.evidence
+    assert counted(record) == (4, 2)
+    assert record.mutation is not None
+    assert record.mutation.reason.startswith("the tests fail without any mutant in effect")

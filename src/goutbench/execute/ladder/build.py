@@ -40,6 +40,8 @@ _VET_HEADER = re.compile(r"^# \[.+\]$", re.MULTILINE)
 _PATIENCE = 3
 _FIRST = "goutbench_first_test.go"
 _COUNTING = ["-cover", "-covermode=atomic"]
+_NO_DWARF = "-gcflags=-dwarf=false"
+"""The linker leaves out debugging data anyway; the machine code is the same."""
 _WITHOUT_BRANCHES = (COMPILE_ERROR, LINKER)
 _EXHAUSTED = ("signal: killed", "out of memory", "cannot allocate memory")
 
@@ -196,6 +198,8 @@ def _compile(
     out = _output_folder(worker, folder / kind)
     sources = _write_overlay(worker, package, overlay, folder)
     flags = [*flags, *worker.options.build_flags, *(["-race"] if worker.options.race else [])]
+    if "-gcflags" not in worker.options.go_flags:  # the command line would replace the user's
+        flags.append(_NO_DWARF)
     if branches is not None:
         flags.append(write_tool(sources, branches, worker.helper_program(package)))
     argv = (

@@ -268,9 +268,10 @@ class _Attempt:
         every = count_branches(plan, coverage.outcomes)
         if every is None:
             return record
-        own = count_branches(plan, coverage.outcomes, spans) if spans else None
-        return replace(
+        record = replace(
             record,
             branches=every.total, branches_covered=every.covered, uncovered_branches=every.missed,
-            focal_branches=own and own.total, focal_branches_covered=own and own.covered,
         )  # fmt: skip
+        if not spans or (own := count_branches(plan, coverage.outcomes, spans)) is None:
+            return record
+        return replace(record, focal_branches=own.total, focal_branches_covered=own.covered)
