@@ -278,8 +278,9 @@ def test_branches_count_where_they_were_measured(tmp_path: Path, dataset: Path, 
         write_run(tmp_path / name, name, pairs, lambda number: PASSED if number != 5 else UNDEFINED)
         for name in "abc"
     ]
-    for run, covered in ((runs[0], 3), (runs[1], 1)):
-        change(run, lambda e, n=covered: with_branches(e, 0 if e.pair_id == pairs[0].id else 4, n))
+    change(runs[0], lambda e: with_branches(e, pairs[0], 3))
+    change(runs[1], lambda e: with_branches(e, pairs[0], 1))
+    change(runs[2], lambda e: replace(e, branches=None, branches_covered=None))
     report(runs, dataset, tmp_path / "report.html")
     rows = board(tmp_path / "report.html")
     shown = {name: (rows[name]["branches_all"], rows[name]["branches_passing"]) for name in "abc"}
@@ -290,10 +291,10 @@ def test_branches_count_where_they_were_measured(tmp_path: Path, dataset: Path, 
     assert "branches_all" not in board(tmp_path / "old.html")["c"]
 
 
-def with_branches(record: Execution, total: int, covered: int) -> Execution:
-    if not record.statements:
-        return record
-    return replace(record, branches=total, branches_covered=min(total, covered))
+def with_branches(record: Execution, without: Pair, covered: int) -> Execution:
+    if record.branches is None or record.pair_id != without.id:
+        return replace(record, branches_covered=record.branches and covered)
+    return replace(record, branches=0, branches_covered=0)
 
 
 def test_a_table_of_a_version_without_branches_is_read(
