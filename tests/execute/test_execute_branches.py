@@ -115,3 +115,19 @@ def test_a_verdict_comes_from_a_build_without_mutants(machine: Machine, worker: 
     assert counted(record) == (4, 2)
     assert record.mutation is not None
     assert record.mutation.reason.startswith("the tests fail without any mutant in effect")
+
+
+def test_a_candidate_that_another_file_runs_has_the_branches_that_it_adds(
+    machine: Machine, worker: Worker
+) -> None:
+    focal = "package p\n\nfunc A(a bool) int {\n\tif a {\n\t\treturn 1\n\t}\n\treturn 2\n}\n"
+    package = new_package(machine, "entry", focal)
+    header = 'package p\n\nimport "testing"\n\n'
+    runs_all = "func TestAll(t *testing.T) {\n\tfor _, check := range checks {\n\t\tcheck(t)\n\t}\n}\n"
+    own = "var checks = []func(*testing.T){func(*testing.T) { A(false) }}\n\n"
+    (package.folder / "all_test.go").write_text(header + own + runs_all)
+    added = "func init() {\n\tchecks = append(checks, func(*testing.T) { A(true) })\n}\n"
+    record = climb(worker, package, replace(candidate(""), code=header + added))
+    assert record.status is Status.PASSED, (record.reason, record.evidence)
+    assert record.entry == "TestAll in all_test.go"
+    assert (record.uncovered_branches, counted(record)) == (("4.5 if a: false",), (2, 1))
