@@ -132,6 +132,7 @@ def branch_plan(worker: Worker, package: PackageUnderTest) -> BranchPlan:
         package.focal,
         flags=worker.options.build_flags,
         go_work=package.go_work,
+        salt=worker.salt,
     )
 
 

@@ -75,9 +75,18 @@ class _Answer:
 
 
 def plan_branches(
-    helper: GoHelper, folder: Path, focal: str, *, flags: tuple[str, ...] = (), go_work: Path | None = None
+    helper: GoHelper,
+    folder: Path,
+    focal: str,
+    *,
+    flags: tuple[str, ...] = (),
+    go_work: Path | None = None,
+    salt: bytes = b"",
 ) -> BranchPlan:
-    """The branches of `focal`, a file of the package in `folder`. Never raises: see `reason`."""
+    """The branches of `focal`, a file of the package in `folder`. Never raises: see `reason`.
+
+    The names of the counters depend on `salt`: with a secret of the run, no candidate can declare one.
+    """
     directory = folder.resolve()
     body = {"dir": str(directory), "name": focal, "flags": list(flags), "work": str(go_work or "")}
     try:
@@ -92,7 +101,8 @@ def plan_branches(
         for branch in answer.branches or ()
         for row in branch.outcomes
     )
-    job = {**raw, "focal": str(directory / focal)}
+    prefix = f"goutbench{hashlib.sha256(salt + focal.encode()).hexdigest()[:12]}"
+    job = {**raw, "focal": str(directory / focal), "prefix": prefix}
     return BranchPlan(outcomes, json.dumps(job, sort_keys=True).encode())
 
 

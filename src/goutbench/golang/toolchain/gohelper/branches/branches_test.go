@@ -7,14 +7,16 @@ import (
 	"testing"
 )
 
+const prefix = "goutbench1234"
+
 func plan(outcomes int) *Plan {
-	return &Plan{Branches: []Branch{{Outcomes: make([]Outcome, outcomes)}}}
+	return &Plan{Branches: []Branch{{Outcomes: make([]Outcome, outcomes)}}, Prefix: prefix}
 }
 
 // covered is the output of go tool cover for a condition and storage.
 func covered(counter string) string {
 	cases := "case 0:" + strings.ReplaceAll(counter, "N", "4") + ";\ncase 1:" + strings.ReplaceAll(counter, "N", "5") + ";\n"
-	return "package p\nfunc F(a bool) {\n\tif a {\n\t}\n}\n" + strings.Replace(storage(2), "case 0:\ncase 1:\n", cases, 1)
+	return "package p\nfunc F(a bool) {\n\tif a {\n\t}\n}\n" + strings.Replace(storage(prefix, 2), "case 0:\ncase 1:\n", cases, 1)
 }
 
 func TestCountersAreWrittenAsGoToolCoverWritesThem(t *testing.T) {

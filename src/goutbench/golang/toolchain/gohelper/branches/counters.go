@@ -12,14 +12,11 @@ import (
 	"strings"
 )
 
-const (
-	prefix   = "goutbenchBranch"
-	fileName = "goutbench_branches.go" // _OUTCOMES in execute/ladder/coverage.py
-)
+const fileName = "goutbench_branches.go" // _OUTCOMES in execute/ladder/coverage.py
 
 // storage is a function for the end of a file: go tool cover gives it a counter for each outcome, under a name of its own.
 // Its cases have no statements, so that they do not change the package's coverage.
-func storage(outcomes int) string {
+func storage(prefix string, outcomes int) string {
 	var text strings.Builder
 	fmt.Fprintf(&text, "\n//line %s:1:1\nfunc %ss(outcome int) {\nswitch outcome {\n", fileName, prefix)
 	for i := range outcomes {
@@ -33,12 +30,12 @@ var counter = regexp.MustCompile(`(?m)^case (\d+):\s*([^;\n]*\[)(\d+)(\][^;\n]*)
 
 // counters are the statements that count outcomes.
 type counters struct {
-	before, after string
-	first         int
+	prefix, before, after string
+	first                 int
 }
 
 // readCounters finds the counters that go tool cover gave to the function of storage.
-func readCounters(text string, outcomes int) (c counters, err error) {
+func readCounters(text, prefix string, outcomes int) (c counters, err error) {
 	at := strings.LastIndex(text, "func "+prefix+"s(")
 	if at < 0 {
 		return c, errors.New("go tool cover left out a function")
@@ -50,7 +47,7 @@ func readCounters(text string, outcomes int) (c counters, err error) {
 	for i, match := range found {
 		number, _ := strconv.Atoi(match[3])
 		if i == 0 {
-			c = counters{match[2], match[4], number}
+			c = counters{prefix, match[2], match[4], number}
 		}
 		if match[1] != strconv.Itoa(i) || match[2] != c.before || match[4] != c.after || number != c.first+i {
 			return c, fmt.Errorf("go tool cover wrote another counter than expected: %s", match[0])
@@ -68,7 +65,7 @@ func (c counters) statement(outcome int) string {
 func (c counters) functions() string {
 	return fmt.Sprintf("\nfunc init() { %[1]ss(-1) }\n"+
 		"func %[1]s(outcome int, condition bool) bool { if !condition { outcome++ }; %[2]s%[3]d+outcome%[4]s; return condition }\n",
-		prefix, c.before, c.first, c.after)
+		c.prefix, c.before, c.first, c.after)
 }
 
 // An edit inserts text; of edits at the same place, those of a lower rank come first.
@@ -98,7 +95,7 @@ func instrument(covered string, plan *Plan) (string, error) {
 	for _, branch := range plan.Branches {
 		total += len(branch.Outcomes)
 	}
-	counters, err := readCounters(covered, total)
+	counters, err := readCounters(covered, plan.Prefix, total)
 	if err != nil {
 		return "", err
 	}
@@ -109,7 +106,7 @@ func instrument(covered string, plan *Plan) (string, error) {
 	}
 	own := slices.IndexFunc(file.Decls, func(decl ast.Decl) bool {
 		function, ok := decl.(*ast.FuncDecl)
-		return ok && function.Recv == nil && function.Name.Name == prefix+"s"
+		return ok && function.Recv == nil && function.Name.Name == plan.Prefix+"s"
 	})
 	e := &editor{counters: counters, file: fset.File(file.FileStart)}
 	next := 0
@@ -156,7 +153,7 @@ func (e *editor) site(s *site, number, first int, named bool) {
 
 // condition wraps a condition.
 func (e *editor) condition(node ast.Node, first int, named bool) {
-	before, after := fmt.Sprintf("%s(%d, ", prefix, first), ")"
+	before, after := fmt.Sprintf("%s(%d, ", e.prefix, first), ")"
 	if named {
 		before, after = before+"bool(", "))"
 	}
@@ -171,7 +168,7 @@ func (e *editor) loop(s *site, number, first int) {
 	e.insert(loop.Body.Lbrace+1, afterColon, e.statement(first)+"; ")
 	behind := "; " + e.statement(first+1) + "; "
 	if len(s.jumps) > 0 {
-		label := fmt.Sprintf("%sEnd%d", prefix, number)
+		label := fmt.Sprintf("%sEnd%d", e.prefix, number)
 		behind += label + ": ; "
 		for _, jump := range s.jumps {
 			e.insert(jump.Pos(), beforeJump, "goto "+label+"; ")
@@ -182,7 +179,7 @@ func (e *editor) loop(s *site, number, first int) {
 
 // choice counts at the start of each clause. A clause that another one falls through to is not chosen by that.
 func (e *editor) choice(s *site, number, first int) {
-	fell := fmt.Sprintf("%sFell%d", prefix, number)
+	fell := fmt.Sprintf("%sFell%d", e.prefix, number)
 	if len(s.falls) > 0 {
 		start := s.node.Pos()
 		if s.label != nil {

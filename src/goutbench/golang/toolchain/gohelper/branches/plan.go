@@ -28,10 +28,12 @@ type Outcome struct {
 
 // A Plan is what go tool cover's output gets counters for. Skipped are the sites with these numbers: constants, which have
 // one outcome, and operands of another type than bool, which a counter would change. Named are conditions of such a type.
+// Prefix begins the names of the counters.
 type Plan struct {
 	Branches []Branch `json:"branches"`
 	Skipped  []int    `json:"skipped"`
 	Named    []int    `json:"named"`
+	Prefix   string   `json:"prefix,omitempty"`
 	Reason   string   `json:"reason,omitempty"`
 	Need     bool     `json:"need,omitempty"`
 }

@@ -89,7 +89,7 @@ func (job *Job) cover(tool string, args []string) error {
 		total += len(branch.Outcomes)
 	}
 	staged := filepath.Join(folder, filepath.Base(job.Focal))
-	if err := os.WriteFile(staged, append(source, storage(total)...), 0o600); err != nil {
+	if err := os.WriteFile(staged, append(source, storage(job.Prefix, total)...), 0o600); err != nil {
 		return err
 	}
 	changed := slices.Clone(args)
