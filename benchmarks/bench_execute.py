@@ -32,9 +32,11 @@ import time
 from collections import Counter
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
+from contextlib import nullcontext
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
+from unittest.mock import patch
 
 from cpu_group import run_counted
 
@@ -48,6 +50,7 @@ from goutbench.execute.inputs import (
     read_sources,
     reference_candidates,
 )
+from goutbench.execute.ladder import climb
 from goutbench.execute.machine import Machine, open_machine
 from goutbench.execute.options import ExecuteOptions
 from goutbench.execute.workspace.package import PackageUnderTest
@@ -316,34 +319,32 @@ def run_samples(arguments: argparse.Namespace, reference: Candidate, count: int)
 
 
 def siblings(arguments: argparse.Namespace) -> None:
-    """The results of reference tests with all sibling test files, and with those that they need. The caches
-    must be warm."""
+    """The results of reference tests with every sibling test file, without those that have no effect (`all`),
+    and with those that they need (`needed`). The caches must be warm."""
     pairs, candidates = sample(arguments)
     options = ExecuteOptions(repeat=arguments.repeat, mutants=arguments.mutants)
     records: dict[str, list[Execution]] = {}
     seconds = {}
-    for mode in ("all", "needed"):
-        records[mode], seconds[mode], _ = measured(
-            lambda mode=mode: evaluate(
-                touched(candidates, str(time.time_ns())), pairs, repositories=arguments.repos,
-                options=replace(options, siblings=mode), work=arguments.work,
-                sources=read_sources(arguments.dataset), settings=read_settings(arguments.dataset),
-            )
-        )  # fmt: skip
+    for mode in ("every", "all", "needed"):
+        with patch.object(climb, "idle_siblings", lambda *_: ()) if mode == "every" else nullcontext():
+            records[mode], seconds[mode], _ = measured(
+                lambda mode=mode: evaluate(
+                    touched(candidates, str(time.time_ns())), pairs, repositories=arguments.repos,
+                    options=replace(options, siblings="all" if mode == "every" else mode),
+                    work=arguments.work, sources=read_sources(arguments.dataset),
+                    settings=read_settings(arguments.dataset),
+                )
+            )  # fmt: skip
         print(f"{mode}: {seconds[mode]:.1f} CPU s, {Counter(r.status for r in records[mode])}", flush=True)
-    differing = 0
-    for everything, needed in zip(records["all"], records["needed"], strict=True):
-        if (before := outcome(everything)) != (after := outcome(needed)):
-            differing += 1
-            print(
-                f"- {pairs[needed.pair_id].test_path}: all {before}, needed {after} {needed.evidence[:300]}"
-            )
-    table(
-        [
-            ("references, that differ", f"{len(candidates)}, {differing}"),
-            ("CPU of needed / all", f"{seconds['needed'] / seconds['all']:.2f}"),
+        differing = [
+            (before, after)
+            for before, after in zip(records["every"], records[mode], strict=True)
+            if outcome(before) != outcome(after)
         ]
-    )
+        for before, after in differing:
+            print(f"- {pairs[after.pair_id].test_path}: {outcome(before)}, {mode} {outcome(after)}")
+        rows = [("references, that differ", f"{len(candidates)}, {len(differing)}")]
+        table([*rows, (f"CPU of {mode} / every", f"{seconds[mode] / seconds['every']:.2f}")])
 
 
 def outcome(record: Execution) -> tuple[Any, ...]:
