@@ -3,7 +3,7 @@
     bench_execute.py pipeline --dataset DIR --repos CACHE [--pairs 30] [--cold 3]
     bench_execute.py references --dataset DIR --repos CACHE [--pairs 30] [--repeat 3] [--prepare]
     bench_execute.py verdicts --dataset DIR --repos CACHE [--pairs 8] [--repeat 5]
-    bench_execute.py samples --dataset DIR --repos CACHE --work DIR [--focal value.go] [--options=...]
+    bench_execute.py samples --dataset DIR --repos CACHE --work DIR [--only FOCAL] [--options=...]
     bench_execute.py siblings --dataset DIR --repos CACHE [--pairs 60]
     bench_execute.py flakes [--repeat 10]
     bench_execute.py hostile
@@ -75,6 +75,7 @@ def sample(arguments: argparse.Namespace) -> tuple[dict[str, PairLocation], list
         c.pair_id
         for c in reference_candidates(arguments.dataset)
         if for_linux(c, pairs[c.pair_id])
+        and re.search(arguments.only, pairs[c.pair_id].code_path)
         and not (arguments.exclude and re.search(arguments.exclude, pairs[c.pair_id].code_path))
     )
     random.Random(arguments.seed).shuffle(chosen)
@@ -266,6 +267,7 @@ def verdicts(arguments: argparse.Namespace) -> None:
         [
             ("pairs with mutants, runs per pair", f"{len(seen)}, {2 * arguments.repeat}"),
             ("results", ", ".join(f"{name} {count}" for name, count in total.most_common())),
+            ("CPU s of the mutants, each run", f"{seconds / (2 * arguments.repeat):.1f}"),
             ("mutants run per CPU second", f"{run / seconds:.0f}" if seconds else "-"),
             (
                 "pairs with the same results in all runs",
@@ -281,7 +283,7 @@ def verdicts(arguments: argparse.Namespace) -> None:
 def samples(arguments: argparse.Namespace) -> None:
     """The CPU seconds of a start, and of each further candidate of one focal file, with a warm workspace."""
     pairs = read_locations(arguments.dataset)
-    pair = next(p.id for p in pairs.values() if p.code_path.endswith(arguments.focal))
+    pair = next(p.id for p in pairs.values() if re.search(arguments.only, p.code_path))
     reference = next(iter(reference_candidates(arguments.dataset, {pair})))
     single, all_of_them = [], []
     for number in range(-1, arguments.repeat):  # the first one warms
@@ -475,6 +477,7 @@ def main() -> None:
             command.add_argument("--pairs", type=int, default=12 if action is resume else 30)
             command.add_argument("--seed", type=int, default=1)
             command.add_argument("--exclude", help="regular expression over paths of focal files")
+            command.add_argument("--only", default="", help="regular expression over paths of focal files")
         if action is pipeline:
             command.add_argument("--cold", type=int, default=3)
             command.add_argument("--batch", type=int, default=10)
@@ -489,7 +492,6 @@ def main() -> None:
         if action is siblings:
             command.add_argument("--mutants", type=int, help="mutants per file; 0: all")
         if action is samples:
-            command.add_argument("--focal", default="", help="the end of the focal file's path")
             command.add_argument("--samples", type=int, default=20)
             command.add_argument("--options", default="", help="options for `goutbench execute`")
         if action is references:
