@@ -42,13 +42,16 @@ _CALLS = frozenset({b"errors.New", b"fmt.Errorf", b"regexp.MustCompile", b"time.
 
 @dataclass(frozen=True, slots=True)
 class _TestFile:
-    """What decides about a test file: `declared` are its top-level names, `words` all words in it, `imports`
-    the packages that it imports, `needs` those of them that may have an effect."""
+    """What decides about a test file: `declared` are its top-level names, `mentioned` all words in it.
+
+    `imports` are the packages that it imports, `needs` those of them that may have an effect. `restarts`: it
+    may start its own program again.
+    """
 
     idle: bool
     restarts: bool
     declared: frozenset[bytes]
-    words: frozenset[bytes]
+    mentioned: frozenset[bytes]
     imports: frozenset[str]
     needs: frozenset[str]
 
@@ -62,15 +65,15 @@ def idle_siblings(package: PackageUnderTest, code: bytes) -> tuple[str, ...]:
     siblings = {name: _sibling(package.folder / name) for name in package.sibling_tests()}
     idle = {name: file for name, file in siblings.items() if file.idle}
     staying = [_test_file(parse(code)), *(file for file in siblings.values() if not file.idle)]
-    words, imports = frozenset[bytes](), frozenset[str]()
+    mentioned, imports = frozenset[bytes](), frozenset[str]()
     while staying:
         if any(file.restarts for file in staying):
             return ()
-        words = words.union(*(file.words for file in staying))
+        mentioned = mentioned.union(*(file.mentioned for file in staying))
         imports = imports.union(*(file.imports for file in staying))
         if not all(file.needs <= imports for file in idle.values()):
             imports = imports.union(*map(_imports, package.sources()))
-        needed = [name for name, file in idle.items() if file.declared & words or file.needs - imports]
+        needed = [name for name, file in idle.items() if file.declared & mentioned or file.needs - imports]
         staying = [idle.pop(name) for name in needed]
     return tuple(idle)
 
@@ -90,7 +93,7 @@ def _test_file(file: GoFile) -> _TestFile:
         idle=is_idle(file),
         restarts=bool(_STARTS.search(file.source) and _ITSELF.search(file.source)),
         declared=frozenset(name.encode() for name in file.top_level_names() - {"_"}),
-        words=frozenset(_WORD.findall(file.source)),
+        mentioned=frozenset(_WORD.findall(file.source)),
         imports=frozenset(spec.path for spec in file.imports),
         needs=frozenset(spec.path for spec in file.imports if _may_have_effect(spec)),
     )
