@@ -32,7 +32,6 @@ import time
 from collections import Counter
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
-from contextlib import nullcontext
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
@@ -328,7 +327,8 @@ def siblings(arguments: argparse.Namespace) -> None:
     records: dict[str, list[Execution]] = {}
     seconds = {}
     for mode in ("every", "all", "needed"):
-        with patch.object(climb, "idle_siblings", lambda *_: ()) if mode == "every" else nullcontext():
+        find_idle = (lambda *_: ()) if mode == "every" else climb.idle_siblings
+        with patch.object(climb, "idle_siblings", find_idle):
             records[mode], seconds[mode], _ = measured(
                 lambda mode=mode: evaluate(
                     touched(candidates, str(time.time_ns())), pairs, repositories=arguments.repos,
