@@ -111,6 +111,17 @@ def test_an_import_that_may_have_an_effect_is_not_left_out_unless_others_have_it
     assert left_out(copied, CANDIDATE % "") == {"plain", "image"}
 
 
+def test_nothing_is_left_out_of_a_package_that_embeds_files(copied: PackageUnderTest) -> None:
+    embed = '"embed"\n\n//go:embed *_test.go\nvar files embed.FS\n'
+    assert left_out(copied, CANDIDATE % "", other=file_of("func other() {}")) == {"other"}
+    assert (
+        left_out(copied, (CANDIDATE % "").replace('import "testing"', f'import "testing"\nimport {embed}'))
+        == set()
+    )
+    (copied.folder / "files.go").write_text(file_of("", embed))
+    assert left_out(copied, CANDIDATE % "") == set()
+
+
 def test_the_build_lacks_idle_files_and_the_type_check_does_not(
     worker: Worker, package: PackageUnderTest
 ) -> None:

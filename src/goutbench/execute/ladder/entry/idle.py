@@ -23,6 +23,7 @@ _STARTS = re.compile(rb"\bexec\.|StartProcess|ForkExec|syscall\.Exec")
 _ITSELF = re.compile(rb"os\.Args|os\.Executable|/proc/|test\.run")
 """Both: a program that may start itself, with tests whose names it puts together, or with all of them."""
 
+_EMBED = b"//go:embed "
 _REGISTERS = re.compile(r"(?:crypto|image)(?:/|$)|(?:expvar|net/http/pprof|time/tzdata|C)$")
 """Packages that others find by a name or a number once they are imported, or that add something global."""
 
@@ -60,8 +61,11 @@ def idle_siblings(package: PackageUnderTest, code: bytes) -> tuple[str, ...]:
     """The package's other test files (base names) that have no effect on tests that the candidate declares.
 
     Such a file runs nothing by itself, is not mentioned by the candidate or by files that stay, not even in a
-    text, and imports no package with an effect that the others do not import.
+    text, and imports no package with an effect that the others do not import. None in a package that embeds
+    files, which may be these.
     """
+    if _EMBED in code or any(map(_embeds, package.go_files())):
+        return ()
     siblings = {name: _sibling(package.folder / name) for name in package.sibling_tests()}
     idle = {name: file for name, file in siblings.items() if file.idle}
     staying = [_test_file(parse(code)), *(file for file in siblings.values() if not file.idle)]
@@ -79,6 +83,11 @@ def idle_siblings(package: PackageUnderTest, code: bytes) -> tuple[str, ...]:
 
 
 @lru_cache(maxsize=256)  # pairs of one folder follow each other
+def _embeds(path: Path) -> bool:
+    return _EMBED in path.read_bytes()
+
+
+@lru_cache(maxsize=256)
 def _sibling(path: Path) -> _TestFile:
     return _test_file(parse(path.read_bytes()))
 
