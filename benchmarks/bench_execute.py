@@ -322,7 +322,8 @@ def run_samples(arguments: argparse.Namespace, reference: Candidate, count: int)
 def siblings(arguments: argparse.Namespace) -> None:
     """The results of reference tests with every sibling test file, without those that have no effect (`all`),
     and with those that they need (`needed`). The caches must be warm."""
-    pairs, candidates = sample(arguments)
+    pairs, tests = sample(arguments)
+    candidates = [replace(candidate, mode="append") for candidate in tests]
     options = ExecuteOptions(repeat=arguments.repeat, mutants=arguments.mutants)
     records: dict[str, list[Execution]] = {}
     seconds = {}

@@ -113,7 +113,9 @@ class _Attempt:
         if self.package.unbuilt_test:  # no build uses it, and no candidate may embed it
             overlay[self.package.unbuilt_test] = empty_test(self.package)
         by_entry = plan is not None and not tests
-        idle = idle_siblings(self.package, code) if tests and plan is None and checked.ok else ()
+        # reference tests of one package share a compilation of the complete package
+        alone = tests and plan is None and checked.ok and self.candidate.mode != REFERENCE
+        idle = idle_siblings(self.package, code) if alone else ()
         build, overlay = self._build_without(idle, overlay, removed, counting=by_entry)
         record = replace(record, build_seconds=build.cpu_seconds)
         if build.binary is None:
