@@ -138,8 +138,7 @@ def branch_plan(worker: Worker, package: PackageUnderTest) -> BranchPlan:
 
 def _has_byte_order_mark(package: PackageUnderTest) -> bool:
     """Whether -cover may fail where `go test` does not: it writes text in front of the mark."""
-    sources = (path for path in package.go_files() if not path.name.endswith("_test.go"))
-    return any(path.read_bytes().startswith(codecs.BOM_UTF8) for path in sources)
+    return any(path.read_bytes().startswith(codecs.BOM_UTF8) for path in package.sources())
 
 
 def compile_without(worker: Worker, package: PackageUnderTest, overlay: Overlay, folder: Path) -> Build:
