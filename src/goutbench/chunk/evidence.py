@@ -2,6 +2,7 @@
 
 import re
 from collections.abc import Iterator
+from functools import cached_property
 
 from goutbench.golang.syntax.file import Declaration, GoFile
 from goutbench.golang.syntax.imports import package_name_guesses
@@ -38,6 +39,16 @@ def exercises(file: GoFile, tests: GoFile) -> dict[int, tuple[Exercise, ...]]:
     return by_function
 
 
+def exercised(file: GoFile, tests: GoFile) -> list[int]:
+    """The functions and methods of `file`, by index, that `exercises` finds evidence for.
+
+    It stops at the first evidence, and follows helpers only for functions that no test names itself.
+    """
+    matcher = _Matcher(file, tests)
+    named_after = {i for _, i in matcher.named_after()}
+    return [i for i in matcher.functions if i in named_after or matcher.is_used(file.declarations[i])]
+
+
 def _rank(evidence: str) -> tuple[bool, int]:
     """The order of evidence: direct before indirect, and "method name" last."""
     via, _, kind = evidence.rpartition(": ")
@@ -66,6 +77,26 @@ class _Matcher:
             }
         kinds = {index: set(self._mentions(name, declarations[index])) for index in mentioning}
         return {index: evidence for index, evidence in kinds.items() if evidence}
+
+    def is_used(self, function: Declaration) -> bool:
+        """Whether a test, or what it uses of its file, uses the function."""
+        name = function.names[0].encode()
+        mentioning = [index for index, present in enumerate(self.names) if name in present]
+        direct = {test.declaration for test in self.tests.tests}
+        for index in sorted(mentioning, key=lambda index: index not in direct):
+            declaration = self.tests.declarations[index]
+            if function.kind == "method":
+                is_used = self.tests.source.find(b"." + name, *_span(declaration)) >= 0
+            else:
+                is_used = next(self._mentions(name, declaration), None) is not None
+            if is_used and (index in direct or index in self._reached_by_all):
+                return True
+        return False
+
+    @cached_property
+    def _reached_by_all(self) -> frozenset[int]:
+        """What the tests use of their file, directly or through others."""
+        return frozenset(index for test in self.tests.tests for index in self.reached(test.declaration))
 
     def _sources_of(self, type_name: str) -> set[bytes]:
         """The names by which a test gets a value of a type: the type, and what mentions it in a signature."""

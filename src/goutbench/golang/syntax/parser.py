@@ -7,7 +7,7 @@ the spans that it cannot.
 import re
 from collections.abc import Iterator
 from dataclasses import dataclass
-from functools import cache
+from functools import cache, partial
 
 from tree_sitter import Node, Parser, Tree
 
@@ -24,7 +24,7 @@ from goutbench.golang.syntax.file import (
 from goutbench.golang.syntax.grammar.masking import masked
 from goutbench.golang.syntax.header import build_constraint, is_generated, package_name
 from goutbench.golang.syntax.imports import read_imports
-from goutbench.golang.syntax.links import UnlinkedDeclaration, link
+from goutbench.golang.syntax.links import Linker, UnlinkedDeclaration
 from goutbench.golang.syntax.references import Span
 from goutbench.golang.syntax.test_functions import test_kind
 
@@ -48,9 +48,9 @@ def parse(source: bytes) -> GoFile:
     imports = read_imports(source, [e.node for e in import_elements])
     declaring = [e for e in elements if e.node.type in _KINDS]
     unlinked = [e.declaration(source) for e in declaring]
-    links = link(source, unlinked, [e.node for e in declaring], imports)
+    linker = Linker(source, unlinked, [e.node for e in declaring], imports)
     declarations = tuple(
-        Declaration(*fields, *targets) for fields, targets in zip(unlinked, links, strict=True)
+        Declaration(*fields, partial(linker.links, index)) for index, fields in enumerate(unlinked)
     )
     tests = [
         TestFunction(declaration.names[0], kind, index)
