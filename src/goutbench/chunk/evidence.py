@@ -154,11 +154,19 @@ class _Matcher:
 
     def named_after(self) -> set[tuple[int, int]]:
         """Pairs (test, function) where the test is named after the function; the longest name wins."""
+        forms: dict[tuple[int, str], list[tuple[int, str]]] = {}
+        for i in self.functions:
+            for form in _forms(self.file.declarations[i]):
+                forms.setdefault((len(form), form.lower()), []).append((i, form))
+        lengths = sorted({length for length, _ in forms})
         pairs = set()
         for test in self.tests.tests:
             parts = split_test_name(test.name)
             subject = parts[1].lstrip("_") if parts else ""
-            scores = {i: _name_score(subject, self.file.declarations[i]) for i in self.functions}
+            scores: dict[int, int] = {}
+            for length in lengths:
+                for i, form in forms.get((length, subject[:length].lower()), ()):
+                    scores[i] = scores.get(i) or _name_score(subject, form)
             best = max(scores.values(), default=0)
             pairs |= {(test.declaration, i) for i, score in scores.items() if score == best > 0}
         return pairs
@@ -168,16 +176,18 @@ def _span(declaration: Declaration) -> Span:
     return declaration.node_start, declaration.node_end
 
 
-def _name_score(subject: str, function: Declaration) -> int:
-    """How much of a test's subject the function's name explains; a match with the same case scores one more.
-
-    0 if the subject does not start with the name.
-    """
+def _forms(function: Declaration) -> list[str]:
+    """The names by which a test's name can name a function."""
     name = function.names[0]
-    forms = [f"{function.receiver}_{name}", f"{function.receiver}{name}"] if function.receiver else []
-    for form in [*forms, name]:
-        suffix = subject[len(form) :]
-        same = subject[: len(form)].lower() == form.lower()
-        if same and (not suffix or suffix[0] == "_" or suffix[0].isupper() or suffix[0].isdigit()):
-            return 2 * len(form) + (subject[: len(form)] == form)
-    return 0
+    return [*((f"{function.receiver}_{name}", f"{function.receiver}{name}") if function.receiver else ()), name]
+
+
+def _name_score(subject: str, form: str) -> int:
+    """How much of a test's subject a function's name explains; a match with the same case scores one more.
+
+    The subject starts with the name, but for the case. 0 if it goes on with a lower-case letter.
+    """
+    suffix = subject[len(form) :]
+    if suffix and not (suffix[0] == "_" or suffix[0].isupper() or suffix[0].isdigit()):
+        return 0
+    return 2 * len(form) + (subject[: len(form)] == form)

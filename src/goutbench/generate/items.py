@@ -163,15 +163,13 @@ class _ItemBuilder:
 
     def items(self, pair: Pair, keys: Iterable[_Key]) -> Iterator[Item]:
         """These items of a pair, with their prompts."""
-        code, test = _contents(pair)
+        code, _ = _contents(pair)
         budget, counter = self.options.budget, self.counter
         if self.options.unit == "file":
             chunks = chunk_file(code, budget=budget, counter=counter, pair_id=pair.id)
             yield Item(pair, (), tuple(self._prompt(pair, chunk) for chunk in chunks))
         elif only := {function for _, function in keys}:
-            for chunk in function_chunks(
-                code, tests=test, budget=budget, counter=counter, pair_id=pair.id, only=only
-            ):
+            for chunk in function_chunks(code, budget=budget, counter=counter, pair_id=pair.id, only=only):
                 yield Item(pair, chunk.focal, (self._prompt(pair, chunk),))
 
     def _prompt(self, pair: Pair, chunk: Chunk) -> Prompt:
