@@ -6,7 +6,8 @@ from functools import cached_property
 
 from goutbench.golang.syntax.file import Declaration, GoFile
 from goutbench.golang.syntax.imports import package_name_guesses
-from goutbench.golang.syntax.references import Span, identifiers_in, uses
+from goutbench.golang.syntax.parser import parse, parse_declarations
+from goutbench.golang.syntax.references import Span, identifiers_in, surely_used, uses
 from goutbench.golang.syntax.test_functions import split_test_name
 from goutbench.records import Exercise
 
@@ -39,14 +40,20 @@ def exercises(file: GoFile, tests: GoFile) -> dict[int, tuple[Exercise, ...]]:
     return by_function
 
 
-def exercised(file: GoFile, tests: GoFile) -> list[int]:
-    """The functions and methods of `file`, by index, that `exercises` finds evidence for.
+def exercised(file: GoFile, tests: bytes) -> list[int]:
+    """The functions and methods of `file`, by index, that `exercises` finds evidence for in a test file.
 
-    It stops at the first evidence, and follows helpers only for functions that no test names itself.
+    The names of tests and the bytes of their bodies mostly decide. Only if not, the test file is parsed.
     """
-    matcher = _Matcher(file, tests)
-    named_after = {i for _, i in matcher.named_after()}
-    return [i for i in matcher.functions if i in named_after or matcher.is_used(file.declarations[i])]
+    quick = _Matcher(file, parse_declarations(tests))
+    named_after = {i for _, i in quick.named_after()}
+    is_used: dict[int, bool | None] = {
+        i: True if i in named_after else quick.is_surely_used(file.declarations[i]) for i in quick.functions
+    }
+    if None in is_used.values():
+        matcher = _Matcher(file, parse(tests))
+        is_used |= {i: matcher.is_used(file.declarations[i]) for i, used in is_used.items() if used is None}
+    return [i for i, used in is_used.items() if used]
 
 
 def _rank(evidence: str) -> tuple[bool, int]:
@@ -82,16 +89,42 @@ class _Matcher:
         """Whether a test, or what it uses of its file, uses the function."""
         name = function.names[0].encode()
         mentioning = [index for index, present in enumerate(self.names) if name in present]
-        direct = {test.declaration for test in self.tests.tests}
-        for index in sorted(mentioning, key=lambda index: index not in direct):
+        for index in sorted(mentioning, key=lambda index: index not in self._direct):
             declaration = self.tests.declarations[index]
             if function.kind == "method":
                 is_used = self.tests.source.find(b"." + name, *_span(declaration)) >= 0
             else:
                 is_used = next(self._mentions(name, declaration), None) is not None
-            if is_used and (index in direct or index in self._reached_by_all):
+            if is_used and (index in self._direct or index in self._reached_by_all):
                 return True
         return False
+
+    def is_surely_used(self, function: Declaration) -> bool | None:
+        """The same by the bytes of the tests alone, if these decide; otherwise None."""
+        name, tests = function.names[0].encode(), self.tests
+        mentioning = [index for index, present in enumerate(self.names) if name in present]
+        for index in mentioning:
+            span = _span(tests.declarations[index])
+            if index not in self._direct:
+                continue
+            if function.kind == "method":
+                is_used = tests.source.find(b"." + name, *span) >= 0
+            else:
+                is_plain = self.file.package == tests.package and self._is_plain(index)
+                is_used = is_plain and surely_used(tests.source, span, name)
+            if is_used:
+                return True
+        return None if mentioning else False
+
+    def _is_plain(self, index: int) -> bool:
+        """Whether `surely_used` is valid for a declaration of the test file."""
+        source, span = self.tests.source, _span(self.tests.declarations[index])
+        unclear = b"interface" in self.names[index] or source.find(b"`", *span) >= 0
+        return not unclear and source.find(b"/*", *span) < 0
+
+    @cached_property
+    def _direct(self) -> frozenset[int]:
+        return frozenset(test.declaration for test in self.tests.tests)
 
     @cached_property
     def _reached_by_all(self) -> frozenset[int]:
@@ -179,7 +212,10 @@ def _span(declaration: Declaration) -> Span:
 def _forms(function: Declaration) -> list[str]:
     """The names by which a test's name can name a function."""
     name = function.names[0]
-    return [*((f"{function.receiver}_{name}", f"{function.receiver}{name}") if function.receiver else ()), name]
+    return [
+        *((f"{function.receiver}_{name}", f"{function.receiver}{name}") if function.receiver else ()),
+        name,
+    ]
 
 
 def _name_score(subject: str, form: str) -> int:

@@ -6,7 +6,7 @@ what it refers to, and compose the texts.
 
 from collections.abc import Collection
 from dataclasses import replace
-from functools import cached_property, lru_cache
+from functools import cached_property
 
 from goutbench.chunk.context import Draft, MeasuredFile, compose_drafts, measure, shorten_draft
 from goutbench.chunk.evidence import exercised, exercises
@@ -14,13 +14,11 @@ from goutbench.chunk.graph import partition
 from goutbench.chunk.render import full_texts, header
 from goutbench.chunk.tokens import TokenCounter, token_counter
 from goutbench.golang.syntax.file import GoFile, declaration_keys
-from goutbench.golang.syntax.parser import parse
+from goutbench.golang.syntax.parser import parse, parse_declarations
 from goutbench.records import CODE_TOKENS, Chunk, Shown, short_hash
 
 _FOCAL_SHARE = 0.75  # of the budget, at most, for focal declarations; the rest is for their context
 _LONG = 4  # bytes a token; counting the declarations of a longer file is cheaper than counting the file twice
-
-_parse = lru_cache(maxsize=2)(parse)  # who asks for the tested functions of a pair asks for their chunks next
 
 
 def chunk_file(
@@ -67,12 +65,12 @@ def function_chunks(
 
     With the content of a test file, each chunk names the test functions that exercise its function.
     """
-    file = _parse(source)
+    file = parse(source)
     measured = measure(file, budget, counter or token_counter())
     functions = [i for i, declaration in enumerate(file.declarations) if declaration.is_function]
     keys = measured.keys
     places = [(at, i) for at, i in enumerate(functions) if only is None or keys[i] in only]
-    by_function = exercises(file, _parse(tests)) if tests is not None else {}
+    by_function = exercises(file, parse(tests)) if tests is not None else {}
     drafts = compose_drafts(measured, [[i] for _, i in places])
     return [
         replace(
@@ -82,16 +80,16 @@ def function_chunks(
     ]
 
 
-def tested_functions(
+def functions_under_test(
     source: bytes, tests: bytes, *, budget: int = CODE_TOKENS, counter: TokenCounter | None = None
 ) -> list[str]:
     """The keys of the functions that a test file exercises and whose chunks are within the budget, in order.
 
     `function_chunks` says the same by `tests` and `over_budget`, but composes every chunk for it.
     """
-    file, counter = _parse(source), counter or token_counter()
+    file, counter = parse_declarations(source), counter or token_counter()
     keys, exceeds = declaration_keys(file), _OverBudget(file, budget, counter)
-    return [keys[index] for index in exercised(file, _parse(tests)) if not exceeds(index)]
+    return [keys[index] for index in exercised(file, tests) if not exceeds(index)]
 
 
 class _OverBudget:
@@ -111,7 +109,7 @@ class _OverBudget:
 
     @cached_property
     def _measured(self) -> MeasuredFile:
-        return measure(self._file, self._budget, self._counter)
+        return measure(parse(self._file.source), self._budget, self._counter)
 
 
 def cut(measured: MeasuredFile) -> list[Draft]:

@@ -7,7 +7,7 @@ from dataclasses import dataclass, field
 from itertools import groupby
 from pathlib import Path
 
-from goutbench.chunk.stage import chunk_file, function_chunks, tested_functions
+from goutbench.chunk.stage import chunk_file, function_chunks, functions_under_test
 from goutbench.chunk.tokens import TokenCounter, token_counter
 from goutbench.dataset.store import read_pairs, read_table
 from goutbench.errors import ConfigError
@@ -157,7 +157,7 @@ class _ItemBuilder:
         if self.options.unit == "file":
             return [(pair, "")]
         code, test = _contents(pair)
-        tested = tested_functions(code, test, budget=self.options.budget, counter=self.counter)
+        tested = functions_under_test(code, test, budget=self.options.budget, counter=self.counter)
         pure = pure_functions(parse(code)) if self.options.pure and tested else None
         return [(pair, function) for function in tested if pure is None or function in pure]
 

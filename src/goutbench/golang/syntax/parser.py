@@ -21,6 +21,7 @@ from goutbench.golang.syntax.file import (
     node_text,
     specs,
 )
+from goutbench.golang.syntax.grammar.bodies import blank_bodies
 from goutbench.golang.syntax.grammar.masking import masked
 from goutbench.golang.syntax.header import build_constraint, is_generated, package_name
 from goutbench.golang.syntax.imports import read_imports
@@ -41,7 +42,20 @@ _RECEIVER = re.compile(rb"\(\s*(?:(" + _NAME + rb")(?:\s|/\*.*?\*/)+)?[*(\s]*(" 
 
 def parse(source: bytes) -> GoFile:
     """Parses a Go file; never raises, whatever the bytes."""
-    tree = _parse_tree(source)
+    return _read_file(source, _parse_tree(source))
+
+
+def parse_declarations(source: bytes) -> GoFile:
+    """Parses what a Go file declares, several times as fast as `parse`.
+
+    Function bodies in gofmt's layout are not parsed: their text is in the file, but not in its tree, and the
+    links of declarations miss what bodies use.
+    """
+    tree = _parser().parse(blank_bodies(source))
+    return parse(source) if tree.root_node.has_error else _read_file(source, tree)
+
+
+def _read_file(source: bytes, tree: Tree) -> GoFile:
     elements = _top_level_elements(source, tree.root_node)
     packages = [e for e in elements if e.node.type == "package_clause"][:1]
     import_elements = [e for e in elements if e.node.type == "import_declaration"]
