@@ -10,14 +10,15 @@ from goutbench.golang.syntax.outline import file_outline
 from goutbench.golang.syntax.parser import parse, parse_declarations
 from goutbench.golang.toolchain.installation import Toolchain
 
-LAYOUTS = r"""package p
-
+LAYOUTS = r"""
 func raw() {
 	s := `
 }
 `
 	use(s)
 }
+
+package p
 
 func brace() {
 	use('{', "}}", "\"{") // }
@@ -48,7 +49,19 @@ func (r *R[T]) method(f func() struct{ a int }) (err error) {
 	}
 }
 
+func result() struct {
+	a int
+} {
+	use()
+}
+
+func external() struct {
+	a int
+}
+
 func oneLine() { use() }
+
+package p
 
 func dense() {
 	if x {
@@ -105,7 +118,8 @@ def declared(file: GoFile) -> list[tuple[object, ...]]:
 def test_declarations_are_the_same_without_a_look_at_bodies(toolchain: Toolchain) -> None:
     library = toolchain.goroot / "src"
     paths = [path for name in ("strconv", "text/template") for path in sorted((library / name).glob("*.go"))]
-    sources = [LAYOUTS.encode(), *(case.source.encode() for case in CASES)]
+    sources = [f"package p\n{part}".encode() for part in LAYOUTS.split("package p\n")]
+    sources += [*(case.source.encode() for case in CASES)]
     sources += [path.read_bytes() for path in paths]
     assert len(paths) > 20
     for source in sources:

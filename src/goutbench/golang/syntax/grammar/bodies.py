@@ -11,7 +11,6 @@ _END, _BRACES = b"\n}\n", b"{}"
 _NOT_BRACES = bytes(byte for byte in range(256) if byte not in _BRACES)
 _QUOTES = (b'"', b"`", b"'", b"//", b"/*")
 _QUOTED = re.compile(rb"""//[^\n]*|/\*(?s:.*?)\*/|`[^`]*`|"(?:[^"\\\n]|\\.)*"|'(?:[^'\\\n]|\\.)+'""")
-_TYPE_BODY = (b"struct {", b"interface {", b"struct{", b"interface{")
 
 
 def blank_bodies(source: bytes) -> bytes:
@@ -33,7 +32,7 @@ def blank_bodies(source: bytes) -> bytes:
 
 def _is_body(opening: bytes, body: bytes) -> bool:
     """Whether a body is complete: its braces pair up, and so do its quotes where these could hide braces."""
-    if opening.endswith(_TYPE_BODY) or not _pairs_up(opening[:-1]):
+    if not _pairs_up(opening[:-1]):
         return False
     if b"`" not in body and b"/*" not in body and _is_balanced(body):
         return True
