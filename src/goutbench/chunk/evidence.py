@@ -43,16 +43,22 @@ def exercises(file: GoFile, tests: GoFile) -> dict[int, tuple[Exercise, ...]]:
 def exercised(file: GoFile, tests: bytes) -> list[int]:
     """The functions and methods of `file`, by index, that `exercises` finds evidence for in a test file.
 
-    The names of tests and the bytes of their bodies mostly decide. Only if not, the test file is parsed.
+    The names of tests and the bytes of their bodies mostly decide. If not, the bodies that mention a function
+    are parsed, and only if a helper uses it the whole file.
     """
-    quick = _Matcher(file, parse_declarations(tests))
-    named_after = {i for _, i in quick.named_after()}
+    matcher = _Matcher(file, parse_declarations(tests))
+    named_after = {i for _, i in matcher.named_after()}
     is_used: dict[int, bool | None] = {
-        i: True if i in named_after else quick.is_surely_used(file.declarations[i]) for i in quick.functions
+        i: True if i in named_after else matcher.is_used_by_bytes(file.declarations[i])
+        for i in matcher.functions
     }
-    if None in is_used.values():
+    if doubtful := [i for i, used in is_used.items() if used is None]:
+        names = [file.declarations[i].names[0].encode() for i in doubtful]
+        matcher = _Matcher(file, parse_declarations(tests, keep=names))
+        is_used |= {i: matcher.is_used_by_tests(file.declarations[i]) for i in doubtful}
+    if doubtful := [i for i, used in is_used.items() if used is None]:
         matcher = _Matcher(file, parse(tests))
-        is_used |= {i: matcher.is_used(file.declarations[i]) for i, used in is_used.items() if used is None}
+        is_used |= {i: matcher.is_used(file.declarations[i]) for i in doubtful}
     return [i for i, used in is_used.items() if used]
 
 
@@ -87,34 +93,41 @@ class _Matcher:
 
     def is_used(self, function: Declaration) -> bool:
         """Whether a test, or what it uses of its file, uses the function."""
-        name = function.names[0].encode()
-        mentioning = [index for index, present in enumerate(self.names) if name in present]
-        for index in sorted(mentioning, key=lambda index: index not in self._direct):
-            declaration = self.tests.declarations[index]
-            if function.kind == "method":
-                is_used = self.tests.source.find(b"." + name, *_span(declaration)) >= 0
-            else:
-                is_used = next(self._mentions(name, declaration), None) is not None
-            if is_used and (index in self._direct or index in self._reached_by_all):
-                return True
-        return False
+        users = self._users(function)
+        return any(index in self._direct or index in self._reached_by_all for index in users)
 
-    def is_surely_used(self, function: Declaration) -> bool | None:
-        """The same by the bytes of the tests alone, if these decide; otherwise None."""
-        name, tests = function.names[0].encode(), self.tests
+    def is_used_by_tests(self, function: Declaration) -> bool | None:
+        """The same by what tests do themselves; None if another declaration uses the function."""
+        users = list(self._users(function))
+        return True if self._direct.intersection(users) else None if users else False
+
+    def is_used_by_bytes(self, function: Declaration) -> bool | None:
+        """The same by the bytes of the tests alone; None if these do not decide."""
+        name, source, package = function.names[0].encode(), self.tests.source, self.tests.package
         mentioning = [index for index, present in enumerate(self.names) if name in present]
-        for index in mentioning:
-            span = _span(tests.declarations[index])
-            if index not in self._direct:
-                continue
+        for index in self._direct.intersection(mentioning):
+            span = _span(self.tests.declarations[index])
             if function.kind == "method":
-                is_used = tests.source.find(b"." + name, *span) >= 0
+                is_used = source.find(b"." + name, *span) >= 0
             else:
-                is_plain = self.file.package == tests.package and self._is_plain(index)
-                is_used = is_plain and surely_used(tests.source, span, name)
+                is_plain = self.file.package == package and self._is_plain(index)
+                is_used = is_plain and surely_used(source, span, name)
             if is_used:
                 return True
         return None if mentioning else False
+
+    def _users(self, function: Declaration) -> Iterator[int]:
+        """The declarations of the test file that use the function, by index."""
+        name, source = function.names[0].encode(), self.tests.source
+        for index, present in enumerate(self.names):
+            if name in present:
+                declaration = self.tests.declarations[index]
+                if function.kind == "method":
+                    is_user = source.find(b"." + name, *_span(declaration)) >= 0
+                else:
+                    is_user = next(self._mentions(name, declaration), None) is not None
+                if is_user:
+                    yield index
 
     def _is_plain(self, index: int) -> bool:
         """Whether `surely_used` is valid for a declaration of the test file."""

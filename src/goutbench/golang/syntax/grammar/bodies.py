@@ -5,6 +5,7 @@ text, at the speed of a search for bytes.
 """
 
 import re
+from collections.abc import Collection
 
 _OPENING = re.compile(rb"^(?:func\b|var \w+ = )[^\n]*\{$", re.MULTILINE)
 _END, _BRACES = b"\n}\n", b"{}"
@@ -13,18 +14,20 @@ _QUOTES = (b'"', b"`", b"'", b"//", b"/*")
 _QUOTED = re.compile(rb"""//[^\n]*|/\*(?s:.*?)\*/|`[^`]*`|"(?:[^"\\\n]|\\.)*"|'(?:[^'\\\n]|\\.)+'""")
 
 
-def blank_bodies(source: bytes) -> bytes:
+def blank_bodies(source: bytes, keep: Collection[bytes] = ()) -> bytes:
     """The source with spaces for what is in the braces of functions and literals in gofmt's layout.
 
     Every offset stays valid. In that layout a line that begins with `func` or `var` and ends with `{` opens
-    the body, and the next line that is `}` closes it. A body remains where its bytes leave a doubt.
+    the body, and the next line that is `}` closes it. A body remains where its bytes leave a doubt, and if it
+    contains one of `keep`.
     """
     pieces, at = [], 0
     while (opening := _OPENING.search(source, at)) is not None:
         start, end = opening.end(), source.find(_END, opening.end())
         pieces.append(source[at:start])
         at = start
-        if end >= 0 and _is_body(opening[0], source[start:end]):
+        body = source[start : max(start, end)]
+        if end >= 0 and not any(text in body for text in keep) and _is_body(opening[0], body):
             pieces.append(b" " * (end + 1 - start))
             at = end + 1
     return b"".join((*pieces, source[at:]))
