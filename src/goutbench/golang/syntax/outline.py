@@ -66,10 +66,10 @@ def mentioned_names(texts: Iterable[bytes]) -> set[bytes]:
     """
     names: set[bytes] = set()
     for text in texts:
-        words = identifiers_in(text, (0, len(text)))
-        numbers = {word for word in words if word[:1].isdigit()}
-        names |= words - numbers
-        names.update(match[0] for word in numbers if (match := _IDENTIFIER.search(word)))
+        tokens = identifiers_in(text, (0, len(text)))
+        numbers = {name for name in tokens if name[:1].isdigit()}
+        names |= tokens - numbers
+        names.update(match[0] for number in numbers if (match := _IDENTIFIER.search(number)))
         for brace in _POSITIONAL.finditer(text):
             line = text.rfind(b"\n", 0, brace.start()) + 1
             if kind := _LITERAL_TYPE.search(text, line, brace.start()):
