@@ -19,6 +19,7 @@ from goutbench.report.tables.cells import (
 )
 from goutbench.report.tables.measures import (
     best_of_k,
+    branch_coverage,
     built,
     coverage,
     mean_of,
@@ -59,6 +60,11 @@ class ModelResults:
         return self.report.covered_answers(self.model)
 
     @property
+    def branches(self) -> Sequence[ItemResult]:
+        """The executed items whose branches were measured."""
+        return self.report.branch_answers(self.model)
+
+    @property
     def last_answers(self) -> Sequence[ItemResult]:
         """The items after repair; empty where no repair round was executed."""
         return self.report.last_answers(self.model)
@@ -92,6 +98,10 @@ def always(report: Results) -> bool:
 
 def when_repaired(report: Results) -> bool:
     return bool(report.repaired_models)
+
+
+def with_branches(report: Results) -> bool:
+    return report.branches_measured
 
 
 def when_sampled(report: Results) -> bool:
@@ -135,6 +145,17 @@ COLUMNS = (
     Column(
         "coverage_passing", "coverage, passing", "Focal statements covered by candidates that pass.",
         lambda m: mean_of_passing(m.executed, coverage), {"class": status_class(Status.PASSED)},
+    ),
+    Column(
+        "branches_all", "branches, all",
+        "Outcomes of focal branches covered (if, loop, case, operand); items that failed count as 0.",
+        lambda m: mean_of(m.branches, branch_coverage), {}, shown=with_branches,
+    ),
+    Column(
+        "branches_passing", "branches, passing",
+        "Outcomes of focal branches covered by candidates that pass.",
+        lambda m: mean_of_passing(m.branches, branch_coverage),
+        {"class": status_class(Status.PASSED)}, shown=with_branches,
     ),
     Column(
         "mutation_all", "mutation, all",
