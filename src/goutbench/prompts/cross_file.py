@@ -10,6 +10,7 @@ from pathlib import Path, PurePosixPath
 
 from goutbench.chunk.tokens import TokenCounter
 from goutbench.dataset.store import read_packages
+from goutbench.golang.analysis.assertion_names import test_libraries
 from goutbench.golang.syntax.file import Declaration, GoFile, declaration_keys
 from goutbench.golang.syntax.outline import mentioned_names, outline
 from goutbench.golang.syntax.parser import parse
@@ -69,7 +70,8 @@ class _Package:
         # of two declarations of a name, the one without a build constraint comes first
         siblings.sort(key=lambda parsed: parsed.build_constraint is not None)
         selection = _Selection(chunk, self._parsed[pair.code_path], siblings)
-        return CrossFileContext(file.module, file.go_version, selection.text(budget, counter))
+        libraries = None if file.requires is None else test_libraries(file.requires)
+        return CrossFileContext(file.module, file.go_version, selection.text(budget, counter), libraries)
 
 
 class _Selection:
