@@ -166,6 +166,11 @@ def test_surviving_mutants_are_told_as_diffs_and_a_complete_test_ends_the_rounds
     assert feedback_on(strong, "Add", kinds=kinds) is None
 
 
+def test_output_cannot_end_the_block_that_it_is_in(feedback_on: Writer) -> None:
+    text = said(feedback_on('func TestAdd(t *testing.T) {\n\tt.Error("````")\n}\n'), FIX)
+    assert "\n`````\ncalc_test.go:6: ````\n--- FAIL: TestAdd\n`````\n" in text
+
+
 def mutant(number: int, line: int, function: str, operator: str) -> MutantVerdict:
     position = f"{line}.1-{line}.2"
     return MutantVerdict(number, position, function, operator, "a", "b", MutantStatus.SURVIVED)

@@ -6,7 +6,7 @@ from goutbench.golang.measured.blocks import Position, functions_never_called, p
 from goutbench.golang.measured.mutants import diff
 from goutbench.golang.syntax.file import GoFile, declaration_keys, line_and_column
 from goutbench.golang.syntax.parser import parse
-from goutbench.prompts.feedback.observed import Observed, numbered
+from goutbench.prompts.feedback.observed import Observed, fenced, numbered
 from goutbench.records import MutantStatus, MutantVerdict, Status
 
 MAX_MUTANTS = 5
@@ -18,10 +18,11 @@ def uncovered_code(observed: Observed) -> str:
 
     Only of the focal functions, or of the complete file; empty if all of it is covered.
     """
-    if observed.execution.status is not Status.PASSED:
+    record = observed.execution
+    if record.status is not Status.PASSED or record.coverage == 1:  # blocks without a statement may remain
         return ""
     source = parse(observed.pair.code.encode("utf-8", "surrogateescape"))
-    blocks = _focal_blocks(source, observed.candidate.focal, observed.execution.uncovered)
+    blocks = _focal_blocks(source, observed.candidate.focal, record.uncovered)
     if not blocks:
         return ""
     never = dict(functions_never_called(source, {start for start, _ in blocks}))
@@ -31,7 +32,7 @@ def uncovered_code(observed: Observed) -> str:
     parts = [
         f"The tests do not cover all of {observed.pair.code_path}.",
         "\n".join(f"- `{key}` is never called." for key in never),
-        f"These lines never run:\n\n```go\n{lines}\n```" if lines else "",
+        f"These lines never run:\n\n{fenced(lines, 'go')}" if lines else "",
     ]
     return "\n\n".join(part for part in parts if part)
 
@@ -103,5 +104,5 @@ def _by_difference(mutants: Sequence[MutantVerdict]) -> Iterator[MutantVerdict]:
 
 def _diff_text(source: Sequence[bytes], mutant: MutantVerdict) -> str:
     lines = "\n".join(f"{line.sign}{line.text}" for line in diff(source, mutant))
-    place = f", in `{mutant.function}`" if mutant.function else ""
-    return f"Line {positions(mutant.position)[0][0]}{place}:\n\n```diff\n{lines}\n```"
+    location = f", in `{mutant.function}`" if mutant.function else ""
+    return f"Line {positions(mutant.position)[0][0]}{location}:\n\n{fenced(lines, 'diff')}"

@@ -11,15 +11,15 @@ from goutbench.chunk.tokens import TokenCounter, token_counter
 from goutbench.errors import ConfigError
 from goutbench.prompts.feedback.chances import surviving_mutants, uncovered_code
 from goutbench.prompts.feedback.observed import CodeUnderTest, Observed
-from goutbench.prompts.feedback.problems import build_problems, test_problems
+from goutbench.prompts.feedback.problems import build_errors, failing_tests
 from goutbench.prompts.prompt import completion_text, template, template_hash
 from goutbench.records import Candidate, Execution, Prompt, short_hash
 
 FIX, EXTEND = "fix-v1", "extend-v1"
 
 KINDS: Mapping[str, Callable[[Observed], str]] = {
-    "build": build_problems,
-    "failures": test_problems,
+    "build": build_errors,
+    "failures": failing_tests,
     "coverage": uncovered_code,
     "mutants": surviving_mutants,
 }
@@ -59,7 +59,7 @@ def feedback(
 
 
 def feedback_prompt(
-    first: Prompt, candidate: Candidate, said: Feedback, counter: TokenCounter | None = None
+    first: Prompt, candidate: Candidate, message: Feedback, counter: TokenCounter | None = None
 ) -> Prompt:
     """The prompt for the next round: the first prompt, the candidate as the reply to it, and the feedback.
 
@@ -67,13 +67,13 @@ def feedback_prompt(
     feedback are those of its file. Without a counter, tokens are estimated.
     """
     answer = completion_text(candidate.code) if candidate.code.strip() else "I have no test file."
-    messages = (*first.messages, ("assistant", answer), ("user", said.text))
-    texts = [text for message in messages for text in message]
+    messages = (*first.messages, ("assistant", answer), ("user", message.text))
+    texts = [text for role_and_content in messages for text in role_and_content]
     return replace(
         first,
-        id=short_hash(first.id, template_hash(said.template), *texts),
-        template=said.template,
-        template_hash=template_hash(said.template),
+        id=short_hash(first.id, template_hash(message.template), *texts),
+        template=message.template,
+        template_hash=template_hash(message.template),
         messages=messages,
         tokens=sum((counter or token_counter()).count([content for _, content in messages])),
     )

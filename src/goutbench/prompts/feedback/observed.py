@@ -50,3 +50,10 @@ class Observed:
 def numbered(line: int, text: str) -> str:
     """A line of code with its number."""
     return f"{line:>5} | {text.rstrip()}"
+
+
+def fenced(text: str, language: str = "") -> str:
+    """A Markdown block of code, with a fence that the text cannot end."""
+    longest = max((len(ticks) for ticks in re.findall("`+", text)), default=0)
+    fence = "`" * max(3, longest + 1)
+    return f"{fence}{language}\n{text}\n{fence}"

@@ -4,7 +4,7 @@ import re
 from collections.abc import Collection
 from itertools import islice
 
-from goutbench.prompts.feedback.observed import Observed
+from goutbench.prompts.feedback.observed import Observed, fenced
 from goutbench.records import Status
 
 _MAX_ERRORS = 20
@@ -21,7 +21,7 @@ _CALL = re.compile(r"^[\w./*()\[\]·-]+\(.*\)$")
 _FRAME = re.compile(r"^\t(?P<place>[^\s:]+\.go:\d+)(?: \+0x[0-9a-f]+)?$")
 
 
-def build_problems(observed: Observed) -> str:
+def build_errors(observed: Observed) -> str:
     """The errors of the parser, the compiler or vet, with the lines that they name; empty if it builds."""
     record = observed.execution
     if record.status is Status.NO_CODE:
@@ -37,7 +37,7 @@ def build_problems(observed: Observed) -> str:
     return _with_output(f"{reporter}:", errors, observed.cited_lines(errors, _MAX_CITED))
 
 
-def test_problems(observed: Observed) -> str:
+def failing_tests(observed: Observed) -> str:
     """The failing assertions with their values, panics and time limits; empty if the tests pass."""
     record = observed.execution
     names = ", ".join(f"`{name}`" for name in record.flaky or record.failed)
@@ -58,13 +58,10 @@ def test_problems(observed: Observed) -> str:
     return _with_output(leads[record.status], output, observed.cited_lines(output, _MAX_CITED))
 
 
-test_problems.__test__ = False  # type: ignore[attr-defined]  # pytest must not collect it
-
-
 def _with_output(lead: str, output: str, cited: str) -> str:
     """A lead with the output below it, and the lines of the test file that the output names."""
-    parts = [lead, f"```\n{output}\n```" if output else ""]
-    parts.append(f"The lines of the test file:\n\n```go\n{cited}\n```" if cited else "")
+    parts = [lead, fenced(output) if output else ""]
+    parts.append(f"The lines of the test file:\n\n{fenced(cited, 'go')}" if cited else "")
     return "\n\n".join(part for part in parts if part)
 
 
@@ -77,8 +74,8 @@ def _shortened(evidence: str, files: Collection[str]) -> str:
     for line in evidence.splitlines():
         frame = _FRAME.match(line)
         if frame is not None:
-            place = frame["place"].rpartition("/")[2]
-            lines += [f"\t{place}"] if place.partition(":")[0] in files else []
+            location = frame["place"].rpartition("/")[2]
+            lines += [f"\t{location}"] if location.partition(":")[0] in files else []
         elif line.strip() and not _NOISE.match(line) and not _CALL.match(line):
             lines.append(_SECONDS.sub("", _FOLDERS.sub("", line.rstrip()[:_MAX_COLUMNS])))
     omitted = len(lines) - _MAX_LINES
