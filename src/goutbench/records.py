@@ -96,7 +96,8 @@ class PackageFile:
     """The declarations of a source file in the folder of a pair, for prompts about that pair.
 
     `outline` is Go without function bodies, comments and the elements of literals. `module` and `go_version`
-    are those of the nearest go.mod at or above the folder; empty if there is none.
+    are those of the nearest go.mod at or above the folder; empty if there is none. `requires` are the modules
+    that it requires directly; None if there is none, and in older datasets.
     """
 
     repository: str
@@ -105,6 +106,7 @@ class PackageFile:
     module: str
     go_version: str
     outline: str
+    requires: tuple[str, ...] | None = None
 
 
 # ── split ─────────────────────────────────────────────────────────────────────────────────────────
@@ -323,7 +325,7 @@ class Prompt:
 class Completion:
     """A model's raw reply to a prompt, or why there is none.
 
-    `round` is 0 for the first answer, else the number of the repair round. `error` is empty,
+    `round` is 0 for the first answer, else the number of the feedback round. `error` is empty,
     "context-overflow" (known before the call), "truncated" (the reply reached the token limit), "empty", or
     "model-error" with the message in `detail`. Tokens are those that the provider reported, seconds the wall
     time of the call; `cost` is in the unit of the price file, None without one.
@@ -385,7 +387,7 @@ class Candidate:
     """A test file to be run against a pair's focal file; the reference test is one with model "reference".
 
     `focal` are the keys of the functions that it should test; empty: the complete file. `round` is 0 for a
-    first answer, else the number of the repair round.
+    first answer, else the number of the feedback round that it is the result of.
     """
 
     id: str
@@ -632,6 +634,44 @@ class Execution:
         if self.focal_statements:
             return self.focal_covered / self.focal_statements
         return _share(self.covered, self.statements)
+
+
+@dataclass(frozen=True, slots=True)
+class Refinement:
+    """What feedback rounds made of one sample of an item.
+
+    `rounds` counts the first answer; `candidate_id` is the candidate that counts in the end. `reason` says
+    why there was no further round: "complete" (nothing remains that the chosen kinds of feedback could say),
+    "no-improvement", "rounds" (that was the last one), "max-calls", "max-total-tokens", "max-cost",
+    "no-feedback" (it fails, and the chosen kinds say nothing about that), "infrastructure-error", or the
+    `error` of a completion without text.
+    """
+
+    pair_id: str
+    focal: tuple[str, ...]
+    model: str
+    sample: int
+    rounds: int
+    candidate_id: str
+    reason: str
+
+
+def improves(new: Execution, old: Execution) -> bool:
+    """Whether the candidate of a feedback round takes the place of the one before it, for the same item.
+
+    A passing one is only replaced by one that passes, and neither covers less nor kills less, and covers or
+    kills more. One that does not pass is replaced by any that climbs as high.
+    """
+    if new.status is Status.INFRA_FAILURE:
+        return False
+    if Status.PASSED not in (new.status, old.status):
+        return new.rung.reaches(old.rung)
+    if new.status is not old.status:
+        return new.status is Status.PASSED
+    gains = [(new.coverage or 0.0) - (old.coverage or 0.0)]
+    if new.mutation and old.mutation:
+        gains.append(new.mutation.killed - old.mutation.killed)
+    return min(gains) >= 0 < max(gains)
 
 
 def pairs_without_coverage(executions: Iterable[Execution]) -> frozenset[str]:

@@ -48,7 +48,10 @@ def package_files(
         if package is not None:
             module = _module_of(folder_of(path), modules)
             outline = file_outline(parse_declarations(contents[path].data))
-            files.append(PackageFile(config.name, path.decode(), package, module.path, module.go, outline))
+            requires = module.requires if module.path else None
+            files.append(
+                PackageFile(config.name, path.decode(), package, module.path, module.go, outline, requires)
+            )
     return tuple(files)
 
 

@@ -109,7 +109,9 @@ def from_table(table: "pa.Table", record: type[Record]) -> Iterator[Record]:
         for row in table.select(names).to_pylist():
             if record is Pair and (problem := name_problem(row)):
                 raise DatasetError(problem, hint=_FOREIGN_HINT)
-            yield record(**row)
+            yield record(
+                **{name: tuple(value) if isinstance(value, list) else value for name, value in row.items()}
+            )
     except (KeyError, UnicodeDecodeError) as error:
         raise DatasetError(f"a damaged table of {record.__name__}: {first_line(error)}") from None
 

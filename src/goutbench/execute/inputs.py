@@ -159,7 +159,7 @@ def _candidate(row: dict[str, Any], where: str) -> Candidate:
         raise ConfigError(f"a candidate needs the text {', '.join(missing)}", where=where)
     pair_id, model, id, package = (_text(row, name, where) for name in ("pair_id", "model", "id", "package"))
     mode, focal = _text(row, "mode", where) or MODES[0], _texts(row, "focal", where)
-    sample, repair_round = (_number(row, name, where) for name in ("sample", "round"))
+    sample, round_number = (_number(row, name, where) for name in ("sample", "round"))
     if mode not in MODES:
         raise ConfigError(f"`mode` is not one of {', '.join(MODES)}", where=where)
     candidate = text_candidate(pair_id, model, row["code"], mode=mode)
@@ -171,7 +171,7 @@ def _candidate(row: dict[str, Any], where: str) -> Candidate:
         return replace(candidate, id=id, focal=focal, sample=sample)
     return replace(
         candidate, id=id, completion_ids=_texts(row, "completion_ids", where), package=package or None,
-        focal=focal, sample=sample, round=repair_round,
+        focal=focal, sample=sample, round=round_number,
     )  # fmt: skip
 
 

@@ -18,7 +18,7 @@ from goutbench.locations import SPLIT_FOLDER
 from goutbench.prompts.cross_file import PackageIndex
 from goutbench.prompts.examples import ExamplePool
 from goutbench.prompts.prompt import build_prompt
-from goutbench.records import Chunk, Pair, Prompt
+from goutbench.records import Candidate, Chunk, Pair, Prompt
 
 UNITS = ("file", "function")
 
@@ -33,6 +33,14 @@ class Item:
     pair: Pair
     focal: tuple[str, ...]
     prompts: tuple[Prompt, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class FirstAnswer:
+    """A sample of an item: the candidate, and the item with the prompts that led to it."""
+
+    item: Item
+    candidate: Candidate
 
 
 def read_items(dataset: Path, options: GenerateOptions) -> list[Item]:

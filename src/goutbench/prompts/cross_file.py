@@ -10,6 +10,7 @@ from pathlib import Path, PurePosixPath
 
 from goutbench.chunk.tokens import TokenCounter
 from goutbench.dataset.store import read_packages
+from goutbench.golang.analysis.assertion_names import test_libraries
 from goutbench.golang.syntax.file import Declaration, GoFile, declaration_keys
 from goutbench.golang.syntax.outline import mentioned_names, outline
 from goutbench.golang.syntax.parser import parse
@@ -66,7 +67,8 @@ class _Package:
         if key not in self._siblings:
             self._siblings[key] = self._siblings_of(*key)
         selection = _Selection(chunk, self._siblings[key])
-        return CrossFileContext(file.module, file.go_version, selection.text(budget, counter))
+        libraries = None if file.requires is None else test_libraries(file.requires)
+        return CrossFileContext(file.module, file.go_version, selection.text(budget, counter), libraries)
 
     def _siblings_of(self, path: str, package: str) -> "_Siblings":
         siblings = [

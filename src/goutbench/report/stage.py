@@ -20,6 +20,7 @@ from goutbench.report.tables.ladder import failures, funnel
 from goutbench.report.tables.leaderboard import leaderboard, mutation_scores, samples_table
 from goutbench.report.tables.measures import built, coverage, mutation_score, passed, rate_at_k, rate_of
 from goutbench.report.tables.preferences import opinions, preference_blocks
+from goutbench.report.tables.rounds import round_blocks
 from goutbench.report.warnings import warnings_of
 
 PAGE = Path("report.html")
@@ -148,6 +149,7 @@ def _blocks(
     return [
         *_warning(results, dataset),
         *(PageBlock(table=table) for table in (leaderboard(results), *optional, funnel(results))),
+        *round_blocks(results, palette),
         *(PageBlock(table=table) for table in compare(results, base)),
         *_distributions(results, palette),
         PageBlock(table=rates_by_group(results, _REPOSITORIES)),

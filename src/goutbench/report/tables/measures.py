@@ -102,6 +102,14 @@ def mean_of(items: Sequence[ItemResult], measure: Measure) -> Mean | None:
     return Mean(sum(item.mean(measure) for item in items) / len(items), len(items)) if items else None
 
 
+def mean_with_interval(items: Sequence[ItemResult], measure: Measure) -> Mean | None:
+    """The mean over all items, as `mean_of`, with its resampled interval."""
+    if not items:
+        return None
+    values = [item.mean(measure) for item in items]
+    return Mean(sum(values) / len(values), len(values), sampled_interval(values, clusters_of(items)))
+
+
 def mean_of_passing(items: Sequence[ItemResult], measure: Measure) -> Mean | None:
     """The mean over items with a passing sample, of their passing samples that have a measurement."""
     means = []
