@@ -565,15 +565,17 @@ class Execution:
     Coverage counts statements of the focal file by the candidate's own tests, `covered` also where the run
     failed; `uncovered` are the blocks that no run reached, as "line.column-line.column". `focal_statements`
     and `focal_covered` count only in the functions that the candidate should test (0: the complete file), and
-    the mutants are then only those of these functions. `entry` names the tests of other files, with their
-    files, that run the candidate where it declares no test; `declared` are then the subtests that it adds, or
-    the tests of `entry` where nothing shows its part, and coverage and mutants are those that the tests
-    of `entry` lack without the candidate. Seconds are CPU time inside the sandbox, because wall time depends
-    on the load of the machine; `gate_seconds` is the wall time of the type check. `toolchain` is the version
-    of Go, `go_source` where it comes from: "--go", "PATH", "wheel", or "downloaded" for a go.mod. `sandbox`
-    is the sandbox's name, of a container engine with the image's id, and a digest of GOUTBENCH_ENGINE_ARGS if
-    it has any: "podman@sha256:…+…". `attempts` is 2 for a reference test that failed beside other executions
-    and was executed again alone: the record is that of the last attempt.
+    the mutants are then only those of these functions. Branches are counted by their outcomes, in the same
+    way; `uncovered_branches` are those of the focal file, as "line.column code: outcome". They are None where
+    they were not measured, those of the focal functions also for the complete file. `entry` names the tests
+    of other files, with their files, that run the candidate where it declares no test; `declared` are then
+    the subtests that it adds, or the tests of `entry` where nothing shows its part, and coverage and mutants
+    are those that the tests of `entry` lack without the candidate. Seconds are CPU time inside the sandbox,
+    because wall time depends on the load of the machine; `gate_seconds` is the wall time of the type check.
+    `toolchain` is the version of Go, `go_source` where it comes from: "--go", "PATH", "wheel", or
+    "downloaded" for a go.mod. `sandbox` is the sandbox's name, of a container engine with the image's id, and
+    a digest of GOUTBENCH_ENGINE_ARGS if it has any: "podman@sha256:…+…". `attempts` is 2 for a reference test
+    that failed beside other executions and was executed again alone: the record is that of the last attempt.
     """
 
     id: str
@@ -605,6 +607,23 @@ class Execution:
     go_source: str = ""
     attempts: int = 1
     entry: str = ""
+    branches: int | None = None
+    branches_covered: int | None = None
+    uncovered_branches: tuple[str, ...] = ()
+    focal_branches: int | None = None
+    focal_branches_covered: int | None = None
+
+    @property
+    def branch_coverage(self) -> float | None:
+        """The covered share of the branches of the focal functions, else of the focal file.
+
+        None where branches were not measured, or where there are none.
+        """
+        if self.branches is None or self.branches_covered is None:
+            return None
+        if self.focal_branches is None or self.focal_branches_covered is None:
+            return _share(self.branches_covered, self.branches)
+        return _share(self.focal_branches_covered, self.focal_branches)
 
     @property
     def coverage(self) -> float | None:

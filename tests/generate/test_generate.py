@@ -2,6 +2,7 @@
 
 import json
 import os
+import random
 import re
 import shlex
 import signal
@@ -24,6 +25,7 @@ from goutbench.config import Price
 from goutbench.dataset.store import read_pairs, read_table, to_table
 from goutbench.dataset.store import write_table as write_arrow
 from goutbench.errors import ConfigError, GoutbenchError
+from goutbench.generate.items import read_items
 from goutbench.generate.options import GenerateOptions
 from goutbench.generate.stage import generate, plan, with_weights_revision
 from goutbench.generate.summary import execute_command
@@ -305,6 +307,15 @@ def test_the_next_command_can_be_pasted() -> None:
     )
     words = ["goutbench", "execute", "my run/candidates.parquet", "--dataset", "my $data", "--out", "my run"]
     assert shlex.split(execute_command(Path("my run"), Path("my $data"))) == words
+
+
+@pytest.mark.parametrize("unit", ["file", "function"])
+def test_a_limit_draws_from_all_items_by_the_seed(dataset: Path, unit: str) -> None:
+    everything = read_items(dataset, GenerateOptions(unit=unit))
+    assert len(everything) > 8
+    drawn = random.Random(5).sample(everything, 4)
+    limited = read_items(dataset, GenerateOptions(unit=unit, limit=4, seed=5))
+    assert limited == [item for item in everything if item in drawn]
 
 
 def test_every_sample_is_a_candidate_with_its_cost(dataset: Path, tmp_path: Path) -> None:

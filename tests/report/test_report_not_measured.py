@@ -291,3 +291,41 @@ def test_a_table_of_a_version_without_verdicts_is_read(
         run / "executions.parquet", [{k: v for k, v in row.items() if "mutants" not in k} for row in rows]
     )
     assert [asdict(r.mutation)["mutants"] for r in read_run(run).executions if r.mutation] == [()] * 6
+
+
+def test_branches_count_where_they_were_measured(tmp_path: Path, dataset: Path, pairs: list[Pair]) -> None:
+    """Pair 0 has no branches, so nobody gets a 0 for it; model c was executed by an earlier version."""
+    runs = [
+        write_run(tmp_path / name, name, pairs, lambda number: PASSED if number != 5 else UNDEFINED)
+        for name in "abc"
+    ]
+    change(runs[0], lambda e: with_branches(e, pairs[0], 3))
+    change(runs[1], lambda e: with_branches(e, pairs[0], 1))
+    change(runs[2], lambda e: replace(e, branches=None, branches_covered=None))
+    report(runs, dataset, tmp_path / "report.html")
+    rows = board(tmp_path / "report.html")
+    shown = {name: (rows[name]["branches_all"], rows[name]["branches_passing"]) for name in "abc"}
+    assert shown == {"a": ("0.6", "0.75"), "b": ("0.2", "0.25"), "c": ("", "")}
+    assert summary(read_run(runs[0]).executions)["mean_branch_coverage_passing"] == 0.75
+    assert summary(read_run(runs[2]).executions)["mean_branch_coverage_passing"] is None
+    report(runs[2:], dataset, tmp_path / "old.html")
+    assert "branches_all" not in board(tmp_path / "old.html")["c"]
+
+
+def with_branches(record: Execution, without: Pair, covered: int) -> Execution:
+    if record.branches is None or record.pair_id != without.id:
+        return replace(record, branches_covered=record.branches and covered)
+    return replace(record, branches=0, branches_covered=0)
+
+
+def test_a_table_of_a_version_without_branches_is_read(
+    tmp_path: Path, dataset: Path, pairs: list[Pair]
+) -> None:
+    run = write_run(tmp_path / "a", "a", pairs, lambda number: PASSED)
+    rows = read_table(run / "executions.parquet").to_pylist()
+    write_rows(
+        run / "executions.parquet", [{k: v for k, v in row.items() if "branches" not in k} for row in rows]
+    )
+    assert {(r.branches, r.branch_coverage, r.uncovered_branches) for r in read_run(run).executions} == {
+        (None, None, ())
+    }

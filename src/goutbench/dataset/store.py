@@ -14,6 +14,7 @@ from importlib.metadata import version
 from pathlib import Path, PurePosixPath
 from typing import TYPE_CHECKING, Any, TypeVar
 
+from goutbench.dataset.arrow import keep_pandas_out
 from goutbench.dataset.names import name_problem
 from goutbench.errors import DatasetError, StorageError, first_line
 from goutbench.records import PackageFile, Pair, Rejection
@@ -90,6 +91,7 @@ def to_table(records: Sequence[Any], record: type[Any]) -> "pa.Table":
     """Records of one type as a table with a column for each field."""
     import pyarrow as pa
 
+    keep_pandas_out()
     schema = schema_of(record)
     columns = [pa.array([getattr(item, field.name) for item in records], type=field.type) for field in schema]
     return pa.Table.from_arrays(columns, schema=schema)
@@ -183,6 +185,7 @@ def write_rows(path: Path, rows: Sequence[Mapping[str, Any]]) -> None:
     import pyarrow as pa
     import pyarrow.parquet as pq
 
+    keep_pandas_out()
     with atomic_file(path) as partial:
         table = pa.Table.from_pylist(list(rows))
         pq.write_table(table, partial, compression="zstd", write_page_checksum=True)

@@ -228,6 +228,7 @@ def summary(records: Sequence[Execution]) -> dict[str, Any]:
         "covers_its_focal_file": sum(bool(r.covered) for r in countable) if measured and countable else None,
         "mean_coverage_all": _mean([r.coverage or 0.0 for r in countable]) if measured else None,
         "mean_coverage_passing": _mean(_measured(record.coverage for record in passed)),
+        "mean_branch_coverage_passing": _mean(_measured(record.branch_coverage for record in passed)),
         **{name: _mean(_measured(map(score, mutations))) for name, score in scores.items()},
         "go": ", ".join(sorted({f"{r.toolchain} ({r.go_source})" for r in records if r.toolchain})),
         "sandbox": ", ".join(sorted({record.sandbox for record in records if record.sandbox})),

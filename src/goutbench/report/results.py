@@ -92,6 +92,11 @@ class SampleResult:
         return self.execution.coverage if self.execution else None
 
     @property
+    def branch_coverage(self) -> float | None:
+        """The covered share of the outcomes of focal branches; None where nothing was measured."""
+        return self.execution.branch_coverage if self.execution else None
+
+    @property
     def mutation(self) -> Mutation | None:
         return self.execution.mutation if self.execution else None
 
@@ -219,6 +224,10 @@ class Results:
         return any(sample.mutants_run for sample in self.samples)
 
     @cached_property
+    def branches_measured(self) -> bool:
+        return any(sample.branch_coverage is not None for sample in self.samples)
+
+    @cached_property
     def not_measured(self) -> frozenset[str]:
         """The models without a result: nothing was executed, or there are infrastructure errors only."""
         measured = {sample.model for sample in self.samples if sample.execution and sample.fate}
@@ -240,6 +249,14 @@ class Results:
     def with_coverage(self, items: Iterable[ItemResult]) -> list[ItemResult]:
         """Those of the items whose coverage can be measured, for any model."""
         return [item for item in items if item.pair.id not in self._pairs_without_coverage]
+
+    def branch_answers(self, model: str) -> list[ItemResult]:
+        """The answers with coverage, without the items that have no branches. None if an earlier version,
+        which did not measure branches, executed them."""
+        items = [i for i in self.covered_answers(model) if i.item not in self._items_without_branches]
+        covered = [s for item in items for s in item.samples if s.coverage is not None]
+        measured = all(sample.branch_coverage is not None for sample in covered)
+        return items if self.branches_measured and measured else []
 
     def mutated_answers(self, model: str) -> list[ItemResult]:
         """The executed answers if mutants were requested for them, else none; no items without mutants."""
@@ -267,6 +284,11 @@ class Results:
     @cached_property
     def _pairs_without_coverage(self) -> frozenset[str]:
         return pairs_without_coverage(sample.execution for sample in self.samples if sample.execution)
+
+    @cached_property
+    def _items_without_branches(self) -> frozenset[ItemKey]:
+        measured = {sample.item for sample in self.samples if sample.branch_coverage is not None}
+        return frozenset(sample.item for sample in self.samples if sample.coverage is not None) - measured
 
     @cached_property
     def _items_without_mutants(self) -> frozenset[ItemKey]:

@@ -7,10 +7,12 @@ from pathlib import Path
 
 from goutbench.execute.ladder.build import (
     Build,
+    branch_plan,
     build_without_candidate,
     compile_test,
 )
 from goutbench.execute.ladder.coverage import Coverage, focal_spans, merge
+from goutbench.execute.ladder.entry.idle import idle_siblings
 from goutbench.execute.ladder.entry.plan import EntryPlan, plan_entry
 from goutbench.execute.ladder.entry.run import run_entry
 from goutbench.execute.ladder.faults import (
@@ -47,6 +49,7 @@ from goutbench.execute.ladder.vet import is_candidates_fault
 from goutbench.execute.worker import Worker
 from goutbench.execute.workspace.package import Overlay, PackageUnderTest, empty_test
 from goutbench.golang.syntax.parser import parse
+from goutbench.golang.toolchain.branches import count_branches
 from goutbench.records import REFERENCE, Candidate, Execution, Rung, Status
 
 _GENERATE = re.compile(rb"^//go:generate ", re.MULTILINE)
@@ -112,7 +115,10 @@ class _Attempt:
         if self.package.unbuilt_test:  # no build uses it, and no candidate may embed it
             overlay[self.package.unbuilt_test] = empty_test(self.package)
         by_entry = plan is not None and not tests
-        build = self._build(overlay, removed, counting=by_entry)
+        # reference tests of one package share a compilation of the complete package
+        alone = tests and plan is None and checked.ok and self.candidate.mode != REFERENCE
+        idle = idle_siblings(self.package, code) if alone else ()
+        build, overlay = self._build_without(idle, overlay, removed, counting=by_entry)
         record = replace(record, build_seconds=build.cpu_seconds)
         if build.binary is None:
             return self._build_failed(record, build, removed)
@@ -134,6 +140,16 @@ class _Attempt:
                 self.worker, self.package, binary, self.folder, tests, cover=cover, reference=reference
             )
         )
+
+    def _build_without(
+        self, idle: tuple[str, ...], overlay: Overlay, removed: tuple[str, ...], *, counting: bool
+    ) -> tuple[Build, Overlay]:
+        """The build without the files `idle`, or with them if it fails, and its overlay."""
+        lean = overlay | dict.fromkeys(idle)
+        build = self._build(lean, removed, counting=counting)
+        if build.binary is not None or lean == overlay:
+            return build, lean
+        return self._build(overlay, removed, counting=counting), overlay
 
     def _build(self, overlay: Overlay, removed: tuple[str, ...], *, counting: bool) -> Build:
         """Compile the candidate; once more if the compilation of what it imports took all the time."""
@@ -255,9 +271,21 @@ class _Attempt:
 
     def _with_coverage(self, record: Execution, coverage: Coverage) -> Execution:
         source = self.package.focal_source
-        focal = coverage.within(source, focal_spans(source, self.candidate.focal))
-        return replace(
+        spans = focal_spans(source, self.candidate.focal)
+        focal = coverage.within(source, spans)
+        record = replace(
             record,
             statements=coverage.statements, covered=coverage.covered, uncovered=coverage.unreached,
             focal_statements=focal.statements, focal_covered=focal.covered,
         )  # fmt: skip
+        plan = self.worker.once(branch_plan, self.package)
+        every = count_branches(plan, coverage.outcomes)
+        if every is None:
+            return record
+        record = replace(
+            record,
+            branches=every.total, branches_covered=every.covered, uncovered_branches=every.missed,
+        )  # fmt: skip
+        if not spans or (own := count_branches(plan, coverage.outcomes, spans)) is None:
+            return record
+        return replace(record, focal_branches=own.total, focal_branches_covered=own.covered)

@@ -237,6 +237,7 @@
     line.append(answerMenu(item, answers, chosen, query), " ");
     line.append(make("span", label("class", chosen.class), "tag " + (chosen.class === "passed" ? "good" : "bad")));
     if (chosen.statements) line.append(make("span", chosen.covered + " of " + chosen.statements + " statements covered", "tag"));
+    if (chosen.branches) line.append(make("span", chosen.branchesCovered + " of " + chosen.branches + " branch outcomes covered", "tag"));
     if (chosen.mutants) line.append(make("span", "mutants: " + chosen.mutants, "tag"));
     body.replaceChildren(line);
     if (chosen.evidence) body.append(make("h3", "Output of the compiler or the test"), make("pre", chosen.evidence, "plain"));
@@ -249,6 +250,7 @@
     body.append(columns);
     const marks = coverage(chosen);
     body.append(make("h3", "Focal file" + (marks ? " · lines that " + chosen.model + " did not cover are marked" : "")), code(item.code, marks));
+    section(body, "Branch outcomes that no test reached", chosen.uncoveredBranches);
     section(body, "Surviving mutants (bugs no test noticed)", chosen.survivors);
     section(body, "Changes made while assembling the test file", chosen.notes);
     verdicts(body, item.verdicts.filter(match => own(match) && (match.sample === chosen.sample || chosen.model === "reference")));

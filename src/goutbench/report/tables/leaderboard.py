@@ -20,6 +20,7 @@ from goutbench.report.tables.cells import (
 )
 from goutbench.report.tables.measures import (
     best_of_k,
+    branch_coverage,
     built,
     coverage,
     mean_of,
@@ -61,6 +62,11 @@ class ModelResults:
         return self.report.covered_answers(self.model)
 
     @property
+    def branches(self) -> Sequence[ItemResult]:
+        """The executed items whose branches were measured."""
+        return self.report.branch_answers(self.model)
+
+    @property
     def last_answers(self) -> Sequence[ItemResult]:
         """The items after the last feedback round; empty where none was executed."""
         return last_answers(self.report, self.model)
@@ -94,6 +100,10 @@ def always(report: Results) -> bool:
 
 def when_in_rounds(report: Results) -> bool:
     return any(sample.round for sample in report.samples)
+
+
+def with_branches(report: Results) -> bool:
+    return report.branches_measured
 
 
 def when_sampled(report: Results) -> bool:
@@ -137,6 +147,17 @@ COLUMNS = (
     Column(
         "coverage_passing", "coverage, passing", "Focal statements covered by candidates that pass.",
         lambda m: mean_of_passing(m.executed, coverage), {"class": status_class(Status.PASSED)},
+    ),
+    Column(
+        "branches_all", "branches, all",
+        "Outcomes of focal branches covered (if, loop, case, operand); items that failed count as 0.",
+        lambda m: mean_of(m.branches, branch_coverage), {}, shown=with_branches,
+    ),
+    Column(
+        "branches_passing", "branches, passing",
+        "Outcomes of focal branches covered by candidates that pass.",
+        lambda m: mean_of_passing(m.branches, branch_coverage),
+        {"class": status_class(Status.PASSED)}, shown=with_branches,
     ),
     Column(
         "mutation_all", "mutation, all",

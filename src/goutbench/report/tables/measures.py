@@ -30,6 +30,10 @@ def coverage(sample: SampleResult) -> float | None:
     return sample.coverage
 
 
+def branch_coverage(sample: SampleResult) -> float | None:
+    return sample.branch_coverage
+
+
 def mutation_score(sample: SampleResult) -> float | None:
     return sample.mutation_score
 
