@@ -1,0 +1,94 @@
+"""Commits that fix a bug, found by rule in a repository's history. Whether they do is for `verify`."""
+
+import hashlib
+import re
+import subprocess
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+from pathlib import Path, PurePosixPath
+
+from goutbench.locations.foreign_git import read_command, read_environment
+
+SINCE = "2019-01-01"
+"""Go modules, so that today's Go builds the commit."""
+MOST_LINES = 30
+"""Lines that the commit adds to and removes from the focal file: a larger change is rarely one fix."""
+
+_BUG = re.compile(
+    r"\b(fix(e[sd]|ing)?|bugs?|bugfix|panic(s|king)?|races?|racy|crash(es)?|deadlocks?|leaks?|regressions?"
+    r"|incorrect(ly)?|wrong(ly)?|broken|off.by.one|overflows?)\b",
+    re.IGNORECASE,
+)
+_NO_BUG = re.compile(
+    r"\b(typos?|lint\w*|spelling|misspell\w*|grammar|go(doc|lint|fmt)|flak\w*|staticcheck)\b"
+    r"|\bfix(es|ed|ing)? (the |some |failing |broken )*(tests?|docs?|comments?|build|ci)\b",
+    re.IGNORECASE,
+)
+_OTHER_CODE = {"vendor", "testdata", "third_party", "_examples", "examples"}
+
+
+@dataclass(frozen=True, slots=True)
+class BugFix:
+    """A commit that changes one Go file, `path`, and its test file, and says that it fixes a bug."""
+
+    repository: str
+    commit: str
+    parent: str
+    path: str
+
+    @property
+    def test_path(self) -> str:
+        return self.path.removesuffix(".go") + "_test.go"
+
+    @property
+    def name(self) -> str:
+        return f"{self.repository}@{self.commit[:8]}"
+
+
+def find(git_dir: Path, repository: str) -> Iterator[BugFix]:
+    """The bug fixes of a repository's main line, in an order that is random and always the same."""
+    found = []
+    for commit, parents, subject, changes in _commits(git_dir):
+        path = _focal(changes)
+        if path and len(parents) == 1 and _BUG.search(subject) and not _NO_BUG.search(subject):
+            found.append(BugFix(repository, commit, parents[0], path))
+    yield from sorted(found, key=lambda fix: hashlib.sha256(fix.commit.encode()).digest())
+
+
+def _commits(git_dir: Path) -> Iterator[tuple[str, list[str], str, dict[str, tuple[int, int]]]]:
+    """Commits with parents, subject, and for each path the lines added and removed (-1 for binary files)."""
+    arguments = ["log", "--no-merges", "--no-renames", f"--since={SINCE}", "--numstat"]
+    log = read_git(git_dir, [*arguments, "--format=%x01%H%x00%P%x00%s"]).decode("utf-8", "replace")
+    for entry in log.split("\x01")[1:]:
+        head, _, body = entry.partition("\n")
+        commit, parents, subject = head.split("\0", 2)
+        changes = {}
+        for line in filter(None, body.splitlines()):
+            added, removed, path = line.split("\t", 2)
+            changes[path] = (-1, -1) if added == "-" else (int(added), int(removed))
+        yield commit, parents.split(), subject, changes
+
+
+def _focal(changes: dict[str, tuple[int, int]]) -> str:
+    """The one Go file that a commit changes a little beside its test file; empty if it is not like that."""
+    paths = [path for path in changes if path.endswith(".go")]
+    focal = next((path for path in paths if not path.endswith("_test.go")), "")
+    parts = PurePosixPath(focal).parts
+    if len(paths) != 2 or not focal or _OTHER_CODE.intersection(parts):
+        return ""
+    if any(PurePosixPath(path).name in ("go.mod", "go.sum") for path in changes):
+        return ""
+    added, _ = changes.get(focal.removesuffix(".go") + "_test.go", (0, 0))
+    return focal if added > 0 and 0 < sum(changes[focal]) <= MOST_LINES else ""
+
+
+def read_git(git_dir: Path, arguments: Sequence[str]) -> bytes:
+    command = [*read_command(git_dir), *arguments]
+    return subprocess.run(command, capture_output=True, check=True, env=read_environment()).stdout
+
+
+def read_file(git_dir: Path, revision: str, path: str) -> bytes | None:
+    """A file of a commit; None where the commit lacks it."""
+    command = [*read_command(git_dir), "cat-file", "blob", f"{revision}:{path}"]
+    done = subprocess.run(command, capture_output=True, check=False, env=read_environment())
+    return done.stdout if done.returncode == 0 else None
