@@ -114,26 +114,10 @@ def needed(pool: Pool, measure: int) -> tuple[float, float]:
     return float(alone[pool.catching].mean()), float(alone[~pool.catching].mean())
 
 
-def gained(row: Mapping[str, Any]) -> tuple[float, float]:
-    """Whether the tests of the fix kill a mutant of the changed functions of the fixed code, and cover a
-    statement there, that those before the fix do not: 0, 1, or NaN where that was not measured."""
-    before, after = row["fixed_before"], row["fixed"]
-    if before.get("problem") or not before.get("mutants") or after["problem"]:
-        return float("nan"), float("nan")
-    old = {mutant["id"] for mutant in before["mutants"] if mutant["killers"]}
-    new = {mutant["id"] for mutant in after["mutants"] if mutant["focused"] and mutant["killers"]}
-    reached, reaches = (
-        {(block["line"], number) for number, block in enumerate(kills["blocks"]) if block["tests"]}
-        for kills in (before, after)
-    )
-    near = {(block["line"], number) for number, block in enumerate(after["blocks"]) if block["near"]}
-    return float(bool(new - old)), float(bool((reaches - reached) & near))
-
-
 def killed_shares(row: Mapping[str, Any], *, near: int, covered: bool) -> tuple[float, float]:
     """The shares of mutants that the tests before the fix kill in the code with the bug: of those at least as
     `near`, and of those outside of the changed functions. With `covered`, of mutants that tests reach."""
-    kills = row["buggy_before"]
+    kills = row["before"]
     mutants = [m for m in kills.get("mutants") or [] if m["reached"] or not covered]
     inside = [bool(m["killers"]) for m in mutants if m["near"] >= near]
     outside = [bool(m["killers"]) for m in mutants if not m["near"] and m["sampled"]]
@@ -142,7 +126,7 @@ def killed_shares(row: Mapping[str, Any], *, near: int, covered: bool) -> tuple[
 
 def covered_shares(row: Mapping[str, Any], *, near: int) -> tuple[float, float]:
     """The same for mutants that the tests before the fix reach."""
-    mutants = row["buggy_before"].get("mutants") or []
+    mutants = row["before"].get("mutants") or []
     inside = [bool(m["reached"]) for m in mutants if m["near"] >= near]
     return _mean(inside), _mean([bool(m["reached"]) for m in mutants if not m["near"] and m["sampled"]])
 

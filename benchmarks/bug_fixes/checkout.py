@@ -74,9 +74,11 @@ def open_worker(machine: Machine) -> Iterator[Worker]:
         yield worker
 
 
-def tests_of(worker: Worker, package: PackageUnderTest) -> dict[str, str]:
-    """The tests that `go test` runs in the package → the base names of their files. Raises Unusable."""
-    return {test.name: test.file for test in read_tests(_listed(worker, package)).tests}
+def tests_of(worker: Worker, checkout: Checkout) -> tuple[str, ...]:
+    """What `go test` runs of the test file, as it is now. Raises Unusable."""
+    test_file = Path(checkout.fix.test_path).name
+    tests = read_tests(_listed(worker, checkout.package)).tests
+    return tuple(test.name for test in tests if test.file == test_file)
 
 
 def _listed(worker: Worker, package: PackageUnderTest) -> ListedPackage:

@@ -16,8 +16,7 @@ _COLUMNS = ("repository", "commit", "parent", "path", "failing")
 def write_facts(rows: Sequence[dict[str, Any]]) -> None:
     """Write both files, in order of repository and commit."""
     ordered = sorted(rows, key=lambda row: (row["repository"], row["commit"]))
-    columns = [row | {"files": list(map(list, row["files"].items()))} for row in ordered]
-    pq.write_table(pa.Table.from_pylist(columns), _TABLE, compression="zstd", compression_level=19)
+    pq.write_table(pa.Table.from_pylist(ordered), _TABLE, compression="zstd", compression_level=19)
     with _LIST.open("w", newline="") as file:
         writer = csv.writer(file, delimiter="\t", lineterminator="\n")
         writer.writerow(_COLUMNS)
@@ -26,4 +25,5 @@ def write_facts(rows: Sequence[dict[str, Any]]) -> None:
 
 
 def read_facts() -> list[dict[str, Any]]:
-    return [row | {"files": dict(row["files"])} for row in pq.read_table(_TABLE).to_pylist()]
+    rows: list[dict[str, Any]] = pq.read_table(_TABLE).to_pylist()
+    return rows

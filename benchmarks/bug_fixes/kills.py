@@ -17,7 +17,7 @@ from goutbench.mutate.trial.profile import Reach, TestProfile, reach_of
 from goutbench.mutate.trial.runs import MutantTrial
 from goutbench.records import MutantStatus
 
-SAMPLE, IN_FUNCTIONS = 150, 80
+SAMPLE, IN_FUNCTIONS = 60, 30
 """The most mutants of the focal file, and of the changed functions, drawn independently."""
 
 _BATCH = 64
@@ -98,22 +98,17 @@ def changed_lines(before: bytes, after: bytes) -> set[int]:
 
 
 def measure_kills(
-    worker: Worker,
-    package: PackageUnderTest,
-    profile: TestProfile,
-    changed: Changed,
-    *,
-    everywhere: bool = True,
+    worker: Worker, package: PackageUnderTest, profile: TestProfile, changed: Changed
 ) -> tuple[Kills, MutantTrial | None]:
     """Run mutants of the focal file against all tests that reach them.
 
-    `everywhere`: not in the changed functions alone. The caller closes the trial.
+    The caller closes the trial.
     """
     reach, plan = reach_of(worker, package, profile), mutation_plan(worker, package, ignore_texts=False)
     blocks = tuple(_blocks(reach, changed))
     if plan.infra or plan.reason:
         return Kills(profile.tests, blocks, (), 0, str(plan.infra or plan.reason)), None
-    sampled, focused = _draw(plan, changed, everywhere)
+    sampled, focused = _draw(plan, changed)
     drawn = [mutant for mutant in plan.mutants if mutant.id in sampled | focused]
     reached = [ReachedMutant(mutant, reach.of(mutant.line, mutant.column)) for mutant in drawn]
     used = {name for item in reached for name in item.tests}
@@ -140,11 +135,11 @@ def measure_kills(
     return Kills(profile.tests, blocks, rows, len(plan.mutants), trial.problem), trial
 
 
-def _draw(plan: MutationPlan, changed: Changed, everywhere: bool) -> tuple[set[int], set[int]]:
+def _draw(plan: MutationPlan, changed: Changed) -> tuple[set[int], set[int]]:
     """The ids of mutants of the file, and of the changed functions: two independent samples."""
     every = [mutant.id for mutant in plan.mutants]
     inside = [mutant.id for mutant in plan.mutants if changed.near(mutant.line, mutant.end_line)]
-    sampled = random.Random(1).sample(every, min(SAMPLE, len(every))) if everywhere else []
+    sampled = random.Random(1).sample(every, min(SAMPLE, len(every)))
     return set(sampled), set(random.Random(2).sample(inside, min(IN_FUNCTIONS, len(inside))))
 
 

@@ -13,7 +13,7 @@ from goutbench.mutate.trial.order import ReachedMutant
 from goutbench.mutate.trial.runs import MutantTrial
 from goutbench.records import MutantStatus
 
-_CHECKED = 12
+_CHECKED = 8
 """Runs of a real suite against a mutant, for each bug, that check what the single tests foretell."""
 
 
@@ -28,24 +28,9 @@ def measure_bug(machine: Machine, checkout: Checkout) -> dict[str, Any]:
         "parent": fix.parent,
         "path": fix.path,
         "catching": verified.catching,
-        "files": verified.files,
     }
     row["fixed"], row["agreement"] = _fixed(machine, checkout, verified, Changed(after, before))
-    # the tests from before the fix, on the code with the bug, and with the fix
-    for name, code, other, everywhere in (
-        ("buggy_before", fix.parent, after, True),
-        ("fixed_before", fix.commit, before, False),
-    ):
-        checkout.put(code=code, tests=fix.parent)
-        _, profile = run_tests(machine, checkout)
-        if profile.problem or profile.together:
-            row[name] = {"problem": profile.problem[:300] or "some tests need others"}
-            continue
-        with open_worker(machine) as worker:
-            changed = Changed(checkout.code[code], other)
-            kills, trial = measure_kills(worker, checkout.package, profile, changed, everywhere=everywhere)
-            _close(trial)
-        row[name] = kills.as_dict() | {"omitted": profile.omitted}
+    row["before"] = _before(machine, checkout, Changed(before, after))
     return row | {"cpu_seconds": round(_cpu_seconds() - start, 1)}
 
 
@@ -58,6 +43,18 @@ def _fixed(
         agreement = _agreement(worker, trial, kills) if trial and not kills.problem else {}
         _close(trial)
     return kills.as_dict(), agreement
+
+
+def _before(machine: Machine, checkout: Checkout, changed: Changed) -> dict[str, Any]:
+    """The tests from before the fix, on the code with the bug."""
+    checkout.put(code=checkout.fix.parent, tests=checkout.fix.parent)
+    profile = run_tests(machine, checkout)
+    if profile.problem or profile.together:
+        return {"problem": profile.problem[:300] or "some tests need others"}
+    with open_worker(machine) as worker:
+        kills, trial = measure_kills(worker, checkout.package, profile, changed)
+        _close(trial)
+    return kills.as_dict()
 
 
 def _agreement(worker: Worker, trial: MutantTrial, kills: Kills) -> dict[str, Any]:

@@ -15,22 +15,18 @@ def report(rows: Rows) -> Iterator[str]:
     """Lines of text: one number each, with its interval, bugs and repositories."""
     yield f"{len(rows)} bugs of {len({row['repository'] for row in rows})} repositories"
     yield from _sizes(rows)
-    for title, package, timed_out in (
-        ("tests of the focal file's test file", False, False),
-        ("tests of the package", True, False),
-        ("tests of the focal file's test file, time-outs are kills", False, True),
-    ):
-        yield f"\n{title}"
-        yield from _suites(rows, package=package, timed_out=timed_out)
+    for timed_out in (False, True):
+        yield "\nsuites" + (", where mutants that time out are killed" if timed_out else "")
+        yield from _suites(rows, timed_out=timed_out)
     yield "\nsingle tests"
     yield from _tests(rows)
     yield "\nthe tests before the fix"
     yield from _before(rows)
 
 
-def usable_pools(rows: Rows, *, package: bool, timed_out: bool = False) -> tuple[Rows, list[Pool]]:
+def usable_pools(rows: Rows, *, timed_out: bool = False) -> tuple[Rows, list[Pool]]:
     """The bugs whose tests give suites of one size that differ, and their tests."""
-    pools = [Pool.of(row, package=package, timed_out=timed_out) for row in rows]
+    pools = [Pool.of(row, timed_out=timed_out) for row in rows]
     kept = [(row, pool) for row, pool in zip(rows, pools, strict=True) if pool.usable]
     return [row for row, _ in kept], [pool for _, pool in kept]
 
@@ -39,17 +35,15 @@ def _sizes(rows: Rows) -> Iterator[str]:
     mutants = sum(len(row["fixed"]["mutants"]) for row in rows)
     tests = sorted(len(row["fixed"]["tests"]) for row in rows)
     agreement = [sum(row["agreement"].get(key, 0) for row in rows) for key in ("checked", "different")]
-    before = sum(
-        len(row[key].get("mutants") or []) for row in rows for key in ("buggy_before", "fixed_before")
-    )
+    before = sum(len(row["before"].get("mutants") or []) for row in rows)
     yield f"mutants run: {mutants} with the tests of the fix, {before} with those before it"
-    yield f"tests of a package: {tests[0]} to {tests[-1]}, median {tests[len(tests) // 2]}"
+    yield f"tests of a file: {tests[0]} to {tests[-1]}, median {tests[len(tests) // 2]}"
     yield f"runs of suites that differ from the union of their tests: {agreement[1]} of {agreement[0]}"
     yield f"CPU seconds: {sum(row['cpu_seconds'] for row in rows):.0f}"
 
 
-def _suites(rows: Rows, *, package: bool, timed_out: bool) -> Iterator[str]:
-    rows, pools = usable_pools(rows, package=package, timed_out=timed_out)
+def _suites(rows: Rows, *, timed_out: bool) -> Iterator[str]:
+    rows, pools = usable_pools(rows, timed_out=timed_out)
     equal = [analyse.at_equal_size(pool) for pool in pools]
     free = [analyse.at_any_size(pool) for pool in pools]
     for number, name in enumerate(MEASURES):
@@ -72,15 +66,12 @@ def _suites(rows: Rows, *, package: bool, timed_out: bool) -> Iterator[str]:
 
 
 def _tests(rows: Rows) -> Iterator[str]:
-    rows_used, pools = usable_pools(rows, package=False)
+    rows_used, pools = usable_pools(rows)
     for number, name in enumerate(MEASURES):
         pairs = [analyse.needed(pool, number) for pool in pools]
         yield line(f"alone in {name}: catching tests", summarise(rows_used, [first for first, _ in pairs]))
         yield line(f"alone in {name}: other tests", summarise(rows_used, [second for _, second in pairs]))
         yield line(f"alone in {name}: difference", analyse.differences(rows_used, pairs))
-    gains = [analyse.gained(row) for row in rows]
-    yield line("the fix's tests kill one more mutant", summarise(rows, [kills for kills, _ in gains]))
-    yield line("the fix's tests cover one more block", summarise(rows, [covers for _, covers in gains]))
 
 
 def _before(rows: Rows) -> Iterator[str]:
@@ -103,7 +94,7 @@ def line(name: str, summary: Summary) -> str:
 
 def figure_rows(rows: Rows) -> tuple[list[dict[str, Any]], list[dict[str, Any]]]:
     """What the figure shows: catch rates by groups of suites, and P(higher) of each bug."""
-    rows, pools = usable_pools(rows, package=False)
+    rows, pools = usable_pools(rows)
     groups, bugs = [], []
     equal = [analyse.at_equal_size(pool) for pool in pools]
     for number in (0, 2):

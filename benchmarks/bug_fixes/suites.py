@@ -26,12 +26,10 @@ class Pool:
     weights: tuple[Values, ...]
 
     @classmethod
-    def of(cls, row: Mapping[str, Any], *, package: bool, timed_out: bool = False) -> Self:
-        """The tests of the focal file's test file, or of the whole `package`. With `timed_out`, a mutant that
-        times out is killed by all tests that reach it."""
+    def of(cls, row: Mapping[str, Any], *, timed_out: bool = False) -> Self:
+        """With `timed_out`, a mutant that times out is killed by all tests that reach it."""
         kills = row["fixed"]
         tests, mutants, blocks = kills["tests"], kills["mutants"], kills["blocks"]
-        paired = row["path"].rpartition("/")[2].removesuffix(".go") + "_test.go"
 
         def killers(mutant: Mapping[str, Any]) -> list[int]:
             return list(mutant["reached" if timed_out and mutant["status"] == "timed_out" else "killers"])
@@ -56,8 +54,6 @@ class Pool:
             np.array([block["statements"] for block in near], dtype=float),
         )
         used = marks[2].any(axis=1)
-        if not package:
-            used &= np.array([row["files"][name] == paired for name in tests], dtype=bool)
         catching = np.array([name in row["catching"] for name in tests], dtype=bool)
         return cls(catching[used], tuple(bits[used] for bits in marks), weights)
 

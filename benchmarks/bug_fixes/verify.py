@@ -10,7 +10,7 @@ from goutbench.execute.machine import Machine
 from goutbench.mutate.trial.profile import TestProfile, measure
 
 _MOST_SECONDS, _START = 0.4, 0.02
-"""CPU seconds of all tests of the package, without the start of a process for each: more is too slow to run
+"""CPU seconds of all tests of the file, without the start of a process for each: more is too slow to run
 for each mutant."""
 
 
@@ -18,12 +18,11 @@ for each mutant."""
 class Verified:
     """A bug, and what its tests did, each run alone.
 
-    `catching` tests pass with the fix and fail without it, also when they run together. `files` has the
-    test files of all tests, `profile` what they reach in the fixed package.
+    `catching` tests pass with the fix and fail without it, also when they run together. `profile` is what all
+    tests of the test file reach in the fixed package.
     """
 
     catching: tuple[str, ...]
-    files: dict[str, str]
     profile: TestProfile
 
 
@@ -34,14 +33,14 @@ def verify(machine: Machine, checkout: Checkout) -> Verified:
     """
     fix = checkout.fix
     checkout.put(code=fix.parent, tests=fix.commit)
-    _, buggy = run_tests(machine, checkout)
+    buggy = run_tests(machine, checkout)
     if buggy.problem and not buggy.problem.startswith("no test passes"):
         raise Unusable("the tests do not build without the fix")
     if not buggy.problem and not buggy.omitted:
         raise Unusable("the tests pass without the fix")
     _check_independence(buggy)
     checkout.put(code=fix.commit, tests=fix.commit)
-    files, fixed = run_tests(machine, checkout)
+    fixed = run_tests(machine, checkout)
     if fixed.problem:
         raise Unusable("the tests do not build or pass with the fix")
     _check_independence(fixed)
@@ -50,16 +49,15 @@ def verify(machine: Machine, checkout: Checkout) -> Verified:
         raise Unusable("the same tests fail with the fix")
     if sum(max(0.0, cost.cpu - _START) for cost in fixed.costs.values()) > _MOST_SECONDS:
         raise Unusable("the tests take long")
-    return Verified(catching, files, fixed)
+    return Verified(catching, fixed)
 
 
-def run_tests(machine: Machine, checkout: Checkout) -> tuple[dict[str, str], TestProfile]:
-    """The files of the tests of the package as it is, and a run of each test."""
+def run_tests(machine: Machine, checkout: Checkout) -> TestProfile:
+    """A run of each test of the test file, in the package as it is."""
     with open_worker(machine) as worker:
-        files = tests_of(worker, checkout.package)
-        profile = measure(worker, checkout.package, tuple(files), float("inf"))
+        profile = measure(worker, checkout.package, tests_of(worker, checkout), float("inf"))
     assert profile is not None
-    return files, profile
+    return profile
 
 
 def _check_independence(profile: TestProfile) -> None:
