@@ -42,7 +42,7 @@ def measure(arguments: argparse.Namespace) -> None:
         if not arguments.only or repository in arguments.only:
             try:
                 measure_repository(machine, folder, repository, journal, arguments)
-            except (OSError, ValueError) as error:
+            except GoutbenchError as error:
                 say(f"{repository}: {error}")
 
 

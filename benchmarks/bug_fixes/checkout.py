@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from bug_fixes.find import BugFix, read_file
+from goutbench.errors import SourceError
 from goutbench.execute.finder import PackageFinder
 from goutbench.execute.machine import Machine
 from goutbench.execute.options import ExecuteOptions
@@ -82,7 +83,11 @@ def tests_of(worker: Worker, checkout: Checkout) -> tuple[str, ...]:
 
 
 def _listed(worker: Worker, package: PackageUnderTest) -> ListedPackage:
-    selected = [item for item in list_packages(worker, package, ["."]).values() if item.selected]
+    try:
+        packages = list_packages(worker, package, ["."]).values()
+    except SourceError as error:
+        raise Unusable("go list fails, for lack of a module as a rule") from error
+    selected = [item for item in packages if item.selected]
     if len(selected) != 1 or selected[0].error or package.focal not in selected[0].sources:
         raise Unusable("the focal file is not built here")
     return selected[0]

@@ -7,6 +7,7 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path, PurePosixPath
 
+from goutbench.errors import SourceError
 from goutbench.locations.foreign_git import read_command, read_environment
 
 SINCE = "2019-01-01"
@@ -83,8 +84,14 @@ def _focal(changes: dict[str, tuple[int, int]]) -> str:
 
 
 def read_git(git_dir: Path, arguments: Sequence[str]) -> bytes:
+    """What a git command prints. Raises SourceError where it fails."""
     command = [*read_command(git_dir), *arguments]
-    return subprocess.run(command, capture_output=True, check=True, env=read_environment()).stdout
+    done = subprocess.run(command, capture_output=True, check=False, env=read_environment())
+    if done.returncode != 0:
+        message = done.stderr.decode("utf-8", "replace").strip()[-500:]
+        hint = "a partial clone lacks files of its history; clone it completely"
+        raise SourceError(f"git {arguments[0]} fails: {message}", where=str(git_dir), hint=hint)
+    return done.stdout
 
 
 def read_file(git_dir: Path, revision: str, path: str) -> bytes | None:

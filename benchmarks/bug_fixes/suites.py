@@ -59,8 +59,8 @@ class Pool:
 
     @property
     def usable(self) -> bool:
-        """Whether suites of one size can differ in whether they catch the bug, for more than one pair."""
-        return bool(self.catching.any()) and int((~self.catching).sum()) >= 2
+        """Whether suites of one size can differ in whether they catch the bug."""
+        return bool(self.catching.any() and not self.catching.all())
 
     def measure(self, suites: Bits) -> Values:
         """Suites (suites, tests) → their values in [0, 1], (MEASURES, suites); NaN where there is nothing."""
