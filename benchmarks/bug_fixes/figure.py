@@ -35,7 +35,7 @@ def _colour() -> "alt.Color":
 def _groups(rows: Sequence[dict[str, Any]]) -> "alt.LayerChart":
     import altair as alt
 
-    base = alt.Chart(alt.Data(values=list(rows)), width=270, height=250).encode(
+    base = alt.Chart(alt.InlineData(values=list(rows)), width=270, height=250).encode(
         x=alt.X("group:O", title="fifth of suites of one size, by rank", axis=alt.Axis(labelAngle=0)),
         xOffset=alt.XOffset("measure:N", sort=[_SCORE, _COVERAGE]),
         color=_colour(),
@@ -52,7 +52,7 @@ def _groups(rows: Sequence[dict[str, Any]]) -> "alt.LayerChart":
 def _bugs(rows: Sequence[dict[str, Any]]) -> "alt.LayerChart":
     import altair as alt
 
-    data = alt.Data(values=list(rows))
+    data = alt.InlineData(values=list(rows))
     points = (
         alt.Chart(data, width=330, height=250)
         .mark_point(filled=True, size=32, opacity=0.9)
@@ -66,5 +66,5 @@ def _bugs(rows: Sequence[dict[str, Any]]) -> "alt.LayerChart":
             color=_colour(),
         )
     )
-    even = alt.Chart(alt.Data(values=[{"value": 0.5}])).mark_rule(strokeDash=[4, 4], color="#888")
+    even = alt.Chart(alt.InlineData(values=[{"value": 0.5}])).mark_rule(strokeDash=[4, 4], color="#888")
     return even.encode(y="value:Q") + points

@@ -49,38 +49,45 @@ class BugFix:
 def find(git_dir: Path, repository: str) -> Iterator[BugFix]:
     """The bug fixes of a repository's main line, in an order that is random and always the same."""
     found = []
-    for commit, parents, subject, changes in _commits(git_dir):
-        path = _focal(changes)
-        if path and len(parents) == 1 and _BUG.search(subject) and not _NO_BUG.search(subject):
-            found.append(BugFix(repository, commit, parents[0], path))
+    for commit, parents, subject, paths in _commits(git_dir):
+        focal = _focal(paths)
+        if focal and len(parents) == 1 and _BUG.search(subject) and not _NO_BUG.search(subject):
+            fix = BugFix(repository, commit, parents[0], focal)
+            if _is_small(git_dir, fix):
+                found.append(fix)
     yield from sorted(found, key=lambda fix: hashlib.sha256(fix.commit.encode()).digest())
 
 
-def _commits(git_dir: Path) -> Iterator[tuple[str, list[str], str, dict[str, tuple[int, int]]]]:
-    """Commits with parents, subject, and for each path the lines added and removed (-1 for binary files)."""
-    arguments = ["log", "--no-merges", "--no-renames", f"--since={SINCE}", "--numstat"]
+def _commits(git_dir: Path) -> Iterator[tuple[str, list[str], str, list[str]]]:
+    """Commits with parents, subject and changed paths."""
+    arguments = ["log", "--no-merges", "--no-renames", f"--since={SINCE}", "--name-only"]
     log = read_git(git_dir, [*arguments, "--format=%x01%H%x00%P%x00%s"]).decode("utf-8", "replace")
     for entry in log.split("\x01")[1:]:
         head, _, body = entry.partition("\n")
         commit, parents, subject = head.split("\0", 2)
-        changes = {}
-        for line in filter(None, body.splitlines()):
-            added, removed, path = line.split("\t", 2)
-            changes[path] = (-1, -1) if added == "-" else (int(added), int(removed))
-        yield commit, parents.split(), subject, changes
+        yield commit, parents.split(), subject, list(filter(None, body.splitlines()))
 
 
-def _focal(changes: dict[str, tuple[int, int]]) -> str:
-    """The one Go file that a commit changes a little beside its test file; empty if it is not like that."""
-    paths = [path for path in changes if path.endswith(".go")]
+def _focal(changed: Sequence[str]) -> str:
+    """The one Go file that a commit changes beside its test file; empty if it is not like that."""
+    paths = [path for path in changed if path.endswith(".go")]
     focal = next((path for path in paths if not path.endswith("_test.go")), "")
-    parts = PurePosixPath(focal).parts
-    if len(paths) != 2 or not focal or _OTHER_CODE.intersection(parts):
+    if len(paths) != 2 or not focal or _OTHER_CODE.intersection(PurePosixPath(focal).parts):
         return ""
-    if any(PurePosixPath(path).name in ("go.mod", "go.sum") for path in changes):
-        return ""
-    added, _ = changes.get(focal.removesuffix(".go") + "_test.go", (0, 0))
-    return focal if added > 0 and 0 < sum(changes[focal]) <= MOST_LINES else ""
+    modules = any(PurePosixPath(path).name in ("go.mod", "go.sum") for path in changed)
+    return "" if modules or focal.removesuffix(".go") + "_test.go" not in paths else focal
+
+
+def _is_small(git_dir: Path, fix: BugFix) -> bool:
+    """Whether the focal file changes a little, and the test file grows; not if a partial clone lacks them."""
+    command = ["diff-tree", "-r", "--no-renames", "--numstat", fix.parent, fix.commit, "--"]
+    try:
+        lines = read_git(git_dir, [*command, fix.path, fix.test_path]).decode().splitlines()
+    except SourceError:
+        return False
+    changes = {path: (int(added), int(removed)) for added, removed, path in map(str.split, lines)}
+    added, removed = changes.get(fix.path, (0, 0))
+    return 0 < added + removed <= MOST_LINES and changes.get(fix.test_path, (0, 0))[0] > 0
 
 
 def read_git(git_dir: Path, arguments: Sequence[str]) -> bytes:

@@ -84,7 +84,10 @@ class Pool:
         rng, tests = np.random.default_rng(2), len(self.catching)
         for size in _spread(tests - 1):
             suites = _random_suites(rng, 2 * _DRAWN, np.arange(tests), tests, size)
-            yield self.measure(suites), (suites & self.catching).any(axis=1)
+            yield self.measure(suites), self._catches(suites)
+
+    def _catches(self, suites: Bits) -> Bits:
+        return np.asarray((suites & self.catching).any(axis=1))
 
     def _draw(self, rng: np.random.Generator, size: int, *, catching: bool) -> Bits:
         """Random suites of a size, given that they catch the bug or do not."""
@@ -94,7 +97,7 @@ class Pool:
         drawn = np.zeros((0, tests), dtype=bool)
         while len(drawn) < _DRAWN:
             suites = _random_suites(rng, 10 * _DRAWN, np.arange(tests), tests, size)
-            drawn = np.concatenate([drawn, suites[(suites & self.catching).any(axis=1)]])
+            drawn = np.concatenate([drawn, suites[self._catches(suites)]])
         return drawn[:_DRAWN]
 
 
