@@ -41,8 +41,10 @@ def summarise(
 
 
 def superiority(hits: Values, misses: Values) -> float:
-    """P(hit > miss) + P(hit = miss) / 2: the area under the ROC curve."""
+    """P(hit > miss) + P(hit = miss) / 2: the area under the ROC curve. NaN for values that are not known."""
     difference = np.subtract.outer(hits, misses)
+    if np.isnan(difference).any():
+        return float("nan")
     return float((difference > 0).mean() + (np.abs(difference) < 1e-12).mean() / 2)
 
 
@@ -108,8 +110,10 @@ def catch_rates(pool: Pool, measure: int) -> list[float]:
 
 def needed(pool: Pool, measure: int) -> tuple[float, float]:
     """The shares of tests that mark something that no other test of the pool does: of those that catch the
-    bug, and of the others."""
+    bug, and of the others; NaN without anything to mark."""
     bits = pool.marks[measure]
+    if not bits.shape[1]:
+        return float("nan"), float("nan")
     alone = (bits & (bits.sum(axis=0) == 1)).any(axis=1)
     return float(alone[pool.catching].mean()), float(alone[~pool.catching].mean())
 

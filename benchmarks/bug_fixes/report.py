@@ -15,9 +15,13 @@ def report(rows: Rows) -> Iterator[str]:
     """Lines of text: one number each, with its interval, bugs and repositories."""
     yield f"{len(rows)} bugs of {len({row['repository'] for row in rows})} repositories"
     yield from _sizes(rows)
-    for timed_out in (False, True):
-        yield "\nsuites" + (", where mutants that time out are killed" if timed_out else "")
-        yield from _suites(rows, timed_out=timed_out)
+    yield "\nsuites"
+    yield from _suites(rows)
+    rows_used, pools = usable_pools(rows, timed_out=True)
+    equal = [analyse.at_equal_size(pool) for pool in pools]
+    for number in (0, 1):
+        name = f"P(higher), one size, where time-outs are kills: {MEASURES[number]}"
+        yield line(name, summarise(rows_used, [values[number] for values in equal]))
     yield "\nsingle tests"
     yield from _tests(rows)
     yield "\nthe tests before the fix"
@@ -42,8 +46,8 @@ def _sizes(rows: Rows) -> Iterator[str]:
     yield f"CPU seconds: {sum(row['cpu_seconds'] for row in rows):.0f}"
 
 
-def _suites(rows: Rows, *, timed_out: bool) -> Iterator[str]:
-    rows, pools = usable_pools(rows, timed_out=timed_out)
+def _suites(rows: Rows) -> Iterator[str]:
+    rows, pools = usable_pools(rows)
     equal = [analyse.at_equal_size(pool) for pool in pools]
     free = [analyse.at_any_size(pool) for pool in pools]
     for number, name in enumerate(MEASURES):
@@ -61,8 +65,9 @@ def _suites(rows: Rows, *, timed_out: bool) -> Iterator[str]:
     for number, name in enumerate(MEASURES):
         values = [analyse.correlation(pool, number) for pool in pools]
         yield line(f"tau-b, one size: {name}", summarise(rows, values, DIFFERENCES))
-    above = sum(values[0] > 0.5 for values in equal)
-    yield f"bugs with P(higher), one size, score above 1/2: {above} of {len(rows)}"
+    for number, name in enumerate(MEASURES):
+        above, below = (sum(sign * (values[number] - 0.5) > 1e-9 for values in equal) for sign in (1, -1))
+        yield f"bugs above and below 1/2, one size, {name}: {above} and {below} of {len(rows)}"
 
 
 def _tests(rows: Rows) -> Iterator[str]:

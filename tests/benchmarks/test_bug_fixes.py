@@ -125,6 +125,7 @@ def test_a_useless_score_is_even() -> None:
     pool = Pool.of(row([[0], [1], [2]], [[0, 1, 2]]))
     assert at_equal_size(pool)[0] == 0.5
     assert superiority(np.array([1.0, 2.0]), np.array([1.0, 3.0])) == 0.375
+    assert np.isnan(at_equal_size(pool)[3])  # no block is near the change
 
 
 def test_shares_of_killed_mutants_are_of_the_changed_lines_and_of_elsewhere() -> None:
