@@ -3,68 +3,58 @@
 from collections.abc import Sequence
 from typing import TYPE_CHECKING, Any
 
-from bug_fixes.suites import MEASURES
 from goutbench.plotting import PALETTE, svg
 
 if TYPE_CHECKING:
     import altair as alt
 
-_SCORE, _COVERAGE = MEASURES[0], MEASURES[2]
+PLACES = ("focal file", "changed functions")
+KINDS = ("mutation score", "statement coverage")
+_WIDTH, _HEIGHT = 300, 190
 
 
 def draw(groups: Sequence[dict[str, Any]], bugs: Sequence[dict[str, Any]]) -> str:
-    """`groups` have measure, group, rate, low and high; `bugs` have measure, rank and value."""
+    """`groups` have place, kind, group, rate, low and high; `bugs` have place, kind, rank and value."""
     import altair as alt
 
-    left, right = _groups(groups), _bugs(bugs)
-    return svg(alt.hconcat(left, right, spacing=36))
+    rows = []
+    for panel, data in ((_groups, groups), (_bugs, bugs)):
+        rows.append(alt.hconcat(*(panel(data, place) for place in PLACES), spacing=40))
+    return svg(alt.vconcat(*rows, spacing=28))
 
 
 def _colour() -> "alt.Color":
     import altair as alt
 
-    scale = alt.Scale(domain=[_SCORE, _COVERAGE], range=list(PALETTE[:2]))
-    return alt.Color(
-        "measure:N",
-        scale=scale,
-        title=None,
-        legend=alt.Legend(orient="top", labelExpr="datum.label == 'score' ? 'mutation score' : datum.label"),
-    )
+    scale = alt.Scale(domain=list(KINDS), range=list(PALETTE[:2]))
+    return alt.Color("kind:N", scale=scale, title=None, legend=alt.Legend(orient="top"))
 
 
-def _groups(rows: Sequence[dict[str, Any]]) -> "alt.LayerChart":
+def _groups(data: Sequence[dict[str, Any]], place: str) -> "alt.LayerChart":
     import altair as alt
 
-    base = alt.Chart(alt.InlineData(values=list(rows)), width=270, height=250).encode(
-        x=alt.X("group:O", title="fifth of suites of one size, by rank", axis=alt.Axis(labelAngle=0)),
-        xOffset=alt.XOffset("measure:N", sort=[_SCORE, _COVERAGE]),
+    rows = [row for row in data if row["place"] == place]
+    base = alt.Chart(alt.InlineData(values=rows), width=_WIDTH, height=_HEIGHT, title=place).encode(
+        x=alt.X("group:O", title="fifths of suites of one size, lowest first", axis=alt.Axis(labelAngle=0)),
+        xOffset=alt.XOffset("kind:N", sort=list(KINDS)),
         color=_colour(),
     )
-    ends = base.mark_rule(strokeWidth=1.5).encode(
-        y=alt.Y(
-            "low:Q", title="suites that catch the bug", axis=alt.Axis(format="%"), scale=alt.Scale(zero=True)
-        ),
-        y2="high:Q",
-    )
-    return ends + base.mark_point(filled=True, size=70, opacity=1).encode(y="rate:Q")
+    share = alt.Y("low:Q", title="catch the bug", axis=alt.Axis(format="%"), scale=alt.Scale(domain=[0, 1]))
+    ends = base.mark_rule(strokeWidth=1.5).encode(y=share, y2="high:Q")
+    chart: alt.LayerChart = ends + base.mark_point(filled=True, size=70, opacity=1).encode(y="rate:Q")
+    return chart
 
 
-def _bugs(rows: Sequence[dict[str, Any]]) -> "alt.LayerChart":
+def _bugs(data: Sequence[dict[str, Any]], place: str) -> "alt.LayerChart":
     import altair as alt
 
-    data = alt.InlineData(values=list(rows))
-    points = (
-        alt.Chart(data, width=330, height=250)
-        .mark_point(filled=True, size=32, opacity=0.9)
-        .encode(
-            x=alt.X(
-                "rank:Q",
-                title="bugs, each measure in its own order",
-                axis=alt.Axis(labels=False, ticks=False),
-            ),
-            y=alt.Y("value:Q", title="P(higher in the suite that catches)", scale=alt.Scale(domain=[0, 1])),
-            color=_colour(),
-        )
+    rows = [row for row in data if row["place"] == place]
+    axis = alt.Axis(labels=False, ticks=False, grid=False)
+    points = alt.Chart(alt.InlineData(values=rows), width=_WIDTH, height=_HEIGHT).encode(
+        x=alt.X("rank:Q", title="bugs, each measure in its own order", axis=axis),
+        y=alt.Y("value:Q", title="P(higher if it catches)", scale=alt.Scale(domain=[0, 1])),
+        color=_colour(),
     )
     even = alt.Chart(alt.InlineData(values=[{"value": 0.5}])).mark_rule(strokeDash=[4, 4], color="#888")
-    return even.encode(y="value:Q") + points
+    chart: alt.LayerChart = even.encode(y="value:Q") + points.mark_point(filled=True, size=32, opacity=0.9)
+    return chart

@@ -1,10 +1,12 @@
 """All numbers of docs/benchmarks/bug-fixes.md, from the committed facts."""
 
 from collections.abc import Iterator, Sequence
+from itertools import product
 from typing import Any
 
 from bug_fixes import analyse
 from bug_fixes.analyse import GROUPS, Summary, summarise
+from bug_fixes.figure import KINDS, PLACES
 from bug_fixes.suites import MEASURES, Pool
 from goutbench.statistics import DIFFERENCES
 
@@ -102,13 +104,14 @@ def figure_rows(rows: Rows) -> tuple[list[dict[str, Any]], list[dict[str, Any]]]
     rows, pools = usable_pools(rows)
     groups, bugs = [], []
     equal = [analyse.at_equal_size(pool) for pool in pools]
-    for number in (0, 2):
-        rates = [analyse.catch_rates(pool, number) for pool in pools]
+    for number, (kind, place) in enumerate(product(KINDS, PLACES)):
+        facts = {"kind": kind, "place": place}
+        known = [at for at, values in enumerate(equal) if values[number] == values[number]]
+        rates = [analyse.catch_rates(pools[at], number) for at in known]
         for group in range(GROUPS):
-            value, low, high = summarise(rows, [rate[group] for rate in rates]).estimate
-            groups.append(
-                {"measure": MEASURES[number], "group": group + 1, "rate": value, "low": low, "high": high}
-            )
-        for rank, value in enumerate(sorted(values[number] for values in equal)):
-            bugs.append({"measure": MEASURES[number], "rank": rank, "value": value})
+            summary = summarise([rows[at] for at in known], [rate[group] for rate in rates])
+            value, low, high = summary.estimate
+            groups.append(facts | {"group": group + 1, "rate": value, "low": low, "high": high})
+        for rank, value in enumerate(sorted(equal[at][number] for at in known)):
+            bugs.append(facts | {"rank": rank, "value": value})
     return groups, bugs
