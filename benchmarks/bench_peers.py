@@ -8,13 +8,13 @@ the programs `gomutants`, `gremlins` and `assay`. ROWS gets one JSON line for ea
 what it has is not measured again.
 
 Every tool has one worker and a copy of the same build cache, in which the package and its tests are built,
-also with coverage, and no mutant is. For goutbench the copied workspace is that of a run on the package with a
-declaration more in every file. "Run" are mutants that were killed, survived or timed out. CPU seconds are
-those of all processes, for the complete command, and for assay of its index too.
+also with coverage, and no mutant is. For goutbench the copied workspace is that of a run on the package with
+one more declaration in every file. "Run" are mutants that were killed, survived or timed out. CPU seconds
+are those of all processes, for the complete command, and for assay of its index too.
 
 In the mode "matched", a peer makes only changes that goutbench makes as well, and goutbench runs only
-mutants whose changed file is equal to that of a mutant which the peer ran, but for white space. The verdicts
-of these are compared.
+mutants whose changed file is equal to that of a mutant which the peer ran, but for white space. Its binary
+still holds all mutants. The verdicts of those that both ran are compared, as "PEER/GOUTBENCH".
 """
 
 import argparse
@@ -27,6 +27,7 @@ import shutil
 import subprocess
 import sys
 from collections import Counter
+from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -267,7 +268,7 @@ def assay_commands(place: Place, cache: Path) -> list[list[str]]:
 # ── the same mutants ──────────────────────────────────────────────────────────────────────────────────
 
 
-def verdicts_of(place: Place, report: dict[str, Any]) -> Any:
+def verdicts_of(place: Place, report: dict[str, Any]) -> Iterator[tuple[str, str]]:
     """The changed file and the verdict of each mutant that gomutants or gremlins ran."""
     for file in report["files"]:
         path = place.folder / Path(file["file_name"]).name
