@@ -304,11 +304,11 @@ def key_of(text: str) -> str:
 
 def report(rows: dict[tuple[str, str, str], dict[str, Any]]) -> None:
     """For each peer and mode: CPU seconds per run mutant, the ratios, and their geometric mean."""
-    for tool, mode in PEERS:
+    for tool, mode in (*PEERS, ("gremlins", "default")):
         ratios: list[float] = []
         for case in dict.fromkeys(case for case, *_ in rows):
             mine = rows.get((case, "goutbench", mode if mode == "default" else f"matched {tool}"))
-            theirs = rows.get((case, tool, mode))
+            theirs = rows.get((case, tool, "matched" if tool == "gremlins" else mode))
             if mine and theirs and mine["run"] and theirs["run"]:
                 ratios.append(theirs["cpu"] / theirs["run"] / (mine["cpu"] / mine["run"]))
                 shown = [{name: row[name] for name in row if name != "verdicts"} for row in (theirs, mine)]
