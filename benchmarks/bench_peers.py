@@ -282,8 +282,8 @@ def changed(source: bytes, mutant: dict[str, Any]) -> str:
     lines = source.split(b"\n")
     start = sum(len(line) + 1 for line in lines[: mutant["line"] - 1]) + mutant["column"] - 1
     before, after = source[:start].decode(), source[start:].decode()
-    if "original" in mutant:
-        return before + str(mutant["replacement"]) + after[len(mutant["original"]) :]
+    if "original" in mutant or "replacement" in mutant:
+        return before + str(mutant.get("replacement", "")) + after[len(mutant.get("original", "")) :]
     swaps = SWAPS[mutant["type"]]
     token = max((token for token in swaps if after.startswith(token)), key=len)
     return before + swaps[token] + after[len(token) :]
