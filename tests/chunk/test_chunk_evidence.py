@@ -47,6 +47,28 @@ func TestOther(t *testing.T) { parse := 1; _ = parse }
     assert tests_of["unused"] == {}
 
 
+def test_the_longest_name_wins_also_where_a_method_repeats_its_type() -> None:
+    source = b"""package shop
+
+func (e *Error) Error() string { return "" }
+
+func (o *Other) Error() string { return "" }
+"""
+    tests_of = evidence(
+        """package shop
+import "testing"
+func TestError_Error(t *testing.T) {}
+func TestOtherError(t *testing.T) {}
+func TestError(t *testing.T) {}
+""",
+        source,
+    )
+    assert tests_of == {
+        "Error.Error": {"TestError_Error": ("name",), "TestError": ("name",)},
+        "Other.Error": {"TestOtherError": ("name",), "TestError": ("name",)},
+    }
+
+
 def test_uses_in_tables_helpers_and_variables_are_evidence() -> None:
     tests_of = evidence("""package shop
 import "testing"
