@@ -11,7 +11,10 @@ _OPENING = re.compile(rb"^(?:func\b|var \w+ = )[^\n]*\{$", re.MULTILINE)
 _END, _BRACES = b"\n}\n", b"{}"
 _NOT_BRACES = bytes(byte for byte in range(256) if byte not in _BRACES)
 _QUOTES = (b'"', b"`", b"'", b"//", b"/*")
-_QUOTED = re.compile(rb"""//[^\n]*|/\*(?s:.*?)\*/|`[^`]*`|"(?:[^"\\\n]|\\.)*"|'(?:[^'\\\n]|\\.)+'""")
+_QUOTED = re.compile(
+    rb"""//[^\n]*|/\*(?s:.*?)\*/|`[^`]*`|"(?:[^"\\\n]|\\.)*"|'(?:[^'\\\n]|\\.)+'"""
+    rb"""|((?s:(?:/\*|`).*)|["'][^\n]*)"""  # not closed
+)
 
 
 def blank_bodies(source: bytes, keep: Collection[bytes] = ()) -> bytes:
@@ -21,16 +24,32 @@ def blank_bodies(source: bytes, keep: Collection[bytes] = ()) -> bytes:
     the body, and the next line that is `}` closes it. A body remains where its bytes leave a doubt, and if it
     contains one of `keep`.
     """
-    pieces, at = [], 0
-    while (opening := _OPENING.search(source, at)) is not None:
+    pieces, at, code = [], 0, 0
+    opening = _OPENING.search(source)
+    while opening is not None:
+        code = _code_from(source, code, opening.start())
+        if code > opening.start():  # a line of a string or comment
+            opening = _OPENING.search(source, code)
+            continue
         start, end = opening.end(), source.find(_END, opening.end())
-        pieces.append(source[at:start])
-        at = start
         body = source[start : max(start, end)]
         if end >= 0 and not any(text in body for text in keep) and _is_body(opening[0], body):
-            pieces.append(b" " * (end + 1 - start))
-            at = end + 1
+            pieces += source[at:start], b" " * (end + 1 - start)
+            start = at = code = end + 1
+        opening = _OPENING.search(source, start)
     return b"".join((*pieces, source[at:]))
+
+
+def _code_from(source: bytes, code: int, line: int) -> int:
+    """The start of a line; if that is in a string or comment, its end. Code begins at the offset `code`."""
+    if source.find(b"`", code, line) < 0 and source.find(b"/*", code, line) < 0:
+        return line  # no other string or comment continues on the next line
+    for quoted in _QUOTED.finditer(source, code):
+        if quoted.start() >= line:
+            break
+        if quoted.end() > line:
+            return quoted.end()
+    return line
 
 
 def _is_body(opening: bytes, body: bytes) -> bool:
@@ -39,7 +58,7 @@ def _is_body(opening: bytes, body: bytes) -> bool:
         return False
     if b"`" not in body and b"/*" not in body and _is_balanced(body):
         return True
-    code = _QUOTED.sub(b"", body)
+    code = _QUOTED.sub(rb"\1", body)
     return not any(quote in code for quote in _QUOTES) and _is_balanced(code)
 
 
