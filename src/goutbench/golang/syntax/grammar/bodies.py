@@ -8,7 +8,9 @@ import re
 from collections.abc import Collection
 
 _OPENING = re.compile(rb"^(?:func\b|var \w+ = )[^\n]*\{$", re.MULTILINE)
+_DECLARATION = re.compile(rb"\n(?:func|var )")
 _END, _BRACES = b"\n}\n", b"{}"
+_DEPTH = 50  # of braces; what is deeper is parsed, so that the time stays linear
 _NOT_BRACES = bytes(byte for byte in range(256) if byte not in _BRACES)
 _QUOTES = (b'"', b"`", b"'", b"//", b"/*")
 _QUOTED = re.compile(
@@ -22,20 +24,24 @@ def blank_bodies(source: bytes, keep: Collection[bytes] = ()) -> bytes:
 
     Every offset stays valid. In that layout a line that begins with `func` or `var` and ends with `{` opens
     the body, and the next line that is `}` closes it. A body remains where its bytes leave a doubt, and if it
-    contains one of `keep`.
+    contains one of `keep` or a line that begins with `func` or `var`.
     """
-    pieces, at, code = [], 0, 0
+    pieces, at, code, end = [], 0, 0, -1
     opening = _OPENING.search(source)
     while opening is not None:
         code = _code_from(source, code, opening.start())
         if code > opening.start():  # a line of a string or comment
             opening = _OPENING.search(source, code)
             continue
-        start, end = opening.end(), source.find(_END, opening.end())
-        body = source[start : max(start, end)]
-        if end >= 0 and not any(text in body for text in keep) and _is_body(opening[0], body):
-            pieces += source[at:start], b" " * (end + 1 - start)
-            start = at = code = end + 1
+        start = opening.end()
+        end = end if end >= start else source.find(_END, start)
+        if end < 0:
+            break
+        if _DECLARATION.search(source, start, end) is None:  # so no byte is in two bodies
+            body = source[start:end]
+            if not any(text in body for text in keep) and _is_body(opening[0], body):
+                pieces += source[at:start], b" " * (end + 1 - start)
+                start = at = code = end + 1
         opening = _OPENING.search(source, start)
     return b"".join((*pieces, source[at:]))
 
@@ -64,7 +70,9 @@ def _is_body(opening: bytes, body: bytes) -> bool:
 
 def _is_balanced(code: bytes) -> bool:
     braces = code.translate(None, _NOT_BRACES)
-    while _BRACES in braces:
+    for _ in range(_DEPTH):
+        if not braces:
+            break
         braces = braces.replace(_BRACES, b"")
     return not braces
 
