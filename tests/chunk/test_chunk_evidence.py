@@ -4,6 +4,7 @@ import pytest
 
 from goutbench.chunk import function_chunks
 from goutbench.chunk.stage import functions_under_test
+from goutbench.errors import GoutbenchError
 
 SOURCE = b"""package shop
 
@@ -153,3 +154,10 @@ def test_functions_under_test_beyond_the_budget_are_left_out(budget: int) -> Non
     within = [chunk.focal[0] for chunk in chunks if chunk.tests and not chunk.over_budget]
     assert functions_under_test(source, tests, budget=budget) == within
     assert len(within) == {10: 0, 30: 2, 50: 3}[budget]
+
+
+def test_a_function_that_the_parser_does_not_find_is_an_error() -> None:
+    assert [chunk.focal for chunk in function_chunks(SOURCE, only={"New"})] == [("New",)]
+    with pytest.raises(GoutbenchError, match="no function 'Cart'") as caught:
+        function_chunks(SOURCE, only={"New", "Cart"}, pair_id="abc")
+    assert caught.value.where == "abc"
