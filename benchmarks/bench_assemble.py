@@ -24,8 +24,8 @@ from pathlib import Path
 from resource import RUSAGE_CHILDREN, RUSAGE_SELF, getrusage
 from typing import Any
 
-from goutbench.assemble.package_context import PackageContext, package_context
-from goutbench.assemble.pieces import Piece, Unit, pieces_of
+from goutbench.assemble.package_context import package_context
+from goutbench.assemble.pieces import PackageContext, Piece, Unit, pieces_of
 from goutbench.assemble.stage import assemble
 from goutbench.golang.syntax.file import GoFile
 from goutbench.golang.syntax.parser import parse

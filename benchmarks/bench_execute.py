@@ -3,6 +3,8 @@
     bench_execute.py pipeline --dataset DIR --repos CACHE [--pairs 30] [--cold 3]
     bench_execute.py references --dataset DIR --repos CACHE [--pairs 30] [--repeat 3] [--prepare]
     bench_execute.py verdicts --dataset DIR --repos CACHE [--pairs 8] [--repeat 5]
+    bench_execute.py samples --dataset DIR --repos CACHE --work DIR [--only FOCAL] [--options=...]
+    bench_execute.py siblings --dataset DIR --repos CACHE [--pairs 60]
     bench_execute.py flakes [--repeat 10]
     bench_execute.py hostile
     bench_execute.py resume --dataset DIR --repos CACHE [--pairs 12]
@@ -11,7 +13,9 @@ All CPU times are user plus system seconds of this process and of all its childr
 runs type check, build, sandboxed run and coverage of reference tests with two workers and warm caches. Each
 candidate gets a unique comment, so that its package is really compiled; the raw `go test -cover` gets the
 same file through an overlay, without vet. The cold runs copy the tree and start with an empty build cache.
-Samples are seeded, and drawn from the pairs for Linux before anything runs.
+`samples` runs the command itself with 1 and with 21 candidates of one pair, each its reference test with
+another variable: the difference is what each costs, the rest what the start costs. Its CPU seconds are those
+of a cgroup where there is one. Samples are seeded, and drawn from the pairs for Linux before anything runs.
 """
 
 import argparse
@@ -32,10 +36,18 @@ from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
+from cpu_group import run_counted
+
 from goutbench.dataset.store import DATA, LOCK, read_pairs, to_table, write_manifest, write_table
 from goutbench.execute.evaluate import evaluate, prepare
 from goutbench.execute.finder import PackageFinder
-from goutbench.execute.inputs import PairLocation, read_locations, read_sources, reference_candidates
+from goutbench.execute.inputs import (
+    PairLocation,
+    read_locations,
+    read_settings,
+    read_sources,
+    reference_candidates,
+)
 from goutbench.execute.machine import Machine, open_machine
 from goutbench.execute.options import ExecuteOptions
 from goutbench.execute.workspace.package import PackageUnderTest
@@ -60,6 +72,7 @@ def sample(arguments: argparse.Namespace) -> tuple[dict[str, PairLocation], list
         c.pair_id
         for c in reference_candidates(arguments.dataset)
         if for_linux(c, pairs[c.pair_id])
+        and re.search(arguments.only, pairs[c.pair_id].code_path)
         and not (arguments.exclude and re.search(arguments.exclude, pairs[c.pair_id].code_path))
     )
     random.Random(arguments.seed).shuffle(chosen)
@@ -251,6 +264,7 @@ def verdicts(arguments: argparse.Namespace) -> None:
         [
             ("pairs with mutants, runs per pair", f"{len(seen)}, {2 * arguments.repeat}"),
             ("results", ", ".join(f"{name} {count}" for name, count in total.most_common())),
+            ("CPU s of the mutants, each run", f"{seconds / (2 * arguments.repeat):.1f}"),
             ("mutants run per CPU second", f"{run / seconds:.0f}" if seconds else "-"),
             (
                 "pairs with the same results in all runs",
@@ -261,6 +275,88 @@ def verdicts(arguments: argparse.Namespace) -> None:
     for pair, results in seen.items():
         for line in sorted(set().union(*map(set, results)) - set.intersection(*map(set, results))):
             print(f"- {pairs[pair].code_path}: {line}")
+
+
+def samples(arguments: argparse.Namespace) -> None:
+    """The CPU seconds of a start, and of each further candidate of one focal file, with a warm workspace."""
+    pairs = read_locations(arguments.dataset)
+    pair = next(p.id for p in pairs.values() if re.search(arguments.only, p.code_path))
+    reference = next(iter(reference_candidates(arguments.dataset, {pair})))
+    single, all_of_them = [], []
+    for number in range(-1, arguments.repeat):  # the first one warms
+        one, cpu_of_one = run_samples(arguments, reference, 1)
+        many, cpu_of_many = run_samples(arguments, reference, 1 + arguments.samples)
+        if number >= 0:
+            single.append(cpu_of_one)
+            all_of_them.append(cpu_of_many)
+    each = (statistics.median(all_of_them) - statistics.median(single)) / arguments.samples
+    table(
+        [
+            ("focal file, results", f"{pairs[pair].code_path}, {dict(Counter(one + many))}"),
+            ("CPU s with one candidate", " ".join(f"{cpu:.2f}" for cpu in sorted(single))),
+            ("CPU s of each further one", f"{each:.2f}"),
+            ("CPU s of the start", f"{statistics.median(single) - each:.2f}"),
+        ]
+    )
+
+
+def run_samples(arguments: argparse.Namespace, reference: Candidate, count: int) -> tuple[list[str], float]:
+    """Statuses and CPU seconds of `goutbench execute` with new candidates that do what the reference does."""
+    with tempfile.TemporaryDirectory(dir="/var/tmp") as folder:
+        file = Path(folder) / "candidates.jsonl"
+        texts = [
+            c.code for number in range(count) for c in touched([reference], f"{time.time_ns()} {number}")
+        ]
+        rows = [{"pair_id": reference.pair_id, "model": "samples", "code": text} for text in texts]
+        file.write_text("".join(json.dumps(row) + "\n" for row in rows))
+        command = [sys.executable, "-m", "goutbench", "execute", str(file), "--out", f"{folder}/run"]
+        command += ["--dataset", str(arguments.dataset), "--repos", str(arguments.repos), "--workers", "1"]
+        command += ["--work", str(arguments.work)] if arguments.work else []
+        _, cpu = run_counted([*command, *arguments.options.split()], capture_output=True)
+        records = [json.loads(line) for line in read_lines(Path(folder) / "run" / "executions.jsonl")]
+    return [record["status"] for record in records], cpu
+
+
+def siblings(arguments: argparse.Namespace) -> None:
+    """The results of reference tests with every sibling test file (`all`), and with those that they need
+    (`needed`). The caches must be warm."""
+    pairs, tests = sample(arguments)
+    candidates = [replace(candidate, mode="append") for candidate in tests]
+    options = ExecuteOptions(repeat=arguments.repeat, mutants=arguments.mutants)
+    records: dict[str, list[Execution]] = {}
+    seconds = {}
+    for mode in ("all", "needed"):
+        records[mode], seconds[mode], _ = measured(
+            lambda mode=mode: evaluate(
+                touched(candidates, str(time.time_ns())), pairs, repositories=arguments.repos,
+                options=replace(options, siblings=mode), work=arguments.work,
+                sources=read_sources(arguments.dataset), settings=read_settings(arguments.dataset),
+            )
+        )  # fmt: skip
+        print(f"{mode}: {seconds[mode]:.1f} CPU s, {Counter(r.status for r in records[mode])}", flush=True)
+    differing = [
+        (before, after)
+        for before, after in zip(records["all"], records["needed"], strict=True)
+        if outcome(before) != outcome(after)
+    ]
+    for before, after in differing:
+        print(f"- {pairs[after.pair_id].test_path}: {outcome(before)}, needed {outcome(after)}")
+    rows = [("references, that differ", f"{len(candidates)}, {len(differing)}")]
+    table([*rows, ("CPU of needed / all", f"{seconds['needed'] / seconds['all']:.2f}")])
+
+
+def outcome(record: Execution) -> tuple[Any, ...]:
+    """What a result says about a candidate, but for times and texts."""
+    mutants = record.mutation.results if record.mutation else ()
+    return (
+        record.status,
+        record.reason,
+        record.passed,
+        record.failed,
+        record.covered,
+        record.statements,
+        mutants,
+    )
 
 
 def hostile(arguments: argparse.Namespace) -> None:
@@ -367,27 +463,33 @@ def main() -> None:
         description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
     )
     commands = parser.add_subparsers(required=True)
-    for action in (pipeline, references, verdicts, resume, flakes, hostile):
+    for action in (pipeline, references, verdicts, samples, siblings, resume, flakes, hostile):
         command = commands.add_parser(action.__name__)
         command.set_defaults(action=action)
         command.add_argument("--work", type=Path)
-        if action in (pipeline, references, verdicts, resume):
+        if action in (pipeline, references, verdicts, samples, siblings, resume):
             command.add_argument("--dataset", type=Path, required=True)
             command.add_argument("--repos", type=Path, required=True)
             command.add_argument("--pairs", type=int, default=12 if action is resume else 30)
             command.add_argument("--seed", type=int, default=1)
             command.add_argument("--exclude", help="regular expression over paths of focal files")
+            command.add_argument("--only", default="", help="regular expression over paths of focal files")
         if action is pipeline:
             command.add_argument("--cold", type=int, default=3)
             command.add_argument("--batch", type=int, default=10)
             command.add_argument(
                 "--warmed", action="store_true", help="the caches are warm from an earlier run"
             )
-        if action in (references, verdicts, flakes):
-            default = {references: 3, verdicts: 5, flakes: 10}[action]
+        if action in (references, verdicts, samples, siblings, flakes):
+            default = {references: 3, verdicts: 5, samples: 3, siblings: 1, flakes: 10}[action]
             command.add_argument("--repeat", type=int, default=default)
         if action is verdicts:
             command.add_argument("--mutants", type=int, default=60, help="mutants per file; 0: all")
+        if action is siblings:
+            command.add_argument("--mutants", type=int, help="mutants per file; 0: all")
+        if action is samples:
+            command.add_argument("--samples", type=int, default=20)
+            command.add_argument("--options", default="", help="options for `goutbench execute`")
         if action is references:
             command.add_argument("--prepare", action="store_true")
     arguments = parser.parse_args()

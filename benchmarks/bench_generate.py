@@ -2,12 +2,15 @@
 
     bench_generate.py kills --dataset DIR [--items 60] [--kills 5]
     bench_generate.py overhead --dataset DIR [--items 300]
+    bench_generate.py start --dataset DIR [--items 24] [--source SRC] [--paths REGEX]
 
 The scripted model answers after 0.2 s (`kills`; 4 calls in flight) or at once (`overhead`), and logs every
 answer. `kills` ends the process by SIGKILL at random times, starts the same command again, and compares the
 tables with those of an undisturbed run. `overhead` is the CPU time of a run of many items less that of a run
 of one item, divided by the difference in items: chunks, prompts, the calls by Inspect with its log, the
-journal, assembling, the tables.
+journal, assembling, the tables. `start` is the CPU
+time of `--dry-run` for a few items and for all items of both units, with a hash of the prompts: --source is
+the `src` folder of the version to measure.
 """
 
 import argparse
@@ -93,18 +96,42 @@ def overhead(options: argparse.Namespace, folder: Path) -> None:
     )
 
 
+DRY_RUN = """
+import hashlib, resource, sys
+from pathlib import Path
+from goutbench.generate.items import read_items
+from goutbench.generate.options import GenerateOptions
+unit, limit, paths = sys.argv[2], int(sys.argv[3]), sys.argv[4]
+items = read_items(Path(sys.argv[1]), GenerateOptions(unit=unit, limit=limit, paths=paths))
+used = resource.getrusage(resource.RUSAGE_SELF)
+text = "".join(repr((item.pair.id, item.focal, item.prompts)) for item in items)
+digest = hashlib.sha256(text.encode("utf-8", "surrogateescape")).hexdigest()
+print(f"{len(items):6} items {used.ru_utime + used.ru_stime:6.1f} s CPU, prompts {digest[:16]}")
+"""
+
+
+def start(options: argparse.Namespace, folder: Path) -> None:
+    environment = {**os.environ, "PYTHONPATH": str(options.source.resolve())}
+    for unit, limit in (("function", options.items), ("function", 0), ("file", options.items), ("file", 0)):
+        arguments = [sys.executable, "-c", DRY_RUN, str(options.dataset), unit, str(limit), options.paths]
+        print(f"{unit:8} limit {limit:3}", end=" ", flush=True)
+        subprocess.run(arguments, check=True, cwd=folder, env=environment)
+
+
 def main() -> None:
     parser = argparse.ArgumentParser(
         description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
     )
     commands = parser.add_subparsers(required=True)
-    for action, items in ((kills, 60), (overhead, 300)):
+    for action, items in ((kills, 60), (overhead, 300), (start, 24)):
         part = commands.add_parser(action.__name__)
         part.set_defaults(action=action)
         part.add_argument("--dataset", type=Path, required=True)
         part.add_argument("--items", type=int, default=items)
         part.add_argument("--kills", type=int, default=5)
         part.add_argument("--seed", type=int, default=1)
+        part.add_argument("--source", type=Path, default=Path(__file__).parent.parent / "src")
+        part.add_argument("--paths", default="")
     options = parser.parse_args()
     with tempfile.TemporaryDirectory() as folder:
         options.action(options, Path(folder))

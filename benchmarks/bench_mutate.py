@@ -15,7 +15,6 @@ import contextlib
 import json
 import os
 import re
-import resource
 import shutil
 import subprocess
 import sys
@@ -26,7 +25,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-_GROUPS = Path("/sys/fs/cgroup/cpuacct")
+from cpu_group import group_of, run_counted, usage
 
 
 @dataclass(frozen=True)
@@ -89,7 +88,7 @@ def run_here(folder: Path, pattern: str, work: Path, workers: int, functions: st
         def add(self, mutants: list[TestedMutant]) -> None:
             super().add(mutants)
             if self.cpu is None:
-                self.cpu = _usage(_group(os.getppid()))
+                self.cpu = usage(group_of(os.getppid()))
 
     progress = Clock()
     result = mutate(
@@ -169,38 +168,13 @@ def run_apart(folder: Path, pattern: str, work: Path, workers: int, functions: s
     """One run in a process of its own, with its CPU seconds."""
     arguments = ["--work", str(work), "--workers", str(workers), "--one", str(folder), pattern]
     arguments.append(functions)
-    group = _group(os.getpid())
-    with contextlib.suppress(OSError):
-        group.mkdir()
-
-    def enter() -> None:
-        with contextlib.suppress(OSError):
-            (group / "cgroup.procs").write_text(str(os.getpid()))
-
-    before, started = resource.getrusage(resource.RUSAGE_CHILDREN), time.monotonic()
-    used = _usage(group)
-    done = subprocess.run(
-        [sys.executable, __file__, *arguments], check=True, stdout=subprocess.PIPE, preexec_fn=enter
-    )
-    after = resource.getrusage(resource.RUSAGE_CHILDREN)
-    waited = after.ru_utime + after.ru_stime - before.ru_utime - before.ru_stime
+    used, started = usage(group_of(os.getpid())), time.monotonic()
+    done, cpu = run_counted([sys.executable, __file__, *arguments], stdout=subprocess.PIPE)
     row: dict[str, Any] = json.loads(done.stdout)
-    row["cpu"] = waited if used is None else (_usage(group) or 0.0) - used
+    row["cpu"] = cpu
     row["first"] = row["first"] and row["first"] - started
     row["first_cpu"] = row["first_cpu"] and row["first_cpu"] - (used or 0.0)
     return row
-
-
-def _group(process: int) -> Path:
-    return _GROUPS / f"goutbench-bench-{process}"
-
-
-def _usage(group: Path) -> float | None:
-    """The CPU seconds of a cgroup; None where there is none."""
-    try:
-        return int((group / "cpuacct.usage").read_text()) / 1e9
-    except OSError:
-        return None
 
 
 if __name__ == "__main__":

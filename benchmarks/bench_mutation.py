@@ -1,17 +1,20 @@
 """Mutation by schemata: whether results equal those of single compiles, and the cost.
 
     python benchmarks/bench_mutation.py --module "$(go env GOROOT)/src" PACKAGE/FILE.go ...
+    python benchmarks/bench_mutation.py --steps --module MODULE PACKAGE/FILE.go ...
 
 It runs each mutant twice, behind the switch and compiled singly, in a plain loop without a sandbox, and
 compares results and CPU time. The sample has mutants of every operator. CPU time is that of all child
 processes (getrusage), including the Go helper. The build cache is warm for everything but the mutated package
-itself.
+itself. `--steps` counts the steps of each mutant without a limit of them, against those of the unmutated
+program.
 """
 
 from __future__ import annotations
 
 import argparse
 import collections
+import contextlib
 import json
 import os
 import random
@@ -116,6 +119,40 @@ class Bench:
             capture_output=True,
         )
         return max(STEPS_FLOOR, STEPS_FACTOR * (plan.steps(done.stderr) or 0))
+
+
+def ratios_of_steps(bench: Bench, module: Path, names: list[str]) -> None:
+    """Print the steps of the mutants that end, and of those that a limit of time or memory ends, as multiples
+    of the most steps of three runs of the unmutated program."""
+    for name in names:
+        file = module / name
+        with GoHelper(bench.toolchain, bench.env) as helper:
+            plan = plan_mutation(helper, file.parent, file)
+        binary, output = bench.test_binary(file.parent, schemata(plan), "schemata.test")
+        if binary is None:
+            sys.exit(f"{name}: {output}")
+        plain = max(counted(bench, binary, file.parent, plan, 0)[1] for _ in range(3))
+        counts = [counted(bench, binary, file.parent, plan, mutant.id) for mutant in plan.mutants]
+        for ended in (True, False):
+            ratios = sorted(steps / plain for end, steps in counts if end is ended)
+            shown = " ".join(f"{ratio:.2f}" for ratio in (ratios[-5:] if ended else ratios[:5]))
+            print(f"{name}: {plain} steps, {len(ratios)} mutants {'end' if ended else 'do not end'}: {shown}")
+
+
+def counted(bench: Bench, binary: Path, package: Path, plan: MutationPlan, number: int) -> tuple[bool, int]:
+    """Whether a mutant ends by itself, and its steps until then; 0 if it takes none."""
+    with contextlib.suppress(subprocess.TimeoutExpired):
+        done = subprocess.run(
+            [str(binary), "-test.short", "-test.failfast", "-test.paniconexit0"],
+            cwd=package,
+            env={**bench.env, **plan.environment(number, limit=0)},
+            capture_output=True,
+            preexec_fn=limit,
+            timeout=WALL_SECONDS,
+        )
+        ended = done.returncode >= 0 and not any(marker in done.stderr for marker in RUNAWAY)
+        return ended, plan.steps(done.stderr) or 0
+    return False, 0
 
 
 RUNAWAY = (b"out of memory", b"cannot allocate memory", b"goroutine stack exceeds")
@@ -258,10 +295,14 @@ def main() -> None:
     parser.add_argument("--sample", type=int, default=0, help="mutants per file; 0: all")
     parser.add_argument("--jobs", type=int, default=2, help="single compiles at a time")
     parser.add_argument("--seed", type=int, default=0)
+    parser.add_argument("--steps", action="store_true", help="count the steps of the mutants")
     options = parser.parse_args()
     cache = options.cache or Path(tempfile.gettempdir(), "goutbench-bench")
     with tempfile.TemporaryDirectory() as scratch:
         bench = Bench(cache, Path(scratch), options.modcache)
+        if options.steps:
+            ratios_of_steps(bench, options.module.resolve(), options.files)
+            return
         agreement(bench, options.module.resolve(), options.files, options.sample, options.seed, options.jobs)
 
 

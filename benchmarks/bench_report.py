@@ -1,14 +1,16 @@
 """A report of many candidates: the size of its page, and the time that it takes to open.
 
-    bench_report.py --dataset DIR [--pairs 790] [--models 4]
+    bench_report.py --dataset DIR [--pairs 790] [--models 4] [--signals] [--no-browser]
 
 The pairs are those of the dataset, repeated under new ids if it has fewer. Each model's candidate is the
 reference test with its lines shuffled, with an execution of random outcome, 30 uncovered blocks and 20
 surviving mutants. The page opens from disk in headless Chromium. The time runs from the start of the
-navigation to a list of items that answers a filter; the median of five counts.
+navigation to a list of items that answers a filter; the median of five counts. With --signals the dataset
+has the signals that `describe` writes. The hash is that of everything beside the page.
 """
 
 import argparse
+import hashlib
 import random
 import shutil
 import statistics
@@ -18,10 +20,12 @@ from dataclasses import asdict, replace
 from itertools import cycle, islice
 from pathlib import Path
 
-from goutbench.dataset.store import DATA, read_pairs, to_table, write_manifest, write_rows
+from goutbench.dataset.store import DATA, extend_manifest, read_pairs, to_table, write_manifest, write_rows
 from goutbench.dataset.store import write_table as write_data
+from goutbench.describe.signals import signals_of
 from goutbench.execute.journal import write_table
-from goutbench.records import Candidate, Execution, Mutation, Pair
+from goutbench.locations import SIGNALS
+from goutbench.records import Candidate, Execution, Mutation, Pair, Signals
 from goutbench.report.stage import report
 
 OUTCOMES = (
@@ -74,6 +78,18 @@ def write_run(folder: Path, model: str, pairs: list[Pair], draw: random.Random) 
     return folder
 
 
+def add_signals(dataset: Path, pairs: list[Pair]) -> None:
+    write_data(to_table(signals_of(pairs, tokenizer="estimate"), Signals), dataset / SIGNALS)
+    extend_manifest(dataset, [SIGNALS], {})
+
+
+def content_hash(folder: Path) -> str:
+    content = hashlib.sha256()
+    for path in sorted(path for path in folder.rglob("*") if path.is_file()):
+        content.update(path.relative_to(folder).as_posix().encode() + path.read_bytes())
+    return content.hexdigest()[:16]
+
+
 def open_seconds(page: Path) -> float:
     from playwright.sync_api import sync_playwright
 
@@ -100,6 +116,8 @@ def main() -> None:
     parser.add_argument("--dataset", type=Path, required=True)
     parser.add_argument("--pairs", type=int, default=790)
     parser.add_argument("--models", type=int, default=4)
+    parser.add_argument("--signals", action="store_true")
+    parser.add_argument("--no-browser", action="store_true")
     options = parser.parse_args()
     draw = random.Random(1)
     with tempfile.TemporaryDirectory() as name:
@@ -107,14 +125,18 @@ def main() -> None:
         pairs = write_dataset(options.dataset, folder / "dataset", options.pairs)
         names = [f"vendor/model-{number}" for number in range(options.models)]
         runs = [write_run(folder / str(at), model, pairs, draw) for at, model in enumerate(names)]
+        if options.signals:
+            add_signals(folder / "dataset", pairs)
         page = folder / "report.html"
         start = time.process_time()
         report(runs, folder / "dataset", page)
         report_cpu = time.process_time() - start
+        print(f"hash {content_hash(page.with_name('report_files'))}")
         items = sum(path.stat().st_size for path in page.with_name("report_files").rglob("*.js"))
         print(f"{options.pairs} pairs, {options.models} models: {report_cpu:.1f} s CPU to write")
         print(f"the page {page.stat().st_size / 1e6:.1f} MB, items beside it {items / 1e6:.1f} MB")
-        print(f"the page opens and answers a filter in {open_seconds(page):.2f} s")
+        if not options.no_browser:
+            print(f"the page opens and answers a filter in {open_seconds(page):.2f} s")
 
 
 if __name__ == "__main__":

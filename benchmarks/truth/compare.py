@@ -19,6 +19,8 @@ depend on the reason."""
 
 INFRA_SAME = {
     "package-broken": {"build"},
+    "not-generated": {"build"},
+    "not-in-build": {"setup", "none"},
     "package-fails-vet": {"vet"},
     "missing-module": {"setup", "build"},
     "go-work": {"setup", "build"},
@@ -29,7 +31,7 @@ INFRA_SAME = {
 
 EXPLAINED = {
     "entry-elsewhere": "the package's own entry points run the file",
-    "not-in-build": "the file is not in the build; go test runs tests of the same name in another file",
+    "not-in-build": "the focal file is not in the build; go test runs, skips or fails to build other tests",
     "cgo-off": "cgo is off",
     "needs-network": "no network in the sandbox",
 }
@@ -103,3 +105,16 @@ def coverage_differs(row: Row) -> bool | None:
         if plain["result"] == "pass" and not plain["elsewhere"]
     }
     return ours.isdisjoint(theirs) if ours and theirs else None
+
+
+def coverage_explanation(row: Row) -> str:
+    """Why the coverage differs; empty where nobody knows.
+
+    The comparison runs the file's own tests by their names. goutbench also runs tests of other files that the
+    file adds something to. And go tool cover writes the names of `//line` directives into its profile.
+    """
+    if all(plain["statements"] == 0 for plain in row["plain"]):
+        return "line directives"
+    runs = [execution for execution in row["executions"] if execution["status"] == "PASSED"]
+    is_entry = any(execution["evidence"].startswith("run by ") for execution in runs)
+    return "tests of other files" if is_entry else ""

@@ -9,7 +9,7 @@ from typing import Any
 from seven import print_table
 
 from goutbench.records import Pair
-from truth.compare import classify, coverage_differs
+from truth.compare import classify, coverage_differs, coverage_explanation
 from truth.plain import Verdict
 
 CLASSES = ("equal", "equal when repeated", "flaky", "explained", "unexplained")
@@ -54,7 +54,7 @@ def describe(row: dict[str, Any]) -> str:
             ", ".join(f"{run['covered']}/{run['statements']}" for run in runs)
             for runs in (row["executions"], plain)
         )
-        text += f"; covers {ours} and {theirs}"
+        text += f"; covers {ours} and {theirs}; {coverage_explanation(row) or 'unexplained'}"
     return text
 
 
@@ -67,7 +67,7 @@ def show_results(folder: Path, *, full: bool) -> None:
         differences += [row for row in results if classify(row) != "equal" or coverage_differs(row)]
     totals = [sum(column) for column in list(zip(*rows, strict=True))[1:]]
     print_table(
-        [folder.name, "tests", *CLASSES, "coverage compared", "coverage differs"],
+        [folder.name, "tests", *CLASSES, "coverage compared", "explained", "differs"],
         [*rows, ("total", *totals)],
     )
     print()
@@ -83,4 +83,6 @@ def counts(results: Sequence[dict[str, Any]]) -> list[int]:
     classes = Counter(classify(row).partition(":")[0] for row in results)
     differs = [coverage_differs(row) for row in results]
     compared = len(differs) - differs.count(None)
-    return [len(results), *(classes[name] for name in CLASSES), compared, differs.count(True)]
+    explained = sum(bool(coverage_differs(row) and coverage_explanation(row)) for row in results)
+    unexplained = differs.count(True) - explained
+    return [len(results), *(classes[name] for name in CLASSES), compared, explained, unexplained]

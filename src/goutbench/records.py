@@ -96,7 +96,8 @@ class PackageFile:
     """The declarations of a source file in the folder of a pair, for prompts about that pair.
 
     `outline` is Go without function bodies, comments and the elements of literals. `module` and `go_version`
-    are those of the nearest go.mod at or above the folder; empty if there is none.
+    are those of the nearest go.mod at or above the folder; empty if there is none. `requires` are the modules
+    that it requires directly; None if there is none, and in older datasets.
     """
 
     repository: str
@@ -105,6 +106,7 @@ class PackageFile:
     module: str
     go_version: str
     outline: str
+    requires: tuple[str, ...] | None = None
 
 
 # ── split ─────────────────────────────────────────────────────────────────────────────────────────
@@ -323,7 +325,7 @@ class Prompt:
 class Completion:
     """A model's raw reply to a prompt, or why there is none.
 
-    `round` is 0 for the first answer, else the number of the repair round. `error` is empty,
+    `round` is 0 for the first answer, else the number of the feedback round. `error` is empty,
     "context-overflow" (known before the call), "truncated" (the reply reached the token limit), "empty", or
     "model-error" with the message in `detail`. Tokens are those that the provider reported, seconds the wall
     time of the call; `cost` is in the unit of the price file, None without one.
@@ -385,7 +387,7 @@ class Candidate:
     """A test file to be run against a pair's focal file; the reference test is one with model "reference".
 
     `focal` are the keys of the functions that it should test; empty: the complete file. `round` is 0 for a
-    first answer, else the number of the repair round.
+    first answer, else the number of the feedback round that it is the result of.
     """
 
     id: str
@@ -563,15 +565,17 @@ class Execution:
     Coverage counts statements of the focal file by the candidate's own tests, `covered` also where the run
     failed; `uncovered` are the blocks that no run reached, as "line.column-line.column". `focal_statements`
     and `focal_covered` count only in the functions that the candidate should test (0: the complete file), and
-    the mutants are then only those of these functions. `entry` names the tests of other files, with their
-    files, that run the candidate where it declares no test; `declared` are then the subtests that it adds, or
-    the tests of `entry` where nothing shows its part, and coverage and mutants are those that the tests
-    of `entry` lack without the candidate. Seconds are CPU time inside the sandbox, because wall time depends
-    on the load of the machine; `gate_seconds` is the wall time of the type check. `toolchain` is the version
-    of Go, `go_source` where it comes from: "--go", "PATH", "wheel", or "downloaded" for a go.mod. `sandbox`
-    is the sandbox's name, of a container engine with the image's id, and a digest of GOUTBENCH_ENGINE_ARGS if
-    it has any: "podman@sha256:…+…". `attempts` is 2 for a reference test that failed beside other executions
-    and was executed again alone: the record is that of the last attempt.
+    the mutants are then only those of these functions. Branches are counted by their outcomes, in the same
+    way; `uncovered_branches` are those of the focal file, as "line.column code: outcome". They are None where
+    they were not measured, those of the focal functions also for the complete file. `entry` names the tests
+    of other files, with their files, that run the candidate where it declares no test; `declared` are then
+    the subtests that it adds, or the tests of `entry` where nothing shows its part, and coverage and mutants
+    are those that the tests of `entry` lack without the candidate. Seconds are CPU time inside the sandbox,
+    because wall time depends on the load of the machine; `gate_seconds` is the wall time of the type check.
+    `toolchain` is the version of Go, `go_source` where it comes from: "--go", "PATH", "wheel", or
+    "downloaded" for a go.mod. `sandbox` is the sandbox's name, of a container engine with the image's id, and
+    a digest of GOUTBENCH_ENGINE_ARGS if it has any: "podman@sha256:…+…". `attempts` is 2 for a reference test
+    that failed beside other executions and was executed again alone: the record is that of the last attempt.
     """
 
     id: str
@@ -603,6 +607,23 @@ class Execution:
     go_source: str = ""
     attempts: int = 1
     entry: str = ""
+    branches: int | None = None
+    branches_covered: int | None = None
+    uncovered_branches: tuple[str, ...] = ()
+    focal_branches: int | None = None
+    focal_branches_covered: int | None = None
+
+    @property
+    def branch_coverage(self) -> float | None:
+        """The covered share of the branches of the focal functions, else of the focal file.
+
+        None where branches were not measured, or where there are none.
+        """
+        if self.branches is None or self.branches_covered is None:
+            return None
+        if self.focal_branches is None or self.focal_branches_covered is None:
+            return _share(self.branches_covered, self.branches)
+        return _share(self.focal_branches_covered, self.focal_branches)
 
     @property
     def coverage(self) -> float | None:
@@ -613,6 +634,46 @@ class Execution:
         if self.focal_statements:
             return self.focal_covered / self.focal_statements
         return _share(self.covered, self.statements)
+
+
+@dataclass(frozen=True, slots=True)
+class Refinement:
+    """What feedback rounds made of one sample of an item.
+
+    `rounds` counts the first answer; `candidate_id` is the candidate that counts in the end. `reason` says
+    why there was no further round: "complete" (nothing remains that the chosen kinds of feedback could say),
+    "no-improvement", "rounds" (that was the last one), "max-calls", "max-total-tokens", "max-cost",
+    "no-feedback" (it fails, and the chosen kinds say nothing about that), "infrastructure-error", or the
+    `error` of a completion without text.
+    """
+
+    pair_id: str
+    focal: tuple[str, ...]
+    model: str
+    sample: int
+    rounds: int
+    candidate_id: str
+    reason: str
+
+
+def improves(new: Execution, old: Execution) -> bool:
+    """Whether the candidate of a feedback round takes the place of the one before it, for the same item.
+
+    A passing one is only replaced by one that passes, and neither covers less nor kills less, and covers or
+    kills more. One that does not pass is replaced by any that climbs as high.
+    """
+    if new.status is Status.INFRA_FAILURE:
+        return False
+    if Status.PASSED not in (new.status, old.status):
+        return new.rung.reaches(old.rung)
+    if new.status is not old.status:
+        return new.status is Status.PASSED
+    gains = [(new.coverage or 0.0) - (old.coverage or 0.0)]
+    if new.branch_coverage is not None and old.branch_coverage is not None:
+        gains.append(new.branch_coverage - old.branch_coverage)
+    if new.mutation and old.mutation:
+        gains.append(new.mutation.killed - old.mutation.killed)
+    return min(gains) >= 0 < max(gains)
 
 
 def pairs_without_coverage(executions: Iterable[Execution]) -> frozenset[str]:

@@ -8,7 +8,8 @@ from hypothesis import HealthCheck, example, given, settings
 from hypothesis import strategies as st
 
 from goutbench.assemble.extract import extract, is_go
-from goutbench.assemble.package_context import PackageContext, package_context
+from goutbench.assemble.package_context import package_context
+from goutbench.assemble.pieces import PackageContext
 from goutbench.assemble.recover import segments
 from goutbench.assemble.stage import assemble
 from goutbench.golang.syntax.parser import parse

@@ -23,7 +23,8 @@ from pathlib import Path
 import pytest
 
 from goutbench.assemble.combine import ScriptedModel
-from goutbench.assemble.package_context import PackageContext, package_context
+from goutbench.assemble.package_context import package_context
+from goutbench.assemble.pieces import PackageContext
 from goutbench.assemble.stage import assemble
 from goutbench.golang.toolchain.gofmt import gofmt
 from goutbench.golang.toolchain.installation import find_toolchain

@@ -1,6 +1,9 @@
 """Which tests exercise a function, and the evidence for it."""
 
+import pytest
+
 from goutbench.chunk import function_chunks
+from goutbench.chunk.stage import functions_under_test
 
 SOURCE = b"""package shop
 
@@ -24,6 +27,10 @@ func unused() {}
 
 def evidence(tests: str, source: bytes = SOURCE) -> dict[str, dict[str, tuple[str, ...]]]:
     chunks = function_chunks(source, tests=tests.encode(), budget=10_000)
+    tested = [chunk.focal[0] for chunk in chunks if chunk.tests]
+    assert (
+        functions_under_test(source, tests.encode(), budget=10_000) == tested
+    )  # the quick answer is the same
     return {chunk.focal[0]: {test.test: test.evidence for test in chunk.tests} for chunk in chunks}
 
 
@@ -86,3 +93,41 @@ func TestSuite(t *testing.T) { run(t, new(Suite)) }
 """)
     assert tests_of["unused"] == {"TestSuite": ("via Suite.TestPut: call",)}
     assert tests_of["Parse"] == {}
+
+
+def test_the_bodies_of_tests_in_gofmts_layout_are_evidence() -> None:
+    tests_of = evidence("""package shop
+
+import "testing"
+
+func TestA(t *testing.T) {
+	if Parse("{") != 1 {
+		t.Fatal(`ParseAll(`)
+	}
+	parse := func(s string) int { return 1 }
+	_ = parse("x") // unused()
+	helper(t)
+}
+
+func helper(t *testing.T) {
+	var c Cart
+	c.Put(1)
+}
+
+func notCalled() {
+	ParseAll("x")
+}
+""")
+    assert tests_of["Parse"] == {"TestA": ("call",)}
+    assert tests_of["Cart.Put"] == {"TestA": ("via helper: call",)}
+    assert tests_of["ParseAll"] == tests_of["parse"] == tests_of["unused"] == {}
+
+
+@pytest.mark.parametrize("budget", [10, 30, 50])
+def test_functions_under_test_beyond_the_budget_are_left_out(budget: int) -> None:
+    source = SOURCE + b"func Long() {\n" + b"\tParse(`a long text`)\n" * 4 + b"}\n"
+    tests = b'package shop\nimport "testing"\nfunc TestAll(t *testing.T) { Long(); New(); ParseAll(`x`) }\n'
+    chunks = function_chunks(source, tests=tests, budget=budget)
+    within = [chunk.focal[0] for chunk in chunks if chunk.tests and not chunk.over_budget]
+    assert functions_under_test(source, tests, budget=budget) == within
+    assert len(within) == {10: 0, 30: 2, 50: 3}[budget]

@@ -164,3 +164,17 @@ def test_help_imports_no_heavy_package(tmp_path: Path) -> None:
     ]
     done = subprocess.run([sys.executable, "-c", script, *heavy], capture_output=True, text=True, check=True)
     assert done.stdout.strip() == "[]"
+
+
+def test_writing_a_table_imports_no_pandas() -> None:
+    script = """if True:
+    import sys
+    import pyarrow
+    from goutbench.dataset.store import to_table
+    from goutbench.records import SplitAssignment
+    to_table([], SplitAssignment)
+    print("pandas" in sys.modules, len(pyarrow.table({"a": [1]}).to_pandas()))
+    """
+    pytest.importorskip("pandas")
+    done = subprocess.run([sys.executable, "-c", script], capture_output=True, text=True, check=True)
+    assert done.stdout.split() == ["False", "1"]

@@ -98,6 +98,27 @@ def test_a_plain_tree_gives_the_same_packages_as_a_commit(tmp_path: Path) -> Non
     assert verify(dataset, places(tmp_path)) == []
 
 
+def test_files_have_what_their_module_requires_and_verify_knows_older_datasets(
+    make_repo: Make, tmp_path: Path
+) -> None:
+    maker = make_repo("calc")
+    requires = "require (\n\ta.org/b v1.0.0\n\tc.org/d v1.0.0 // indirect\n)\n"
+    maker.commit({**FILES, "go.mod": FILES["go.mod"] + requires})
+    maker.finish()
+    dataset = curated(tmp_path, maker.path)
+    assert {path: file.requires for path, file in by_path(dataset).items()} == {
+        "calc/calc.go": ("a.org/b",),
+        "calc/types.go": ("a.org/b",),
+        "sub/deep/d.go": (),
+        "vendor/a/b/b.go": None,
+    }
+    assert verify(dataset, places(tmp_path)) == []
+    write_table(read_table(dataset / PACKAGES).drop_columns(["requires"]), dataset / PACKAGES)
+    extend_manifest(dataset, [PACKAGES], {})
+    assert by_path(dataset)["calc/calc.go"].requires is None
+    assert verify(dataset, places(tmp_path)) == []
+
+
 def test_filters_apply_to_the_files_beside_a_pair(repository: Path, tmp_path: Path) -> None:
     dataset = curated(tmp_path, repository, filters={"exclude": ["*/types.go"]})
     assert "calc/types.go" not in by_path(dataset)
@@ -138,8 +159,16 @@ def test_an_outline_is_go_without_bodies_comments_and_elements() -> None:
     [
         ("", Module()),
         ("module std\n\ngo 1.27\n", Module("std", "1.27")),
+        (
+            "module m\nrequire a.org/b v1.2.3\nrequire (\n\tc.org/d v0.1.0 // (why)\n\t// e.org/f v1.0.0\n"
+            '\te.org/g v1.0.0 // indirect\n\n\t"h.org/i" v1.0.0\n)\nreplace x.org/y => z.org/z v1.0.0\n',
+            Module("m", "", ("a.org/b", "c.org/d", "h.org/i")),
+        ),
         ('// x\nmodule "quoted.test/m"\r\ngo 1.21rc2\r\n', Module("quoted.test/m", "1.21rc2")),
-        ("module m\nrequire golang.org/x/mod v0.1.0\ntoolchain go1.25.0\n", Module("m", "")),
+        (
+            "module m\nrequire golang.org/x/mod v0.1.0\ntoolchain go1.25.0\n",
+            Module("m", "", ("golang.org/x/mod",)),
+        ),
     ],
 )
 def test_go_mod_gives_module_and_version(text: str, module: Module) -> None:

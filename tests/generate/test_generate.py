@@ -2,6 +2,7 @@
 
 import json
 import os
+import random
 import re
 import shlex
 import signal
@@ -16,7 +17,6 @@ from types import SimpleNamespace
 import pytest
 from inspect_ai import eval as inspect_eval
 from judging import make_pair, write_dataset
-from reporting import execution
 from shaky_server import shaky_server
 from typer.testing import CliRunner
 
@@ -25,13 +25,12 @@ from goutbench.config import Price
 from goutbench.dataset.store import read_pairs, read_table, to_table
 from goutbench.dataset.store import write_table as write_arrow
 from goutbench.errors import ConfigError, GoutbenchError
-from goutbench.execute.journal import write_table
+from goutbench.generate.items import read_items
 from goutbench.generate.options import GenerateOptions
-from goutbench.generate.repair import execute_command
 from goutbench.generate.stage import generate, plan, with_weights_revision
+from goutbench.generate.summary import execute_command
 from goutbench.inference.models import Server, open_model
 from goutbench.inference.scripted import ScriptedWriter
-from goutbench.prompts.prompt import REPAIR
 from goutbench.records import SplitAssignment
 
 pytestmark = [
@@ -310,6 +309,15 @@ def test_the_next_command_can_be_pasted() -> None:
     assert shlex.split(execute_command(Path("my run"), Path("my $data"))) == words
 
 
+@pytest.mark.parametrize("unit", ["file", "function"])
+def test_a_limit_draws_from_all_items_by_the_seed(dataset: Path, unit: str) -> None:
+    everything = read_items(dataset, GenerateOptions(unit=unit))
+    assert len(everything) > 8
+    drawn = random.Random(5).sample(everything, 4)
+    limited = read_items(dataset, GenerateOptions(unit=unit, limit=4, seed=5))
+    assert limited == [item for item in everything if item in drawn]
+
+
 def test_every_sample_is_a_candidate_with_its_cost(dataset: Path, tmp_path: Path) -> None:
     options = GenerateOptions(samples=2, limit=3, unit="function")
     price = Price(input=1e6, output=2e6)
@@ -341,46 +349,3 @@ def test_an_invalid_option_is_an_error_with_a_hint(
         generate(dataset, tmp_path / "run", model, options)
     assert message in str(caught.value)
     assert not (tmp_path / "run" / "completions.jsonl").exists(), "no model is called"
-
-
-def test_a_repair_round_returns_the_build_errors_to_the_model(dataset: Path, tmp_path: Path) -> None:
-    out = tmp_path / "run"
-    with pytest.raises(ConfigError) as caught:
-        generate(dataset, out, "scripted/echo", GenerateOptions(limit=3, repair=1))
-    command = f"goutbench execute {out}/candidates.parquet --dataset {dataset} --out {out}"
-    assert f"first run `{command}`" in str(caught.value)
-    first = generate(dataset, out, "scripted/echo", GenerateOptions(limit=3))
-    pairs = {pair.id: pair for pair in read_pairs(dataset)}
-    outcomes = [("BUILD_FAILED", "syntax", "undefined"), ("PASSED", "mutation", "")] * 2
-    records = [
-        execution(candidate.id, pairs[candidate.pair_id], candidate.model, *outcome)
-        for candidate, outcome in zip(first, outcomes, strict=False)
-    ]
-    write_table(out / "executions.parquet", records)
-    asked: list[str] = []
-
-    def behave(prompt: str, before: int) -> str:
-        asked.append(prompt)
-        return "good"
-
-    with shaky_server(behave) as (url, _):
-        options = GenerateOptions(limit=3, repair=2)
-        for _ in range(2):
-            again = generate(
-                dataset, out, "openai-api/shaky/m", options, server=Server(url, {"api_key": "x"})
-            )
-    # the candidates of another model were not executed
-    assert [candidate.round for candidate in again] == [0, 0, 0]
-    assert len(asked) == 3
-    candidates = generate(dataset, out, "scripted/echo", options)
-    assert [(candidate.round, candidate.pair_id) for candidate in candidates] == [
-        *((0, candidate.pair_id) for candidate in first),
-        *((1, first[index].pair_id) for index in (0, 2)),
-    ]
-    repaired = [row for row in rows(out, "prompts") if row["template"] == REPAIR]
-    assert len(repaired) == 2
-    roles = [message["role"] for message in repaired[0]["messages"]]  # type: ignore[index, attr-defined]
-    assert roles == ["system", "user", "assistant", "user"]
-    last = repaired[0]["messages"][-1]["content"]  # type: ignore[index]
-    assert "f_test.go:6: undefined" in last
-    assert {row["round"] for row in rows(out, "completions")} == {0, 1}

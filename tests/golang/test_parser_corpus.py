@@ -6,8 +6,73 @@ import pytest
 from corpus import Case, check, read_corpus
 
 from goutbench.golang.syntax.file import GoFile, declaration_keys
-from goutbench.golang.syntax.parser import parse
+from goutbench.golang.syntax.outline import file_outline
+from goutbench.golang.syntax.parser import parse, parse_declarations
+from goutbench.golang.toolchain.installation import Toolchain
 
+LAYOUTS = r"""
+func raw() {
+	s := `
+}
+`
+	use(s)
+}
+
+package p
+
+func brace() {
+	use('{', "}}", "\"{") // }
+}
+
+var table = map[string]T{
+	"a": {1, 2},
+	"}": {},
+}
+
+var anonymous = []struct {
+	a int
+}{
+	{1},
+}
+
+var typed = func(x interface {
+	M()
+}) {
+	use(x)
+}
+
+func (r *R[T]) method(f func() struct{ a int }) (err error) {
+	/* }
+}
+	*/
+	switch {
+	}
+}
+
+func result() struct {
+	a int
+} {
+	use()
+}
+
+func external() struct {
+	a int
+}
+
+func oneLine() { use() }
+
+package p
+
+func dense() {
+	if x {
+	}}
+func next() {
+	use() }
+
+type after struct {
+	a int
+}
+"""
 CASES = read_corpus(Path(__file__).parent / "corpus")
 
 
@@ -41,3 +106,24 @@ def listing(file: GoFile) -> str:
 @pytest.mark.parametrize("case", CASES, ids=lambda case: case.title)
 def test_the_parser_agrees_with_the_corpus(case: Case) -> None:
     check(case, lambda case: listing(parse(case.source.encode())))
+
+
+def declared(file: GoFile) -> list[tuple[object, ...]]:
+    return [
+        (d.kind, d.names, d.receiver, d.receiver_name, d.start, d.end, d.node_start, d.node_end, d.body)
+        for d in file.declarations
+    ]
+
+
+def test_declarations_are_the_same_without_a_look_at_bodies(toolchain: Toolchain) -> None:
+    library = toolchain.goroot / "src"
+    paths = [path for name in ("strconv", "text/template") for path in sorted((library / name).glob("*.go"))]
+    sources = [f"package p\n{part}".encode() for part in LAYOUTS.split("package p\n")]
+    sources += [*(case.source.encode() for case in CASES)]
+    sources += [path.read_bytes() for path in paths]
+    assert len(paths) > 20
+    for source in sources:
+        full, quick = parse(source), parse_declarations(source)
+        assert declared(quick) == declared(full)
+        assert (quick.imports, quick.tests) == (full.imports, full.tests)
+        assert file_outline(quick) == file_outline(full)

@@ -89,6 +89,8 @@ def execution(key: str, pair: Pair, model: str, status: Status, rung: Rung, reas
         flaky=(), statements=2 if ran else 0, covered=1 if ran else 0, mutation=mutation if passed else None,
         repeats=3 if passed else 1, gate_seconds=0.01, build_seconds=0.1, run_seconds=0.1, siblings="all",
         toolchain="go1.26", sandbox="bubblewrap", uncovered=("4.35-4.48",) if ran else (),
+        branches=4 if ran else None, branches_covered=1 if ran else None,
+        uncovered_branches=("4.5 if a: false",) if ran else (),
     )  # fmt: skip
 
 

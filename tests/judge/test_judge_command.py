@@ -296,12 +296,10 @@ def test_candidates_without_a_counterpart_are_counted(
     assert len(read_comparisons(*runs, dataset, JudgeOptions(limit=3)).comparisons) == 3
 
 
-def test_candidates_of_repair_rounds_are_ignored(make_run: MakeRun, dataset: Path, runs: Runs) -> None:
-    path = make_run("repaired", lambda n: "first") / "candidates.parquet"
+def test_candidates_of_feedback_rounds_are_ignored(make_run: MakeRun, dataset: Path, runs: Runs) -> None:
+    path = make_run("later", lambda n: "first") / "candidates.parquet"
     rows = read_table(path).to_pylist()
-    write_rows(
-        path, [*rows, *(row | {"id": f"r{row['id']}", "round": 1, "code": "repaired"} for row in rows)]
-    )
+    write_rows(path, [*rows, *(row | {"id": f"r{row['id']}", "round": 1, "code": "later"} for row in rows)])
     comparisons = read_comparisons(runs[0], path.parent, dataset, JudgeOptions()).comparisons
     assert {comparison.text_b for comparison in comparisons} == {"first"}
 

@@ -2,18 +2,19 @@
 
 from dataclasses import dataclass
 
+import pytest
+
 from goutbench.assemble import combine
 from goutbench.assemble.extract import extract
 from goutbench.chunk import chunk_file, function_chunks
+from goutbench.prompts.feedback.message import EXTEND, FIX
 from goutbench.prompts.prompt import (
     FILE,
     FUNCTION,
-    REPAIR,
     CrossFileContext,
     Example,
     build_prompt,
     completion_text,
-    repair_text,
     template_hash,
 )
 
@@ -34,6 +35,10 @@ HASHES = {
     "file-v2": "67f1ded1a5a1",
     "repair-v2": "48e94e43c8e9",
     "combine-v2": "eb8a26bac986",
+    "function-v3": "5ea0c2c90186",
+    "file-v3": "cbd5a18414b0",
+    "fix-v1": "f2198a3e833d",
+    "extend-v1": "7bc6b3c7ab95",
 }
 
 
@@ -48,7 +53,7 @@ class Pair:
 def test_a_template_never_changes() -> None:
     """A changed text needs a new version: runs and adapters record the name and hash of their template."""
     assert {name: template_hash(name)[:12] for name in HASHES} == HASHES
-    assert {FUNCTION, FILE, REPAIR, combine.TEMPLATE} <= HASHES.keys()
+    assert {FUNCTION, FILE, FIX, EXTEND, combine.TEMPLATE} <= HASHES.keys()
 
 
 def test_a_function_prompt_names_its_function_and_shows_its_context() -> None:
@@ -101,6 +106,29 @@ def test_a_completion_is_extracted_in_full_even_with_fences_inside() -> None:
         assert unit.file.source.decode().strip() == test.strip()
 
 
-def test_a_repair_prompt_shows_the_first_20_errors() -> None:
-    text = repair_text([f"calc_test.go:{line}:1: undefined: x" for line in range(30)])
-    assert text.count("undefined: x") == 20
+@pytest.mark.parametrize(
+    ("context", "expected"),
+    [
+        (CrossFileContext(), ""),
+        (CrossFileContext("m", ""), "The module is m.\n\n"),
+        (CrossFileContext("m", "1.23.1"), "The module is m (Go 1.23.1).\n\n"),
+        (
+            CrossFileContext("m", "1.21"),
+            "The module is m (Go 1.21, without range over integers, range over functions).\n\n",
+        ),
+        (
+            CrossFileContext("m", "1.26", "", ()),
+            "The module is m (Go 1.26). A test can import the standard library, this module and what the "
+            "code imports, but no test library: go.mod requires none.\n\n",
+        ),
+        (
+            CrossFileContext("m", "", "", ("a/b", "c")),
+            "The module is m. A test can import the standard library, this module, what the code imports, "
+            "and these test libraries: a/b, c.\n\n",
+        ),
+    ],
+)
+def test_a_prompt_says_what_go_mod_allows(context: CrossFileContext, expected: str) -> None:
+    (_, twice) = function_chunks(CODE, pair_id="p1")
+    text = build_prompt(Pair(), twice, context=context).messages[1][1]
+    assert text.partition("test file.\n\n")[2].partition("Code under test")[0] == expected

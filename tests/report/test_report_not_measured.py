@@ -170,7 +170,7 @@ def test_candidates_that_were_not_executed_count_in_no_rate(
     assert "<small>4 executed</small>" in (tmp_path / "r.html").read_text()
 
 
-def test_a_repair_round_that_was_not_executed_does_not_count_as_failed(
+def test_a_feedback_round_that_was_not_executed_does_not_count_as_failed(
     tmp_path: Path, dataset: Path, pairs: list[Pair]
 ) -> None:
     run = write_run(tmp_path / "a", "a", pairs, lambda number: PASSED if number > 1 else UNDEFINED)
@@ -179,19 +179,40 @@ def test_a_repair_round_that_was_not_executed_does_not_count_as_failed(
     write_rows(run / "candidates.parquet", [*candidates, *rounds])
     results = report([run], dataset, tmp_path / "r.html")
     row = board(tmp_path / "r.html")["a"]
-    assert (row["pass_rate_repaired"], row["passed_repaired"], row["passed"]) == ("", "", "4")
+    assert (row["pass_rate_last"], row["passed_last"], row["passed"]) == ("", "", "4")
     (warning,) = warnings_of(results, dataset)
-    assert "repair round 1 were not executed, so the columns “repaired” have no numbers" in warning
+    assert "round 2 were not executed, so the columns “last round” have no numbers" in warning
 
-    repaired = [execution(f"a{n}r1", pairs[n], "a", *PASSED) for n in range(2)]
-    write_table(run / "executions.parquet", [*read_run(run).executions, *repaired])
+    later = [execution(f"a{n}r1", pairs[n], "a", *PASSED) for n in range(2)]
+    write_table(run / "executions.parquet", [*read_run(run).executions, *later])
+    completions = read_table(run / "completions.parquet").to_pylist()
+    asked = [row | {"id": f"{row['id']}r1", "round": 1} for row in completions[:2]]
+    write_rows(run / "completions.parquet", [*completions, *asked])
     results = report([run], dataset, tmp_path / "r.html")
-    assert board(tmp_path / "r.html")["a"]["passed_repaired"] == "6"
+    assert board(tmp_path / "r.html")["a"]["passed_last"] == "6"
     (warning,) = warnings_of(results, dataset)
-    assert (
-        "repair round 2 were not executed, so the columns “repaired” show the results after round 1"
-        in warning
-    )
+    assert "round 3 were not executed, so the columns “last round” show the results after round 2" in warning
+    first, second = read_table(tmp_path / "r_files" / "data" / "rounds.parquet").to_pylist()
+    assert [(row["round"], row["passes"], row["calls"]) for row in (first, second)] == [
+        (1, 4 / 6, 6),
+        (2, 1.0, 8),
+    ]
+    assert first["passes_low"] < 4 / 6 < first["passes_high"]
+    assert second["output_tokens"] == first["output_tokens"] + 2
+    assert second["cost"] is None
+    assert "Results after each round, with 95% intervals" in (tmp_path / "r.html").read_text()
+
+
+def test_a_later_round_that_makes_it_worse_does_not_count(
+    tmp_path: Path, dataset: Path, pairs: list[Pair]
+) -> None:
+    run = write_run(tmp_path / "a", "a", pairs, lambda number: PASSED)
+    candidates = read_table(run / "candidates.parquet").to_pylist()
+    write_rows(run / "candidates.parquet", [*candidates, candidates[0] | {"id": "worse", "round": 1}])
+    worse = execution("worse", pairs[0], "a", *UNDEFINED)
+    write_table(run / "executions.parquet", [*read_run(run).executions, worse])
+    report([run], dataset, tmp_path / "r.html")
+    assert board(tmp_path / "r.html")["a"]["passed_last"] == "6"
 
 
 def test_the_reference_row_covers_the_files_of_the_models_beside_it(
@@ -270,3 +291,41 @@ def test_a_table_of_a_version_without_verdicts_is_read(
         run / "executions.parquet", [{k: v for k, v in row.items() if "mutants" not in k} for row in rows]
     )
     assert [asdict(r.mutation)["mutants"] for r in read_run(run).executions if r.mutation] == [()] * 6
+
+
+def test_branches_count_where_they_were_measured(tmp_path: Path, dataset: Path, pairs: list[Pair]) -> None:
+    """Pair 0 has no branches, so nobody gets a 0 for it; model c was executed by an earlier version."""
+    runs = [
+        write_run(tmp_path / name, name, pairs, lambda number: PASSED if number != 5 else UNDEFINED)
+        for name in "abc"
+    ]
+    change(runs[0], lambda e: with_branches(e, pairs[0], 3))
+    change(runs[1], lambda e: with_branches(e, pairs[0], 1))
+    change(runs[2], lambda e: replace(e, branches=None, branches_covered=None))
+    report(runs, dataset, tmp_path / "report.html")
+    rows = board(tmp_path / "report.html")
+    shown = {name: (rows[name]["branches_all"], rows[name]["branches_passing"]) for name in "abc"}
+    assert shown == {"a": ("0.6", "0.75"), "b": ("0.2", "0.25"), "c": ("", "")}
+    assert summary(read_run(runs[0]).executions)["mean_branch_coverage_passing"] == 0.75
+    assert summary(read_run(runs[2]).executions)["mean_branch_coverage_passing"] is None
+    report(runs[2:], dataset, tmp_path / "old.html")
+    assert "branches_all" not in board(tmp_path / "old.html")["c"]
+
+
+def with_branches(record: Execution, without: Pair, covered: int) -> Execution:
+    if record.branches is None or record.pair_id != without.id:
+        return replace(record, branches_covered=record.branches and covered)
+    return replace(record, branches=0, branches_covered=0)
+
+
+def test_a_table_of_a_version_without_branches_is_read(
+    tmp_path: Path, dataset: Path, pairs: list[Pair]
+) -> None:
+    run = write_run(tmp_path / "a", "a", pairs, lambda number: PASSED)
+    rows = read_table(run / "executions.parquet").to_pylist()
+    write_rows(
+        run / "executions.parquet", [{k: v for k, v in row.items() if "branches" not in k} for row in rows]
+    )
+    assert {(r.branches, r.branch_coverage, r.uncovered_branches) for r in read_run(run).executions} == {
+        (None, None, ())
+    }

@@ -12,11 +12,12 @@ from reporting import PASSED, UNDEFINED, execution, write_judgement, write_run, 
 from typer.testing import CliRunner
 
 from goutbench.cli import app
+from goutbench.describe.signals import signals_of
 from goutbench.errors import ConfigError, DatasetError
 from goutbench.execute.journal import write_table
 from goutbench.records import Rung, Status
 from goutbench.report.inputs import read_results, read_run
-from goutbench.report.kinds import kinds
+from goutbench.report.kinds import KindReader
 from goutbench.report.stage import report
 from goutbench.report.tables.leaderboard import leaderboard
 from goutbench.report.taxonomy import ASKED, CODE, FAILURE_CLASSES, FUNNEL, failure_class
@@ -237,5 +238,14 @@ func Knotty(a, b bool) {
 """
     pair = replace(make_pair(0), code=code, test="package p\n\ntype fakeDoer struct{}\n", code_lines=20)
     of_file = ("concurrent", "declares interfaces", "tested with mocks")
-    assert kinds(pair, ()) == ("complexity 6 to 10", *of_file)  # for, if, &&, ||, if, and 1
-    assert kinds(pair, ("Plain",)) == ("complexity 1 to 2", *of_file)
+    for reader in (KindReader(), KindReader(signals_of([pair], tokenizer="estimate"))):
+        assert reader.kinds(pair, ()) == ("complexity 6 to 10", *of_file)  # for, if, &&, ||, if, and 1
+        assert reader.kinds(pair, ("Plain",)) == ("complexity 1 to 2", *of_file)
+
+
+def test_the_kinds_of_a_file_are_those_of_its_signals() -> None:
+    pair = make_pair(1)
+    (signals,) = signals_of([pair], tokenizer="estimate")
+    other = replace(signals, complexity=7, concurrent=True, interfaces=2, mocks=True)
+    of_file = ("concurrent", "declares interfaces", "tested with mocks")
+    assert KindReader([other]).kinds(pair, ()) == ("complexity 6 to 10", *of_file)

@@ -4,8 +4,7 @@ from collections.abc import Iterable, Sequence
 from importlib.resources import files
 from typing import Protocol
 
-from goutbench.assemble.package_context import PackageContext
-from goutbench.assemble.pieces import Unit
+from goutbench.assemble.pieces import PackageContext, Unit
 
 TEMPLATE = "combine-v2"
 """The template's name in prompts/templates."""

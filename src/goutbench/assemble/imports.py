@@ -6,7 +6,7 @@ from collections.abc import Collection, Sequence
 from dataclasses import dataclass, field
 
 from goutbench.assemble.naming import RenamedPiece
-from goutbench.assemble.package_context import PackageContext
+from goutbench.assemble.pieces import PackageContext
 from goutbench.assemble.placement import ResolvedUnit, TargetPackage
 from goutbench.golang.syntax import stdlib
 from goutbench.golang.syntax.file import Import

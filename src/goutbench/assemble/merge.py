@@ -7,8 +7,7 @@ from dataclasses import dataclass
 
 from goutbench.assemble.imports import Imports, import_block, unify_imports
 from goutbench.assemble.naming import RenamedPiece, unify_names
-from goutbench.assemble.package_context import PackageContext
-from goutbench.assemble.pieces import Unit, pieces_of, render
+from goutbench.assemble.pieces import PackageContext, Unit, pieces_of, render
 from goutbench.assemble.placement import (
     ResolvedUnit,
     TargetPackage,

@@ -5,37 +5,12 @@ from dataclasses import dataclass
 from functools import lru_cache
 from pathlib import Path
 
+from goutbench.assemble.pieces import PackageContext
 from goutbench.errors import SourceError
 from goutbench.golang.syntax.file import name_nodes
 from goutbench.golang.syntax.header import package_name
 from goutbench.golang.syntax.modfile import read_module
 from goutbench.golang.syntax.parser import parse
-
-
-@dataclass(frozen=True, slots=True)
-class PackageContext:
-    """The package of a focal file, without the test file that is to be assembled.
-
-    Names are declared at top level: by the package's source files (`source_names`), by its other test files
-    (`test_names`), and by the files of its `_test` package (`external_names`). `methods` are "Type.Method" of
-    the package. `members` are unexported fields and methods of the package and its internal tests,
-    `external_members` the fields and methods of its external tests.
-    """
-
-    package: str
-    focal: bytes
-    import_path: str | None = None
-    source_names: frozenset[str] = frozenset()
-    test_names: frozenset[str] = frozenset()
-    external_names: frozenset[str] = frozenset()
-    methods: frozenset[str] = frozenset()
-    members: frozenset[str] = frozenset()
-    external_members: frozenset[str] = frozenset()
-
-    @property
-    def names(self) -> frozenset[str]:
-        """Everything that the package itself declares, internal tests included."""
-        return self.source_names | self.test_names
 
 
 def package_context(

@@ -1,4 +1,4 @@
-"""Units of Go and their top-level declarations as merging sees them: tokens, and the names in them."""
+"""What merging works on: the package, units of Go, and their declarations with the names in them."""
 
 import re
 from bisect import bisect_left
@@ -13,6 +13,32 @@ from goutbench.golang.syntax.file import GoFile, name_nodes, specs
 from goutbench.golang.syntax.scope import ScopedName, ScopedNames, resolve
 
 Tokens = tuple[bytes, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class PackageContext:
+    """The package of a focal file, without the test file that is to be assembled.
+
+    Names are declared at top level: by the package's source files (`source_names`), by its other test files
+    (`test_names`), and by the files of its `_test` package (`external_names`). `methods` are "Type.Method" of
+    the package. `members` are unexported fields and methods of the package and its internal tests,
+    `external_members` the fields and methods of its external tests.
+    """
+
+    package: str
+    focal: bytes
+    import_path: str | None = None
+    source_names: frozenset[str] = frozenset()
+    test_names: frozenset[str] = frozenset()
+    external_names: frozenset[str] = frozenset()
+    methods: frozenset[str] = frozenset()
+    members: frozenset[str] = frozenset()
+    external_members: frozenset[str] = frozenset()
+
+    @property
+    def names(self) -> frozenset[str]:
+        """Everything that the package itself declares, internal tests included."""
+        return self.source_names | self.test_names
 
 
 @dataclass(frozen=True, slots=True)

@@ -9,8 +9,7 @@ from dataclasses import dataclass
 from functools import lru_cache
 from itertools import chain
 
-from goutbench.assemble.package_context import PackageContext
-from goutbench.assemble.pieces import Piece, Unit, pieces_of, split_group
+from goutbench.assemble.pieces import PackageContext, Piece, Unit, pieces_of, split_group
 from goutbench.golang.analysis.build_constraints import satisfied
 from goutbench.golang.syntax import stdlib
 from goutbench.golang.syntax.file import Import

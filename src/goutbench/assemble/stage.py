@@ -23,8 +23,7 @@ from goutbench.assemble.combine import Complete, combine_prompt
 from goutbench.assemble.extract import extract
 from goutbench.assemble.inputs import Reply
 from goutbench.assemble.merge import merge
-from goutbench.assemble.package_context import PackageContext
-from goutbench.assemble.pieces import Unit
+from goutbench.assemble.pieces import PackageContext, Unit
 from goutbench.errors import ConfigError
 from goutbench.golang.syntax.parser import parse
 from goutbench.golang.toolchain.gofmt import gofmt

@@ -7,7 +7,7 @@ from goutbench.chunk.graph import Edges, Sizes, reference_edges
 from goutbench.chunk.render import Part, compose, full_texts, header
 from goutbench.chunk.shorten import shorten_declaration
 from goutbench.chunk.tokens import TokenCounter
-from goutbench.golang.syntax.file import GoFile
+from goutbench.golang.syntax.file import GoFile, declaration_keys
 from goutbench.golang.syntax.outline import mentioned_names, outline
 
 _SEPARATOR_TOKENS = 2  # for the blank line between two texts that are counted separately
@@ -30,6 +30,7 @@ class MeasuredFile:
     """A file with the tokens of its declarations, counted once by one counter."""
 
     file: GoFile
+    keys: list[str]
     budget: int
     counter: TokenCounter
     edges: Edges
@@ -77,7 +78,7 @@ def measure(file: GoFile, budget: int, counter: TokenCounter) -> MeasuredFile:
     head_tokens, *counts = _count(counter, [head, *specs, *(text + b"\n\n" for text in texts)])
     masks = [sum(1 << bit for bit in declaration.imports) for declaration in file.declarations]
     sizes = Sizes(head_tokens, counts[len(specs) :], masks, counts[: len(specs)])
-    return MeasuredFile(file, budget, counter, edges, targets, texts, sizes)
+    return MeasuredFile(file, declaration_keys(file), budget, counter, edges, targets, texts, sizes)
 
 
 def compose_drafts(measured: MeasuredFile, groups: list[list[int]]) -> list[Draft]:

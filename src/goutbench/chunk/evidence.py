@@ -2,10 +2,12 @@
 
 import re
 from collections.abc import Iterator
+from functools import cached_property
 
 from goutbench.golang.syntax.file import Declaration, GoFile
 from goutbench.golang.syntax.imports import package_name_guesses
-from goutbench.golang.syntax.references import Span, identifiers_in, uses
+from goutbench.golang.syntax.parser import parse, parse_declarations
+from goutbench.golang.syntax.references import Span, identifiers_in, surely_used, uses
 from goutbench.golang.syntax.test_functions import split_test_name
 from goutbench.records import Exercise
 
@@ -38,6 +40,28 @@ def exercises(file: GoFile, tests: GoFile) -> dict[int, tuple[Exercise, ...]]:
     return by_function
 
 
+def exercised(file: GoFile, tests: bytes) -> list[int]:
+    """The functions and methods of `file`, by index, that `exercises` finds evidence for in a test file.
+
+    The names of tests and the bytes of their bodies mostly decide. If not, the bodies that mention a function
+    are parsed, and only if a helper uses it the whole file.
+    """
+    matcher = _Matcher(file, parse_declarations(tests))
+    named_after = {i for _, i in matcher.named_after()}
+    is_used: dict[int, bool | None] = {
+        i: True if i in named_after else matcher.is_used_by_bytes(file.declarations[i])
+        for i in matcher.functions
+    }
+    if doubtful := [i for i, used in is_used.items() if used is None]:
+        names = [file.declarations[i].names[0].encode() for i in doubtful]
+        matcher = _Matcher(file, parse_declarations(tests, keep=names))
+        is_used |= {i: matcher.is_used_by_tests(file.declarations[i]) for i in doubtful}
+    if doubtful := [i for i, used in is_used.items() if used is None]:
+        matcher = _Matcher(file, parse(tests))
+        is_used |= {i: matcher.is_used(file.declarations[i]) for i in doubtful}
+    return [i for i, used in is_used.items() if used]
+
+
 def _rank(evidence: str) -> tuple[bool, int]:
     """The order of evidence: direct before indirect, and "method name" last."""
     via, _, kind = evidence.rpartition(": ")
@@ -66,6 +90,59 @@ class _Matcher:
             }
         kinds = {index: set(self._mentions(name, declarations[index])) for index in mentioning}
         return {index: evidence for index, evidence in kinds.items() if evidence}
+
+    def is_used(self, function: Declaration) -> bool:
+        """Whether a test, or what it uses of its file, uses the function."""
+        users = self._users(function)
+        return any(index in self._direct or index in self._reached_by_all for index in users)
+
+    def is_used_by_tests(self, function: Declaration) -> bool | None:
+        """The same by what tests do themselves; None if another declaration uses the function."""
+        users = list(self._users(function))
+        return True if self._direct.intersection(users) else None if users else False
+
+    def is_used_by_bytes(self, function: Declaration) -> bool | None:
+        """The same by the bytes of the tests alone; None if these do not decide."""
+        name, source, package = function.names[0].encode(), self.tests.source, self.tests.package
+        mentioning = [index for index, present in enumerate(self.names) if name in present]
+        for index in self._direct.intersection(mentioning):
+            span = _span(self.tests.declarations[index])
+            if function.kind == "method":
+                is_used = source.find(b"." + name, *span) >= 0
+            else:
+                is_plain = self.file.package == package and self._is_plain(index)
+                is_used = is_plain and surely_used(source, span, name)
+            if is_used:
+                return True
+        return None if mentioning else False
+
+    def _users(self, function: Declaration) -> Iterator[int]:
+        """The declarations of the test file that use the function, by index."""
+        name, source = function.names[0].encode(), self.tests.source
+        for index, present in enumerate(self.names):
+            if name in present:
+                declaration = self.tests.declarations[index]
+                if function.kind == "method":
+                    is_user = source.find(b"." + name, *_span(declaration)) >= 0
+                else:
+                    is_user = next(self._mentions(name, declaration), None) is not None
+                if is_user:
+                    yield index
+
+    def _is_plain(self, index: int) -> bool:
+        """Whether `surely_used` is valid for a declaration of the test file."""
+        source, span = self.tests.source, _span(self.tests.declarations[index])
+        unclear = b"interface" in self.names[index] or source.find(b"`", *span) >= 0
+        return not unclear and source.find(b"/*", *span) < 0
+
+    @cached_property
+    def _direct(self) -> frozenset[int]:
+        return frozenset(test.declaration for test in self.tests.tests)
+
+    @cached_property
+    def _reached_by_all(self) -> frozenset[int]:
+        """What the tests use of their file, directly or through others."""
+        return frozenset(index for test in self.tests.tests for index in self.reached(test.declaration))
 
     def _sources_of(self, type_name: str) -> set[bytes]:
         """The names by which a test gets a value of a type: the type, and what mentions it in a signature."""
@@ -123,11 +200,19 @@ class _Matcher:
 
     def named_after(self) -> set[tuple[int, int]]:
         """Pairs (test, function) where the test is named after the function; the longest name wins."""
+        forms: dict[tuple[int, str], list[tuple[int, str]]] = {}
+        for i in self.functions:
+            for form in _forms(self.file.declarations[i]):
+                forms.setdefault((len(form), form.lower()), []).append((i, form))
+        lengths = sorted({length for length, _ in forms})
         pairs = set()
         for test in self.tests.tests:
             parts = split_test_name(test.name)
             subject = parts[1].lstrip("_") if parts else ""
-            scores = {i: _name_score(subject, self.file.declarations[i]) for i in self.functions}
+            scores: dict[int, int] = {}
+            for length in lengths:
+                for i, form in forms.get((length, subject[:length].lower()), ()):
+                    scores[i] = scores.get(i) or _name_score(subject, form)
             best = max(scores.values(), default=0)
             pairs |= {(test.declaration, i) for i, score in scores.items() if score == best > 0}
         return pairs
@@ -137,16 +222,21 @@ def _span(declaration: Declaration) -> Span:
     return declaration.node_start, declaration.node_end
 
 
-def _name_score(subject: str, function: Declaration) -> int:
-    """How much of a test's subject the function's name explains; a match with the same case scores one more.
-
-    0 if the subject does not start with the name.
-    """
+def _forms(function: Declaration) -> list[str]:
+    """The names by which a test's name can name a function."""
     name = function.names[0]
-    forms = [f"{function.receiver}_{name}", f"{function.receiver}{name}"] if function.receiver else []
-    for form in [*forms, name]:
-        suffix = subject[len(form) :]
-        same = subject[: len(form)].lower() == form.lower()
-        if same and (not suffix or suffix[0] == "_" or suffix[0].isupper() or suffix[0].isdigit()):
-            return 2 * len(form) + (subject[: len(form)] == form)
-    return 0
+    return [
+        *((f"{function.receiver}_{name}", f"{function.receiver}{name}") if function.receiver else ()),
+        name,
+    ]
+
+
+def _name_score(subject: str, form: str) -> int:
+    """How much of a test's subject a function's name explains; a match with the same case scores one more.
+
+    The subject starts with the name, but for the case. 0 if it goes on with a lower-case letter.
+    """
+    suffix = subject[len(form) :]
+    if suffix and not (suffix[0] == "_" or suffix[0].isupper() or suffix[0].isdigit()):
+        return 0
+    return 2 * len(form) + (subject[: len(form)] == form)

@@ -4,14 +4,17 @@ The steps, top to bottom: measure every declaration, partition the dependency gr
 what it refers to, and compose the texts.
 """
 
+from collections.abc import Collection
 from dataclasses import replace
+from functools import cached_property
 
 from goutbench.chunk.context import Draft, MeasuredFile, compose_drafts, measure, shorten_draft
-from goutbench.chunk.evidence import exercises
+from goutbench.chunk.evidence import exercised, exercises
 from goutbench.chunk.graph import partition
+from goutbench.chunk.render import full_texts, header
 from goutbench.chunk.tokens import TokenCounter, token_counter
-from goutbench.golang.syntax.file import declaration_keys
-from goutbench.golang.syntax.parser import parse
+from goutbench.golang.syntax.file import GoFile, declaration_keys
+from goutbench.golang.syntax.parser import parse, parse_declarations
 from goutbench.records import CODE_TOKENS, Chunk, Shown, short_hash
 
 _FOCAL_SHARE = 0.75  # of the budget, at most, for focal declarations; the rest is for their context
@@ -56,17 +59,57 @@ def function_chunks(
     budget: int = CODE_TOKENS,
     counter: TokenCounter | None = None,
     pair_id: str = "",
+    only: Collection[str] | None = None,
 ) -> list[Chunk]:
-    """One chunk for every function and method of the file, with its context.
+    """One chunk for every function and method of the file, or for those whose keys are in `only`.
 
     With the content of a test file, each chunk names the test functions that exercise its function.
     """
     file = parse(source)
     measured = measure(file, budget, counter or token_counter())
-    focal = [[i] for i, declaration in enumerate(file.declarations) if declaration.is_function]
+    functions = [i for i, declaration in enumerate(file.declarations) if declaration.is_function]
+    keys = measured.keys
+    places = [(at, i) for at, i in enumerate(functions) if only is None or keys[i] in only]
     by_function = exercises(file, parse(tests)) if tests is not None else {}
-    chunks = _records(measured, compose_drafts(measured, focal), "function", pair_id)
-    return [replace(chunk, tests=by_function.get(i, ())) for chunk, (i,) in zip(chunks, focal, strict=True)]
+    drafts = compose_drafts(measured, [[i] for _, i in places])
+    return [
+        replace(
+            _record(draft, measured, "function", pair_id, at, len(functions)), tests=by_function.get(i, ())
+        )
+        for (at, i), draft in zip(places, drafts, strict=True)
+    ]
+
+
+def functions_under_test(
+    source: bytes, tests: bytes, *, budget: int = CODE_TOKENS, counter: TokenCounter | None = None
+) -> list[str]:
+    """The keys of the functions that a test file exercises and whose chunks are within the budget, in order.
+
+    `function_chunks` says the same by `tests` and `over_budget`, but composes every chunk for it.
+    """
+    file, counter = parse_declarations(source), counter or token_counter()
+    keys, exceeds = declaration_keys(file), _OverBudget(file, budget, counter)
+    return [keys[index] for index in exercised(file, tests) if not exceeds(index)]
+
+
+class _OverBudget:
+    """Whether the chunk of a function exceeds the budget; a bound on its bytes mostly decides."""
+
+    def __init__(self, file: GoFile, budget: int, counter: TokenCounter) -> None:
+        self._file, self._budget, self._counter = file, budget, counter
+        self._head = header(file, range(len(file.imports)))  # no chunk's is longer
+        self._texts = full_texts(file)
+
+    def __call__(self, index: int) -> bool:
+        bound = self._counter.at_most(self._head + self._texts[index] + b"\n")
+        if bound is not None and bound <= self._budget:
+            return False
+        (draft,) = compose_drafts(self._measured, [[index]])
+        return draft.tokens > self._budget
+
+    @cached_property
+    def _measured(self) -> MeasuredFile:
+        return measure(parse(self._file.source), self._budget, self._counter)
 
 
 def cut(measured: MeasuredFile) -> list[Draft]:
@@ -94,7 +137,7 @@ def _records(measured: MeasuredFile, drafts: list[Draft], kind: str, pair_id: st
 
 def _record(draft: Draft, measured: MeasuredFile, kind: str, pair_id: str, index: int, count: int) -> Chunk:
     """The record of a draft: chunk `index` of `count`."""
-    keys, declarations = declaration_keys(measured.file), measured.file.declarations
+    keys, declarations = measured.keys, measured.file.declarations
     in_full = {*draft.focal, *(part.index for part in draft.context if part.form == "full")}
     visible = in_full | {part.index for part in draft.context}
     targets = [target for i in draft.focal for target in declarations[i].references]

@@ -7,6 +7,7 @@ A counter is a Protocol. `estimate` and `bytes` need no file; any `tokenizer.jso
 import re
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
+from functools import lru_cache
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Protocol
 
@@ -56,10 +57,27 @@ class EstimateCounter:
     name: str = "estimate"
 
     def count(self, texts: Sequence[str]) -> list[int]:
-        return [len(_PIECE.findall(text.encode())) for text in texts]
+        return [_count_pieces(text.encode()) for text in texts]
 
     def at_most(self, source: bytes) -> int | None:
         return _as_text_bytes(source)
+
+
+def _count_pieces(text: bytes) -> int:
+    """The number of pieces: those of each paragraph, which recurs from chunk to chunk, and one for each gap.
+
+    No piece goes beyond the blank space between two paragraphs, which is one piece.
+    """
+    if text[:1].isspace():
+        return len(_PIECE.findall(text))
+    end = text.rstrip()
+    paragraphs = [stripped for part in end.split(b"\n\n") if (stripped := part.strip())]
+    return sum(map(_count_in_paragraph, paragraphs)) + len(paragraphs) - (end == text and bool(paragraphs))
+
+
+@lru_cache(maxsize=1 << 14)
+def _count_in_paragraph(text: bytes) -> int:
+    return len(_PIECE.findall(text))
 
 
 @dataclass(frozen=True, slots=True)

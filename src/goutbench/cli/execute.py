@@ -12,12 +12,17 @@ from goutbench.cli.options import (
     Go,
     IgnoreTexts,
     Image,
+    Mutants,
     Race,
+    Repeat,
+    Repos,
     Sandbox,
+    TestSeconds,
     UnsafeNoSandbox,
     Work,
     Workers,
     app,
+    repositories_of,
     worker_count,
 )
 
@@ -28,10 +33,7 @@ def execute(
         Path | None, typer.Argument(help="Candidate tests: .parquet or .jsonl with pair_id, model, code.")
     ] = None,
     dataset: Annotated[Path, typer.Option(help="The dataset folder of the pairs.")] = Path("dataset"),
-    repos: Annotated[
-        Path | None,
-        typer.Option(help="Folder of repositories: ORG__REPO[.git], ORG/REPO, ... [the clones in the cache]"),
-    ] = None,
+    repos: Repos = None,
     out: Annotated[
         Path, typer.Option(help="The run folder. The same command resumes an interrupted run.")
     ] = Path("run"),
@@ -46,13 +48,10 @@ def execute(
         bool, typer.Option("--prepare", help="First download modules (the only step with network access).")
     ] = False,
     workers: Workers = 0,
-    repeat: Annotated[int, typer.Option(min=1, help="Runs of a passing candidate, in shuffled order.")] = 3,
+    repeat: Repeat = 3,
     race: Race = False,
     cgo: Cgo = False,
-    mutants: Annotated[
-        int | None,
-        typer.Option(min=0, help="Number of mutants to test in each focal file; 0: all. [none]"),
-    ] = None,
+    mutants: Mutants = None,
     ignore_texts: IgnoreTexts = False,
     tags: Annotated[str, typer.Option(help="Build tags, separated by commas. [those of repos.yaml]")] = "",
     env: Annotated[
@@ -64,10 +63,7 @@ def execute(
     siblings: Annotated[
         str, typer.Option(help="Other test files of the package to keep: `all`, `needed` or `none`.")
     ] = "all",
-    test_seconds: Annotated[
-        float | None,
-        typer.Option(min=1.0, help="Time limit of one run, in seconds. [that of repos.yaml, else 60]"),
-    ] = None,
+    test_seconds: TestSeconds = None,
     memory_mib: Annotated[
         int, typer.Option(min=16, help="Memory limit of each process of a run, in MiB.")
     ] = 2048,
@@ -84,17 +80,11 @@ def execute(
     """Execute tests in a sandbox: do they compile, pass, stay stable, cover their code and kill mutants?"""
     # the imports take a second, in which a user should see something
     typer.echo(f"reading {candidates or dataset}", err=True)
-    from goutbench.errors import ConfigError
     from goutbench.execute.options import TEST_SECONDS, ExecuteOptions, parse_variables
     from goutbench.execute.progress import show_progress
     from goutbench.execute.stage import explain_infrastructure, run_prepare, run_stage, summary
-    from goutbench.locations import clones_folder
 
-    if repos is not None and not repos.is_dir():
-        raise ConfigError("no such folder", where=f"--repos {repos}", hint="give a folder of repositories")
-    if go is not None and not go.is_file():
-        raise ConfigError("no such program", where=f"--go {go}", hint="give the path of a go program")
-    repositories = clones_folder(repos)
+    repositories = repositories_of(repos, go)
     options = ExecuteOptions(
         siblings=siblings,
         repeat=repeat,

@@ -1,8 +1,9 @@
 """`goutbench generate`."""
 
 import json
+from collections.abc import Sequence
 from pathlib import Path
-from typing import Annotated
+from typing import Annotated, Any
 
 import typer
 
@@ -11,17 +12,33 @@ from goutbench.cli.options import (
     BaseUrl,
     Connections,
     DryRun,
+    Go,
+    Image,
     Limit,
     ModelArgs,
+    Mutants,
+    Race,
+    Repeat,
+    Repos,
     Retries,
     Revision,
+    Sandbox,
+    TestSeconds,
     Timeout,
     Tokenizer,
+    UnsafeNoSandbox,
     Window,
+    Work,
+    Workers,
     app,
+    repositories_of,
     server_of,
+    worker_count,
 )
 from goutbench.records import CODE_TOKENS
+
+_FEEDBACK_MUTANTS = 50
+"""Mutants of each focal file where --feedback has `mutants` and --mutants is not given."""
 
 
 @app.command()
@@ -36,9 +53,21 @@ def generate(
         str, typer.Option(help="SCHEME:SPLIT or SCHEME:SPLIT+SPLIT, such as leakfree:test; empty: all pairs.")
     ] = "",
     samples: Annotated[int, typer.Option(min=1, help="Completions per prompt.")] = 1,
-    repair: Annotated[
-        int, typer.Option(min=0, help="Repair rounds with build errors, after `execute` into --out.")
+    rounds: Annotated[
+        int, typer.Option(min=1, help="Number of rounds; with several, candidates are executed in between.")
+    ] = 1,
+    feedback: Annotated[
+        str, typer.Option(help="Feedback between rounds, some of: build,failures,coverage,mutants.")
+    ] = "build,failures,coverage,mutants",
+    max_calls: Annotated[
+        int, typer.Option(min=0, help="No round beyond this number of calls; 0: no limit.")
     ] = 0,
+    max_total_tokens: Annotated[
+        int, typer.Option(min=0, help="No round beyond this number of tokens in all; 0: no limit.")
+    ] = 0,
+    max_cost: Annotated[
+        float, typer.Option(min=0, help="No round beyond this cost, by --price; 0: no limit.")
+    ] = 0.0,
     examples: Annotated[
         int, typer.Option(min=0, help="In-context examples, from the training split only.")
     ] = 0,
@@ -69,32 +98,76 @@ def generate(
     price: Annotated[
         Path | None, typer.Option(help="YAML file with `input` and `output`: costs of a million tokens.")
     ] = None,
+    repos: Repos = None,
+    workers: Workers = 0,
+    repeat: Repeat = 3,
+    race: Race = False,
+    mutants: Mutants = None,
+    test_seconds: TestSeconds = None,
+    work: Work = None,
+    go: Go = None,
+    sandbox: Sandbox = "",
+    image: Image = "",
+    unsafe_no_sandbox: UnsafeNoSandbox = False,
     dry_run: DryRun = False,
     as_json: AsJson = False,
 ) -> None:
-    """Have a model write tests: chunk, prompt, complete, assemble."""
+    """Have a model write tests: chunk, prompt, complete, assemble. With --rounds, also execute and improve.
+
+    Options from --repos on are those of `execute`, for --rounds above 1.
+    """
     from dataclasses import asdict
 
     from goutbench.config import Price, load_yaml
     from goutbench.generate.options import GenerateOptions
-    from goutbench.generate.stage import differs_from_training, plan, summary
+    from goutbench.generate.stage import differs_from_training, plan
     from goutbench.generate.stage import generate as run
+    from goutbench.generate.summary import summary
 
     options = GenerateOptions(
         unit=unit, budget=budget, cross_file_tokens=cross_file_tokens, window=window, split=split,
         limit=limit, only=tuple(only or ()), paths=paths, pure=pure,
-        samples=samples, repair=repair, examples=examples, seed=seed, mode=mode, revision=revision,
+        samples=samples, examples=examples, seed=seed, mode=mode, revision=revision,
         temperature=temperature, max_tokens=max_tokens, tokenizer=tokenizer,
     )  # fmt: skip
     if settings := differs_from_training(options, model):
         typer.echo(f"warning: the model was trained with other prompt settings: {settings}", err=True)
     if dry_run:
         result = asdict(plan(dataset, out, model, options))
-    else:
-        server = server_of(base_url, model_arg, connections, timeout, retries, quiet=as_json)
-        candidates = run(
-            dataset, out, model, options, price=load_yaml(price, Price) if price else None, server=server
-        )
-        result = summary(out, dataset, candidates)
-    lines = (f"{name}: {value}" for name, value in result.items())
-    typer.echo(json.dumps(result, indent=2) if as_json else "\n".join(lines))
+        typer.echo(_text(result, as_json=as_json))
+        return
+    server = server_of(base_url, model_arg, connections, timeout, retries, quiet=as_json)
+    prices = load_yaml(price, Price) if price else None
+    if rounds == 1:
+        candidates = run(dataset, out, model, options, price=prices, server=server)
+        typer.echo(_text(summary(out, dataset, candidates), as_json=as_json))
+        return
+    from goutbench.execute.options import TEST_SECONDS, ExecuteOptions
+    from goutbench.execute.progress import show_progress
+    from goutbench.execute.stage import RunExecutor
+    from goutbench.rounds.options import RoundOptions
+    from goutbench.rounds.stage import generate_in_rounds
+
+    kinds = tuple(feedback.replace(",", " ").split())
+    limits = RoundOptions(rounds, kinds, max_calls, max_total_tokens, max_cost)
+    execution = ExecuteOptions(
+        repeat=repeat, race=race, mutants=_mutants(mutants, kinds),
+        test_seconds=test_seconds or TEST_SECONDS, keep_timeouts=test_seconds is None,
+    )  # fmt: skip
+    executor = RunExecutor(
+        dataset, out, repositories_of(repos, go), execution, workers=worker_count(workers), work=work, go=go,
+        unsafe=unsafe_no_sandbox, sandbox=sandbox, image=image, show=show_progress,
+    )  # fmt: skip
+    candidates = generate_in_rounds(executor, model, options, limits, price=prices, server=server)
+    typer.echo(_text(summary(out, dataset, candidates), as_json=as_json))
+
+
+def _mutants(mutants: int | None, kinds: Sequence[str]) -> int | None:
+    """How many mutants are run: feedback about them needs some."""
+    return _FEEDBACK_MUTANTS if mutants is None and "mutants" in kinds else mutants
+
+
+def _text(result: dict[str, Any], *, as_json: bool) -> str:
+    if as_json:
+        return json.dumps(result, indent=2)
+    return "\n".join(f"{name}: {value}" for name, value in result.items())

@@ -52,10 +52,36 @@ UnsafeNoSandbox = Annotated[
 ]
 Race = Annotated[bool, typer.Option("--race", help="Run with the race detector (needs a C compiler).")]
 Cgo = Annotated[bool, typer.Option("--cgo", help="Build with cgo (needs a C compiler).")]
+Repos = Annotated[
+    Path | None,
+    typer.Option(help="Folder of repositories: ORG__REPO[.git], ORG/REPO, ... [the clones in the cache]"),
+]
+Repeat = Annotated[int, typer.Option(min=1, help="Runs of a passing candidate, in shuffled order.")]
+Mutants = Annotated[
+    int | None,
+    typer.Option(min=0, help="Number of mutants to test in each focal file; 0: all. [none]"),
+]
+TestSeconds = Annotated[
+    float | None,
+    typer.Option(min=1.0, help="Time limit of one run, in seconds. [that of repos.yaml, else 60]"),
+]
 IgnoreTexts = Annotated[
     bool, typer.Option("--ignore-texts", help="Leave out mutants of log entries and of errors' texts.")
 ]
 AsJson = Annotated[bool, typer.Option("--json", help="Print the result as JSON on standard output.")]
+
+
+def repositories_of(repos: Path | None, go: Path | None) -> Path:
+    """The folder of repositories that --repos means. Raises ConfigError for a --repos or --go that is not
+    there."""
+    from goutbench.errors import ConfigError
+    from goutbench.locations import clones_folder
+
+    if repos is not None and not repos.is_dir():
+        raise ConfigError("no such folder", where=f"--repos {repos}", hint="give a folder of repositories")
+    if go is not None and not go.is_file():
+        raise ConfigError("no such program", where=f"--go {go}", hint="give the path of a go program")
+    return clones_folder(repos)
 
 
 def worker_count(workers: int) -> int:

@@ -9,7 +9,7 @@ from goutbench.curate.pairing.rule import folder_of, is_test
 from goutbench.golang.syntax.header import package_name
 from goutbench.golang.syntax.modfile import Module, read_module
 from goutbench.golang.syntax.outline import file_outline
-from goutbench.golang.syntax.parser import parse
+from goutbench.golang.syntax.parser import parse_declarations
 from goutbench.records import PackageFile
 
 _MODULE_FILE = b"go.mod"
@@ -47,8 +47,11 @@ def package_files(
         package = package_name(contents[path].data)
         if package is not None:
             module = _module_of(folder_of(path), modules)
-            outline = file_outline(parse(contents[path].data))
-            files.append(PackageFile(config.name, path.decode(), package, module.path, module.go, outline))
+            outline = file_outline(parse_declarations(contents[path].data))
+            requires = module.requires if module.path else None
+            files.append(
+                PackageFile(config.name, path.decode(), package, module.path, module.go, outline, requires)
+            )
     return tuple(files)
 
 

@@ -27,6 +27,7 @@ from goutbench.dataset.store import (
     json_text,
     read_manifest,
     read_pairs,
+    read_schema,
     read_table,
     to_table,
     write_paper_export,
@@ -174,9 +175,19 @@ def _check_repository(check: _RepositoryCheck) -> tuple[RepositorySummary | None
     differences += compare_rows(check.dataset, REJECTIONS, rejections, ("path",), settings.name, shared=True)
     if check.packages:
         packages = to_table(curated.packages, PackageFile)
+        if _is_older(check.dataset / PACKAGES):
+            packages = packages.drop_columns(["requires"])
         differences += compare_rows(check.dataset, PACKAGES, packages, ("path",), settings.name, shared=True)
     report_progress(Event(settings.name, "done"))
     return summarise(source.pin, curated), differences
+
+
+def _is_older(packages: Path) -> bool:
+    """Whether a table of packages is from before they had the modules that go.mod requires."""
+    try:
+        return "requires" not in read_schema(packages).names
+    except DatasetError:  # the comparison reports it
+        return False
 
 
 def _card_parts(text: str) -> tuple[Any, str]:

@@ -14,6 +14,7 @@ from importlib.metadata import version
 from pathlib import Path, PurePosixPath
 from typing import TYPE_CHECKING, Any, TypeVar
 
+from goutbench.dataset.arrow import keep_pandas_out
 from goutbench.dataset.names import name_problem
 from goutbench.errors import DatasetError, StorageError, first_line
 from goutbench.records import PackageFile, Pair, Rejection
@@ -90,6 +91,7 @@ def to_table(records: Sequence[Any], record: type[Any]) -> "pa.Table":
     """Records of one type as a table with a column for each field."""
     import pyarrow as pa
 
+    keep_pandas_out()
     schema = schema_of(record)
     columns = [pa.array([getattr(item, field.name) for item in records], type=field.type) for field in schema]
     return pa.Table.from_arrays(columns, schema=schema)
@@ -107,7 +109,9 @@ def from_table(table: "pa.Table", record: type[Record]) -> Iterator[Record]:
         for row in table.select(names).to_pylist():
             if record is Pair and (problem := name_problem(row)):
                 raise DatasetError(problem, hint=_FOREIGN_HINT)
-            yield record(**row)
+            yield record(
+                **{name: tuple(value) if isinstance(value, list) else value for name, value in row.items()}
+            )
     except (KeyError, UnicodeDecodeError) as error:
         raise DatasetError(f"a damaged table of {record.__name__}: {first_line(error)}") from None
 
@@ -181,6 +185,7 @@ def write_rows(path: Path, rows: Sequence[Mapping[str, Any]]) -> None:
     import pyarrow as pa
     import pyarrow.parquet as pq
 
+    keep_pandas_out()
     with atomic_file(path) as partial:
         table = pa.Table.from_pylist(list(rows))
         pq.write_table(table, partial, compression="zstd", write_page_checksum=True)

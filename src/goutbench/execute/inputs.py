@@ -159,7 +159,7 @@ def _candidate(row: dict[str, Any], where: str) -> Candidate:
         raise ConfigError(f"a candidate needs the text {', '.join(missing)}", where=where)
     pair_id, model, id, package = (_text(row, name, where) for name in ("pair_id", "model", "id", "package"))
     mode, focal = _text(row, "mode", where) or MODES[0], _texts(row, "focal", where)
-    sample, repair_round = (_number(row, name, where) for name in ("sample", "round"))
+    sample, round_number = (_number(row, name, where) for name in ("sample", "round"))
     if mode not in MODES:
         raise ConfigError(f"`mode` is not one of {', '.join(MODES)}", where=where)
     candidate = text_candidate(pair_id, model, row["code"], mode=mode)
@@ -171,7 +171,7 @@ def _candidate(row: dict[str, Any], where: str) -> Candidate:
         return replace(candidate, id=id, focal=focal, sample=sample)
     return replace(
         candidate, id=id, completion_ids=_texts(row, "completion_ids", where), package=package or None,
-        focal=focal, sample=sample, round=repair_round,
+        focal=focal, sample=sample, round=round_number,
     )  # fmt: skip
 
 
@@ -204,16 +204,17 @@ def _dataset_rows(dataset: Path, columns: tuple[str, ...]) -> Iterator[dict[str,
             "the dataset has no pairs", where=str(dataset), hint="run `goutbench curate` again"
         )
     for path in files:
-        yield from _rows(path, columns)
+        yield from _rows(path, columns, hashed=True)
 
 
-def _rows(path: Path, columns: tuple[str, ...] = ()) -> list[dict[str, Any]]:
-    """The named columns of a Parquet file, or all. All pages are read, so that damage anywhere is detected.
+def _rows(path: Path, columns: tuple[str, ...] = (), *, hashed: bool = False) -> list[dict[str, Any]]:
+    """The named columns of a Parquet file, or all.
 
-    Raises DatasetError.
+    All pages are read, so that damage anywhere is detected, unless the file is `hashed`: the manifest's hash
+    then says more. Raises DatasetError.
     """
     try:
-        table = read_table(path)
+        table = read_table(path, list(columns) if hashed else None)
         if missing := set(columns) - set(table.column_names):
             what = f"missing columns: {', '.join(sorted(missing))}"
             raise DatasetError(what, where=str(path), hint=rewrite_hint(path))

@@ -121,6 +121,9 @@ def reference_row(record: Execution) -> dict[str, Any]:
         "reference_statements": record.statements,
         "reference_covered": record.covered,
         "reference_coverage": record.covered / record.statements if record.statements else None,
+        "reference_branches": record.branches,
+        "reference_branches_covered": record.branches_covered,
+        "reference_branch_coverage": record.branch_coverage,
         **{
             f"reference_mutation_{name}": getattr(mutation, name) if mutation else None
             for name in ("score", *_CONVENTIONS)

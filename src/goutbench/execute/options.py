@@ -9,8 +9,8 @@ from goutbench.execute.workspace.settings import RepositorySettings, Variables
 from goutbench.golang.toolchain.variables import is_build_variable, settings_problem
 
 SIBLINGS = ("all", "needed", "none")
-"""Which of the package's other test files stay: all of them (they may hold helpers), those that define names
-that the candidate lacks, or none."""
+"""Which of the package's other test files stay: all of them (those without an effect on the candidate's tests
+are type-checked and not built), those that define names that the candidate lacks, or none."""
 
 
 TEST_SECONDS = 60.0

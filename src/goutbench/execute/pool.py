@@ -10,7 +10,7 @@ from itertools import groupby
 from pathlib import Path
 from typing import Self
 
-from goutbench.execute.canary import BAD, GOOD, canary_package, check_canary, quick_worker
+from goutbench.execute.canary import canary_package, run_canary
 from goutbench.execute.machine import Machine
 from goutbench.execute.options import ExecuteOptions
 from goutbench.execute.progress import Progress
@@ -130,8 +130,7 @@ class WorkerPool:
                 self._load(worker, job.package)
                 return job.number, self.climb(worker, job.package, job.candidate)
             self._load(worker, self.canary)
-            quick = quick_worker(worker)
-            check_canary(self.climb(quick, self.canary, GOOD), self.climb(quick, self.canary, BAD))
+            run_canary(worker, self.canary)
             return None
         finally:
             self.idle.put(worker)

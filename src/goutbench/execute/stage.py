@@ -1,7 +1,10 @@
 """The `execute` stage on files: dataset and candidates in, records and tables out."""
 
 from collections import Counter
-from collections.abc import Callable, Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from contextlib import AbstractContextManager, nullcontext
+from dataclasses import dataclass
+from functools import cached_property
 from pathlib import Path
 from typing import Any
 
@@ -9,6 +12,7 @@ from goutbench.dataset.store import write_json, write_rows
 from goutbench.errors import ConfigError
 from goutbench.execute.evaluate import evaluate, prepare
 from goutbench.execute.inputs import (
+    PairLocation,
     read_candidates,
     read_excluded,
     read_locations,
@@ -20,8 +24,8 @@ from goutbench.execute.journal import RUN, check_out, reference_row, run_facts, 
 from goutbench.execute.ladder.faults import cause_and_hint
 from goutbench.execute.options import ExecuteOptions
 from goutbench.execute.progress import Progress
-from goutbench.locations import EXECUTIONS, REFERENCE_TABLE
-from goutbench.records import Execution, Mutation, Status, pairs_without_coverage
+from goutbench.locations import CANDIDATES, EXECUTIONS, REFERENCE_TABLE
+from goutbench.records import Candidate, Execution, Mutation, Status, pairs_without_coverage
 
 _MAX_REASONS = 5
 _MAX_LINE = 300  # characters
@@ -95,6 +99,80 @@ def run_stage(
     return records
 
 
+def _nothing_shown() -> AbstractContextManager[Progress]:
+    return nullcontext(Progress())
+
+
+@dataclass(frozen=True)
+class RunExecutor:
+    """The executions of a run folder: every record is in its journal at once, and none is made twice.
+
+    `repositories` is the folder of repositories, `show` shows the progress of one round's executions; the
+    other fields are parameters of `run_stage`.
+    """
+
+    dataset: Path
+    out: Path
+    repositories: Path
+    options: ExecuteOptions
+    workers: int = 1
+    work: Path | None = None
+    go: Path | None = None
+    unsafe: bool = False
+    sandbox: str = ""
+    image: str = ""
+    show: Callable[[], AbstractContextManager[Progress]] = _nothing_shown
+
+    @cached_property
+    def _pairs(self) -> Mapping[str, PairLocation]:
+        return read_locations(self.dataset)
+
+    def check(self) -> None:
+        """Raises ConfigError where the run folder has the results of another execution."""
+        facts = run_facts(self.dataset, self.out / CANDIDATES, self.options, reference=False, go=self.go)
+        check_out(self.out, self.dataset, facts, [])
+
+    def execute(self, candidates: Sequence[Candidate]) -> list[Execution]:
+        """One record for each candidate, in their order. Raises what `evaluate` raises."""
+        if not candidates:
+            return []
+        with self.show() as progress:
+            progress.expect(len(candidates), self.workers)
+            return evaluate(
+                candidates,
+                self._pairs,
+                repositories=self.repositories,
+                out=self.out,
+                options=self.options,
+                workers=self.workers,
+                work=self.work,
+                sources=read_sources(self.dataset),
+                settings=read_settings(self.dataset),
+                excluded=read_excluded(self.dataset, cgo=self.options.with_cgo),
+                go=self.go,
+                unsafe=self.unsafe,
+                sandbox=self.sandbox,
+                image=self.image,
+                progress=progress,
+            )
+
+    def write_tables(self) -> list[Execution]:
+        """Write the tables of the run folder's candidates from the journal, as `execute` does."""
+        return run_stage(
+            self.out / CANDIDATES,
+            self.dataset,
+            self.repositories,
+            self.out,
+            options=self.options,
+            workers=self.workers,
+            work=self.work,
+            go=self.go,
+            unsafe=self.unsafe,
+            sandbox=self.sandbox,
+            image=self.image,
+        )
+
+
 def run_prepare(
     dataset: Path,
     repositories: Path,
@@ -150,6 +228,7 @@ def summary(records: Sequence[Execution]) -> dict[str, Any]:
         "covers_its_focal_file": sum(bool(r.covered) for r in countable) if measured and countable else None,
         "mean_coverage_all": _mean([r.coverage or 0.0 for r in countable]) if measured else None,
         "mean_coverage_passing": _mean(_measured(record.coverage for record in passed)),
+        "mean_branch_coverage_passing": _mean(_measured(record.branch_coverage for record in passed)),
         **{name: _mean(_measured(map(score, mutations))) for name, score in scores.items()},
         "go": ", ".join(sorted({f"{r.toolchain} ({r.go_source})" for r in records if r.toolchain})),
         "sandbox": ", ".join(sorted({record.sandbox for record in records if record.sandbox})),

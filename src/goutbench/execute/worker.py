@@ -70,8 +70,12 @@ class Worker:
             self.helpers.pop(old).close()
         return helper
 
+    def helper_program(self, package: PackageUnderTest) -> Path:
+        """The Go helper's program for the package's toolchain, which sandboxes can run."""
+        return self.once(_install_helper, package.toolchain)
+
     def _start_helper(self, package: PackageUnderTest, env: dict[str, str]) -> GoHelper:
-        program = install_program(package.toolchain, self.workspace.root, "gohelper")
+        program = self.helper_program(package)
         env = env | {"GOUTBENCH_HELPER_MEMORY": str(HELPER_MEMORY)}
         readable = (*package.readable_folders(), self.workspace.module_cache, program)
         command = Command(
@@ -91,3 +95,7 @@ class Worker:
         for helper in self.helpers.values():
             helper.close()
         self.helpers.clear()
+
+
+def _install_helper(worker: Worker, toolchain: Toolchain) -> Path:
+    return install_program(toolchain, worker.workspace.root, "gohelper")

@@ -5,6 +5,7 @@ from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field
 from enum import StrEnum
 
+from goutbench.golang.measured.mutants import DiffLine
 from goutbench.records import Execution, Pair, Status
 
 
@@ -24,15 +25,6 @@ class Kind(StrEnum):
         kind._value_ = value
         kind.label = label
         return kind
-
-
-@dataclass(frozen=True, slots=True)
-class DiffLine:
-    """A line of a small diff: its sign ("-" or "+"), its number in the file, and its text."""
-
-    sign: str
-    line: int
-    text: str
 
 
 @dataclass(frozen=True, slots=True)

@@ -48,8 +48,11 @@ class Completer:
 
     def complete(self, prompts: Sequence[Prompt], samples: int) -> Completions:
         """The completions of each prompt, `samples` of them; a journalled one is not requested again."""
+        return self.complete_samples([(prompt, sample) for prompt in prompts for sample in range(samples)])
+
+    def complete_samples(self, numbered: Sequence[tuple[Prompt, int]]) -> Completions:
+        """One completion for each prompt with the number of a sample."""
         task, options = completion_task(self.options), self.options
-        numbered = [(prompt, sample) for prompt in prompts for sample in range(samples)]
         calls = [completion_call(prompt, self.model, options, sample) for prompt, sample in numbered]
         results = answer_calls(
             calls,
@@ -71,7 +74,7 @@ class Completer:
 
 
 def open_journal(out: Path) -> Journal[Completion]:
-    """The completions that a run folder already holds, repair rounds included."""
+    """The completions that a run folder already holds, feedback rounds included."""
     return Journal(out / JOURNAL, Completion)
 
 

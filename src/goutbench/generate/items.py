@@ -2,11 +2,12 @@
 
 import random
 import re
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
+from itertools import groupby
 from pathlib import Path
 
-from goutbench.chunk.stage import chunk_file, function_chunks
+from goutbench.chunk.stage import chunk_file, function_chunks, functions_under_test
 from goutbench.chunk.tokens import TokenCounter, token_counter
 from goutbench.dataset.store import read_pairs, read_table
 from goutbench.errors import ConfigError
@@ -17,9 +18,12 @@ from goutbench.locations import SPLIT_FOLDER
 from goutbench.prompts.cross_file import PackageIndex
 from goutbench.prompts.examples import ExamplePool
 from goutbench.prompts.prompt import build_prompt
-from goutbench.records import Chunk, Pair, Prompt
+from goutbench.records import Candidate, Chunk, Pair, Prompt
 
 UNITS = ("file", "function")
+
+_Key = tuple[Pair, str]
+"""An item before it has prompts: a pair, and the key of its focal function; empty: the file."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -29,6 +33,14 @@ class Item:
     pair: Pair
     focal: tuple[str, ...]
     prompts: tuple[Prompt, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class FirstAnswer:
+    """A sample of an item: the candidate, and the item with the prompts that led to it."""
+
+    item: Item
+    candidate: Candidate
 
 
 def read_items(dataset: Path, options: GenerateOptions) -> list[Item]:
@@ -52,15 +64,29 @@ def build_items(dataset: Path, pairs: Sequence[Pair], options: GenerateOptions) 
         PackageIndex.read(dataset),
         token_counter(options.tokenizer),
     )
-    items = [item for pair in scheme.select(pairs, options) for item in builder.items(pair)]
+    selected = scheme.select(pairs, options)
+    if options.limit:
+        drawn = _draw([key for pair in selected for key in builder.keys(pair)], options)
+        items = [item for pair, group in groupby(drawn, _pair_of) for item in builder.items(pair, group)]
+    else:
+        items = [item for pair in selected for item in builder.items(pair, builder.keys(pair))]
     if not items:
         raise ConfigError(
             "the options select no item", where=str(dataset), hint="check --split, --paths, --pure and --only"
         )
-    if options.limit and len(items) > options.limit:
-        drawn = sorted(random.Random(options.seed).sample(range(len(items)), options.limit))
-        return [items[index] for index in drawn]
     return items
+
+
+def _draw(keys: Sequence[_Key], options: GenerateOptions) -> Sequence[_Key]:
+    """The keys of `limit` items at random, or all, in order: only these items get prompts."""
+    if len(keys) <= options.limit:
+        return keys
+    drawn = sorted(random.Random(options.seed).sample(range(len(keys)), options.limit))
+    return [keys[index] for index in drawn]
+
+
+def _pair_of(key: _Key) -> Pair:
+    return key[0]
 
 
 def distinct_prompts(items: Sequence[Item]) -> list[Prompt]:
@@ -131,25 +157,28 @@ class _ItemBuilder:
     packages: PackageIndex
     counter: TokenCounter
 
-    def items(self, pair: Pair) -> Iterator[Item]:
-        """The items of a pair: its file, or each focal function that can be measured."""
-        if self.options.unit == "file":
-            code = pair.code.encode("utf-8", "surrogateescape")
-            chunks = chunk_file(code, budget=self.options.budget, counter=self.counter, pair_id=pair.id)
-            yield Item(pair, (), tuple(self._prompt(pair, chunk) for chunk in chunks))
-        else:
-            for chunk in self._tested_functions(pair):
-                yield Item(pair, chunk.focal, (self._prompt(pair, chunk),))
+    def keys(self, pair: Pair) -> list[_Key]:
+        """The items of a pair: its file, or each function that its test exercises, and that fits the budget.
 
-    def _tested_functions(self, pair: Pair) -> Iterator[Chunk]:
-        """The functions that the reference test exercises: there is nothing to compare the others with."""
-        code, test = (text.encode("utf-8", "surrogateescape") for text in (pair.code, pair.test))
-        pure = pure_functions(parse(code)) if self.options.pure else None
-        for chunk in function_chunks(
-            code, tests=test, budget=self.options.budget, counter=self.counter, pair_id=pair.id
-        ):
-            if chunk.tests and not chunk.over_budget and (pure is None or chunk.focal[0] in pure):
-                yield chunk
+        There is nothing to compare a test of another function with.
+        """
+        if self.options.unit == "file":
+            return [(pair, "")]
+        code, test = _contents(pair)
+        tested = functions_under_test(code, test, budget=self.options.budget, counter=self.counter)
+        pure = pure_functions(parse(code)) if self.options.pure and tested else None
+        return [(pair, function) for function in tested if pure is None or function in pure]
+
+    def items(self, pair: Pair, keys: Iterable[_Key]) -> Iterator[Item]:
+        """These items of a pair, with their prompts."""
+        code, _ = _contents(pair)
+        budget, counter = self.options.budget, self.counter
+        if self.options.unit == "file":
+            chunks = chunk_file(code, budget=budget, counter=counter, pair_id=pair.id)
+            yield Item(pair, (), tuple(self._prompt(pair, chunk) for chunk in chunks))
+        elif only := {function for _, function in keys}:
+            for chunk in function_chunks(code, budget=budget, counter=counter, pair_id=pair.id, only=only):
+                yield Item(pair, chunk.focal, (self._prompt(pair, chunk),))
 
     def _prompt(self, pair: Pair, chunk: Chunk) -> Prompt:
         budget = self.options.cross_file_tokens
@@ -160,3 +189,8 @@ class _ItemBuilder:
             context=self.packages.context(pair, chunk, budget=budget, counter=self.counter),
             counter=self.counter,
         )
+
+
+def _contents(pair: Pair) -> tuple[bytes, bytes]:
+    """The bytes of a pair's code and test."""
+    return pair.code.encode("utf-8", "surrogateescape"), pair.test.encode("utf-8", "surrogateescape")

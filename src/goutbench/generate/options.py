@@ -18,8 +18,7 @@ class GenerateOptions:
       `examples` in-context examples come from the training split of that scheme.
     - `only` lists pair ids, `paths` is a regular expression that the path of the focal file must match,
       `pure` selects pure functions, and `limit` draws items by `seed` (0: all).
-    - `samples` is the number of completions per prompt, `repair` the number of repair rounds, and `mode`
-      how completions become one file.
+    - `samples` is the number of completions per prompt, and `mode` how completions become one file.
     - `revision` is the version of the model, if its name does not include it.
     """
 
@@ -33,7 +32,6 @@ class GenerateOptions:
     paths: str = ""
     pure: bool = False
     samples: int = 1
-    repair: int = 0
     examples: int = 0
     seed: int = 1
     mode: str = "merge"

@@ -1,24 +1,25 @@
 """The `generate` stage: from the items of a dataset to prompts, completions and candidates."""
 
 import json
-from collections import Counter
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Sequence
+from contextlib import contextmanager
 from dataclasses import asdict, dataclass, replace
 from importlib.metadata import version
 from pathlib import Path, PurePosixPath
 from typing import Any
 
-from goutbench.assemble.package_context import PackageContext, package_context
+from goutbench.assemble.package_context import package_context
+from goutbench.assemble.pieces import PackageContext
 from goutbench.assemble.stage import MODES, assemble, candidate_of
-from goutbench.chunk.tokens import token_counter, tokenizer_file
+from goutbench.chunk.tokens import tokenizer_file
 from goutbench.config import Price
-from goutbench.dataset.store import file_hash, read_manifest, read_pairs, read_table, write_json, write_rows
-from goutbench.errors import ConfigError, GoutbenchError
+from goutbench.dataset.store import file_hash, read_manifest, read_pairs, write_json, write_rows
+from goutbench.errors import ConfigError
 from goutbench.generate.complete import Completer, Completions, completion_call, open_journal
-from goutbench.generate.items import Item, build_items, distinct_prompts, read_items
+from goutbench.generate.items import FirstAnswer, Item, build_items, distinct_prompts, read_items
 from goutbench.generate.options import GenerateOptions
-from goutbench.generate.repair import execute_command, read_build_errors, repair_prompt
-from goutbench.inference.calls import MODEL_ERROR, OVERFLOW, CallPlan, Connection
+from goutbench.generate.summary import count_errors
+from goutbench.inference.calls import CallPlan, Connection
 from goutbench.inference.models import (
     Server,
     local_folder,
@@ -29,15 +30,50 @@ from goutbench.inference.models import (
 from goutbench.locations import CANDIDATES, COMPLETIONS, PROMPTS
 from goutbench.records import Candidate, Completion, Pair, Prompt
 
-_HINTS = {
-    MODEL_ERROR: "check the server, its address and the key; the same command asks again",
-    OVERFLOW: "give a larger --window if the model has one, or a smaller --budget",
-}
+
+class Assembler:
+    """Assembles a model's completions, given the other paired files of each package."""
+
+    def __init__(self, pairs: Iterable[Pair], model: str, mode: str) -> None:
+        self._model, self._mode = model, mode
+        self._packages: dict[tuple[str, str], list[Pair]] = {}
+        for pair in pairs:
+            self._packages.setdefault(_package_folder(pair), []).append(pair)
+        self._cached: tuple[str, PackageContext] | None = None
+
+    def answer(self, item: Item, completions: Completions, sample: int) -> FirstAnswer:
+        """The candidate of an item's completions; without any text it has no code, and still counts."""
+        replies = [completions[prompt.id, sample] for prompt in item.prompts]
+        texts, ids = [reply.text for reply in replies], [reply.id for reply in replies]
+        return FirstAnswer(item, self.candidate(item, texts, ids, self._mode, sample))
+
+    def candidate(
+        self, item: Item, replies: Sequence[str], completion_ids: Iterable[str], mode: str, sample: int
+    ) -> Candidate:
+        """The candidate that replies about an item make together."""
+        assembly = assemble(replies, mode=mode, context=self._context(item.pair))
+        candidate = candidate_of(assembly, item.pair.id, self._model, tuple(completion_ids))
+        return replace(candidate, focal=item.focal, sample=sample)
+
+    def _context(self, pair: Pair) -> PackageContext:
+        if self._cached is None or self._cached[0] != pair.id:
+            siblings = [
+                (PurePosixPath(path).name, text.encode("utf-8", "surrogateescape"))
+                for sibling in self._packages[_package_folder(pair)]
+                for path, text in ((sibling.code_path, sibling.code), (sibling.test_path, sibling.test))
+                if path not in (pair.code_path, pair.test_path)
+            ]
+            self._cached = pair.id, package_context(pair.code.encode("utf-8", "surrogateescape"), siblings)
+        return self._cached[1]
+
+
+def _package_folder(pair: Pair) -> tuple[str, str]:
+    return pair.repository, str(PurePosixPath(pair.code_path).parent)
 
 
 @dataclass(slots=True)
 class Generated:
-    """The records of a run: of the first answers, followed by those of the repair rounds."""
+    """The records of a run: of the first answers, followed by those of the feedback rounds."""
 
     prompts: list[Prompt]
     completions: list[Completion]
@@ -58,9 +94,72 @@ class Generated:
             "versions": {name: version(name) for name in ("goutbench", "inspect_ai")},
             "items": items,
             "candidates": len(self.candidates),
-            "errors": _count_errors(completion.error for completion in self.completions),
+            "errors": count_errors(completion.error for completion in self.completions),
         }
         write_json(out / "run.json", json.loads(json.dumps(content)))
+
+
+@dataclass(frozen=True, slots=True)
+class Session:
+    """A model at work on the items of a dataset, with the open journal of its run folder."""
+
+    dataset: Path
+    out: Path
+    items: list[Item]
+    completer: Completer
+    assembler: Assembler
+
+    def first_answers(self) -> tuple[list[FirstAnswer], Generated]:
+        """Ask for the first answer to every prompt, as many samples as the options say."""
+        samples = self.completer.options.samples
+        prompts = distinct_prompts(self.items)
+        completions = self.completer.complete(prompts, samples)
+        answers = [
+            self.assembler.answer(item, completions, sample)
+            for item in self.items
+            for sample in range(samples)
+        ]
+        candidates = [answer.candidate for answer in answers]
+        return answers, Generated(prompts, list(completions.values()), candidates)
+
+    def write(self, records: Generated, **facts: Any) -> None:
+        """Write the run folder, with further facts about the run."""
+        records.write(
+            self.out,
+            len(self.items),
+            model=self.completer.model,
+            options=asdict(self.completer.options),
+            dataset={"pairs": read_manifest(self.dataset)["pairs"]},
+            **facts,
+        )
+
+
+@contextmanager
+def open_session(
+    dataset: Path,
+    out: Path,
+    model: str,
+    options: GenerateOptions,
+    *,
+    price: Price | None = None,
+    server: Server | None = None,
+) -> Iterator[Session]:
+    """Open the model, the dataset and the journal. Raises as `generate` does."""
+    if options.mode not in MODES:  # before any call, which may cost money
+        raise ConfigError(
+            f"{options.mode!r} is not a mode", where="--mode", hint=f"use one of: {', '.join(MODES)}"
+        )
+    options, server = with_weights_revision(options, model), server or Server()
+    pairs = list(read_pairs(dataset))
+    items = build_items(dataset, pairs, options)
+    connection = Connection(
+        open_model(model, server, temperature=options.temperature), out / "logs", server.display
+    )
+    assembler = Assembler(pairs, str(connection.model), options.mode)
+    with open_journal(out) as journal:
+        journal.open()
+        completer = Completer(connection, options, journal, price)
+        yield Session(dataset, out, items, completer, assembler)
 
 
 def generate(
@@ -78,39 +177,9 @@ def generate(
     OUT/candidates.parquet --dataset DATASET --out OUT` continues from there. The same call after a kill
     repeats no call that was answered. Raises ConfigError, DatasetError, StorageError.
     """
-    if options.mode not in MODES:  # before any call, which may cost money
-        raise ConfigError(
-            f"{options.mode!r} is not a mode", where="--mode", hint=f"use one of: {', '.join(MODES)}"
-        )
-    options, server = with_weights_revision(options, model), server or Server()
-    pairs = list(read_pairs(dataset))
-    items = build_items(dataset, pairs, options)
-    connection = Connection(
-        open_model(model, server, temperature=options.temperature), out / "logs", server.display
-    )
-    assembler = _Assembler(pairs, str(connection.model), options.mode)
-    with open_journal(out) as journal:
-        journal.open()
-        completer = Completer(connection, options, journal, price)
-        prompts = distinct_prompts(items)
-        completions = completer.complete(prompts, options.samples)
-        drafts = [
-            assembler.draft(item, item.prompts, completions, sample)
-            for item in items
-            for sample in range(options.samples)
-        ]
-        candidates = [draft.candidate for draft in drafts]
-        records = Generated(prompts, list(completions.values()), candidates)
-        if options.repair:
-            errors = read_build_errors(out, dataset)
-            _repair(drafts, errors, completer, assembler, records)
-    records.write(
-        out,
-        len(items),
-        model=completer.model,
-        options=asdict(options),
-        dataset={"pairs": read_manifest(dataset)["pairs"]},
-    )
+    with open_session(dataset, out, model, options, price=price, server=server) as session:
+        _, records = session.first_answers()
+    session.write(records)
     return records.candidates
 
 
@@ -154,129 +223,3 @@ def differs_from_training(options: GenerateOptions, model: str) -> str:
         return ""
     flags = " ".join(f"--{name.replace('_', '-')} {value}" for name, value in settings.items())
     return f"{flags} --tokenizer {expected}"
-
-
-def summary(out: Path, dataset: Path, candidates: Sequence[Candidate]) -> dict[str, Any]:
-    """The counts of a run for a terminal, with an example of what failed.
-
-    Raises GoutbenchError where the model answered no call: there is nothing to execute.
-    """
-    rows = read_table(out / COMPLETIONS).to_pylist()
-    failed = [row for row in rows if row["error"] in (MODEL_ERROR, OVERFLOW)]
-    failures = _failures(failed, len(rows))
-    if rows and len(failed) == len(rows):
-        raise GoutbenchError(
-            f"the model answered no call: {failures}", where=str(out), hint=_HINTS[failed[0]["error"]]
-        )
-    costs = [row["cost"] for row in rows if row["cost"] is not None]
-    return {
-        "candidates": len(candidates),
-        "with code": sum(bool(candidate.code.strip()) for candidate in candidates),
-        "errors": _count_errors(row["error"] for row in rows),
-        **({"failed calls": failures} if failed else {}),
-        "input tokens": sum(row["input_tokens"] for row in rows),
-        "output tokens": sum(row["output_tokens"] for row in rows),
-        "model seconds": round(sum(row["seconds"] for row in rows), 1),
-        **({"cost": round(sum(costs), 6)} if costs else {}),
-        "next": execute_command(out, dataset),
-    }
-
-
-def _failures(failed: Sequence[Mapping[str, Any]], calls: int) -> str:
-    """ "2 of 6, such as: Connection error." """
-    detail = next((row["detail"] for row in failed if row["detail"]), "")
-    printable = "".join(char if char.isprintable() else " " for char in detail)
-    return f"{len(failed)} of {calls} failed" + (f", such as: {printable}" if printable else "")
-
-
-@dataclass(frozen=True, slots=True)
-class _Draft:
-    """A candidate with its item and the prompts that led to it."""
-
-    item: Item
-    prompts: Sequence[Prompt]
-    candidate: Candidate
-
-
-class _Assembler:
-    """Assembles a model's completions into candidates, given the other paired files of each package."""
-
-    def __init__(self, pairs: Iterable[Pair], model: str, mode: str) -> None:
-        self._model, self._mode = model, mode
-        self._packages: dict[tuple[str, str], list[Pair]] = {}
-        for pair in pairs:
-            self._packages.setdefault(_package_folder(pair), []).append(pair)
-        self._cached: tuple[str, PackageContext] | None = None
-
-    def draft(
-        self,
-        item: Item,
-        prompts: Sequence[Prompt],
-        completions: Completions,
-        sample: int,
-        repair_round: int = 0,
-    ) -> _Draft:
-        """The candidate of an item's completions; without any text it has no code, and still counts."""
-        replies = [completions[prompt.id, sample] for prompt in prompts]
-        assembly = assemble(
-            [reply.text for reply in replies], mode=self._mode, context=self._context(item.pair)
-        )
-        ids = tuple(reply.id for reply in replies)
-        candidate = candidate_of(assembly, item.pair.id, self._model, ids)
-        return _Draft(item, prompts, replace(candidate, focal=item.focal, sample=sample, round=repair_round))
-
-    def _context(self, pair: Pair) -> PackageContext:
-        if self._cached is None or self._cached[0] != pair.id:
-            siblings = [
-                (PurePosixPath(path).name, text.encode("utf-8", "surrogateescape"))
-                for sibling in self._packages[_package_folder(pair)]
-                for path, text in ((sibling.code_path, sibling.code), (sibling.test_path, sibling.test))
-                if path not in (pair.code_path, pair.test_path)
-            ]
-            self._cached = pair.id, package_context(pair.code.encode("utf-8", "surrogateescape"), siblings)
-        return self._cached[1]
-
-
-def _package_folder(pair: Pair) -> tuple[str, str]:
-    return pair.repository, str(PurePosixPath(pair.code_path).parent)
-
-
-def _repair(
-    drafts: Sequence[_Draft],
-    errors: Mapping[str, str],
-    completer: Completer,
-    assembler: _Assembler,
-    records: Generated,
-) -> None:
-    """Add the records of all repair rounds that are possible now.
-
-    A round asks about the candidates of the round before that do not build. Where these were not executed
-    yet, it is the last: `goutbench execute` and then the same command continue. `errors` are those of the
-    compiler, by candidate id.
-    """
-    counter = token_counter(completer.options.tokenizer)
-    for repair_round in range(1, completer.options.repair + 1):
-        broken = [draft for draft in drafts if draft.candidate.id in errors]
-        prompts = [
-            repair_prompt(draft.prompts[0], draft.candidate, errors[draft.candidate.id], counter)
-            for draft in broken
-        ]
-        completions = {
-            (prompt.id, draft.candidate.sample): replace(
-                reply, round=repair_round, sample=draft.candidate.sample
-            )
-            for draft, prompt, reply in zip(
-                broken, prompts, completer.complete(prompts, 1).values(), strict=True
-            )
-        }
-        drafts = [
-            assembler.draft(draft.item, [prompt], completions, draft.candidate.sample, repair_round)
-            for draft, prompt in zip(broken, prompts, strict=True)
-        ]
-        records.prompts += prompts
-        records.completions += completions.values()
-        records.candidates += [draft.candidate for draft in drafts]
-
-
-def _count_errors(errors: Iterable[str]) -> dict[str, int]:
-    return dict(sorted(Counter(error for error in errors if error).items()))

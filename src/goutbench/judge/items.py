@@ -29,7 +29,7 @@ class PairedRuns:
 
 
 def read_comparisons(run_a: Path, run_b: Path, dataset: Path, options: JudgeOptions) -> PairedRuns:
-    """The comparisons of two runs, in the order of the dataset; candidates of repair rounds are ignored.
+    """The comparisons of two runs, in the order of the dataset; candidates of feedback rounds are ignored.
 
     `options.limit` counts items: an item is drawn with all its samples. Raises ConfigError if a folder is
     not a run, if the runs have no item in common, or if the dataset lacks all pairs of theirs; candidates of

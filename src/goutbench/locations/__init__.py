@@ -37,7 +37,7 @@ SPLIT_FOLDER, SIGNALS, REFERENCE_TABLE = "splits", "signals.parquet", "reference
 """What `split`, `describe` and `execute --reference` add to a dataset folder."""
 
 PROMPTS, COMPLETIONS, CANDIDATES = "prompts.parquet", "completions.parquet", "candidates.parquet"
-EXECUTIONS = "executions.parquet"
+EXECUTIONS, ROUNDS = "executions.parquet", "rounds.parquet"
 """The tables of a run folder."""
 
 

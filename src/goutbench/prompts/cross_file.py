@@ -10,6 +10,7 @@ from pathlib import Path, PurePosixPath
 
 from goutbench.chunk.tokens import TokenCounter
 from goutbench.dataset.store import read_packages
+from goutbench.golang.analysis.assertion_names import test_libraries
 from goutbench.golang.syntax.file import Declaration, GoFile, declaration_keys
 from goutbench.golang.syntax.outline import mentioned_names, outline
 from goutbench.golang.syntax.parser import parse
@@ -56,28 +57,54 @@ class _Package:
     def __init__(self, files: Sequence[PackageFile]) -> None:
         self._files = {file.path: file for file in files}
         self._parsed = {file.path: parse(file.outline.encode()) for file in files}
+        self._siblings: dict[tuple[str, str], _Siblings] = {}
 
     def context(self, pair: FocalFile, chunk: Chunk, budget: int, counter: TokenCounter) -> CrossFileContext:
         file = self._files.get(pair.code_path)
         if file is None:
             return NO_CONTEXT
+        key = pair.code_path, pair.package
+        if key not in self._siblings:
+            self._siblings[key] = self._siblings_of(*key)
+        selection = _Selection(chunk, self._siblings[key])
+        libraries = None if file.requires is None else test_libraries(file.requires)
+        return CrossFileContext(file.module, file.go_version, selection.text(budget, counter), libraries)
+
+    def _siblings_of(self, path: str, package: str) -> "_Siblings":
         siblings = [
             parsed
-            for path, parsed in self._parsed.items()
-            if path != pair.code_path and self._files[path].package == pair.package
+            for other, parsed in self._parsed.items()
+            if other != path and self._files[other].package == package
         ]
         # of two declarations of a name, the one without a build constraint comes first
         siblings.sort(key=lambda parsed: parsed.build_constraint is not None)
-        selection = _Selection(chunk, self._parsed[pair.code_path], siblings)
-        return CrossFileContext(file.module, file.go_version, selection.text(budget, counter))
+        return _Siblings(self._parsed[path], siblings)
+
+
+class _Siblings:
+    """What the other files of a focal file's package declare, by name."""
+
+    def __init__(self, own: GoFile, files: Sequence[GoFile]) -> None:
+        self.indices = {id(file): index for index, file in enumerate(files)}
+        own_names = own.top_level_names() | {"_", "init"}
+        self.by_name: dict[bytes, _Declared] = {}
+        self.methods: dict[bytes, list[_Declared]] = {}
+        for file in files:
+            for declaration in file.declarations:
+                if declaration.kind != "method":
+                    for name in set(declaration.names) - own_names:
+                        self.by_name.setdefault(name.encode(), (file, declaration))
+                elif declaration.names:
+                    methods = self.methods.setdefault(declaration.names[0].encode(), [])
+                    methods.append((file, declaration))
 
 
 class _Selection:
     """The declarations of a chunk's sibling files that the chunk uses."""
 
-    def __init__(self, chunk: Chunk, own: GoFile, siblings: Sequence[GoFile]) -> None:
+    def __init__(self, chunk: Chunk, siblings: _Siblings) -> None:
         self.file = parse(chunk.text.encode())
-        self.own, self.siblings = own, siblings
+        self.siblings = siblings
         named = zip(declaration_keys(self.file), self.file.declarations, strict=True)
         focal_first = sorted(named, key=lambda pair: pair[0] not in chunk.focal)
         self.declarations = [declaration for _, declaration in focal_first]
@@ -99,26 +126,22 @@ class _Selection:
         return ""
 
     def _outlines(self) -> dict[_Position, str]:
-        mentioned = mentioned_names([self.file.source])
-        indices = {id(sibling): index for index, sibling in enumerate(self.siblings)}
+        used = [*self._used_names(), *self._used_methods()]
+        mentioned = mentioned_names([self.file.source] if used else ())
         texts: dict[_Position, str] = {}
-        for sibling, declaration in (*self._used_names(), *self._used_methods()):
-            position = indices[id(sibling)], declaration.node_start
+        for sibling, declaration in used:
+            position = self.siblings.indices[id(sibling)], declaration.node_start
             if position not in texts:
                 texts[position] = outline(sibling, declaration, mentioned).decode("utf-8", "replace")
         return texts
 
     def _used_names(self) -> Iterator[_Declared]:
         """Functions, types, constants and variables that the chunk uses, in order of first use."""
-        own_names = self.own.top_level_names()
-        by_name: dict[bytes, _Declared] = {}
-        for sibling in self.siblings:
-            for declaration in sibling.declarations:
-                if declaration.kind != "method":
-                    for name in set(declaration.names) - own_names - {"_", "init"}:
-                        by_name.setdefault(name.encode(), (sibling, declaration))
-        source, unused = self.file.source, set(by_name)
+        source, by_name = self.file.source, self.siblings.by_name
+        unused = by_name.keys() & identifiers_in(source, (0, len(source)))
         for declaration in self.declarations:
+            if not unused:
+                return
             node = self.file.node(declaration)
             present = identifiers_in(source, (declaration.node_start, declaration.node_end)) & unused
             offsets = {name: next(uses(source, node, name), None) for name in present}
@@ -129,18 +152,18 @@ class _Selection:
     def _used_methods(self) -> Iterator[_Declared]:
         """Methods of types that the chunk names, where the chunk selects the method's name on some value."""
         source = self.file.source
-        selected = {name: rank for rank, name in enumerate(dict.fromkeys(_SELECTOR.findall(source)))}
-        names = identifiers_in(source, (0, len(source)))
-        methods: dict[tuple[str, str], tuple[int, _Declared]] = {}
-        for sibling in self.siblings:
-            for item in sibling.declarations:
-                if item.kind == "method" and item.names and (item.receiver or "").encode() in names:
-                    rank = selected.get(item.names[0].encode())
-                    if rank is not None:
-                        methods.setdefault((item.receiver or "", item.names[0]), (rank, (sibling, item)))
+        selected = [
+            name for name in dict.fromkeys(_SELECTOR.findall(source)) if name in self.siblings.methods
+        ]
+        names = identifiers_in(source, (0, len(source))) if selected else set()
         own = {(d.receiver, d.names[0]) for d in self.declarations if d.kind == "method" and d.names}
-        ranked = sorted((rank, key) for key, (rank, _) in methods.items() if key not in own)
-        yield from (methods[key][1] for _, key in ranked)
+        for name in selected:
+            methods: dict[str, _Declared] = {}
+            for sibling, item in self.siblings.methods[name]:
+                receiver = item.receiver or ""
+                if receiver.encode() in names and (receiver, item.names[0]) not in own:
+                    methods.setdefault(receiver, (sibling, item))
+            yield from (methods[receiver] for receiver in sorted(methods))
 
 
 def _folder(repository: str, path: str) -> tuple[str, str]:

@@ -5,6 +5,7 @@ The paper's prompts are not public, so these are our own.
 """
 
 import hashlib
+import re
 from collections.abc import Sequence
 from functools import cache
 from importlib.resources import files
@@ -13,12 +14,18 @@ from typing import NamedTuple, Protocol
 from goutbench.chunk.tokens import TokenCounter, token_counter
 from goutbench.records import Chunk, Prompt, short_hash
 
-FUNCTION, FILE, REPAIR = "function-v2", "file-v2", "repair-v2"
+FUNCTION, FILE = "function-v3", "file-v3"
 CROSS_FILE_TOKENS = 512
 """Default limit for the cross-file context of a prompt, in tokens."""
 
 _SYSTEM_END = "\n---\n"
-_MAX_ERRORS = 20
+_LANGUAGE = {
+    (1, 18): "type parameters",
+    (1, 21): "min, max and clear",
+    (1, 22): "range over integers",
+    (1, 23): "range over functions",
+}
+"""What a go.mod must ask for at least this version of Go to use (the language's release notes)."""
 
 
 class FocalFile(Protocol):
@@ -45,12 +52,14 @@ class Example(NamedTuple):
 class CrossFileContext(NamedTuple):
     """The code around a chunk; a field is empty where it is unknown.
 
-    `declarations` are those from the package's other files that the chunk uses, in outline.
+    `declarations` are those from the package's other files that the chunk uses, in outline. `libraries` are
+    the test libraries that go.mod requires; None where its requirements are unknown.
     """
 
     module: str = ""
     go_version: str = ""
     declarations: str = ""
+    libraries: tuple[str, ...] | None = None
 
 
 NO_CONTEXT = CrossFileContext()
@@ -96,11 +105,6 @@ def completion_text(test: str) -> str:
     return f"{fence}go\n{test.rstrip()}\n{fence}\n"
 
 
-def repair_text(errors: Sequence[str]) -> str:
-    """The message that returns the first compiler errors to the model."""
-    return template(REPAIR).format_map({"errors": "\n".join(errors[:_MAX_ERRORS])})
-
-
 @cache
 def template(name: str) -> str:
     """The text of a template."""
@@ -115,20 +119,41 @@ def template_hash(name: str) -> str:
 
 def _user_message(pair: FocalFile, chunk: Chunk, context: CrossFileContext) -> str:
     is_function = chunk.kind == "function"
-    sections = []
-    if context.module:
-        version = f" (Go {context.go_version})" if context.go_version else ""
-        sections.append(f"The module is {context.module}{version}.\n\n")
-    if context.declarations:
-        declarations = context.declarations.rstrip()
-        sections.append(f"Declarations from other files of the package:\n\n```go\n{declarations}\n```\n\n")
+    declarations = context.declarations.rstrip()
+    siblings = f"Declarations from other files of the package:\n\n```go\n{declarations}\n```\n\n"
     fields = {
         "path": pair.code_path,
         "package": pair.package,
         "repository": pair.repository,
         "focal": ", ".join(f"`{key}`" for key in chunk.focal) if is_function else "",
         "part": f" This is part {chunk.index + 1} of {chunk.count} of the file." if chunk.count > 1 else "",
-        "cross_file_context": "".join(sections),
+        "module": _module_text(context),
+        "cross_file_context": siblings if declarations else "",
         "code": chunk.text.rstrip(),
     }
     return template(FUNCTION if is_function else FILE).split(_SYSTEM_END)[1].format_map(fields)
+
+
+def _module_text(context: CrossFileContext) -> str:
+    """The module, what its version of Go lacks, and what a test may import; empty where it is unknown."""
+    if not context.module:
+        return ""
+    version = f" (Go {context.go_version}{_lacking(context.go_version)})" if context.go_version else ""
+    text = f"The module is {context.module}{version}."
+    if context.libraries:
+        text += " A test can import the standard library, this module, what the code imports, and these test "
+        text += f"libraries: {', '.join(context.libraries)}."
+    elif context.libraries is not None:
+        text += " A test can import the standard library, this module and what the code imports, but no test "
+        text += "library: go.mod requires none."
+    return f"{text}\n\n"
+
+
+def _lacking(version: str) -> str:
+    """ ", without range over functions": the features that a version of Go lacks; empty for a recent one."""
+    match = re.match(r"(\d+)\.(\d+)", version)
+    if match is None:
+        return ""
+    number = int(match[1]), int(match[2])
+    features = [feature for since, feature in _LANGUAGE.items() if number < since]
+    return f", without {', '.join(features)}" if features else ""

@@ -12,13 +12,14 @@ _GREY = "#8a8f98"
 
 
 class PlottedRate(NamedTuple):
-    """A dot with its interval: one series in one group."""
+    """A dot with its interval: one series in one group, at a step where there are several."""
 
     group: str
     series: str
     rate: float
     low: float
     high: float
+    step: int = 0
 
 
 def colours(models: Sequence[str], reference: str) -> dict[str, str]:
@@ -80,6 +81,24 @@ def rates_with_intervals(rates: Iterable[PlottedRate], palette: Mapping[str, str
         )
     )
     return svg(chart)
+
+
+def rates_by_step(rates: Iterable[PlottedRate], palette: Mapping[str, str], axis: str) -> str:
+    """For each group a curve of each series over the steps, with 95% intervals, as SVG."""
+    import altair as alt
+
+    rows = [rate._asdict() for rate in rates]
+    groups = list(dict.fromkeys(row["group"] for row in rows))
+    base = alt.Chart(alt.InlineData(values=rows)).encode(
+        x=alt.X("step:O", title=axis, axis=alt.Axis(labelAngle=0)), color=_colour("series", palette)
+    )
+    shares = alt.Scale(domain=[0, 1])
+    lines = base.mark_line(point=True, strokeWidth=2.2).encode(
+        y=alt.Y("rate:Q", title=None, axis=alt.Axis(format="%"), scale=shares)
+    )
+    bars = base.mark_rule(strokeWidth=1.2).encode(y=alt.Y("low:Q", scale=shares), y2="high:Q")
+    chart = alt.layer(bars, lines).properties(width=130, height=180)
+    return svg(chart.facet(column=alt.Column("group:N", title=None, sort=groups), spacing=14))
 
 
 def _survival(values: Sequence[float]) -> list[tuple[float, float]]:

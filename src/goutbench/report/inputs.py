@@ -2,7 +2,7 @@
 
 from collections import defaultdict
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import NamedTuple
 
@@ -11,7 +11,7 @@ from goutbench.dataset.store import read_pairs, read_table
 from goutbench.errors import ConfigError, DatasetError
 from goutbench.locations import CANDIDATES, COMPLETIONS, EXECUTIONS, PROMPTS
 from goutbench.records import REFERENCE, Candidate, Completion, Execution, Match, Pair, Status, Verdict
-from goutbench.report.results import NOT_RUN, Dropped, ItemKey, Results, SampleResult
+from goutbench.report.results import NOT_RUN, Dropped, ItemKey, Results, SampleResult, Usage
 from goutbench.report.taxonomy import UNANSWERED, failure_class, status_class
 
 
@@ -26,13 +26,15 @@ class Transcript:
 
 @dataclass(frozen=True, slots=True)
 class Run:
-    """A run folder. `name` replaces the model's name; `transcripts` are by completion id."""
+    """A run folder. `name` replaces the model's name; `transcripts` are by completion id, `usage` is by model
+    and feedback round."""
 
     folder: Path
     name: str
     candidates: tuple[Candidate, ...]
     executions: tuple[Execution, ...]
     transcripts: Mapping[str, Transcript]
+    usage: Mapping[tuple[str, int], Usage] = field(default_factory=dict)
 
 
 @dataclass(frozen=True, slots=True)
@@ -72,23 +74,28 @@ def read_run(folder: Path, name: str = "") -> Run:
             where=str(folder),
             hint="give the folders of `goutbench generate` and `goutbench execute`",
         )
+    completions = read_records(folder / COMPLETIONS, Completion)
+    usage: dict[tuple[str, int], Usage] = defaultdict(Usage)
+    for completion in completions:
+        usage[name or completion.model, completion.round] += Usage.of(completion)
     return Run(
         folder,
         name,
         tuple(read_records(candidates, Candidate)),
         tuple(read_records(executions, Execution)),
-        _read_transcripts(folder),
+        _transcripts(folder, completions),
+        usage,
     )
 
 
-def _read_transcripts(folder: Path) -> dict[str, Transcript]:
+def _transcripts(folder: Path, completions: Iterable[Completion]) -> dict[str, Transcript]:
     messages = {}
     if (folder / PROMPTS).is_file():
         for row in read_table(folder / PROMPTS, ["id", "messages"]).to_pylist():
             messages[row["id"]] = tuple((part["role"], part["content"]) for part in row["messages"])
     return {
         completion.id: Transcript(messages.get(completion.prompt_id, ()), completion.text, completion.error)
-        for completion in read_records(folder / COMPLETIONS, Completion)
+        for completion in completions
     }
 
 
@@ -136,7 +143,8 @@ def read_results(runs: Sequence[Run], dataset: Path) -> Results:
     samples += _missing_answers(samples)
     samples.sort(key=lambda s: (s.model, s.round, s.pair.repository, s.item, s.sample))
     folders = {run.name or candidate.model: run.folder for run in runs for candidate in run.candidates}
-    return Results(samples, folders, dropped)
+    usage = {key: used for run in runs for key, used in run.usage.items()}
+    return Results(samples, folders, dropped, usage)
 
 
 def read_judgement(folder: Path, models: Mapping[str, str]) -> Judgement:

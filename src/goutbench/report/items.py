@@ -87,6 +87,9 @@ def _execution(execution: Execution | None) -> dict[str, Any]:
         "uncovered": execution.uncovered if execution and execution.statements else None,
         "covered": execution.covered if execution else 0,
         "statements": execution.statements if execution else 0,
+        "branches": execution.branches if execution else None,
+        "branchesCovered": execution.branches_covered if execution else None,
+        "uncoveredBranches": execution.uncovered_branches if execution else (),
         "survivors": mutation.survivors if mutation else (),
         "mutants": ", ".join(
             f"{getattr(mutation, status)} {status.replace('_', ' ')}"

@@ -5,15 +5,16 @@ items.
 """
 
 from collections.abc import Callable, Iterable, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from fractions import Fraction
 from functools import cached_property
 from pathlib import Path
-from typing import NamedTuple
+from typing import NamedTuple, Self
 
 from goutbench.records import (
     REFERENCE,
     Candidate,
+    Completion,
     Execution,
     Mutation,
     Pair,
@@ -39,7 +40,7 @@ class ItemKey(NamedTuple):
 class SampleResult:
     """What became of one sample of an item: a candidate and its execution, where they exist.
 
-    `round` is 0 for the first answer, else the number of the repair round. `failure` is a key of
+    `round` is 0 for the first answer, else the number of the feedback round. `failure` is a key of
     `taxonomy.FAILURE_CLASSES`.
     """
 
@@ -91,6 +92,11 @@ class SampleResult:
         return self.execution.coverage if self.execution else None
 
     @property
+    def branch_coverage(self) -> float | None:
+        """The covered share of the outcomes of focal branches; None where nothing was measured."""
+        return self.execution.branch_coverage if self.execution else None
+
+    @property
     def mutation(self) -> Mutation | None:
         return self.execution.mutation if self.execution else None
 
@@ -127,13 +133,39 @@ class Dropped:
     unknown: Mapping[Path, tuple[str, int]] = field(default_factory=dict)
 
 
+@dataclass(frozen=True, slots=True)
+class Usage:
+    """What the calls of a model took: their number, tokens of prompts and replies, and the cost in the unit
+    of the price file, None without one. A call without a reply counts, too."""
+
+    calls: int = 0
+    input_tokens: int = 0
+    output_tokens: int = 0
+    cost: float | None = None
+
+    @classmethod
+    def of(cls, completion: Completion) -> Self:
+        """What one call took."""
+        return cls(1, completion.input_tokens, completion.output_tokens, completion.cost)
+
+    def __add__(self, other: Self) -> Self:
+        costs = [cost for cost in (self.cost, other.cost) if cost is not None]
+        return replace(
+            self,
+            calls=self.calls + other.calls,
+            input_tokens=self.input_tokens + other.input_tokens,
+            output_tokens=self.output_tokens + other.output_tokens,
+            cost=sum(costs) if costs else None,
+        )
+
+
 Measure = Callable[[SampleResult], float | None]
 """A number of one sample; None counts as 0."""
 
 
 @dataclass(frozen=True, slots=True)
 class ItemResult:
-    """One model's samples for one item, all of the same stage: first answers, or the last repair of each."""
+    """One model's samples for one item, all first answers, or all that count after one round."""
 
     item: ItemKey
     model: str
@@ -157,10 +189,16 @@ class Results:
     """All results of a report. Models are in the order of their names, the reference last."""
 
     def __init__(
-        self, samples: Sequence[SampleResult], folders: Mapping[str, Path], dropped: Dropped | None = None
+        self,
+        samples: Sequence[SampleResult],
+        folders: Mapping[str, Path],
+        dropped: Dropped | None = None,
+        usage: Mapping[tuple[str, int], Usage] | None = None,
     ) -> None:
-        """`folders` has the run folder of each model with candidates; `dropped` is not in `samples`."""
+        """`folders` has the run folder of each model with candidates; `dropped` is not in `samples`; `usage`
+        is by model and feedback round."""
         self.samples = tuple(samples)
+        self._usage = usage or {}
         self.folders = folders
         self.dropped = dropped or Dropped()
         names = {sample.model for sample in self.samples}
@@ -186,10 +224,19 @@ class Results:
         return any(sample.mutants_run for sample in self.samples)
 
     @cached_property
+    def branches_measured(self) -> bool:
+        return any(sample.branch_coverage is not None for sample in self.samples)
+
+    @cached_property
     def not_measured(self) -> frozenset[str]:
         """The models without a result: nothing was executed, or there are infrastructure errors only."""
         measured = {sample.model for sample in self.samples if sample.execution and sample.fate}
         return frozenset(self.models) - measured
+
+    def usage_until(self, model: str, number: int) -> Usage:
+        """What a model's calls took, from the first answers to a feedback round."""
+        rounds = (used for (name, at), used in self._usage.items() if name == model and at <= number)
+        return sum(rounds, start=Usage())
 
     def executed_answers(self, model: str) -> list[ItemResult]:
         """The first answers that were executed: what was not executed has no rates or means."""
@@ -197,16 +244,30 @@ class Results:
 
     def covered_answers(self, model: str) -> list[ItemResult]:
         """The executed answers without the items whose coverage cannot be measured, for any model."""
-        uncountable = self._pairs_without_coverage
-        return [item for item in self.executed_answers(model) if item.pair.id not in uncountable]
+        return self.with_coverage(self.executed_answers(model))
+
+    def with_coverage(self, items: Iterable[ItemResult]) -> list[ItemResult]:
+        """Those of the items whose coverage can be measured, for any model."""
+        return [item for item in items if item.pair.id not in self._pairs_without_coverage]
+
+    def branch_answers(self, model: str) -> list[ItemResult]:
+        """The answers with coverage, without the items that have no branches. None if an earlier version,
+        which did not measure branches, executed them."""
+        items = [i for i in self.covered_answers(model) if i.item not in self._items_without_branches]
+        covered = [s for item in items for s in item.samples if s.coverage is not None]
+        measured = all(sample.branch_coverage is not None for sample in covered)
+        return items if self.branches_measured and measured else []
 
     def mutated_answers(self, model: str) -> list[ItemResult]:
-        """The executed answers if mutants were requested for them, else none; no items without mutants.
+        """The executed answers if mutants were requested for them, else none; no items without mutants."""
+        return self.with_mutants(self.executed_answers(model))
+
+    def with_mutants(self, items: Sequence[ItemResult]) -> list[ItemResult]:
+        """One model's items if mutants were requested for them, else none; no items without mutants.
 
         Mutants run against passing candidates only. A model without one has the score 0 beside models with
         mutants, because its candidates fail.
         """
-        items = self.executed_answers(model)
         passing = [sample for item in items for sample in item.samples if sample.passed]
         if not self.mutants_run or not all(sample.mutants_run for sample in passing):
             return []
@@ -225,37 +286,18 @@ class Results:
         return pairs_without_coverage(sample.execution for sample in self.samples if sample.execution)
 
     @cached_property
+    def _items_without_branches(self) -> frozenset[ItemKey]:
+        measured = {sample.item for sample in self.samples if sample.branch_coverage is not None}
+        return frozenset(sample.item for sample in self.samples if sample.coverage is not None) - measured
+
+    @cached_property
     def _items_without_mutants(self) -> frozenset[ItemKey]:
         scored = {sample.item for sample in self.samples if sample.mutation_score is not None}
         return frozenset(sample.item for sample in self.samples if sample.has_no_mutants) - scored
 
-    @cached_property
-    def repaired_models(self) -> frozenset[str]:
-        """The models with at least one repair round."""
-        return frozenset(sample.model for sample in self.samples if sample.round > 0)
-
     def first_answers(self, model: str) -> list[ItemResult]:
-        """A model's items with the candidates before any repair: what every headline number counts."""
+        """A model's items with the candidates before any feedback: what every headline number counts."""
         return self._first_answers.get(model, [])
-
-    def last_answers(self, model: str) -> list[ItemResult]:
-        """A model's executed items with the last repair of each sample in place of its first answer.
-
-        Only rounds count of which, and of all rounds before, every candidate was executed: others would
-        count as not repaired. None without such a round.
-        """
-        own = [sample for sample in self.samples if sample.model == model]
-        missing = {sample.round for sample in own if not sample.was_executed and sample.round}
-        counted = {sample.round for sample in own if not missing or sample.round < min(missing)}
-        if not any(counted) or not self.executed_answers(model):
-            return []
-        last: dict[tuple[ItemKey, int], SampleResult] = {}
-        for sample in own:
-            key = sample.item, sample.sample
-            is_later = key not in last or sample.round > last[key].round
-            if sample.round in counted and sample.was_executed and is_later:
-                last[key] = sample
-        return items_of(last.values())
 
     @cached_property
     def _first_answers(self) -> dict[str, list[ItemResult]]:

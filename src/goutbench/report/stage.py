@@ -10,7 +10,7 @@ from goutbench.records import REFERENCE
 from goutbench.report.charts import PlottedRate, colours, rates_with_intervals, survival_curves
 from goutbench.report.inputs import Judgement, read_judgement, read_results, read_run
 from goutbench.report.items import write_items
-from goutbench.report.kinds import kinds, size
+from goutbench.report.kinds import KindReader, size
 from goutbench.report.render import ListedCandidate, Page, render
 from goutbench.report.results import Results, weighted_count
 from goutbench.report.tables.cells import NOTHING, PageBlock, percent
@@ -20,6 +20,7 @@ from goutbench.report.tables.ladder import failures, funnel
 from goutbench.report.tables.leaderboard import leaderboard, mutation_scores, samples_table
 from goutbench.report.tables.measures import built, coverage, mutation_score, passed, rate_at_k, rate_of
 from goutbench.report.tables.preferences import opinions, preference_blocks
+from goutbench.report.tables.rounds import round_blocks
 from goutbench.report.warnings import warnings_of
 
 PAGE = Path("report.html")
@@ -30,12 +31,6 @@ _REPOSITORIES = Grouping(
 _SIZES = Grouping(
     "sizes", "By size of the focal file", "Lines of the focal file.", "group", lambda item: (size(item.pair),)
 )
-_KINDS = Grouping(
-    "kinds", "By kind of focal code",
-    "Cyclomatic complexity of the focal function, or of the file's most complex one. The other kinds "
-    "describe the file and its reference test. An item counts in several rows.",
-    "group", lambda item: kinds(item.pair, item.item.focal),
-)  # fmt: skip
 
 
 def report(
@@ -68,7 +63,8 @@ def report(
     model_of = {sample.candidate.id: sample.model for sample in results.samples if sample.candidate}
     judged = [read_judgement(folder, model_of) for folder in judgements]
     folder = out.with_name(f"{out.stem}_files")
-    blocks = _blocks(results, judged, base or _default_base(results), dataset)
+    reader = KindReader.read(dataset)
+    blocks = _blocks(results, judged, base or _default_base(results), dataset, reader)
     for block in blocks:
         if block.table is not None:
             block.table.write(folder / "data")
@@ -81,7 +77,7 @@ def report(
         lead=_lead(results),
         footer=_footer(dataset, sampled=results.sample_count > 1),
         blocks=blocks,
-        candidates=_listed_candidates(results, judged),
+        candidates=_listed_candidates(results, judged, reader),
         files_folder=folder.name,
     )
     write_text(out, render(page))
@@ -109,16 +105,27 @@ def _default_base(results: Results) -> str:
     return (measured or results.contestants or [REFERENCE])[0]
 
 
-def _listed_candidates(results: Results, judged: Sequence[Judgement]) -> list[ListedCandidate]:
+def _listed_candidates(
+    results: Results, judged: Sequence[Judgement], reader: KindReader
+) -> list[ListedCandidate]:
     by_answer = opinions(judged)
     return [
         ListedCandidate(
             sample,
             by_answer.get((sample.model, sample.item, sample.sample), ()),
-            (size(sample.pair), *kinds(sample.pair, sample.item.focal)),
+            (size(sample.pair), *reader.kinds(sample.pair, sample.item.focal)),
         )
         for sample in results.samples
     ]
+
+
+def _by_kind(reader: KindReader) -> Grouping:
+    return Grouping(
+        "kinds", "By kind of focal code",
+        "Cyclomatic complexity of the focal function, or of the file's most complex one. The other kinds "
+        "describe the file and its reference test. An item counts in several rows.",
+        "group", lambda item: reader.kinds(item.pair, item.item.focal),
+    )  # fmt: skip
 
 
 def _warning(results: Results, dataset: Path) -> list[PageBlock]:
@@ -127,7 +134,9 @@ def _warning(results: Results, dataset: Path) -> list[PageBlock]:
     return [PageBlock(name="warning", title="Warning", paragraphs=texts)] if texts else []
 
 
-def _blocks(results: Results, judged: Sequence[Judgement], base: str, dataset: Path) -> list[PageBlock]:
+def _blocks(
+    results: Results, judged: Sequence[Judgement], base: str, dataset: Path, reader: KindReader
+) -> list[PageBlock]:
     palette = colours(results.models, REFERENCE)
     pass_rates = [
         PlottedRate(repository, model, rate.value, *rate.interval)
@@ -140,6 +149,7 @@ def _blocks(results: Results, judged: Sequence[Judgement], base: str, dataset: P
     return [
         *_warning(results, dataset),
         *(PageBlock(table=table) for table in (leaderboard(results), *optional, funnel(results))),
+        *round_blocks(results, palette),
         *(PageBlock(table=table) for table in compare(results, base)),
         *_distributions(results, palette),
         PageBlock(table=rates_by_group(results, _REPOSITORIES)),
@@ -148,7 +158,7 @@ def _blocks(results: Results, judged: Sequence[Judgement], base: str, dataset: P
             svg=rates_with_intervals(pass_rates, palette, "pass rate, with its 95% interval"),
             caption="Pass rates by repository. A wide interval means few items, not a bad model.",
         ),
-        *(PageBlock(table=rates_by_group(results, grouping)) for grouping in (_SIZES, _KINDS)),
+        *(PageBlock(table=rates_by_group(results, grouping)) for grouping in (_SIZES, _by_kind(reader))),
         *preference_blocks(results, judged),
         PageBlock(table=failures(results)),
     ]

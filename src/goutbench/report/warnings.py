@@ -16,7 +16,7 @@ def warnings_of(results: Results, dataset: Path) -> tuple[str, ...]:
         own = [sample for sample in results.samples if sample.model == model]
         first = [sample for sample in own if not sample.round]
         missing = [sample for sample in first if not sample.was_executed]
-        repairs = [sample for sample in own if sample.round and not sample.was_executed]
+        later = [sample for sample in own if sample.round and not sample.was_executed]
         if model in results.not_measured and not missing:
             reasons = Counter(sample.execution.reason for sample in first if sample.execution)
             causes = ", ".join(f"{count} {reason}" for reason, count in reasons.most_common(3))
@@ -32,12 +32,12 @@ def warnings_of(results: Results, dataset: Path) -> tuple[str, ...]:
                 f"{model}: {len(missing)} of {len(first)} candidates were not executed; no rate counts them"
             )
             warnings.append(f"{what}. To execute them: {_execute(results, model, dataset)}")
-        if repairs and len(missing) < len(first):
-            number = min(sample.round for sample in repairs)
+        if later and len(missing) < len(first):
+            number = min(sample.round for sample in later)
             what = (
-                f"{model}: candidates of repair round {number} were not executed, so the columns “repaired” "
+                f"{model}: candidates of round {number + 1} were not executed, so the columns “last round” "
             )
-            what += f"show the results after round {number - 1}" if number > 1 else "have no numbers"
+            what += f"show the results after round {number}" if number > 1 else "have no numbers"
             warnings.append(f"{what}. To execute them: {_execute(results, model, dataset)}")
     for folder, (example, count) in results.dropped.unknown.items():
         warnings.append(

@@ -18,6 +18,7 @@ from goutbench.execute.ladder.faults import (
     BUILD_MEMORY,
     BUILD_TIMED_OUT,
     COMPILE_ERROR,
+    LINKER,
     NO_TEST_FILES,
     SANDBOX,
     VET,
@@ -30,6 +31,7 @@ from goutbench.execute.workspace.folders import staging_folder
 from goutbench.execute.workspace.hidden import SOURCES
 from goutbench.execute.workspace.package import Overlay, PackageUnderTest, empty_test
 from goutbench.golang.syntax.header import package_name
+from goutbench.golang.toolchain.branches import BranchPlan, plan_branches, write_tool
 from goutbench.golang.toolchain.installation import Toolchain
 from goutbench.golang.toolchain.test_output import evidence
 from goutbench.golang.toolchain.testwitness import witness_sources
@@ -38,6 +40,9 @@ _VET_HEADER = re.compile(r"^# \[.+\]$", re.MULTILINE)
 _PATIENCE = 3
 _FIRST = "goutbench_first_test.go"
 _COUNTING = ["-cover", "-covermode=atomic"]
+_NO_DWARF = "-gcflags=-dwarf=false"
+"""The linker leaves out debugging data anyway; the machine code is the same."""
+_WITHOUT_BRANCHES = (COMPILE_ERROR, LINKER)
 _EXHAUSTED = ("signal: killed", "out of memory", "cannot allocate memory")
 
 
@@ -91,7 +96,7 @@ def compile_test(
     """Vet and compile the package with an overlay, with coverage, in the scratch folder `folder`.
 
     With `counting`, its coverage counts how often each statement ran. A package with a byte order mark is
-    built without coverage if it fails with it.
+    built without coverage if it fails with it, and any package without counters of branches.
     """
     cover = _COUNTING if counting else ["-cover"]
     code = overlay.get(package.test) or b""
@@ -99,21 +104,46 @@ def compile_test(
         # package testing reads the witness's token before code of the candidate can
         first = f'package {package_name(code)}\n\nimport _ "testing"\n'.encode()
         overlay = overlay | {_FIRST: first}
-    build = _compile(worker, package, overlay, folder, "counting" if counting else "cover", cover)
+    build = _compile_covered(worker, package, overlay, folder, "counting" if counting else "cover", cover)
     if build.binary is None and _has_byte_order_mark(package):
         return _compile(worker, package, overlay, folder, "uncovered", [])
     return build
 
 
+def _compile_covered(
+    worker: Worker, package: PackageUnderTest, overlay: Overlay, folder: Path, kind: str, flags: list[str]
+) -> Build:
+    """With counters of branches, and without them where that does not compile."""
+    plan = worker.once(branch_plan, package)
+    if plan.reason:
+        return _compile(worker, package, overlay, folder, kind, flags)
+    build = _compile(worker, package, overlay, folder, kind, flags, plan)
+    if build.reason not in _WITHOUT_BRANCHES:
+        return build
+    plain = _compile(worker, package, overlay, folder, kind, flags)
+    return replace(plain, cpu_seconds=build.cpu_seconds + plain.cpu_seconds)
+
+
+def branch_plan(worker: Worker, package: PackageUnderTest) -> BranchPlan:
+    """The branches of the focal file."""
+    return plan_branches(
+        worker.helper(package),
+        package.folder,
+        package.focal,
+        flags=worker.options.build_flags,
+        go_work=package.go_work,
+        salt=worker.salt,
+    )
+
+
 def _has_byte_order_mark(package: PackageUnderTest) -> bool:
     """Whether -cover may fail where `go test` does not: it writes text in front of the mark."""
-    sources = (path for path in package.go_files() if not path.name.endswith("_test.go"))
-    return any(path.read_bytes().startswith(codecs.BOM_UTF8) for path in sources)
+    return any(path.read_bytes().startswith(codecs.BOM_UTF8) for path in package.sources())
 
 
 def compile_without(worker: Worker, package: PackageUnderTest, overlay: Overlay, folder: Path) -> Build:
     """Compile the package with an overlay that lacks the candidate, with coverage that counts, and no vet."""
-    return _compile(worker, package, overlay, folder, "without", [*_COUNTING, "-vet=off"])
+    return _compile_covered(worker, package, overlay, folder, "without", [*_COUNTING, "-vet=off"])
 
 
 def compile_own(worker: Worker, package: PackageUnderTest, folder: Path) -> Build:
@@ -155,13 +185,23 @@ def list_machine_code(
 
 
 def _compile(
-    worker: Worker, package: PackageUnderTest, overlay: Overlay, folder: Path, kind: str, flags: list[str]
+    worker: Worker,
+    package: PackageUnderTest,
+    overlay: Overlay,
+    folder: Path,
+    kind: str,
+    flags: list[str],
+    branches: BranchPlan | None = None,
 ) -> Build:
     """`go test -c`: only this command writes to the build cache. It names the binary as `go test` does, which
     tests can see."""
     out = _output_folder(worker, folder / kind)
     sources = _write_overlay(worker, package, overlay, folder)
     flags = [*flags, *worker.options.build_flags, *(["-race"] if worker.options.race else [])]
+    if "-gcflags" not in worker.options.go_flags:  # the command line would replace the user's
+        flags.append(_NO_DWARF)
+    if branches is not None:
+        flags.append(write_tool(sources, branches, worker.helper_program(package)))
     argv = (
         str(package.toolchain.go), "test", "-c", *flags, "-ldflags=-s -w",
         f"-overlay={sources / 'overlay.json'}", "-o", f"{out}/", ".",
@@ -208,6 +248,7 @@ def _command(
         env=worker.go_environment(package) | {"PWD": str(package.folder)},
         readable=(
             *package.readable_folders(), worker.workspace.module_cache, worker.workspace.witness, sources,
+            worker.helper_program(package),
         ),
         writable=(worker.workspace.build_cache, out),
         limits=Limits(

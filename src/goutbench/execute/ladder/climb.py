@@ -7,6 +7,7 @@ from pathlib import Path
 
 from goutbench.execute.ladder.build import (
     Build,
+    branch_plan,
     build_without_candidate,
     compile_test,
 )
@@ -47,6 +48,7 @@ from goutbench.execute.ladder.vet import is_candidates_fault
 from goutbench.execute.worker import Worker
 from goutbench.execute.workspace.package import Overlay, PackageUnderTest, empty_test
 from goutbench.golang.syntax.parser import parse
+from goutbench.golang.toolchain.branches import count_branches
 from goutbench.records import REFERENCE, Candidate, Execution, Rung, Status
 
 _GENERATE = re.compile(rb"^//go:generate ", re.MULTILINE)
@@ -255,9 +257,21 @@ class _Attempt:
 
     def _with_coverage(self, record: Execution, coverage: Coverage) -> Execution:
         source = self.package.focal_source
-        focal = coverage.within(source, focal_spans(source, self.candidate.focal))
-        return replace(
+        spans = focal_spans(source, self.candidate.focal)
+        focal = coverage.within(source, spans)
+        record = replace(
             record,
             statements=coverage.statements, covered=coverage.covered, uncovered=coverage.unreached,
             focal_statements=focal.statements, focal_covered=focal.covered,
         )  # fmt: skip
+        plan = self.worker.once(branch_plan, self.package)
+        every = count_branches(plan, coverage.outcomes)
+        if every is None:
+            return record
+        record = replace(
+            record,
+            branches=every.total, branches_covered=every.covered, uncovered_branches=every.missed,
+        )  # fmt: skip
+        if not spans or (own := count_branches(plan, coverage.outcomes, spans)) is None:
+            return record
+        return replace(record, focal_branches=own.total, focal_branches_covered=own.covered)

@@ -1,13 +1,17 @@
-"""The seventh step: statement coverage of the focal file, and of the functions that the candidate is for."""
+"""The seventh step: coverage of the focal file, and of the functions that the candidate is for."""
 
 import re
 from collections.abc import Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass
+from itertools import zip_longest
 
 from goutbench.golang.syntax.file import declaration_keys, line_and_column
 from goutbench.golang.syntax.parser import parse
 
 _BLOCK = re.compile(r"^(?P<file>.+):(\d{1,9})\.(\d{1,9}),(\d{1,9})\.(\d{1,9}) (\d{1,9}) (\d{1,18})$")
+
+_OUTCOMES = "goutbench_branches.go"
+"""The file of the blocks that count outcomes of branches (fileName in gohelper/branches/counters.go)."""
 
 Position = tuple[int, int]
 """Line and column, from 1, columns in bytes, as `go tool cover` counts."""
@@ -22,9 +26,13 @@ Span = tuple[int, int]
 @dataclass(frozen=True, slots=True)
 class Coverage:
     """The focal file's blocks: (start, end, number of statements) → how often runs reached it (1 for any
-    number of times unless the binary counts)."""
+    number of times unless the binary counts).
+
+    `outcomes` are how often runs reached each outcome of its branches; None where they were not measured.
+    """
 
     blocks: dict[Block, int]
+    outcomes: tuple[int, ...] | None = None
 
     @property
     def statements(self) -> int:
@@ -52,8 +60,13 @@ class Coverage:
         )
 
     def beyond(self, other: "Coverage") -> "Coverage":
-        """The blocks with the number of times that they were reached more often than in `other`."""
-        return Coverage({key: max(0, hits - other.blocks.get(key, 0)) for key, hits in self.blocks.items()})
+        """The blocks and outcomes with the number of times that they were reached more often than in
+        `other`."""
+        blocks = {key: max(0, hits - other.blocks.get(key, 0)) for key, hits in self.blocks.items()}
+        own, others = self.outcomes, other.outcomes
+        if own is None or (other.blocks and (others is None or len(others) != len(own))):
+            return Coverage(blocks)
+        return Coverage(blocks, tuple(max(0, a - b) for a, b in zip_longest(own, others or (), fillvalue=0)))
 
     def block_at(self, position: Position) -> Block | None:
         """The innermost block that holds `position`: the one that starts last."""
@@ -79,6 +92,7 @@ def read_profile(
     (the process crashed while writing it, or a test forged it) is ignored.
     """
     blocks: dict[Block, int] = {}
+    outcomes: dict[Position, int] = {}
     for line in text.splitlines():
         match = _BLOCK.match(line)
         if match is None:
@@ -86,6 +100,9 @@ def read_profile(
         name = match["file"].rpartition("/")[2]
         first, column, last, end, count, hits = map(int, match.groups()[1:])
         key = ((first, column), (last, end), count)
+        if name == _OUTCOMES:
+            outcomes[first, column] = outcomes.get((first, column), 0) + hits
+            continue
         if directed is not None:
             if (name, key) not in directed:
                 continue
@@ -93,16 +110,20 @@ def read_profile(
         elif name != file_name:
             continue
         blocks[key] = blocks.get(key, 0) + hits
-    return Coverage(blocks)
+    # the first block is the body of the function that holds those of the outcomes, in their order
+    return Coverage(blocks, tuple(outcomes[start] for start in sorted(outcomes))[1:] if outcomes else None)
 
 
 def merge(parts: Iterable[Coverage]) -> Coverage:
     """The coverage of several runs together."""
     blocks: dict[Block, int] = {}
+    outcomes: tuple[int, ...] | None = None
     for part in parts:
         for key, hit in part.blocks.items():
             blocks[key] = blocks.get(key, 0) + hit
-    return Coverage(blocks)
+        if part.outcomes is not None:
+            outcomes = tuple(a + b for a, b in zip_longest(outcomes or (), part.outcomes, fillvalue=0))
+    return Coverage(blocks, outcomes)
 
 
 def focal_spans(source: bytes, focal: Collection[str]) -> tuple[Span, ...]:

@@ -87,6 +87,10 @@ class PackageUnderTest:
         names = (path.name for path in self.go_files())
         return tuple(name for name in names if name.endswith("_test.go") and name != self.test)
 
+    def sources(self) -> list[Path]:
+        """The package's Go files that are no tests."""
+        return [path for path in self.go_files() if not path.name.endswith("_test.go")]
+
     @property
     def source_root(self) -> Path:
         """The real path of the folder that holds all sources: the tree, or the Go installation around it."""

@@ -1,6 +1,7 @@
 """Names that decide whether a call is an assertion where no declaration of it is at hand."""
 
 import re
+from collections.abc import Iterable
 
 LIBRARIES = {
     "github.com/stretchr/testify/assert": "testify",
@@ -31,6 +32,13 @@ LIBRARIES = {
     "go.uber.org/goleak": "goleak",
 }
 """Assertion libraries by import path."""
+
+_TEST_MODULES = frozenset({
+    "github.com/DATA-DOG/go-sqlmock", "github.com/golang/mock", "github.com/google/go-cmp",
+    "github.com/h2non/gock", "github.com/jarcoal/httpmock", "github.com/rogpeppe/go-internal",
+    "go.uber.org/mock",
+})  # fmt: skip
+"""Modules for tests that are not assertion libraries: comparisons, mocks, scripts."""
 
 PACKAGE_NAMES = {
     "github.com/frankban/quicktest": "qt",
@@ -94,3 +102,16 @@ HARMLESS = re.compile(
     r"(?:.*log(?:ger|r|s)?(?![a-z])|.*(?<!b)log(?:ger|r)|.*context(?![a-z])|(?:maybe|test)?skip|.*parallel|ctx|.*ctx$|needs|in_?short)"
 )
 """Helpers that only log, skip or derive a context, although they get a testing variable."""
+
+
+def test_libraries(modules: Iterable[str]) -> tuple[str, ...]:
+    """Those of these modules that are for tests, in their order."""
+    return tuple(
+        module
+        for module in modules
+        if module in _TEST_MODULES
+        or any(path == module or path.startswith(f"{module}/") for path in LIBRARIES)
+    )
+
+
+test_libraries.__test__ = False  # type: ignore[attr-defined]  # pytest must not collect it

@@ -107,6 +107,14 @@ def style_of(file: GoFile) -> TestStyle:
     return _Measurement(file).style()
 
 
+def uses_mocks(file: GoFile) -> bool:
+    """Whether a test file imports a library of mocks, or declares a test double; its bodies do not matter."""
+    if any(part in spec.path for spec in file.imports for part in _MOCK_PACKAGES):
+        return True
+    types = (name.lower() for d in file.declarations if d.kind == "type" for name in d.names)
+    return any(double in name for name in types for double in _TEST_DOUBLES)
+
+
 class _Measurement:
     """One file with the captures of the query."""
 
@@ -150,7 +158,7 @@ class _Measurement:
             assertion_free=checks.assertion_free,
             assertion_free_tests=tuple(test.name for test in checks.tests if not test.checked),
             table_driven=self.is_table_driven(),
-            mocks=self.uses_mocks(),
+            mocks=uses_mocks(self.file),
             libraries=tuple(sorted(libraries)),
         )
 
@@ -162,12 +170,6 @@ class _Measurement:
                 branches = bisect_left(offsets, end) - bisect_left(offsets, start)
                 receiver = f"{declaration.receiver}." if declaration.receiver else ""
                 yield Complexity(receiver + declaration.names[0], 1 + branches)
-
-    def uses_mocks(self) -> bool:
-        if any(part in spec.path for spec in self.file.imports for part in _MOCK_PACKAGES):
-            return True
-        types = (name.lower() for d in self.file.declarations if d.kind == "type" for name in d.names)
-        return any(double in name for name in types for double in _TEST_DOUBLES)
 
     def is_table_driven(self) -> bool:
         """Whether a function loops over a literal with several elements, or over a variable that has one."""

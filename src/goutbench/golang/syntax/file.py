@@ -4,10 +4,11 @@ All offsets and spans (start, end) are in bytes. `parser.parse` creates a `GoFil
 parses a file.
 """
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
 from functools import cache
 from itertools import pairwise
+from typing import NamedTuple
 
 from tree_sitter import Language, Node, Query, Tree
 
@@ -30,15 +31,26 @@ class Import:
     local_name: str | None
 
 
+class Links(NamedTuple):
+    """What a declaration refers to, as sorted indices.
+
+    `references` are into the file's declarations, `maybe` the methods of the file whose name is selected on a
+    value of a type that only a type checker can determine, `imports` into the file's imports.
+    """
+
+    references: tuple[int, ...]
+    maybe: tuple[int, ...]
+    imports: tuple[int, ...]
+
+
 @dataclass(frozen=True, slots=True)
 class Declaration:
     """One top-level declaration; a parenthesised group of constants, variables or types is one.
 
     `start` and `end` include the doc comment and a comment on the last line; `node_start` and `node_end` do
     not. `names` holds a method's own name, `receiver` the base type of its receiver, `receiver_name` the
-    receiver's variable. `body` spans the braces of a function. The remaining fields are sorted indices:
-    `references` into the file's declarations, `maybe` the methods of the file whose name is selected on a
-    value of a type that only a type checker can determine, `imports` into the file's imports.
+    receiver's variable. `body` spans the braces of a function. The links are found when one is first asked
+    for: many readers of a file need none, and finding them costs as much as parsing.
     """
 
     kind: str  # "func" | "method" | "type" | "const" | "var"
@@ -50,9 +62,22 @@ class Declaration:
     node_start: int
     node_end: int
     body: tuple[int, int] | None
-    references: tuple[int, ...] = ()
-    maybe: tuple[int, ...] = ()
-    imports: tuple[int, ...] = ()
+    find_links: Callable[[], Links] = field(repr=False, compare=False)
+
+    @property
+    def references(self) -> tuple[int, ...]:
+        """The declarations that this one refers to."""
+        return self.find_links().references
+
+    @property
+    def maybe(self) -> tuple[int, ...]:
+        """The methods that this declaration may refer to."""
+        return self.find_links().maybe
+
+    @property
+    def imports(self) -> tuple[int, ...]:
+        """The imports that this declaration uses."""
+        return self.find_links().imports
 
     @property
     def is_function(self) -> bool:

@@ -7,12 +7,12 @@ from dataclasses import dataclass
 from tree_sitter import Node
 
 from goutbench.golang.syntax.file import Declaration, GoFile, name_nodes, node_text, specs
+from goutbench.golang.syntax.references import identifiers_in
 
 _STUB = b' { panic("elided") }'
 _IDENTIFIER = re.compile(rb"[A-Za-z_\x80-\xff][\w\x80-\xff]*")
-_POSITIONAL = re.compile(
-    rb"([A-Za-z_\x80-\xff][\w\x80-\xff]*)(?:\[[^\]{}\n]*\])?\{\s*(?!\}|[\w\x80-\xff]+\s*:)"
-)
+_POSITIONAL = re.compile(rb"\{(?<=[\w\x80-\xff\]]\{)\s*(?!\}|[\w\x80-\xff]+\s*:)")  # a search for `{` is fast
+_LITERAL_TYPE = re.compile(rb"([A-Za-z_\x80-\xff][\w\x80-\xff]*)(?:\[[^\]{}\n]*\])?\Z")
 _LITERALS = frozenset({"composite_literal", "func_literal"})
 
 Names = Collection[bytes] | None
@@ -62,12 +62,18 @@ def outline(file: GoFile, declaration: Declaration, names: Names) -> bytes:
 def mentioned_names(texts: Iterable[bytes]) -> set[bytes]:
     """The identifiers of Go texts, and `T{}` for each T of a literal with positional fields.
 
-    Such a literal needs all fields of T.
+    The letters of a number count as an identifier, too. Such a literal needs all fields of T.
     """
     names: set[bytes] = set()
     for text in texts:
-        names.update(_IDENTIFIER.findall(text))
-        names.update(name + b"{}" for name in _POSITIONAL.findall(text))
+        tokens = identifiers_in(text, (0, len(text)))
+        numbers = {name for name in tokens if name[:1].isdigit()}
+        names |= tokens - numbers
+        names.update(match[0] for number in numbers if (match := _IDENTIFIER.search(number)))
+        for brace in _POSITIONAL.finditer(text):
+            line = text.rfind(b"\n", 0, brace.start()) + 1
+            if kind := _LITERAL_TYPE.search(text, line, brace.start()):
+                names.add(kind[1] + b"{}")
     return names
 
 

@@ -135,15 +135,15 @@ class MutationPlan:
         return {self.switch: f"{mutant ^ self.key:016x}{_NO_LIMIT if limit is None else limit:x}"}
 
     def counting(self) -> dict[str, str]:
-        """The environment in which the unmutated program prints its number of steps on standard error."""
+        """The environment in which the unmutated program prints on standard error how many steps it takes."""
         return self.environment(0, limit=0)
 
     def steps(self, stderr: bytes) -> int | None:
-        """An upper bound of the steps of a counting run: twice the last number that it printed, or None."""
+        """The steps of a counting run, rounded up by an eighth and 1024 at most; None if it counted none."""
         counts = re.findall(
             rf"^{self.switch} steps (\d{{1,18}})$", stderr.decode("utf-8", "replace"), re.MULTILINE
         )
-        return 2 * max(map(int, counts)) if counts else None
+        return max(map(int, counts), default=None)
 
     def exceeded_steps(self, exit_code: int, tail: str) -> bool:
         """Whether a run exited because it exceeded its limit of steps."""

@@ -34,7 +34,7 @@
   function label(name, value) {
     if (name === "class") return data.classes[value] || value;
     if (name === "at") return "at least: " + steps[value];
-    if (name === "round") return value === "0" ? "first answers" : "repair " + value;
+    if (name === "round") return value === "0" ? "first answers" : "round " + (Number(value) + 1);
     return value;
   }
 
@@ -113,7 +113,7 @@
   function candidateLine(row) {
     const model = row.model + (sampled && row.model !== "reference" ? ", sample " + (row.sample + 1) : "");
     const tr = make("tr");
-    tr.append(fileCell(row), make("td", model + (row.round ? " (repair " + row.round + ")" : "")), ...results(row),
+    tr.append(fileCell(row), make("td", model + (row.round ? " (round " + (row.round + 1) + ")" : "")), ...results(row),
       make("td", row.repository));
     return tr;
   }
@@ -145,7 +145,7 @@
     return tr;
   }
 
-  const attempt = row => "sample " + (row.sample + 1) + (row.round ? ", repair " + row.round : "");
+  const attempt = row => "sample " + (row.sample + 1) + (row.round ? ", round " + (row.round + 1) : "");
 
   const itemHash = row => hashOf("item", { pair: row.pair, model: row.model, focal: row.focal, sample: row.sample, round: row.round });
 
@@ -237,6 +237,7 @@
     line.append(answerMenu(item, answers, chosen, query), " ");
     line.append(make("span", label("class", chosen.class), "tag " + (chosen.class === "passed" ? "good" : "bad")));
     if (chosen.statements) line.append(make("span", chosen.covered + " of " + chosen.statements + " statements covered", "tag"));
+    if (chosen.branches) line.append(make("span", chosen.branchesCovered + " of " + chosen.branches + " branch outcomes covered", "tag"));
     if (chosen.mutants) line.append(make("span", "mutants: " + chosen.mutants, "tag"));
     body.replaceChildren(line);
     if (chosen.evidence) body.append(make("h3", "Output of the compiler or the test"), make("pre", chosen.evidence, "plain"));
@@ -249,6 +250,7 @@
     body.append(columns);
     const marks = coverage(chosen);
     body.append(make("h3", "Focal file" + (marks ? " · lines that " + chosen.model + " did not cover are marked" : "")), code(item.code, marks));
+    section(body, "Branch outcomes that no test reached", chosen.uncoveredBranches);
     section(body, "Surviving mutants (bugs no test noticed)", chosen.survivors);
     section(body, "Changes made while assembling the test file", chosen.notes);
     verdicts(body, item.verdicts.filter(match => own(match) && (match.sample === chosen.sample || chosen.model === "reference")));
@@ -260,7 +262,7 @@
     menu.setAttribute("aria-label", "candidate");
     answers.forEach((answer, at) => {
       const many = answers.some(peer => peer.model === answer.model && peer.sample !== answer.sample);
-      const name = answer.model + (many ? ", " + attempt(answer) : answer.round ? " (repair " + answer.round + ")" : "");
+      const name = answer.model + (many ? ", " + attempt(answer) : answer.round ? " (round " + (answer.round + 1) + ")" : "");
       menu.append(new Option(name, at, false, answer === chosen));
     });
     menu.onchange = () => {

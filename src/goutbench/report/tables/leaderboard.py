@@ -6,6 +6,7 @@ from functools import partial
 
 from goutbench.records import REFERENCE, Rung, Status
 from goutbench.report.results import ItemResult, Results, SampleResult, weighted_count
+from goutbench.report.rounds import last_answers
 from goutbench.report.tables.cells import (
     Count,
     Header,
@@ -19,6 +20,7 @@ from goutbench.report.tables.cells import (
 )
 from goutbench.report.tables.measures import (
     best_of_k,
+    branch_coverage,
     built,
     coverage,
     mean_of,
@@ -32,6 +34,7 @@ from goutbench.report.tables.measures import (
 )
 from goutbench.report.taxonomy import status_class
 
+_LAST_ROUND = "After the last feedback round that was executed; the table by round has all of them."
 SAMPLES_NOTE = " Rates and means average the samples of an item first, and then the items."
 
 
@@ -59,9 +62,14 @@ class ModelResults:
         return self.report.covered_answers(self.model)
 
     @property
+    def branches(self) -> Sequence[ItemResult]:
+        """The executed items whose branches were measured."""
+        return self.report.branch_answers(self.model)
+
+    @property
     def last_answers(self) -> Sequence[ItemResult]:
-        """The items after repair; empty where no repair round was executed."""
-        return self.report.last_answers(self.model)
+        """The items after the last feedback round; empty where none was executed."""
+        return last_answers(self.report, self.model)
 
     def count(self, holds: Callable[[SampleResult], bool]) -> int | float | None:
         """The number of items for which the condition holds; None where nothing was executed."""
@@ -90,8 +98,12 @@ def always(report: Results) -> bool:
     return True
 
 
-def when_repaired(report: Results) -> bool:
-    return bool(report.repaired_models)
+def when_in_rounds(report: Results) -> bool:
+    return any(sample.round for sample in report.samples)
+
+
+def with_branches(report: Results) -> bool:
+    return report.branches_measured
 
 
 def when_sampled(report: Results) -> bool:
@@ -137,6 +149,17 @@ COLUMNS = (
         lambda m: mean_of_passing(m.executed, coverage), {"class": status_class(Status.PASSED)},
     ),
     Column(
+        "branches_all", "branches, all",
+        "Outcomes of focal branches covered (if, loop, case, operand); items that failed count as 0.",
+        lambda m: mean_of(m.branches, branch_coverage), {}, shown=with_branches,
+    ),
+    Column(
+        "branches_passing", "branches, passing",
+        "Outcomes of focal branches covered by candidates that pass.",
+        lambda m: mean_of_passing(m.branches, branch_coverage),
+        {"class": status_class(Status.PASSED)}, shown=with_branches,
+    ),
+    Column(
         "mutation_all", "mutation, all",
         "Mutants killed, timed-out ones count as survived; items that failed count as 0.",
         lambda m: mean_of(m.mutated, mutation_score), {},
@@ -168,15 +191,15 @@ COLUMNS = (
         shown=when_sampled,
     ),
     Column(
-        "build_rate_repaired", "builds, repaired", "After the last repair round that was executed.",
-        lambda m: rate_of(m.last_answers, built), shown=when_repaired,
+        "build_rate_last", "builds, last round", _LAST_ROUND,
+        lambda m: rate_of(m.last_answers, built), shown=when_in_rounds,
     ),
     Column(
-        "pass_rate_repaired", "passes, repaired", "After the last repair round that was executed.",
-        lambda m: rate_of(m.last_answers, passed), shown=when_repaired,
+        "pass_rate_last", "passes, last round", _LAST_ROUND,
+        lambda m: rate_of(m.last_answers, passed), shown=when_in_rounds,
     ),
     Column(
-        "passed_repaired", "", "",
+        "passed_last", "", "",
         lambda m: weighted_count(m.last_answers, passed) if m.last_answers else None,
     ),
 )  # fmt: skip

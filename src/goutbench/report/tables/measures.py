@@ -30,6 +30,10 @@ def coverage(sample: SampleResult) -> float | None:
     return sample.coverage
 
 
+def branch_coverage(sample: SampleResult) -> float | None:
+    return sample.branch_coverage
+
+
 def mutation_score(sample: SampleResult) -> float | None:
     return sample.mutation_score
 
@@ -96,6 +100,14 @@ def clusters_of(items: Sequence[ItemResult]) -> list[Cluster]:
 def mean_of(items: Sequence[ItemResult], measure: Measure) -> Mean | None:
     """The mean over all items; a sample without a measurement counts as 0."""
     return Mean(sum(item.mean(measure) for item in items) / len(items), len(items)) if items else None
+
+
+def mean_with_interval(items: Sequence[ItemResult], measure: Measure) -> Mean | None:
+    """The mean over all items, as `mean_of`, with its resampled interval."""
+    if not items:
+        return None
+    values = [item.mean(measure) for item in items]
+    return Mean(sum(values) / len(values), len(values), sampled_interval(values, clusters_of(items)))
 
 
 def mean_of_passing(items: Sequence[ItemResult], measure: Measure) -> Mean | None:

@@ -13,7 +13,11 @@ if TYPE_CHECKING:
 BESIDE = (REFERENCE_TABLE, SIGNALS)
 """Tables beside the dataset's data, one row per pair by `id`; `execute --reference` writes the first."""
 
-_SHORT = {"coverage": "reference_coverage", "mutation_score": "reference_mutation_score"}
+_SHORT = {
+    "coverage": "reference_coverage",
+    "branch_coverage": "reference_branch_coverage",
+    "mutation_score": "reference_mutation_score",
+}
 
 
 def split_table(dataset: Path, scheme: str, split: str) -> "pa.Table":

@@ -96,5 +96,4 @@ def mentioned_elsewhere(package: PackageUnderTest) -> frozenset[bytes]:
 def _package_files(package: PackageUnderTest) -> tuple[dict[str, GoFile], tuple[GoFile, ...]]:
     """The sibling test files by base name, and the package's other files."""
     siblings = {name: parse((package.folder / name).read_bytes()) for name in package.sibling_tests()}
-    others = (path for path in package.go_files() if not path.name.endswith("_test.go"))
-    return siblings, tuple(parse(path.read_bytes()) for path in others)
+    return siblings, tuple(parse(path.read_bytes()) for path in package.sources())

@@ -16,9 +16,9 @@ IDLE_FLOOR, IDLE_FACTOR = 2.0, 2.0
 because it does not depend on the load of the machine. A mutant that waits forever ends once it has been idle
 for longer than the unmutated run took in total, and wall time is the last resort."""
 
-STEPS_FLOOR, STEPS_FACTOR = 1 << 19, 10
+STEPS_FLOOR, STEPS_FACTOR = 1 << 19, 3
 """The most steps a mutant may take, by the same rule: an endless loop ends long before it meets a limit of
-time, and at the same step on every machine."""
+time, and at the same step on every machine. Mutants that end take fewer (docs/benchmarks/mutation.md)."""
 
 PLAIN, DECOYS = 2, 4
 """Control runs: of the unmutated program, and of decoys. A decoy is a number that no mutant has: the program

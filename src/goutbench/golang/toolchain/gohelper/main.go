@@ -3,6 +3,8 @@
 //
 // It runs no code of the package or of the candidate; it only parses and type-checks. Its parent process limits its memory
 // and its time, and starts another process when it ends.
+//
+// As "gohelper cover JOB TOOL ARGUMENTS" it runs go tool cover instead, and adds counters of branches.
 package main
 
 import (
@@ -19,6 +21,7 @@ import (
 	"strconv"
 	"strings"
 
+	"goutbench/gohelper/branches"
 	"goutbench/gohelper/coverage"
 	"goutbench/gohelper/mutation"
 	"goutbench/gohelper/packages"
@@ -48,6 +51,9 @@ type failure struct {
 }
 
 func main() {
+	if len(os.Args) > 3 && os.Args[1] == "cover" {
+		os.Exit(branches.RunCover(os.Args[2], os.Args[3], os.Args[4:]))
+	}
 	if limit, err := strconv.ParseInt(os.Getenv("GOUTBENCH_HELPER_MEMORY"), 10, 64); err == nil {
 		debug.SetMemoryLimit(limit / 10 * 9)
 	}
@@ -131,6 +137,8 @@ func (s *sessions) answer(req *request) (reply any) {
 		return failure{}
 	case "check":
 		return current.checker.Check(&typecheck.Request{Dir: req.Dir, Name: req.Name, Source: req.Source, Removed: req.Removed})
+	case "branches":
+		return branches.NewPlan(module, req.Dir, req.Name)
 	case "mutate":
 		return mutation.NewPlan(module, &mutation.Request{
 			Dir: req.Dir, Name: req.Name, Switch: req.Switch, Env: req.Env, Key: req.Key, IgnoreTexts: req.IgnoreTexts,

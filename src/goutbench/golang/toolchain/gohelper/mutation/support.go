@@ -11,8 +11,8 @@ import (
 // refers to it, directly or through functions, so a mutated function never runs with an unset switch.
 //
 // The number of the mutant comes from the environment. It is masked, so that a test cannot read it there. The limit of
-// steps follows it; with 0 the program prints its number of steps, each time that it has doubled. Packages that os depends
-// on cannot import os; they read the environment from the same source as syscall.
+// steps follows it; with 0 the program prints numbers that its steps have not exceeded yet, the next one when they do.
+// Packages that os depends on cannot import os; they read the environment from the same source as syscall.
 func (m *mutator) support(env, key string) string {
 	imports, environ, over := `import "os"`, "", `println("%[1]s over"); os.Exit(%[2]d)`
 	lookup := fmt.Sprintf("text := os.Getenv(%q)", env)
@@ -76,18 +76,19 @@ func %[4]sMark() {
 		%[4]sNext = 1<<31 - 1
 		%[4]sSteps = 0
 	case %[4]sMost == 0:
-		println("%[7]s steps", %[4]sSteps)
-		%[4]sNext = 2*%[4]sSteps
+		%[4]sNext = %[4]sSteps + %[4]sSteps/8 + %[9]d
+		println("%[7]s steps", %[4]sNext)
 	case %[4]sSteps > %[4]sMost:
 		%[8]s
 	default:
 		%[4]sNext = %[4]sMost
 	}
 }
-`, m.p.Name, imports, environ, m.variable, lookup, key, env, over)
+`, m.p.Name, imports, environ, m.variable, lookup, key, env, over, fewSteps)
 }
 
 const stepLimitExit = 97 // _STEP_LIMIT_EXIT in mutation.py
+const fewSteps = 1 << 10 // a program with fewer steps prints one number
 
 // A mutant can make a loop or a recursion endless. Each call of a function and each loop iteration of the focal file counts
 // as a step. A run with many times the steps of the unmutated program exits: long before a limit in seconds, and at the

@@ -1,0 +1,64 @@
+"""What a run has to say on a terminal: its counts, and the command that continues."""
+
+import shlex
+from collections import Counter
+from collections.abc import Iterable, Mapping, Sequence
+from pathlib import Path
+from typing import Any
+
+from goutbench.dataset.store import read_table
+from goutbench.errors import GoutbenchError
+from goutbench.inference.calls import MODEL_ERROR, OVERFLOW
+from goutbench.locations import CANDIDATES, COMPLETIONS
+from goutbench.records import Candidate
+
+_HINTS = {
+    MODEL_ERROR: "check the server, its address and the key; the same command asks again",
+    OVERFLOW: "give a larger --window if the model has one, or a smaller --budget",
+}
+
+
+def execute_command(out: Path, dataset: Path) -> str:
+    """The command that executes the candidates of a run folder, to be pasted into a shell."""
+    arguments = ["goutbench", "execute", str(out / CANDIDATES)]
+    if dataset != Path("dataset"):  # the default of `goutbench execute`
+        arguments += ["--dataset", str(dataset)]
+    return shlex.join([*arguments, "--out", str(out)])
+
+
+def summary(out: Path, dataset: Path, candidates: Sequence[Candidate]) -> dict[str, Any]:
+    """The counts of a run for a terminal, with an example of what failed.
+
+    Raises GoutbenchError where the model answered no call: there is nothing to execute.
+    """
+    rows = read_table(out / COMPLETIONS).to_pylist()
+    failed = [row for row in rows if row["error"] in (MODEL_ERROR, OVERFLOW)]
+    failures = _failures(failed, len(rows))
+    if rows and len(failed) == len(rows):
+        raise GoutbenchError(
+            f"the model answered no call: {failures}", where=str(out), hint=_HINTS[failed[0]["error"]]
+        )
+    costs = [row["cost"] for row in rows if row["cost"] is not None]
+    return {
+        "candidates": len(candidates),
+        "with code": sum(bool(candidate.code.strip()) for candidate in candidates),
+        "errors": count_errors(row["error"] for row in rows),
+        **({"failed calls": failures} if failed else {}),
+        "input tokens": sum(row["input_tokens"] for row in rows),
+        "output tokens": sum(row["output_tokens"] for row in rows),
+        "model seconds": round(sum(row["seconds"] for row in rows), 1),
+        **({"cost": round(sum(costs), 6)} if costs else {}),
+        "next": execute_command(out, dataset),
+    }
+
+
+def _failures(failed: Sequence[Mapping[str, Any]], calls: int) -> str:
+    """ "2 of 6, such as: Connection error." """
+    detail = next((row["detail"] for row in failed if row["detail"]), "")
+    printable = "".join(char if char.isprintable() else " " for char in detail)
+    return f"{len(failed)} of {calls} failed" + (f", such as: {printable}" if printable else "")
+
+
+def count_errors(errors: Iterable[str]) -> dict[str, int]:
+    """How often each error occurs; without the empty ones."""
+    return dict(sorted(Counter(error for error in errors if error).items()))

@@ -1,0 +1,1 @@
+"""What the record of an execution says about lines of the focal file."""

@@ -1,0 +1,52 @@
+"""What a run may spend: calls, tokens and cost, and which of the next calls still fit."""
+
+from collections.abc import Iterable, Sequence
+
+from goutbench.config import Price
+from goutbench.inference.calls import MODEL_ERROR, OVERFLOW
+from goutbench.records import Completion, Prompt
+from goutbench.rounds.options import RoundOptions
+
+
+class Budget:
+    """The limits of a run and what it has spent; a call without a reply costs nothing.
+
+    A call fits if it stays within the limits even when its reply is as long as it may be. So no limit is
+    exceeded, as far as the tokens of a prompt are counted as the provider counts them.
+    """
+
+    def __init__(self, options: RoundOptions, max_reply: int, price: Price | None) -> None:
+        self._options, self._max_reply, self._price = options, max_reply, price
+        self.calls, self.tokens, self.cost = 0, 0, 0.0
+
+    def add(self, completions: Iterable[Completion]) -> None:
+        """Count what these completions have cost."""
+        for completion in completions:
+            if completion.error not in (MODEL_ERROR, OVERFLOW):
+                self.calls += 1
+                self.tokens += completion.input_tokens + completion.output_tokens
+                self.cost += completion.cost or 0.0
+
+    def fitting(self, prompts: Sequence[Prompt]) -> int:
+        """How many of these prompts, from the first on, fit together."""
+        calls, tokens, cost = self.calls, self.tokens, self.cost
+        for number, prompt in enumerate(prompts):
+            calls += 1
+            tokens += prompt.tokens + self._max_reply
+            cost += self._price.of(prompt.tokens, self._max_reply) if self._price else 0.0
+            if self._exceeded(calls, tokens, cost):
+                return number
+        return len(prompts)
+
+    def limit_for(self, prompt: Prompt) -> str:
+        """The option whose limit this prompt would exceed; empty if it fits."""
+        cost = self._price.of(prompt.tokens, self._max_reply) if self._price else 0.0
+        return self._exceeded(self.calls + 1, self.tokens + prompt.tokens + self._max_reply, self.cost + cost)
+
+    def _exceeded(self, calls: int, tokens: int, cost: float) -> str:
+        limits = {
+            "max-calls": (calls, self._options.max_calls),
+            "max-total-tokens": (tokens, self._options.max_total_tokens),
+            "max-cost": (cost, self._options.max_cost),
+        }
+        return next((name for name, (value, limit) in limits.items() if limit and value > limit), "")
