@@ -26,7 +26,8 @@ def blank_bodies(source: bytes, keep: Collection[bytes] = ()) -> bytes:
     the body, and the next line that is `}` closes it. A body remains where its bytes leave a doubt, and if it
     contains one of `keep` or a line that begins with `func` or `var`.
     """
-    pieces, at, code, end = [], 0, 0, -1
+    pieces: list[bytes] = []
+    at, code, end = 0, 0, -1
     opening = _OPENING.search(source)
     while opening is not None:
         code = _code_from(source, code, opening.start())
