@@ -31,6 +31,7 @@ from goutbench.execute.workspace.folders import staging_folder
 from goutbench.execute.workspace.hidden import SOURCES
 from goutbench.execute.workspace.package import Overlay, PackageUnderTest, empty_test
 from goutbench.golang.syntax.header import package_name
+from goutbench.golang.toolchain.answers import HelperError
 from goutbench.golang.toolchain.branches import BranchPlan, plan_branches, write_tool
 from goutbench.golang.toolchain.installation import Toolchain
 from goutbench.golang.toolchain.test_output import evidence
@@ -114,7 +115,7 @@ def _compile_covered(
     worker: Worker, package: PackageUnderTest, overlay: Overlay, folder: Path, kind: str, flags: list[str]
 ) -> Build:
     """With counters of branches, and without them where that does not compile."""
-    plan = worker.once(branch_plan, package)
+    plan = branch_plan(worker, package)
     if plan.reason:
         return _compile(worker, package, overlay, folder, kind, flags)
     build = _compile(worker, package, overlay, folder, kind, flags, plan)
@@ -125,7 +126,14 @@ def _compile_covered(
 
 
 def branch_plan(worker: Worker, package: PackageUnderTest) -> BranchPlan:
-    """The branches of the focal file."""
+    """The branches of the focal file. What keeps the Go helper from an answer may pass: only answers are kept."""
+    try:
+        return worker.once(_branch_plan, package)
+    except HelperError as error:
+        return BranchPlan((), b"", str(error))
+
+
+def _branch_plan(worker: Worker, package: PackageUnderTest) -> BranchPlan:
     return plan_branches(
         worker.helper(package),
         package.folder,

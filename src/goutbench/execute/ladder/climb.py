@@ -278,14 +278,14 @@ class _Attempt:
             statements=coverage.statements, covered=coverage.covered, uncovered=coverage.unreached,
             focal_statements=focal.statements, focal_covered=focal.covered,
         )  # fmt: skip
-        plan = self.worker.once(branch_plan, self.package)
-        every = count_branches(plan, coverage.outcomes)
-        if every is None:
+        plan = branch_plan(self.worker, self.package)
+        in_file = count_branches(plan, coverage.outcomes)
+        if in_file is None:
             return record
         record = replace(
             record,
-            branches=every.total, branches_covered=every.covered, uncovered_branches=every.missed,
+            branches=in_file.total, branches_covered=in_file.covered, uncovered_branches=in_file.missed,
         )  # fmt: skip
-        if not spans or (own := count_branches(plan, coverage.outcomes, spans)) is None:
+        if not spans or (in_focal := count_branches(plan, coverage.outcomes, spans)) is None:
             return record
-        return replace(record, focal_branches=own.total, focal_branches_covered=own.covered)
+        return replace(record, focal_branches=in_focal.total, focal_branches_covered=in_focal.covered)
