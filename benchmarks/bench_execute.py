@@ -35,7 +35,6 @@ from concurrent.futures import ThreadPoolExecutor
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
-from unittest.mock import patch
 
 from cpu_group import run_counted
 
@@ -49,7 +48,6 @@ from goutbench.execute.inputs import (
     read_sources,
     reference_candidates,
 )
-from goutbench.execute.ladder import climb
 from goutbench.execute.machine import Machine, open_machine
 from goutbench.execute.options import ExecuteOptions
 from goutbench.execute.workspace.package import PackageUnderTest
@@ -320,34 +318,31 @@ def run_samples(arguments: argparse.Namespace, reference: Candidate, count: int)
 
 
 def siblings(arguments: argparse.Namespace) -> None:
-    """The results of reference tests with every sibling test file, without those that have no effect (`all`),
-    and with those that they need (`needed`). The caches must be warm."""
+    """The results of reference tests with every sibling test file (`all`), and with those that they need
+    (`needed`). The caches must be warm."""
     pairs, tests = sample(arguments)
     candidates = [replace(candidate, mode="append") for candidate in tests]
     options = ExecuteOptions(repeat=arguments.repeat, mutants=arguments.mutants)
     records: dict[str, list[Execution]] = {}
     seconds = {}
-    for mode in ("every", "all", "needed"):
-        find_idle = (lambda *_: ()) if mode == "every" else climb.idle_siblings
-        with patch.object(climb, "idle_siblings", find_idle):
-            records[mode], seconds[mode], _ = measured(
-                lambda mode=mode: evaluate(
-                    touched(candidates, str(time.time_ns())), pairs, repositories=arguments.repos,
-                    options=replace(options, siblings="all" if mode == "every" else mode),
-                    work=arguments.work, sources=read_sources(arguments.dataset),
-                    settings=read_settings(arguments.dataset),
-                )
-            )  # fmt: skip
+    for mode in ("all", "needed"):
+        records[mode], seconds[mode], _ = measured(
+            lambda mode=mode: evaluate(
+                touched(candidates, str(time.time_ns())), pairs, repositories=arguments.repos,
+                options=replace(options, siblings=mode), work=arguments.work,
+                sources=read_sources(arguments.dataset), settings=read_settings(arguments.dataset),
+            )
+        )  # fmt: skip
         print(f"{mode}: {seconds[mode]:.1f} CPU s, {Counter(r.status for r in records[mode])}", flush=True)
-        differing = [
-            (before, after)
-            for before, after in zip(records["every"], records[mode], strict=True)
-            if outcome(before) != outcome(after)
-        ]
-        for before, after in differing:
-            print(f"- {pairs[after.pair_id].test_path}: {outcome(before)}, {mode} {outcome(after)}")
-        rows = [("references, that differ", f"{len(candidates)}, {len(differing)}")]
-        table([*rows, (f"CPU of {mode} / every", f"{seconds[mode] / seconds['every']:.2f}")])
+    differing = [
+        (before, after)
+        for before, after in zip(records["all"], records["needed"], strict=True)
+        if outcome(before) != outcome(after)
+    ]
+    for before, after in differing:
+        print(f"- {pairs[after.pair_id].test_path}: {outcome(before)}, needed {outcome(after)}")
+    rows = [("references, that differ", f"{len(candidates)}, {len(differing)}")]
+    table([*rows, ("CPU of needed / all", f"{seconds['needed'] / seconds['all']:.2f}")])
 
 
 def outcome(record: Execution) -> tuple[Any, ...]:

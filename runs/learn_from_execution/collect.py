@@ -19,7 +19,7 @@ import json
 import re
 import time
 from collections import defaultdict
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import replace
 from pathlib import Path, PurePosixPath
 from typing import Any, NamedTuple
@@ -27,12 +27,14 @@ from typing import Any, NamedTuple
 import pyarrow as pa
 import pyarrow.parquet as pq
 
-from goutbench.assemble.package_context import PackageContext, package_context
+from goutbench.assemble.package_context import package_context
+from goutbench.assemble.pieces import PackageContext
 from goutbench.assemble.stage import assemble, candidate_of
 from goutbench.dataset.store import read_pairs
 from goutbench.execute.evaluate import evaluate
 from goutbench.execute.inputs import read_sources
 from goutbench.execute.options import ExecuteOptions
+from goutbench.execute.progress import Progress
 from goutbench.records import Candidate, Execution, Pair
 
 # The repository's own tests of the held-out functions, and rows for training: their texts are in the dataset.
@@ -53,6 +55,18 @@ class Machine(NamedTuple):
     workers: int = 2
     work: Path | None = None
     unsafe: bool = False
+
+
+class Writer(Progress):
+    """Writes each record at once; it shows nothing."""
+
+    def __init__(self, write: Callable[[Execution], None]) -> None:
+        super().__init__()
+        self._write = write
+
+    def add(self, record: Execution, *, executed: bool = True, replaces: Execution | None = None) -> None:
+        super().add(record, executed=executed, replaces=replaces)
+        self._write(record)
 
 
 class Collector:
@@ -110,7 +124,7 @@ class Collector:
             evaluate(
                 candidates.values(), self.pairs, repositories=Path("repositories"), sources=self.sources,
                 options=options, workers=self.machine.workers, work=self.machine.work,
-                unsafe=self.machine.unsafe, on_result=write,
+                unsafe=self.machine.unsafe, progress=Writer(write),
             )  # fmt: skip
 
     def candidate(self, reply: Row) -> Candidate:

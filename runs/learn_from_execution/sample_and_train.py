@@ -5,7 +5,8 @@
 PLAN is a YAML file of steps. A `sample` step writes files of replies into the inbox; their names start with
 their priority. `collect.py watch` executes them meanwhile and writes facts. A `harvest` step waits for
 the facts and turns passing tests into training rows, a `verify` step selects human rows. A `train` step
-trains an adapter on rows.
+trains an adapter on rows. An `answer` step waits for the prompts of the next round of conversations, which
+`converse.py` writes to --asks, and samples one reply to each.
 """
 
 import argparse
@@ -529,7 +530,8 @@ class Experiment:
 
     def execute(self, step: Row) -> None:
         actions = {
-            "sample": self.sample, "train": self.train, "harvest": self.harvest, "verify": self.verify
+            "sample": self.sample, "answer": self.answer, "train": self.train, "harvest": self.harvest,
+            "verify": self.verify,
         }  # fmt: skip
         actions[step["action"]](step)
 
@@ -544,7 +546,28 @@ class Experiment:
         if writer.is_done() or step["model"] not in self.models:
             log("skipped", step["name"])
             return
-        requests = self.requests(step)
+        self._reply(step, self.requests(step), writer)
+
+    def answer(self, step: Row) -> None:
+        """Write one reply to each prompt of a round of conversations, when they are there."""
+        path, until = (
+            self.folders.asks / f"{step['name']}.{step['round']}.jsonl",
+            time.monotonic() + step["timeout"],
+        )
+        while not path.exists() and time.monotonic() < until:
+            time.sleep(0.5)
+        limit = self.plan["max_length"] - self.plan["max_tokens"]
+        requests, templates = [], {}
+        for ask in read_lines(path):
+            prompt = tuple(self.prompt_ids(ask["messages"]))
+            templates[ask["id"], ask["sample"]] = ask["template"]
+            if len(prompt) <= limit:
+                requests.append(Request(ask["id"], ask["sample"], prompt, 0.8))
+        log(f"{step['name']} round {step['round']}: {len(templates)} prompts, {len(requests)} fit")
+        if requests:
+            self._reply(step, requests, ReplyWriter(self.folders.inbox, step, templates))
+
+    def _reply(self, step: Row, requests: Sequence[Request], writer: "ReplyWriter") -> None:
         slots = min(self.plan["slots"], len(requests))
         seed = self.plan["seed"] + int(step["priority"])
         max_length = self.plan["max_length"]
@@ -584,7 +607,7 @@ class Experiment:
             return
         recipe = Recipe(**step.get("recipe", {}))
         examples = [self.encode(row) for row in rows]
-        seed = step.get("seed", self.plan["seed"])
+        seed = int(step.get("seed", self.plan["seed"]))
         tuned, notes = train(copy.deepcopy(self.models["base"]), examples, recipe, seed)
         self.models[step["name"]] = tuned.merge_and_unload().eval().requires_grad_(False)
         self.note(f"train-{step['name']}", {**notes, "seed": seed, "recipe": recipe._asdict()})
@@ -658,8 +681,8 @@ class ReplyWriter:
     Greedy replies have a file and a priority of their own.
     """
 
-    def __init__(self, inbox: Path, step: Row) -> None:
-        self.inbox, self.step = inbox, step
+    def __init__(self, inbox: Path, step: Row, templates: dict[tuple[str, int], str] | None = None) -> None:
+        self.inbox, self.step, self.templates = inbox, step, templates or {}
         self.sampled: list[Row] = []
         self.greedy: list[Row] = []
         self.count = 0
@@ -674,7 +697,9 @@ class ReplyWriter:
         request = reply.request
         row = {
             "arm": self.step["name"], "item": request.item, "sample": request.sample, "text": text,
-            "tokens": len(reply.tokens), "ended": reply.ended,
+            "tokens": len(reply.tokens), "ended": reply.ended, "prompt_tokens": len(request.prompt),
+            "round": self.step.get("round", 0),
+            "template": self.templates.get((request.item, request.sample), ""),
         }  # fmt: skip
         (self.sampled if request.temperature else self.greedy).append(row)
         self.count += 1
@@ -724,6 +749,7 @@ def main() -> None:
     parser.add_argument("--model", type=Path, required=True, help="a Qwen2 GGUF file")
     for name in ("tokenizer", "data", "inbox", "facts", "out"):
         parser.add_argument(f"--{name}", type=Path, required=True)
+    parser.add_argument("--asks", type=Path, help="the prompts of conversations, by converse.py")
     arguments = parser.parse_args()
     plan = yaml.safe_load(arguments.plan.read_text())
     for folder in (arguments.inbox, arguments.facts, arguments.out):

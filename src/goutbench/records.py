@@ -669,6 +669,8 @@ def improves(new: Execution, old: Execution) -> bool:
     if new.status is not old.status:
         return new.status is Status.PASSED
     gains = [(new.coverage or 0.0) - (old.coverage or 0.0)]
+    if new.branch_coverage is not None and old.branch_coverage is not None:
+        gains.append(new.branch_coverage - old.branch_coverage)
     if new.mutation and old.mutation:
         gains.append(new.mutation.killed - old.mutation.killed)
     return min(gains) >= 0 < max(gains)

@@ -148,6 +148,17 @@ def test_uncovered_functions_and_lines_are_told_with_their_numbers(feedback_on: 
     assert "   25 | \t\treturn low\n" in of_function
 
 
+def test_branches_are_told_that_are_never_taken_although_their_lines_run(feedback_on: Writer) -> None:
+    candidate = candidate_of("func TestAdd(t *testing.T) {\n\tAdd(1, 2)\n}\n", "Add")
+    record = climb(feedback_on.worker, feedback_on.package, candidate)
+    missed = ("11.9 if a > b: false", "16.5 if b == 0: true")
+    record = replace(record, focal_branches=2, focal_branches_covered=1, uncovered_branches=missed)
+    assert said(feedback(Pair(), candidate, record, ("coverage",)), EXTEND) == (
+        "The tests do not cover all of math/calc.go.\n\nThese branches are never taken:\n\n"
+        "- line 11: `if a > b`: false"
+    )
+
+
 def test_surviving_mutants_are_told_as_diffs_and_a_complete_test_ends_the_rounds(
     feedback_on: Writer,
 ) -> None:

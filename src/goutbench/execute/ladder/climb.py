@@ -12,7 +12,6 @@ from goutbench.execute.ladder.build import (
     compile_test,
 )
 from goutbench.execute.ladder.coverage import Coverage, focal_spans, merge
-from goutbench.execute.ladder.entry.idle import idle_siblings
 from goutbench.execute.ladder.entry.plan import EntryPlan, plan_entry
 from goutbench.execute.ladder.entry.run import run_entry
 from goutbench.execute.ladder.faults import (
@@ -115,10 +114,7 @@ class _Attempt:
         if self.package.unbuilt_test:  # no build uses it, and no candidate may embed it
             overlay[self.package.unbuilt_test] = empty_test(self.package)
         by_entry = plan is not None and not tests
-        # reference tests of one package share a compilation of the complete package
-        alone = tests and plan is None and checked.ok and self.candidate.mode != REFERENCE
-        idle = idle_siblings(self.package, code) if alone else ()
-        build, overlay = self._build_without(idle, overlay, removed, counting=by_entry)
+        build = self._build(overlay, removed, counting=by_entry)
         record = replace(record, build_seconds=build.cpu_seconds)
         if build.binary is None:
             return self._build_failed(record, build, removed)
@@ -140,16 +136,6 @@ class _Attempt:
                 self.worker, self.package, binary, self.folder, tests, cover=cover, reference=reference
             )
         )
-
-    def _build_without(
-        self, idle: tuple[str, ...], overlay: Overlay, removed: tuple[str, ...], *, counting: bool
-    ) -> tuple[Build, Overlay]:
-        """The build without the files `idle`, or with them if it fails, and its overlay."""
-        lean = overlay | dict.fromkeys(idle)
-        build = self._build(lean, removed, counting=counting)
-        if build.binary is not None or lean == overlay:
-            return build, lean
-        return self._build(overlay, removed, counting=counting), overlay
 
     def _build(self, overlay: Overlay, removed: tuple[str, ...], *, counting: bool) -> Build:
         """Compile the candidate; once more if the compilation of what it imports took all the time."""

@@ -1,5 +1,6 @@
 """What passing tests do not notice yet: code that they never run, and mutants that they do not kill."""
 
+import sys
 from collections.abc import Iterable, Iterator, Sequence
 
 from goutbench.golang.measured.blocks import Position, functions_never_called, positions
@@ -11,52 +12,69 @@ from goutbench.records import MutantStatus, MutantVerdict, Status
 
 MAX_MUTANTS = 5
 _MAX_LINES = 60  # of uncovered code
+_MAX_BRANCHES = 12
+
+_Block = tuple[Position, Position]
 
 
 def uncovered_code(observed: Observed) -> str:
-    """The functions that passing tests never call, and in the others the lines that they never run.
+    """The functions that passing tests never call, and in the others the lines that they never run and the
+    branches that they only take in one way.
 
     Only of the focal functions, or of the complete file; empty if all of it is covered.
     """
     record = observed.execution
-    if record.status is not Status.PASSED or record.coverage == 1:  # blocks without a statement may remain
+    # blocks without a statement may remain, and files without branches
+    if record.status is not Status.PASSED or (record.coverage, record.branch_coverage or 1) == (1, 1):
         return ""
     source = parse(observed.pair.code.encode("utf-8", "surrogateescape"))
-    blocks = _focal_blocks(source, observed.candidate.focal, record.uncovered)
-    if not blocks:
-        return ""
+    focal = _focal_spans(source, observed.candidate.focal)
+    blocks = [block for block in map(positions, record.uncovered) if _inside(block[0], focal)]
     never = dict(functions_never_called(source, {start for start, _ in blocks}))
     spans = [_span(source, item.node_start, item.node_end) for item in never.values()]
-    called = [block for block in blocks if not any(start <= block[0] < end for start, end in spans)]
-    lines = _lines(source.source, called)
+    called = [block for block in blocks if not _inside(block[0], spans)]
+    numbers = sorted({line for (first, _), (last, _) in called for line in range(first, last + 1)})
+    branches = [
+        f"- line {start[0]}: `{code}`: {outcome}"
+        for start, code, outcome in map(_branch, record.uncovered_branches)
+        if _inside(start, focal) and not _inside(start, spans) and start[0] not in numbers
+    ]
     parts = [
-        f"The tests do not cover all of {observed.pair.code_path}.",
         "\n".join(f"- `{key}` is never called." for key in never),
-        f"These lines never run:\n\n{fenced(lines, 'go')}" if lines else "",
+        f"These lines never run:\n\n{fenced(_lines(source.source, numbers), 'go')}" if numbers else "",
+        "\n".join(["These branches are never taken:\n", *branches[:_MAX_BRANCHES]]) if branches else "",
     ]
-    return "\n\n".join(part for part in parts if part)
+    text = "\n\n".join(part for part in parts if part)
+    return f"The tests do not cover all of {observed.pair.code_path}.\n\n{text}" if text else ""
 
 
-def _focal_blocks(
-    source: GoFile, focal: Sequence[str], uncovered: Iterable[str]
-) -> list[tuple[Position, Position]]:
-    spans = [
-        _span(source, declaration.node_start, declaration.node_end)
-        for key, declaration in zip(declaration_keys(source), source.declarations, strict=True)
-        if key in focal
-    ]
-    blocks = [positions(block) for block in uncovered]
-    return [block for block in blocks if not focal or any(first <= block[0] < last for first, last in spans)]
+def _focal_spans(source: GoFile, focal: Sequence[str]) -> list[_Block]:
+    """The spans of the focal functions; of the complete file for none."""
+    if not focal:
+        return [((1, 1), (sys.maxsize, 1))]
+    named = zip(declaration_keys(source), source.declarations, strict=True)
+    return [_span(source, item.node_start, item.node_end) for key, item in named if key in focal]
 
 
-def _span(source: GoFile, start: int, end: int) -> tuple[Position, Position]:
+def _inside(position: Position, spans: Iterable[_Block]) -> bool:
+    return any(start <= position < end for start, end in spans)
+
+
+def _branch(text: str) -> tuple[Position, str, str]:
+    """Position, code and outcome of "line.column code: outcome"."""
+    position, _, branch = text.partition(" ")
+    code, _, outcome = branch.rpartition(": ")
+    line, _, column = position.partition(".")
+    return (int(line), int(column)), code, outcome
+
+
+def _span(source: GoFile, start: int, end: int) -> _Block:
     return line_and_column(source.source, start), line_and_column(source.source, end)
 
 
-def _lines(source: bytes, blocks: Sequence[tuple[Position, Position]]) -> str:
-    """The lines of the blocks with their numbers; a gap of a line or more is marked."""
+def _lines(source: bytes, numbers: Sequence[int]) -> str:
+    """The lines of these numbers; a gap of a line or more is marked."""
     texts = source.decode("utf-8", "replace").split("\n")
-    numbers = sorted({line for (first, _), (last, _) in blocks for line in range(first, last + 1)})
     shown: list[str] = []
     for index, number in enumerate(numbers[:_MAX_LINES]):
         if index and number > numbers[index - 1] + 1:
