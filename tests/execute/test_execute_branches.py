@@ -117,6 +117,45 @@ def test_a_verdict_comes_from_a_build_without_mutants(machine: Machine, worker: 
     assert record.mutation.reason.startswith("the tests fail without any mutant in effect")
 
 
+ALLOCATING = """package p
+
+type V struct{ a, b, c int }
+
+func New(a, b, c int) *V {
+	if a > 0 && b > 0 && c > 0 && a < 9 && b < 9 {
+		return &V{a, b, c}
+	}
+	return &V{}
+}
+"""
+INLINED = "sum := 0\nif n := testing.AllocsPerRun(9, func() { sum += New(1, 2, 3).a }); n != 0 { t.Error(n) }\n"
+
+
+def test_counters_decide_no_verdict(machine: Machine, worker: Worker) -> None:
+    """With counters the function is too long to be inlined, and so its value is allocated."""
+    package = new_package(machine, "inlined", ALLOCATING)
+    test = TEST.format(INLINED)
+    record = climb(worker, package, replace(candidate(""), code=test))
+    assert (record.status, record.repeats, record.failed) == (Status.PASSED, worker.options.repeat, ())
+    assert (record.statements, record.covered) == statements(package, test)
+    assert counted(record) == (None, None)
+    two = test + "\nfunc TestTwo(t *testing.T) { t.Error() }\n"
+    record = climb(worker, package, replace(candidate(""), code=two))
+    assert (record.status, record.passed, record.failed) == (Status.TESTS_FAILED, ("TestIt",), ("TestTwo",))
+
+
+def test_counters_decide_no_verdict_of_a_candidate_that_another_file_runs(
+    machine: Machine, worker: Worker
+) -> None:
+    package = new_package(machine, "inlined-entry", ALLOCATING)
+    header = 'package p\n\nimport "testing"\n\n'
+    runs_all = "func TestAll(t *testing.T) {\n\tfor _, check := range checks {\n\t\tcheck(t)\n\t}\n}\n"
+    (package.folder / "all_test.go").write_text(f"{header}var checks []func(*testing.T)\n\n{runs_all}")
+    added = f"func init() {{\n\tchecks = append(checks, func(t *testing.T) {{\n{INLINED}}})\n}}\n"
+    record = climb(worker, package, replace(candidate(""), code=header + added))
+    assert record.status is Status.PASSED, (record.reason, record.evidence)
+
+
 def test_a_candidate_that_another_file_runs_has_the_branches_that_it_adds(
     machine: Machine, worker: Worker
 ) -> None:

@@ -44,7 +44,8 @@ class CompiledTest:
     """A test binary of a package, with its top-level tests and its scratch folder.
 
     `pattern` selects what of these tests runs (all, if it is empty), `flags` are those of a test framework.
-    `cover` says whether the binary measures coverage, `reference` whether it holds the reference test.
+    `cover` says whether the binary measures coverage, `branches` whether it counts outcomes of branches,
+    `reference` whether it holds the reference test.
     """
 
     worker: Worker
@@ -53,6 +54,7 @@ class CompiledTest:
     folder: Path
     tests: tuple[str, ...]
     cover: bool = True
+    branches: bool = False
     pattern: str = ""
     flags: tuple[str, ...] = ()
     reference: bool = False

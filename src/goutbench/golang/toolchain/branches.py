@@ -139,6 +139,8 @@ def count_branches(
 ) -> BranchCount | None:
     """The outcomes of the branches that begin in the spans (byte offsets, the end excluded), of all without
     spans. None where they were not measured."""
+    if not plan.outcomes and not plan.reason:
+        return BranchCount(0, 0, ())
     if plan.reason or hits is None or len(hits) != len(plan.outcomes):
         return None
     pairs = [
