@@ -128,7 +128,9 @@ func New(a, b, c int) *V {
 	return &V{}
 }
 """
-INLINED = "sum := 0\nif n := testing.AllocsPerRun(9, func() { sum += New(1, 2, 3).a }); n != 0 { t.Error(n) }\n"
+INLINED = (
+    "sum := 0\nif n := testing.AllocsPerRun(9, func() { sum += New(1, 2, 3).a }); n != 0 { t.Error(n) }\n"
+)
 
 
 def test_counters_decide_no_verdict(machine: Machine, worker: Worker) -> None:
@@ -179,10 +181,12 @@ def test_what_vet_refuses_is_refused_with_counters(machine: Machine, worker: Wor
     conditions += ["(m || m) && n > 1", "bool(m) || n > 1 || bool(m)", "(n > 1 && m) || m || (n > 1 && m)"]
     conditions += ["len(s) == 1 && len(s) == 2", "len(s[1:]) > n || m || len(s[1:]) > n"]
     for number, condition in enumerate(conditions):
-        focal = f"package p\n\nfunc A(n int, m bool, s string) bool {{\n\tif {condition} {{\n\t\treturn m\n\t}}\n"
+        focal = (
+            f"package p\n\nfunc A(n int, m bool, s string) bool {{\n\tif {condition} {{\n\t\treturn m\n\t}}\n"
+        )
         package = new_package(machine, f"vet{number}", focal + "\treturn m && n > 3\n}\n")
         done = plain_go(package.toolchain, ["vet", "-bools", "."], package.folder)
-        record = climb(worker, package, candidate("A(1, true, \"ab\")\n"))
+        record = climb(worker, package, candidate('A(1, true, "ab")\n'))
         assert (done.returncode, record.reason) == (1, "package-fails-vet"), (condition, record.evidence)
 
 

@@ -319,7 +319,9 @@ def test_an_item_without_branches_for_one_sample_counts_for_no_model(
     runs = [write_run(tmp_path / name, name, pairs, lambda number: PASSED) for name in "ab"]
     runs.append(write_run(tmp_path / "c", "c", pairs, lambda number: UNDEFINED))
     change(runs[0], lambda e: replace(e, branches_covered=3 if e.pair_id == pairs[0].id else 1))
-    change(runs[1], lambda e: replace(e, branches=None if e.pair_id == pairs[0].id else 4, branches_covered=1))
+    change(
+        runs[1], lambda e: replace(e, branches=None if e.pair_id == pairs[0].id else 4, branches_covered=1)
+    )
     report(runs, dataset, tmp_path / "report.html")
     rows = board(tmp_path / "report.html")
     assert [rows[name]["branches_all"] for name in "abc"] == ["0.25", "0.25", "0.0"]

@@ -144,7 +144,7 @@ def _compile_covered(
 
 
 def branch_plan(worker: Worker, package: PackageUnderTest) -> BranchPlan:
-    """The branches of the focal file. What keeps the Go helper from an answer may pass: only answers are kept."""
+    """The branches of the focal file. Only answers are kept: what keeps the Go helper from one may pass."""
     try:
         return worker.once(_branch_plan, package)
     except HelperError as error:

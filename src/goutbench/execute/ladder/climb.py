@@ -5,12 +5,7 @@ import shutil
 from dataclasses import dataclass, replace
 from pathlib import Path
 
-from goutbench.execute.ladder.build import (
-    Build,
-    branch_plan,
-    build_without_candidate,
-    compile_test,
-)
+from goutbench.execute.ladder.build import Build, branch_plan, build_without_candidate, compile_test
 from goutbench.execute.ladder.coverage import Coverage, focal_spans, merge
 from goutbench.execute.ladder.entry.plan import EntryPlan, plan_entry
 from goutbench.execute.ladder.entry.run import run_entry
@@ -139,7 +134,9 @@ class _Attempt:
 
     def _compiled(self, build: Build, binary: Path, tests: tuple[str, ...]) -> CompiledTest:
         """The candidate's binary, which a candidate cannot read."""
-        test = CompiledTest(self.worker, self.package, binary, self.folder, tests, build.cover, build.branches)
+        test = CompiledTest(
+            self.worker, self.package, binary, self.folder, tests, build.cover, build.branches
+        )
         return hidden(replace(test, reference=self.candidate.mode == REFERENCE))
 
     def _run_again(
