@@ -122,7 +122,9 @@ class _Attempt:
             text = f"only {missing} may run it, which does not build without the reference test"
             return replace(record, status=Status.INFRA_FAILURE, reason=ELSEWHERE, evidence=text)
         result = self._run(record, self._compiled(build, build.binary, tests), overlay, plan)
-        if result.status is Status.PASSED or not (build.branches and result.repeats):
+        # what both passes and fails with counters is flaky, and gets no second chance to pass
+        decided = result.status in (Status.PASSED, Status.FLAKY)
+        if decided or not (build.branches and result.repeats):
             return result
         plain = compile_test(
             self.worker, self.package, overlay, self.folder, counting=by_entry, branches=False
