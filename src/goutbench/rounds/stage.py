@@ -41,7 +41,7 @@ def generate_in_rounds(
 
     Besides what `generate` and `execute` write, the folder has `rounds.parquet`: for each sample of an item
     the candidate that counts in the end, and why there was no further round. The same call after a kill
-    repeats no answered call and no execution. `report` is told what begins. Raises what `generate` and
+    repeats no answered call and no execution. `report` gets a line as a round begins. Raises what `generate` and
     `execute` raise.
     """
     if rounds.max_cost and price is None:
