@@ -41,8 +41,8 @@ def generate_in_rounds(
 
     Besides what `generate` and `execute` write, the folder has `rounds.parquet`: for each sample of an item
     the candidate that counts in the end, and why there was no further round. The same call after a kill
-    repeats no answered call and no execution. `report` gets a line as a round begins. Raises what `generate` and
-    `execute` raise.
+    repeats no answered call and no execution. `report` gets a line as a round begins. Raises what
+    `generate` and `execute` raise.
     """
     if rounds.max_cost and price is None:
         raise ConfigError("a limit of cost needs prices", where="--max-cost", hint="give --price FILE")
