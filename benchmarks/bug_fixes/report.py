@@ -12,6 +12,9 @@ from goutbench.statistics import DIFFERENCES
 
 Rows = Sequence[dict[str, Any]]
 
+_MANY = 8
+"""Tests that reach the focal file: about the upper half of the bugs."""
+
 
 def report(rows: Rows) -> Iterator[str]:
     """Lines of text: one number each, with its interval, bugs and repositories."""
@@ -56,6 +59,10 @@ def _suites(rows: Rows) -> Iterator[str]:
         yield line(f"P(higher), any size: {name}", summarise(rows, [values[number] for values in free]))
     for number, name in enumerate(MEASURES):
         yield line(f"P(higher), one size: {name}", summarise(rows, [values[number] for values in equal]))
+    many = [at for at, pool in enumerate(pools) if len(pool.catching) >= _MANY]
+    for number, name in enumerate(MEASURES):
+        summary = summarise([rows[at] for at in many], [equal[at][number] for at in many])
+        yield line(f"P(higher), one size, of {_MANY} or more tests: {name}", summary)
     for score, coverage in ((0, 2), (1, 3)):
         name = f"{MEASURES[score]}, equal {MEASURES[coverage]}"
         values = [analyse.at_equal_coverage(pool, score, coverage) for pool in pools]

@@ -65,9 +65,10 @@ def history(tmp_path: Path) -> History:
 def test_a_bug_fix_says_so_and_changes_one_file_with_its_test(history: History) -> None:
     history.commit("Fix Larger", p_go=FIXED)
     history.commit("Larger is shorter", p_go=BUGGY, p_test_go=NEW_TEST)
-    history.commit("Fix a typo", p_go=FIXED, p_test_go=TEST)
-    history.commit("Fix it all", p_go=BUGGY, p_test_go=NEW_TEST, q_go="package p\n")
-    history.commit("Fix a lot", p_go=FIXED + "//\n" * 30, p_test_go=TEST)
+    history.commit("Fix a typo", p_go=FIXED, p_test_go=NEW_TEST + "//\n")
+    history.commit("Fix it all", p_go=BUGGY, p_test_go=NEW_TEST + "//\n" * 2, q_go="package p\n")
+    history.commit("Fix a lot", p_go=FIXED + "//\n" * 30, p_test_go=NEW_TEST + "//\n" * 3)
+    history.commit("Fix without a new test", p_go=FIXED, p_test_go=NEW_TEST)
     parent = history.commit("prepare", p_go=BUGGY, p_test_go=TEST)
     commit = history.commit("Larger was wrong", p_go=FIXED, p_test_go=NEW_TEST, notes="text")
     assert list(find(history.git_dir, "o/p")) == [BugFix("o/p", commit, parent, "p.go")]

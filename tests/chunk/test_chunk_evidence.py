@@ -4,6 +4,7 @@ import pytest
 
 from goutbench.chunk import function_chunks
 from goutbench.chunk.stage import functions_under_test
+from goutbench.errors import GoutbenchError
 
 SOURCE = b"""package shop
 
@@ -45,6 +46,28 @@ func TestOther(t *testing.T) { parse := 1; _ = parse }
     assert tests_of["ParseAll"] == {"TestParseAll_empty": ("call", "name")}
     assert tests_of["parse"] == {}
     assert tests_of["unused"] == {}
+
+
+def test_the_longest_name_wins_also_where_a_method_repeats_its_type() -> None:
+    source = b"""package shop
+
+func (e *Error) Error() string { return "" }
+
+func (o *Other) Error() string { return "" }
+"""
+    tests_of = evidence(
+        """package shop
+import "testing"
+func TestError_Error(t *testing.T) {}
+func TestOtherError(t *testing.T) {}
+func TestError(t *testing.T) {}
+""",
+        source,
+    )
+    assert tests_of == {
+        "Error.Error": {"TestError_Error": ("name",), "TestError": ("name",)},
+        "Other.Error": {"TestOtherError": ("name",), "TestError": ("name",)},
+    }
 
 
 def test_uses_in_tables_helpers_and_variables_are_evidence() -> None:
@@ -131,3 +154,10 @@ def test_functions_under_test_beyond_the_budget_are_left_out(budget: int) -> Non
     within = [chunk.focal[0] for chunk in chunks if chunk.tests and not chunk.over_budget]
     assert functions_under_test(source, tests, budget=budget) == within
     assert len(within) == {10: 0, 30: 2, 50: 3}[budget]
+
+
+def test_a_function_that_the_parser_does_not_find_is_an_error() -> None:
+    assert [chunk.focal for chunk in function_chunks(SOURCE, only={"New"})] == [("New",)]
+    with pytest.raises(GoutbenchError, match="no function 'Cart'") as caught:
+        function_chunks(SOURCE, only={"New", "Cart"}, pair_id="abc")
+    assert caught.value.where == "abc"

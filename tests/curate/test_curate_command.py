@@ -178,3 +178,23 @@ def test_writing_a_table_imports_no_pandas() -> None:
     pytest.importorskip("pandas")
     done = subprocess.run([sys.executable, "-c", script], capture_output=True, text=True, check=True)
     assert done.stdout.split() == ["False", "1"]
+
+
+def test_other_threads_find_pandas_while_a_table_is_written() -> None:
+    script = """if True:
+    import importlib.util, sys
+    from concurrent.futures import ThreadPoolExecutor
+    import pyarrow
+    from goutbench.dataset.arrow import keep_pandas_out
+    array = pyarrow.array
+    def slow_array(values):
+        with ThreadPoolExecutor() as other:
+            print(other.submit(importlib.util.find_spec, "pandas").result() is not None)
+        return array(values)
+    pyarrow.array = slow_array
+    keep_pandas_out()
+    print("pandas" in sys.modules)
+    """
+    pytest.importorskip("pandas")
+    done = subprocess.run([sys.executable, "-c", script], capture_output=True, text=True, check=False)
+    assert done.stdout.split() == ["True", "False"], done.stderr

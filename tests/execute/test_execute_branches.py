@@ -49,7 +49,7 @@ def test_branches_and_outcomes_are_those_counted_by_hand(
     package = new_package(machine, path.stem, focal)
     record = climb(worker, package, candidate(body))
     assert record.status is Status.PASSED, record.evidence
-    outcomes = list(map(str, worker.once(branch_plan, package).outcomes))
+    outcomes = list(map(str, branch_plan(worker, package).outcomes))
     assert outcomes == [line[2:] for line in lines]
     assert list(record.uncovered_branches) == [line[2:] for line in lines if line[0] == "-"]
     assert counted(record) == (len(lines), sum(line[0] == "+" for line in lines))
@@ -117,6 +117,47 @@ def test_a_verdict_comes_from_a_build_without_mutants(machine: Machine, worker: 
     assert record.mutation.reason.startswith("the tests fail without any mutant in effect")
 
 
+ALLOCATING = """package p
+
+type V struct{ a, b, c int }
+
+func New(a, b, c int) *V {
+	if a > 0 && b > 0 && c > 0 && a < 9 && b < 9 {
+		return &V{a, b, c}
+	}
+	return &V{}
+}
+"""
+INLINED = (
+    "sum := 0\nif n := testing.AllocsPerRun(9, func() { sum += New(1, 2, 3).a }); n != 0 { t.Error(n) }\n"
+)
+
+
+def test_counters_decide_no_verdict(machine: Machine, worker: Worker) -> None:
+    """With counters the function is too long to be inlined, and so its value is allocated."""
+    package = new_package(machine, "inlined", ALLOCATING)
+    test = TEST.format(INLINED)
+    record = climb(worker, package, replace(candidate(""), code=test))
+    assert (record.status, record.repeats, record.failed) == (Status.PASSED, worker.options.repeat, ())
+    assert (record.statements, record.covered) == statements(package, test)
+    assert counted(record) == (None, None)
+    two = test + "\nfunc TestTwo(t *testing.T) { t.Error() }\n"
+    record = climb(worker, package, replace(candidate(""), code=two))
+    assert (record.status, record.passed, record.failed) == (Status.TESTS_FAILED, ("TestIt",), ("TestTwo",))
+
+
+def test_counters_decide_no_verdict_of_a_candidate_that_another_file_runs(
+    machine: Machine, worker: Worker
+) -> None:
+    package = new_package(machine, "inlined-entry", ALLOCATING)
+    header = 'package p\n\nimport "testing"\n\n'
+    runs_all = "func TestAll(t *testing.T) {\n\tfor _, check := range checks {\n\t\tcheck(t)\n\t}\n}\n"
+    (package.folder / "all_test.go").write_text(f"{header}var checks []func(*testing.T)\n\n{runs_all}")
+    added = f"func init() {{\n\tchecks = append(checks, func(t *testing.T) {{\n{INLINED}}})\n}}\n"
+    record = climb(worker, package, replace(candidate(""), code=header + added))
+    assert record.status is Status.PASSED, (record.reason, record.evidence)
+
+
 def test_a_candidate_that_another_file_runs_has_the_branches_that_it_adds(
     machine: Machine, worker: Worker
 ) -> None:
@@ -131,3 +172,34 @@ def test_a_candidate_that_another_file_runs_has_the_branches_that_it_adds(
     assert record.status is Status.PASSED, (record.reason, record.evidence)
     assert record.entry == "TestAll in all_test.go"
     assert (record.uncovered_branches, counted(record)) == (("4.5 if a: false",), (2, 1))
+
+
+def test_what_vet_refuses_is_refused_with_counters(machine: Machine, worker: Worker) -> None:
+    """vet sees what go tool cover writes, where an operand may stand in the call that counts it."""
+    conditions = ["n == 1 || n == 1", "n == 1 && n == 2", "!(n != 1 || (n != 2))", "m && (n > 1 && m)"]
+    conditions += ["len(s) == 1 && len(s) == 2", "len(s[1:]) > n || m || len(s[1:]) > n"]
+    conditions += ["(m || m) && n > 1", "bool(m) || n > 1 || bool(m)", "(n > 1 && m) || m || (n > 1 && m)"]
+    conditions += ["len(s) == 1 && len(s) == 2", "len(s[1:]) > n || m || len(s[1:]) > n"]
+    for number, condition in enumerate(conditions):
+        focal = (
+            f"package p\n\nfunc A(n int, m bool, s string) bool {{\n\tif {condition} {{\n\t\treturn m\n\t}}\n"
+        )
+        package = new_package(machine, f"vet{number}", focal + "\treturn m && n > 3\n}\n")
+        done = plain_go(package.toolchain, ["vet", "-bools", "."], package.folder)
+        record = climb(worker, package, candidate('A(1, true, "ab")\n'))
+        assert (done.returncode, record.reason) == (1, "package-fails-vet"), (condition, record.evidence)
+
+
+def test_a_failure_of_the_helper_is_not_kept(machine: Machine, worker: Worker) -> None:
+    package = new_package(machine, "helper", "package p\n\nfunc A(a bool) bool { return a && a == a }\n")
+    worker.helper(package)._timeout = 0  # no request is answered in time
+    assert "no answer within" in branch_plan(worker, package).reason
+    worker.helper(package)._timeout = 20
+    assert len(branch_plan(worker, package).outcomes) == 4
+
+
+def test_a_package_may_have_any_file(machine: Machine, worker: Worker) -> None:
+    package = new_package(machine, "name", "package p\n\nfunc A(a bool) bool { return a || B() }\n")
+    (package.folder / "goutbench_branches.go").write_text("package p\n\nfunc B() bool { return true }\n")
+    record = climb(worker, package, candidate("A(true)\n"))
+    assert counted(record) == (4, 1)

@@ -9,6 +9,7 @@ import time
 from collections.abc import Callable, Iterator
 from dataclasses import replace
 from pathlib import Path
+from typing import Any
 
 import pytest
 from judging import make_pair, write_dataset
@@ -117,9 +118,15 @@ def command(stage: Stage, repositories: Path, machine: Machine, tmp_path: Path) 
     ]  # fmt: skip
 
 
+def heed_interrupts() -> None:
+    signal.signal(signal.SIGINT, signal.SIG_DFL)
+
+
 @pytest.mark.parametrize("sent", ["SIGTERM", "SIGINT", "SIGHUP", "SIGKILL"])
 def test_no_process_outlives_a_run_that_is_ended(sent: str, command: list[str]) -> None:
-    with subprocess.Popen(command, stdout=subprocess.DEVNULL, stderr=subprocess.PIPE) as process:
+    streams: dict[str, Any] = {"stdout": subprocess.DEVNULL, "stderr": subprocess.PIPE}
+    # tests that a shell runs in the background inherit that interrupts are ignored
+    with subprocess.Popen(command, **streams, preexec_fn=heed_interrupts) as process:
         below = started(process.pid)
         process.send_signal(signal.Signals[sent])
         # an interrupt may have to wait for what another worker compiles with an empty cache

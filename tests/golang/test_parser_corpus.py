@@ -72,6 +72,62 @@ func next() {
 type after struct {
 	a int
 }
+
+package p
+
+const head = `
+func main() {
+	{
+`
+
+type between int
+
+const tail = `
+	}
+}
+`
+
+/*
+func comment() {
+*/
+
+type commented int
+
+/*
+}
+*/
+
+const mark, head2 = "`", /* ` */ '`' + `
+func main() {` + "{" + `
+func b() {
+` // `
+
+func function() int {
+	return 1
+}
+
+const tail2 = `
+}
+`
+
+func last() {
+	use(`}`)
+}
+
+package p
+
+func open() {
+	/*
+}
+
+func more() {
+}
+
+package p
+
+var open = `
+func more() {
+}
 """
 CASES = read_corpus(Path(__file__).parent / "corpus")
 

@@ -12,6 +12,7 @@ from hypothesis import strategies as st
 
 from goutbench.golang.syntax.header import build_constraint, is_generated, package_name
 from goutbench.golang.syntax.links import free_names
+from goutbench.golang.syntax.outline import mentioned_names
 from goutbench.golang.syntax.parser import parse
 
 SOURCE = b"""// Copyright.
@@ -136,3 +137,9 @@ def test_the_standard_library_parses_to_the_same_bytes_with_all_its_functions() 
             # gofmt puts every top-level function, and else no `func`, at the start of a line
             lines = [match.start() for match in re.finditer(rb"^func ", source, re.MULTILINE)]
             assert lines == [d.node_start for d in file.declarations if d.kind in ("func", "method")], path
+
+
+def test_the_types_of_positional_literals_are_found_at_any_place_of_a_long_line() -> None:
+    elements = b"T{1}, M[K]{2}, x12[a[0]{3}, Keyed{f: 1}, Empty{}, 12{4}, " * 20_000  # endless if quadratic
+    found = mentioned_names([b"var all = []any{" + elements + b"}", b"var last = p.Last\n{5}"])
+    assert {name for name in found if name.endswith(b"{}")} == {b"any{}", b"T{}", b"M{}", b"x12{}"}

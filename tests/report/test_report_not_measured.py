@@ -312,6 +312,21 @@ def test_branches_count_where_they_were_measured(tmp_path: Path, dataset: Path, 
     assert "branches_all" not in board(tmp_path / "old.html")["c"]
 
 
+def test_an_item_without_branches_for_one_sample_counts_for_no_model(
+    tmp_path: Path, dataset: Path, pairs: list[Pair]
+) -> None:
+    """It would be a 0 for that model, or leave that model without any branches. Model c always fails."""
+    runs = [write_run(tmp_path / name, name, pairs, lambda number: PASSED) for name in "ab"]
+    runs.append(write_run(tmp_path / "c", "c", pairs, lambda number: UNDEFINED))
+    change(runs[0], lambda e: replace(e, branches_covered=3 if e.pair_id == pairs[0].id else 1))
+    change(
+        runs[1], lambda e: replace(e, branches=None if e.pair_id == pairs[0].id else 4, branches_covered=1)
+    )
+    report(runs, dataset, tmp_path / "report.html")
+    rows = board(tmp_path / "report.html")
+    assert [rows[name]["branches_all"] for name in "abc"] == ["0.25", "0.25", "0.0"]
+
+
 def with_branches(record: Execution, without: Pair, covered: int) -> Execution:
     if record.branches is None or record.pair_id != without.id:
         return replace(record, branches_covered=record.branches and covered)

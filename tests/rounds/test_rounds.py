@@ -20,9 +20,11 @@ from goutbench.execute.options import ExecuteOptions
 from goutbench.execute.stage import RunExecutor
 from goutbench.generate.options import GenerateOptions
 from goutbench.generate.stage import generate
+from goutbench.generate.summary import summary
 from goutbench.inference.models import Server
 from goutbench.prompts.feedback.message import EXTEND, FIX
-from goutbench.records import Candidate, Execution, Refinement, Rung, Status, improves
+from goutbench.records import Candidate, Execution, Prompt, Refinement, Rung, Status, improves
+from goutbench.rounds.budget import Budget
 from goutbench.rounds.options import RoundOptions
 from goutbench.rounds.stage import generate_in_rounds
 
@@ -158,6 +160,19 @@ def test_a_run_ends_at_its_limits_and_a_longer_one_continues(executor: RunExecut
     assert len(asked) == len(set(asked)) == 8, "nothing is asked twice"
     ends = Counter(end.reason for end in read_records(out / "rounds.parquet", Refinement))
     assert ends == {"complete": 2, "no-improvement": 1, "rounds": 1}
+    result = summary(out, executor.dataset, ())
+    assert result["ended"] == ends
+    assert result["next"] == f"goutbench report {out} --dataset {executor.dataset}"
+    with pytest.raises(ConfigError, match="the folder has rounds of feedback"):
+        generate(executor.dataset, out, model, OPTIONS)
+
+
+def test_a_prompt_that_does_not_fit_leaves_room_for_those_after_it() -> None:
+    budget = Budget(RoundOptions(max_total_tokens=100), 10, None)
+    prompts = [Prompt("", "", "", (), "", "", (), tokens) for tokens in (80, 20, 95, 20, 20)]
+    assert budget.fitting(prompts) == [True, False, False, False, False]
+    assert budget.fitting(prompts[1:]) == [True, False, True, True]
+    assert [budget.limit_for(prompt) for prompt in prompts[:3]] == ["", "", "max-total-tokens"]
 
 
 @with_inspect
@@ -224,7 +239,12 @@ def test_what_passes_is_never_replaced_by_what_fails_or_covers_less() -> None:
 
 
 def test_options_of_rounds_are_checked() -> None:
-    for options in ({"rounds": 0}, {"feedback": ("style",)}, {"max_calls": -1}):
+    for options in (
+        {"rounds": 0},
+        {"feedback": ("style",)},
+        {"max_calls": -1},
+        {"rounds": 1, "max_calls": 9},
+    ):
         with pytest.raises(ConfigError):
             RoundOptions(**options)  # type: ignore[arg-type]
     assert ExecuteOptions().mutants is None

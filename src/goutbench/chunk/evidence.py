@@ -212,7 +212,7 @@ class _Matcher:
             scores: dict[int, int] = {}
             for length in lengths:
                 for i, form in forms.get((length, subject[:length].lower()), ()):
-                    scores[i] = scores.get(i) or _name_score(subject, form)
+                    scores[i] = max(scores.get(i, 0), _name_score(subject, form))
             best = max(scores.values(), default=0)
             pairs |= {(test.declaration, i) for i, score in scores.items() if score == best > 0}
         return pairs

@@ -13,6 +13,7 @@ from goutbench.chunk.evidence import exercised, exercises
 from goutbench.chunk.graph import partition
 from goutbench.chunk.render import full_texts, header
 from goutbench.chunk.tokens import TokenCounter, token_counter
+from goutbench.errors import GoutbenchError
 from goutbench.golang.syntax.file import GoFile, declaration_keys
 from goutbench.golang.syntax.parser import parse, parse_declarations
 from goutbench.records import CODE_TOKENS, Chunk, Shown, short_hash
@@ -63,12 +64,19 @@ def function_chunks(
 ) -> list[Chunk]:
     """One chunk for every function and method of the file, or for those whose keys are in `only`.
 
-    With the content of a test file, each chunk names the test functions that exercise its function.
+    With the content of a test file, each chunk names the test functions that exercise its function. Raises
+    GoutbenchError if the file has no function of a key in `only`.
     """
     file = parse(source)
     measured = measure(file, budget, counter or token_counter())
     functions = [i for i, declaration in enumerate(file.declarations) if declaration.is_function]
     keys = measured.keys
+    if unknown := set(only or ()).difference(keys[i] for i in functions):
+        raise GoutbenchError(
+            f"the parser finds no function {min(unknown)!r}",
+            where=pair_id,
+            hint="report the file as an error of goutbench; --paths leaves it out",
+        )
     places = [(at, i) for at, i in enumerate(functions) if only is None or keys[i] in only]
     by_function = exercises(file, parse(tests)) if tests is not None else {}
     drafts = compose_drafts(measured, [[i] for _, i in places])

@@ -123,6 +123,7 @@ def generate(
     from goutbench.generate.stage import differs_from_training, plan
     from goutbench.generate.stage import generate as run
     from goutbench.generate.summary import summary
+    from goutbench.rounds.options import RoundOptions
 
     options = GenerateOptions(
         unit=unit, budget=budget, cross_file_tokens=cross_file_tokens, window=window, split=split,
@@ -132,9 +133,12 @@ def generate(
     )  # fmt: skip
     if settings := differs_from_training(options, model):
         typer.echo(f"warning: the model was trained with other prompt settings: {settings}", err=True)
+    kinds = tuple(feedback.replace(",", " ").split())
+    limits = RoundOptions(rounds, kinds, max_calls, max_total_tokens, max_cost)
     if dry_run:
         result = asdict(plan(dataset, out, model, options))
-        typer.echo(_text(result, as_json=as_json))
+        most = {"calls of all rounds, at most": rounds * result["calls"]} if rounds > 1 else {}
+        typer.echo(_text(result | most, as_json=as_json))
         return
     server = server_of(base_url, model_arg, connections, timeout, retries, quiet=as_json)
     prices = load_yaml(price, Price) if price else None
@@ -145,11 +149,8 @@ def generate(
     from goutbench.execute.options import TEST_SECONDS, ExecuteOptions
     from goutbench.execute.progress import show_progress
     from goutbench.execute.stage import RunExecutor
-    from goutbench.rounds.options import RoundOptions
     from goutbench.rounds.stage import generate_in_rounds
 
-    kinds = tuple(feedback.replace(",", " ").split())
-    limits = RoundOptions(rounds, kinds, max_calls, max_total_tokens, max_cost)
     execution = ExecuteOptions(
         repeat=repeat, race=race, mutants=_mutants(mutants, kinds),
         test_seconds=test_seconds or TEST_SECONDS, keep_timeouts=test_seconds is None,
@@ -158,7 +159,10 @@ def generate(
         dataset, out, repositories_of(repos, go), execution, workers=worker_count(workers), work=work, go=go,
         unsafe=unsafe_no_sandbox, sandbox=sandbox, image=image, show=show_progress,
     )  # fmt: skip
-    candidates = generate_in_rounds(executor, model, options, limits, price=prices, server=server)
+    candidates = generate_in_rounds(
+        executor, model, options, limits, price=prices, server=server,
+        report=lambda line: typer.echo(line, err=True),
+    )  # fmt: skip
     typer.echo(_text(summary(out, dataset, candidates), as_json=as_json))
 
 

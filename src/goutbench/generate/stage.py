@@ -27,7 +27,7 @@ from goutbench.inference.models import (
     training_prompt_settings,
     weights_hash,
 )
-from goutbench.locations import CANDIDATES, COMPLETIONS, PROMPTS
+from goutbench.locations import CANDIDATES, COMPLETIONS, PROMPTS, ROUNDS
 from goutbench.records import Candidate, Completion, Pair, Prompt
 
 
@@ -175,8 +175,13 @@ def generate(
 
     The run folder holds prompts, completions, candidates and `run.json`; `goutbench execute
     OUT/candidates.parquet --dataset DATASET --out OUT` continues from there. The same call after a kill
-    repeats no call that was answered. Raises ConfigError, DatasetError, StorageError.
+    repeats no call that was answered. Raises ConfigError, also where the folder has rounds of feedback;
+    DatasetError, StorageError.
     """
+    if (out / ROUNDS).exists():  # its results are of candidates that this call would leave out
+        raise ConfigError(
+            "the folder has rounds of feedback", where=str(out), hint="give --rounds, or another --out"
+        )
     with open_session(dataset, out, model, options, price=price, server=server) as session:
         _, records = session.first_answers()
     session.write(records)

@@ -9,7 +9,7 @@ from typing import Any
 from goutbench.dataset.store import read_table
 from goutbench.errors import GoutbenchError
 from goutbench.inference.calls import MODEL_ERROR, OVERFLOW
-from goutbench.locations import CANDIDATES, COMPLETIONS
+from goutbench.locations import CANDIDATES, COMPLETIONS, ROUNDS
 from goutbench.records import Candidate
 
 _HINTS = {
@@ -26,8 +26,15 @@ def execute_command(out: Path, dataset: Path) -> str:
     return shlex.join([*arguments, "--out", str(out)])
 
 
+def report_command(out: Path, dataset: Path) -> str:
+    """The command that shows the results of a run folder, to be pasted into a shell."""
+    return shlex.join(["goutbench", "report", str(out), "--dataset", str(dataset)])
+
+
 def summary(out: Path, dataset: Path, candidates: Sequence[Candidate]) -> dict[str, Any]:
     """The counts of a run for a terminal, with an example of what failed.
+
+    After rounds of feedback, `ended` counts why there was no further one, and everything is executed.
 
     Raises GoutbenchError where the model answered no call: there is nothing to execute.
     """
@@ -38,6 +45,8 @@ def summary(out: Path, dataset: Path, candidates: Sequence[Candidate]) -> dict[s
         raise GoutbenchError(
             f"the model answered no call: {failures}", where=str(out), hint=_HINTS[failed[0]["error"]]
         )
+    has_rounds = (out / ROUNDS).is_file()
+    ended = Counter(read_table(out / ROUNDS).column("reason").to_pylist()) if has_rounds else {}
     costs = [row["cost"] for row in rows if row["cost"] is not None]
     return {
         "candidates": len(candidates),
@@ -48,7 +57,8 @@ def summary(out: Path, dataset: Path, candidates: Sequence[Candidate]) -> dict[s
         "output tokens": sum(row["output_tokens"] for row in rows),
         "model seconds": round(sum(row["seconds"] for row in rows), 1),
         **({"cost": round(sum(costs), 6)} if costs else {}),
-        "next": execute_command(out, dataset),
+        **({"ended": dict(sorted(ended.items()))} if has_rounds else {}),
+        "next": report_command(out, dataset) if has_rounds else execute_command(out, dataset),
     }
 
 

@@ -251,12 +251,12 @@ class Results:
         return [item for item in items if item.pair.id not in self._pairs_without_coverage]
 
     def branch_answers(self, model: str) -> list[ItemResult]:
-        """The answers with coverage, without the items that have no branches. None if an earlier version,
-        which did not measure branches, executed them."""
-        items = [i for i in self.covered_answers(model) if i.item not in self._items_without_branches]
-        covered = [s for item in items for s in item.samples if s.coverage is not None]
-        measured = all(sample.branch_coverage is not None for sample in covered)
-        return items if self.branches_measured and measured else []
+        """The answers with coverage, without the items that have no branches, or whose branches were not
+        measured for a sample of any model. None if an earlier version, which did not measure branches,
+        executed them."""
+        if not self.branches_measured or model in self._models_without_branches:
+            return []
+        return [i for i in self.covered_answers(model) if i.item not in self._items_without_branches]
 
     def mutated_answers(self, model: str) -> list[ItemResult]:
         """The executed answers if mutants were requested for them, else none; no items without mutants."""
@@ -287,8 +287,20 @@ class Results:
 
     @cached_property
     def _items_without_branches(self) -> frozenset[ItemKey]:
-        measured = {sample.item for sample in self.samples if sample.branch_coverage is not None}
-        return frozenset(sample.item for sample in self.samples if sample.coverage is not None) - measured
+        return frozenset(
+            sample.item
+            for sample in self.samples
+            if sample.model not in self._models_without_branches
+            if sample.coverage is not None and sample.branch_coverage is None
+        )
+
+    @cached_property
+    def _models_without_branches(self) -> frozenset[str]:
+        """The models with coverage of items with branches, and never any of these."""
+        measured = [sample for sample in self.samples if sample.branch_coverage is not None]
+        items = {sample.item for sample in measured}
+        covered = (s for s in self.samples if s.coverage is not None and s.item in items)
+        return frozenset(sample.model for sample in covered) - {sample.model for sample in measured}
 
     @cached_property
     def _items_without_mutants(self) -> frozenset[ItemKey]:

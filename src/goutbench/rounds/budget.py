@@ -27,21 +27,24 @@ class Budget:
                 self.tokens += completion.input_tokens + completion.output_tokens
                 self.cost += completion.cost or 0.0
 
-    def fitting(self, prompts: Sequence[Prompt]) -> int:
-        """How many of these prompts, from the first on, fit together."""
+    def fitting(self, prompts: Sequence[Prompt]) -> list[bool]:
+        """Which of these prompts fit together. One that is too long leaves room for those after it."""
         calls, tokens, cost = self.calls, self.tokens, self.cost
-        for number, prompt in enumerate(prompts):
-            calls += 1
-            tokens += prompt.tokens + self._max_reply
-            cost += self._price.of(prompt.tokens, self._max_reply) if self._price else 0.0
-            if self._exceeded(calls, tokens, cost):
-                return number
-        return len(prompts)
+        fits = []
+        for prompt in prompts:
+            after = calls + 1, tokens + prompt.tokens + self._max_reply, cost + self._longest(prompt)
+            fits.append(not self._exceeded(*after))
+            calls, tokens, cost = after if fits[-1] else (calls, tokens, cost)
+        return fits
 
     def limit_for(self, prompt: Prompt) -> str:
         """The option whose limit this prompt would exceed; empty if it fits."""
-        cost = self._price.of(prompt.tokens, self._max_reply) if self._price else 0.0
-        return self._exceeded(self.calls + 1, self.tokens + prompt.tokens + self._max_reply, self.cost + cost)
+        tokens = self.tokens + prompt.tokens + self._max_reply
+        return self._exceeded(self.calls + 1, tokens, self.cost + self._longest(prompt))
+
+    def _longest(self, prompt: Prompt) -> float:
+        """The cost of a call whose reply is as long as it may be."""
+        return self._price.of(prompt.tokens, self._max_reply) if self._price else 0.0
 
     def _exceeded(self, calls: int, tokens: int, cost: float) -> str:
         limits = {

@@ -25,6 +25,12 @@ class RoundOptions:
         check_kinds(self.feedback)
         if self.rounds < 1:
             raise ConfigError("--rounds must be at least 1")
+        if self.rounds == 1 and (self.max_calls or self.max_total_tokens or self.max_cost):
+            raise ConfigError(
+                "limits are for rounds of feedback, and there is one round",
+                where="--max-calls, --max-total-tokens, --max-cost",
+                hint="give --rounds 2 or more, or ask for fewer items with --limit",
+            )
         if min(self.max_calls, self.max_total_tokens, self.max_cost) < 0:
             raise ConfigError(
                 "a limit must not be negative", where="--max-calls, --max-total-tokens, --max-cost"

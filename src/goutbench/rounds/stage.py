@@ -5,8 +5,9 @@ It is above `generate` and `execute`, which know nothing of each other. The firs
 """
 
 from collections import Counter
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import asdict, dataclass, replace
+from itertools import compress
 
 from goutbench.chunk.tokens import token_counter
 from goutbench.config import Price
@@ -34,12 +35,14 @@ def generate_in_rounds(
     *,
     price: Price | None = None,
     server: Server | None = None,
+    report: Callable[[str], None] = lambda line: None,
 ) -> list[Candidate]:
     """Have a model write tests in rounds, and write the executor's run folder with its executions.
 
     Besides what `generate` and `execute` write, the folder has `rounds.parquet`: for each sample of an item
     the candidate that counts in the end, and why there was no further round. The same call after a kill
-    repeats no answered call and no execution. Raises what `generate` and `execute` raise.
+    repeats no answered call and no execution. `report` gets a line as a round begins. Raises what
+    `generate` and `execute` raise.
     """
     if rounds.max_cost and price is None:
         raise ConfigError("a limit of cost needs prices", where="--max-cost", hint="give --price FILE")
@@ -56,7 +59,7 @@ def generate_in_rounds(
             Course(answer, Executed(answer.candidate, execution))
             for answer, execution in zip(answers, executions, strict=True)
         ]
-        flow = _Rounds(session, rounds, budget, executor, records, courses)
+        flow = _Rounds(session, rounds, budget, executor, records, courses, report)
         for number in range(1, rounds.rounds):
             flow.run(number)
             session.write(records, rounds=flow.facts())
@@ -97,16 +100,19 @@ class _Rounds:
     executor: Executor
     records: Generated
     courses: Sequence[Course]
+    report: Callable[[str], None]
 
     def run(self, number: int) -> None:
         """One round: ask about all courses that have not ended, as far as the limits allow."""
         requests = list(self._requests())
+        asked = f"{len(requests)} of {len(self.courses)} candidates may improve"
+        self.report(f"round {number + 1} of {self.options.rounds}: {asked}")
         while requests:
-            count = self.budget.fitting([request.prompt for request in requests])
-            if not count:
+            fits = self.budget.fitting([request.prompt for request in requests])
+            if not any(fits):
                 break
-            self._ask(requests[:count], number)
-            requests = requests[count:]
+            self._ask(list(compress(requests, fits)), number)
+            requests = [request for request, fitted in zip(requests, fits, strict=True) if not fitted]
         for request in requests:
             request.course.reason = self.budget.limit_for(request.prompt)
 
@@ -136,13 +142,13 @@ class _Rounds:
         self.records.completions += replies
         answered: list[tuple[_Request, Completion]] = []
         for request, reply in zip(requests, replies, strict=True):
+            request.course.rounds = number + 1
             if reply.text.strip():
                 answered.append((request, reply))
             else:
                 request.course.reason = reply.error
         for (request, _), attempts in zip(answered, self._attempts(answered), strict=True):
             result = request.course.take(attempts)
-            request.course.rounds = number + 1
             self.records.candidates.append(replace(result.candidate, round=number))
 
     def _attempts(self, answered: Sequence[tuple[_Request, Completion]]) -> list[list[Executed]]:

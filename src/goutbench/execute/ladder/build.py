@@ -31,6 +31,7 @@ from goutbench.execute.workspace.folders import staging_folder
 from goutbench.execute.workspace.hidden import SOURCES
 from goutbench.execute.workspace.package import Overlay, PackageUnderTest, empty_test
 from goutbench.golang.syntax.header import package_name
+from goutbench.golang.toolchain.answers import HelperError
 from goutbench.golang.toolchain.branches import BranchPlan, plan_branches, write_tool
 from goutbench.golang.toolchain.installation import Toolchain
 from goutbench.golang.toolchain.test_output import evidence
@@ -51,7 +52,7 @@ class Build:
     """A finished compilation. Without a `binary`, `reason` and `evidence` say why there is none.
 
     `infra` is True when the environment failed: neither the candidate nor the model is at fault. `cover` says
-    whether the binary measures coverage.
+    whether the binary measures coverage, `branches` whether it counts outcomes of branches.
     """
 
     binary: Path | None
@@ -60,6 +61,7 @@ class Build:
     infra: bool
     cpu_seconds: float
     cover: bool = True
+    branches: bool = False
 
     @property
     def accepted(self) -> bool:
@@ -91,12 +93,19 @@ class Build:
 
 
 def compile_test(
-    worker: Worker, package: PackageUnderTest, overlay: Overlay, folder: Path, *, counting: bool = False
+    worker: Worker,
+    package: PackageUnderTest,
+    overlay: Overlay,
+    folder: Path,
+    *,
+    counting: bool = False,
+    branches: bool = True,
 ) -> Build:
     """Vet and compile the package with an overlay, with coverage, in the scratch folder `folder`.
 
     With `counting`, its coverage counts how often each statement ran. A package with a byte order mark is
-    built without coverage if it fails with it, and any package without counters of branches.
+    built without coverage if it fails with it, and any package without counters of branches, as without
+    `branches`.
     """
     cover = _COUNTING if counting else ["-cover"]
     code = overlay.get(package.test) or b""
@@ -104,18 +113,28 @@ def compile_test(
         # package testing reads the witness's token before code of the candidate can
         first = f'package {package_name(code)}\n\nimport _ "testing"\n'.encode()
         overlay = overlay | {_FIRST: first}
-    build = _compile_covered(worker, package, overlay, folder, "counting" if counting else "cover", cover)
+    kind = "counting" if counting else "cover"
+    build = _compile_covered(worker, package, overlay, folder, kind, cover, branches=branches)
     if build.binary is None and _has_byte_order_mark(package):
         return _compile(worker, package, overlay, folder, "uncovered", [])
     return build
 
 
 def _compile_covered(
-    worker: Worker, package: PackageUnderTest, overlay: Overlay, folder: Path, kind: str, flags: list[str]
+    worker: Worker,
+    package: PackageUnderTest,
+    overlay: Overlay,
+    folder: Path,
+    kind: str,
+    flags: list[str],
+    *,
+    branches: bool,
 ) -> Build:
-    """With counters of branches, and without them where that does not compile."""
-    plan = worker.once(branch_plan, package)
-    if plan.reason:
+    """With counters of branches if there are any, and without them where that does not compile."""
+    if not branches:
+        return _compile(worker, package, overlay, folder, f"{kind}-plain", flags)
+    plan = branch_plan(worker, package)
+    if not plan.outcomes:
         return _compile(worker, package, overlay, folder, kind, flags)
     build = _compile(worker, package, overlay, folder, kind, flags, plan)
     if build.reason not in _WITHOUT_BRANCHES:
@@ -125,7 +144,14 @@ def _compile_covered(
 
 
 def branch_plan(worker: Worker, package: PackageUnderTest) -> BranchPlan:
-    """The branches of the focal file."""
+    """The branches of the focal file. Only answers are kept: what keeps the Go helper from one may pass."""
+    try:
+        return worker.once(_branch_plan, package)
+    except HelperError as error:
+        return BranchPlan((), b"", str(error))
+
+
+def _branch_plan(worker: Worker, package: PackageUnderTest) -> BranchPlan:
     return plan_branches(
         worker.helper(package),
         package.folder,
@@ -141,9 +167,12 @@ def _has_byte_order_mark(package: PackageUnderTest) -> bool:
     return any(path.read_bytes().startswith(codecs.BOM_UTF8) for path in package.sources())
 
 
-def compile_without(worker: Worker, package: PackageUnderTest, overlay: Overlay, folder: Path) -> Build:
+def compile_without(
+    worker: Worker, package: PackageUnderTest, overlay: Overlay, folder: Path, *, branches: bool
+) -> Build:
     """Compile the package with an overlay that lacks the candidate, with coverage that counts, and no vet."""
-    return _compile_covered(worker, package, overlay, folder, "without", [*_COUNTING, "-vet=off"])
+    flags = [*_COUNTING, "-vet=off"]
+    return _compile_covered(worker, package, overlay, folder, "without", flags, branches=branches)
 
 
 def compile_own(worker: Worker, package: PackageUnderTest, folder: Path) -> Build:
@@ -209,7 +238,8 @@ def _compile(
     outcome = worker.sandbox.run(_command(worker, package, argv, sources, out))
     binary = next(out.glob("*.test"), None)
     if outcome.ok and binary is not None:
-        return Build(binary, "", "", False, outcome.cpu_seconds, "-cover" in flags)
+        cover, counts = "-cover" in flags, branches is not None
+        return Build(binary, "", "", False, outcome.cpu_seconds, cover, counts)
     build = Build.failed(outcome, package.test)
     # vet names the files of the overlay, the compiler those that they replace
     relative = os.path.relpath(sources, package.folder)

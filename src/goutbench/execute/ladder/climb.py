@@ -5,12 +5,7 @@ import shutil
 from dataclasses import dataclass, replace
 from pathlib import Path
 
-from goutbench.execute.ladder.build import (
-    Build,
-    branch_plan,
-    build_without_candidate,
-    compile_test,
-)
+from goutbench.execute.ladder.build import Build, branch_plan, build_without_candidate, compile_test
 from goutbench.execute.ladder.coverage import Coverage, focal_spans, merge
 from goutbench.execute.ladder.entry.plan import EntryPlan, plan_entry
 from goutbench.execute.ladder.entry.run import run_entry
@@ -126,16 +121,41 @@ class _Attempt:
             missing = ", ".join(removed)
             text = f"only {missing} may run it, which does not build without the reference test"
             return replace(record, status=Status.INFRA_FAILURE, reason=ELSEWHERE, evidence=text)
-        return self._run(record, self._compiled(build.binary, tests, cover=build.cover), overlay, plan)
-
-    def _compiled(self, binary: Path, tests: tuple[str, ...], *, cover: bool) -> CompiledTest:
-        """The candidate's binary, which a candidate cannot read."""
-        reference = self.candidate.mode == REFERENCE
-        return hidden(
-            CompiledTest(
-                self.worker, self.package, binary, self.folder, tests, cover=cover, reference=reference
-            )
+        result = self._run(record, self._compiled(build, build.binary, tests), overlay, plan)
+        # what both passes and fails with counters is flaky, and gets no second chance to pass
+        decided = result.status in (Status.PASSED, Status.FLAKY)
+        if decided or not (build.branches and result.repeats):
+            return result
+        plain = compile_test(
+            self.worker, self.package, overlay, self.folder, counting=by_entry, branches=False
         )
+        if plain.binary is None:
+            return result
+        record = replace(record, build_seconds=record.build_seconds + plain.cpu_seconds)
+        return self._run_again(record, result, self._compiled(plain, plain.binary, tests), overlay, plan)
+
+    def _compiled(self, build: Build, binary: Path, tests: tuple[str, ...]) -> CompiledTest:
+        """The candidate's binary, which a candidate cannot read."""
+        test = CompiledTest(
+            self.worker, self.package, binary, self.folder, tests, build.cover, build.branches
+        )
+        return hidden(replace(test, reference=self.candidate.mode == REFERENCE))
+
+    def _run_again(
+        self, record: Execution, counted: Execution, plain: CompiledTest, overlay: Overlay,
+        plan: EntryPlan | None,
+    ) -> Execution:  # fmt: skip
+        """The result of a candidate that does not pass with counters of branches, which take time and keep
+        functions from being inlined: `counted`, if the same tests fail without them, else that without
+        them."""
+        seconds = counted.run_seconds
+        if plan is None or plain.tests:
+            again = run_tests(plain, cover=False)
+            seconds += again.cpu_seconds
+            if (again.status, again.culprits) == (counted.status, counted.failed):
+                return replace(counted, build_seconds=record.build_seconds, run_seconds=seconds)
+        result = self._run(record, plain, overlay, plan)
+        return replace(result, run_seconds=seconds + result.run_seconds)
 
     def _build(self, overlay: Overlay, removed: tuple[str, ...], *, counting: bool) -> Build:
         """Compile the candidate; once more if the compilation of what it imports took all the time."""
@@ -217,7 +237,7 @@ class _Attempt:
         if not first.passed:
             return record
         if plan is not None and not record.entry:
-            record, merged = self._beside_tests(record, first, overlay, plan)
+            record, merged = self._beside_tests(record, first, overlay, plan, branches=test.branches)
             record = self._with_coverage(record, merged)
             if record.status is not Status.PASSED:
                 return record
@@ -233,15 +253,15 @@ class _Attempt:
         return replace(record, mutation=mutation, rung=rung)
 
     def _beside_tests(
-        self, record: Execution, own: RunResult, overlay: Overlay, plan: EntryPlan
+        self, record: Execution, own: RunResult, overlay: Overlay, plan: EntryPlan, *, branches: bool
     ) -> tuple[Execution, Coverage]:
         """Add what tests of other files run of a candidate that passes its own tests: a failure there is one
         under `go test`, too."""
         worker, package = self.worker, self.package
-        build = compile_test(worker, package, overlay, self.folder, counting=True)
+        build = compile_test(worker, package, overlay, self.folder, counting=True, branches=branches)
         if build.binary is None:
             return record, own.coverage
-        test = self._compiled(build.binary, (), cover=build.cover)
+        test = self._compiled(build, build.binary, ())
         run = run_entry(test, plan, overlay, self.candidate.code.encode())
         result, output = run.result, run.result.output
         if result.status in (Status.INFRA_FAILURE, Status.NO_TESTS_RAN):
@@ -264,14 +284,14 @@ class _Attempt:
             statements=coverage.statements, covered=coverage.covered, uncovered=coverage.unreached,
             focal_statements=focal.statements, focal_covered=focal.covered,
         )  # fmt: skip
-        plan = self.worker.once(branch_plan, self.package)
-        every = count_branches(plan, coverage.outcomes)
-        if every is None:
+        plan = branch_plan(self.worker, self.package)
+        in_file = count_branches(plan, coverage.outcomes)
+        if in_file is None:
             return record
         record = replace(
             record,
-            branches=every.total, branches_covered=every.covered, uncovered_branches=every.missed,
+            branches=in_file.total, branches_covered=in_file.covered, uncovered_branches=in_file.missed,
         )  # fmt: skip
-        if not spans or (own := count_branches(plan, coverage.outcomes, spans)) is None:
+        if not spans or (in_focal := count_branches(plan, coverage.outcomes, spans)) is None:
             return record
-        return replace(record, focal_branches=own.total, focal_branches_covered=own.covered)
+        return replace(record, focal_branches=in_focal.total, focal_branches_covered=in_focal.covered)

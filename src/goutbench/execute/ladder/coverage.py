@@ -10,9 +10,6 @@ from goutbench.golang.syntax.parser import parse
 
 _BLOCK = re.compile(r"^(?P<file>.+):(\d{1,9})\.(\d{1,9}),(\d{1,9})\.(\d{1,9}) (\d{1,9}) (\d{1,18})$")
 
-_OUTCOMES = "goutbench_branches.go"
-"""The file of the blocks that count outcomes of branches (fileName in gohelper/branches/counters.go)."""
-
 Position = tuple[int, int]
 """Line and column, from 1, columns in bytes, as `go tool cover` counts."""
 
@@ -84,11 +81,15 @@ EMPTY = Coverage({})
 
 
 def read_profile(
-    text: str, file_name: str, directed: Mapping[tuple[str, Block], Block] | None = None
+    text: str,
+    file_name: str,
+    directed: Mapping[tuple[str, Block], Block] | None = None,
+    outcomes_file: str = "",
 ) -> Coverage:
     """The blocks of the file with this base name; one profile holds one package, so the name is enough.
 
-    For a file with line directives, `directed` has its blocks by what the profile calls them. A damaged line
+    For a file with line directives, `directed` has its blocks by what the profile calls them.
+    `outcomes_file` is the name of the blocks that count outcomes of branches. A damaged line
     (the process crashed while writing it, or a test forged it) is ignored.
     """
     blocks: dict[Block, int] = {}
@@ -100,7 +101,7 @@ def read_profile(
         name = match["file"].rpartition("/")[2]
         first, column, last, end, count, hits = map(int, match.groups()[1:])
         key = ((first, column), (last, end), count)
-        if name == _OUTCOMES:
+        if name == outcomes_file:
             outcomes[first, column] = outcomes.get((first, column), 0) + hits
             continue
         if directed is not None:

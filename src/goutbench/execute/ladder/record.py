@@ -7,7 +7,7 @@ from goutbench.execute.options import ExecuteOptions
 from goutbench.execute.workspace.package import PackageUnderTest
 from goutbench.records import Candidate, Execution, Rung, Status
 
-HARNESS = "8"
+HARNESS = "9"
 """The version of what a result means. When it changes, no earlier result is used again."""
 
 

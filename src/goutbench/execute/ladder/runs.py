@@ -12,6 +12,7 @@ from goutbench.execute.sandbox.copies import private_copy
 from goutbench.execute.worker import Worker
 from goutbench.execute.workspace.hidden import SOURCES, folders_with_copies, replaced_files
 from goutbench.execute.workspace.package import Overlay, PackageUnderTest
+from goutbench.golang.toolchain.branches import outcomes_file
 from goutbench.golang.toolchain.cover_blocks import NamedBlocks, named_blocks
 from goutbench.golang.toolchain.test_output import TestOutput, evidence, parse_output
 from goutbench.golang.toolchain.testwitness import WitnessReport, read_witness
@@ -43,7 +44,8 @@ class CompiledTest:
     """A test binary of a package, with its top-level tests and its scratch folder.
 
     `pattern` selects what of these tests runs (all, if it is empty), `flags` are those of a test framework.
-    `cover` says whether the binary measures coverage, `reference` whether it holds the reference test.
+    `cover` says whether the binary measures coverage, `branches` whether it counts outcomes of branches,
+    `reference` whether it holds the reference test.
     """
 
     worker: Worker
@@ -52,6 +54,7 @@ class CompiledTest:
     folder: Path
     tests: tuple[str, ...]
     cover: bool = True
+    branches: bool = False
     pattern: str = ""
     flags: tuple[str, ...] = ()
     reference: bool = False
@@ -172,8 +175,9 @@ def run_tests(test: CompiledTest, *, cover: bool, shuffle: int = 0, processors: 
     if not cover:
         return result
     directed, focal = worker.once(_directed_blocks, test.package), test.package.focal
-    own = read_profile(witnessed.own or "", focal, directed)
-    reached = read_profile(witnessed.all or "", focal, directed)
+    outcomes = outcomes_file(focal, worker.salt)
+    own = read_profile(witnessed.own or "", focal, directed, outcomes)
+    reached = read_profile(witnessed.all or "", focal, directed, outcomes)
     return replace(result, coverage=reached if test.reference else own, reached=reached)
 
 

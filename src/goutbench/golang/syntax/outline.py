@@ -12,7 +12,7 @@ from goutbench.golang.syntax.references import identifiers_in
 _STUB = b' { panic("elided") }'
 _IDENTIFIER = re.compile(rb"[A-Za-z_\x80-\xff][\w\x80-\xff]*")
 _POSITIONAL = re.compile(rb"\{(?<=[\w\x80-\xff\]]\{)\s*(?!\}|[\w\x80-\xff]+\s*:)")  # a search for `{` is fast
-_LITERAL_TYPE = re.compile(rb"([A-Za-z_\x80-\xff][\w\x80-\xff]*)(?:\[[^\]{}\n]*\])?\Z")
+_TYPE_REVERSED = re.compile(rb"(?:\][^\]{}\n]*\[)?([\w\x80-\xff]*[A-Za-z_\x80-\xff])")
 _LITERALS = frozenset({"composite_literal", "func_literal"})
 
 Names = Collection[bytes] | None
@@ -70,10 +70,10 @@ def mentioned_names(texts: Iterable[bytes]) -> set[bytes]:
         numbers = {name for name in tokens if name[:1].isdigit()}
         names |= tokens - numbers
         names.update(match[0] for number in numbers if (match := _IDENTIFIER.search(number)))
+        reversed_text = text[::-1]  # from a brace back, the time is linear also in the length of a line
         for brace in _POSITIONAL.finditer(text):
-            line = text.rfind(b"\n", 0, brace.start()) + 1
-            if kind := _LITERAL_TYPE.search(text, line, brace.start()):
-                names.add(kind[1] + b"{}")
+            if kind := _TYPE_REVERSED.match(reversed_text, len(text) - brace.start()):
+                names.add(kind[1][::-1] + b"{}")
     return names
 
 

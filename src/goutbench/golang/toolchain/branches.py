@@ -11,7 +11,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
-from goutbench.golang.toolchain.answers import HelperError, decode_answer
+from goutbench.golang.toolchain.answers import decode_answer
 from goutbench.golang.toolchain.helper import GoHelper
 
 _JOB, _SCRIPT = "branches.json", "cover.sh"
@@ -83,17 +83,15 @@ def plan_branches(
     go_work: Path | None = None,
     salt: bytes = b"",
 ) -> BranchPlan:
-    """The branches of `focal`, a file of the package in `folder`. Never raises: see `reason`.
+    """The branches of `focal`, a file of the package in `folder`. Raises HelperError where another try may
+    succeed; whatever else prevents them is the plan's `reason`.
 
     The names of the counters depend on `salt`: with a secret of the run, no candidate can declare one.
     """
     directory = folder.resolve()
     body = {"dir": str(directory), "name": focal, "flags": list(flags), "work": str(go_work or "")}
-    try:
-        raw = helper.ask_loaded("branches", body)
-        answer = decode_answer(_Answer, raw)
-    except HelperError as error:
-        return BranchPlan((), b"", str(error))
+    raw = helper.ask_loaded("branches", body)
+    answer = decode_answer(_Answer, raw)
     if reason := answer.reason or answer.infra:
         return BranchPlan((), b"", reason)
     outcomes = tuple(
@@ -101,9 +99,17 @@ def plan_branches(
         for branch in answer.branches or ()
         for row in branch.outcomes
     )
-    prefix = f"goutbench{hashlib.sha256(salt + focal.encode()).hexdigest()[:12]}"
-    job = {**raw, "focal": str(directory / focal), "prefix": prefix}
+    job = {**raw, "focal": str(directory / focal), "prefix": _prefix(focal, salt)}
     return BranchPlan(outcomes, json.dumps(job, sort_keys=True).encode())
+
+
+def outcomes_file(focal: str, salt: bytes) -> str:
+    """The name under which a cover profile has the counters of outcomes. No file of the package has it."""
+    return f"{_prefix(focal, salt)}.go"
+
+
+def _prefix(focal: str, salt: bytes) -> str:
+    return f"goutbench{hashlib.sha256(salt + focal.encode()).hexdigest()[:12]}"
 
 
 def write_tool(folder: Path, plan: BranchPlan, program: Path) -> str:
@@ -133,6 +139,8 @@ def count_branches(
 ) -> BranchCount | None:
     """The outcomes of the branches that begin in the spans (byte offsets, the end excluded), of all without
     spans. None where they were not measured."""
+    if not plan.outcomes and not plan.reason:
+        return BranchCount(0, 0, ())
     if plan.reason or hits is None or len(hits) != len(plan.outcomes):
         return None
     pairs = [

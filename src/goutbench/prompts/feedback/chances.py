@@ -42,9 +42,7 @@ def uncovered_code(observed: Observed) -> str:
     parts = [
         "\n".join(f"- `{key}` is never called." for key in never),
         f"These lines never run:\n\n{fenced(_lines(source.source, numbers), 'go')}" if numbers else "",
-        "\n".join(["Of these branches one way is never taken:", *branches[:_MAX_BRANCHES]])
-        if branches
-        else "",
+        "\n".join(["These branches are never taken:\n", *branches[:_MAX_BRANCHES]]) if branches else "",
     ]
     text = "\n\n".join(part for part in parts if part)
     return f"The tests do not cover all of {observed.pair.code_path}.\n\n{text}" if text else ""

@@ -180,7 +180,7 @@ def _build_without(test: CompiledTest, overlay: Overlay, code: bytes) -> _Withou
     for replacement in (empty_test(package), inert):
         if type_checks(worker, package, replacement, removed):
             changed: Overlay = {**overlay, package.test: replacement}
-            build = compile_without(worker, package, changed, test.folder)
+            build = compile_without(worker, package, changed, test.folder, branches=test.branches)
             if build.binary is not None:
                 return _Without(build.binary, changed)
     return None

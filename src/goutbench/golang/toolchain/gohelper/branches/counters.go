@@ -12,13 +12,12 @@ import (
 	"strings"
 )
 
-const fileName = "goutbench_branches.go" // _OUTCOMES in execute/ladder/coverage.py
-
-// storage is a function for the end of a file: go tool cover gives it a counter for each outcome, under a name of its own.
-// Its cases have no statements, so that they do not change the package's coverage.
+// storage is a function for the end of a file: go tool cover gives it a counter for each outcome, under the name of a file of
+// its own (outcomes_file in toolchain/branches.py). Its cases have no statements, but its switch is one: no file's coverage
+// changes, and the package has one statement more.
 func storage(prefix string, outcomes int) string {
 	var text strings.Builder
-	fmt.Fprintf(&text, "\n//line %s:1:1\nfunc %ss(outcome int) {\nswitch outcome {\n", fileName, prefix)
+	fmt.Fprintf(&text, "\n//line %[1]s.go:1:1\nfunc %[1]ss(outcome int) {\nswitch outcome {\n", prefix)
 	for i := range outcomes {
 		fmt.Fprintf(&text, "case %d:\n", i)
 	}
@@ -206,7 +205,8 @@ func (e *editor) choice(s *site, number, first int) {
 		e.insert(jump.Pos(), beforeJump, fell+" = true; ")
 	}
 	if !s.complete {
-		e.insert(s.node.End()-1, beforeJump, "default: "+e.statement(first+len(s.clauses))+" ")
+		// the semicolon ends a last clause on the same line
+		e.insert(s.node.End()-1, beforeJump, "; default: "+e.statement(first+len(s.clauses))+" ")
 	}
 }
 

@@ -27,7 +27,8 @@ type Outcome struct {
 }
 
 // A Plan is what go tool cover's output gets counters for. Skipped are the sites with these numbers: constants, which have
-// one outcome, and operands of another type than bool, which a counter would change. Named are conditions of such a type.
+// one outcome, operands of another type than bool, which a counter would change, and what is hidden from vet. Named are conditions
+// of such a type.
 // Prefix begins the names of the counters.
 type Plan struct {
 	Branches []Branch `json:"branches"`
@@ -57,7 +58,13 @@ func NewPlan(module *packages.Module, dir, name string) (r Plan) {
 		return r
 	}
 	d := &describer{module: module, focal: focal, info: typesOf(module, p, focal, sources)}
+	refused := d.refused(focal.Syntax)
 	for number, s := range find(focal.Syntax.Decls) {
+		within := func(n ast.Node) bool { return n.Pos() <= s.node.Pos() && s.node.End() <= n.End() }
+		if slices.ContainsFunc(refused, within) {
+			r.Skipped = append(r.Skipped, number)
+			continue
+		}
 		if condition, ok := s.node.(ast.Expr); ok {
 			named := d.isNamed(condition)
 			if d.isConstant(condition) || named && s.isOperand() {
