@@ -118,15 +118,16 @@ def command(stage: Stage, repositories: Path, machine: Machine, tmp_path: Path) 
     ]  # fmt: skip
 
 
-def heed_interrupts() -> None:
-    signal.signal(signal.SIGINT, signal.SIG_DFL)
+def heed_signals() -> None:
+    for number in (signal.SIGINT, signal.SIGHUP):
+        signal.signal(number, signal.SIG_DFL)
 
 
 @pytest.mark.parametrize("sent", ["SIGTERM", "SIGINT", "SIGHUP", "SIGKILL"])
 def test_no_process_outlives_a_run_that_is_ended(sent: str, command: list[str]) -> None:
     streams: dict[str, Any] = {"stdout": subprocess.DEVNULL, "stderr": subprocess.PIPE}
-    # tests that a shell runs in the background inherit that interrupts are ignored
-    with subprocess.Popen(command, **streams, preexec_fn=heed_interrupts) as process:
+    # tests that a shell runs in the background, or nohup, inherit that these are ignored
+    with subprocess.Popen(command, **streams, preexec_fn=heed_signals) as process:
         below = started(process.pid)
         process.send_signal(signal.Signals[sent])
         # an interrupt may have to wait for what another worker compiles with an empty cache
