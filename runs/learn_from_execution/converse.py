@@ -1,4 +1,4 @@
-"""Executes the replies of conversations in rounds, and writes what the model is told next.
+"""Executes the replies of conversations in rounds, and writes the next prompts.
 
     python converse.py INBOX ASKS FACTS --dataset DATASET --items FILE --chains N [--workers N]
 
@@ -29,8 +29,8 @@ from goutbench.generate.items import FirstAnswer, Item
 from goutbench.generate.stage import Assembler
 from goutbench.prompts.feedback.message import Feedback, feedback, feedback_prompt
 from goutbench.records import Candidate, Completion, Execution, Prompt
-from goutbench.rounds.course import Course
-from goutbench.rounds.merging import Assemble, Executed, passing_part, with_reply
+from goutbench.rounds.course import Answered, Course, attempts
+from goutbench.rounds.merging import Assemble, Executed
 
 Row = dict[str, Any]
 Key = tuple[str, str, int]  # arm, item, sample
@@ -94,7 +94,8 @@ class Conversations:
             item = self.items[reply["item"]]
             candidate = self.assembler.candidate(item, [reply["text"]], ("-",), "merge", reply["sample"])
             drafts.append(FirstAnswer(item, candidate))
-        executed = self.execute([draft.candidate for draft in drafts])
+        candidates = [draft.candidate for draft in drafts]
+        executed = list(map(Executed, candidates, self.execute(candidates)))
         for reply, draft, result in zip(replies, drafts, executed, strict=True):
             if reply["sample"] < self.chain_count:
                 self.chains[key_of(reply)] = Chain(Course(draft, result))
@@ -103,26 +104,15 @@ class Conversations:
     def _next(self, replies: Sequence[Row]) -> list[tuple[Executed, int]]:
         """For each reply the file it makes, what of it passes, and what passes of the file before it."""
         chains = [self.chains[key_of(reply)] for reply in replies]
-        files = []
+        answered = []
         for chain, reply in zip(chains, replies, strict=True):
             assert chain.said is not None
-            answer = completion_of(reply)
-            course = chain.course
-            files.append(with_reply(self.assembles(course), course.current, answer, chain.said.template))
-        attempts = [[executed] for executed in self.execute(files)]
-        parts: list[tuple[int, Candidate]] = []
-        for index, chain in enumerate(chains):
-            current = chain.course.current
-            for executed in (attempts[index][0], current):
-                part = passing_part(self.assembles(chain.course), executed)
-                if part is not None and part.code not in {current.candidate.code, ""}:
-                    parts.append((index, part))
-        for (index, _), executed in zip(parts, self.execute([part for _, part in parts]), strict=True):
-            attempts[index].append(executed)
-        for chain, tried in zip(chains, attempts, strict=True):
-            chain.course.take(tried)
+            answered.append(Answered(chain.course, chain.said.template, completion_of(reply)))
+        tried = attempts(answered, self.assemble, self.execute)
+        for chain, executed in zip(chains, tried, strict=True):
+            chain.course.take(executed)
             chain.course.reason = ""  # here a round without improvement does not end a chain
-        return [(chain.course.current, len(tried)) for chain, tried in zip(chains, attempts, strict=True)]
+        return [(chain.course.current, len(executed)) for chain, executed in zip(chains, tried, strict=True)]
 
     def _ask(self, replies: Sequence[Row], number: int) -> int:
         """Write the next prompts of the chains of these replies; the file is there even without prompts."""
@@ -146,12 +136,12 @@ class Conversations:
             draft.replace(draft.with_suffix(".jsonl"))
         return len(rows)
 
-    def assembles(self, course: Course) -> Assemble:
+    def assemble(self, course: Course) -> Assemble:
         item, sample = course.first.item, course.first.candidate.sample
         return lambda texts, ids: self.assembler.candidate(item, texts, ids, "merge", sample)
 
-    def execute(self, candidates: Sequence[Candidate]) -> list[Executed]:
-        """Each candidate with its record; equal files of one function are executed once."""
+    def execute(self, candidates: Sequence[Candidate]) -> list[Execution]:
+        """The record of each candidate; equal files of one function are executed once."""
         distinct: dict[tuple[str, ...], Candidate] = {}
         for candidate in candidates:
             distinct.setdefault((candidate.pair_id, *candidate.focal, candidate.code), candidate)
@@ -160,10 +150,7 @@ class Conversations:
             options=OPTIONS, workers=self.machine.workers, work=self.machine.work, retry_alone=False,
         ) if distinct else []  # fmt: skip
         by_key: dict[tuple[str, ...], Execution] = dict(zip(distinct, records, strict=True))
-        return [
-            Executed(candidate, by_key[candidate.pair_id, *candidate.focal, candidate.code])
-            for candidate in candidates
-        ]
+        return [by_key[candidate.pair_id, *candidate.focal, candidate.code] for candidate in candidates]
 
 
 def make_item(row: Row, pairs: dict[str, Any]) -> Item:

@@ -1,11 +1,16 @@
-"""The course of one sample of an item through the rounds: what it holds, and why it ended."""
+"""The course of one sample of an item through the rounds: what it holds, what a reply makes of it, and why it
+ended."""
 
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
+from typing import NamedTuple
 
 from goutbench.generate.items import FirstAnswer
-from goutbench.records import Status, improves
-from goutbench.rounds.merging import Executed
+from goutbench.records import Candidate, Completion, Execution, Status, improves
+from goutbench.rounds.merging import Assemble, Executed, passing_part, with_reply
+
+Execute = Callable[[Sequence[Candidate]], list[Execution]]
+"""Executes candidates: one record for each, in their order."""
 
 COMPLETE, NO_FEEDBACK, NO_IMPROVEMENT, LAST_ROUND = "complete", "no-feedback", "no-improvement", "rounds"
 INFRASTRUCTURE = "infrastructure-error"
@@ -47,3 +52,34 @@ class Course:
             self.reason = NO_IMPROVEMENT
             return attempts[0]
         return self.current
+
+
+class Answered(NamedTuple):
+    """A reply about a course, and the template of the feedback that it answers."""
+
+    course: Course
+    template: str
+    reply: Completion
+
+
+def attempts(
+    answered: Sequence[Answered], assemble: Callable[[Course], Assemble], execute: Execute
+) -> list[list[Executed]]:
+    """For each reply the files to choose from: the reply's file, what of it passes, and what passes of the
+    candidate before it."""
+    files = [with_reply(assemble(c), c.current, reply, template) for c, template, reply in answered]
+    tried = [[executed] for executed in _executed(execute, files)]
+    parts: list[tuple[int, Candidate]] = []
+    for index, (course, _, _) in enumerate(answered):
+        for executed in (tried[index][0], course.current):
+            part = passing_part(assemble(course), executed)
+            if part is not None and part.code not in {course.current.candidate.code, ""}:
+                parts.append((index, part))
+    executed_parts = _executed(execute, [part for _, part in parts])
+    for (index, _), executed in zip(parts, executed_parts, strict=True):
+        tried[index].append(executed)
+    return tried
+
+
+def _executed(execute: Execute, candidates: Sequence[Candidate]) -> list[Executed]:
+    return list(map(Executed, candidates, execute(candidates)))

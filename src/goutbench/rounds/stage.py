@@ -19,11 +19,11 @@ from goutbench.generate.stage import Generated, Session, open_session
 from goutbench.inference.models import Server
 from goutbench.locations import ROUNDS
 from goutbench.prompts.feedback.message import Feedback, feedback, feedback_prompt
-from goutbench.records import Candidate, Completion, Prompt, Refinement
+from goutbench.records import Candidate, Prompt, Refinement
 from goutbench.rounds.budget import Budget
-from goutbench.rounds.course import LAST_ROUND, Course
+from goutbench.rounds.course import LAST_ROUND, Answered, Course, attempts
 from goutbench.rounds.executor import Executor
-from goutbench.rounds.merging import Assemble, Executed, passing_part, with_reply
+from goutbench.rounds.merging import Assemble, Executed
 from goutbench.rounds.options import RoundOptions
 
 
@@ -140,46 +140,21 @@ class _Rounds:
         new = {prompt.id: prompt for prompt, _ in numbered if prompt.id not in present}
         self.records.prompts += new.values()
         self.records.completions += replies
-        answered: list[tuple[_Request, Completion]] = []
+        answered: list[Answered] = []
         for request, reply in zip(requests, replies, strict=True):
             request.course.rounds = number + 1
             if reply.text.strip():
-                answered.append((request, reply))
+                answered.append(Answered(request.course, request.message.template, reply))
             else:
                 request.course.reason = reply.error
-        for (request, _), attempts in zip(answered, self._attempts(answered), strict=True):
-            result = request.course.take(attempts)
+        tried = attempts(answered, self._assemble, self.executor.execute)
+        for (course, _, _), executed in zip(answered, tried, strict=True):
+            result = course.take(executed)
             self.records.candidates.append(replace(result.candidate, round=number))
 
-    def _attempts(self, answered: Sequence[tuple[_Request, Completion]]) -> list[list[Executed]]:
-        """For each reply the files to choose from: the reply's file, what of it passes, and what passes of
-        the candidate before it."""
-        files = [
-            with_reply(self._assembler(course), course.current, reply, request.message.template)
-            for request, reply in answered
-            for course in [request.course]
-        ]
-        attempts = [[executed] for executed in self._execute(files)]
-        parts: list[tuple[int, Candidate]] = []
-        for index, (request, _) in enumerate(answered):
-            for executed in (attempts[index][0], request.course.current):
-                part = passing_part(self._assembler(request.course), executed)
-                if part is not None and part.code not in {request.course.current.candidate.code, ""}:
-                    parts.append((index, part))
-        executed_parts = self._execute([part for _, part in parts])
-        for (index, _), executed in zip(parts, executed_parts, strict=True):
-            attempts[index].append(executed)
-        return attempts
-
-    def _assembler(self, course: Course) -> Assemble:
+    def _assemble(self, course: Course) -> Assemble:
         item, sample = course.first.item, course.first.candidate.sample
         return lambda texts, ids: self.session.assembler.candidate(item, texts, ids, "merge", sample)
-
-    def _execute(self, candidates: Sequence[Candidate]) -> list[Executed]:
-        return [
-            Executed(candidate, execution)
-            for candidate, execution in zip(candidates, self.executor.execute(candidates), strict=True)
-        ]
 
     def end(self) -> None:
         """After the last round: end the courses that could go on."""

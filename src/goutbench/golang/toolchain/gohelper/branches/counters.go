@@ -188,18 +188,11 @@ func (e *editor) choice(s *site, number, first int) {
 		e.insert(s.node.End(), beforeJump, " }")
 	}
 	for i, stmt := range s.clauses {
-		var colon token.Pos
-		switch clause := stmt.(type) {
-		case *ast.CaseClause:
-			colon = clause.Colon
-		case *ast.CommClause:
-			colon = clause.Colon
-		}
 		text := e.statement(first + i)
 		if i > 0 && s.fallsFrom(s.clauses[i-1]) {
 			text = fmt.Sprintf("if %[1]s { %[1]s = false } else { %[2]s }", fell, text)
 		}
-		e.insert(colon+1, afterColon, text+"; ")
+		e.insert(colonOf(stmt)+1, afterColon, text+"; ")
 	}
 	for _, jump := range s.falls {
 		e.insert(jump.Pos(), beforeJump, fell+" = true; ")

@@ -135,14 +135,7 @@ func (d *describer) outcomes(s *site) (all []Outcome) {
 		return []Outcome{d.outcome(at, kind, text, "entered"), d.outcome(at, kind, text, "exhausted")}
 	}
 	for _, stmt := range s.clauses {
-		var colon token.Pos
-		switch clause := stmt.(type) {
-		case *ast.CaseClause:
-			colon = clause.Colon
-		case *ast.CommClause:
-			colon = clause.Colon
-		}
-		all = append(all, d.outcome(stmt.Pos(), kind, d.text(stmt.Pos(), colon), "chosen"))
+		all = append(all, d.outcome(stmt.Pos(), kind, d.text(stmt.Pos(), colonOf(stmt)), "chosen"))
 	}
 	if !s.complete {
 		all = append(all, d.outcome(at, kind, d.text(at, d.bodyOf(s.node)), "no case"))

@@ -174,3 +174,11 @@ func breaks(body *ast.BlockStmt, label *ast.LabeledStmt) (found []*ast.BranchStm
 	walk(body, true)
 	return found
 }
+
+// colonOf is the colon of a clause of a switch or select.
+func colonOf(clause ast.Stmt) token.Pos {
+	if c, ok := clause.(*ast.CommClause); ok {
+		return c.Colon
+	}
+	return clause.(*ast.CaseClause).Colon
+}
