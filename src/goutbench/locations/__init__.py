@@ -34,7 +34,8 @@ _SEPARATORS = ("__", "+", "/", "-")
 _POINTER = 4096  # bytes
 
 SPLIT_FOLDER, SIGNALS, REFERENCE_TABLE = "splits", "signals.parquet", "reference.parquet"
-"""What `split`, `describe` and `execute --reference` add to a dataset folder."""
+FACTS = "facts.parquet"
+"""What `split`, `describe`, `execute --reference` and `facts` add to a dataset folder."""
 
 PROMPTS, COMPLETIONS, CANDIDATES = "prompts.parquet", "completions.parquet", "candidates.parquet"
 EXECUTIONS, ROUNDS = "executions.parquet", "rounds.parquet"
