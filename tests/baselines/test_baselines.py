@@ -64,6 +64,7 @@ def changed(body: str, imports: str = "", more: str = "") -> str:
         ("", "assertSame(t, 1, f())", "goutbenchIgnore(t, 1, f())"),
         ("", "prepare(t, 1)", "prepare(t, 1)"),
         ("", "t.Log(1)", "t.Log(1)"),
+        ("", "assertSame := same\n\tassertSame(t, 1)", "assertSame := same\n\tassertSame(t, 1)"),
         ("github.com/stretchr/testify/assert", "assert.Equal(t, 1, f())", "goutbenchIgnore(t, 1, f())"),
         (
             "github.com/stretchr/testify/assert",

@@ -12,7 +12,7 @@ keep their assertions, unless their names begin as those of assertions do.
 """
 
 import re
-from collections.abc import Iterator, Sequence
+from collections.abc import Collection, Iterator, Mapping, Sequence
 
 from tree_sitter import Node
 
@@ -32,6 +32,7 @@ from goutbench.golang.syntax.parser import parse
 _HELPER = b"goutbenchIgnore"
 _OPEN = _HELPER + b"("
 _HELPER_CODE = b"\nfunc " + _HELPER + b"(...interface{}) bool { return true }\n"
+_LOCAL = re.compile(rb"\b([A-Za-z_]\w*)\s*:=")
 _OUTPUT = re.compile(rb"(?i)(//\s*(?:unordered\s+)?output):")
 _MORE_ASSERTIONS = frozenset({"Ok", "NotOk", "Equals"})
 _STATEMENTS = ("expression_statement", "defer_statement", "go_statement")
@@ -45,7 +46,8 @@ def without_assertions(source: bytes) -> bytes:
     """The test file without its assertions; the file itself where it has none."""
     file = parse(source)
     packages = {spec.local_name: spec.path for spec in file.imports if spec.local_name}
-    calls = [call for call in check_calls_in(file) if _is_assertion(call, packages)]
+    local = {name.decode("utf-8", "replace") for name in _LOCAL.findall(source)}
+    calls = [call for call in check_calls_in(file) if _is_assertion(call, packages, local)]
     edits = [edit for call in calls for edit in _call_edits(source, call, packages)]
     edits += [(start, end, _value(source[start:end])) for start, end in check_values_in(file)]
     examples = [file.declarations[test.declaration] for test in file.tests if test.kind == "example"]
@@ -60,7 +62,7 @@ def without_assertions(source: bytes) -> bytes:
     return _with_needed_imports(text, _used_imports(file), testing=bool(with_output))
 
 
-def _is_assertion(call: CallSite, packages: dict[str, str]) -> bool:
+def _is_assertion(call: CallSite, packages: Mapping[str, str], local: Collection[str]) -> bool:
     """Whether a check is a known assertion, or a statement that is named as one.
 
     Other helpers that get a testing variable may prepare what is tested.
@@ -69,6 +71,8 @@ def _is_assertion(call: CallSite, packages: dict[str, str]) -> bool:
         return False
     if call.name in FAILURE_METHODS or (call.is_plain and packages.get(call.owner) in LIBRARIES):
         return True
+    if not call.owner and call.name in local:
+        return False
     if call.name in DOT_IMPORTED:
         return True
     name = call.name.removesuffix("f")
@@ -77,7 +81,7 @@ def _is_assertion(call: CallSite, packages: dict[str, str]) -> bool:
     return bool(named) and parent is not None and parent.type in _STATEMENTS
 
 
-def _call_edits(source: bytes, call: CallSite, packages: dict[str, str]) -> Iterator[_Edit]:
+def _call_edits(source: bytes, call: CallSite, packages: Mapping[str, str]) -> Iterator[_Edit]:
     node = call.node
     function, arguments = node.child_by_field_name("function"), node.child_by_field_name("arguments")
     if function is None or arguments is None:
