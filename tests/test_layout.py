@@ -22,7 +22,7 @@ LAYERS = (
         "dataset",
         "golang",
     },
-    {"chunk", "dedup", "inference"},
+    {"baselines", "chunk", "dedup", "inference"},
     {"prompts", "assemble"},
     {"curate", "split", "leakage", "describe", "train", "generate", "execute", "judge", "report", "gaps"},
     {"facts", "mutate", "rounds"},

@@ -45,7 +45,7 @@ _FEEDBACK_MUTANTS = 50
 def generate(
     dataset: Annotated[Path, typer.Argument(help="Dataset folder that `curate` wrote.")],
     model: Annotated[
-        str, typer.Option(help="Model by Inspect's name: openai/NAME, hf/FOLDER, scripted/FILE, ...")
+        str, typer.Option(help="Model by Inspect's name: openai/NAME, hf/FOLDER, ...; or baseline/NAME.")
     ],
     out: Annotated[Path, typer.Option(help="Run folder; the same command resumes.")] = Path("run"),
     unit: Annotated[str, typer.Option(help="`file`, or `function`: one item per function.")] = "file",
@@ -118,7 +118,9 @@ def generate(
     """
     from dataclasses import asdict
 
+    from goutbench.baselines.baseline import is_baseline
     from goutbench.config import Price, load_yaml
+    from goutbench.errors import ConfigError
     from goutbench.generate.options import GenerateOptions
     from goutbench.generate.stage import differs_from_training, plan
     from goutbench.generate.stage import generate as run
@@ -134,6 +136,8 @@ def generate(
     if settings := differs_from_training(options, model):
         typer.echo(f"warning: the model was trained with other prompt settings: {settings}", err=True)
     kinds = tuple(feedback.replace(",", " ").split())
+    if rounds > 1 and is_baseline(model):
+        raise ConfigError("a baseline answers once", where=f"--rounds {rounds}", hint="leave --rounds out")
     limits = RoundOptions(rounds, kinds, max_calls, max_total_tokens, max_cost)
     if dry_run:
         result = asdict(plan(dataset, out, model, options))

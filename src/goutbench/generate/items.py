@@ -53,6 +53,27 @@ def build_items(dataset: Path, pairs: Sequence[Pair], options: GenerateOptions) 
 
     Raises ConfigError for an option that matches nothing, DatasetError.
     """
+    builder, selected = _selection(dataset, pairs, options)
+    if options.limit:
+        drawn = _draw([key for pair in selected for key in builder.keys(pair)], options)
+        items = [item for pair, group in groupby(drawn, _pair_of) for item in builder.items(pair, group)]
+    else:
+        items = [item for pair in selected for item in builder.items(pair, builder.keys(pair))]
+    return _some(items, dataset)
+
+
+def items_without_prompts(dataset: Path, pairs: Sequence[Pair], options: GenerateOptions) -> list[Item]:
+    """The same items, without prompts. Raises as `build_items` does."""
+    builder, selected = _selection(dataset, pairs, options)
+    keys = [key for pair in selected for key in builder.keys(pair)]
+    drawn = _draw(keys, options) if options.limit else keys
+    return _some([Item(pair, (function,) if function else (), ()) for pair, function in drawn], dataset)
+
+
+def _selection(
+    dataset: Path, pairs: Sequence[Pair], options: GenerateOptions
+) -> "tuple[_ItemBuilder, Iterator[Pair]]":
+    """What builds the items, and the pairs to build them from."""
     if options.unit not in UNITS:
         raise ConfigError(
             f"{options.unit!r} is not a unit", where="--unit", hint=f"use one of: {', '.join(UNITS)}"
@@ -64,12 +85,10 @@ def build_items(dataset: Path, pairs: Sequence[Pair], options: GenerateOptions) 
         PackageIndex.read(dataset),
         token_counter(options.tokenizer),
     )
-    selected = scheme.select(pairs, options)
-    if options.limit:
-        drawn = _draw([key for pair in selected for key in builder.keys(pair)], options)
-        items = [item for pair, group in groupby(drawn, _pair_of) for item in builder.items(pair, group)]
-    else:
-        items = [item for pair in selected for item in builder.items(pair, builder.keys(pair))]
+    return builder, scheme.select(pairs, options)
+
+
+def _some(items: list[Item], dataset: Path) -> list[Item]:
     if not items:
         raise ConfigError(
             "the options select no item", where=str(dataset), hint="check --split, --paths, --pure and --only"

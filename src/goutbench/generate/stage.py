@@ -11,14 +11,23 @@ from typing import Any
 from goutbench.assemble.package_context import package_context
 from goutbench.assemble.pieces import PackageContext
 from goutbench.assemble.stage import MODES, assemble, candidate_of
+from goutbench.baselines.baseline import baseline_of, is_baseline
 from goutbench.chunk.tokens import tokenizer_file
 from goutbench.config import Price
 from goutbench.dataset.store import file_hash, read_manifest, read_pairs, write_json, write_rows
 from goutbench.errors import ConfigError
 from goutbench.generate.complete import Completer, Completions, completion_call, open_journal
-from goutbench.generate.items import FirstAnswer, Item, build_items, distinct_prompts, read_items
+from goutbench.generate.items import (
+    FirstAnswer,
+    Item,
+    build_items,
+    distinct_prompts,
+    items_without_prompts,
+    read_items,
+)
 from goutbench.generate.options import GenerateOptions
 from goutbench.generate.summary import count_errors
+from goutbench.golang.syntax.parser import parse
 from goutbench.inference.calls import CallPlan, Connection
 from goutbench.inference.models import (
     Server,
@@ -28,7 +37,7 @@ from goutbench.inference.models import (
     weights_hash,
 )
 from goutbench.locations import CANDIDATES, COMPLETIONS, PROMPTS, ROUNDS
-from goutbench.records import Candidate, Completion, Pair, Prompt
+from goutbench.records import Candidate, Completion, Pair, Prompt, short_hash
 
 
 class Assembler:
@@ -182,14 +191,48 @@ def generate(
         raise ConfigError(
             "the folder has rounds of feedback", where=str(out), hint="give --rounds, or another --out"
         )
+    if is_baseline(model):
+        return write_baseline(dataset, out, model, options)
     with open_session(dataset, out, model, options, price=price, server=server) as session:
         _, records = session.first_answers()
     session.write(records)
     return records.candidates
 
 
+def write_baseline(dataset: Path, out: Path, model: str, options: GenerateOptions) -> list[Candidate]:
+    """Write the run folder of a baseline, which needs no prompts. Raises as `generate` does."""
+    test_of, pairs = baseline_of(model), list(read_pairs(dataset))
+    items = items_without_prompts(dataset, pairs, options)
+    tests = {pair.id: test_of(pair) for pair in {item.pair.id: item.pair for item in items}.values()}
+    candidates = [_baseline_candidate(item, model, tests[item.pair.id]) for item in items]
+    facts = {
+        "model": model,
+        "options": asdict(options),
+        "dataset": {"pairs": read_manifest(dataset)["pairs"]},
+    }
+    Generated([], [], candidates).write(out, len(items), **facts)
+    return candidates
+
+
+def _baseline_candidate(item: Item, model: str, code: str) -> Candidate:
+    return Candidate(
+        id=short_hash(item.pair.id, model, *item.focal, code),
+        pair_id=item.pair.id,
+        model=model,
+        completion_ids=(),
+        code=code,
+        package=parse(code.encode("utf-8", "surrogateescape")).package,
+        mode="append",
+        notes=(),
+        focal=item.focal,
+    )
+
+
 def plan(dataset: Path, out: Path, model: str, options: GenerateOptions) -> CallPlan:
     """What `generate` would ask, without asking."""
+    if is_baseline(model):
+        items = items_without_prompts(dataset, list(read_pairs(dataset)), options)
+        return CallPlan(len(items), *[0] * 6)
     options = with_weights_revision(options, model)
     items = read_items(dataset, options)
     calls = [
