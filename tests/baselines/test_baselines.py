@@ -102,6 +102,15 @@ def test_an_import_that_only_assertions_used_becomes_blank() -> None:
     assert '\t_ "github.com/stretchr/testify/require"\n' in text
 
 
+def test_a_variable_hides_a_package_in_its_own_function_only() -> None:
+    source = 'package p\n\nimport (\n\t"github.com/stretchr/testify/assert"\n\t"testing"\n)\n\n'
+    source += "func TestX(t *testing.T) { assert := assert.New(t); assert.True(ok) }\n"
+    source += "func TestY(t *testing.T) { assert.True(t, ok) }\n"
+    text = without_assertions(source.encode()).decode()
+    assert "assert := assert.New(t); goutbenchIgnore(assert, ok) }" in text
+    assert "func TestY(t *testing.T) { goutbenchIgnore(t, ok) }" in text
+
+
 def test_a_dot_import_stays_used() -> None:
     source = 'package p\n\nimport (\n\t. "github.com/onsi/gomega"\n\t"testing"\n)\n\n'
     source += "func TestX(t *testing.T) { RegisterTestingT(t); Expect(f()).To(g) }\n"

@@ -105,8 +105,11 @@ def _call_edits(source: bytes, call: CallSite, packages: Mapping[str, str]) -> I
 
 def _is_shadowed(source: bytes, call: CallSite) -> bool:
     """Whether `assert := assert.New(t)` before the call makes a variable of the package's name."""
-    name = re.escape(call.owner.encode())
-    return re.search(rb"\b" + name + rb"\s*:=\s*" + name + rb"\.", source[: call.node.start_byte]) is not None
+    name, function = re.escape(call.owner.encode()), call.node
+    while function.parent is not None and function.parent.parent is not None:
+        function = function.parent
+    before = source[function.start_byte : call.node.start_byte]
+    return re.search(rb"\b" + name + rb"\s*:=\s*" + name + rb"\.", before) is not None
 
 
 def _chain(node: Node) -> Iterator[tuple[Node, Node]]:
