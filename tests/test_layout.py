@@ -26,6 +26,7 @@ LAYERS = (
     {"prompts", "assemble"},
     {"curate", "split", "leakage", "describe", "train", "generate", "execute", "judge", "report", "gaps"},
     {"facts", "mutate", "rounds"},
+    {"tasks"},
     {"cli", "__main__", "_registry"},
 )
 """Top-level modules and packages. A layer imports from earlier layers, the first two also from themselves."""

@@ -24,6 +24,7 @@ from goutbench.cli import assemble  # noqa: F401
 from goutbench.cli import generate  # noqa: F401
 from goutbench.cli import execute  # noqa: F401
 from goutbench.cli import facts  # noqa: F401
+from goutbench.cli import tasks  # noqa: F401
 from goutbench.cli import gaps  # noqa: F401
 from goutbench.cli import mutate  # noqa: F401
 from goutbench.cli import judge  # noqa: F401
