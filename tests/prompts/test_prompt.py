@@ -9,8 +9,6 @@ from goutbench.assemble.extract import extract
 from goutbench.chunk import chunk_file, function_chunks
 from goutbench.prompts.feedback.message import EXTEND, FIX
 from goutbench.prompts.prompt import (
-    FILE,
-    FUNCTION,
     CrossFileContext,
     Example,
     build_prompt,
@@ -35,8 +33,6 @@ HASHES = {
     "file-v2": "67f1ded1a5a1",
     "repair-v2": "48e94e43c8e9",
     "combine-v2": "eb8a26bac986",
-    "function-v3": "5ea0c2c90186",
-    "file-v3": "cbd5a18414b0",
     "fix-v1": "f2198a3e833d",
     "extend-v1": "7bc6b3c7ab95",
 }
@@ -53,7 +49,7 @@ class Pair:
 def test_a_template_never_changes() -> None:
     """A changed text needs a new version: runs and adapters record the name and hash of their template."""
     assert {name: template_hash(name)[:12] for name in HASHES} == HASHES
-    assert {FUNCTION, FILE, FIX, EXTEND, combine.TEMPLATE} <= HASHES.keys()
+    assert {FIX, EXTEND, combine.TEMPLATE} <= HASHES.keys()
 
 
 def test_a_function_prompt_names_its_function_and_shows_its_context() -> None:

@@ -12,11 +12,13 @@ from goutbench.chunk.tokens import TokenCounter, token_counter
 from goutbench.dataset.store import read_pairs, read_table
 from goutbench.errors import ConfigError
 from goutbench.generate.options import GenerateOptions
+from goutbench.golang.analysis.features import concurrent_functions
 from goutbench.golang.analysis.purity import pure_functions
 from goutbench.golang.syntax.parser import parse
 from goutbench.locations import SPLIT_FOLDER
 from goutbench.prompts.cross_file import PackageIndex
 from goutbench.prompts.examples import ExamplePool
+from goutbench.prompts.library import PromptFolder, load_prompt
 from goutbench.prompts.prompt import build_prompt
 from goutbench.records import Candidate, Chunk, Pair, Prompt
 
@@ -78,9 +80,13 @@ def _selection(
         raise ConfigError(
             f"{options.unit!r} is not a unit", where="--unit", hint=f"use one of: {', '.join(UNITS)}"
         )
+    if options.concurrent and options.unit == "file":
+        hint = "add --unit function"
+        raise ConfigError("only functions can be selected by this option", where="--concurrent", hint=hint)
     scheme = _Scheme.read(dataset, options.split)
     builder = _ItemBuilder(
         options,
+        load_prompt(options.prompt),
         scheme.examples(pairs, options),
         PackageIndex.read(dataset),
         token_counter(options.tokenizer),
@@ -91,7 +97,9 @@ def _selection(
 def _some(items: list[Item], dataset: Path) -> list[Item]:
     if not items:
         raise ConfigError(
-            "the options select no item", where=str(dataset), hint="check --split, --paths, --pure and --only"
+            "the options select no item",
+            where=str(dataset),
+            hint="check --split, --paths, --pure, --concurrent and --only",
         )
     return items
 
@@ -172,6 +180,7 @@ class _Scheme:
 @dataclass(frozen=True, slots=True)
 class _ItemBuilder:
     options: GenerateOptions
+    prompt: PromptFolder
     examples: ExamplePool
     packages: PackageIndex
     counter: TokenCounter
@@ -185,8 +194,13 @@ class _ItemBuilder:
             return [(pair, "")]
         code, test = _contents(pair)
         tested = functions_under_test(code, test, budget=self.options.budget, counter=self.counter)
-        pure = pure_functions(parse(code)) if self.options.pure and tested else None
-        return [(pair, function) for function in tested if pure is None or function in pure]
+        if tested and self.options.pure:
+            pure = pure_functions(parse(code))
+            tested = [function for function in tested if function in pure]
+        if tested and self.options.concurrent:
+            concurrent = concurrent_functions(parse(code))
+            tested = [function for function in tested if function in concurrent]
+        return [(pair, function) for function in tested]
 
     def items(self, pair: Pair, keys: Iterable[_Key]) -> Iterator[Item]:
         """These items of a pair, with their prompts."""
@@ -204,6 +218,7 @@ class _ItemBuilder:
         return build_prompt(
             pair,
             chunk,
+            prompt=self.prompt,
             examples=self.examples.draw(pair, self.options.examples),
             context=self.packages.context(pair, chunk, budget=budget, counter=self.counter),
             counter=self.counter,

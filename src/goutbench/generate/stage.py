@@ -37,6 +37,7 @@ from goutbench.inference.models import (
     weights_hash,
 )
 from goutbench.locations import CANDIDATES, COMPLETIONS, PROMPTS, ROUNDS
+from goutbench.prompts.library import DEFAULT, load_prompt
 from goutbench.records import Candidate, Completion, Pair, Prompt, short_hash
 
 
@@ -62,7 +63,10 @@ class Assembler:
         """The candidate that replies about an item make together."""
         assembly = assemble(replies, mode=mode, context=self._context(item.pair))
         candidate = candidate_of(assembly, item.pair.id, self._model, tuple(completion_ids))
-        return replace(candidate, focal=item.focal, sample=sample)
+        asked = item.prompts[0]
+        return replace(
+            candidate, focal=item.focal, sample=sample, prompt=asked.prompt, prompt_hash=asked.prompt_hash
+        )
 
     def _context(self, pair: Pair) -> PackageContext:
         if self._cached is None or self._cached[0] != pair.id:
@@ -138,6 +142,7 @@ class Session:
             len(self.items),
             model=self.completer.model,
             options=asdict(self.completer.options),
+            prompt=load_prompt(self.completer.options.prompt).identity,
             dataset={"pairs": read_manifest(self.dataset)["pairs"]},
             **facts,
         )
@@ -266,8 +271,12 @@ def differs_from_training(options: GenerateOptions, model: str) -> str:
     same_tokenizer = not expected.is_file() or (
         current.is_file() and file_hash(current) == file_hash(expected)
     )
-    used = asdict(options)
-    if same_tokenizer and all(used.get(name) == value for name, value in settings.items()):
+    digest, trained_prompt = settings.pop("prompt_hash", ""), settings.setdefault("prompt", DEFAULT)
+    own_digest = load_prompt(options.prompt).hash
+    used = asdict(options) | ({"prompt": trained_prompt} if own_digest == digest else {})
+    changed = bool(digest) and digest != own_digest and options.prompt == trained_prompt
+    if same_tokenizer and not changed and all(used.get(name) == value for name, value in settings.items()):
         return ""
     flags = " ".join(f"--{name.replace('_', '-')} {value}" for name, value in settings.items())
-    return f"{flags} --tokenizer {expected}"
+    note = f" (the files of this prompt have changed; their hash was {digest})" if changed else ""
+    return f"{flags} --tokenizer {expected}{note}"

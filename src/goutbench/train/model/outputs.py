@@ -7,6 +7,7 @@ from goutbench.dataset.store import storage_error, write_json
 from goutbench.errors import ConfigError, first_line
 from goutbench.inference.models import PROMPT_SETTINGS_FILE
 from goutbench.prompts.examples import UNLIMITED
+from goutbench.prompts.library import load_prompt
 from goutbench.train.model.load import load_model
 from goutbench.train.recipe import Recipe
 
@@ -36,6 +37,8 @@ def write_outputs(model: Any, tokenizer: Any, recipe: Recipe, out: Path) -> dict
         "budget": data.context_tokens if data.rows == "function" else UNLIMITED,
         "cross_file_tokens": data.cross_file_tokens,
         "examples": data.examples,
+        "prompt": data.prompt,
+        "prompt_hash": load_prompt(data.prompt).hash,
     }
     for folder in folders.values():
         write_json(out / folder / PROMPT_SETTINGS_FILE, settings)
