@@ -13,9 +13,10 @@ from workfolder import shared_work
 
 from goutbench.dataset.reading import read_records
 from goutbench.dataset.store import file_hash, write_rows
-from goutbench.errors import ConfigError
+from goutbench.errors import ConfigError, DatasetError
 from goutbench.execute.options import ExecuteOptions
 from goutbench.execute.stage import run_stage
+from goutbench.generate.items import read_items
 from goutbench.generate.options import GenerateOptions
 from goutbench.generate.stage import generate
 from goutbench.locations import CANDIDATES
@@ -125,6 +126,27 @@ def test_runs_that_decide_nothing_are_errors(baselines: tuple[Path, list[Path]],
     unsplit = write_dataset(tmp_path / "unsplit", [a_pair("right", TEST, 2020), a_pair("wrong", TEST, 2020)])
     with pytest.raises(ConfigError, match="no leak-free split"):
         make_tasks(unsplit, runs, tmp_path, rule=Rule(min_killed=4))
+
+
+def test_a_model_is_asked_about_the_tasks_and_nothing_else(
+    baselines: tuple[Path, list[Path]], tmp_path: Path
+) -> None:
+    dataset, folder = baselines[0], tmp_path / "tasks"
+    make_tasks(*baselines, folder, rule=Rule(min_killed=4))
+    options = GenerateOptions(unit="function", tasks=str(folder))
+    (item,) = read_items(dataset, options)
+    assert (item.pair.id, item.focal) == ("right", ("Clamp",))
+    assert [item.pair.id for item in read_items(dataset, replace(options, unit="file"))] == ["right"]
+    with pytest.raises(ConfigError, match="no prompt for the task Clamp"):
+        read_items(dataset, replace(options, budget=5))
+    other = write_dataset(tmp_path / "other", [make_pair(1)])
+    with pytest.raises(ConfigError, match=r"the dataset lacks calc\.go of a task"):
+        read_items(other, options)
+    with pytest.raises(ConfigError, match="not a folder of tasks"):
+        read_items(dataset, replace(options, tasks=str(tmp_path)))
+    shutil.copy(dataset / "splits" / "leakfree.parquet", folder / "tasks.parquet")
+    with pytest.raises(DatasetError, match="not those of the manifest"):
+        read_items(dataset, options)
 
 
 def test_repositories_take_turns_and_so_do_sizes_within_them() -> None:

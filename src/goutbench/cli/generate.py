@@ -78,6 +78,9 @@ def generate(
         typer.Option(min=0, help="In-context examples, from the training split only. [the prompt's, else 0]"),
     ] = None,
     limit: Limit = 0,
+    tasks: Annotated[
+        Path | None, typer.Option(help="Folder of `goutbench tasks`: only its items of this unit.")
+    ] = None,
     only: Annotated[list[str] | None, typer.Option(help="Id of a pair; may be repeated.")] = None,
     paths: Annotated[str, typer.Option(help="Regular expression that a focal file's path must match.")] = "",
     pure: Annotated[bool, typer.Option("--pure", help="Select pure functions only.")] = False,
@@ -147,8 +150,8 @@ def generate(
 
     options = GenerateOptions.for_prompt(
         prompt, unit=unit, budget=budget, cross_file_tokens=cross_file_tokens, window=window, split=split,
-        limit=limit, only=tuple(only or ()), paths=paths, pure=pure, concurrent=concurrent,
-        samples=samples, examples=examples, seed=seed, mode=mode, revision=revision,
+        limit=limit, tasks=str(tasks or ""), only=tuple(only or ()), paths=paths, pure=pure,
+        concurrent=concurrent, samples=samples, examples=examples, seed=seed, mode=mode, revision=revision,
         temperature=temperature, max_tokens=max_tokens, tokenizer=tokenizer,
     )  # fmt: skip
     if settings := differs_from_training(options, model):

@@ -12,6 +12,7 @@ from goutbench.chunk.tokens import TokenCounter, token_counter
 from goutbench.dataset.store import read_pairs, read_table
 from goutbench.errors import ConfigError
 from goutbench.generate.options import GenerateOptions
+from goutbench.generate.task_list import TaskList, read_task_list
 from goutbench.golang.analysis.features import concurrent_functions
 from goutbench.golang.analysis.purity import pure_functions
 from goutbench.golang.syntax.parser import parse
@@ -84,12 +85,14 @@ def _selection(
         hint = "add --unit function"
         raise ConfigError("only functions can be selected by this option", where="--concurrent", hint=hint)
     scheme = _Scheme.read(dataset, options.split)
+    by_id = {pair.id: pair for pair in pairs}
     builder = _ItemBuilder(
         options,
         load_prompt(options.prompt),
         scheme.examples(pairs, options),
         PackageIndex.read(dataset),
         token_counter(options.tokenizer),
+        read_task_list(Path(options.tasks), options.unit, by_id) if options.tasks else None,
     )
     return builder, scheme.select(pairs, options)
 
@@ -184,12 +187,23 @@ class _ItemBuilder:
     examples: ExamplePool
     packages: PackageIndex
     counter: TokenCounter
+    tasks: TaskList | None
 
     def keys(self, pair: Pair) -> list[_Key]:
         """The items of a pair: its file, or each function that its test exercises, and that fits the budget.
 
-        There is nothing to compare a test of another function with.
+        There is nothing to compare a test of another function with. With tasks, only these.
         """
+        if self.tasks is None:
+            return self.all_keys(pair)
+        listed = self.tasks.get(pair.id, frozenset())
+        keys = [key for key in self.all_keys(pair) if key[1] in listed] if listed else []
+        if lacking := sorted(listed - {function for _, function in keys}):
+            what, hint = f"no prompt for the task {lacking[0]} fits the options", "give a larger --budget"
+            raise ConfigError(what, where=pair.code_path, hint=hint)
+        return keys
+
+    def all_keys(self, pair: Pair) -> list[_Key]:
         if self.options.unit == "file":
             return [(pair, "")]
         code, test = _contents(pair)
@@ -204,12 +218,13 @@ class _ItemBuilder:
 
     def items(self, pair: Pair, keys: Iterable[_Key]) -> Iterator[Item]:
         """These items of a pair, with their prompts."""
+        only = {function for _, function in keys}
         code, _ = _contents(pair)
         budget, counter = self.options.budget, self.counter
-        if self.options.unit == "file":
+        if only == {""}:
             chunks = chunk_file(code, budget=budget, counter=counter, pair_id=pair.id)
             yield Item(pair, (), tuple(self._prompt(pair, chunk) for chunk in chunks))
-        elif only := {function for _, function in keys}:
+        elif only:
             for chunk in function_chunks(code, budget=budget, counter=counter, pair_id=pair.id, only=only):
                 yield Item(pair, chunk.focal, (self._prompt(pair, chunk),))
 

@@ -19,6 +19,7 @@ class GenerateOptions:
       `window` is the context window of the model (0: unlimited). All three count tokens of `tokenizer`.
     - `split` is SCHEME:SPLIT or SCHEME:SPLIT+SPLIT, such as "leakfree:validation+test"; empty: all pairs.
       `examples` in-context examples come from the training split of that scheme.
+    - `tasks` is a folder of tasks, whose items are asked about, and no others.
     - `only` lists pair ids, `paths` is a regular expression that the path of the focal file must match,
       `pure` selects pure functions, `concurrent` concurrent ones, and `limit` draws items by `seed` (0: all).
     - `samples` is the number of completions per prompt, and `mode` how completions become one file.
@@ -32,6 +33,7 @@ class GenerateOptions:
     window: int = 0
     split: str = ""
     limit: int = 0
+    tasks: str = ""
     only: tuple[str, ...] = ()
     paths: str = ""
     pure: bool = False

@@ -41,6 +41,9 @@ PROMPTS, COMPLETIONS, CANDIDATES = "prompts.parquet", "completions.parquet", "ca
 EXECUTIONS, ROUNDS = "executions.parquet", "rounds.parquet"
 """The tables of a run folder."""
 
+TASKS, TASK_MANIFEST = "tasks.parquet", "manifest.json"
+"""The files of a folder of tasks."""
+
 
 # ── repositories ──────────────────────────────────────────────────────────────────────────────────
 

@@ -21,14 +21,13 @@ from goutbench.facts.fact import text_hash
 from goutbench.golang.analysis.features import code_features
 from goutbench.golang.syntax.file import declaration_keys
 from goutbench.golang.syntax.parser import parse
-from goutbench.locations import SPLIT_FOLDER
+from goutbench.locations import SPLIT_FOLDER, TASK_MANIFEST, TASKS
 from goutbench.records import Pair, short_hash
 from goutbench.tasks.draw import draw_evenly, thirds
 from goutbench.tasks.results import BaselineResults, Key, read_baselines
 from goutbench.tasks.rule import Rule
 from goutbench.tasks.task import Task
 
-TASKS, MANIFEST = "tasks.parquet", "manifest.json"
 SCHEME = "leakfree"
 
 
@@ -71,7 +70,7 @@ def make_tasks(
     placing = _placing(dataset)
     tasks = tuple(_task(pairs[key[0]], key, strata, placing, results) for key, strata in drawn)
     write_table(to_table(tasks, Task), out / TASKS)
-    write_json(out / MANIFEST, _manifest(dataset, out, tasks, left_out, rule, count, seed))
+    write_json(out / TASK_MANIFEST, _manifest(dataset, out, tasks, left_out, rule, count, seed))
     return TaskList(tasks, {reason: number for reason, number in sorted(left_out.items()) if number})
 
 
