@@ -24,7 +24,7 @@ Execute = Callable[[Sequence[str], ExecuteOptions], Sequence[Execution]]
 
 
 @dataclass(frozen=True, slots=True)
-class Difference:
+class FactDifference:
     """A column of a pair's fact that is another one now. `flaky`: the test is, or was."""
 
     pair_id: str
@@ -35,7 +35,7 @@ class Difference:
     flaky: bool
 
 
-def repeat_facts(dataset: Path, count: int, execute: Execute, *, seed: int = 1) -> list[Difference]:
+def repeat_facts(dataset: Path, count: int, execute: Execute, *, seed: int = 1) -> list[FactDifference]:
     """Execute `count` of the pairs that have facts once more, drawn with a seed; what differs, by path.
 
     Raises ConfigError where the dataset has no facts, DatasetError.
@@ -98,19 +98,19 @@ def options_of(facts: Facts) -> ExecuteOptions:
     )
 
 
-def differences(fact: Fact, now: Fact) -> Iterator[Difference]:
+def differences(fact: Fact, now: Fact) -> Iterator[FactDifference]:
     """What differs between two facts of a pair. A mutation score must be in the interval of the fact."""
     flaky = Status.FLAKY in (fact.status, now.status)
     for name in _EQUAL:
         before, after = getattr(fact, name), getattr(now, name)
         if before != after:
-            yield Difference(now.pair_id, now.test_path, name, str(before), str(after), flaky)
+            yield FactDifference(now.pair_id, now.test_path, name, str(before), str(after), flaky)
     score, low, high = now.mutation_score, fact.mutation_low, fact.mutation_high
     if fact.mutation_score is None or score is None:
         if fact.mutation_score != score:
-            yield Difference(
+            yield FactDifference(
                 now.pair_id, now.test_path, "mutation_score", str(fact.mutation_score), str(score), flaky
             )
     elif low is not None and high is not None and not low <= score <= high:
         interval = f"{fact.mutation_score:.3f} [{low:.3f}, {high:.3f}]"
-        yield Difference(now.pair_id, now.test_path, "mutation_score", interval, f"{score:.3f}", flaky)
+        yield FactDifference(now.pair_id, now.test_path, "mutation_score", interval, f"{score:.3f}", flaky)
