@@ -55,11 +55,11 @@ def dataset(repositories: Path, tmp_path_factory: pytest.TempPathFactory) -> Pat
 
 
 @pytest.fixture
-def executor(dataset: Path, repositories: Path, tmp_path: Path) -> RunExecutor:
+def executor(dataset: Path, repositories: Path, tmp_path: Path) -> Iterator[RunExecutor]:
     options = ExecuteOptions(repeat=1, test_seconds=8.0, memory_mib=512, build_seconds=600.0)
-    return RunExecutor(
-        dataset, tmp_path / "run", repositories, options, workers=2, work=shared_work("rounds")
-    )
+    run, work = tmp_path / "run", shared_work("rounds")
+    with RunExecutor(dataset, run, repositories, options, workers=2, work=work) as executor:
+        yield executor
 
 
 @pytest.fixture
