@@ -91,7 +91,7 @@ class RewardSession:
         self._opening, self._asking, self._finding = threading.Lock(), threading.Lock(), threading.Lock()
         self._session: ExecutionSession | None = None
         self._packages: dict[str, PackageUnderTest] = {}
-        self._scores: dict[tuple[str, str, tuple[str, ...]], Future[Score | None]] = {}
+        self._scores: dict[tuple[str, str, tuple[str, ...]], tuple[Future[Score | None], float]] = {}
 
     @classmethod
     def of_dataset(cls, dataset: Path, repositories: Path, **settings: Any) -> Self:
@@ -156,15 +156,15 @@ class RewardSession:
             hint = "make the training set from the dataset that the session reads"
             raise ConfigError(f"no pair has the id {pair_id}", where="pair_id", hint=hint)
         text = completion if isinstance(completion, str) else str(completion[-1]["content"] or "")
-        key = pair_id, text, tuple(focal)
+        key, now = (pair_id, text, tuple(focal)), time.monotonic()
         with self._asking:
-            future = self._scores.pop(key, None)
-            if future is None or _is_lost(future):
-                future = self._threads.submit(self._score, *key, time.monotonic())
-            self._scores[key] = future
+            future, asked = self._scores.pop(key, (None, now))
+            if future is None or _is_lost(future, now - asked > self.limit_seconds):
+                future, asked = self._threads.submit(self._score, *key, now), now
+            self._scores[key] = future, asked
             if len(self._scores) > _CACHED:
                 oldest = next(iter(self._scores))
-                if self._scores[oldest].done():
+                if self._scores[oldest][0].done():
                     del self._scores[oldest]
         return future
 
@@ -200,6 +200,11 @@ class RewardSession:
             return self._packages[candidate.pair_id]
 
 
-def _is_lost(future: Future[Score | None]) -> bool:
-    """Whether an earlier execution has no score, so that the next caller tries again."""
-    return future.done() and (future.cancelled() or future.exception() is not None or future.result() is None)
+def _is_lost(future: Future[Score | None], old: bool) -> bool:
+    """Whether an earlier execution failed, so that the caller tries again.
+
+    An infrastructure error only counts if it is old: all functions of one step of training must see it.
+    """
+    if not future.done():
+        return False
+    return future.cancelled() or future.exception() is not None or (old and future.result() is None)
