@@ -51,20 +51,20 @@ def test_a_task_has_a_prompt_and_what_its_reward_needs(dataset: Path) -> None:
 
 def test_verifiers_scores_a_trace_and_does_not_score_an_infrastructure_error(dataset: Path) -> None:
     vf = pytest.importorskip("verifiers.v1")
-    from goutbench.environments.verifiers import GoTestTaskset, open_session
+    from goutbench.environments.verifiers import GoTestTaskset, GoTestTasksetConfig, open_session
 
     settings = {
         "dataset": dataset, "repositories": dataset.parent / "repos", "mutants": -1, "workers": 1,
         "work": shared_work("environments"),
     }  # fmt: skip
-    config = GoTestTaskset.__orig_bases__[0].__args__[1]  # type: ignore[attr-defined]
-    tasks = list(GoTestTaskset(config(task=settings)))
+    tasks = list(GoTestTaskset(GoTestTasksetConfig(task=settings)))
     task = next(task for task in tasks if task.data.focal == ("Sum",))
     assert "tests for `Sum`" in task.data.prompt_text
-    assert vf.load_taskset  # the loader that the command line uses finds it by its module's name
 
     async def scored(task: object) -> object:
-        trace = vf.Trace(task=vf.TraceTask(type="GoTestTask", data=task.data), root_reply=GOOD)
+        agent = vf.AgentInfo(config=vf.AgentConfig(runtime=vf.SubprocessConfig()))
+        of_task = vf.TraceTask(type="GoTestTask", data=task.data)
+        trace = vf.Trace(task=of_task, agent=agent, root_reply=GOOD)
         await task.score(trace)
         return trace
 
