@@ -180,14 +180,14 @@ def generate(
         repeat=repeat, race=race, mutants=_mutants(mutants, kinds),
         test_seconds=test_seconds or TEST_SECONDS, keep_timeouts=test_seconds is None,
     )  # fmt: skip
-    executor = RunExecutor(
+    with RunExecutor(
         dataset, out, repositories_of(repos, go), execution, workers=worker_count(workers), work=work, go=go,
         unsafe=unsafe_no_sandbox, sandbox=sandbox, image=image, show=show_progress,
-    )  # fmt: skip
-    candidates = generate_in_rounds(
-        executor, model, options, limits, price=prices, server=server,
-        report=lambda line: typer.echo(line, err=True),
-    )  # fmt: skip
+    ) as executor:  # fmt: skip
+        candidates = generate_in_rounds(
+            executor, model, options, limits, price=prices, server=server,
+            report=lambda line: typer.echo(line, err=True),
+        )  # fmt: skip
     typer.echo(_text(summary(out, dataset, candidates), as_json=as_json))
 
 
