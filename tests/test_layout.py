@@ -25,7 +25,7 @@ LAYERS = (
     {"chunk", "dedup", "inference"},
     {"prompts", "assemble"},
     {"curate", "split", "leakage", "describe", "train", "generate", "execute", "judge", "report", "gaps"},
-    {"mutate", "rounds"},
+    {"mutate", "rounds", "harvest"},
     {"cli", "__main__", "_registry"},
 )
 """Top-level modules and packages. A layer imports from earlier layers, the first two also from themselves."""

@@ -23,6 +23,12 @@ def train(
         str | None,
         typer.Option(help="DuckDB expression that selects pairs, such as 'verified and coverage > 0.5'."),
     ] = None,
+    rows: Annotated[
+        Path | None, typer.Option(help="Rows of `goutbench harvest`, to train on beside those of the pairs.")
+    ] = None,
+    rows_only: Annotated[
+        bool, typer.Option("--rows-only", help="Train on --rows alone; pairs are for validation.")
+    ] = False,
     model: Annotated[
         str | None, typer.Option(help="A folder or name that replaces the recipe's model.")
     ] = None,
@@ -51,6 +57,7 @@ def train(
     from goutbench.inference.models import use_huge_pages
 
     use_huge_pages()
+    from goutbench.train.data.harvested import Harvested
     from goutbench.train.model.embedded import prepare_embedded as convert
     from goutbench.train.model.embedded import prepare_gguf
     from goutbench.train.model.load import resolve_dtype
@@ -72,7 +79,9 @@ def train(
 
         torch.set_num_threads(threads)
     recipe = resolve_dtype(load_recipe(config, _overrides(setting or (), where, model)))
-    run = TrainingRun(recipe, dataset, split, out)
+    if rows_only and rows is None:
+        raise ConfigError("there are no rows", where="--rows-only", hint="give --rows FOLDER")
+    run = TrainingRun(recipe, dataset, split, out, Harvested(rows, rows_only) if rows else None)
     if dry_run:
         plan = plan_training(run)
         content, lines = plan.content(), plan_lines(plan)

@@ -40,6 +40,9 @@ PROMPTS, COMPLETIONS, CANDIDATES = "prompts.parquet", "completions.parquet", "ca
 EXECUTIONS, ROUNDS = "executions.parquet", "rounds.parquet"
 """The tables of a run folder."""
 
+HARVEST, HARVESTED_ROWS = "harvest.json", "rows.parquet"
+"""What `harvest` writes for `train`."""
+
 
 # ── repositories ──────────────────────────────────────────────────────────────────────────────────
 
