@@ -23,7 +23,6 @@ from goutbench.cli import chunk  # noqa: F401
 from goutbench.cli import assemble  # noqa: F401
 from goutbench.cli import generate  # noqa: F401
 from goutbench.cli import execute  # noqa: F401
-from goutbench.cli import harvest  # noqa: F401
 from goutbench.cli import gaps  # noqa: F401
 from goutbench.cli import mutate  # noqa: F401
 from goutbench.cli import judge  # noqa: F401

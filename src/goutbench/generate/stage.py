@@ -239,7 +239,7 @@ def differs_from_training(options: GenerateOptions, model: str) -> str:
 
 def _same_tokenizer(name: str, expected: str) -> bool:
     """Whether two names are of files with equal bytes; a file that is missing cannot differ."""
-    current, wanted = tokenizer_file(Path(name)), tokenizer_file(Path(expected))
-    if not wanted.is_file():
+    current, required = tokenizer_file(Path(name)), tokenizer_file(Path(expected))
+    if not required.is_file():
         return expected not in COUNTERS
-    return current.is_file() and file_hash(current) == file_hash(wanted)
+    return current.is_file() and file_hash(current) == file_hash(required)

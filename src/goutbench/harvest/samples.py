@@ -111,8 +111,8 @@ def _read_run(folder: Path, dataset: Path, pairs: Mapping[str, Pair], excluded: 
             continue
         (prompt_id,), pair = asked, pairs[candidate.pair_id]
         row = _where_row(folder.name, pair, candidate, execution, rows[candidate.id])
-        found = pair, candidate, execution, prompt_id, prompts.messages[prompt_id], row
-        samples.append(Sample(folder.name, revision, *found))
+        messages = prompts.messages[prompt_id]
+        samples.append(Sample(folder.name, revision, pair, candidate, execution, prompt_id, messages, row))
     return ExecutedRun(folder, tuple(samples), facts, str(_read_json(folder / RUN).get("dataset", "")))
 
 
