@@ -10,6 +10,9 @@ GRADE = """func {name}(points int) string {{
 	if points > 50 {{
 		return "good"
 	}}
+	if points < 0 {{
+		return "invalid"
+	}}
 	return "poor"
 }}
 """
@@ -61,7 +64,9 @@ def table(name: str, call: str, kind: str, *cases: tuple[str, str]) -> str:
 
 GRADES = go_test(
     "Grades",
-    """	want := map[int]string{100: "best", 91: "best", 90: "good", 51: "good", 50: "poor", 0: "poor"}
+    """	want := map[int]string{
+		100: "best", 91: "best", 90: "good", 51: "good", 50: "poor", 0: "poor", -1: "invalid",
+	}
 	for points, grade := range want {
 		if Grade(points) != grade {
 			t.Error(points, grade, Grade(points))
@@ -90,8 +95,6 @@ WEAK = {
     "Sum": go_test("Nothing", '\tif Sum(nil) != 0 { t.Error("nothing is something") }'),
     "Max": SUMS.replace("Sums", "Totals").replace("got", "result"),  # a near-duplicate about another function
     "Reverse": GRADES,  # the test of a held-out pair
-    "Grade": STRONG["Grade"],
-    "Level": STRONG["Level"],
 }
 SPLITS = {"sum": "train", "text": "train", "level": "train", "grade": "test"}
 GROUPS = {"sum": "sum", "text": "text", "level": "grade", "grade": "grade"}
