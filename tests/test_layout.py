@@ -25,7 +25,7 @@ LAYERS = (
     {"baselines", "chunk", "dedup", "inference"},
     {"prompts", "assemble"},
     {"curate", "split", "leakage", "describe", "train", "generate", "execute", "judge", "report", "gaps"},
-    {"environments", "facts", "mutate", "rounds"},
+    {"environments", "facts", "harvest", "mutate", "rounds"},
     {"tasks"},
     {"cli", "__main__", "_registry"},
 )

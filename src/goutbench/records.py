@@ -697,6 +697,43 @@ def pairs_without_coverage(executions: Iterable[Execution]) -> frozenset[str]:
     return frozenset(passing - measured)
 
 
+# ── harvest ───────────────────────────────────────────────────────────────────────────────────────
+
+
+@dataclass(frozen=True, slots=True)
+class HarvestedRow:
+    """A row for training from an executed candidate, and where it comes from.
+
+    `messages` are (role, content) of the first prompt about the item, `completion` the candidate in a Go code
+    fence. `run` is the name of the run folder, `revision` the version of the model where its name does not
+    include it. The ids lead to the records in the run folder; `status`, coverage and score are those of the
+    execution.
+    """
+
+    id: str
+    pair_id: str
+    repository: str
+    licence: str
+    functions: tuple[str, ...]
+    messages: tuple[tuple[str, str], ...]
+    completion: str
+    model: str
+    revision: str
+    run: str
+    prompt: str
+    prompt_hash: str
+    prompt_id: str
+    sample: int
+    round: int
+    completion_ids: tuple[str, ...]
+    candidate_id: str
+    execution_id: str
+    status: str
+    coverage: float | None
+    branch_coverage: float | None
+    mutation_score: float | None
+
+
 # ── judge ─────────────────────────────────────────────────────────────────────────────────────────
 
 

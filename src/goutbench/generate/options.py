@@ -3,8 +3,7 @@
 from dataclasses import dataclass
 from typing import Any, Self
 
-from goutbench.prompts.library import DEFAULT, load_prompt
-from goutbench.prompts.prompt import CROSS_FILE_TOKENS
+from goutbench.prompts.library import CROSS_FILE_TOKENS, DEFAULT, load_prompt
 from goutbench.records import CODE_TOKENS
 
 
@@ -48,10 +47,10 @@ class GenerateOptions:
     tokenizer: str = "estimate"
 
     @classmethod
-    def for_prompt(cls, prompt: str, **given: Any) -> Self:
-        """The options with the settings of a prompt, except where an option is given and not None.
+    def for_prompt(cls, prompt: str, **options: Any) -> Self:
+        """The options with the settings of a prompt, except where an option is not None.
 
         Raises ConfigError for a prompt that cannot be used.
         """
-        chosen = {name: value for name, value in given.items() if value is not None}
+        chosen = {name: value for name, value in options.items() if value is not None}
         return cls(prompt=prompt, **(load_prompt(prompt).settings() | chosen))

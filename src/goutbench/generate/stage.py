@@ -12,7 +12,7 @@ from goutbench.assemble.package_context import package_context
 from goutbench.assemble.pieces import PackageContext
 from goutbench.assemble.stage import MODES, assemble, candidate_of
 from goutbench.baselines.baseline import baseline_of, is_baseline
-from goutbench.chunk.tokens import tokenizer_file
+from goutbench.chunk.tokens import COUNTERS, tokenizer_file
 from goutbench.config import Price
 from goutbench.dataset.store import file_hash, read_manifest, read_pairs, write_json, write_rows
 from goutbench.errors import ConfigError
@@ -267,10 +267,8 @@ def differs_from_training(options: GenerateOptions, model: str) -> str:
     settings = training_prompt_settings(folder) if folder else {}
     if not folder or not settings:
         return ""
-    current, expected = tokenizer_file(Path(options.tokenizer)), tokenizer_file(folder)
-    same_tokenizer = not expected.is_file() or (
-        current.is_file() and file_hash(current) == file_hash(expected)
-    )
+    expected = str(settings.pop("tokenizer", "")) or str(tokenizer_file(folder))
+    same_tokenizer = options.tokenizer == expected or _same_tokenizer(options.tokenizer, expected)
     digest, trained_prompt = settings.pop("prompt_hash", ""), settings.setdefault("prompt", DEFAULT)
     own_digest = load_prompt(options.prompt).hash
     used = asdict(options) | ({"prompt": trained_prompt} if own_digest == digest else {})
@@ -280,3 +278,11 @@ def differs_from_training(options: GenerateOptions, model: str) -> str:
     flags = " ".join(f"--{name.replace('_', '-')} {value}" for name, value in settings.items())
     note = f" (the files of this prompt have changed; their hash was {digest})" if changed else ""
     return f"{flags} --tokenizer {expected}{note}"
+
+
+def _same_tokenizer(name: str, expected: str) -> bool:
+    """Whether two names are of files with equal bytes; a file that is missing cannot differ."""
+    current, required = tokenizer_file(Path(name)), tokenizer_file(Path(expected))
+    if not required.is_file():
+        return expected not in COUNTERS
+    return current.is_file() and file_hash(current) == file_hash(required)

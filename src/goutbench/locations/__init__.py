@@ -43,6 +43,8 @@ EXECUTIONS, ROUNDS = "executions.parquet", "rounds.parquet"
 
 TASKS, TASK_MANIFEST = "tasks.parquet", "manifest.json"
 """The files of a folder of tasks."""
+HARVEST, HARVESTED_ROWS = "harvest.json", "rows.parquet"
+"""What `harvest` writes for `train`."""
 
 
 # ── repositories ──────────────────────────────────────────────────────────────────────────────────

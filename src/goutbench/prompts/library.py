@@ -21,6 +21,8 @@ if TYPE_CHECKING:
 
 FILE = "prompt.yaml"
 DEFAULT = "default"
+CROSS_FILE_TOKENS = 512
+"""Default limit for the cross-file context of a prompt, in tokens."""
 FIELDS = frozenset(
     """
     path package repository focal code part parts module go_version go lacking libraries declarations

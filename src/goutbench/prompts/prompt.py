@@ -15,9 +15,6 @@ from goutbench.chunk.tokens import TokenCounter, token_counter
 from goutbench.prompts.library import DEFAULT, PromptFolder, load_prompt
 from goutbench.records import Chunk, Prompt, short_hash
 
-CROSS_FILE_TOKENS = 512
-"""Default limit for the cross-file context of a prompt, in tokens."""
-
 _LANGUAGE = {
     (1, 18): "type parameters",
     (1, 21): "min, max and clear",

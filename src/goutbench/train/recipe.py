@@ -9,8 +9,7 @@ from pydantic import Field, ValidationError, model_validator
 
 from goutbench.config import Strict, load_yaml
 from goutbench.errors import ConfigError
-from goutbench.prompts.library import DEFAULT
-from goutbench.prompts.prompt import CROSS_FILE_TOKENS
+from goutbench.prompts.library import CROSS_FILE_TOKENS, DEFAULT
 from goutbench.records import CODE_TOKENS
 
 _RENAMED = {"closed": "self_contained", "around_tokens": "cross_file_tokens"}
