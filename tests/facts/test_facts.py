@@ -88,7 +88,7 @@ def test_another_copy_of_the_dataset_gets_the_same_references_without_a_run(
     facts = read_facts(measured[0] / FACTS)
     copy = copy_of(measured[0], tmp_path / "copy")
     joined = join_facts(copy, facts)
-    assert (joined.joined, joined.other_revision, joined.unknown) == (2, 0, 0)
+    assert (joined.joined, joined.outdated, joined.unknown) == (2, 0, 0)
     assert (copy / FACTS).read_bytes() == (measured[0] / FACTS).read_bytes()
     was, now = (read_table(folder / REFERENCE_TABLE).to_pylist() for folder in (measured[0], copy))
     for row in (*was, *now):
@@ -96,14 +96,12 @@ def test_another_copy_of_the_dataset_gets_the_same_references_without_a_run(
     assert sorted(now, key=lambda row: row["id"]) == sorted(was, key=lambda row: row["id"])
 
 
-def test_facts_of_another_revision_or_text_are_not_joined(
-    measured: tuple[Path, Path], tmp_path: Path
-) -> None:
+def test_facts_of_anoutdated_or_text_are_not_joined(measured: tuple[Path, Path], tmp_path: Path) -> None:
     facts = read_facts(measured[0] / FACTS)
     later = replace(a_pair("calc", GOOD), revision="another")
     dataset = write_dataset(tmp_path / "dataset", [later, a_pair("wrong", BAD + "\n")])
     joined = join_facts(dataset, facts)
-    assert (joined.joined, joined.other_revision, joined.unknown) == (0, 1, 1)
+    assert (joined.joined, joined.outdated, joined.unknown) == (0, 1, 1)
     assert not (dataset / REFERENCE_TABLE).exists()
 
 

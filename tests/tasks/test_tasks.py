@@ -24,7 +24,7 @@ from goutbench.records import Pair
 from goutbench.tasks.draw import draw_evenly, thirds
 from goutbench.tasks.rule import Rule
 from goutbench.tasks.stage import make_tasks
-from goutbench.tasks.task import Task
+from goutbench.tasks.task import VerifiedTask
 
 CALC = Path(__file__).parents[1] / "data" / "execute" / "calc"
 TEST = """package calc
@@ -80,7 +80,7 @@ def test_tasks_have_a_ceiling_and_floors_that_tell_the_baselines_apart(
 ) -> None:
     made = make_tasks(*baselines, tmp_path / "tasks", rule=Rule(min_killed=4))
     assert [(task.unit, task.focal) for task in made.tasks] == [("file", ()), ("function", ("Clamp",))]
-    assert made.left_out == {
+    assert made.excluded == {
         "the reference test kills fewer than 4 mutants": 1,  # Add
         "the reference test: assertion": 3,
     }
@@ -90,7 +90,7 @@ def test_tasks_have_a_ceiling_and_floors_that_tell_the_baselines_apart(
     assert (file.floor_smoke_score, function.floor_no_assertions_score) == (None, None)
     assert function.ceiling_coverage == 1.0
     assert {(task.group, task.split) for task in made.tasks} == {("group of right", "test")}
-    assert read_records(tmp_path / "tasks" / "tasks.parquet", Task) == list(made.tasks)
+    assert read_records(tmp_path / "tasks" / "tasks.parquet", VerifiedTask) == list(made.tasks)
 
 
 def test_equal_input_gives_equal_bytes_and_the_manifest_has_their_hash(

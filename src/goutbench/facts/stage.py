@@ -22,7 +22,7 @@ class Joined:
     """How many pairs of a dataset have facts, and how many have none: of another revision, or unknown."""
 
     joined: int
-    other_revision: int
+    outdated: int
     unknown: int
 
 
@@ -77,8 +77,8 @@ def join_facts(dataset: Path, facts: Facts) -> Joined:
             joined.append(replace(by_key[key], pair_id=pair.id))
             counts["joined"] += 1
         else:
-            counts["other_revision" if key[:1] + key[2:] in without_revision else "unknown"] += 1
+            counts["outdated" if key[:1] + key[2:] in without_revision else "unknown"] += 1
     if joined:
         write_facts(dataset / FACTS, joined, facts.measured)
         write_rows(dataset / REFERENCE_TABLE, [reference_row(execution_of(fact)) for fact in joined])
-    return Joined(counts["joined"], counts["other_revision"], counts["unknown"])
+    return Joined(counts["joined"], counts["outdated"], counts["unknown"])

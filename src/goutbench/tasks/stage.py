@@ -26,7 +26,7 @@ from goutbench.records import Pair, short_hash
 from goutbench.tasks.draw import draw_evenly, thirds
 from goutbench.tasks.results import BaselineResults, Key, read_baselines
 from goutbench.tasks.rule import Rule
-from goutbench.tasks.task import Task
+from goutbench.tasks.task import VerifiedTask
 
 SCHEME = "leakfree"
 
@@ -35,8 +35,8 @@ SCHEME = "leakfree"
 class TaskList:
     """The tasks in their order, and how many items were left out for each reason."""
 
-    tasks: tuple[Task, ...]
-    left_out: Mapping[str, int]
+    tasks: tuple[VerifiedTask, ...]
+    excluded: Mapping[str, int]
 
 
 def make_tasks(
@@ -54,24 +54,24 @@ def make_tasks(
         raise ConfigError("no run has reference tests", where="tasks", hint=hint)
     pairs = {pair.id: pair for pair in read_pairs(dataset)}
     eligible: list[Key] = []
-    left_out: Counter[str] = Counter()
+    excluded: Counter[str] = Counter()
     for key, record in results.reference.items():
         if key[0] not in pairs:
             raise ConfigError(
                 f"the dataset has no pair {key[0]}", where=str(dataset), hint="give its dataset"
             )
         objection = rule.objection(pairs[key[0]], record)
-        left_out[objection] += bool(objection)
+        excluded[objection] += bool(objection)
         eligible += [] if objection else [key]
     if not eligible:
-        raise ConfigError("no item can be a task", where=str(dataset), hint=f"reasons: {_listed(left_out)}")
+        raise ConfigError("no item can be a task", where=str(dataset), hint=f"reasons: {_listed(excluded)}")
     drawn = [*_drawn(eligible, pairs, count, seed)]
-    left_out["not drawn"] = len(eligible) - len(drawn)
+    excluded["not drawn"] = len(eligible) - len(drawn)
     placing = _placing(dataset)
     tasks = tuple(_task(pairs[key[0]], key, strata, placing, results) for key, strata in drawn)
-    write_table(to_table(tasks, Task), out / TASKS)
-    write_json(out / TASK_MANIFEST, _manifest(dataset, out, tasks, left_out, rule, count, seed))
-    return TaskList(tasks, {reason: number for reason, number in sorted(left_out.items()) if number})
+    write_table(to_table(tasks, VerifiedTask), out / TASKS)
+    write_json(out / TASK_MANIFEST, _manifest(dataset, out, tasks, excluded, rule, count, seed))
+    return TaskList(tasks, {reason: number for reason, number in sorted(excluded.items()) if number})
 
 
 @dataclass(frozen=True, slots=True)
@@ -121,13 +121,13 @@ def _placing(dataset: Path) -> Mapping[str, tuple[str, str]]:
 
 def _task(
     pair: Pair, key: Key, strata: _Strata, placing: Mapping[str, tuple[str, str]], results: BaselineResults
-) -> Task:
+) -> VerifiedTask:
     reference = results.reference[key]
     mutation = reference.mutation
     assert mutation is not None  # the rule demands it
     assert mutation.score is not None
     group, split = placing[pair.id]
-    return Task(
+    return VerifiedTask(
         id=short_hash("write", pair.id, *key[1]),
         kind="write",
         unit="function" if key[1] else "file",
@@ -160,8 +160,8 @@ def _task(
 def _manifest(
     dataset: Path,
     out: Path,
-    tasks: Sequence[Task],
-    left_out: Mapping[str, int],
+    tasks: Sequence[VerifiedTask],
+    excluded: Mapping[str, int],
     rule: Rule,
     count: int,
     seed: int,
@@ -178,7 +178,7 @@ def _manifest(
         "dataset": {
             name: entry["sha256"] for name, entry in sorted(files.items()) if name.startswith("data/")
         },
-        "left_out": dict(sorted((reason, number) for reason, number in left_out.items() if number)),
+        "excluded": dict(sorted((reason, number) for reason, number in excluded.items() if number)),
         "goutbench": version("goutbench"),
     }
 

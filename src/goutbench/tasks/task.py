@@ -5,7 +5,7 @@ from datetime import datetime
 
 
 @dataclass(frozen=True, slots=True)
-class Task:
+class VerifiedTask:
     """An item of a dataset that a model is asked about.
 
     `kind` is "write": a test for a file (`focal` is empty) or for a function. `first_date` is that of the

@@ -130,12 +130,12 @@ def _facts_differ(
         execute = reference_executor(
             dataset, repositories, workers=worker_count(workers), work=work, go=go, progress=progress
         )
-        found = repeat_facts(dataset, count, execute)
-    for one in found:
+        differing = repeat_facts(dataset, count, execute)
+    for one in differing:
         flaky = " (flaky)" if one.flaky else ""
         typer.echo(f"{one.test_path}: {one.column} was {one.fact} and is {one.now}{flaky}")
-    typer.echo(f"facts of {count} pairs: {len(found)} differences")
-    return any(not one.flaky for one in found)
+    typer.echo(f"facts of {count} pairs: {len(differing)} differences")
+    return any(not one.flaky for one in differing)
 
 
 def _join_builtin_facts(name: str, dataset: Path) -> None:
@@ -147,7 +147,7 @@ def _join_builtin_facts(name: str, dataset: Path) -> None:
     if path is None:
         return
     joined = join_facts(dataset, read_facts(path))
-    others = f"; {joined.other_revision} pairs are of another revision" if joined.other_revision else ""
+    others = f"; {joined.outdated} pairs are of another revision" if joined.outdated else ""
     typer.echo(f"Facts of {joined.joined} pairs joined{others}.", err=True)
 
 

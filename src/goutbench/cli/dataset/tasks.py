@@ -34,15 +34,15 @@ def tasks(
     from goutbench.tasks.stage import make_tasks
 
     fresh = fresh_after.replace(tzinfo=UTC) if fresh_after else None
-    made = make_tasks(dataset, run, out, rule=Rule(min_killed, max_seconds, fresh), count=count, seed=seed)
-    units = Counter(task.unit for task in made.tasks)
+    chosen = make_tasks(dataset, run, out, rule=Rule(min_killed, max_seconds, fresh), count=count, seed=seed)
+    units = Counter(task.unit for task in chosen.tasks)
     if as_json:
         typer.echo(
-            json.dumps({"tasks": len(made.tasks), "units": units, "left out": made.left_out}, indent=2)
+            json.dumps({"tasks": len(chosen.tasks), "units": units, "excluded": chosen.excluded}, indent=2)
         )
         return
-    repositories = len({task.repository for task in made.tasks})
+    repositories = len({task.repository for task in chosen.tasks})
     by_unit = ", ".join(f"{number} of unit {unit}" for unit, number in units.items())
-    typer.echo(f"{len(made.tasks)} tasks of {repositories} repositories ({by_unit}) written to {out}.")
-    for reason, number in made.left_out.items():
+    typer.echo(f"{len(chosen.tasks)} tasks of {repositories} repositories ({by_unit}) written to {out}.")
+    for reason, number in chosen.excluded.items():
         typer.echo(f"{number:6} left out: {reason}")
