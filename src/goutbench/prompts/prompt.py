@@ -78,7 +78,7 @@ def build_prompt(
     Examples come first, as earlier turns of the same conversation. Without a counter, tokens are estimated.
     """
     name = FUNCTION if chunk.kind == "function" else FILE
-    messages = [("system", template(name).split(_SYSTEM_END)[0])]
+    messages = [("system", parts_of(name)[0])]
     for example in examples:
         messages.append(("user", _user_message(example.pair, example.chunk, NO_CONTEXT)))
         messages.append(("assistant", completion_text(example.test)))
@@ -118,10 +118,16 @@ def template_hash(name: str) -> str:
 
 
 def _user_message(pair: FocalFile, chunk: Chunk, context: CrossFileContext) -> str:
+    name = FUNCTION if chunk.kind == "function" else FILE
+    return parts_of(name)[1].format_map(prompt_fields(pair, chunk, context))
+
+
+def prompt_fields(pair: FocalFile, chunk: Chunk, context: CrossFileContext) -> dict[str, str]:
+    """The texts that templates of prompts have places for."""
     is_function = chunk.kind == "function"
     declarations = context.declarations.rstrip()
     siblings = f"Declarations from other files of the package:\n\n```go\n{declarations}\n```\n\n"
-    fields = {
+    return {
         "path": pair.code_path,
         "package": pair.package,
         "repository": pair.repository,
@@ -131,7 +137,12 @@ def _user_message(pair: FocalFile, chunk: Chunk, context: CrossFileContext) -> s
         "cross_file_context": siblings if declarations else "",
         "code": chunk.text.rstrip(),
     }
-    return template(FUNCTION if is_function else FILE).split(_SYSTEM_END)[1].format_map(fields)
+
+
+def parts_of(name: str) -> tuple[str, str]:
+    """The system message and the user message of a template."""
+    system, user = template(name).split(_SYSTEM_END)
+    return system, user
 
 
 def _module_text(context: CrossFileContext) -> str:

@@ -1,0 +1,298 @@
+"""The `write` stage: a work tree, its mutants and a model in; a patch with tests that add something out."""
+
+import secrets
+from collections.abc import Callable, Mapping, Sequence
+from contextlib import ExitStack, closing
+from dataclasses import dataclass, replace
+from functools import partial
+from pathlib import Path
+
+from goutbench.chunk.tokens import token_counter
+from goutbench.config import Price
+from goutbench.dataset.journal import Journal
+from goutbench.errors import ConfigError, GoutbenchError
+from goutbench.execute.journal import open_journal as open_executions
+from goutbench.execute.ladder.climb import climb
+from goutbench.execute.machine import Machine, open_machine
+from goutbench.execute.pool import ExecutionJob, WorkerPool
+from goutbench.execute.progress import Progress
+from goutbench.execute.worker import Worker
+from goutbench.generate.complete import Completer, open_journal
+from goutbench.generate.stage import with_weights_revision
+from goutbench.golang.syntax.header import package_name
+from goutbench.golang.syntax.modfile import read_module
+from goutbench.golang.syntax.outline import file_outline
+from goutbench.golang.syntax.parser import parse_declarations
+from goutbench.inference.calls import MODEL_ERROR, OVERFLOW, Connection
+from goutbench.inference.models import Server, open_model
+from goutbench.locations import workspace_folder
+from goutbench.mutate.results import MutateResult
+from goutbench.mutate.source.base import base_package
+from goutbench.mutate.source.packages import list_packages
+from goutbench.mutate.source.worktree import WorkTree, open_work_tree
+from goutbench.prompts.cross_file import PackageIndex
+from goutbench.records import Completion, Execution, PackageFile, short_hash
+from goutbench.rounds.budget import Budget
+from goutbench.write.adding import reduced
+from goutbench.write.course import FileState, FunctionCourse, JudgedTest, Rounds
+from goutbench.write.existing import changed, files_under_test, record_of_existing
+from goutbench.write.files import FileUnderTest
+from goutbench.write.judge import CandidateJudge, ShowProgress, Together, nothing_shown, run_together
+from goutbench.write.merge.destination import destination, style_text, usual_clause
+from goutbench.write.merge.package import AcceptedTest, MergedPackage, merged_package
+from goutbench.write.merge.patch import patch_of
+from goutbench.write.need import most_needed, needs_of
+from goutbench.write.options import WriteOptions
+from goutbench.write.reply import tests_of
+from goutbench.write.request import Asking, Subject
+from goutbench.write.results import ChangedFile, Target, WriteResult, WrittenTest
+
+Report = Callable[[str], None]
+
+
+def write(
+    folder: Path,
+    patterns: Sequence[str],
+    mutated: MutateResult,
+    model: str,
+    options: WriteOptions,
+    *,
+    out: Path | None = None,
+    price: Price | None = None,
+    server: Server | None = None,
+    workers: int = 1,
+    work: Path | None = None,
+    go: Path | None = None,
+    unsafe: bool = False,
+    sandbox: str = "",
+    image: str = "",
+    show: ShowProgress = nothing_shown,
+    report: Report = lambda line: None,
+) -> WriteResult:
+    """Have a model write tests for the packages that the patterns name in `folder`.
+
+    `mutated` is what `mutate` says of them, with the same execution options: its mutants are the scope, and
+    only what its tests miss counts. The work tree stays as it is: `patch.apply` writes the files of the
+    result. `out` has the journals of calls and executions (None: a folder in the workspace): the same call
+    after a kill repeats none of them. `report` gets a line as a step begins, `show` shows executions. Raises
+    what `mutate` and `generate` raise; SourceError where a file changes meanwhile.
+    """
+    if options.max_cost and price is None:
+        raise ConfigError("a limit of cost needs prices", where="--max-cost", hint="give --price FILE")
+    machine = open_machine(work=work, go=go, unsafe=unsafe, sandbox=sandbox, image=image)
+    with ExitStack() as stack:
+        work_tree = stack.enter_context(open_work_tree(folder, machine.workspace))
+        out = out or run_folder(folder, model, work)
+        executions = stack.enter_context(open_executions(out))
+        executions.open()
+        judging = options.judging
+        listing_worker = Worker(machine.workspace, machine.sandbox, judging, 0, secrets.token_bytes(16))
+        with closing(listing_worker):
+            base = base_package(machine, work_tree, folder.resolve())
+            listing = list_packages(listing_worker, base, patterns)
+            files = files_under_test(listing_worker, base, listing, mutated)
+        pool = stack.enter_context(_pool(machine, options, files, max(1, workers)))
+        run = _Run(
+            work_tree, CandidateJudge(machine, judging, pool, executions, show), options, out, model, price,
+            server or Server(), report,
+        )  # fmt: skip
+        return run.result(files, mutated)
+
+
+def run_folder(folder: Path, model: str, work: Path | None) -> Path:
+    """The folder of a run without `out`: outside of the work tree, one for each folder and model."""
+    return workspace_folder(work) / "write" / short_hash(str(folder.resolve()), model)
+
+
+def _pool(
+    machine: Machine, options: WriteOptions, files: Sequence[FileUnderTest], workers: int
+) -> WorkerPool:
+    empty = [file.empty_candidate() for file in files]
+    jobs = [ExecutionJob(n, file.package, empty[n]) for n, file in enumerate(files)]
+    packages = [job.package for job in sorted(jobs, key=lambda job: job.order)]
+    return WorkerPool(machine, options.judging, workers, packages, Progress(), climb)
+
+
+@dataclass(frozen=True, slots=True)
+class _Run:
+    """One run of the stage."""
+
+    work_tree: WorkTree
+    judge: CandidateJudge
+    options: WriteOptions
+    out: Path
+    model: str
+    price: Price | None
+    server: Server
+    report: Report
+
+    def result(self, files: Sequence[FileUnderTest], mutated: MutateResult) -> WriteResult:
+        self.report(f"measuring what the tests of {len(files)} files miss")
+        states = self._states(files)
+        by_file = [
+            (state, needs_of(state.file.path, state.file.source, state.file.functions, state.missing))
+            for state in states
+        ]
+        chosen, unasked = most_needed((need for _, needs in by_file for need in needs), self.options.limit)
+        state_of = {state.file.path: state for state in states}
+        courses = [
+            FunctionCourse(need, state_of[need.path], *self._style(state_of[need.path].file))
+            for need in chosen
+        ]
+        result = WriteResult(
+            str(self.work_tree.root), self.model, (), (), (), b"", unasked,
+            notices=mutated.notices, failures=mutated.failures,
+        )  # fmt: skip
+        if not courses:
+            return result
+        options = replace(self.options, generation=with_weights_revision(self.options.generation, self.model))
+        with open_journal(self.out) as journal:
+            journal.open()
+            rounds = self._rounds(courses, options, journal)
+            judged = rounds.run(self.options.rounds)
+        self._check_answers(rounds)
+        result = replace(
+            result, calls=rounds.budget.calls, tokens=rounds.budget.tokens, cost=round(rounds.budget.cost, 6)
+        )
+        return self._merged(result, courses, judged)
+
+    def _states(self, files: Sequence[FileUnderTest]) -> list[FileState]:
+        """What today's tests miss of each file; where there are none, what initialisation misses."""
+        records = self.judge.map(record_of_existing, files)
+        bare = [number for number, file in enumerate(files) if not file.names]
+        jobs = [(files[number].package, files[number].empty_candidate()) for number in bare]
+        for number, record in zip(bare, self.judge.execute(jobs), strict=True):
+            records[number] = reduced(records[number], record)
+        return [FileState(file, self._subject(file), r) for file, r in zip(files, records, strict=True)]
+
+    def _subject(self, file: FileUnderTest) -> Subject:
+        clause = usual_clause(file.listed, file.package.focal)
+        tests = destination(file.listed, file.package.focal, clause).content
+        folder = file.path.rpartition("/")[0]
+        return Subject(
+            file.path, self.work_tree.root.name, file.path, file.source.decode("utf-8", "surrogateescape"),
+            f"{folder}/{file.package.test}".lstrip("/"), package_name(file.source) or "main",
+            tests or _largest_test(file),
+        )  # fmt: skip
+
+    def _style(self, file: FileUnderTest) -> tuple[str, str]:
+        """The package clause of new tests, and how they should test."""
+        return usual_clause(file.listed, file.package.focal), style_text(self._subject(file).tests)
+
+    def _rounds(
+        self, courses: Sequence[FunctionCourse], options: WriteOptions, journal: Journal[Completion]
+    ) -> Rounds:
+        generation = options.generation
+        connection = Connection(
+            open_model(self.model, self.server, temperature=generation.temperature),
+            self.out / "logs",
+            self.server.display,
+        )
+        index = PackageIndex(
+            outline for listed in {c.state.file.listed.path: c.state.file for c in courses}.values()
+            for outline in self._outlines(listed)
+        )  # fmt: skip
+        asking = Asking(
+            token_counter(generation.tokenizer), index, generation.budget, generation.cross_file_tokens
+        )
+        return Rounds(
+            courses, Completer(connection, generation, journal, self.price),
+            Budget(options, generation.max_tokens, self.price), asking, tests_of, self.judge.execute,
+            self.report,
+        )  # fmt: skip
+
+    def _outlines(self, file: FileUnderTest) -> list[PackageFile]:
+        """The declarations of a package, for prompts about its files."""
+        text = (file.package.module / "go.mod").read_text("utf-8", "replace")
+        module, folder = read_module(text), file.path.rpartition("/")[0]
+        sources = {name: (file.listed.folder / name).read_bytes() for name in file.listed.sources}
+        return [
+            PackageFile(
+                self.work_tree.root.name, f"{folder}/{name}".lstrip("/"), package_name(source) or "main",
+                module.path, module.go, file_outline(parse_declarations(source)), module.requires,
+            )
+            for name, source in sources.items()
+        ]  # fmt: skip
+
+    def _check_answers(self, rounds: Rounds) -> None:
+        """Raises GoutbenchError where the model answered no call."""
+        failed = [reply for reply in rounds.completions if reply.error in (MODEL_ERROR, OVERFLOW)]
+        if failed and len(failed) == len(rounds.completions):
+            detail = next((reply.detail for reply in failed if reply.detail), failed[0].error)
+            hint = "check the server, its address and the key; the same command asks again"
+            raise GoutbenchError(f"the model answered no call: {detail}", where=self.model, hint=hint)
+
+    # ── the patch ─────────────────────────────────────────────────────────────────────────────────
+
+    def _merged(
+        self, result: WriteResult, courses: Sequence[FunctionCourse], judged: Sequence[JudgedTest]
+    ) -> WriteResult:
+        """The result with all tests, and the test files with those that were accepted."""
+        accepted = sorted(
+            (number for number, item in enumerate(judged) if not item.reason),
+            key=lambda number: (judged[number].course.state.file.path, judged[number].order),
+        )
+        packages: dict[str, list[AcceptedTest]] = {}
+        for number in accepted:
+            item = judged[number]
+            file, target = item.course.state.file, item.test.destination
+            test = AcceptedTest(number, item.test.name, item.test.code, file, target.name, target.content)
+            packages.setdefault(file.listed.path, []).append(test)
+        tests = {number: _written(item) for number, item in enumerate(judged)}
+        files: list[ChangedFile] = []
+        notices = []
+        for path, group in packages.items():
+            self.report(f"running the tests of {path} with {len(group)} new ones")
+            merged = merged_package(group, partial(self._run_together, group[0].file))
+            notices += [f"{path}: {merged.notice}"] if merged.notice else []
+            files += self._changed_files(group, merged)
+            for test in group:
+                tests[test.number] = self._final(tests[test.number], test, merged)
+        for state in {course.state.file.path: course.state for course in courses}.values():
+            if state.file.package.focal_source != state.file.source:
+                raise changed(state.file.path)
+        targets = tuple(Target(c.need, c.now, c.rounds, c.reason) for c in courses)
+        return replace(
+            result, targets=targets, tests=tuple(tests[number] for number in sorted(tests)),
+            files=tuple(files), patch=patch_of(files), notices=(*result.notices, *notices),
+        )  # fmt: skip
+
+    def _run_together(
+        self, file: FileUnderTest, overlay: Mapping[str, bytes], names: tuple[str, ...]
+    ) -> Execution:
+        package = replace(file.package, test=next(iter(overlay), ""))
+        tests = Together(package, dict(overlay), names)
+        (record,) = self.judge.map(run_together, [tests])
+        return record
+
+    def _changed_files(self, group: Sequence[AcceptedTest], merged: MergedPackage) -> list[ChangedFile]:
+        befores = {test.target: test.before for test in group}
+        return [
+            ChangedFile(self._below(group[0].file, name), befores[name], after)
+            for name, after in merged.overlay.items()
+        ]
+
+    def _final(self, written: WrittenTest, test: AcceptedTest, merged: MergedPackage) -> WrittenTest:
+        if test.number in merged.dropped:
+            reason, detail = merged.dropped[test.number]
+            return replace(written, reason=reason, detail=detail[:2000])
+        path = self._below(test.file, test.target)
+        return replace(written, name=merged.names[test.number], test_path=path)
+
+    def _below(self, file: FileUnderTest, name: str) -> str:
+        """The path below the root of a file of the package."""
+        return (file.listed.folder / name).relative_to(self.work_tree.seen).as_posix()
+
+
+def _largest_test(file: FileUnderTest) -> bytes | None:
+    """The package's largest test file, whose style counts where the focal file has none."""
+    texts = [(file.listed.folder / name).read_bytes() for name in file.listed.tests]
+    return max(texts, key=len, default=None)
+
+
+def _written(item: JudgedTest) -> WrittenTest:
+    course, test = item.course, item.test
+    return WrittenTest(
+        test.name, course.need.path, course.need.function, item.round + 1, item.reason, item.detail,
+        test.code, adds=item.adds,
+    )  # fmt: skip
