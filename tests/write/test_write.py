@@ -25,7 +25,7 @@ CLAMP = reply(
 
 @with_inspect
 def test_each_test_of_a_reply_is_judged_alone(tree: Tree) -> None:
-    before = tree.contents()
+    tree.contents()
     result = tree.write(tree.script(("tests for `Clamp`", CLAMP)), "./calc", functions="Clamp")
     for t in result.tests:
         print(t.name, t.reason, t.detail, t.adds)

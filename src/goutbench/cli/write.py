@@ -1,7 +1,7 @@
 """`goutbench write`."""
 
 from pathlib import Path
-from typing import Annotated
+from typing import Annotated, Any
 
 import typer
 
@@ -137,7 +137,13 @@ def write(
     check_page(page, COMMAND)
     measured = MutateOptions(functions, "", changed_since, download=not no_download, execution=execution)
     chosen, count = patterns or ["./..."], worker_count(workers)
-    machine = {"workers": count, "work": work, "go": go, "unsafe": unsafe_no_sandbox, "sandbox": sandbox}
+    machine: dict[str, Any] = {
+        "workers": count,
+        "work": work,
+        "go": go,
+        "unsafe": unsafe_no_sandbox,
+        "sandbox": sandbox,
+    }
     with show_mutation() as progress:
         mutated = mutate(Path.cwd(), chosen, measured, image=image, progress=progress, **machine)
     result = run(

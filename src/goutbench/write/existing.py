@@ -14,7 +14,7 @@ from goutbench.execute.ladder.mutants.score import MutantResult
 from goutbench.execute.ladder.record import empty_record
 from goutbench.execute.ladder.runs import CompiledTest, run_tests
 from goutbench.execute.worker import Worker
-from goutbench.execute.workspace.package import PackageUnderTest
+from goutbench.execute.workspace.package import Overlay, PackageUnderTest
 from goutbench.golang.toolchain.branches import count_branches
 from goutbench.mutate.results import MutatedPackage, MutateResult
 from goutbench.mutate.source.fingerprint import PackageFingerprints
@@ -110,7 +110,7 @@ def _coverage(worker: Worker, file: FileUnderTest) -> Coverage:
     them: what initialisation reaches is covered without any test, too."""
     package, folder = replace(file.package, test=""), worker.workspace.scratch_folder("run")
     try:
-        overlay = {_EMPTY_FILE: empty_test(file.source).encode()}
+        overlay: Overlay = {_EMPTY_FILE: empty_test(file.source).encode()}
         build = compile_without(worker, package, overlay, folder, branches=True)
         if build.binary is None or not build.cover:
             return EMPTY

@@ -66,17 +66,19 @@ def with_tests(existing: bytes | None, code: str, focal: bytes) -> bytes | None:
         head = f"//go:build {constraint}\n\n" if constraint and not file.build_constraint else ""
         (formatted,) = gofmt([f"{head}{code}".encode()])
         return formatted.code
+    if b"\n" in existing and existing.count(b"\r\n") == existing.count(b"\n"):
+        unix = with_tests(existing.replace(b"\r\n", b"\n"), code, focal) or b""
+        text = unix.replace(b"\n", b"\r\n")
+        return text if _preserves(parse(existing), text) else None
     before, new = parse(existing), parse(code.encode())
     text = _with_imports(before, new.imports)
-    newline = b"\r\n" if b"\r\n" in existing else b"\n"
     start = new.declarations[0].start
-    added = new.source[start:].strip(b"\n") + b"\n"
-    text = text.rstrip(b"\r\n") + newline + newline + added.replace(b"\n", newline)
+    text = text.rstrip(b"\n") + b"\n\n" + new.source[start:].strip(b"\n") + b"\n"
     original, formatted = gofmt([existing, text])
     if formatted.code is None:
         return None
-    candidates = [formatted.code, text] if original.code == existing else [text]
-    return next((item for item in candidates if _preserves(before, item)), None)
+    options = [formatted.code, text] if original.code == existing else [text]
+    return next((option for option in options if _preserves(before, option)), None)
 
 
 def _preserves(before: GoFile, text: bytes) -> bool:
