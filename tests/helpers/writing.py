@@ -6,6 +6,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from goutbench.execute.options import ExecuteOptions
+from goutbench.inference.models import Server
 from goutbench.mutate.options import MutateOptions
 from goutbench.mutate.stage import mutate
 from goutbench.write.options import WriteOptions
@@ -113,16 +114,30 @@ class Tree:
         return f"scripted/{path}"
 
     def write(
-        self, model: str, *patterns: str, options: WriteOptions | None = None, **scope: str
+        self,
+        model: str,
+        *patterns: str,
+        options: WriteOptions | None = None,
+        calls: Path | None = None,
+        **scope: str,
     ) -> WriteResult:
-        """What the command does, without a page."""
+        """What the command does, without a page. `calls` receives a line for each call of the model."""
         execution = ExecuteOptions(test_seconds=20.0)
         options = options or WriteOptions(rounds=1, execution=execution)
-        mutated = mutate(
-            self.root, patterns, MutateOptions(execution=execution, **scope), workers=2, work=self.work
-        )
-        out = self.root.parent / "run"
-        return write(self.root, patterns, mutated, model, options, workers=2, work=self.work, out=out)
+        measured = MutateOptions(execution=execution, **scope)
+        mutated = mutate(self.root, patterns, measured, workers=2, work=self.work)
+        server = Server(model_args={"calls": str(calls)} if calls else {})
+        return write(
+            self.root, patterns, mutated, model, options,
+            workers=2, work=self.work, out=self.root.parent / "run", server=server,
+        )  # fmt: skip
+
+    def commit(self, files: dict[str, str]) -> None:
+        for name, text in files.items():
+            (self.root / name).parent.mkdir(parents=True, exist_ok=True)
+            (self.root / name).write_text(text)
+        self.git("add", "-A")
+        self.git("commit", "-q", "-m", "files")
 
     def contents(self) -> dict[str, bytes]:
         return {str(p.relative_to(self.root)): p.read_bytes() for p in self.root.rglob("*") if p.is_file()}

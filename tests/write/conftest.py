@@ -14,13 +14,9 @@ from writing import FILES, Tree
 @pytest.fixture
 def tree(tmp_path: Path) -> Tree:
     root = tmp_path / "m"
-    for name, text in FILES.items():
-        (root / name).parent.mkdir(parents=True, exist_ok=True)
-        (root / name).write_text(text)
     tree = Tree(root, shared_work(f"write-{os.environ.get('PYTEST_XDIST_WORKER', 'single')}"))
     subprocess.run(["git", "init", "-q", "-b", "main", str(root)], check=True)
-    tree.git("add", "-A")
-    tree.git("commit", "-q", "-m", "first")
+    tree.commit(FILES)
     return tree
 
 
