@@ -10,12 +10,9 @@ from goutbench.generate.complete import Completer
 from goutbench.inference.calls import MODEL_ERROR, OVERFLOW
 from goutbench.records import Candidate, Completion, Execution, Prompt, Status
 from goutbench.rounds.budget import Budget
-from goutbench.write.adding import choose, within
-from goutbench.write.files import FileUnderTest, ReplyTest, ReplyTests
-from goutbench.write.need import lines_of, needs_of
-from goutbench.write.request import Asking, ReplyOutcome, Subject, observations
+from goutbench.write.files import FileUnderTest, ReplyTests
+from goutbench.write.request import Asking, ReplyOutcome, observations
 from goutbench.write.results import (
-    ADDS_NOTHING,
     FAILS,
     FLAKY,
     NO_BUILD,
@@ -24,9 +21,8 @@ from goutbench.write.results import (
     NOT_RUN,
     TIMES_OUT,
     VET,
-    Addition,
-    Need,
 )
+from goutbench.write.state import FunctionCourse, JudgedTest
 
 COMPLETE, NO_IMPROVEMENT, LAST_ROUND = "complete", "no-improvement", "rounds"
 _REASONS = {
@@ -38,67 +34,12 @@ _REASONS = {
     Status.FLAKY: FLAKY,
     Status.TIMED_OUT: TIMES_OUT,
     Status.INFRA_FAILURE: NOT_JUDGED,
-    Status.PASSED: ADDS_NOTHING,
 }
-"""Why a test with this status is dropped."""
+"""Why a test with this status is dropped; one that passes must add something."""
 _MAX_DETAIL = 4000  # characters
 
 ReadReply = Callable[[Completion, FileUnderTest], ReplyTests]
 Execute = Callable[[Sequence[tuple[PackageUnderTest, Candidate]]], list[Execution]]
-
-
-@dataclass(slots=True)
-class FileState:
-    """A file, and what its package's tests, with those that were accepted so far, miss of it."""
-
-    file: FileUnderTest
-    subject: Subject
-    missing: Execution
-
-
-@dataclass(slots=True)
-class JudgedTest:
-    """A test of a reply with its record (None where it was not executed), and what it adds; without a reason
-    it was accepted, as number `order` of its file."""
-
-    course: "FunctionCourse"
-    round: int
-    test: ReplyTest
-    candidate: Candidate | None = None
-    record: Execution | None = None
-    reason: str = ""
-    detail: str = ""
-    adds: Addition = field(default_factory=Addition)
-    order: int = 0
-
-
-@dataclass(slots=True)
-class FunctionCourse:
-    """One function: the first prompt about it, the number of its rounds, its last reply and what became of
-    that, and why it ended; `reason` is empty while there may be another round."""
-
-    need: Need
-    state: FileState
-    clause: str
-    style: str
-    first: Prompt | None = None
-    rounds: int = 0
-    reason: str = ""
-    reply: Candidate | None = None
-    judged: list[JudgedTest] = field(default_factory=list)
-
-    @property
-    def missing(self) -> Execution:
-        """What the tests so far miss of the function."""
-        lines = lines_of(self.state.file.source, [self.need.function])
-        return within(self.state.missing, lines)
-
-    @property
-    def now(self) -> Need:
-        """What the function lacks now."""
-        file = self.state.file
-        (need,) = needs_of(file.path, file.source, [self.need.function], self.state.missing)
-        return need
 
 
 @dataclass(slots=True)
@@ -190,25 +131,15 @@ class Rounds:
         ]
         for item, record in zip(runs, self.execute(jobs), strict=True):
             item.record = record
-        self._accept(runs)
+            if record.status is not Status.PASSED:
+                item.reason, item.detail = _REASONS[record.status], record.evidence[:_MAX_DETAIL]
         self.judged += judged
+        for state in {id(item.course.state): item.course.state for item in judged}.values():
+            state.judged += [item for item in judged if item.course.state is state]
+            state.choose()
         for course, _ in answered:
             if number and not course.reason and all(item.reason for item in course.judged):
                 course.reason = NO_IMPROVEMENT
-
-    def _accept(self, runs: Sequence[JudgedTest]) -> None:
-        states = {id(item.course.state): item.course.state for item in runs}
-        for state in states.values():
-            items = [item for item in runs if item.course.state is state and item.record is not None]
-            chosen = choose([item.record for item in items if item.record is not None], state.missing)
-            earlier = sum(not item.reason for item in self.judged if item.course.state is state)
-            for position, (index, adds) in enumerate(chosen.additions.items()):
-                items[index].adds, items[index].order = adds, earlier + position
-            state.missing = chosen.missing
-            for index, item in enumerate(items):
-                if index not in chosen.additions and item.record is not None:
-                    item.reason = _REASONS[item.record.status]
-                    item.detail = item.record.evidence[:_MAX_DETAIL]
 
 
 def _outcome(item: JudgedTest) -> ReplyOutcome:

@@ -11,7 +11,6 @@ from goutbench.golang.syntax.header import package_name
 from goutbench.mutate.results import MutatedFile
 from goutbench.mutate.source.packages import ListedPackage
 from goutbench.records import Candidate
-from goutbench.write.merge.destination import Destination
 
 EMPTY_TEST = "TestGoutbenchEmpty"
 
@@ -57,6 +56,14 @@ def empty_test(source: bytes) -> str:
     """A test file of the focal file's package with a test that does nothing."""
     package = package_name(source) or "main"
     return f'package {package}\n\nimport "testing"\n\nfunc {EMPTY_TEST}(t *testing.T) {{}}\n'
+
+
+@dataclass(frozen=True, slots=True)
+class Destination:
+    """A test file by its base name, and its content; None where it is new."""
+
+    name: str
+    content: bytes | None
 
 
 @dataclass(frozen=True, slots=True)

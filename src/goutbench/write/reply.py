@@ -9,9 +9,9 @@ from goutbench.golang.syntax.file import GoFile, TestFunction
 from goutbench.golang.syntax.parser import parse
 from goutbench.golang.syntax.test_functions import split_test_name
 from goutbench.records import Completion, Note
-from goutbench.write.files import FileUnderTest, ReplyTest, ReplyTests
+from goutbench.write.files import Destination, FileUnderTest, ReplyTest, ReplyTests
 from goutbench.write.merge.additions import new_tests
-from goutbench.write.merge.destination import Destination, destination
+from goutbench.write.merge.destination import destination
 from goutbench.write.results import ADDS_NOTHING, CLASHES, NO_BUILD, NO_TEST, NOT_RUN
 
 _LOST = {"dropped": CLASHES, "broken": NO_BUILD, "folded": ADDS_NOTHING}
@@ -48,7 +48,8 @@ def _lost(notes: Sequence[Note], target: Destination) -> Iterator[ReplyTest]:
     for note in notes:
         parts = split_test_name(note.what)
         if note.kind in _LOST and parts is not None and parts[1]:
-            yield ReplyTest(note.what, "", target, _LOST[note.kind], note.why)
+            why = "the test file has it already" if note.why.startswith("equal to") else note.why
+            yield ReplyTest(note.what, "", target, _LOST[note.kind], why)
 
 
 def _why_none(reply: Completion, notes: Sequence[Note]) -> str:

@@ -34,7 +34,7 @@ from goutbench.prompts.cross_file import PackageIndex
 from goutbench.records import Completion, Execution, PackageFile, short_hash
 from goutbench.rounds.budget import Budget
 from goutbench.write.adding import reduced
-from goutbench.write.course import FileState, FunctionCourse, JudgedTest, Rounds
+from goutbench.write.course import Rounds
 from goutbench.write.existing import changed, files_under_test, record_of_existing
 from goutbench.write.files import FileUnderTest
 from goutbench.write.judge import CandidateJudge, ShowProgress, Together, nothing_shown, run_together
@@ -45,7 +45,8 @@ from goutbench.write.need import most_needed, needs_of
 from goutbench.write.options import WriteOptions
 from goutbench.write.reply import tests_of
 from goutbench.write.request import Asking, Subject
-from goutbench.write.results import ChangedFile, Target, WriteResult, WrittenTest
+from goutbench.write.results import Addition, ChangedFile, Target, WriteResult, WrittenTest
+from goutbench.write.state import FileState, FunctionCourse, JudgedTest
 
 Report = Callable[[str], None]
 
@@ -228,34 +229,48 @@ class _Run:
         self, result: WriteResult, courses: Sequence[FunctionCourse], judged: Sequence[JudgedTest]
     ) -> WriteResult:
         """The result with all tests, and the test files with those that were accepted."""
-        accepted = sorted(
-            (number for number, item in enumerate(judged) if not item.reason),
-            key=lambda number: (judged[number].course.state.file.path, judged[number].order),
-        )
-        packages: dict[str, list[AcceptedTest]] = {}
-        for number in accepted:
-            item = judged[number]
-            file, target = item.course.state.file, item.test.destination
-            test = AcceptedTest(number, item.test.name, item.test.code, file, target.name, target.content)
-            packages.setdefault(file.listed.path, []).append(test)
-        tests = {number: _written(item) for number, item in enumerate(judged)}
+        states = list({c.state.file.path: c.state for c in courses}.values())
+        merged = self._merge_all(judged, states)
+        tests = [_written(item) for item in judged]
         files: list[ChangedFile] = []
-        notices = []
-        for path, group in packages.items():
-            self.report(f"running the tests of {path} with {len(group)} new ones")
-            merged = merged_package(group, partial(self._run_together, group[0].file))
-            notices += [f"{path}: {merged.notice}"] if merged.notice else []
-            files += self._changed_files(group, merged)
-            for test in group:
-                tests[test.number] = self._final(tests[test.number], test, merged)
-        for state in {course.state.file.path: course.state for course in courses}.values():
+        for package in merged:
+            files += self._changed_files(package)
+            for test in package.tests:
+                path = self._below(test.file, test.target)
+                tests[test.number] = replace(
+                    tests[test.number], name=package.names[test.number], test_path=path
+                )
+        for state in states:
             if state.file.package.focal_source != state.file.source:
                 raise changed(state.file.path)
-        targets = tuple(Target(c.need, c.now, c.rounds, c.reason) for c in courses)
         return replace(
-            result, targets=targets, tests=tuple(tests[number] for number in sorted(tests)),
-            files=tuple(files), patch=patch_of(files), notices=(*result.notices, *notices),
+            result,
+            targets=tuple(Target(c.need, c.now, c.rounds, c.reason) for c in courses),
+            tests=tuple(tests), files=tuple(files), patch=patch_of(files),
+            notices=(*result.notices, *(package.notice for package in merged if package.notice)),
         )  # fmt: skip
+
+    def _merge_all(self, judged: Sequence[JudgedTest], states: Sequence[FileState]) -> list[MergedPackage]:
+        """The packages with the accepted tests. Where one cannot stay, others may add what it has added."""
+        finished: dict[tuple[str, tuple[int, ...]], MergedPackage] = {}
+        while True:
+            keys = []
+            for path, group in _by_package(judged).items():
+                key = path, tuple(test.number for test in group)
+                if key not in finished:
+                    self.report(f"running the tests of {path} with {len(group)} new ones")
+                    run = partial(self._run_together, group[0].file)
+                    finished[key] = merged_package(path, group, run)
+                keys.append(key)
+            merged = [finished[key] for key in keys]
+            dropped = {number: why for package in merged for number, why in package.dropped.items()}
+            if not dropped:
+                return merged
+            for number, (reason, detail) in dropped.items():
+                judged[number].reason, judged[number].detail = reason, detail
+                judged[number].adds = Addition()
+            for state in states:
+                state.choose()
 
     def _run_together(
         self, file: FileUnderTest, overlay: Mapping[str, bytes], names: tuple[str, ...]
@@ -265,19 +280,12 @@ class _Run:
         (record,) = self.judge.map(run_together, [tests])
         return record
 
-    def _changed_files(self, group: Sequence[AcceptedTest], merged: MergedPackage) -> list[ChangedFile]:
-        befores = {test.target: test.before for test in group}
+    def _changed_files(self, merged: MergedPackage) -> list[ChangedFile]:
+        tests = {test.target: test for test in merged.tests}
         return [
-            ChangedFile(self._below(group[0].file, name), befores[name], after)
+            ChangedFile(self._below(tests[name].file, name), tests[name].before, after)
             for name, after in merged.overlay.items()
         ]
-
-    def _final(self, written: WrittenTest, test: AcceptedTest, merged: MergedPackage) -> WrittenTest:
-        if test.number in merged.dropped:
-            reason, detail = merged.dropped[test.number]
-            return replace(written, reason=reason, detail=detail[:2000])
-        path = self._below(test.file, test.target)
-        return replace(written, name=merged.names[test.number], test_path=path)
 
     def _below(self, file: FileUnderTest, name: str) -> str:
         """The path below the root of a file of the package."""
@@ -288,6 +296,19 @@ def _largest_test(file: FileUnderTest) -> bytes | None:
     """The package's largest test file, whose style counts where the focal file has none."""
     texts = [(file.listed.folder / name).read_bytes() for name in file.listed.tests]
     return max(texts, key=len, default=None)
+
+
+def _by_package(judged: Sequence[JudgedTest]) -> dict[str, list[AcceptedTest]]:
+    """The accepted tests by package, in the order of files and of acceptance."""
+    accepted = [number for number, item in enumerate(judged) if not item.reason]
+    accepted.sort(key=lambda number: (judged[number].course.state.file.path, judged[number].order))
+    packages: dict[str, list[AcceptedTest]] = {}
+    for number in accepted:
+        item = judged[number]
+        file, target = item.course.state.file, item.test.destination
+        test = AcceptedTest(number, item.test.name, item.test.code, file, target.name, target.content)
+        packages.setdefault(file.listed.path, []).append(test)
+    return packages
 
 
 def _written(item: JudgedTest) -> WrittenTest:

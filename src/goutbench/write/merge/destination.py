@@ -3,7 +3,6 @@
 import os
 from collections import Counter
 from collections.abc import Iterator
-from dataclasses import dataclass
 from itertools import count
 
 from goutbench.golang.analysis.features import style_of
@@ -11,16 +10,9 @@ from goutbench.golang.analysis.platforms import platform_suffixes
 from goutbench.golang.syntax.header import package_name
 from goutbench.golang.syntax.parser import parse
 from goutbench.mutate.source.packages import ListedPackage
+from goutbench.write.files import Destination
 
 _EXTERNAL = "_test"
-
-
-@dataclass(frozen=True, slots=True)
-class Destination:
-    """A test file by its base name, and its content; None where it is new."""
-
-    name: str
-    content: bytes | None
 
 
 def destination(package: ListedPackage, focal: str, clause: str) -> Destination:

@@ -29,20 +29,21 @@ class AcceptedTest:
 
 @dataclass(slots=True)
 class MergedPackage:
-    """The test files of a package with new tests, by their base names; the tests' names there, and the reason
-    and detail of those that did not stay, by their numbers."""
+    """The new tests of a package, its test files with them by their base names, the tests' names there, and
+    the reason and detail of those that cannot stay, by their numbers."""
 
+    tests: Sequence[AcceptedTest] = ()
     overlay: dict[str, bytes] = field(default_factory=dict)
     names: dict[int, str] = field(default_factory=dict)
     dropped: dict[int, tuple[str, str]] = field(default_factory=dict)
     notice: str = ""
 
 
-def merged_package(tests: Sequence[AcceptedTest], run: RunTogether) -> MergedPackage:
-    """Merge the tests, all of one package, and run all of its tests together. Where that fails, they are
-    added one by one, and each with which it fails is dropped."""
+def merged_package(path: str, tests: Sequence[AcceptedTest], run: RunTogether) -> MergedPackage:
+    """Merge the tests of the package with this import path, and run all of its tests together. Where that
+    fails, they are added one by one, and each with which it fails is dropped."""
     merged = _merged(tests)
-    if not merged.names:
+    if merged.dropped:
         return merged
     own = tests[0].file.names
     record = run(merged.overlay, (*own, *merged.names.values()))
@@ -50,7 +51,7 @@ def merged_package(tests: Sequence[AcceptedTest], run: RunTogether) -> MergedPac
         return merged
     if own and (alone := run({}, own)).status is not Status.PASSED:
         culprits = ", ".join((*alone.failed, *alone.flaky)) or alone.reason
-        merged.notice = f"the package's own tests do not pass together every time ({culprits})"
+        merged.notice = f"{path}: its own tests do not pass together every time ({culprits})"
         return merged
     return _one_by_one(tests, run)
 
@@ -58,25 +59,19 @@ def merged_package(tests: Sequence[AcceptedTest], run: RunTogether) -> MergedPac
 def _one_by_one(tests: Sequence[AcceptedTest], run: RunTogether) -> MergedPackage:
     accepted: list[AcceptedTest] = []
     dropped: dict[int, tuple[str, str]] = {}
-    merged = MergedPackage()
     for test in tests:
         attempt = _merged([*accepted, test])
-        if test.number in attempt.dropped:
-            dropped |= attempt.dropped
-            continue
         record = run(attempt.overlay, (*test.file.names, *attempt.names.values()))
         if record.status is Status.PASSED:
             accepted.append(test)
-            merged = attempt
         else:
             dropped[test.number] = BESIDE, record.evidence
-    merged.dropped = dropped
-    return merged
+    return MergedPackage(dropped=dropped) if dropped else _merged(accepted)
 
 
 def _merged(tests: Sequence[AcceptedTest]) -> MergedPackage:
     """The test files with these tests, file by file, so that later ones see the names of earlier ones."""
-    result = MergedPackage()
+    result = MergedPackage(tests)
     groups: dict[tuple[str, str], list[AcceptedTest]] = {}
     for test in tests:
         groups.setdefault((test.target, test.file.path), []).append(test)
