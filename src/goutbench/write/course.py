@@ -91,7 +91,7 @@ class Rounds:
                 continue
             subject, function, missing = course.state.subject, course.need.function, course.missing
             if course.first is None:
-                course.first = self.asking.first(subject, function, course.clause, course.style, missing)
+                course.first = self.asking.first(subject, function, missing)
                 yield course, course.first
             elif course.reply is not None:
                 text = observations(subject, function, map(_outcome, course.judged), missing)

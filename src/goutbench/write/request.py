@@ -23,8 +23,8 @@ _DETAILED = 3  # failing tests of a reply that the model sees in full
 
 @dataclass(frozen=True, slots=True)
 class Subject:
-    """The file under test as prompts describe it; `test_path` is the file that candidates are run in, and
-    `tests` the test file whose style counts."""
+    """The file under test as prompts describe it; `test_path` is the file that candidates are run in, `tests`
+    the test file whose style counts, `style` that in words, and `clause` the package of new tests."""
 
     id: str
     repository: str
@@ -33,6 +33,8 @@ class Subject:
     test_path: str
     package: str
     tests: bytes | None
+    clause: str
+    style: str
 
 
 @dataclass(frozen=True, slots=True)
@@ -44,7 +46,7 @@ class Asking:
     budget: int
     cross_file_tokens: int
 
-    def first(self, subject: Subject, function: str, clause: str, style: str, existing: Execution) -> Prompt:
+    def first(self, subject: Subject, function: str, existing: Execution) -> Prompt:
         """The prompt for tests of a function; `existing` is what today's tests miss of it."""
         source = subject.code.encode("utf-8", "surrogateescape")
         (chunk,) = function_chunks(
@@ -55,8 +57,8 @@ class Asking:
         missing = missing_text(subject, function, existing)
         exercising = [exercise.test for exercise in chunk.tests]
         fields = prompt_fields(subject, chunk, context) | {
-            "clause": clause,
-            "style": style,
+            "clause": subject.clause,
+            "style": subject.style,
             "missing": f"{missing}\n\n" if missing else "",
             "existing": self._examples(subject.tests, exercising),
         }

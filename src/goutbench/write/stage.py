@@ -19,10 +19,6 @@ from goutbench.execute.progress import Progress
 from goutbench.execute.worker import Worker
 from goutbench.generate.complete import Completer, open_journal
 from goutbench.generate.stage import with_weights_revision
-from goutbench.golang.syntax.header import package_name
-from goutbench.golang.syntax.modfile import read_module
-from goutbench.golang.syntax.outline import file_outline
-from goutbench.golang.syntax.parser import parse_declarations
 from goutbench.inference.calls import MODEL_ERROR, OVERFLOW, Connection
 from goutbench.inference.models import Server, open_model
 from goutbench.locations import workspace_folder
@@ -31,22 +27,22 @@ from goutbench.mutate.source.base import base_package
 from goutbench.mutate.source.packages import list_packages
 from goutbench.mutate.source.worktree import WorkTree, open_work_tree
 from goutbench.prompts.cross_file import PackageIndex
-from goutbench.records import Completion, Execution, PackageFile, short_hash
+from goutbench.records import Completion, Execution, short_hash
 from goutbench.rounds.budget import Budget
 from goutbench.write.adding import reduced
 from goutbench.write.course import Rounds
 from goutbench.write.existing import changed, files_under_test, record_of_existing
 from goutbench.write.files import FileUnderTest
 from goutbench.write.judge import CandidateJudge, ShowProgress, Together, nothing_shown, run_together
-from goutbench.write.merge.destination import destination, style_text, usual_clause
 from goutbench.write.merge.package import AcceptedTest, MergedPackage, merged_package
 from goutbench.write.merge.patch import patch_of
 from goutbench.write.need import most_needed, needs_of
 from goutbench.write.options import WriteOptions
 from goutbench.write.reply import tests_of
-from goutbench.write.request import Asking, Subject
+from goutbench.write.request import Asking
 from goutbench.write.results import Addition, ChangedFile, Target, WriteResult, WrittenTest
 from goutbench.write.state import FileState, FunctionCourse, JudgedTest
+from goutbench.write.subjects import outlines_of, subject_of
 
 Report = Callable[[str], None]
 
@@ -136,10 +132,7 @@ class _Run:
         ]
         chosen, unasked = most_needed((need for _, needs in by_file for need in needs), self.options.limit)
         state_of = {state.file.path: state for state in states}
-        courses = [
-            FunctionCourse(need, state_of[need.path], *self._style(state_of[need.path].file))
-            for need in chosen
-        ]
+        courses = [FunctionCourse(need, state_of[need.path]) for need in chosen]
         result = WriteResult(
             str(self.work_tree.root), self.model, (), (), (), b"", unasked,
             notices=mutated.notices, failures=mutated.failures,
@@ -164,21 +157,8 @@ class _Run:
         jobs = [(files[number].package, files[number].empty_candidate()) for number in bare]
         for number, record in zip(bare, self.judge.execute(jobs), strict=True):
             records[number] = reduced(records[number], record)
-        return [FileState(file, self._subject(file), r) for file, r in zip(files, records, strict=True)]
-
-    def _subject(self, file: FileUnderTest) -> Subject:
-        clause = usual_clause(file.listed, file.package.focal)
-        tests = destination(file.listed, file.package.focal, clause).content
-        folder = file.path.rpartition("/")[0]
-        return Subject(
-            file.path, self.work_tree.root.name, file.path, file.source.decode("utf-8", "surrogateescape"),
-            f"{folder}/{file.package.test}".lstrip("/"), package_name(file.source) or "main",
-            tests or _largest_test(file),
-        )  # fmt: skip
-
-    def _style(self, file: FileUnderTest) -> tuple[str, str]:
-        """The package clause of new tests, and how they should test."""
-        return usual_clause(file.listed, file.package.focal), style_text(self._subject(file).tests)
+        name = self.work_tree.root.name
+        return [FileState(file, subject_of(file, name), r) for file, r in zip(files, records, strict=True)]
 
     def _rounds(
         self, courses: Sequence[FunctionCourse], options: WriteOptions, journal: Journal[Completion]
@@ -189,10 +169,9 @@ class _Run:
             self.out / "logs",
             self.server.display,
         )
-        index = PackageIndex(
-            outline for listed in {c.state.file.listed.path: c.state.file for c in courses}.values()
-            for outline in self._outlines(listed)
-        )  # fmt: skip
+        files = {c.state.file.listed.path: c.state.file for c in courses}.values()
+        name = self.work_tree.root.name
+        index = PackageIndex(outline for file in files for outline in outlines_of(file, name))
         asking = Asking(
             token_counter(generation.tokenizer), index, generation.budget, generation.cross_file_tokens
         )
@@ -201,19 +180,6 @@ class _Run:
             Budget(options, generation.max_tokens, self.price), asking, tests_of, self.judge.execute,
             self.report,
         )  # fmt: skip
-
-    def _outlines(self, file: FileUnderTest) -> list[PackageFile]:
-        """The declarations of a package, for prompts about its files."""
-        text = (file.package.module / "go.mod").read_text("utf-8", "replace")
-        module, folder = read_module(text), file.path.rpartition("/")[0]
-        sources = {name: (file.listed.folder / name).read_bytes() for name in file.listed.sources}
-        return [
-            PackageFile(
-                self.work_tree.root.name, f"{folder}/{name}".lstrip("/"), package_name(source) or "main",
-                module.path, module.go, file_outline(parse_declarations(source)), module.requires,
-            )
-            for name, source in sources.items()
-        ]  # fmt: skip
 
     def _check_answers(self, rounds: Rounds) -> None:
         """Raises GoutbenchError where the model answered no call."""
@@ -290,12 +256,6 @@ class _Run:
     def _below(self, file: FileUnderTest, name: str) -> str:
         """The path below the root of a file of the package."""
         return (file.listed.folder / name).relative_to(self.work_tree.seen).as_posix()
-
-
-def _largest_test(file: FileUnderTest) -> bytes | None:
-    """The package's largest test file, whose style counts where the focal file has none."""
-    texts = [(file.listed.folder / name).read_bytes() for name in file.listed.tests]
-    return max(texts, key=len, default=None)
 
 
 def _by_package(judged: Sequence[JudgedTest]) -> dict[str, list[AcceptedTest]]:

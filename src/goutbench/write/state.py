@@ -65,8 +65,6 @@ class FunctionCourse:
 
     need: Need
     state: FileState
-    clause: str
-    style: str
     first: Prompt | None = None
     rounds: int = 0
     reason: str = ""
