@@ -83,7 +83,7 @@ def test_each_test_of_a_reply_is_judged_alone(tree: Tree) -> None:
     assert low.adds.mutants
     assert not {m.id for m in low.adds.mutants} & {m.id for m in high.adds.mutants}
     (target,) = result.targets
-    assert (target.before.function, target.after.branches, target.reason) == ("Clamp", 0, "complete")
+    assert (target.before.function, target.after.branches, target.reason) == ("Clamp", 0, "rounds")
     assert target.after.mutants < target.before.mutants
     assert tree.contents() == before, "the work tree stays as it is"
 

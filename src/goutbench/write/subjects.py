@@ -41,8 +41,8 @@ def outlines_of(file: FileUnderTest, repository: str) -> list[PackageFile]:
     sources = {name: (file.listed.folder / name).read_bytes() for name in file.listed.sources}
     return [
         PackageFile(
-            repository, f"{folder}/{name}".lstrip("/"), package_name(source) or "main", module.path, module.go,
-            file_outline(parse_declarations(source)), module.requires,
+            repository, f"{folder}/{name}".lstrip("/"), package_name(source) or "main", module.path,
+            module.go, file_outline(parse_declarations(source)), module.requires,
         )
         for name, source in sources.items()
     ]  # fmt: skip
