@@ -17,6 +17,7 @@ from goutbench.prompts.prompt import (
     completion_text,
     template_hash,
 )
+from goutbench.write.request import FIRST, MORE
 
 CODE = b"""package calc
 
@@ -39,6 +40,8 @@ HASHES = {
     "file-v3": "cbd5a18414b0",
     "fix-v1": "f2198a3e833d",
     "extend-v1": "7bc6b3c7ab95",
+    "write-v1": "f31e00afe461",
+    "write-more-v1": "8366e9f5fa5e",
 }
 
 
@@ -53,7 +56,7 @@ class Pair:
 def test_a_template_never_changes() -> None:
     """A changed text needs a new version: runs and adapters record the name and hash of their template."""
     assert {name: template_hash(name)[:12] for name in HASHES} == HASHES
-    assert {FUNCTION, FILE, FIX, EXTEND, combine.TEMPLATE} <= HASHES.keys()
+    assert {FUNCTION, FILE, FIX, EXTEND, FIRST, MORE, combine.TEMPLATE} <= HASHES.keys()
 
 
 def test_a_function_prompt_names_its_function_and_shows_its_context() -> None:
