@@ -41,7 +41,7 @@ def _lines(file: GoFile, item: Declaration) -> range:
 
 
 def needs_of(path: str, source: bytes, keys: Sequence[str], existing: Execution) -> list[Need]:
-    """What the tests with this record lack of each of these functions."""
+    """What the tests with this record lack of each of these functions, in their order."""
     file = parse(source)
     complexities = {item.name: item.value for item in code_features(file).functions}
     needs = []
@@ -58,9 +58,8 @@ def needs_of(path: str, source: bytes, keys: Sequence[str], existing: Execution)
 
 
 def most_needed(needs: Iterable[Need], limit: int) -> tuple[list[Need], int]:
-    """The functions that lack something, the one that lacks most first and of equals the most complex one, at
-    most `limit` of them (0: all); and the number of the others."""
-    lacking = [need for need in needs if need.missing]
-    lacking.sort(key=lambda need: (-need.missing, -need.complexity, need.path, need.line))
-    chosen = lacking[:limit] if limit else lacking
-    return chosen, len(lacking) - len(chosen)
+    """The function that lacks most first, and of equals the most complex one: at most `limit` of them (0:
+    all); and the number of the others."""
+    ordered = sorted(needs, key=lambda need: (-need.missing, -need.complexity, need.path, need.line))
+    chosen = ordered[:limit] if limit else ordered
+    return chosen, len(ordered) - len(chosen)

@@ -126,11 +126,13 @@ class _Run:
     def result(self, files: Sequence[FileUnderTest], mutated: MutateResult) -> WriteResult:
         self.report(f"measuring what the tests of {len(files)} files miss")
         states = self._states(files)
-        by_file = [
-            (state, needs_of(state.file.path, state.file.source, state.file.functions, state.missing))
-            for state in states
-        ]
-        chosen, unasked = most_needed((need for _, needs in by_file for need in needs), self.options.limit)
+        needs = []
+        for state in states:
+            file = state.file
+            lacking = [n for n in needs_of(file.path, file.source, file.functions, state.before) if n.missing]
+            needs += lacking  # mutants of the others need not run
+            state.file = replace(file, functions=tuple(need.function for need in lacking))
+        chosen, unasked = most_needed(needs, self.options.limit)
         state_of = {state.file.path: state for state in states}
         courses = [FunctionCourse(need, state_of[need.path]) for need in chosen]
         result = WriteResult(
