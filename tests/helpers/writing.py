@@ -8,6 +8,7 @@ from pathlib import Path
 from goutbench.execute.options import ExecuteOptions
 from goutbench.inference.models import Server
 from goutbench.mutate.options import MutateOptions
+from goutbench.mutate.results import MutateResult
 from goutbench.mutate.stage import mutate
 from goutbench.write.options import WriteOptions
 from goutbench.write.results import WriteResult
@@ -125,10 +126,13 @@ class Tree:
         execution = ExecuteOptions(test_seconds=20.0)
         options = options or WriteOptions(rounds=1, execution=execution)
         measured = MutateOptions(execution=execution, **scope)
-        mutated = mutate(self.root, patterns, measured, workers=2, work=self.work)
+
+        def measure() -> MutateResult:
+            return mutate(self.root, patterns, measured, workers=2, work=self.work)
+
         server = Server(model_args={"calls": str(calls)} if calls else {})
         return write(
-            self.root, patterns, mutated, model, options,
+            self.root, patterns, measure, model, options,
             workers=2, work=self.work, out=self.root.parent / "run", server=server,
         )  # fmt: skip
 

@@ -174,6 +174,8 @@ def test_rounds_tell_what_is_missing_and_resume_without_a_call(tree: Tree) -> No
     )
     assert len(calls.read_text().splitlines()) == 3, "answered calls are not repeated"
     assert [(item.name, item.round) for item in three.accepted] == [("TestHalf", 2), ("TestOdd", 3)]
+    journal = (tree.root.parent / "run" / "executions.jsonl").read_text().splitlines()
+    assert len(journal) == len({json.loads(line)["id"] for line in journal}), "nothing is executed twice"
     assert "These tests are added to the package: `TestHalf`" in calls.read_text()
     limited = tree.write(
         model, "./calc", options=replace(OPTIONS, rounds=5, max_calls=1), calls=calls, changed_since="HEAD~1"

@@ -98,6 +98,8 @@ def write(
     as_json: AsJson = False,
 ) -> None:
     """Have a model write tests for a work tree, and keep those that add something: a patch and a page."""
+    # the imports take half a second, in which a user should see something
+    typer.echo(f"writing tests for {' '.join(patterns or ['./...'])}", err=True)
     import json
 
     from goutbench.config import Price, load_yaml
@@ -109,6 +111,7 @@ def write(
     from goutbench.generate.options import GenerateOptions
     from goutbench.mutate.options import MutateOptions
     from goutbench.mutate.progress import show_mutation
+    from goutbench.mutate.results import MutateResult
     from goutbench.mutate.stage import mutate
     from goutbench.write.merge.patch import apply as apply_files
     from goutbench.write.merge.patch import write_patch
@@ -144,10 +147,13 @@ def write(
         "unsafe": unsafe_no_sandbox,
         "sandbox": sandbox,
     }
-    with show_mutation() as progress:
-        mutated = mutate(Path.cwd(), chosen, measured, image=image, progress=progress, **machine)
+
+    def measure() -> MutateResult:
+        with show_mutation() as progress:
+            return mutate(Path.cwd(), chosen, measured, image=image, progress=progress, **machine)
+
     result = run(
-        Path.cwd(), chosen, mutated, model, options, out=out, price=prices, server=server, image=image,
+        Path.cwd(), chosen, measure, model, options, out=out, price=prices, server=server, image=image,
         show=show_progress, report=lambda line: typer.echo(line, err=True), **machine,
     )  # fmt: skip
     write_patch(patch, result.patch)

@@ -50,7 +50,7 @@ Report = Callable[[str], None]
 def write(
     folder: Path,
     patterns: Sequence[str],
-    mutated: MutateResult,
+    measure: Callable[[], MutateResult],
     model: str,
     options: WriteOptions,
     *,
@@ -68,18 +68,20 @@ def write(
 ) -> WriteResult:
     """Have a model write tests for the packages that the patterns name in `folder`.
 
-    `mutated` is what `mutate` says of them, with the same execution options: its mutants are the scope, and
-    only what its tests miss counts. The work tree stays as it is: `patch.apply` writes the files of the
+    `measure` calls `mutate` on them, with the same execution options: its mutants are the scope, and only what
+    its tests miss counts. The work tree stays as it is: `patch.apply` writes the files of the
     result. `out` has the journals of calls and executions (None: a folder in the workspace): the same call
     after a kill repeats none of them. `report` gets a line as a step begins, `show` shows executions. Raises
     what `mutate` and `generate` raise; SourceError where a file changes meanwhile.
     """
     if options.max_cost and price is None:
         raise ConfigError("a limit of cost needs prices", where="--max-cost", hint="give --price FILE")
+    out, server = out or run_folder(folder, model, work), server or Server()
+    opened = open_model(model, server, temperature=options.generation.temperature)  # before what takes long
+    connection, mutated = Connection(opened, out / "logs", server.display), measure()
     machine = open_machine(work=work, go=go, unsafe=unsafe, sandbox=sandbox, image=image)
     with ExitStack() as stack:
         work_tree = stack.enter_context(open_work_tree(folder, machine.workspace))
-        out = out or run_folder(folder, model, work)
         executions = stack.enter_context(open_executions(out))
         executions.open()
         judging = options.judging
@@ -91,7 +93,7 @@ def write(
         pool = stack.enter_context(_pool(machine, options, files, max(1, workers)))
         run = _Run(
             work_tree, CandidateJudge(machine, judging, pool, executions, show), options, out, model, price,
-            server or Server(), report,
+            connection, report,
         )  # fmt: skip
         return run.result(files, mutated)
 
@@ -120,7 +122,7 @@ class _Run:
     out: Path
     model: str
     price: Price | None
-    server: Server
+    connection: Connection
     report: Report
 
     def result(self, files: Sequence[FileUnderTest], mutated: MutateResult) -> WriteResult:
@@ -166,11 +168,6 @@ class _Run:
         self, courses: Sequence[FunctionCourse], options: WriteOptions, journal: Journal[Completion]
     ) -> Rounds:
         generation = options.generation
-        connection = Connection(
-            open_model(self.model, self.server, temperature=generation.temperature),
-            self.out / "logs",
-            self.server.display,
-        )
         files = {c.state.file.listed.path: c.state.file for c in courses}.values()
         name = self.work_tree.root.name
         index = PackageIndex(outline for file in files for outline in outlines_of(file, name))
@@ -178,7 +175,7 @@ class _Run:
             token_counter(generation.tokenizer), index, generation.budget, generation.cross_file_tokens
         )
         return Rounds(
-            courses, Completer(connection, generation, journal, self.price),
+            courses, Completer(self.connection, generation, journal, self.price),
             Budget(options, generation.max_tokens, self.price), asking, tests_of, self.judge.execute,
             self.report,
         )  # fmt: skip
