@@ -68,8 +68,8 @@ def write(
 ) -> WriteResult:
     """Have a model write tests for the packages that the patterns name in `folder`.
 
-    `measure` calls `mutate` on them, with the same execution options: its mutants are the scope, and only what
-    its tests miss counts. The work tree stays as it is: `patch.apply` writes the files of the
+    `measure` calls `mutate` on them, with the same execution options: its mutants are the scope, and only
+    what its tests miss counts. The work tree stays as it is: `merge.patch.apply` writes the files of the
     result. `out` has the journals of calls and executions (None: a folder in the workspace): the same call
     after a kill repeats none of them. `report` gets a line as a step begins, `show` shows executions. Raises
     what `mutate` and `generate` raise; SourceError where a file changes meanwhile.
