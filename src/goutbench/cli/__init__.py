@@ -24,8 +24,8 @@ from goutbench.cli import assemble  # noqa: F401
 from goutbench.cli import generate  # noqa: F401
 from goutbench.cli import execute  # noqa: F401
 from goutbench.cli import gaps  # noqa: F401
-from goutbench.cli import mutate  # noqa: F401
-from goutbench.cli import write  # noqa: F401
+from goutbench.cli.worktree import mutate  # noqa: F401
+from goutbench.cli.worktree import write  # noqa: F401
 from goutbench.cli import judge  # noqa: F401
 from goutbench.cli import report  # noqa: F401
 # isort: on
