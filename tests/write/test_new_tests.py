@@ -1,12 +1,17 @@
 """New declarations in a test file: what is there stays, names and imports are unified."""
 
+from pathlib import Path
+
 import pytest
 
 from goutbench.assemble.extract import extract
 from goutbench.assemble.package_context import package_context
 from goutbench.golang.syntax.parser import parse
 from goutbench.golang.toolchain.gofmt import gofmt
+from goutbench.mutate.source.packages import ListedPackage
+from goutbench.write.files import Destination
 from goutbench.write.merge.additions import new_tests, with_tests
+from goutbench.write.merge.destination import destination, usual_clause
 
 FOCAL = b"package p\n\nfunc Double(x int) int { return 2 * x }\n"
 CONTEXT = package_context(FOCAL, (), "example.test/p")
@@ -96,3 +101,24 @@ def test_what_the_file_has_is_not_added_again() -> None:
     assert not {"double", "TestOld"} & set(names)
     text = merged(existing, renamed.code)
     assert text.startswith(existing.rstrip("\n"))
+
+
+def test_new_tests_go_into_the_file_of_their_package(tmp_path: Path) -> None:
+    for name in ("a.go", "b.go", "c.go", "c_test.go", "n_linux.go"):
+        (tmp_path / name).write_text("package p\n")
+    (tmp_path / "a_test.go").write_text("package p_test\n")
+    (tmp_path / "b_test.go").symlink_to(tmp_path / "a_test.go")
+    (tmp_path / "n_linux_test.go").write_text("package p_test\n")
+    tests = ("a_test.go", "b_test.go", "n_linux_test.go")  # c_test.go is not in the build
+    package = ListedPackage(
+        "example.test/p", tmp_path, ("a.go", "b.go", "c.go"), tests, (), (), ("", ""), False, True, ""
+    )
+    assert destination(package, "a.go", "p_test").content == b"package p_test\n"
+    assert destination(package, "a.go", "p") == Destination("a_internal_test.go", None)
+    assert destination(package, "b.go", "p_test") == Destination("b_external_test.go", None), "a link"
+    assert destination(package, "c.go", "p") == Destination("c_internal_test.go", None)
+    assert destination(package, "n_linux.go", "p") == Destination("internal_n_linux_test.go", None)
+    assert destination(package, "new.go", "p") == Destination("new_test.go", None)
+    assert [usual_clause(package, name) for name in ("a.go", "c.go")] == ["p_test", "p_test"]
+    (tmp_path / "main.go").write_text("package main\n")
+    assert usual_clause(package, "main.go") == "main"
