@@ -75,5 +75,5 @@ def test_functions_are_asked_about_by_what_they_lack() -> None:
     needs = needs_of("p.go", source, ["A", "B"], existing)
     assert needs == [Need("p.go", "A", 3, 1, 0, 1), Need("p.go", "B", 5, 1, 1, 2)]
     assert most_needed(needs, 1) == ([needs[1]], 1)
-    harder = replace(needs[0], complexity=9, mutants=1)
+    harder = replace(needs[1], line=9, complexity=9)
     assert most_needed([needs[1], harder], 0) == ([harder, needs[1]], 0)

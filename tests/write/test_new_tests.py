@@ -75,6 +75,9 @@ def test_a_file_that_gofmt_would_change_is_not_formatted() -> None:
     assert [test.name for test in parse(text.encode()).tests] == ["TestOld", "TestNew"]
     assert merged(existing.replace("\n", "\r\n")).count("\r\n") == merged(existing).count("\n")
     assert merged(existing.rstrip("\n")) == text, "the last line may lack its end"
+    loose = merged(f'package p\n\n\n\nimport (\n  "testing"\n){TIDY}')
+    assert loose.startswith("package p\n\n\n\nimport (")
+    assert '\n  "testing"\n' in loose
 
 
 def test_a_new_file_has_the_build_constraint_of_the_focal_file() -> None:
