@@ -26,12 +26,12 @@ LAYERS = (
     {"prompts", "assemble"},
     {"curate", "split", "leakage", "describe", "train", "generate", "execute", "judge", "report", "gaps"},
     {"environments", "facts", "harvest", "mutate", "rounds"},
-    {"tasks"},
+    {"tasks", "write"},
     {"cli", "__main__", "_registry"},
 )
 """Top-level modules and packages. A layer imports from earlier layers, the first two also from themselves."""
 
-STAGES = (LAYERS[4] | LAYERS[5] | {"chunk", "assemble"}) - {"environments"}
+STAGES = (LAYERS[4] | LAYERS[5] | LAYERS[6] | {"chunk", "assemble"}) - {"environments"}
 TREES = {path: ast.parse(path.read_text("utf-8")) for path in sorted(PACKAGE.rglob("*.py"))}
 GRAPH = import_graph(PACKAGE, TREES)
 

@@ -7,7 +7,7 @@ import pytest
 from goutbench.assemble import combine
 from goutbench.assemble.extract import extract
 from goutbench.chunk import chunk_file, function_chunks
-from goutbench.prompts.feedback.message import EXTEND, FIX
+from goutbench.prompts.feedback.message import EXTEND, FIX, RESTATE
 from goutbench.prompts.prompt import (
     CrossFileContext,
     Example,
@@ -15,6 +15,7 @@ from goutbench.prompts.prompt import (
     completion_text,
     template_hash,
 )
+from goutbench.write.asking.request import FIRST, MORE
 
 CODE = b"""package calc
 
@@ -35,6 +36,9 @@ HASHES = {
     "combine-v2": "eb8a26bac986",
     "fix-v1": "f2198a3e833d",
     "extend-v1": "7bc6b3c7ab95",
+    "restate-v1": "d2800f59c957",
+    "write-v1": "a535fcb25a27",
+    "write-more-v1": "8366e9f5fa5e",
 }
 
 
@@ -49,7 +53,7 @@ class Pair:
 def test_a_template_never_changes() -> None:
     """A changed text needs a new version: runs and adapters record the name and hash of their template."""
     assert {name: template_hash(name)[:12] for name in HASHES} == HASHES
-    assert {FIX, EXTEND, combine.TEMPLATE} <= HASHES.keys()
+    assert {FIX, RESTATE, EXTEND, FIRST, MORE, combine.TEMPLATE} <= HASHES.keys()
 
 
 def test_a_function_prompt_names_its_function_and_shows_its_context() -> None:

@@ -26,7 +26,8 @@ from goutbench.cli import execute  # noqa: F401
 from goutbench.cli.dataset import facts  # noqa: F401
 from goutbench.cli.dataset import tasks  # noqa: F401
 from goutbench.cli.dataset import gaps  # noqa: F401
-from goutbench.cli import mutate  # noqa: F401
+from goutbench.cli.worktree import mutate  # noqa: F401
+from goutbench.cli.worktree import write  # noqa: F401
 from goutbench.cli import judge  # noqa: F401
 from goutbench.cli import report  # noqa: F401
 # isort: on

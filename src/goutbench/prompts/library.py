@@ -32,7 +32,7 @@ FIELDS = frozenset(
 
 _BUILT_IN = Path(__file__).parent / "built_in"
 _ENDING = ".md.j2"
-_SYSTEM = "system"
+_SYSTEM, _CONTEXT = "system", "context"
 _UNITS = ("function", "file")
 _MAX_FILES, _MAX_BYTES = 100, 1_000_000
 
@@ -93,6 +93,13 @@ class PromptFolder:
         Raises ConfigError where the folder has no template for the unit, or the template fails.
         """
         return self._render(unit, fields)
+
+    def context(self, fields: Mapping[str, Any]) -> str:
+        """What the prompt says of a file's module and package; empty where it says nothing.
+
+        Raises ConfigError where the folder has no template for it, or where it fails.
+        """
+        return self._render(_CONTEXT, fields).strip()
 
     def _file(self, stem: str) -> str:
         name = f"{stem}{_ENDING}"

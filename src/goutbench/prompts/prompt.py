@@ -77,10 +77,10 @@ def build_prompt(
     kind of chunk, or whose template fails.
     """
     prompt, unit = prompt or load_prompt(DEFAULT), _unit(chunk)
-    fields = _fields(pair, chunk, context)
+    fields = prompt_fields(pair, chunk, context)
     messages = [("system", prompt.system(fields))]
     for example in examples:
-        solved = _fields(example.pair, example.chunk, NO_CONTEXT)
+        solved = prompt_fields(example.pair, example.chunk, NO_CONTEXT)
         messages.append(("user", prompt.question(_unit(example.chunk), solved)))
         messages.append(("assistant", completion_text(example.test)))
     messages.append(("user", prompt.question(unit, fields)))
@@ -124,7 +124,7 @@ def _unit(chunk: Chunk) -> str:
     return "function" if chunk.kind == "function" else "file"
 
 
-def _fields(pair: FocalFile, chunk: Chunk, context: CrossFileContext) -> dict[str, Any]:
+def prompt_fields(pair: FocalFile, chunk: Chunk, context: CrossFileContext) -> dict[str, Any]:
     """What a template can show of a chunk: the values of FIELDS."""
     number = _go_number(context.go_version)
     return {
