@@ -206,7 +206,7 @@ def test_training_takes_the_rows_and_generate_is_asked_as_they_were(
     rows = ["--rows", str(tmp_path / "rows")]
     beside, warned = train("--dry-run", *rows)
     assert beside == pairs + 2
-    assert "warning: the rows' prompts have other settings than the recipe's" in warned
+    assert "warning: the harvested rows have other prompt settings than the rows of the pairs: " in warned
     assert "data.cross_file_tokens: 512, data.context_tokens: 15360" in warned
     only, _ = train(*rows, "--rows-only", "--out", str(tmp_path / "model"))
     assert only == 2

@@ -104,10 +104,10 @@ def read_results(runs: Sequence[Run], dataset: Path) -> Results:
     """Every candidate of the runs, and every execution without a candidate, with its pair of the dataset.
 
     A model that two runs ask with two prompts is two models (`contestant_names`). All models have the same
-    items: where a model has no answer to an item, the item counts as failed. Beside
-    models, only the reference tests of their pairs count. Candidates of pairs that are not in the dataset are
-    left out. Raises ConfigError for a named run of several models, and where two runs answer the same item
-    under the same name; DatasetError where no pair of the runs is in the dataset.
+    items: where a model has no answer to an item, the item counts as failed. Beside models, only the
+    reference tests of their pairs count. Candidates of pairs that are not in the dataset are left out.
+    Raises ConfigError for a named run of several models, and where two runs answer the same item under the
+    same name; DatasetError where no pair of the runs is in the dataset.
     """
     answers: dict[_Address, _Answer] = {}
     pairs = _read_pairs(dataset, runs)

@@ -88,8 +88,9 @@ def prepare_run(run: TrainingRun, *, offline: bool = False) -> PreparedRun:
     stops = stop_ids(tokenizer, end_ids(recipe.model, model.config, offline=offline))
     data = prepare(run.dataset, run.scheme, recipe, tokenizer, stops, run.harvest)
     if differing := data.harvested.differing_settings(recipe.data):
-        what = "prompts have other settings than the recipe's, so validation rows and `generate` have others"
-        print(f"warning: the rows' {what}: {', '.join(differing)}", file=sys.stderr, flush=True)
+        others = "validation rows" if data.harvested.only else "the rows of the pairs"
+        what = f"the harvested rows have other prompt settings than {others}"
+        print(f"warning: {what}: {', '.join(differing)}", file=sys.stderr, flush=True)
     if recipe.sft.eval_steps and not data.evaluation:
         what = f"eval_steps is set, but there are no held-out rows: {data.held_out_summary()}"
         hint = "raise max_length, select other rows, or --set sft.eval_steps=null"

@@ -9,6 +9,7 @@ from typing import Any
 from goutbench.dataset.store import file_hash, read_table
 from goutbench.errors import ConfigError, DatasetError
 from goutbench.locations import HARVEST, HARVESTED_ROWS
+from goutbench.prompts.library import load_prompt
 from goutbench.train.data.tokens import TrainingRow
 from goutbench.train.recipe import DataChoice
 
@@ -39,15 +40,20 @@ class HarvestedRows:
         return dict(settings[0]) if settings and all(one == settings[0] for one in settings) else None
 
     def differing_settings(self, choice: DataChoice) -> list[str]:
-        """The recipe's keys whose values are not those of the rows' prompts."""
+        """The recipe's keys whose values are not those of the rows' prompts, with the latter."""
         own = self.settings
         if own is None:
             return ["prompts of several kinds"] if self.rows else []
-        values = {name: getattr(choice, name) for name in ("rows", "cross_file_tokens", "examples", "prompt")}
+        values = {name: getattr(choice, name) for name in ("rows", "cross_file_tokens", "examples")}
         if choice.rows == "function":
             values["context_tokens"] = choice.context_tokens
         asked = {name: own.get(_SETTINGS.get(name, name)) for name in values}
-        return [f"data.{name}: {asked[name]}" for name in values if asked[name] not in (None, values[name])]
+        differing = [
+            f"data.{name}: {asked[name]}" for name in values if asked[name] not in (None, values[name])
+        ]
+        digest = own.get("prompt_hash")
+        same_prompt = not digest or digest == load_prompt(choice.prompt).hash
+        return differing if same_prompt else [*differing, f"data.prompt: {own.get('prompt')}"]
 
     def record(self) -> dict[str, Any]:
         """What the record of a run says of the rows; empty without any."""
