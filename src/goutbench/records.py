@@ -441,11 +441,12 @@ class Rung(StrEnum):
     """A step of the ladder. The order of these lines is the order of the ladder; everything derives from it.
 
     `label` says what a candidate on this rung does. `reward` is what reaching it is worth in training by
-    reward, from 0 to 1, before coverage and mutation score are added.
+    reward, from 0 to 1, before coverage and mutation score are added. `height` is the number of rungs below.
     """
 
     label: str
     reward: float
+    height: int
 
     NONE = "none", "reached nothing", 0.0
     SYNTAX = "syntax", "parses", 0.05
@@ -463,12 +464,8 @@ class Rung(StrEnum):
         rung._value_ = value
         rung.label = label
         rung.reward = reward
+        rung.height = len(cls.__members__)
         return rung
-
-    @property
-    def height(self) -> int:
-        """The number of rungs below this one."""
-        return list(type(self)).index(self)
 
     def reaches(self, rung: "Rung") -> bool:
         """Whether a candidate whose highest rung is this one has reached `rung`."""

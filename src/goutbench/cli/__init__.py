@@ -11,6 +11,7 @@ from typing import Annotated
 import typer
 
 from goutbench.cli.options import app
+from goutbench.dataset.arrow import import_without_numpy
 from goutbench.errors import GoutbenchError
 
 # each import registers its commands; `--help` lists them in this order, that of the pipeline
@@ -33,6 +34,10 @@ from goutbench.cli import report  # noqa: F401
 # isort: on
 
 
+_WITHOUT_NUMPY = {"curate", "verify", "execute"}
+"""The commands that start often and compute nothing with NumPy."""
+
+
 def _print_version(asked: bool) -> None:
     if asked:
         from goutbench import __version__
@@ -53,6 +58,8 @@ def _root(
 
 def main() -> None:
     """Entry point of the `goutbench` command: a user's mistake prints a message, not a traceback."""
+    if _WITHOUT_NUMPY.intersection(sys.argv[1:2]):
+        import_without_numpy()
     try:
         app()
     except GoutbenchError as error:
