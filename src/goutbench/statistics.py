@@ -191,7 +191,7 @@ def sign_test(better: int, worse: int) -> float:
     for number in range(fewer):
         term = term * (count - number) // (number + 1)
         tail += term
-    return 2 * tail / 2**count
+    return 2 * tail / (1 << count)
 
 
 def mcnemar(first: ArrayLike, second: ArrayLike) -> float:
