@@ -16,16 +16,19 @@ from goutbench.errors import GoutbenchError
 
 # each import registers its commands; `--help` lists them in this order, that of the pipeline
 # isort: off
-from goutbench.cli import curate  # noqa: F401
-from goutbench.cli import split  # noqa: F401
-from goutbench.cli import describe  # noqa: F401
+from goutbench.cli.dataset import curate  # noqa: F401
+from goutbench.cli.dataset import split  # noqa: F401
+from goutbench.cli.dataset import describe  # noqa: F401
 from goutbench.cli import train  # noqa: F401
 from goutbench.cli import chunk  # noqa: F401
 from goutbench.cli import assemble  # noqa: F401
 from goutbench.cli import generate  # noqa: F401
 from goutbench.cli import execute  # noqa: F401
-from goutbench.cli import gaps  # noqa: F401
-from goutbench.cli import mutate  # noqa: F401
+from goutbench.cli.dataset import facts  # noqa: F401
+from goutbench.cli.dataset import tasks  # noqa: F401
+from goutbench.cli.dataset import gaps  # noqa: F401
+from goutbench.cli.worktree import mutate  # noqa: F401
+from goutbench.cli.worktree import write  # noqa: F401
 from goutbench.cli import judge  # noqa: F401
 from goutbench.cli import report  # noqa: F401
 # isort: on

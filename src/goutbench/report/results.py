@@ -234,6 +234,10 @@ class Results:
         measured = {sample.model for sample in self.samples if sample.execution and sample.fate}
         return frozenset(self.models) - measured
 
+    def last_round(self, model: str) -> int:
+        """The number of the last feedback round in which a model was called, also where no reply had text."""
+        return max((at for name, at in self._usage if name == model), default=0)
+
     def usage_until(self, model: str, number: int) -> Usage:
         """What a model's calls took, from the first answers to a feedback round."""
         rounds = (used for (name, at), used in self._usage.items() if name == model and at <= number)
