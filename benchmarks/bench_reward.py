@@ -127,8 +127,9 @@ def main() -> None:
         waited = sum(score.waited_seconds for score in scores)
         whole = waited + sum(score.seconds for score in scores)
         print(
-            f"{mutants or 'no'} mutants: {60 * arguments.samples / wall:.0f} rollouts per minute ({wall:.1f} s "
-            f"for a group), {cpu:.2f} CPU s each ({60 * arguments.workers / cpu:.0f} per minute by CPU time), "
+            f"{mutants or 'no'} mutants: {60 * arguments.samples / wall:.0f} rollouts per minute "
+            f"({wall:.1f} s a group), {cpu:.2f} CPU s each "
+            f"({60 * arguments.workers / cpu:.0f} per minute by CPU time), "
             f"mean reward {statistics.mean(score.reward for score in scores):.3f}, "
             f"{waited / whole:.0%} of a rollout's time in the queue; {result.blocks}",
             flush=True,
