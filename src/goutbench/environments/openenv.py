@@ -94,8 +94,8 @@ class GoTestEnvironment(Environment[GoTestAction, GoTestObservation, GoTestState
 
 def create_server(session: RewardSession, tasks: Sequence[Task], *, clients: int = 64) -> FastAPI:
     """The HTTP and WebSocket server for so many clients at a time; run it with uvicorn."""
-    app: FastAPI = create_app(
+    server: FastAPI = create_app(
         lambda: GoTestEnvironment(session, tasks), GoTestAction, GoTestObservation, state_cls=GoTestState,
         env_name="goutbench", max_concurrent_envs=clients,
     )  # fmt: skip
-    return app
+    return server

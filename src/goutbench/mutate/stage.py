@@ -9,7 +9,6 @@ from functools import cached_property, partial
 from pathlib import Path
 
 from goutbench.errors import SourceError
-from goutbench.execute.finder import PackageFinder
 from goutbench.execute.machine import Machine, open_machine
 from goutbench.execute.worker import Worker
 from goutbench.execute.workspace.package import PackageUnderTest
@@ -17,6 +16,7 @@ from goutbench.execute.workspace.prepare import prepare_modules
 from goutbench.mutate.options import MutateOptions
 from goutbench.mutate.progress import MutateProgress
 from goutbench.mutate.results import MutatedPackage, MutateResult, failures, notices
+from goutbench.mutate.source.base import base_package
 from goutbench.mutate.source.fingerprint import PackageFingerprints
 from goutbench.mutate.source.packages import ListedPackage, MissingModule, list_packages
 from goutbench.mutate.source.scope import Scope
@@ -150,9 +150,7 @@ class _Run:
     @cached_property
     def _base(self) -> PackageUnderTest:
         """Where commands run that concern no single file."""
-        tree, folder = self.work_tree.tree, self.work_tree.inside(self.folder)
-        toolchain, go_work = PackageFinder(self.machine, Path(), {}).go_work(tree, folder)
-        return PackageUnderTest(tree, folder, "", "", toolchain, go_work)
+        return base_package(self.machine, self.work_tree, self.folder)
 
     def _notices(self) -> Iterator[str]:
         """What a reader must know about the work tree."""

@@ -1,11 +1,22 @@
 """What a run may spend: calls, tokens and cost, and which of the next calls still fit."""
 
 from collections.abc import Iterable, Sequence
+from typing import Protocol
 
 from goutbench.config import Price
 from goutbench.inference.calls import MODEL_ERROR, OVERFLOW
 from goutbench.records import Completion, Prompt
-from goutbench.rounds.options import RoundOptions
+
+
+class SpendingLimits(Protocol):
+    """What a run may spend; 0 is no limit."""
+
+    @property
+    def max_calls(self) -> int: ...
+    @property
+    def max_total_tokens(self) -> int: ...
+    @property
+    def max_cost(self) -> float: ...
 
 
 class Budget:
@@ -15,8 +26,8 @@ class Budget:
     exceeded, as far as the tokens of a prompt are counted as the provider counts them.
     """
 
-    def __init__(self, options: RoundOptions, max_reply: int, price: Price | None) -> None:
-        self._options, self._max_reply, self._price = options, max_reply, price
+    def __init__(self, limits: SpendingLimits, max_reply: int, price: Price | None) -> None:
+        self._limits, self._max_reply, self._price = limits, max_reply, price
         self.calls, self.tokens, self.cost = 0, 0, 0.0
 
     def add(self, completions: Iterable[Completion]) -> None:
@@ -48,8 +59,8 @@ class Budget:
 
     def _exceeded(self, calls: int, tokens: int, cost: float) -> str:
         limits = {
-            "max-calls": (calls, self._options.max_calls),
-            "max-total-tokens": (tokens, self._options.max_total_tokens),
-            "max-cost": (cost, self._options.max_cost),
+            "max-calls": (calls, self._limits.max_calls),
+            "max-total-tokens": (tokens, self._limits.max_total_tokens),
+            "max-cost": (cost, self._limits.max_cost),
         }
         return next((name for name, (value, limit) in limits.items() if limit and value > limit), "")

@@ -1,0 +1,1 @@
+"""The commands on a work tree: without a dataset."""

@@ -1,0 +1,1 @@
+"""New tests in the test files of a package: which file, what is new, all of them together, the patch."""
