@@ -90,21 +90,19 @@ async def group(session: RewardSession, pair: Pair, texts: list[str], result: Re
     result.scores += scores
 
 
-async def measure(arguments: argparse.Namespace, pair: Pair) -> dict[str, Result]:
-    options = {"without mutants": None, f"{arguments.mutants} mutants": arguments.mutants}
-    results = {name: Result() for name in options}
-    for name, mutants in options.items():
-        async with RewardSession(
-            {pair.id: pair}, repositories=arguments.repos, sources=read_sources(arguments.dataset),
-            settings=read_settings(arguments.dataset), workers=arguments.workers, work=arguments.work,
-            options=ExecuteOptions(repeat=1, mutants=mutants),
-        ) as session:  # fmt: skip
-            for number in range(arguments.rounds + 1):
-                result = results[name] if number else Result()
-                salt = number + (1000 if mutants else 0) + int(time.time())
-                await group(session, pair, samples(pair, arguments.samples, salt), result)
-            print(f"{name}, left out: {dict(session.omitted) or 'none'}")
-    return results
+async def measure(arguments: argparse.Namespace, pair: Pair, mutants: int | None) -> Result:
+    result = Result()
+    async with RewardSession(
+        {pair.id: pair}, repositories=arguments.repos, sources=read_sources(arguments.dataset),
+        settings=read_settings(arguments.dataset), workers=arguments.workers, work=arguments.work,
+        options=ExecuteOptions(repeat=1, mutants=mutants),
+    ) as session:  # fmt: skip
+        for number in range(arguments.rounds + 1):
+            salt = number + (1000 if mutants else 0) + int(time.time())
+            texts = samples(pair, arguments.samples, salt)
+            await group(session, pair, texts, result if number else Result())
+        print(f"left out: {dict(session.omitted)}")
+    return result
 
 
 def main() -> None:
@@ -122,14 +120,16 @@ def main() -> None:
     control = Blocks()
     asyncio.run(idle(5.0, control))
     print(f"an idle event loop: {control}")
-    for name, result in asyncio.run(measure(arguments, pair)).items():
+    for mutants in (None, arguments.mutants):
+        result = asyncio.run(measure(arguments, pair, mutants))
         scores = [score for score in result.scores if score is not None]
         wall, cpu = statistics.median(result.walls), statistics.median(result.cpus) / arguments.samples
         waited = sum(score.waited_seconds for score in scores)
         whole = waited + sum(score.seconds for score in scores)
         print(
-            f"{name}: {60 * arguments.samples / wall:.0f} rollouts per minute ({wall:.1f} s for a group), "
-            f"{cpu:.2f} CPU s each ({60 * arguments.workers / cpu:.0f} per minute by CPU time), "
+            f"{mutants or 'no'} mutants: {60 * arguments.samples / wall:.0f} rollouts per minute "
+            f"({wall:.1f} s a group), {cpu:.2f} CPU s each "
+            f"({60 * arguments.workers / cpu:.0f} per minute by CPU time), "
             f"mean reward {statistics.mean(score.reward for score in scores):.3f}, "
             f"{waited / whole:.0%} of a rollout's time in the queue; {result.blocks}",
             flush=True,
