@@ -75,6 +75,8 @@ class CandidateJudge:
             finally:
                 self.pool.idle.put(worker)
 
+        if not items:
+            return []
         count = len(self.pool.workers)
         results = dict(parallel_map(call, list(enumerate(items)), workers=count, runner="threads"))
         return [results[number] for number in range(len(items))]
