@@ -4,12 +4,8 @@ from collections.abc import Iterator
 from dataclasses import asdict
 from typing import Any
 
+from goutbench.mutate.output.table import printed
 from goutbench.write.results import REASONS, Need, WriteResult, WrittenTest
-
-
-def printed(text: str) -> str:
-    """A text in one line for a terminal: what models write may hold control characters."""
-    return "".join(char if char.isprintable() else " " for char in text)
 
 
 def lines(result: WriteResult) -> Iterator[str]:
