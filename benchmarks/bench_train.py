@@ -202,10 +202,8 @@ def grpo(options: argparse.Namespace) -> None:
     from trl.trainer.grpo_config import GRPOConfig
     from trl.trainer.grpo_trainer import GRPOTrainer
 
-    from goutbench.dataset.store import read_pairs
-    from goutbench.execute.inputs import read_sources
     from goutbench.execute.options import ExecuteOptions
-    from goutbench.execute.reward import execution_reward
+    from goutbench.execute.reward import RewardSession, reward_functions
 
     recipe = resolve_dtype(load_recipe(CONFIGS / "smollm2-135m-lora.yaml"))
     tokenizer = load_tokenizer(EMBEDDED)
@@ -221,21 +219,11 @@ def grpo(options: argparse.Namespace) -> None:
         }
         for row in chosen
     ]
-    pairs = {pair.id: pair for pair in read_pairs(options.dataset)}
-    reward = execution_reward(
-        pairs,
-        repositories=options.repos,
-        sources=read_sources(options.dataset),
-        options=ExecuteOptions(repeat=1, mutants=10),
-    )
-    seen: list[float | None] = []
-
-    def execution(**columns: Any) -> list[float | None]:
-        rewards = reward(**columns)
-        seen.extend(rewards)
-        return rewards
-
-    with tempfile.TemporaryDirectory() as folder:
+    executions = ExecuteOptions(repeat=1, mutants=10)
+    with (
+        RewardSession.of_dataset(options.dataset, options.repos, options=executions) as session,
+        tempfile.TemporaryDirectory() as folder,
+    ):
         args = GRPOConfig(
             output_dir=folder, max_steps=options.steps, per_device_train_batch_size=2, num_generations=2,
             max_completion_length=96, learning_rate=1e-5, logging_steps=1, report_to=[], use_cpu=True,
@@ -243,14 +231,14 @@ def grpo(options: argparse.Namespace) -> None:
         )  # fmt: skip
         trainer = GRPOTrainer(
             model=options.model or str(prepare_embedded()),
-            reward_funcs=[execution],  # type: ignore[list-item]
+            reward_funcs=reward_functions(session, ("total",)),
             args=args,
             train_dataset=Dataset.from_list(rows),
             processing_class=tokenizer,
         )
         trainer.train()
     steps = [entry for entry in trainer.state.log_history if "reward" in entry]
-    print(f"{len(steps)} steps, {len(seen)} executions, rewards: {sorted(set(seen), key=str)}")
+    print(f"{len(steps)} steps, mean rewards: {[round(entry['reward'], 3) for entry in steps]}")
 
 
 def main() -> None:

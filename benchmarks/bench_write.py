@@ -122,7 +122,7 @@ def plain_go_test(tree: Path, pattern: str, names: list[str]) -> None:
 
 
 def check_untouched(tree: Path, patch: str) -> None:
-    """Exits where a line was removed or changed that is no import, or where the patch is not there."""
+    """Exits where a line but an import was removed, or where the patch is not what is there."""
     diff = git(tree, "diff", "--no-color")
     removed = [line for line in diff.splitlines() if re.match(r"-(?!--)", line)]
     if odd := [line for line in removed if not _IMPORT.fullmatch(line)]:

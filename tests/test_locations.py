@@ -104,7 +104,7 @@ def test_verify_and_execute_start_relative_sources_at_the_same_folders(tmp_path:
 
 
 def test_every_stage_honours_the_cache_variable(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    from goutbench.cli.curate import _source_locations
+    from goutbench.cli.dataset.curate import _source_locations
     from goutbench.golang.toolchain import helper
     from goutbench.train.model import embedded
 

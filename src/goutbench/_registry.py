@@ -27,8 +27,9 @@ def unit_tests(dataset: str, **options: Any) -> Task:
     from goutbench.generate.complete import completion_call, completion_task
     from goutbench.generate.items import distinct_prompts, read_items
     from goutbench.generate.options import GenerateOptions
+    from goutbench.prompts.library import DEFAULT
 
-    chosen = GenerateOptions(**options)
+    chosen = GenerateOptions.for_prompt(options.pop("prompt", DEFAULT), **options)
     items = read_items(Path(dataset), chosen)
     return completion_task(chosen).build(
         completion_call(prompt, "", chosen, sample)

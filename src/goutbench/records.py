@@ -308,7 +308,8 @@ class Prompt:
     """The prompt for one chunk. `focal` are the functions to test; empty: all of the file.
 
     `template` is the name of the template, `template_hash` the SHA-256 of it; `messages` are (role, content).
-    `tokens` counts all contents by the counter of the run.
+    `tokens` counts all contents by the counter of the run. `prompt` is the name of the prompt that the first
+    message is from, `prompt_hash` the SHA-256 of its folder; both are empty in tables of earlier versions.
     """
 
     id: str
@@ -319,6 +320,8 @@ class Prompt:
     template_hash: str
     messages: tuple[tuple[str, str], ...]
     tokens: int
+    prompt: str = ""
+    prompt_hash: str = ""
 
 
 @dataclass(frozen=True, slots=True)
@@ -387,7 +390,8 @@ class Candidate:
     """A test file to be run against a pair's focal file; the reference test is one with model "reference".
 
     `focal` are the keys of the functions that it should test; empty: the complete file. `round` is 0 for a
-    first answer, else the number of the feedback round that it is the result of.
+    first answer, else the number of the feedback round that it is the result of. `prompt` and `prompt_hash`
+    are those of the prompt that led to it; empty: unknown.
     """
 
     id: str
@@ -401,6 +405,8 @@ class Candidate:
     focal: tuple[str, ...] = ()
     sample: int = 0
     round: int = 0
+    prompt: str = ""
+    prompt_hash: str = ""
 
 
 # ── execute ───────────────────────────────────────────────────────────────────────────────────────
@@ -435,11 +441,12 @@ class Rung(StrEnum):
     """A step of the ladder. The order of these lines is the order of the ladder; everything derives from it.
 
     `label` says what a candidate on this rung does. `reward` is what reaching it is worth in training by
-    reward, from 0 to 1, before coverage and mutation score are added.
+    reward, from 0 to 1, before coverage and mutation score are added. `height` is the number of rungs below.
     """
 
     label: str
     reward: float
+    height: int
 
     NONE = "none", "reached nothing", 0.0
     SYNTAX = "syntax", "parses", 0.05
@@ -457,12 +464,8 @@ class Rung(StrEnum):
         rung._value_ = value
         rung.label = label
         rung.reward = reward
+        rung.height = len(cls.__members__)
         return rung
-
-    @property
-    def height(self) -> int:
-        """The number of rungs below this one."""
-        return list(type(self)).index(self)
 
     def reaches(self, rung: "Rung") -> bool:
         """Whether a candidate whose highest rung is this one has reached `rung`."""
@@ -689,6 +692,43 @@ def pairs_without_coverage(executions: Iterable[Execution]) -> frozenset[str]:
         elif execution.status is Status.PASSED:
             passing.add(execution.pair_id)
     return frozenset(passing - measured)
+
+
+# ── harvest ───────────────────────────────────────────────────────────────────────────────────────
+
+
+@dataclass(frozen=True, slots=True)
+class HarvestedRow:
+    """A row for training from an executed candidate, and where it comes from.
+
+    `messages` are (role, content) of the first prompt about the item, `completion` the candidate in a Go code
+    fence. `run` is the name of the run folder, `revision` the version of the model where its name does not
+    include it. The ids lead to the records in the run folder; `status`, coverage and score are those of the
+    execution.
+    """
+
+    id: str
+    pair_id: str
+    repository: str
+    licence: str
+    functions: tuple[str, ...]
+    messages: tuple[tuple[str, str], ...]
+    completion: str
+    model: str
+    revision: str
+    run: str
+    prompt: str
+    prompt_hash: str
+    prompt_id: str
+    sample: int
+    round: int
+    completion_ids: tuple[str, ...]
+    candidate_id: str
+    execution_id: str
+    status: str
+    coverage: float | None
+    branch_coverage: float | None
+    mutation_score: float | None
 
 
 # ── judge ─────────────────────────────────────────────────────────────────────────────────────────

@@ -198,3 +198,19 @@ def test_other_threads_find_pandas_while_a_table_is_written() -> None:
     pytest.importorskip("pandas")
     done = subprocess.run([sys.executable, "-c", script], capture_output=True, text=True, check=False)
     assert done.stdout.split() == ["True", "False"], done.stderr
+
+
+@pytest.mark.parametrize(("command", "imported"), [("curate", False), ("report", True)])
+def test_commands_that_compute_nothing_import_no_numpy(command: str, imported: bool) -> None:
+    script = f"""if True:
+    import sys
+    from goutbench.cli import main
+    sys.argv = ["goutbench", "{command}", "--help"]
+    try:
+        main()
+    except SystemExit:
+        import pyarrow.parquet
+        print("numpy" in sys.modules, pyarrow.array([1, None]).to_pylist())
+    """
+    done = subprocess.run([sys.executable, "-c", script], capture_output=True, text=True, check=True)
+    assert done.stdout.splitlines()[-1] == f"{imported} [1, None]"

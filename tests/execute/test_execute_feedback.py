@@ -14,6 +14,7 @@ from goutbench.prompts.feedback.chances import MAX_MUTANTS, different
 from goutbench.prompts.feedback.message import (
     EXTEND,
     FIX,
+    RESTATE,
     Feedback,
     check_kinds,
     feedback,
@@ -131,8 +132,10 @@ def test_a_test_that_does_not_end_is_named(feedback_on: Writer) -> None:
 def test_a_file_without_code_or_without_tests_is_told_so(feedback_on: Writer) -> None:
     nothing = replace(candidate_of(""), code=" ")
     record = climb(feedback_on.worker, feedback_on.package, nothing)
-    assert said(feedback(Pair(), nothing, record), FIX) == "There is no Go test file in that reply."
-    assert "No test of that file ran" in said(feedback_on("var _ testing.TB\n"), FIX)
+    assert said(feedback(Pair(), nothing, record), RESTATE) == "There is no Go test file in that reply."
+    assert said(feedback_on("var _ testing.TB\n"), FIX).startswith(
+        "No test of that file ran: it declares no test."
+    )
 
 
 def test_uncovered_functions_and_lines_are_told_with_their_numbers(feedback_on: Writer) -> None:

@@ -31,6 +31,7 @@ from goutbench.generate.stage import generate, plan, with_weights_revision
 from goutbench.generate.summary import execute_command
 from goutbench.inference.models import Server, open_model
 from goutbench.inference.scripted import ScriptedWriter
+from goutbench.prompts.library import load_prompt
 from goutbench.records import SplitAssignment
 
 pytestmark = [
@@ -285,6 +286,29 @@ def test_pure_selects_pure_functions_only(dataset: Path, tmp_path: Path) -> None
     assert plan(dataset, tmp_path, "scripted/echo", options).items == len(pairs) - (len(pairs) + 2) // 3
     with pytest.raises(ConfigError, match="has no split 'none'"):
         plan(dataset, tmp_path, "scripted/echo", replace(options, split="leakfree:test+none"))
+
+
+def test_a_run_has_the_settings_of_its_prompt_and_its_records_name_it(dataset: Path, tmp_path: Path) -> None:
+    out = tmp_path / "run"
+    command = ["generate", str(dataset), "--model", "scripted/echo", "--out", str(out), "--prompt", "paper"]
+    result = CliRunner().invoke(app, [*command, "--examples", "0", "--budget", "900"], catch_exceptions=False)
+    assert result.exit_code == 0, result.output
+    facts, paper = json.loads((out / "run.json").read_text()), load_prompt("paper")
+    expected = {"unit": "file", "budget": 900, "cross_file_tokens": 0, "mode": "append", "examples": 0}
+    assert {name: facts["options"][name] for name in expected} == expected
+    assert facts["prompt"] == {"name": "paper", "version": 1, "hash": paper.hash}
+    records = [*rows(out, "prompts"), *rows(out, "candidates")]
+    assert {(row["prompt"], row["prompt_hash"]) for row in records} == {("paper", paper.hash)}
+
+
+def test_concurrent_selects_concurrent_functions_only(tmp_path: Path) -> None:
+    pairs = [make_pair(number) for number in range(3)]
+    locked = pairs[1].code.replace("{ return", "{ mu.Lock(); defer mu.Unlock(); return")
+    dataset = write_dataset(tmp_path / "dataset", [pairs[0], replace(pairs[1], code=locked), pairs[2]])
+    (item,) = read_items(dataset, GenerateOptions.for_prompt("concurrency", concurrent=True))
+    assert item.focal == ("Double1",)
+    with pytest.raises(ConfigError, match="--concurrent: only functions"):
+        read_items(dataset, GenerateOptions(concurrent=True))
 
 
 def test_standard_output_has_results_only(dataset: Path, tmp_path: Path) -> None:

@@ -2,7 +2,12 @@
 
 import pytest
 
-from goutbench.golang.analysis.features import TestStyle, code_features, style_of
+from goutbench.golang.analysis.features import (
+    TestStyle,
+    code_features,
+    concurrent_functions,
+    style_of,
+)
 from goutbench.golang.syntax.parser import parse
 
 CODE = b"""package p
@@ -137,3 +142,35 @@ func TestA(t *testing.T) {
 )  # fmt: skip
 def test_a_loop_over_several_cases_is_table_driven(body: str, is_table: bool) -> None:
     assert style(body).table_driven is is_table
+
+
+def test_a_function_is_concurrent_by_its_signature_or_its_body() -> None:
+    source = """package p
+
+import (
+	"context"
+	"sync"
+	"sync/atomic"
+	other "example.test/sync"
+)
+
+type Box struct{ mu sync.Mutex; done chan int; n atomic.Int64 }
+
+func Plain(n int) int { return n }
+func (b *Box) Named() { other.WaitGroup() }
+func Passes() { run(context.Background()) }
+func Goroutine() { go Plain(1) }
+func Sends(c chan<- int) { c <- 1 }
+func (b *Box) Receives() int { return <-b.done }
+func (b *Box) Closes() { close(b.done) }
+func (b *Box) Locks() { b.mu.Lock(); defer b.mu.Unlock() }
+func Waits() { var group sync.WaitGroup; group.Wait() }
+func Takes(ctx context.Context) error { return ctx.Err() }
+func Derives() { _, stop := context.WithCancel(nil); stop() }
+func Adds(n *int64) { atomic.AddInt64(n, 1) }
+func Literal() { f := func(c chan int) {}; f(nil) }
+"""
+    assert concurrent_functions(parse(source.encode())) == {
+        "Goroutine", "Sends", "Box.Receives", "Box.Closes", "Box.Locks", "Waits", "Takes", "Derives", "Adds",
+        "Literal",
+    }  # fmt: skip

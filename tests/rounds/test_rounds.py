@@ -18,9 +18,11 @@ from goutbench.dataset.store import read_table
 from goutbench.errors import ConfigError
 from goutbench.execute.options import ExecuteOptions
 from goutbench.execute.stage import RunExecutor
+from goutbench.generate.items import read_items
 from goutbench.generate.options import GenerateOptions
 from goutbench.generate.stage import generate
 from goutbench.generate.summary import summary
+from goutbench.harvest.samples import read_runs
 from goutbench.inference.models import Server
 from goutbench.prompts.feedback.message import EXTEND, FIX
 from goutbench.records import Candidate, Execution, Prompt, Refinement, Rung, Status, improves
@@ -138,6 +140,12 @@ def test_each_round_keeps_what_works_and_ends_where_nothing_improves(
     assert facts["calls"] == 4 + 5
     templates = Counter(row["template"] for row in read_table(out / "prompts.parquet").to_pylist())
     assert (templates[FIX], templates[EXTEND]) == (3, 2)
+    (run,) = read_runs([out], dataset, Counter())
+    asked = {prompt.focal: prompt for item in read_items(dataset, OPTIONS) for prompt in item.prompts}
+    assert len(run.samples) == 4 + 5
+    for sample in run.samples:  # `harvest` teaches the result of any round as the reply to the first prompt
+        first_prompt = asked[sample.candidate.focal]
+        assert (sample.prompt_id, sample.messages) == (first_prompt.id, first_prompt.messages)
 
 
 @with_inspect
@@ -210,9 +218,9 @@ def test_surviving_mutants_are_told_and_a_further_kill_counts(executor: RunExecu
     strong = reply(test("Sum", 'if Add(2, 3) != 5 { t.Error("sum") }'))
     lines = [{"contains": "No test notices", "reply": strong}, {"contains": "", "reply": weak}]
     script.write_text("".join(json.dumps(line) + "\n" for line in lines))
-    executor = replace(executor, options=replace(executor.options, mutants=0))
     options = replace(OPTIONS, limit=1, seed=2)
-    generate_in_rounds(executor, f"scripted/{script}", options, RoundOptions(3, ("coverage", "mutants")))
+    with replace(executor, options=replace(executor.options, mutants=0)) as executor:
+        generate_in_rounds(executor, f"scripted/{script}", options, RoundOptions(3, ("coverage", "mutants")))
     (end,) = read_records(executor.out / "rounds.parquet", Refinement)
     assert (end.focal, end.rounds, end.reason) == (("Add",), 2, "complete")
 

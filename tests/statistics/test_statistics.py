@@ -23,6 +23,13 @@ def test_intervals_of_rates_agree_with_scipy(counts: tuple[int, int]) -> None:
         assert ours(successes, of) == pytest.approx((theirs.low, theirs.high), abs=1e-9)
 
 
+@given(COUNTS)
+def test_the_sign_test_agrees_with_scipy(counts: tuple[int, int]) -> None:
+    better, of = counts
+    expected = stats.binomtest(better, of).pvalue
+    assert statistics.sign_test(better, of - better) == pytest.approx(expected, rel=1e-9)
+
+
 @pytest.mark.parametrize(("successes", "of"), [(1, 0), (-1, 3), (4, 3)])
 def test_impossible_counts_are_an_error(successes: int, of: int) -> None:
     with pytest.raises(ValueError, match="must be between 0 and the total"):

@@ -66,12 +66,13 @@ def reasons(result: WriteResult) -> dict[str, str]:
 def test_each_test_of_a_reply_is_judged_alone(tree: Tree) -> None:
     before = tree.contents()
     result = tree.write(tree.script(("tests for `Clamp`", CLAMP)), "./calc", functions="Clamp")
-    assert {name: reason for name, reason in reasons(result).items() if reason} == {
+    rejected = {name: reason for name, reason in reasons(result).items() if reason}
+    assert rejected.pop("TestFlaky") in (FLAKY, FAILS)  # chance decides whether the first run passes
+    assert rejected == {
         "TestIdle": ADDS_NOTHING,
         "TestWrong": FAILS,
         "TestNoBuild": NO_BUILD,
         "TestVet": VET,
-        "TestFlaky": FLAKY,
         "BenchmarkClamp": NOT_RUN,
         "TestMain": CLASHES,
     }

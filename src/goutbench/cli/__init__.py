@@ -11,24 +11,31 @@ from typing import Annotated
 import typer
 
 from goutbench.cli.options import app
+from goutbench.dataset.arrow import import_without_numpy
 from goutbench.errors import GoutbenchError
 
 # each import registers its commands; `--help` lists them in this order, that of the pipeline
 # isort: off
-from goutbench.cli import curate  # noqa: F401
-from goutbench.cli import split  # noqa: F401
-from goutbench.cli import describe  # noqa: F401
+from goutbench.cli.dataset import curate  # noqa: F401
+from goutbench.cli.dataset import split  # noqa: F401
+from goutbench.cli.dataset import describe  # noqa: F401
 from goutbench.cli import train  # noqa: F401
 from goutbench.cli import chunk  # noqa: F401
 from goutbench.cli import assemble  # noqa: F401
 from goutbench.cli import generate  # noqa: F401
 from goutbench.cli import execute  # noqa: F401
-from goutbench.cli import gaps  # noqa: F401
+from goutbench.cli.dataset import facts  # noqa: F401
+from goutbench.cli.dataset import tasks  # noqa: F401
+from goutbench.cli.dataset import gaps  # noqa: F401
 from goutbench.cli.worktree import mutate  # noqa: F401
 from goutbench.cli.worktree import write  # noqa: F401
 from goutbench.cli import judge  # noqa: F401
 from goutbench.cli import report  # noqa: F401
 # isort: on
+
+
+_WITHOUT_NUMPY = {"curate", "verify", "execute"}
+"""The commands that start often and compute nothing with NumPy."""
 
 
 def _print_version(asked: bool) -> None:
@@ -51,6 +58,8 @@ def _root(
 
 def main() -> None:
     """Entry point of the `goutbench` command: a user's mistake prints a message, not a traceback."""
+    if _WITHOUT_NUMPY.intersection(sys.argv[1:2]):
+        import_without_numpy()
     try:
         app()
     except GoutbenchError as error:

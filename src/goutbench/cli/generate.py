@@ -35,7 +35,6 @@ from goutbench.cli.options import (
     server_of,
     worker_count,
 )
-from goutbench.records import CODE_TOKENS
 
 _FEEDBACK_MUTANTS = 50
 """Mutants of each focal file where --feedback has `mutants` and --mutants is not given."""
@@ -45,10 +44,16 @@ _FEEDBACK_MUTANTS = 50
 def generate(
     dataset: Annotated[Path, typer.Argument(help="Dataset folder that `curate` wrote.")],
     model: Annotated[
-        str, typer.Option(help="Model by Inspect's name: openai/NAME, hf/FOLDER, scripted/FILE, ...")
+        str, typer.Option(help="Model by Inspect's name: openai/NAME, hf/FOLDER, ...; or baseline/NAME.")
     ],
     out: Annotated[Path, typer.Option(help="Run folder; the same command resumes.")] = Path("run"),
-    unit: Annotated[str, typer.Option(help="`file`, or `function`: one item per function.")] = "file",
+    prompt: Annotated[
+        str, typer.Option(help="`default`, `paper`, `concurrency`, or the folder of a prompt.")
+    ] = "default",
+    unit: Annotated[
+        str | None,
+        typer.Option(help="`file`, or `function`: one item per function. [the prompt's, else file]"),
+    ] = None,
     split: Annotated[
         str, typer.Option(help="SCHEME:SPLIT or SCHEME:SPLIT+SPLIT, such as leakfree:test; empty: all pairs.")
     ] = "",
@@ -69,22 +74,38 @@ def generate(
         float, typer.Option(min=0, help="No round beyond this cost, by --price; 0: no limit.")
     ] = 0.0,
     examples: Annotated[
-        int, typer.Option(min=0, help="In-context examples, from the training split only.")
-    ] = 0,
+        int | None,
+        typer.Option(min=0, help="In-context examples, from the training split only. [the prompt's, else 0]"),
+    ] = None,
     limit: Limit = 0,
+    tasks: Annotated[
+        Path | None, typer.Option(help="Folder of `goutbench tasks`: only its items of this unit.")
+    ] = None,
     only: Annotated[list[str] | None, typer.Option(help="Id of a pair; may be repeated.")] = None,
     paths: Annotated[str, typer.Option(help="Regular expression that a focal file's path must match.")] = "",
     pure: Annotated[bool, typer.Option("--pure", help="Select pure functions only.")] = False,
+    concurrent: Annotated[
+        bool,
+        typer.Option("--concurrent", help="Select functions with goroutines, channels, locks or contexts."),
+    ] = False,
     seed: Annotated[int, typer.Option(help="Seed of --limit.")] = 1,
-    budget: Annotated[int, typer.Option(min=1, help="Maximum tokens of code in a prompt.")] = CODE_TOKENS,
+    budget: Annotated[
+        int | None,
+        typer.Option(min=1, help="Maximum tokens of code in a prompt. [the prompt's, else 15360]"),
+    ] = None,
     cross_file_tokens: Annotated[
-        int, typer.Option(min=0, help="Maximum tokens of cross-file context in a prompt; 0 disables it.")
-    ] = 512,
+        int | None,
+        typer.Option(
+            min=0,
+            help="Maximum tokens of cross-file context in a prompt; 0 disables it. [the prompt's, else 512]",
+        ),
+    ] = None,
     window: Window = 0,
     tokenizer: Tokenizer = "estimate",
     mode: Annotated[
-        str, typer.Option(help="How completions become one file: `merge` or `append`.")
-    ] = "merge",
+        str | None,
+        typer.Option(help="How completions become one file: `merge` or `append`. [the prompt's, else merge]"),
+    ] = None,
     temperature: Annotated[
         float | None, typer.Option(help="Sampling temperature. [the model's default]")
     ] = None,
@@ -118,22 +139,26 @@ def generate(
     """
     from dataclasses import asdict
 
+    from goutbench.baselines.baseline import is_baseline
     from goutbench.config import Price, load_yaml
+    from goutbench.errors import ConfigError
     from goutbench.generate.options import GenerateOptions
     from goutbench.generate.stage import differs_from_training, plan
     from goutbench.generate.stage import generate as run
     from goutbench.generate.summary import summary
     from goutbench.rounds.options import RoundOptions
 
-    options = GenerateOptions(
-        unit=unit, budget=budget, cross_file_tokens=cross_file_tokens, window=window, split=split,
-        limit=limit, only=tuple(only or ()), paths=paths, pure=pure,
-        samples=samples, examples=examples, seed=seed, mode=mode, revision=revision,
+    options = GenerateOptions.for_prompt(
+        prompt, unit=unit, budget=budget, cross_file_tokens=cross_file_tokens, window=window, split=split,
+        limit=limit, tasks=str(tasks or ""), only=tuple(only or ()), paths=paths, pure=pure,
+        concurrent=concurrent, samples=samples, examples=examples, seed=seed, mode=mode, revision=revision,
         temperature=temperature, max_tokens=max_tokens, tokenizer=tokenizer,
     )  # fmt: skip
     if settings := differs_from_training(options, model):
         typer.echo(f"warning: the model was trained with other prompt settings: {settings}", err=True)
     kinds = tuple(feedback.replace(",", " ").split())
+    if rounds > 1 and is_baseline(model):
+        raise ConfigError("a baseline answers once", where=f"--rounds {rounds}", hint="leave --rounds out")
     limits = RoundOptions(rounds, kinds, max_calls, max_total_tokens, max_cost)
     if dry_run:
         result = asdict(plan(dataset, out, model, options))
@@ -155,14 +180,14 @@ def generate(
         repeat=repeat, race=race, mutants=_mutants(mutants, kinds),
         test_seconds=test_seconds or TEST_SECONDS, keep_timeouts=test_seconds is None,
     )  # fmt: skip
-    executor = RunExecutor(
+    with RunExecutor(
         dataset, out, repositories_of(repos, go), execution, workers=worker_count(workers), work=work, go=go,
         unsafe=unsafe_no_sandbox, sandbox=sandbox, image=image, show=show_progress,
-    )  # fmt: skip
-    candidates = generate_in_rounds(
-        executor, model, options, limits, price=prices, server=server,
-        report=lambda line: typer.echo(line, err=True),
-    )  # fmt: skip
+    ) as executor:  # fmt: skip
+        candidates = generate_in_rounds(
+            executor, model, options, limits, price=prices, server=server,
+            report=lambda line: typer.echo(line, err=True),
+        )  # fmt: skip
     typer.echo(_text(summary(out, dataset, candidates), as_json=as_json))
 
 

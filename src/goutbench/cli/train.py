@@ -1,4 +1,4 @@
-"""`goutbench train`."""
+"""`goutbench train` and `goutbench harvest`."""
 
 import json
 from collections.abc import Sequence
@@ -7,7 +7,7 @@ from typing import Annotated, Any
 
 import typer
 
-from goutbench.cli.options import AsJson, app
+from goutbench.cli.options import AsJson, Processes, app, worker_count
 from goutbench.errors import ConfigError
 
 
@@ -23,6 +23,12 @@ def train(
         str | None,
         typer.Option(help="DuckDB expression that selects pairs, such as 'verified and coverage > 0.5'."),
     ] = None,
+    rows: Annotated[
+        Path | None, typer.Option(help="Rows of `goutbench harvest`, to train on beside those of the pairs.")
+    ] = None,
+    rows_only: Annotated[
+        bool, typer.Option("--rows-only", help="Train on --rows alone; pairs are for validation.")
+    ] = False,
     model: Annotated[
         str | None, typer.Option(help="A folder or name that replaces the recipe's model.")
     ] = None,
@@ -51,6 +57,7 @@ def train(
     from goutbench.inference.models import use_huge_pages
 
     use_huge_pages()
+    from goutbench.train.data.harvested import Harvested
     from goutbench.train.model.embedded import prepare_embedded as convert
     from goutbench.train.model.embedded import prepare_gguf
     from goutbench.train.model.load import resolve_dtype
@@ -72,7 +79,9 @@ def train(
 
         torch.set_num_threads(threads)
     recipe = resolve_dtype(load_recipe(config, _overrides(setting or (), where, model)))
-    run = TrainingRun(recipe, dataset, split, out)
+    if rows_only and rows is None:
+        raise ConfigError("there are no rows", where="--rows-only", hint="give --rows FOLDER")
+    run = TrainingRun(recipe, dataset, split, out, Harvested(rows, rows_only) if rows else None)
     if dry_run:
         plan = plan_training(run)
         content, lines = plan.content(), plan_lines(plan)
@@ -85,6 +94,44 @@ def train(
         typer.echo(json.dumps(content, indent=2))
     else:
         _echo(lines)
+
+
+@app.command()
+def harvest(
+    runs: Annotated[
+        list[Path], typer.Argument(help="Run folders of `generate`, executed. Their samples compete.")
+    ],
+    dataset: Annotated[Path, typer.Option(help="The dataset that the runs were made from.")] = Path(
+        "dataset"
+    ),
+    split: Annotated[
+        str, typer.Option(help="The scheme of `goutbench split`; its training split gives the rows.")
+    ] = "leakfree",
+    where: Annotated[
+        str,
+        typer.Option(
+            help="DuckDB expression over executions: \"status = 'PASSED' AND mutation_score > 0.5\"."
+        ),
+    ] = "status = 'PASSED'",
+    per_function: Annotated[
+        int, typer.Option(min=1, help="Rows of each function: the best of its samples.")
+    ] = 1,
+    per_repository: Annotated[
+        int, typer.Option(min=0, help="Rows of each repository, drawn by --seed; 0: all.")
+    ] = 0,
+    seed: Annotated[int, typer.Option(help="Seed of --per-repository.")] = 1,
+    out: Annotated[Path, typer.Option(help="The folder of the rows, for `train --rows`.")] = Path("rows"),
+    workers: Processes = 0,
+    as_json: AsJson = False,
+) -> None:
+    """Make training rows from executed runs: the best samples, distinct, of no held-out group."""
+    from goutbench.harvest.select import HarvestOptions
+    from goutbench.harvest.show import print_harvest
+    from goutbench.harvest.stage import harvest as run
+
+    options = HarvestOptions(where, per_function, per_repository, seed)
+    result = run(runs, dataset, split, out, options, workers=worker_count(workers))
+    print_harvest(result, out, dataset, split, as_json=as_json)
 
 
 def _overrides(settings: Sequence[str], where: str | None, model: str | None) -> dict[str, Any]:

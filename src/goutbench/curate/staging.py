@@ -2,6 +2,7 @@
 
 import hashlib
 import json
+import multiprocessing
 from collections import Counter
 from dataclasses import asdict, dataclass
 from datetime import datetime
@@ -11,6 +12,7 @@ from goutbench.config import LockedRepository, RepositoryConfig
 from goutbench.curate.git.repository import git_version
 from goutbench.curate.repository import CuratedRepository, Progress, curate_repository
 from goutbench.curate.sources.source import RepositorySource, SourceLocations, open_source
+from goutbench.dataset.arrow import import_without_numpy
 from goutbench.dataset.card import RepositorySummary
 from goutbench.dataset.store import DATA, read_table, to_table, tool_versions, write_json, write_table
 from goutbench.errors import DatasetError, GoutbenchError
@@ -102,6 +104,8 @@ def run_task(task: RepositoryTask) -> RepositorySummary | GoutbenchError:
     An error of one repository is returned, so that the others are still finished.
     """
     name = task.config.name
+    if multiprocessing.parent_process() is not None:  # this process runs nothing else
+        import_without_numpy()
 
     def progress(stage: str, done: int, total: int | None) -> None:
         report_progress(Event(name, stage, done, total))

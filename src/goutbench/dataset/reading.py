@@ -4,6 +4,7 @@ import typing
 from collections.abc import Mapping
 from dataclasses import MISSING, fields
 from enum import StrEnum
+from functools import cache
 from pathlib import Path
 from typing import Any, TypeVar
 
@@ -36,7 +37,7 @@ def read_records(path: Path, record: type[Record]) -> list[Record]:
 
 def _decode(record: Any, row: Mapping[str, Any]) -> Any:
     """A record of a row. Raises KeyError where a field without a default is missing."""
-    hints, values = typing.get_type_hints(record), {}
+    hints, values = _type_hints(record), {}
     for field in fields(record):
         has_default = field.default is not MISSING
         if not has_default or row.get(field.name) is not None:
@@ -44,10 +45,14 @@ def _decode(record: Any, row: Mapping[str, Any]) -> Any:
     return record(**values)
 
 
+_type_hints = cache(typing.get_type_hints)
+
+
 def _convert(hint: Any, value: Any) -> Any:
     """A cell as the type of its field: lists as tuples, structs as records, texts as enumerations."""
     if isinstance(value, list):
-        return tuple(_convert(typing.get_args(hint)[0], part) for part in value)
+        part_hint = typing.get_args(hint)[0]
+        return tuple(value) if part_hint is str else tuple(_convert(part_hint, part) for part in value)
     if isinstance(value, Mapping):
         return _decode(Mutation if hint == Mutation | None else hint, value)
     is_enumeration = isinstance(hint, type) and issubclass(hint, StrEnum)

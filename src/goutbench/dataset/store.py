@@ -35,6 +35,7 @@ _WRITERS = {
     **dict.fromkeys(("matches", "verdicts", "audit"), "judge"),
     "signals": "describe",
     "reference": "execute --reference",
+    "facts": "facts",
     "executions": "execute",
 }
 """The stage that writes a table, by its name; tables in `data/` and `splits/` have names of their own."""

@@ -4,6 +4,7 @@ import contextlib
 from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import replace
 from pathlib import Path
+from typing import Self
 
 from goutbench.dataset.journal import Journal
 from goutbench.errors import SourceError
@@ -13,9 +14,9 @@ from goutbench.execute.journal import open_journal
 from goutbench.execute.ladder.climb import climb
 from goutbench.execute.ladder.faults import BUILD_TIMED_OUT, COMPILE_LIMIT, SANDBOX
 from goutbench.execute.ladder.record import blank_record
-from goutbench.execute.machine import open_machine
+from goutbench.execute.machine import Machine, open_machine
 from goutbench.execute.options import ExecuteOptions
-from goutbench.execute.pool import ExecutionJob, WorkerPool
+from goutbench.execute.pool import Climb, ExecutionJob, WorkerPool
 from goutbench.execute.progress import Progress
 from goutbench.execute.workspace.prepare import ModuleDownload, prepare_modules
 from goutbench.execute.workspace.settings import RepositorySettings
@@ -23,6 +24,29 @@ from goutbench.records import Candidate, Execution, Status
 
 _LOAD_STATUSES = (Status.TESTS_FAILED, Status.TIMED_OUT, Status.FLAKY)
 _LOAD_REASONS = (BUILD_TIMED_OUT, COMPILE_LIMIT, SANDBOX)
+
+
+class ExecutionSession:
+    """The machine, the trees of repositories, the workers with their Go helpers, and the word of the canary.
+
+    A tree that was found, or was not, stays so: open a new session after a change of the repositories.
+    """
+
+    def __init__(
+        self, machine: Machine, finder: PackageFinder, options: ExecuteOptions, workers: int, climb: Climb
+    ) -> None:
+        self.machine = machine
+        self.finder = finder
+        self.options = options
+        self.pool = WorkerPool(machine, options, workers, climb)
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(self, kind: type[BaseException] | None, *reason: object) -> None:
+        # after an interrupt, other threads may still use the helpers, which end with this process
+        if kind is not KeyboardInterrupt:
+            self.pool.close()
 
 
 def evaluate(
@@ -57,10 +81,51 @@ def evaluate(
     the end, one candidate at a time. Raises ToolError when no sandbox works here (unless `unsafe`) or when
     the canary fails, StorageError when `out` or `work` cannot be written.
     """
-    options, progress = options or ExecuteOptions(), progress or Progress()
+    progress = progress or Progress()
     progress.step("checking Go and the sandbox")
+    with open_session(
+        repositories, options=options, workers=workers, work=work, sources=sources, settings=settings, go=go,
+        unsafe=unsafe, sandbox=sandbox, image=image,
+    ) as session:  # fmt: skip
+        return evaluate_in(
+            session, candidates, pairs, out=out, excluded=excluded, runner=runner, retry_alone=retry_alone,
+            progress=progress,
+        )  # fmt: skip
+
+
+def open_session(
+    repositories: Path,
+    *,
+    options: ExecuteOptions | None = None,
+    workers: int = 1,
+    work: Path | None = None,
+    sources: Mapping[str, str] | None = None,
+    settings: Mapping[str, RepositorySettings] | None = None,
+    go: Path | None = None,
+    unsafe: bool = False,
+    sandbox: str = "",
+    image: str = "",
+) -> ExecutionSession:
+    """What executions share, for many calls of `evaluate_in`; the parameters are those of `evaluate`."""
     machine = open_machine(work=work, go=go, unsafe=unsafe, sandbox=sandbox, image=image)
     finder = PackageFinder(machine, repositories, sources or {}, settings)
+    return ExecutionSession(machine, finder, options or ExecuteOptions(), workers, climb)
+
+
+def evaluate_in(
+    session: ExecutionSession,
+    candidates: Iterable[Candidate],
+    pairs: Mapping[str, PairLike],
+    *,
+    out: Path | None = None,
+    excluded: Mapping[str, str] | None = None,
+    runner: str = "threads",
+    retry_alone: bool = False,
+    progress: Progress | None = None,
+) -> list[Execution]:
+    """`evaluate` with an open session; only one call at a time."""
+    machine, finder, options = session.machine, session.finder, session.options
+    progress = progress or Progress()
     results: dict[int, Execution] = {}
     jobs: list[ExecutionJob] = []
     journal = open_journal(out) if out else None
@@ -90,13 +155,14 @@ def evaluate(
         new = [job for job in jobs if job.number not in results]
         failed = [job for job in jobs if job.number in results and load_may_decide(results[job.number])]
         if used := sorted([*new, *(failed if retry_alone else [])], key=lambda job: job.order):
-            packages, count = [job.package for job in used], min(workers, len(used) + 1)
-            with WorkerPool(machine, options, count, packages, progress, climb) as pool:
-                for number, record in pool.execute_all(new, runner):
-                    keep(number, record)
-                again = [job for job in used if retry_alone and load_may_decide(results[job.number])]
-                for number, record in pool.execute_alone(again):
-                    keep(number, after_failure(results[number], record))
+            pool = session.pool
+            pool.progress = progress
+            pool.expect([job.package for job in used])
+            for number, record in pool.execute_all(new, runner):
+                keep(number, record)
+            again = [job for job in used if retry_alone and load_may_decide(results[job.number])]
+            for number, record in pool.execute_alone(again):
+                keep(number, after_failure(results[number], record))
     return [results[number] for number in sorted(results)]
 
 

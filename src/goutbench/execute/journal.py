@@ -29,16 +29,22 @@ def open_journal(folder: Path) -> Journal[Execution]:
 def run_facts(
     dataset: Path, candidates: Path | None, options: ExecuteOptions, *, reference: bool, go: Path | None
 ) -> dict[str, Any]:
-    """What is executed, and how. A dataset is known by the content of its pairs, not by its folder."""
-    files = read_manifest(dataset)["files"]
-    pairs = [f"{file.name} {files[f'{DATA}/{file.name}']['sha256']}" for file in data_files(dataset)]
+    """What is executed, and how."""
     chosen = {name: str(value) for name, value in asdict(options).items()} | {"go": str(go or "")}
     return {
-        "dataset": short_hash(*pairs),
+        "dataset": dataset_digest(dataset),
         "candidates": str(candidates.resolve()) if candidates else "",
         "reference": reference,
         "options": chosen,
     }
+
+
+def dataset_digest(dataset: Path) -> str:
+    """Identifies a dataset by the content of its pairs, not by its folder. Raises DatasetError."""
+    files = read_manifest(dataset)["files"]
+    return short_hash(
+        *(f"{file.name} {files[f'{DATA}/{file.name}']['sha256']}" for file in data_files(dataset))
+    )
 
 
 def check_out(out: Path, dataset: Path, facts: Mapping[str, Any], requested: Collection[Candidate]) -> None:

@@ -8,7 +8,6 @@ from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, field
 from itertools import groupby
 from pathlib import Path
-from typing import Self
 
 from goutbench.execute.canary import canary_package, run_canary
 from goutbench.execute.machine import Machine
@@ -65,47 +64,49 @@ class WorkerPool:
     one before: the first job starts soon, and a large module does not need a `go list` for each package.
     """
 
-    def __init__(
-        self,
-        machine: Machine,
-        options: ExecuteOptions,
-        count: int,
-        packages: Sequence[PackageUnderTest],
-        progress: Progress,
-        climb: Climb,
-    ) -> None:
+    def __init__(self, machine: Machine, options: ExecuteOptions, count: int, climb: Climb) -> None:
         workspace, sandbox, salt = machine.workspace, machine.sandbox, secrets.token_bytes(16)
         self.workers = [Worker(workspace, sandbox, options, number, salt) for number in range(count)]
-        self.idle: queue.SimpleQueue[Worker] = queue.SimpleQueue()
-        for worker in self.workers:
+        # the last one that was used comes first: its Go helper has the package in memory
+        self.idle: queue.LifoQueue[Worker] = queue.LifoQueue()
+        for worker in reversed(self.workers):
             self.idle.put(worker)
-        self.progress = progress
+        self.progress = Progress()
         self.climb = climb
         self.canary = canary_package(workspace, machine.toolchain)
+        self._canary_passed = False
         self._compiling = threading.Lock()
-        self._batches = {
-            (batch.package.toolchain, batch.package.go_work, folder): batch
-            for batch in (Batch(self.canary, (self.canary.folder,)), *_batches(packages))
-            for folder in batch.folders
-        }
+        self._batches: dict[tuple[Toolchain, Path | None, Path], Batch] = {}
+        self.expect([self.canary])
 
-    def __enter__(self) -> Self:
-        return self
-
-    def __exit__(self, kind: type[BaseException] | None, *reason: object) -> None:
-        if kind is KeyboardInterrupt:
-            return  # other threads may still use the helpers, which end with this process
+    def close(self) -> None:
+        """End the helper processes."""
         for worker in self.workers:
             worker.close()
 
-    def execute_all(self, jobs: Sequence[ExecutionJob], runner: str) -> Iterator[tuple[int, Execution]]:
-        """Execute the jobs and the canary; yields each job's number and record in the order of completion.
+    def expect(self, packages: Sequence[PackageUnderTest]) -> None:
+        """Candidates of these packages, which must be sorted by module, come next: plan their batches."""
+        new = [package for package in packages if _batch_key(package) not in self._batches]
+        for batch in _batches(new):
+            for folder in batch.folders:
+                self._batches[batch.package.toolchain, batch.package.go_work, folder] = batch
 
-        No record is yielded before the canary has ended. Raises ToolError when this machine does not
-        distinguish a good test from a bad one.
+    def check(self) -> None:
+        """Execute the canary, unless it has passed before.
+
+        Raises ToolError when this machine does not distinguish a good test from a bad one.
         """
-        held: list[tuple[int, Execution]] | None = []
-        canary_and_jobs: list[ExecutionJob | None] = [None, *jobs]
+        if not self._canary_passed:
+            self._execute(None)
+
+    def execute_all(self, jobs: Sequence[ExecutionJob], runner: str) -> Iterator[tuple[int, Execution]]:
+        """Execute the jobs, and before the first ones of the pool the canary beside them; yields each job's
+        number and record in the order of completion.
+
+        No record is yielded before the canary has ended. Raises what `check` raises.
+        """
+        held: list[tuple[int, Execution]] | None = None if self._canary_passed else []
+        canary_and_jobs: list[ExecutionJob | None] = [*([] if self._canary_passed else [None]), *jobs]
         for result in parallel_map(self._execute, canary_and_jobs, workers=len(self.workers), runner=runner):
             if result is None:
                 yield from held or ()
@@ -119,25 +120,33 @@ class WorkerPool:
         """Execute the jobs one by one, with nothing else beside them."""
         for count, job in enumerate(jobs, 1):
             self.progress.step(f"executing failed tests once more, alone: {count} of {len(jobs)}")
-            if (result := self._execute(job)) is not None:
-                yield result
+            yield job.number, self.execute(job)
 
-    def _execute(self, job: ExecutionJob | None) -> tuple[int, Execution] | None:
-        """Execute one job, or the canary; waits for an idle worker."""
+    def execute(self, job: ExecutionJob) -> Execution:
+        """Execute one job; waits for an idle worker. Threads may call it at the same time."""
         worker = self.idle.get()
         try:
-            if job is not None:
-                self._load(worker, job.package)
-                return job.number, self.climb(worker, job.package, job.candidate)
+            self._load(worker, job.package)
+            return self.climb(worker, job.package, job.candidate)
+        finally:
+            self.idle.put(worker)
+
+    def _execute(self, job: ExecutionJob | None) -> tuple[int, Execution] | None:
+        """Execute one job, or the canary."""
+        if job is not None:
+            return job.number, self.execute(job)
+        worker = self.idle.get()
+        try:
             self._load(worker, self.canary)
             run_canary(worker, self.canary)
+            self._canary_passed = True
             return None
         finally:
             self.idle.put(worker)
 
     def _load(self, worker: Worker, package: PackageUnderTest) -> None:
         """Load the batch of a package, once for each worker."""
-        batch = self._batches[package.toolchain, package.go_work, package.folder]
+        batch = self._batches[_batch_key(package)]
         if batch.compiled.is_set():
             worker.once(_load_batch, batch)
             return
@@ -155,6 +164,10 @@ def _load_batch(worker: Worker, batch: Batch) -> None:
     flags = worker.for_repository(package).options.build_flags
     with contextlib.suppress(HelperError):
         worker.helper(package).warm(list(batch.folders), flags=flags, go_work=package.go_work)
+
+
+def _batch_key(package: PackageUnderTest) -> tuple[Toolchain, Path | None, Path]:
+    return package.toolchain, package.go_work, package.folder
 
 
 def _batches(packages: Sequence[PackageUnderTest]) -> Iterator[Batch]:

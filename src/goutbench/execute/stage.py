@@ -6,11 +6,11 @@ from contextlib import AbstractContextManager, nullcontext
 from dataclasses import dataclass
 from functools import cached_property
 from pathlib import Path
-from typing import Any
+from typing import Any, Self
 
 from goutbench.dataset.store import write_json, write_rows
 from goutbench.errors import ConfigError
-from goutbench.execute.evaluate import evaluate, prepare
+from goutbench.execute.evaluate import ExecutionSession, evaluate, evaluate_in, open_session, prepare
 from goutbench.execute.inputs import (
     PairLocation,
     read_candidates,
@@ -91,12 +91,23 @@ def run_stage(
         retry_alone=reference,
         progress=progress,
     )
-    check_out(out, dataset, facts, requested)  # another run may have ended here meanwhile
-    write_json(out / RUN, facts)
-    write_table(out / EXECUTIONS, records)
+    _write(out, dataset, facts, requested, records)
     if reference and candidates is None:
         write_rows(dataset / REFERENCE_TABLE, [reference_row(record) for record in records])
     return records
+
+
+def _write(
+    out: Path,
+    dataset: Path,
+    facts: Mapping[str, Any],
+    requested: Sequence[Candidate],
+    records: Sequence[Execution],
+) -> None:
+    """Write what was executed, and the table."""
+    check_out(out, dataset, facts, requested)  # another run may have ended here meanwhile
+    write_json(out / RUN, facts)
+    write_table(out / EXECUTIONS, records)
 
 
 def _nothing_shown() -> AbstractContextManager[Progress]:
@@ -108,7 +119,8 @@ class RunExecutor:
     """The executions of a run folder: every record is in its journal at once, and none is made twice.
 
     `repositories` is the folder of repositories, `show` shows the progress of one round's executions; the
-    other fields are parameters of `run_stage`.
+    other fields are parameters of `run_stage`. Machine, trees and workers are opened at the first execution
+    and serve all that follow, to the end of a `with` block.
     """
 
     dataset: Path
@@ -123,14 +135,36 @@ class RunExecutor:
     image: str = ""
     show: Callable[[], AbstractContextManager[Progress]] = _nothing_shown
 
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(self, *reason: Any) -> None:
+        if "_session" in self.__dict__:
+            self._session.__exit__(*reason)
+
     @cached_property
     def _pairs(self) -> Mapping[str, PairLocation]:
         return read_locations(self.dataset)
 
+    @cached_property
+    def _excluded(self) -> Mapping[str, str]:
+        return read_excluded(self.dataset, cgo=self.options.with_cgo)
+
+    @cached_property
+    def _session(self) -> ExecutionSession:
+        return open_session(
+            self.repositories, options=self.options, workers=self.workers, work=self.work,
+            sources=read_sources(self.dataset), settings=read_settings(self.dataset), go=self.go,
+            unsafe=self.unsafe, sandbox=self.sandbox, image=self.image,
+        )  # fmt: skip
+
+    @property
+    def _facts(self) -> dict[str, Any]:
+        return run_facts(self.dataset, self.out / CANDIDATES, self.options, reference=False, go=self.go)
+
     def check(self) -> None:
         """Raises ConfigError where the run folder has the results of another execution."""
-        facts = run_facts(self.dataset, self.out / CANDIDATES, self.options, reference=False, go=self.go)
-        check_out(self.out, self.dataset, facts, [])
+        check_out(self.out, self.dataset, self._facts, [])
 
     def execute(self, candidates: Sequence[Candidate]) -> list[Execution]:
         """One record for each candidate, in their order. Raises what `evaluate` raises."""
@@ -138,39 +172,21 @@ class RunExecutor:
             return []
         with self.show() as progress:
             progress.expect(len(candidates), self.workers)
-            return evaluate(
-                candidates,
-                self._pairs,
-                repositories=self.repositories,
-                out=self.out,
-                options=self.options,
-                workers=self.workers,
-                work=self.work,
-                sources=read_sources(self.dataset),
-                settings=read_settings(self.dataset),
-                excluded=read_excluded(self.dataset, cgo=self.options.with_cgo),
-                go=self.go,
-                unsafe=self.unsafe,
-                sandbox=self.sandbox,
-                image=self.image,
-                progress=progress,
-            )
+            return self._execute(candidates, progress)
+
+    def _execute(self, candidates: Sequence[Candidate], progress: Progress) -> list[Execution]:
+        progress.step("checking Go and the sandbox")
+        return evaluate_in(
+            self._session, candidates, self._pairs, out=self.out, excluded=self._excluded, progress=progress
+        )
 
     def write_tables(self) -> list[Execution]:
         """Write the tables of the run folder's candidates from the journal, as `execute` does."""
-        return run_stage(
-            self.out / CANDIDATES,
-            self.dataset,
-            self.repositories,
-            self.out,
-            options=self.options,
-            workers=self.workers,
-            work=self.work,
-            go=self.go,
-            unsafe=self.unsafe,
-            sandbox=self.sandbox,
-            image=self.image,
-        )
+        candidates, facts = read_candidates(self.out / CANDIDATES), self._facts
+        check_out(self.out, self.dataset, facts, candidates)
+        records = self._execute(candidates, Progress())
+        _write(self.out, self.dataset, facts, candidates, records)
+        return records
 
 
 def run_prepare(

@@ -12,11 +12,14 @@ from goutbench.chunk.tokens import TokenCounter, token_counter
 from goutbench.dataset.store import read_pairs, read_table
 from goutbench.errors import ConfigError
 from goutbench.generate.options import GenerateOptions
+from goutbench.generate.task_list import TaskList, read_task_list
+from goutbench.golang.analysis.features import concurrent_functions
 from goutbench.golang.analysis.purity import pure_functions
 from goutbench.golang.syntax.parser import parse
 from goutbench.locations import SPLIT_FOLDER
 from goutbench.prompts.cross_file import PackageIndex
 from goutbench.prompts.examples import ExamplePool
+from goutbench.prompts.library import PromptFolder, load_prompt
 from goutbench.prompts.prompt import build_prompt
 from goutbench.records import Candidate, Chunk, Pair, Prompt
 
@@ -53,26 +56,53 @@ def build_items(dataset: Path, pairs: Sequence[Pair], options: GenerateOptions) 
 
     Raises ConfigError for an option that matches nothing, DatasetError.
     """
-    if options.unit not in UNITS:
-        raise ConfigError(
-            f"{options.unit!r} is not a unit", where="--unit", hint=f"use one of: {', '.join(UNITS)}"
-        )
-    scheme = _Scheme.read(dataset, options.split)
-    builder = _ItemBuilder(
-        options,
-        scheme.examples(pairs, options),
-        PackageIndex.read(dataset),
-        token_counter(options.tokenizer),
-    )
-    selected = scheme.select(pairs, options)
+    builder, selected = _selection(dataset, pairs, options)
     if options.limit:
         drawn = _draw([key for pair in selected for key in builder.keys(pair)], options)
         items = [item for pair, group in groupby(drawn, _pair_of) for item in builder.items(pair, group)]
     else:
         items = [item for pair in selected for item in builder.items(pair, builder.keys(pair))]
+    return _some(items, dataset)
+
+
+def items_without_prompts(dataset: Path, pairs: Sequence[Pair], options: GenerateOptions) -> list[Item]:
+    """The same items, without prompts. Raises as `build_items` does."""
+    builder, selected = _selection(dataset, pairs, options)
+    keys = [key for pair in selected for key in builder.keys(pair)]
+    drawn = _draw(keys, options) if options.limit else keys
+    return _some([Item(pair, (function,) if function else (), ()) for pair, function in drawn], dataset)
+
+
+def _selection(
+    dataset: Path, pairs: Sequence[Pair], options: GenerateOptions
+) -> "tuple[_ItemBuilder, Iterator[Pair]]":
+    """What builds the items, and the pairs to build them from."""
+    if options.unit not in UNITS:
+        raise ConfigError(
+            f"{options.unit!r} is not a unit", where="--unit", hint=f"use one of: {', '.join(UNITS)}"
+        )
+    if options.concurrent and options.unit == "file":
+        hint = "add --unit function"
+        raise ConfigError("only functions can be selected by this option", where="--concurrent", hint=hint)
+    scheme = _Scheme.read(dataset, options.split)
+    by_id = {pair.id: pair for pair in pairs}
+    builder = _ItemBuilder(
+        options,
+        load_prompt(options.prompt),
+        scheme.examples(pairs, options),
+        PackageIndex.read(dataset),
+        token_counter(options.tokenizer),
+        read_task_list(Path(options.tasks), options.unit, by_id) if options.tasks else None,
+    )
+    return builder, scheme.select(pairs, options)
+
+
+def _some(items: list[Item], dataset: Path) -> list[Item]:
     if not items:
         raise ConfigError(
-            "the options select no item", where=str(dataset), hint="check --split, --paths, --pure and --only"
+            "the options select no item",
+            where=str(dataset),
+            hint="check --split, --paths, --pure, --concurrent and --only",
         )
     return items
 
@@ -153,30 +183,48 @@ class _Scheme:
 @dataclass(frozen=True, slots=True)
 class _ItemBuilder:
     options: GenerateOptions
+    prompt: PromptFolder
     examples: ExamplePool
     packages: PackageIndex
     counter: TokenCounter
+    tasks: TaskList | None
 
     def keys(self, pair: Pair) -> list[_Key]:
         """The items of a pair: its file, or each function that its test exercises, and that fits the budget.
 
-        There is nothing to compare a test of another function with.
+        There is nothing to compare a test of another function with. With tasks, only these.
         """
+        if self.tasks is None:
+            return self.all_keys(pair)
+        listed = self.tasks.get(pair.id, frozenset())
+        keys = [key for key in self.all_keys(pair) if key[1] in listed] if listed else []
+        if lacking := sorted(listed - {function for _, function in keys}):
+            what, hint = f"no prompt for the task {lacking[0]} fits the options", "give a larger --budget"
+            raise ConfigError(what, where=pair.code_path, hint=hint)
+        return keys
+
+    def all_keys(self, pair: Pair) -> list[_Key]:
         if self.options.unit == "file":
             return [(pair, "")]
         code, test = _contents(pair)
         tested = functions_under_test(code, test, budget=self.options.budget, counter=self.counter)
-        pure = pure_functions(parse(code)) if self.options.pure and tested else None
-        return [(pair, function) for function in tested if pure is None or function in pure]
+        if tested and self.options.pure:
+            pure = pure_functions(parse(code))
+            tested = [function for function in tested if function in pure]
+        if tested and self.options.concurrent:
+            concurrent = concurrent_functions(parse(code))
+            tested = [function for function in tested if function in concurrent]
+        return [(pair, function) for function in tested]
 
     def items(self, pair: Pair, keys: Iterable[_Key]) -> Iterator[Item]:
         """These items of a pair, with their prompts."""
+        only = {function for _, function in keys}
         code, _ = _contents(pair)
         budget, counter = self.options.budget, self.counter
-        if self.options.unit == "file":
+        if only == {""}:
             chunks = chunk_file(code, budget=budget, counter=counter, pair_id=pair.id)
             yield Item(pair, (), tuple(self._prompt(pair, chunk) for chunk in chunks))
-        elif only := {function for _, function in keys}:
+        elif only:
             for chunk in function_chunks(code, budget=budget, counter=counter, pair_id=pair.id, only=only):
                 yield Item(pair, chunk.focal, (self._prompt(pair, chunk),))
 
@@ -185,6 +233,7 @@ class _ItemBuilder:
         return build_prompt(
             pair,
             chunk,
+            prompt=self.prompt,
             examples=self.examples.draw(pair, self.options.examples),
             context=self.packages.context(pair, chunk, budget=budget, counter=self.counter),
             counter=self.counter,

@@ -11,14 +11,23 @@ from typing import Any
 from goutbench.assemble.package_context import package_context
 from goutbench.assemble.pieces import PackageContext
 from goutbench.assemble.stage import MODES, assemble, candidate_of
-from goutbench.chunk.tokens import tokenizer_file
+from goutbench.baselines.baseline import baseline_of, is_baseline
+from goutbench.chunk.tokens import COUNTERS, tokenizer_file
 from goutbench.config import Price
 from goutbench.dataset.store import file_hash, read_manifest, read_pairs, write_json, write_rows
 from goutbench.errors import ConfigError
 from goutbench.generate.complete import Completer, Completions, completion_call, open_journal
-from goutbench.generate.items import FirstAnswer, Item, build_items, distinct_prompts, read_items
+from goutbench.generate.items import (
+    FirstAnswer,
+    Item,
+    build_items,
+    distinct_prompts,
+    items_without_prompts,
+    read_items,
+)
 from goutbench.generate.options import GenerateOptions
 from goutbench.generate.summary import count_errors
+from goutbench.golang.syntax.parser import parse
 from goutbench.inference.calls import CallPlan, Connection
 from goutbench.inference.models import (
     Server,
@@ -28,7 +37,8 @@ from goutbench.inference.models import (
     weights_hash,
 )
 from goutbench.locations import CANDIDATES, COMPLETIONS, PROMPTS, ROUNDS
-from goutbench.records import Candidate, Completion, Pair, Prompt
+from goutbench.prompts.library import DEFAULT, load_prompt
+from goutbench.records import Candidate, Completion, Pair, Prompt, short_hash
 
 
 class Assembler:
@@ -53,7 +63,10 @@ class Assembler:
         """The candidate that replies about an item make together."""
         assembly = assemble(replies, mode=mode, context=self._context(item.pair))
         candidate = candidate_of(assembly, item.pair.id, self._model, tuple(completion_ids))
-        return replace(candidate, focal=item.focal, sample=sample)
+        asked = item.prompts[0]
+        return replace(
+            candidate, focal=item.focal, sample=sample, prompt=asked.prompt, prompt_hash=asked.prompt_hash
+        )
 
     def _context(self, pair: Pair) -> PackageContext:
         if self._cached is None or self._cached[0] != pair.id:
@@ -129,6 +142,7 @@ class Session:
             len(self.items),
             model=self.completer.model,
             options=asdict(self.completer.options),
+            prompt=load_prompt(self.completer.options.prompt).identity,
             dataset={"pairs": read_manifest(self.dataset)["pairs"]},
             **facts,
         )
@@ -182,14 +196,48 @@ def generate(
         raise ConfigError(
             "the folder has rounds of feedback", where=str(out), hint="give --rounds, or another --out"
         )
+    if is_baseline(model):
+        return write_baseline(dataset, out, model, options)
     with open_session(dataset, out, model, options, price=price, server=server) as session:
         _, records = session.first_answers()
     session.write(records)
     return records.candidates
 
 
+def write_baseline(dataset: Path, out: Path, model: str, options: GenerateOptions) -> list[Candidate]:
+    """Write the run folder of a baseline, which needs no prompts. Raises as `generate` does."""
+    test_of, pairs = baseline_of(model), list(read_pairs(dataset))
+    items = items_without_prompts(dataset, pairs, options)
+    tests = {pair.id: test_of(pair) for pair in {item.pair.id: item.pair for item in items}.values()}
+    candidates = [_baseline_candidate(item, model, tests[item.pair.id]) for item in items]
+    facts = {
+        "model": model,
+        "options": asdict(options),
+        "dataset": {"pairs": read_manifest(dataset)["pairs"]},
+    }
+    Generated([], [], candidates).write(out, len(items), **facts)
+    return candidates
+
+
+def _baseline_candidate(item: Item, model: str, code: str) -> Candidate:
+    return Candidate(
+        id=short_hash(item.pair.id, model, *item.focal, code),
+        pair_id=item.pair.id,
+        model=model,
+        completion_ids=(),
+        code=code,
+        package=parse(code.encode("utf-8", "surrogateescape")).package,
+        mode="append",
+        notes=(),
+        focal=item.focal,
+    )
+
+
 def plan(dataset: Path, out: Path, model: str, options: GenerateOptions) -> CallPlan:
     """What `generate` would ask, without asking."""
+    if is_baseline(model):
+        items = items_without_prompts(dataset, list(read_pairs(dataset)), options)
+        return CallPlan(len(items), *[0] * 6)
     options = with_weights_revision(options, model)
     items = read_items(dataset, options)
     calls = [
@@ -219,12 +267,22 @@ def differs_from_training(options: GenerateOptions, model: str) -> str:
     settings = training_prompt_settings(folder) if folder else {}
     if not folder or not settings:
         return ""
-    current, expected = tokenizer_file(Path(options.tokenizer)), tokenizer_file(folder)
-    same_tokenizer = not expected.is_file() or (
-        current.is_file() and file_hash(current) == file_hash(expected)
-    )
-    used = asdict(options)
-    if same_tokenizer and all(used.get(name) == value for name, value in settings.items()):
+    expected = str(settings.pop("tokenizer", "")) or str(tokenizer_file(folder))
+    same_tokenizer = options.tokenizer == expected or _same_tokenizer(options.tokenizer, expected)
+    digest, trained_prompt = settings.pop("prompt_hash", ""), settings.setdefault("prompt", DEFAULT)
+    own_digest = load_prompt(options.prompt).hash
+    used = asdict(options) | ({"prompt": trained_prompt} if own_digest == digest else {})
+    changed = bool(digest) and digest != own_digest and options.prompt == trained_prompt
+    if same_tokenizer and not changed and all(used.get(name) == value for name, value in settings.items()):
         return ""
     flags = " ".join(f"--{name.replace('_', '-')} {value}" for name, value in settings.items())
-    return f"{flags} --tokenizer {expected}"
+    note = f" (the files of this prompt have changed; their hash was {digest})" if changed else ""
+    return f"{flags} --tokenizer {expected}{note}"
+
+
+def _same_tokenizer(name: str, expected: str) -> bool:
+    """Whether two names are of files with equal bytes; a file that is missing cannot differ."""
+    current, required = tokenizer_file(Path(name)), tokenizer_file(Path(expected))
+    if not required.is_file():
+        return expected not in COUNTERS
+    return current.is_file() and file_hash(current) == file_hash(required)

@@ -20,6 +20,10 @@ if TYPE_CHECKING:
 PROMPT_SETTINGS_FILE = "goutbench.json"
 """The file beside tuned weights with the prompt settings of their training."""
 
+PROMPT_OPTIONS = ("unit", "budget", "cross_file_tokens", "examples", "prompt")
+"""The options of `generate` that shape a prompt, in that file with the prompt's hash. After training on
+harvested rows alone it also names the tokenizer of their budgets; else that is the model's own."""
+
 _MODEL_SUFFIXES = (".safetensors", ".bin", ".json", ".jinja", ".model", ".txt")
 
 

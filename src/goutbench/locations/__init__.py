@@ -34,11 +34,17 @@ _SEPARATORS = ("__", "+", "/", "-")
 _POINTER = 4096  # bytes
 
 SPLIT_FOLDER, SIGNALS, REFERENCE_TABLE = "splits", "signals.parquet", "reference.parquet"
-"""What `split`, `describe` and `execute --reference` add to a dataset folder."""
+FACTS = "facts.parquet"
+"""What `split`, `describe`, `execute --reference` and `facts` add to a dataset folder."""
 
 PROMPTS, COMPLETIONS, CANDIDATES = "prompts.parquet", "completions.parquet", "candidates.parquet"
 EXECUTIONS, ROUNDS = "executions.parquet", "rounds.parquet"
 """The tables of a run folder."""
+
+TASKS, TASK_MANIFEST = "tasks.parquet", "manifest.json"
+"""The files of a folder of tasks."""
+HARVEST, HARVESTED_ROWS = "harvest.json", "rows.parquet"
+"""What `harvest` writes for `train`."""
 
 
 # ── repositories ──────────────────────────────────────────────────────────────────────────────────

@@ -221,17 +221,18 @@ def read_regular_file(path: Path, *, most: int) -> bytes:
         return file.read(most)
 
 
-def unusual_entries(folder: Path, real: Path) -> Iterator[tuple[Path, str]]:
+def unusual_entries(folder: Path | str, real: Path) -> Iterator[tuple[Path, str]]:
     """What is at or below a folder and is neither a folder nor a regular file, with the reason.
 
     A link counts only if it leads out of `real`, a real path. Raises OSError for an unreadable folder.
     """
     with os.scandir(folder) as entries:
         for entry in entries:
-            if entry.is_symlink():
-                if not Path(os.path.realpath(entry.path)).is_relative_to(real):
-                    yield Path(entry.path), "is a link that leads out of the repository"
-            elif entry.is_dir(follow_symlinks=False):
-                yield from unusual_entries(Path(entry.path), real)
-            elif not entry.is_file(follow_symlinks=False):
+            if entry.is_file(follow_symlinks=False):
+                continue
+            if entry.is_dir(follow_symlinks=False):
+                yield from unusual_entries(entry.path, real)
+            elif not entry.is_symlink():
                 yield Path(entry.path), "is neither a file nor a folder"
+            elif not Path(os.path.realpath(entry.path)).is_relative_to(real):
+                yield Path(entry.path), "is a link that leads out of the repository"

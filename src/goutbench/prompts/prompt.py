@@ -1,7 +1,7 @@
 """Builds the messages that ask a model for tests: the same bytes in training and in generation.
 
-The texts are the versioned templates in `templates/`. A template never changes; a new version replaces it.
-The paper's prompts are not public, so these are our own.
+The first message of a conversation is from a prompt folder (`library.py`). Messages of later turns are
+versioned templates in `templates/`; such a template never changes, and a new version replaces it.
 """
 
 import hashlib
@@ -9,16 +9,12 @@ import re
 from collections.abc import Sequence
 from functools import cache
 from importlib.resources import files
-from typing import NamedTuple, Protocol
+from typing import Any, NamedTuple, Protocol
 
 from goutbench.chunk.tokens import TokenCounter, token_counter
+from goutbench.prompts.library import DEFAULT, PromptFolder, load_prompt
 from goutbench.records import Chunk, Prompt, short_hash
 
-FUNCTION, FILE = "function-v3", "file-v3"
-CROSS_FILE_TOKENS = 512
-"""Default limit for the cross-file context of a prompt, in tokens."""
-
-_SYSTEM_END = "\n---\n"
 _LANGUAGE = {
     (1, 18): "type parameters",
     (1, 21): "min, max and clear",
@@ -69,31 +65,38 @@ def build_prompt(
     pair: FocalFile,
     chunk: Chunk,
     *,
+    prompt: PromptFolder | None = None,
     examples: Sequence[Example] = (),
     context: CrossFileContext = NO_CONTEXT,
     counter: TokenCounter | None = None,
 ) -> Prompt:
     """The messages that ask for the tests of a chunk: of its function, or of the file (or part of it).
 
-    Examples come first, as earlier turns of the same conversation. Without a counter, tokens are estimated.
+    Examples come first, as earlier turns of the same conversation. Without a prompt it is the default one;
+    without a counter, tokens are estimated. Raises ConfigError for a prompt that has no template for this
+    kind of chunk, or whose template fails.
     """
-    name = FUNCTION if chunk.kind == "function" else FILE
-    messages = [("system", parts_of(name)[0])]
+    prompt, unit = prompt or load_prompt(DEFAULT), _unit(chunk)
+    fields = prompt_fields(pair, chunk, context)
+    messages = [("system", prompt.system(fields))]
     for example in examples:
-        messages.append(("user", _user_message(example.pair, example.chunk, NO_CONTEXT)))
+        solved = prompt_fields(example.pair, example.chunk, NO_CONTEXT)
+        messages.append(("user", prompt.question(_unit(example.chunk), solved)))
         messages.append(("assistant", completion_text(example.test)))
-    messages.append(("user", _user_message(pair, chunk, context)))
+    messages.append(("user", prompt.question(unit, fields)))
     tokens = sum((counter or token_counter()).count([content for _, content in messages]))
     texts = [text for message in messages for text in message]
     return Prompt(
-        id=short_hash(pair.id, chunk.id, template_hash(name), *texts),
+        id=short_hash(pair.id, chunk.id, prompt.hash, *texts),
         pair_id=pair.id,
         chunk_id=chunk.id,
         focal=chunk.focal if chunk.kind == "function" else (),
-        template=name,
-        template_hash=template_hash(name),
+        template=prompt.template_name(unit),
+        template_hash=prompt.template_hash(unit),
         messages=tuple(messages),
         tokens=tokens,
+        prompt=prompt.config.name,
+        prompt_hash=prompt.hash,
     )
 
 
@@ -107,7 +110,7 @@ def completion_text(test: str) -> str:
 
 @cache
 def template(name: str) -> str:
-    """The text of a template."""
+    """The text of a template for a later turn."""
     return (files("goutbench.prompts") / "templates" / f"{name}.md").read_text("utf-8").strip("\n")
 
 
@@ -117,54 +120,31 @@ def template_hash(name: str) -> str:
     return hashlib.sha256(template(name).encode()).hexdigest()
 
 
-def _user_message(pair: FocalFile, chunk: Chunk, context: CrossFileContext) -> str:
-    name = FUNCTION if chunk.kind == "function" else FILE
-    return parts_of(name)[1].format_map(prompt_fields(pair, chunk, context))
+def _unit(chunk: Chunk) -> str:
+    return "function" if chunk.kind == "function" else "file"
 
 
-def prompt_fields(pair: FocalFile, chunk: Chunk, context: CrossFileContext) -> dict[str, str]:
-    """The texts that templates of prompts have places for."""
-    is_function = chunk.kind == "function"
-    declarations = context.declarations.rstrip()
-    siblings = f"Declarations from other files of the package:\n\n```go\n{declarations}\n```\n\n"
+def prompt_fields(pair: FocalFile, chunk: Chunk, context: CrossFileContext) -> dict[str, Any]:
+    """What a template can show of a chunk: the values of FIELDS."""
+    number = _go_number(context.go_version)
     return {
         "path": pair.code_path,
         "package": pair.package,
         "repository": pair.repository,
-        "focal": ", ".join(f"`{key}`" for key in chunk.focal) if is_function else "",
-        "part": f" This is part {chunk.index + 1} of {chunk.count} of the file." if chunk.count > 1 else "",
-        "module": _module_text(context),
-        "cross_file_context": siblings if declarations else "",
+        "focal": ", ".join(f"`{key}`" for key in chunk.focal) if chunk.kind == "function" else "",
         "code": chunk.text.rstrip(),
+        "part": chunk.index + 1,
+        "parts": chunk.count,
+        "module": context.module,
+        "go_version": context.go_version,
+        "go": number,
+        "lacking": tuple(feature for since, feature in _LANGUAGE.items() if number and number < since),
+        "libraries": context.libraries,
+        "declarations": context.declarations.rstrip(),
     }
 
 
-def parts_of(name: str) -> tuple[str, str]:
-    """The system message and the user message of a template."""
-    system, user = template(name).split(_SYSTEM_END)
-    return system, user
-
-
-def _module_text(context: CrossFileContext) -> str:
-    """The module, what its version of Go lacks, and what a test may import; empty where it is unknown."""
-    if not context.module:
-        return ""
-    version = f" (Go {context.go_version}{_lacking(context.go_version)})" if context.go_version else ""
-    text = f"The module is {context.module}{version}."
-    if context.libraries:
-        text += " A test can import the standard library, this module, what the code imports, and these test "
-        text += f"libraries: {', '.join(context.libraries)}."
-    elif context.libraries is not None:
-        text += " A test can import the standard library, this module and what the code imports, but no test "
-        text += "library: go.mod requires none."
-    return f"{text}\n\n"
-
-
-def _lacking(version: str) -> str:
-    """ ", without range over functions": the features that a version of Go lacks; empty for a recent one."""
+def _go_number(version: str) -> tuple[int, ...]:
+    """A version such as "1.25.3" as (1, 25); empty where it is none."""
     match = re.match(r"(\d+)\.(\d+)", version)
-    if match is None:
-        return ""
-    number = int(match[1]), int(match[2])
-    features = [feature for since, feature in _LANGUAGE.items() if number < since]
-    return f", without {', '.join(features)}" if features else ""
+    return (int(match[1]), int(match[2])) if match else ()

@@ -11,6 +11,7 @@ from goutbench.dataset.store import read_pairs, read_table
 from goutbench.errors import ConfigError, DatasetError
 from goutbench.locations import CANDIDATES, COMPLETIONS, EXECUTIONS, PROMPTS
 from goutbench.records import REFERENCE, Candidate, Completion, Execution, Match, Pair, Status, Verdict
+from goutbench.report.contestants import Asked, contestant_names
 from goutbench.report.results import NOT_RUN, Dropped, ItemKey, Results, SampleResult, Usage
 from goutbench.report.taxonomy import UNANSWERED, failure_class, status_class
 
@@ -27,7 +28,7 @@ class Transcript:
 @dataclass(frozen=True, slots=True)
 class Run:
     """A run folder. `name` replaces the model's name; `transcripts` are by completion id, `usage` is by model
-    and feedback round."""
+    (never by `name`) and feedback round."""
 
     folder: Path
     name: str
@@ -77,7 +78,7 @@ def read_run(folder: Path, name: str = "") -> Run:
     completions = read_records(folder / COMPLETIONS, Completion)
     usage: dict[tuple[str, int], Usage] = defaultdict(Usage)
     for completion in completions:
-        usage[name or completion.model, completion.round] += Usage.of(completion)
+        usage[completion.model, completion.round] += Usage.of(completion)
     return Run(
         folder,
         name,
@@ -102,16 +103,21 @@ def _transcripts(folder: Path, completions: Iterable[Completion]) -> dict[str, T
 def read_results(runs: Sequence[Run], dataset: Path) -> Results:
     """Every candidate of the runs, and every execution without a candidate, with its pair of the dataset.
 
-    All models have the same items: where a model has no answer to an item, the item counts as failed. Beside
-    models, only the reference tests of their pairs count. Candidates of pairs that are not in the dataset are
-    left out. Raises ConfigError for a named run of several models, and where two runs answer the same item
-    under the same name; DatasetError where no pair of the runs is in the dataset.
+    A model that two runs ask with two prompts is two models (`contestant_names`). All models have the same
+    items: where a model has no answer to an item, the item counts as failed. Beside models, only the
+    reference tests of their pairs count. Candidates of pairs that are not in the dataset are left out.
+    Raises ConfigError for a named run of several models, and where two runs answer the same item under the
+    same name; DatasetError where no pair of the runs is in the dataset.
     """
     answers: dict[_Address, _Answer] = {}
     pairs = _read_pairs(dataset, runs)
+    names = contestant_names(
+        (Asked.of(run.name, candidate) for run in runs for candidate in run.candidates),
+        (run.name for run in runs),
+    )
     unknown: dict[Path, tuple[str, int]] = {}
     for run in runs:
-        own = _answers_of(run)
+        own = _answers_of(run, names)
         new = {address: answer for address, answer in own.items() if address.item.pair_id in pairs}
         if lost := own.keys() - new.keys():
             unknown[run.folder] = (min(address.item.pair_id for address in lost), len(lost))
@@ -142,8 +148,14 @@ def read_results(runs: Sequence[Run], dataset: Path) -> Results:
     dropped = Dropped(len(answers) - len(samples), unknown)
     samples += _missing_answers(samples)
     samples.sort(key=lambda s: (s.model, s.round, s.pair.repository, s.item, s.sample))
-    folders = {run.name or candidate.model: run.folder for run in runs for candidate in run.candidates}
-    usage = {key: used for run in runs for key, used in run.usage.items()}
+    folders = {
+        names[Asked.of(run.name, candidate)]: run.folder for run in runs for candidate in run.candidates
+    }
+    usage = {
+        (_contestant(run, model, names), number): used
+        for run in runs
+        for (model, number), used in run.usage.items()
+    }
     return Results(samples, folders, dropped, usage)
 
 
@@ -169,13 +181,20 @@ def read_judgement(folder: Path, models: Mapping[str, str]) -> Judgement:
     return Judgement(matches, {match_id: tuple(group) for match_id, group in verdicts.items()})
 
 
-def _answers_of(run: Run) -> dict[_Address, _Answer]:
+def _contestant(run: Run, model: str, names: Mapping[Asked, str]) -> str:
+    """The name of a run's model; a run has one prompt."""
+    asked = (Asked.of(run.name, candidate) for candidate in run.candidates if candidate.model == model)
+    return next((names[one] for one in asked), run.name or model)
+
+
+def _answers_of(run: Run, names: Mapping[Asked, str]) -> dict[_Address, _Answer]:
     """A run's candidates with their executions; an execution without a candidate stands for itself."""
     executions = {execution.candidate_id: execution for execution in run.executions}
     answers = {}
     for candidate in run.candidates:
         item = ItemKey(candidate.pair_id, candidate.focal)
-        address = _Address(run.name or candidate.model, candidate.round, item, candidate.sample)
+        name = names[Asked.of(run.name, candidate)]
+        address = _Address(name, candidate.round, item, candidate.sample)
         execution = executions.pop(candidate.id, None)
         answers[address] = _Answer(candidate, execution, _failure(candidate, execution, run.transcripts))
     for execution in executions.values():

@@ -41,7 +41,7 @@ def write_items(
             "answers": [_answer(answer, transcripts) for answer in answers],
             "verdicts": verdicts.get(pair_id, []),
         }  # fmt: skip
-        packed = base64.b64encode(zlib.compress(_json(content).encode("utf-8", "replace"), 9)).decode("ascii")
+        packed = base64.b64encode(zlib.compress(_json(content).encode("utf-8", "replace"))).decode("ascii")
         write_text(folder / f"{pair_id}.js", f'goutbenchItem("{packed}");\n')
 
 

@@ -176,9 +176,10 @@ class ItemResult:
         """The mean of the item's samples; a sample without a measurement counts as 0."""
         return sum(measure(sample) or 0.0 for sample in self.samples) / len(self.samples)
 
-    def share(self, holds: Callable[[SampleResult], bool]) -> Fraction:
+    def share(self, holds: Callable[[SampleResult], bool]) -> Fraction | int:
         """The share of samples for which a condition holds."""
-        return Fraction(sum(map(holds, self.samples)), len(self.samples))
+        count = sum(map(holds, self.samples))
+        return count if len(self.samples) == 1 else Fraction(count, len(self.samples))
 
     def values(self, measure: Measure) -> list[float]:
         """One value for every sample; a sample without a measurement counts as 0."""
@@ -232,6 +233,10 @@ class Results:
         """The models without a result: nothing was executed, or there are infrastructure errors only."""
         measured = {sample.model for sample in self.samples if sample.execution and sample.fate}
         return frozenset(self.models) - measured
+
+    def last_round(self, model: str) -> int:
+        """The number of the last feedback round in which a model was called, also where no reply had text."""
+        return max((at for name, at in self._usage if name == model), default=0)
 
     def usage_until(self, model: str, number: int) -> Usage:
         """What a model's calls took, from the first answers to a feedback round."""
@@ -330,7 +335,7 @@ def items_of(samples: Iterable[SampleResult]) -> list[ItemResult]:
 
 def weighted_count(items: Iterable[ItemResult], holds: Callable[[SampleResult], bool]) -> int | float:
     """The number of items for which the condition holds, each by the share of its samples."""
-    total = sum((item.share(holds) for item in items), start=Fraction())
+    total: Fraction | int = sum(item.share(holds) for item in items)
     return integer_if_integral(total)
 
 

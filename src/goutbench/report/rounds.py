@@ -15,7 +15,7 @@ def counted_rounds(report: Results, model: str) -> list[int]:
         return []
     own = [sample for sample in report.samples if sample.model == model]
     missing = min((s.round for s in own if s.round and not s.was_executed), default=None)
-    last = max(sample.round for sample in own)
+    last = max(report.last_round(model), *(sample.round for sample in own))
     return list(range(last + 1 if missing is None else missing))
 
 

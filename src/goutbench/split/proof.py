@@ -17,9 +17,14 @@ def prove(
     splits: Sequence[str],
     code: tuple[Fingerprints, Sequence[Neighbours]],
     test: tuple[Fingerprints, Sequence[Neighbours]],
+    *,
+    promises: frozenset[str] | None = None,
 ) -> list[Overlap]:
-    """The overlaps by measure, side and pair of splits; `splits` has the split of each row."""
-    promises = SCHEMES[scheme].promises
+    """The overlaps by measure, side and pair of splits; `splits` has the split of each row.
+
+    `promises` are the measures that must be zero; by default those of the scheme.
+    """
+    promises = SCHEMES[scheme].promises if promises is None else promises
     overlaps = []
     for side, (prints, near), paths in (
         ("code", code, [row.code_path for row in rows]),

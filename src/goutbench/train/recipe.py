@@ -9,7 +9,7 @@ from pydantic import Field, ValidationError, model_validator
 
 from goutbench.config import Strict, load_yaml
 from goutbench.errors import ConfigError
-from goutbench.prompts.prompt import CROSS_FILE_TOKENS
+from goutbench.prompts.library import CROSS_FILE_TOKENS, DEFAULT
 from goutbench.records import CODE_TOKENS
 
 _RENAMED = {"closed": "self_contained", "around_tokens": "cross_file_tokens"}
@@ -54,13 +54,14 @@ class DataChoice(Strict):
     - `self_contained` selects tests that use only names of the package that the prompt shows.
     - `fallback: file` makes a file row of every pair without a function row.
 
-    `examples` is the number of in-context examples in a prompt, `context_tokens` the budget of a chunk, and
-    `cross_file_tokens` that of the cross-file context (0: none). `loss` is on the completion only, or on
-    `all`. `too_long`: rows over `max_length` are dropped, or truncated as TRL does. If more than
-    `max_empty_share` of the rows have no completion token left, the run is refused. `where` is a DuckDB
-    expression. `secrets: redact` writes REDACTED in place of keys and tokens; `generate` shows code
-    unchanged (to exclude such rows: where `secrets = 0`, after `describe`). `balance: repository` draws
-    every repository in proportion to its number of rows to the power of `balance_power`.
+    `prompt` is the name of a built-in prompt or the folder of another one. Of it only the templates are used;
+    the recipe has its own settings. `examples` is the number of in-context examples in a prompt,
+    `context_tokens` the budget of a chunk, and `cross_file_tokens` that of the cross-file context (0: none).
+    `loss` is on the completion only, or on `all`. `too_long`: rows over `max_length` are dropped, or
+    truncated as TRL does. If more than `max_empty_share` of the rows have no completion token left, the run
+    is refused. `where` is a DuckDB expression. `secrets: redact` writes REDACTED in place of keys and tokens;
+    `generate` shows code unchanged (to exclude such rows: where `secrets = 0`, after `describe`). `balance:
+    repository` draws every repository in proportion to its number of rows to the power of `balance_power`.
     """
 
     rows: Literal["file", "function"] = "function"
@@ -71,6 +72,7 @@ class DataChoice(Strict):
     pure: bool = False
     self_contained: bool = False
     fallback: Literal["", "file"] = ""
+    prompt: str = DEFAULT
     examples: Count = 0
     context_tokens: Positive = CODE_TOKENS
     cross_file_tokens: Count = CROSS_FILE_TOKENS

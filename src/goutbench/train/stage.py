@@ -16,6 +16,7 @@ from typing import Any
 
 from goutbench.dataset.store import write_json
 from goutbench.errors import ConfigError, DatasetError
+from goutbench.train.data.harvested import Harvested
 from goutbench.train.data.preflight import Preflight, TrainingPlan, preflight
 from goutbench.train.data.prepare import TrainingData, prepare
 from goutbench.train.data.tokens import stop_ids
@@ -28,7 +29,7 @@ from goutbench.train.model.load import (
     load_tokenizer,
     model_in_training,
 )
-from goutbench.train.model.outputs import write_outputs
+from goutbench.train.model.outputs import recipe_prompt_settings, write_outputs
 from goutbench.train.model.targets import make_trainable
 from goutbench.train.recipe import Recipe
 from goutbench.train.run.card import write_card
@@ -48,6 +49,7 @@ class TrainingRun:
     dataset: Path
     scheme: str
     out: Path
+    harvest: Harvested | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -84,7 +86,11 @@ def prepare_run(run: TrainingRun, *, offline: bool = False) -> PreparedRun:
     tokenizer = load_tokenizer(recipe.model, offline=offline)
     model = describe_model(recipe)
     stops = stop_ids(tokenizer, end_ids(recipe.model, model.config, offline=offline))
-    data = prepare(run.dataset, run.scheme, recipe, tokenizer, stops)
+    data = prepare(run.dataset, run.scheme, recipe, tokenizer, stops, run.harvest)
+    if differing := data.harvested.differing_settings(recipe.data):
+        others = "validation rows" if data.harvested.only else "the rows of the pairs"
+        what = f"the harvested rows have other prompt settings than {others}"
+        print(f"warning: {what}: {', '.join(differing)}", file=sys.stderr, flush=True)
     if recipe.sft.eval_steps and not data.evaluation:
         what = f"eval_steps is set, but there are no held-out rows: {data.held_out_summary()}"
         hint = "raise max_length, select other rows, or --set sft.eval_steps=null"
@@ -139,7 +145,9 @@ def train(
         "losses": compare_losses(before, _measure(trainer, prepared.data)),
         "steps": state.global_step,
         "state": "done" if state.global_step >= state.max_steps else "stopped",
-        "outputs": write_outputs(trainer.model, prepared.tokenizer, run.recipe, run.out),
+        "outputs": write_outputs(
+            trainer.model, prepared.tokenizer, run.recipe, run.out, _prompt_settings(run, prepared.data)
+        ),
     }
     kind = "dft" if run.recipe.sft.loss_type == "dft" else run.recipe.data.loss
     write_curve(record["log"], run.out / "loss.svg", f"{record['base']['name']}: loss by step", kind=kind)
@@ -168,11 +176,18 @@ def _new_record(run: TrainingRun, prepared: PreparedRun) -> dict[str, Any]:
             "trained_pairs": data.trained_pairs,
             "licences": data.licences,
             "rows_sha256": data.rows_hash,
+            **data.harvested.record(),
         },
         "checkpointing": checkpointing_kind(run.recipe),
         "preflight": prepared.preflight.content(),
         "sessions": [],
     }
+
+
+def _prompt_settings(run: TrainingRun, data: TrainingData) -> dict[str, Any]:
+    """The prompt settings that `generate` should use: those of the rows, if only rows were trained on."""
+    harvested = data.harvested
+    return (harvested.settings if harvested.only else None) or recipe_prompt_settings(run.recipe)
 
 
 def _load_trainer(recipe: Recipe, prepared: PreparedRun, folder: RunFolder) -> Any:

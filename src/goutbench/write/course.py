@@ -10,8 +10,8 @@ from goutbench.generate.complete import Completer
 from goutbench.inference.calls import MODEL_ERROR, OVERFLOW
 from goutbench.records import Candidate, Completion, Execution, Prompt, Status
 from goutbench.rounds.budget import Budget
+from goutbench.write.asking.request import Asking, ReplyOutcome, observations
 from goutbench.write.files import FileUnderTest, ReplyTests
-from goutbench.write.request import Asking, ReplyOutcome, observations
 from goutbench.write.results import (
     FAILS,
     FLAKY,

@@ -15,7 +15,6 @@ from goutbench.execute.journal import open_journal as open_executions
 from goutbench.execute.ladder.climb import climb
 from goutbench.execute.machine import Machine, open_machine
 from goutbench.execute.pool import ExecutionJob, WorkerPool
-from goutbench.execute.progress import Progress
 from goutbench.execute.worker import Worker
 from goutbench.generate.complete import Completer, open_journal
 from goutbench.generate.stage import with_weights_revision
@@ -30,6 +29,8 @@ from goutbench.prompts.cross_file import PackageIndex
 from goutbench.records import Completion, Execution, short_hash
 from goutbench.rounds.budget import Budget
 from goutbench.write.adding import reduced
+from goutbench.write.asking.request import Asking
+from goutbench.write.asking.subjects import outlines_of, subject_of
 from goutbench.write.course import Rounds
 from goutbench.write.existing import (
     changed,
@@ -45,10 +46,8 @@ from goutbench.write.merge.patch import patch_of
 from goutbench.write.need import most_needed, needs_of
 from goutbench.write.options import WriteOptions
 from goutbench.write.reply import tests_of
-from goutbench.write.request import Asking
 from goutbench.write.results import Addition, ChangedFile, Target, WriteResult, WrittenTest
 from goutbench.write.state import FileState, FunctionCourse, JudgedTest
-from goutbench.write.subjects import outlines_of, subject_of
 
 Report = Callable[[str], None]
 
@@ -96,7 +95,7 @@ def write(
             base = base_package(machine, work_tree, folder.resolve())
             listing = list_packages(listing_worker, base, patterns)
             files = files_under_test(listing_worker, base, listing, mutated)
-        pool = stack.enter_context(_pool(machine, options, files, max(1, workers)))
+        pool = stack.enter_context(closing(_pool(machine, options, files, max(1, workers))))
         run = _Run(
             work_tree, CandidateJudge(machine, judging, pool, executions, show), options, out, model, price,
             connection, report,
@@ -115,7 +114,9 @@ def _pool(
     empty = [file.empty_candidate() for file in files]
     jobs = [ExecutionJob(n, file.package, empty[n]) for n, file in enumerate(files)]
     packages = [job.package for job in sorted(jobs, key=lambda job: job.order)]
-    return WorkerPool(machine, options.judging, workers, packages, Progress(), climb)
+    pool = WorkerPool(machine, options.judging, workers, climb)
+    pool.expect(packages)
+    return pool
 
 
 @dataclass(frozen=True, slots=True)

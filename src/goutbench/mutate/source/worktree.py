@@ -85,18 +85,15 @@ def _root_of(folder: Path) -> Path:
     )
 
 
-def _unusual(folder: Path, root: Path) -> Iterator[Path]:
+def _unusual(folder: Path | str, root: Path) -> Iterator[Path]:
     """The links that leave the work tree, and what is neither file nor folder, but for git's own."""
     with os.scandir(folder) as entries:
         for entry in entries:
-            if entry.name == _GIT:
+            if entry.name == _GIT or entry.is_file(follow_symlinks=False):
                 continue
-            if entry.is_symlink():
-                if not Path(os.path.realpath(entry.path)).is_relative_to(root):
-                    yield Path(entry.path)
-            elif entry.is_dir(follow_symlinks=False):
-                yield from _unusual(Path(entry.path), root)
-            elif not entry.is_file(follow_symlinks=False):
+            if entry.is_dir(follow_symlinks=False):
+                yield from _unusual(entry.path, root)
+            elif not entry.is_symlink() or not Path(os.path.realpath(entry.path)).is_relative_to(root):
                 yield Path(entry.path)
 
 

@@ -13,9 +13,9 @@ from goutbench.prompts.feedback.chances import surviving_mutants, uncovered_code
 from goutbench.prompts.feedback.observed import CodeUnderTest, Observed
 from goutbench.prompts.feedback.problems import build_errors, failing_tests
 from goutbench.prompts.prompt import completion_text, template, template_hash
-from goutbench.records import Candidate, Execution, Prompt, short_hash
+from goutbench.records import Candidate, Execution, Prompt, Status, short_hash
 
-FIX, EXTEND = "fix-v1", "extend-v1"
+FIX, RESTATE, EXTEND = "fix-v1", "restate-v1", "extend-v1"
 
 KINDS: Mapping[str, Callable[[Observed], str]] = {
     "build": build_errors,
@@ -32,8 +32,8 @@ _PROBLEMS = ("build", "failures")
 class Feedback:
     """A user message, and the name of its template.
 
-    The template says what the next reply holds: with FIX the complete corrected file, with EXTEND only
-    further tests beside those of the candidate.
+    The template says what the next reply holds: with FIX the complete corrected file, with RESTATE the file
+    that no reply had yet, with EXTEND only further tests beside those of the candidate.
     """
 
     template: str
@@ -54,6 +54,7 @@ def feedback(
     if not parts:
         return None
     name = FIX if parts.keys() & set(_PROBLEMS) else EXTEND
+    name = RESTATE if execution.status is Status.NO_CODE else name  # there is nothing to keep
     fields = {"observations": "\n\n".join(parts.values()), "package": candidate.package or ""}
     return Feedback(name, template(name).format_map(fields))
 

@@ -11,6 +11,13 @@ _MAX_ERRORS = 20
 _MAX_LINES, _MAX_COLUMNS = 60, 400  # of the output of failing tests
 _MAX_CITED = 12
 
+_NO_TESTS = {
+    "no-tests-declared": "it declares no test",
+    "no-declared-test-seen": "TestMain, an init function or an exit of the process keeps them from running",
+    "all-skipped": "all of them skip themselves",
+}
+"""Why no test ran, by the reason in the record."""
+
 _FOLDERS = re.compile(r"(?:/[^\s:/]+)+/(?=[^\s:/]+\.go:\d)")
 _SECONDS = re.compile(r" \(\d+(?:\.\d+)?m?s\)$")
 _NOISE = re.compile(
@@ -43,7 +50,7 @@ def failing_tests(observed: Observed) -> str:
     names = ", ".join(f"`{name}`" for name in record.flaky or record.failed)
     others = f" The others pass: {len(record.passed)}." if record.passed else ""
     leads = {
-        Status.NO_TESTS_RAN: f"No test of that file ran ({record.reason}).",
+        Status.NO_TESTS_RAN: f"No test of that file ran: {_NO_TESTS.get(record.reason, record.reason)}.",
         Status.TESTS_FAILED: f"These tests fail: {names}.{others}"
         if names
         else f"The tests fail ({record.reason}).",

@@ -62,7 +62,7 @@ def rate_over(
     """
     if not shares:
         return None
-    total = sum(shares, start=Fraction())
+    total: Fraction | float = sum(shares)
     interval = sampled_interval(shares, clusters) if sampled else wilson(int(total), len(shares))
     return Rate(integer_if_integral(total), len(shares), interval)
 

@@ -12,6 +12,7 @@ from goutbench.dataset.store import MANIFEST, file_hash, from_table
 from goutbench.prompts.cross_file import PackageIndex
 from goutbench.prompts.examples import ExamplePool
 from goutbench.records import Pair
+from goutbench.train.data.harvested import Harvested, HarvestedRows, read_harvested
 from goutbench.train.data.lengths import RowLengths, drop_long, is_trained_on, refuse_empty, truncate
 from goutbench.train.data.rows import balanced, make_rows, sampled
 from goutbench.train.data.select import BESIDE, select_pairs, split_groups, split_table
@@ -29,9 +30,10 @@ class TrainingData:
 
     `excluded` counts what is not trained on, by reason. `pairs` are those of the training split,
     `chosen_pairs` those for which `where` holds, and `trained_pairs` those with a row that is trained on, by
-    licence in `licences`. `held_out_pairs` and `held_out_chosen` count the validation split. `dataset_hash`
-    covers the dataset's manifest and the tables beside it, `rows_hash` every token and label in order, and
-    `held_out_hash` the samples that are measured before and after.
+    licence in `licences`. `harvested` are the rows of a harvest among them. `held_out_pairs` and
+    `held_out_chosen` count the validation split. `dataset_hash` covers the dataset's manifest and the tables
+    beside it, `rows_hash` every token and label in order, and `held_out_hash` the samples that are measured
+    before and after.
     """
 
     rows: tuple[TrainingRow, ...]
@@ -50,6 +52,7 @@ class TrainingData:
     held_out_hash: str
     held_out_pairs: int
     held_out_chosen: int
+    harvested: HarvestedRows
 
     def held_out_summary(self) -> str:
         """How many pairs and rows of the validation split are used, and why not more."""
@@ -58,14 +61,24 @@ class TrainingData:
 
 
 def prepare(
-    dataset: Path, scheme: str, recipe: Recipe, tokenizer: Any, stops: frozenset[int]
+    dataset: Path,
+    scheme: str,
+    recipe: Recipe,
+    tokenizer: Any,
+    stops: frozenset[int],
+    harvest: Harvested | None = None,
 ) -> TrainingData:
     """Read, select and encode the rows of a run; `stops` are the ids that end generation.
+
+    Rows of a harvest follow those of the pairs, or replace them.
 
     Raises ConfigError and DatasetError before anything heavy is loaded.
     """
     table, chosen = _select(dataset, scheme, "train", recipe)
     held_out, held_out_chosen = _select(dataset, scheme, "validation", recipe)
+    harvested = read_harvested(harvest, table.column("id").to_pylist())
+    if harvested.only:
+        chosen = chosen.slice(0, 0)
     counter = _token_counter(tokenizer)
     pool = None
     if recipe.data.examples:  # from all training pairs, as in `generate`
@@ -74,14 +87,15 @@ def prepare(
         pool = ExamplePool(train, groups, unit=recipe.data.rows, budget=budget, counter=counter)
     encoder = _RowEncoder(recipe, tokenizer, stops, counter, PackageIndex.read(dataset), pool)
     excluded: Counter[str] = Counter()
-    drawn, samples, lengths = encoder.training_rows(chosen, excluded)
+    rows = [*encoder.rows(chosen, excluded), *harvested.rows]
+    drawn, samples, lengths = encoder.training_rows(rows, excluded)
     evaluation, evaluation_lengths = encoder.held_out_rows(held_out_chosen)
     forgetting: dict[str, list[Sample]] = {}
     if recipe.forgetting:
         code = [pair.code for pair in from_table(held_out, Pair)]
         forgetting = forgetting_tasks(tokenizer, code, seed=recipe.sft.seed)
     trained = {row.row.pair_id for row in drawn}
-    licences = zip(chosen.column("id").to_pylist(), chosen.column("licence").to_pylist(), strict=True)
+    licences = zip(table.column("id").to_pylist(), table.column("licence").to_pylist(), strict=True)
     return TrainingData(
         rows=tuple(row.row for row in drawn),
         excluded={reason: number for reason, number in excluded.items() if number},
@@ -99,6 +113,7 @@ def prepare(
         held_out_hash=_samples_hash([item for task in (evaluation, *forgetting.values()) for item in task]),
         held_out_pairs=held_out.num_rows,
         held_out_chosen=held_out_chosen.num_rows,
+        harvested=harvested,
     )
 
 
@@ -128,16 +143,16 @@ class _RowEncoder:
     packages: PackageIndex
     examples: ExamplePool | None
 
-    def _encode(self, table: "pa.Table", excluded: "Counter[str] | None" = None) -> list[EncodedRow]:
+    def rows(self, table: "pa.Table", excluded: "Counter[str] | None" = None) -> list[TrainingRow]:
+        """The rows of pairs."""
         sources = self.counter, self.packages, self.examples
-        rows = make_rows(table, self.recipe.data, *sources, excluded=excluded)
-        return encode(list(rows), self.tokenizer)
+        return list(make_rows(table, self.recipe.data, *sources, excluded=excluded))
 
     def training_rows(
-        self, table: "pa.Table", excluded: "Counter[str]"
+        self, rows: Sequence[TrainingRow], excluded: "Counter[str]"
     ) -> tuple[list[EncodedRow], list[Sample], RowLengths]:
         data, seed = self.recipe.data, self.recipe.sft.seed
-        short, dropped = drop_long(self._encode(table, excluded), self.recipe)
+        short, dropped = drop_long(encode(rows, self.tokenizer), self.recipe)
         drawn = balanced(short, [row.row.repository for row in short], data, seed=seed)
         drawn = sampled(drawn, data.max_rows, seed=seed)
         excluded["rows not drawn"] = len(short) - len({row.row.id for row in drawn})
@@ -147,7 +162,7 @@ class _RowEncoder:
 
     def held_out_rows(self, table: "pa.Table") -> tuple[list[Sample], RowLengths]:
         """Held-out rows are never truncated, and their loss is on completions, so that recipes compare."""
-        recipe, rows = self.recipe, self._encode(table)
+        recipe, rows = self.recipe, encode(self.rows(table), self.tokenizer)
         fitting = [row for row in rows if len(row.ids) <= recipe.sft.max_length]
         drawn = sampled(fitting, recipe.data.max_eval_rows, seed=recipe.sft.seed)
         dropped = len(rows) - len(fitting)

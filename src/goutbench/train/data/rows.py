@@ -16,6 +16,7 @@ from goutbench.golang.analysis.self_contained import undeclared_names
 from goutbench.golang.syntax.parser import parse
 from goutbench.prompts.cross_file import PackageIndex
 from goutbench.prompts.examples import ExamplePool, file_chunk
+from goutbench.prompts.library import load_prompt
 from goutbench.prompts.prompt import CrossFileContext, build_prompt, completion_text
 from goutbench.prompts.secrets import redact
 from goutbench.records import Chunk, Pair, short_hash
@@ -56,6 +57,7 @@ def make_rows(
     `packages` has the cross-file context, `examples` the in-context examples. `excluded` counts what makes no
     row, by reason.
     """
+    prompt = load_prompt(choice.prompt)
     packages, excluded = packages or PackageIndex(), Counter() if excluded is None else excluded
     maker = _TaskMaker(choice, counter, excluded)
     for pair in from_table(table, Pair):
@@ -74,7 +76,9 @@ def make_rows(
                 repository=pair.repository,
                 functions=task.chunk.focal,
                 tests=task.tests,
-                prompt=build_prompt(pair, task.chunk, examples=same_unit, context=context).messages,
+                prompt=build_prompt(
+                    pair, task.chunk, prompt=prompt, examples=same_unit, context=context
+                ).messages,
                 completion=completion_text(task.text),
             )
 

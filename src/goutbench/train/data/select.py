@@ -47,32 +47,39 @@ def split_groups(dataset: Path, scheme: str) -> dict[str, str]:
 def select_pairs(
     table: "pa.Table", where: str, *, source: str = "the dataset", may_be_empty: bool = False
 ) -> "pa.Table":
-    """The rows for which the expression holds, in their order; `source` names the table in errors.
+    """The pairs for which the expression holds; `source` names the table in errors. Raises ConfigError."""
+    hint = ""
+    if "verified" not in table.column_names:
+        hint = "; `goutbench execute --reference` adds verified, coverage and mutation_score"
+    return select_rows(table, where, what=f"pair of {source}", may_be_empty=may_be_empty, hint=hint)
+
+
+def select_rows(
+    table: "pa.Table", where: str, *, what: str, may_be_empty: bool = False, hint: str = ""
+) -> "pa.Table":
+    """The rows for which a DuckDB expression holds, in their order; `what` names a row in errors.
 
     A comparison with NULL, as for a pair that was never executed, does not hold. Raises ConfigError for an
-    invalid expression, and, unless `may_be_empty`, if it holds for no row.
+    invalid expression, with the columns and the hint, and, unless `may_be_empty`, if it holds for no row.
     """
     import duckdb
     import pyarrow as pa
 
     connection = duckdb.connect(config={"enable_external_access": False, "threads": 1})
     try:
-        connection.register("pairs", table)
+        connection.register("rows", table)
         numbered = (
-            f"SELECT n FROM (SELECT row_number() OVER () - 1 AS n, * FROM pairs) WHERE ({where}) ORDER BY n"
+            f"SELECT n FROM (SELECT row_number() OVER () - 1 AS n, * FROM rows) WHERE ({where}) ORDER BY n"
         )
         rows = [number for (number,) in connection.execute(numbered).fetchall()]
     except duckdb.Error as error:
-        columns = ", ".join(table.column_names)
-        hint = f"write a DuckDB expression over {columns}"
-        if "verified" not in table.column_names:
-            hint += "; `goutbench execute --reference` adds verified, coverage and mutation_score"
-        raise ConfigError(first_line(error), where=f"--where {where!r}", hint=hint) from None
+        columns = f"write a DuckDB expression over {', '.join(table.column_names)}"
+        raise ConfigError(first_line(error), where=f"--where {where!r}", hint=columns + hint) from None
     finally:
         connection.close()
     if not rows and not may_be_empty:
-        hint = "relax the expression; a comparison with NULL does not hold"
-        raise ConfigError(f"no pair of {source} satisfies it", where=f"--where {where!r}", hint=hint)
+        relax = "relax the expression; a comparison with NULL does not hold"
+        raise ConfigError(f"no {what} satisfies it", where=f"--where {where!r}", hint=relax)
     return table.take(pa.array(rows, pa.int64()))
 
 

@@ -1,17 +1,31 @@
 """Writes what a run produces: an adapter, and the complete model for transformers and vLLM."""
 
+from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
 from goutbench.dataset.store import storage_error, write_json
 from goutbench.errors import ConfigError, first_line
-from goutbench.inference.models import PROMPT_SETTINGS_FILE
+from goutbench.inference.models import PROMPT_OPTIONS, PROMPT_SETTINGS_FILE
 from goutbench.prompts.examples import UNLIMITED
+from goutbench.prompts.library import load_prompt
 from goutbench.train.model.load import load_model
 from goutbench.train.recipe import Recipe
 
 
-def write_outputs(model: Any, tokenizer: Any, recipe: Recipe, out: Path) -> dict[str, str]:
+def recipe_prompt_settings(recipe: Recipe) -> dict[str, Any]:
+    """The prompt settings of a recipe's rows, by option of `generate`, and the prompt's hash."""
+    data = recipe.data
+    # training never splits a file
+    budget = data.context_tokens if data.rows == "function" else UNLIMITED
+    values = data.rows, budget, data.cross_file_tokens, data.examples, data.prompt
+    settings = dict(zip(PROMPT_OPTIONS, values, strict=True))
+    return {**settings, "prompt_hash": load_prompt(data.prompt).hash}
+
+
+def write_outputs(
+    model: Any, tokenizer: Any, recipe: Recipe, out: Path, settings: Mapping[str, Any]
+) -> dict[str, str]:
     """Save the adapter and the merged model, or the fully trained model; returns the folders by kind.
 
     Each folder gets the prompt settings of the training, which `generate` compares with its own.
@@ -29,16 +43,8 @@ def write_outputs(model: Any, tokenizer: Any, recipe: Recipe, out: Path) -> dict
                 folders["merged"] = _save(merged, tokenizer, out / "merged")
     except OSError as error:
         raise storage_error(error, out) from None
-    data = recipe.data
-    settings = {
-        "unit": data.rows,
-        # training never splits a file
-        "budget": data.context_tokens if data.rows == "function" else UNLIMITED,
-        "cross_file_tokens": data.cross_file_tokens,
-        "examples": data.examples,
-    }
     for folder in folders.values():
-        write_json(out / folder / PROMPT_SETTINGS_FILE, settings)
+        write_json(out / folder / PROMPT_SETTINGS_FILE, dict(settings))
     return folders
 
 

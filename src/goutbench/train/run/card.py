@@ -101,6 +101,20 @@ def _data_lines(record: Mapping[str, Any]) -> list[str]:
         f"{lengths['cut_in_prompt']:,} rows have none. "
         f"Excluded: {lengths['dropped']:,} rows too long{excluded}.",
         f"SHA-256 of the dataset: `{dataset['sha256']}`.",
+        *_harvest_lines(dataset.get("harvest")),
+    ]
+
+
+def _harvest_lines(harvest: Mapping[str, Any] | None) -> list[str]:
+    """The rows from executed tests of models; none without them."""
+    if harvest is None:
+        return []
+    models = ", ".join(sorted({f"`{run['model']}`" for run in harvest["runs"]}))
+    return [
+        "",
+        f"{harvest['rows']:,} harvested rows, {'instead of' if harvest['only'] else 'beside'} those of the "
+        f"pairs: executed tests by {models} for which `{harvest['options']['where']}` holds. The terms of "
+        "these models may apply. SHA-256 of the rows: " + f"`{harvest['sha256']}`.",
     ]
 
 

@@ -5,9 +5,9 @@ from goutbench.golang.syntax.modfile import read_module
 from goutbench.golang.syntax.outline import file_outline
 from goutbench.golang.syntax.parser import parse_declarations
 from goutbench.records import PackageFile
+from goutbench.write.asking.subject import Subject
 from goutbench.write.files import FileUnderTest
 from goutbench.write.merge.destination import destination, style_text, usual_clause
-from goutbench.write.request import Subject
 
 
 def subject_of(file: FileUnderTest, repository: str) -> Subject:

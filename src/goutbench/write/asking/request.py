@@ -12,29 +12,16 @@ from goutbench.prompts.feedback.chances import surviving_mutants, uncovered_code
 from goutbench.prompts.feedback.message import Feedback, feedback_prompt
 from goutbench.prompts.feedback.observed import Observed, fenced
 from goutbench.prompts.feedback.problems import build_errors, failing_tests
-from goutbench.prompts.prompt import parts_of, prompt_fields, template, template_hash
+from goutbench.prompts.library import DEFAULT, load_prompt
+from goutbench.prompts.prompt import prompt_fields, template, template_hash
 from goutbench.records import Candidate, Execution, Prompt, short_hash
+from goutbench.write.asking.subject import Subject
 from goutbench.write.results import ADDS_NOTHING
 
 FIRST, MORE = "write-v1", "write-more-v1"
+_SYSTEM_END = "\n---\n"  # between the two messages of a template
 _EXAMPLES, _EXAMPLE_TOKENS = 2, 1200
 _DETAILED = 3  # failing tests of a reply that the model sees in full
-
-
-@dataclass(frozen=True, slots=True)
-class Subject:
-    """The file under test as prompts describe it; `test_path` is the file that candidates are run in, `tests`
-    the test file whose style counts, `style` that in words, and `clause` the package of new tests."""
-
-    id: str
-    repository: str
-    code_path: str
-    code: str
-    test_path: str
-    package: str
-    tests: bytes | None
-    clause: str
-    style: str
 
 
 @dataclass(frozen=True, slots=True)
@@ -56,13 +43,16 @@ class Asking:
         context = self.index.context(subject, chunk, budget=self.cross_file_tokens, counter=self.counter)
         missing = missing_text(subject, function, existing)
         exercising = [exercise.test for exercise in chunk.tests]
-        fields = prompt_fields(subject, chunk, context) | {
+        fields = prompt_fields(subject, chunk, context)
+        surroundings = load_prompt(DEFAULT).context(fields)
+        fields |= {
+            "context": f"{surroundings}\n\n" if surroundings else "",
             "clause": subject.clause,
             "style": subject.style,
             "missing": f"{missing}\n\n" if missing else "",
             "existing": self._examples(subject.tests, exercising),
         }
-        system, user = parts_of(FIRST)
+        system, user = template(FIRST).split(_SYSTEM_END)
         messages = (("system", system), ("user", user.format_map(fields)))
         return Prompt(
             id=short_hash(

@@ -5,7 +5,18 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from goutbench.cli.options import AsJson, Cache, Mirror, Workers, app, worker_count
+from goutbench.cli.options import (
+    AsJson,
+    Cache,
+    Go,
+    Mirror,
+    Repos,
+    Work,
+    Workers,
+    app,
+    repositories_of,
+    worker_count,
+)
 from goutbench.errors import ConfigError
 
 if TYPE_CHECKING:
@@ -65,6 +76,8 @@ def curate(
     if lock_path is not None and lock is None and not only:
         write_text(lock_path, dump_yaml(make_lock(settings, summaries)))
     print_curated(out, summaries, as_json=as_json, mirror=mirror, cache=cache)
+    if builtin:
+        _join_builtin_facts(builtin, out)
 
 
 @app.command()
@@ -75,10 +88,19 @@ def verify(
     base: Annotated[
         Path | None, typer.Option(help="Folder to which relative sources refer. [the current one]")
     ] = None,
+    facts: Annotated[
+        int, typer.Option(min=0, help="Also execute this number of pairs, and compare with the facts.")
+    ] = 0,
+    repos: Repos = None,
+    work: Work = None,
+    go: Go = None,
     workers: Workers = 0,
     as_json: AsJson = False,
 ) -> None:
-    """Rebuild a dataset from its pins and compare it row by row; exits with 1 if anything differs."""
+    """Rebuild a dataset from its pins and compare it row by row; exits with 1 if anything differs.
+
+    Options from --repos on are those of `execute`, for --facts.
+    """
     from goutbench.console import show_progress
     from goutbench.curate.show import print_differences
     from goutbench.curate.verify import verify as run
@@ -90,8 +112,43 @@ def verify(
     with show_progress(count) as on_progress:
         differences = run(dataset, locations, workers=worker_count(workers), on_progress=on_progress)
     print_differences(dataset, differences, as_json=as_json)
-    if differences:
+    facts_differ = bool(facts) and _facts_differ(
+        dataset, facts, repositories_of(repos, go), work, go, workers
+    )
+    if differences or facts_differ:
         raise typer.Exit(1)
+
+
+def _facts_differ(
+    dataset: Path, count: int, repositories: Path, work: Path | None, go: Path | None, workers: int
+) -> bool:
+    """Execute a sample of the pairs, and print what differs from the facts; flaky tests do not decide."""
+    from goutbench.execute.progress import show_progress
+    from goutbench.facts.repeat import reference_executor, repeat_facts
+
+    with show_progress() as progress:
+        execute = reference_executor(
+            dataset, repositories, workers=worker_count(workers), work=work, go=go, progress=progress
+        )
+        differing = repeat_facts(dataset, count, execute)
+    for one in differing:
+        flaky = " (flaky)" if one.flaky else ""
+        typer.echo(f"{one.test_path}: {one.column} was {one.fact} and is {one.now}{flaky}")
+    typer.echo(f"facts of {count} pairs: {len(differing)} differences")
+    return any(not one.flaky for one in differing)
+
+
+def _join_builtin_facts(name: str, dataset: Path) -> None:
+    """Give a built-in dataset the facts that come with it, so that `verified` needs no run."""
+    from goutbench.facts.stage import join_facts
+    from goutbench.facts.table import builtin_facts, read_facts
+
+    path = builtin_facts(name)
+    if path is None:
+        return
+    joined = join_facts(dataset, read_facts(path))
+    others = f"; {joined.outdated} pairs are of another revision" if joined.outdated else ""
+    typer.echo(f"Facts of {joined.joined} pairs joined{others}.", err=True)
 
 
 def _curate_settings(

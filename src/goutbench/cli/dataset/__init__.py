@@ -1,0 +1,1 @@
+"""Commands that make, describe or select from a dataset."""
