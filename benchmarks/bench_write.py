@@ -4,10 +4,10 @@
 
 CLONE is a clean git work tree, which is copied. DIR has a Go test file for each function that the model
 answers about, `NAME.go` for a function or `Type.Method.go` for a method; other prompts get an empty test.
-The command runs with one round and `--apply`. Then, without its parts: plain `go test` runs three times in
-shuffled order, and each new test once alone; `git diff` shows that nothing of the existing test files has
-changed but their imports; and `mutate` counts the mutants that no test notices, before and after, which must
-differ by what the new tests say that they add. CPU seconds are those of `goutbench write` alone.
+The command runs with one round and `--apply`. Then, without its parts: plain `go test` runs three times, and
+each new test once alone; `git diff` shows that nothing of the existing test files has changed but their
+imports; and `mutate` counts the mutants that no test notices, before and after, which must differ by what the
+new tests say that they add. CPU seconds are those of `goutbench write` alone.
 """
 
 import argparse
@@ -114,11 +114,11 @@ def plain_go_test(tree: Path, pattern: str, names: list[str]) -> None:
     command = [str(find_toolchain().go), "test", "-count=1", pattern]
     environment = os.environ | {"GOFLAGS": "-mod=mod"}
     alone = [[*command, "-v", f"-run=^{re.escape(name)}$"] for name in names]
-    for arguments in [*[[*command, "-shuffle=on"]] * _RUNS, *alone]:
+    for arguments in [*[command] * _RUNS, *alone]:
         done = subprocess.run(arguments, cwd=tree, env=environment, capture_output=True, text=True)
         if done.returncode or (arguments in alone and "--- PASS: " not in done.stdout):
             sys.exit(f"{' '.join(arguments)} fails:\n{done.stdout}{done.stderr}")
-    print(f"plain go test: {_RUNS} shuffled runs and {len(alone)} tests alone pass")
+    print(f"plain go test: {_RUNS} runs and {len(alone)} tests alone pass")
 
 
 def check_untouched(tree: Path, patch: str) -> None:

@@ -48,10 +48,10 @@ CLAMP = reply(
 )
 
 
-def go_test(root: Path, *patterns: str) -> str:
+def go_test(root: Path, *patterns: str, shuffle: str = "on") -> str:
     """The output of plain `go test`, which passes."""
     done = subprocess.run(
-        [find_toolchain().go, "test", "-count=1", "-v", "-shuffle=on", *patterns],
+        [find_toolchain().go, "test", "-count=1", "-v", f"-shuffle={shuffle}", *patterns],
         cwd=root, env=os.environ | {"GOFLAGS": "", "GOWORK": "off"}, capture_output=True, text=True,
     )  # fmt: skip
     assert done.returncode == 0, done.stdout + done.stderr
@@ -112,11 +112,28 @@ FIND = reply(
 )
 
 
+ORDER = {
+    "order/order.go": "package order\n\nvar ready bool\n\nfunc Prepare() { ready = true }\n\n"
+    'func Ready(n int) string {\n\tif !ready {\n\t\treturn "no"\n\t}\n\tif n > 1 {\n\t\treturn "many"\n\t}\n'
+    '\treturn "yes"\n}\n',
+    "order/order_test.go": 'package order\n\nimport "testing"\n\n'
+    "func TestPrepare(t *testing.T) { Prepare() }\n\n"
+    'func TestReady(t *testing.T) {\n\tif Ready(1) != "yes" {\n\t\tt.Error("not ready")\n\t}\n}\n\n'
+    'func TestAgain(t *testing.T) {\n\tif Ready(0) != "yes" {\n\t\tt.Error("not ready")\n\t}\n}\n',
+}  # fmt: skip
+"""A package whose tests need the first one: not all pass in every order."""
+READY = reply("order", test("TestMany", 'Prepare()\n\tif Ready(2) != "many" {\n\t\tt.Error("many")\n\t}'))
+
+
 @with_inspect
 def test_new_tests_follow_their_package_and_pass_beside_it(tree: Tree) -> None:
     """External tests stay external, a package without tests gets a file; initialisation covers nothing."""
-    model = tree.script(("package shop_test", LABEL), ("tests for `Find`", FIND))
-    result = tree.write(model, "./shop", "./bare", functions="^(Label|Find)$")
+    tree.commit(ORDER)
+    model = tree.script(
+        ("package shop_test", LABEL), ("tests for `Find`", FIND), ("tests for `Ready`", READY)
+    )
+    result = tree.write(model, "./...", functions="^(Label|Find|Ready)$")
+    assert any("order: its own tests do not pass together in every order" in n for n in result.notices)
     assert reasons(result) == {
         "TestMany": "",
         "TestNothing": ADDS_NOTHING,
@@ -124,13 +141,14 @@ def test_new_tests_follow_their_package_and_pass_beside_it(tree: Tree) -> None:
         "TestSpoil": BESIDE,
     }
     files = {file.path: file for file in result.files}
-    assert files.keys() == {"shop/shop_test.go", "bare/bare_test.go"}
+    assert files.keys() == {"shop/shop_test.go", "bare/bare_test.go", "order/order_test.go"}
     new = files["bare/bare_test.go"]
     assert new.before is None
     assert new.after.startswith(b"//go:build !windows\n\npackage bare\n")
     assert b"/dev/null" in result.patch
     apply(tree.root, result.files)
-    output = go_test(tree.root, "./...")
+    output = go_test(tree.root, "./bare", "./shop")
+    go_test(tree.root, "./order", shuffle="off")
     assert all(f"--- PASS: {name}" in output for name in ("TestOne", "TestMany", "TestHas"))
     with pytest.raises(SourceError, match="has appeared since"):
         apply(tree.root, [new])

@@ -82,32 +82,42 @@ def _version(prints: PackageFingerprints, listed: ListedPackage, listing: Mappin
 # ── what they miss ────────────────────────────────────────────────────────────────────────────────
 
 
-def record_of_existing(worker: Worker, file: FileUnderTest) -> Execution:
-    """What the package's own tests miss of the functions in scope: statements, branches and mutants."""
-    worker = worker.for_repository(file.package)
+def existing_key(worker: Worker, file: FileUnderTest) -> str:
+    """The identity of what the package's own tests cover of a file."""
+    package, options = file.package, worker.options
+    parts = (file.path, *file.names, package.toolchain.version, worker.sandbox.name, repr(options))
+    return short_hash(REFERENCE, package.tree.revision, *parts)
+
+
+def measure_existing(worker: Worker, file: FileUnderTest) -> Execution:
+    """The statements and branches of a file that the package's own tests miss."""
+    key, worker = existing_key(worker, file), worker.for_repository(file.package)
     coverage = _coverage(worker, file)
     counted = count_branches(branch_plan(worker, file.package), coverage.outcomes)
+    return replace(
+        empty_record(text_candidate(file.path, REFERENCE, ""), key, worker.options),
+        status=Status.PASSED, statements=coverage.statements, covered=coverage.covered,
+        uncovered=coverage.unreached,
+        branches=counted.total if counted else None,
+        branches_covered=counted.covered if counted else None,
+        uncovered_branches=counted.missed if counted else (),
+    )  # fmt: skip
+
+
+def in_scope(record: Execution, file: FileUnderTest) -> Execution:
+    """What was measured of a file, in its functions in scope and with the verdicts of their mutants."""
     verdicts = tuple(
         MutantResult(tested.mutant, tested.status).verdict()
         for tested in file.mutated.mutants
         if tested.status is not None
     )
     mutation = Mutation(len(verdicts), 0, 0, 0, 0, 0, None, None, None, mutants=verdicts)
-    candidate = replace(text_candidate(file.path, REFERENCE, ""), focal=file.functions)
-    record = replace(
-        empty_record(candidate, short_hash(REFERENCE, file.path), worker.options),
-        status=Status.PASSED, statements=coverage.statements, covered=coverage.covered,
-        uncovered=coverage.unreached, mutation=mutation,
-        branches=counted.total if counted else None,
-        branches_covered=counted.covered if counted else None,
-        uncovered_branches=counted.missed if counted else (),
-    )  # fmt: skip
-    return within(record, lines_of(file.source, file.functions))
+    return within(replace(record, mutation=mutation), lines_of(file.source, file.functions))
 
 
 def _coverage(worker: Worker, file: FileUnderTest) -> Coverage:
-    """What the package's own tests cover, in any of several runs in shuffled order, with an empty test beside
-    them: what initialisation reaches is covered without any test, too."""
+    """What the package's own tests cover, in one run and one in shuffled order together, with an empty test
+    beside them: what initialisation reaches is covered without any test, too."""
     package, folder = replace(file.package, test=""), worker.workspace.scratch_folder("run")
     try:
         overlay: Overlay = {_EMPTY_FILE: empty_test(file.source).encode()}
@@ -118,7 +128,6 @@ def _coverage(worker: Worker, file: FileUnderTest) -> Coverage:
         test = CompiledTest(
             worker, package, build.binary, folder, names, build.cover, build.branches, reference=True
         )
-        seeds = range(worker.options.repeat)
-        return merge(run_tests(test, cover=True, shuffle=seed).coverage for seed in seeds)
+        return merge(run_tests(test, cover=True, shuffle=seed).coverage for seed in range(2))
     finally:
         shutil.rmtree(folder, ignore_errors=True)

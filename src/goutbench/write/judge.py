@@ -75,6 +75,8 @@ class CandidateJudge:
             finally:
                 self.pool.idle.put(worker)
 
+        if not items:
+            return []
         count = len(self.pool.workers)
         results = dict(parallel_map(call, list(enumerate(items)), workers=count, runner="threads"))
         return [results[number] for number in range(len(items))]
@@ -82,16 +84,17 @@ class CandidateJudge:
 
 @dataclass(frozen=True, slots=True)
 class Together:
-    """The tests of a package to be run together, with an overlay of its test files."""
+    """The tests of a package to be run together, with an overlay of its test files; `shuffled`: also in
+    shuffled orders."""
 
     package: PackageUnderTest
     overlay: Overlay
     names: tuple[str, ...]
+    shuffled: bool
 
 
 def run_together(worker: Worker, tests: Together) -> Execution:
-    """Vet, build and run the tests as `go test` does, then again in shuffled order: the record says how that
-    ends."""
+    """Vet, build and run the tests as `go test` does: the record says how that ends."""
     package, worker = tests.package, worker.for_repository(tests.package)
     candidate = text_candidate(package.focal, REFERENCE, "")
     record = blank_record(candidate, package, worker.sandbox.name, worker.options)
@@ -108,6 +111,6 @@ def run_together(worker: Worker, tests: Together) -> Execution:
             record, status=first.status, reason=first.reason, evidence=first.evidence,
             passed=first.output.passed, failed=first.culprits,
         )  # fmt: skip
-        return repeat_passing(test, record) if first.passed else record
+        return repeat_passing(test, record) if first.passed and tests.shuffled else record
     finally:
         shutil.rmtree(folder, ignore_errors=True)

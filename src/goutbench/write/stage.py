@@ -32,7 +32,13 @@ from goutbench.write.adding import reduced
 from goutbench.write.asking.request import Asking
 from goutbench.write.asking.subjects import outlines_of, subject_of
 from goutbench.write.course import Rounds
-from goutbench.write.existing import changed, files_under_test, record_of_existing
+from goutbench.write.existing import (
+    changed,
+    existing_key,
+    files_under_test,
+    in_scope,
+    measure_existing,
+)
 from goutbench.write.files import FileUnderTest
 from goutbench.write.judge import CandidateJudge, ShowProgress, Together, nothing_shown, run_together
 from goutbench.write.merge.package import AcceptedTest, MergedPackage, merged_package
@@ -157,13 +163,26 @@ class _Run:
 
     def _states(self, files: Sequence[FileUnderTest]) -> list[FileState]:
         """What today's tests miss of each file; where there are none, what initialisation misses."""
-        records = self.judge.map(record_of_existing, files)
+        records = [in_scope(record, file) for record, file in zip(self._measured(files), files, strict=True)]
         bare = [number for number, file in enumerate(files) if not file.names]
         jobs = [(files[number].package, files[number].empty_candidate()) for number in bare]
         for number, record in zip(bare, self.judge.execute(jobs), strict=True):
             records[number] = reduced(records[number], record)
         name = self.work_tree.root.name
         return [FileState(file, subject_of(file, name), r) for file, r in zip(files, records, strict=True)]
+
+    def _measured(self, files: Sequence[FileUnderTest]) -> list[Execution]:
+        """What the packages' own tests cover of the files, from the journal where an earlier run knows it: so
+        chance does not change what a resumed run asks."""
+        judge, worker = self.judge, self.judge.pool.workers[0]
+        keys = [existing_key(worker, file) for file in files]
+        records = {key: record for key in keys if (record := judge.journal.find(key)) is not None}
+        new = [file for key, file in zip(keys, files, strict=True) if key not in records]
+        for record in judge.map(measure_existing, new):
+            records[record.id] = record
+            if record.statements:
+                judge.journal.add(record.id, record)
+        return [records[key] for key in keys]
 
     def _rounds(
         self, courses: Sequence[FunctionCourse], options: WriteOptions, journal: Journal[Completion]
@@ -239,10 +258,10 @@ class _Run:
                 state.choose()
 
     def _run_together(
-        self, file: FileUnderTest, overlay: Mapping[str, bytes], names: tuple[str, ...]
+        self, file: FileUnderTest, overlay: Mapping[str, bytes], names: tuple[str, ...], shuffled: bool
     ) -> Execution:
         package = replace(file.package, test=next(iter(overlay), ""))
-        tests = Together(package, dict(overlay), names)
+        tests = Together(package, dict(overlay), names, shuffled)
         (record,) = self.judge.map(run_together, [tests])
         return record
 

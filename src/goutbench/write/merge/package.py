@@ -10,8 +10,8 @@ from goutbench.write.files import FileUnderTest
 from goutbench.write.merge.additions import new_tests, with_tests
 from goutbench.write.results import BESIDE, CLASHES
 
-RunTogether = Callable[[dict[str, bytes], tuple[str, ...]], Execution]
-"""Runs these tests of a package with an overlay of its test files."""
+RunTogether = Callable[[dict[str, bytes], tuple[str, ...], bool], Execution]
+"""Runs these tests of a package with an overlay of its test files; also in shuffled orders, or not."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -41,27 +41,34 @@ class MergedPackage:
 
 def merged_package(path: str, tests: Sequence[AcceptedTest], run: RunTogether) -> MergedPackage:
     """Merge the tests of the package with this import path, and run all of its tests together. Where that
-    fails, they are added one by one, and each with which it fails is dropped."""
+    fails, they are added one by one, and each with which it fails is dropped.
+
+    Shuffled orders count only where the package's own tests pass in them.
+    """
     merged = _merged(tests)
     if merged.dropped:
         return merged
     own = tests[0].file.names
-    record = run(merged.overlay, (*own, *merged.names.values()))
-    if record.status is Status.PASSED:
+    names = (*own, *merged.names.values())
+    if run(merged.overlay, names, True).status is Status.PASSED:
         return merged
-    if own and (alone := run({}, own)).status is not Status.PASSED:
-        culprits = ", ".join((*alone.failed, *alone.flaky)) or alone.reason
-        merged.notice = f"{path}: its own tests do not pass together every time ({culprits})"
-        return merged
-    return _one_by_one(tests, run)
+    if not own or (alone := run({}, own, True)).status is Status.PASSED:
+        return _one_by_one(tests, run, shuffled=True)
+    culprits = ", ".join((*alone.failed, *alone.flaky)) or alone.reason
+    notice = f"{path}: its own tests do not pass together in every order ({culprits})"
+    passes = run(merged.overlay, names, False).status is Status.PASSED
+    if not passes and run({}, own, False).status is Status.PASSED:
+        merged = _one_by_one(tests, run, shuffled=False)
+    merged.notice = notice
+    return merged
 
 
-def _one_by_one(tests: Sequence[AcceptedTest], run: RunTogether) -> MergedPackage:
+def _one_by_one(tests: Sequence[AcceptedTest], run: RunTogether, *, shuffled: bool) -> MergedPackage:
     accepted: list[AcceptedTest] = []
     dropped: dict[int, tuple[str, str]] = {}
     for test in tests:
         attempt = _merged([*accepted, test])
-        record = run(attempt.overlay, (*test.file.names, *attempt.names.values()))
+        record = run(attempt.overlay, (*test.file.names, *attempt.names.values()), shuffled)
         if record.status is Status.PASSED:
             accepted.append(test)
         else:

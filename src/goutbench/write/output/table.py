@@ -4,12 +4,11 @@ from collections.abc import Iterator
 from dataclasses import asdict
 from typing import Any
 
+from goutbench.mutate.output.table import printed
 from goutbench.write.results import REASONS, Need, WriteResult, WrittenTest
 
-
-def printed(text: str) -> str:
-    """A text in one line for a terminal: what models write may hold control characters."""
-    return "".join(char if char.isprintable() else " " for char in text)
+_HEADERS = ("#", "---", "===")
+"""How lines begin that only name a package or a test."""
 
 
 def lines(result: WriteResult) -> Iterator[str]:
@@ -32,7 +31,8 @@ def lines(result: WriteResult) -> Iterator[str]:
 
 def why(test: WrittenTest) -> str:
     """Why a test was dropped, with the first line of what supports it."""
-    first = next((line.strip() for line in test.detail.splitlines() if line.strip(" #-")), "")
+    stripped = (line.strip() for line in test.detail.splitlines())
+    first = next((line for line in stripped if line and not line.startswith(_HEADERS)), "")
     return REASONS[test.reason] + (f": {first[:160]}" if first else "")
 
 
