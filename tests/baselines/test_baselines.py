@@ -68,6 +68,11 @@ def changed(body: str, imports: str = "", more: str = "") -> str:
         ("github.com/stretchr/testify/assert", "assert.Equal(t, 1, f())", "goutbenchIgnore(t, 1, f())"),
         (
             "github.com/stretchr/testify/assert",
+            "assert.Eventually(t, f, 1, 1)",
+            "goutbenchIgnore(t, f, 1, 1)",
+        ),
+        (
+            "github.com/stretchr/testify/assert",
             "if !assert.NoError(t, err) { return }",
             "if !goutbenchIgnore(t, err) { return }",
         ),
@@ -152,6 +157,15 @@ func (l List[T]) Len() int { return 0 }
     ]
     assert '\th "net/http"\n' in text
     assert text.count('"context"') == 1
+
+
+def test_smoke_beside_packages_of_the_same_names() -> None:
+    code = 'package p\n\nimport "example.com/x/time"\n\nfunc Wait(d time.Span, c context.Context) {}\n'
+    code += "func Tick(d time.Span) {}\n"
+    text = smoke_test(code.encode()).decode()
+    assert '\tgoutbenchTime "time"\n\t"example.com/x/time"\n)' in text
+    assert "func() { Tick(*new(time.Span)) }," in text
+    assert "Wait(" not in text, "nothing imports its context"
 
 
 @pytest.fixture(scope="module")

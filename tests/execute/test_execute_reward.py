@@ -1,17 +1,20 @@
 """The reward, from completions through assembly and the real sandbox: better tests get higher rewards."""
 
 import asyncio
+import threading
 from collections.abc import Iterator
 from dataclasses import replace
+from pathlib import Path
 
 import pytest
 from calc_repository import calc_repository, repository_pair
 from judging import make_pair
 from reporting import execution
 
-from goutbench.errors import ConfigError
+from goutbench.errors import ConfigError, GoutbenchError, ToolError
 from goutbench.execute import ExecuteOptions
 from goutbench.execute.machine import Machine
+from goutbench.execute.pool import WorkerPool
 from goutbench.execute.reward import (
     PARTS,
     RewardSession,
@@ -128,6 +131,50 @@ def test_over_its_time_a_rollout_fails_only_if_its_own_runs_took_it(
     record, omitted = asyncio.run(of(0.01, GOOD))
     assert record is None
     assert omitted == {"rollout-time": 1}
+
+
+def test_whoever_waits_for_a_session_that_is_closed_gets_an_error_and_is_not_cancelled(
+    tmp_path: Path,
+) -> None:
+    begun, released = threading.Event(), threading.Event()
+
+    def wait(*_: object) -> None:
+        begun.set()
+        released.wait(60)
+
+    async def waiting() -> list[object]:
+        session = RewardSession({"calc": make_pair(0)}, repositories=tmp_path, workers=1)
+        session._score = wait  # type: ignore[method-assign]
+        scores = [asyncio.ensure_future(session.score(text, "calc")) for text in ("a", "b")]
+        await asyncio.to_thread(begun.wait, 60)
+        closing = asyncio.create_task(asyncio.to_thread(session.close))
+        results = asyncio.gather(*scores, return_exceptions=True)
+        await asyncio.sleep(0.1)
+        released.set()
+        await closing
+        return await results
+
+    first, second = asyncio.run(waiting())
+    assert first is None
+    assert isinstance(second, GoutbenchError)
+    assert "the session was closed" in str(second)
+
+
+def test_a_sandbox_that_does_not_work_is_looked_for_once(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, machine: Machine
+) -> None:
+    checks = []
+
+    def check(pool: WorkerPool) -> None:
+        checks.append(pool)
+        raise ToolError("the canary failed")
+
+    monkeypatch.setattr(WorkerPool, "check", check)
+    session = RewardSession({}, repositories=tmp_path, work=machine.workspace.root, workers=1)
+    for _ in range(2):
+        with pytest.raises(ToolError, match="the canary failed"):
+            session.open()
+    assert len(checks) == 1
 
 
 @pytest.mark.parametrize(("killed", "tested"), [(1, 1), (1, 40), (20, 400), (400, 400)])

@@ -8,7 +8,7 @@ import pytest
 from judging import make_pair, write_dataset
 from workfolder import shared_work
 
-from goutbench.dataset.store import read_table
+from goutbench.dataset.store import read_table, write_rows
 from goutbench.errors import ConfigError, DatasetError
 from goutbench.execute.options import ExecuteOptions
 from goutbench.execute.stage import run_stage
@@ -105,6 +105,22 @@ def test_facts_of_anoutdated_or_text_are_not_joined(measured: tuple[Path, Path],
     assert not (dataset / REFERENCE_TABLE).exists()
 
 
+def test_errors_of_another_machine_bar_no_pair_and_what_was_measured_here_stays(
+    measured: tuple[Path, Path], tmp_path: Path
+) -> None:
+    facts = read_facts(measured[0] / FACTS)
+    good, bad = facts.rows
+    foreign = replace(facts, rows=(replace(good, status="INFRA_FAILURE", reason="missing-module"), bad))
+    copy = copy_of(measured[0], tmp_path / "copy")
+    assert join_facts(copy, foreign).joined == 2
+    assert [row["id"] for row in read_table(copy / REFERENCE_TABLE).to_pylist()] == ["wrong"]
+    again = copy_of(measured[0], tmp_path / "again")
+    shutil.copy(measured[0] / REFERENCE_TABLE, again / REFERENCE_TABLE)
+    before = read_table(again / REFERENCE_TABLE).to_pylist()
+    join_facts(again, replace(facts, rows=(replace(good, covered=1), bad)))
+    assert read_table(again / REFERENCE_TABLE).to_pylist() == before
+
+
 def test_a_repeated_sample_names_what_differs(
     measured: tuple[Path, Path], repositories: Path, tmp_path: Path
 ) -> None:
@@ -131,9 +147,17 @@ def test_a_mutation_score_may_move_within_its_interval(measured: tuple[Path, Pat
 
 def test_runs_that_are_not_the_datasets_are_errors(measured: tuple[Path, Path], tmp_path: Path) -> None:
     dataset, run = measured
+    other = write_dataset(tmp_path / "other", [make_pair(1)])
     larger = write_dataset(tmp_path / "larger", [a_pair("calc", GOOD), a_pair("third", GOOD)])
-    with pytest.raises(DatasetError, match="1 of 2 pairs were not executed"):
+    with pytest.raises(ConfigError, match="the run is of another dataset"):
         collect_facts(larger, [run], tmp_path / FACTS)
+    partial = shutil.copytree(run, tmp_path / "partial")
+    write_rows(partial / "executions.parquet", read_table(run / "executions.parquet").to_pylist()[:1])
+    with pytest.raises(DatasetError, match="1 of 2 pairs were not executed"):
+        collect_facts(dataset, [partial], tmp_path / FACTS)
+    shutil.copy(dataset / FACTS, other / FACTS)
+    with pytest.raises(ConfigError, match="the facts hold for no pair"):
+        repeat_facts(other, 1, lambda ids, options: [])
     with pytest.raises(ConfigError, match="is in two runs"):
         collect_facts(dataset, [run, run], tmp_path / FACTS)
     with pytest.raises(ConfigError, match="not the folder of a run"):

@@ -113,6 +113,15 @@ def of_another_dataset(runs: Runs, dataset: Path, tmp_path: Path) -> list[str]:
     return [str(runs[1]), str(tmp_path / "copied"), "--dataset", str(dataset)]
 
 
+def with_examples(runs: Runs, dataset: Path, tmp_path: Path) -> list[str]:
+    """The scheme lets a group stand on both sides, so an example may be of a held-out one."""
+    path = copy_of(runs[0], tmp_path) / "run.json"
+    facts = json.loads(path.read_text())
+    facts["options"] |= {"examples": 1, "split": "paper:train"}
+    path.write_text(json.dumps(facts))
+    return [str(tmp_path / "copied"), "--dataset", str(dataset)]
+
+
 def of_unknown_pairs(runs: Runs, dataset: Path, tmp_path: Path) -> list[str]:
     other = write_dataset(tmp_path / "other", [make_pair(1)])
     rows = [SplitAssignment(make_pair(1).id, "paper", "train", "g", 1, 1.0)]
@@ -129,6 +138,7 @@ def with_options(*options: str) -> Callable[[Runs, Path, Path], list[str]]:
     [
         (without_executions, "executions.parquet not found\n  hint: execute it first: goutbench execute "),
         (of_another_dataset, "the runs are of different datasets: "),
+        (with_examples, "its in-context examples may be of pairs that 'paper' holds out"),
         (of_unknown_pairs, "2 pairs of the run are not in the dataset "),
         (with_options("--where", "beauty > 1"), 'Referenced column "beauty" not found'),
         (with_options("--where", "beauty > 1"), "mutation_score"),

@@ -108,7 +108,7 @@ def write(name: str, text: str | bytes) -> Callable[[Path], object]:
         (write("prompt.yaml", "name: x\nversion: 1\nsettings:\n  window: 9\n"), "prompt.yaml:4: "),
         (lambda folder: (folder / "system.md.j2").unlink(), "a prompt needs system.md.j2, and "),
         (lambda folder: (folder / "prompt.yaml").unlink(), "prompt.yaml: No such file"),
-        (lambda folder: (folder / "link").symlink_to("/nowhere"), "link: not a file of at most 1,000,000"),
+        (lambda folder: (folder / "link").symlink_to("/nowhere"), "link: a link, which is not followed"),
         (write("function.md.j2", "{{ path.__class__.__mro__ }}"), "function.md.j2: access to attribute"),
         (write("function.md.j2", "{{ path.colour }}"), "function.md.j2: 'str object' has no attribute"),
         (write("function.md.j2", "{{ part + path }}"), "function.md.j2: unsupported operand"),
@@ -151,3 +151,14 @@ def test_training_uses_the_same_prompt_and_generate_warns_about_another(
     assert f"--unit function --prompt {folder}" in other
     (folder / "system.md.j2").write_text("Test better.")
     assert "the files of this prompt have changed" in differs_from_training(options, f"hf/{model}")
+
+
+def test_a_link_in_a_folder_shows_no_file_of_the_users(folder: Path, tmp_path: Path) -> None:
+    (tmp_path / "secret").write_text("a key")
+    (folder / "secret.md.j2").symlink_to(tmp_path / "secret")
+    with pytest.raises(ConfigError, match="a link, which is not followed"):
+        load_prompt(str(folder))
+    (folder / "secret.md.j2").unlink()
+    (folder / "more").symlink_to(tmp_path, target_is_directory=True)
+    with pytest.raises(ConfigError, match="a link, which is not followed"):
+        load_prompt(str(folder))

@@ -121,6 +121,11 @@ def test_runs_that_decide_nothing_are_errors(baselines: tuple[Path, list[Path]],
         make_tasks(dataset, [run for run in runs if run.name.startswith("no-")], tmp_path)
     with pytest.raises(ConfigError, match="an earlier run has reference"):
         make_tasks(dataset, [runs[0], runs[0]], tmp_path)
+    bare = tmp_path / "bare"
+    bare.mkdir()
+    shutil.copy(runs[2] / "executions.parquet", bare)
+    with pytest.raises(ConfigError, match="the run lacks its candidates"):
+        make_tasks(dataset, [runs[0], bare], tmp_path)
     with pytest.raises(ConfigError, match="a run without executions"):
         make_tasks(dataset, [tmp_path], tmp_path)
     unsplit = write_dataset(tmp_path / "unsplit", [a_pair("right", TEST, 2020), a_pair("wrong", TEST, 2020)])

@@ -1,4 +1,4 @@
-"""A test file without its assertions: everything still runs, and nothing is checked.
+"""A test file without its assertions: what they got is still evaluated, and nothing is checked.
 
 Each call that can fail a test becomes a call of `goutbenchIgnore` with the same arguments, so that they are
 still evaluated and no variable becomes unused:
@@ -7,8 +7,9 @@ still evaluated and no variable becomes unused:
     assert.Equal(t, 1, f())       goutbenchIgnore(t, 1, f())
     Expect(f()).To(Equal(1))      goutbenchIgnore(goutbenchIgnore(f()), goutbenchIgnore(Equal(1)))
 
-The expected output of an example is a check, too: a test calls the example instead. Helpers of other files
-keep their assertions, unless their names begin as those of assertions do.
+Functions that an assertion would call, as testify's Panics does, are not called. The expected output of an
+example is a check, too: a test calls the example instead. Helpers of other files keep their assertions,
+unless their names begin as those of assertions do.
 """
 
 import re

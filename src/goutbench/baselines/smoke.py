@@ -22,7 +22,6 @@ _VALUES = {
     "[]byte": '[]byte("a")',
     "[]string": '[]string{"a"}',
     "[]int": "[]int{1}",
-    "context.Context": "context.Background()",
     **dict.fromkeys(
         ("int", "int8", "int16", "int32", "int64", "uint", "uint8", "uint16", "uint32", "uint64", "uintptr",
          "byte", "rune", "float32", "float64", "complex64", "complex128"),
@@ -34,10 +33,11 @@ _QUALIFIER = re.compile(r"(?<![\w.\"])([A-Za-z_]\w*)\.")
 _CODE = """package {package}
 
 import (
-{imports}
-)
+	goutbenchTesting "testing"
+	goutbenchTime "time"
+{imports})
 
-func TestGoutbenchSmoke(*testing.T) {{
+func TestGoutbenchSmoke(*goutbenchTesting.T) {{
 	for _, call := range []func(){{
 {calls}
 	}} {{
@@ -49,7 +49,7 @@ func TestGoutbenchSmoke(*testing.T) {{
 		}}()
 		select {{
 		case <-done:
-		case <-time.After(100 * time.Millisecond):
+		case <-goutbenchTime.After(100 * goutbenchTime.Millisecond):
 		}}
 	}}
 }}
@@ -64,14 +64,13 @@ def smoke_test(source: bytes) -> bytes:
         call
         for declaration in file.declarations
         if declaration.is_function and (call := _call(file, declaration))
-        if set(_QUALIFIER.findall(call)) <= imported.keys() | {"context"}
+        if set(_QUALIFIER.findall(call)) <= imported.keys()
     ]
-    used = {name for call in calls for name in _QUALIFIER.findall(call)} | {"testing", "time"}
-    imports = {name: f'"{name}"' for name in ("context", "testing", "time")}
-    imports |= {name: f'{spec.name or ""} "{spec.path}"'.strip() for name, spec in imported.items()}
+    used = {name for call in calls for name in _QUALIFIER.findall(call)}
+    imports = {name: f'\t{spec.name or ""} "{spec.path}"\n' for name, spec in imported.items()}
     return _CODE.format(
         package=file.package or "main",
-        imports="\n".join(sorted({f"\t{imports[name]}" for name in used})),
+        imports="".join(sorted(imports[name].replace("\t ", "\t") for name in used)),
         calls="\n".join(f"\t\tfunc() {{ {call} }}," for call in calls),
     ).encode()
 
@@ -83,7 +82,7 @@ def _call(file: GoFile, declaration: Declaration) -> str:
     if not (name[:1].isupper() and receiver[:1].isupper()):
         return ""
     types = _type_parameters(file.source, node)
-    values = _values(file.source, node, types or ())
+    values = _values(file, node, types or ())
     if types is None or values is None or any("C." in value for value in values):
         return ""
     if declaration.kind == "method":
@@ -105,8 +104,9 @@ def _type_parameters(source: bytes, node: Node) -> list[str] | None:
     return names
 
 
-def _values(source: bytes, node: Node, type_parameters: Collection[str]) -> list[str] | None:
+def _values(file: GoFile, node: Node, type_parameters: Collection[str]) -> list[str] | None:
     """A value for each parameter of a function; none for a variadic one."""
+    source, has_context = file.source, any(spec.path == spec.local_name == "context" for spec in file.imports)
     parameters = node.child_by_field_name("parameters")
     values: list[str] = []
     for parameter in parameters.named_children if parameters is not None else ():
@@ -118,7 +118,8 @@ def _values(source: bytes, node: Node, type_parameters: Collection[str]) -> list
         text = node_text(source, type_node)
         for name in type_parameters:
             text = re.sub(rf"\b{re.escape(name)}\b", "int", text)
-        values += [_value(text)] * (len(name_nodes(parameter)) or 1)
+        value = "context.Background()" if has_context and text == "context.Context" else _value(text)
+        values += [value] * (len(name_nodes(parameter)) or 1)
     return values
 
 

@@ -6,9 +6,12 @@ verifiers finds a taskset by the name of an installed module, without dots. Such
     __all__ = ["GoTestTaskset"]
 """
 
+import asyncio
+import atexit
 from collections.abc import Iterator
 from functools import cache
 from pathlib import Path
+from threading import Lock
 
 import verifiers.v1 as vf
 
@@ -19,6 +22,8 @@ from goutbench.execute.reward.session import Score
 from goutbench.generate.options import GenerateOptions
 
 __all__ = ["GoTestTaskset"]
+
+_opening = Lock()
 
 
 class UnscorableError(Exception):
@@ -68,7 +73,8 @@ class GoTestTask(vf.Task[GoTestData, vf.State, GoTestTaskConfig]):
 
     async def _score(self, trace: vf.Trace) -> Score:
         """Raises UnscorableError, which makes the trace a failed one, and no reply with the reward 0."""
-        score = await open_session(self.config).score(trace.last_reply, self.data.pair_id, self.data.focal)
+        session = await asyncio.to_thread(open_session, self.config)  # the first call reads the dataset
+        score = await session.score(trace.last_reply, self.data.pair_id, self.data.focal)
         if score is None:
             raise UnscorableError("an infrastructure error: see `omitted` of the session")
         return score
@@ -87,16 +93,19 @@ class GoTestTaskset(vf.Taskset[GoTestTask, GoTestTasksetConfig]):
 
 
 def open_session(config: GoTestTaskConfig) -> RewardSession:
-    """The session of this process for these settings; it lives as long as the process."""
+    """The session of this process for these settings; it is closed as the process ends."""
     own = {*GoTestTaskConfig.model_fields} - {*vf.TaskConfig.model_fields}
-    return _session(config.model_dump_json(include=own))
+    with _opening:
+        return _session(config.model_dump_json(include=own))
 
 
 @cache
 def _session(settings: str) -> RewardSession:
     config = GoTestTaskConfig.model_validate_json(settings)
     mutants = None if config.mutants < 0 else config.mutants
-    return RewardSession.of_dataset(
+    session = RewardSession.of_dataset(
         config.dataset, config.repositories, options=ExecuteOptions(repeat=1, mutants=mutants),
         workers=config.workers, limit_seconds=config.limit_seconds, work=config.work, unsafe=config.unsafe,
     )  # fmt: skip
+    atexit.register(session.close)
+    return session

@@ -62,9 +62,10 @@ class Fact:
     sandbox: str
 
     @property
-    def key(self) -> tuple[str, str, str, str, str]:
+    def key(self) -> tuple[str, ...]:
         """What another dataset's pair must have for the fact to hold there, too."""
-        return self.repository, self.revision, self.code_path, self.code_sha256, self.test_sha256
+        paths = self.code_path, self.test_path
+        return self.repository, self.revision, *paths, self.code_sha256, self.test_sha256
 
 
 def fact_of(pair: Pair, record: Execution) -> Fact:
@@ -125,9 +126,10 @@ def text_hash(text: str) -> str:
     return hashlib.sha256(text.encode("utf-8", "surrogateescape")).hexdigest()
 
 
-def pair_key(pair: Pair) -> tuple[str, str, str, str, str]:
+def pair_key(pair: Pair) -> tuple[str, ...]:
     """The `key` of the facts that hold for a pair."""
-    return pair.repository, pair.revision, pair.code_path, text_hash(pair.code), text_hash(pair.test)
+    paths = pair.code_path, pair.test_path
+    return pair.repository, pair.revision, *paths, text_hash(pair.code), text_hash(pair.test)
 
 
 def _kinds(record: Execution) -> Counter[str]:

@@ -1,9 +1,11 @@
 """Whether facts still hold: a sample of the reference tests runs again, and every difference is named."""
 
 import random
+from ast import literal_eval
 from collections.abc import Callable, Iterator, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, fields
 from pathlib import Path
+from typing import Any
 
 from goutbench.dataset.store import read_pairs
 from goutbench.errors import ConfigError
@@ -47,6 +49,9 @@ def repeat_facts(dataset: Path, count: int, execute: Execute, *, seed: int = 1) 
     facts = read_facts(path)
     by_key = {row.key: row for row in facts.rows}
     pairs = [pair for pair in read_pairs(dataset) if pair_key(pair) in by_key]
+    if not pairs:
+        hint = "run `goutbench facts` again: the dataset has changed since"
+        raise ConfigError("the facts hold for no pair of the dataset", where=str(path), hint=hint)
     drawn = random.Random(seed).sample(pairs, min(count, len(pairs)))
     records = {record.pair_id: record for record in execute([pair.id for pair in drawn], options_of(facts))}
     return [
@@ -86,16 +91,14 @@ def reference_executor(
 
 
 def options_of(facts: Facts) -> ExecuteOptions:
-    """The options with which the facts were measured: those of them that decide results."""
-    texts = facts.options
-    mutants = texts.get("mutants", "None")
-    return ExecuteOptions(
-        repeat=int(texts.get("repeat", "3")),
-        mutants=None if mutants == "None" else int(mutants),
-        seed=int(texts.get("seed", "1")),
-        cgo=texts.get("cgo") == "True",
-        race=texts.get("race") == "True",
-    )
+    """The options with which the facts were measured."""
+    names = {field.name for field in fields(ExecuteOptions)}
+    values: dict[str, Any] = {
+        name: text if name == "siblings" else literal_eval(text)
+        for name, text in facts.options.items()
+        if name in names
+    }
+    return ExecuteOptions(**values)
 
 
 def differences(fact: Fact, now: Fact) -> Iterator[FactDifference]:

@@ -8,13 +8,13 @@ from pathlib import Path
 from typing import Any
 
 from goutbench.dataset.reading import read_records
-from goutbench.dataset.store import read_pairs, write_rows
+from goutbench.dataset.store import read_pairs, read_table, write_rows
 from goutbench.errors import ConfigError, DatasetError
-from goutbench.execute.journal import RUN, reference_row
+from goutbench.execute.journal import RUN, dataset_digest, reference_row
 from goutbench.facts.fact import Fact, execution_of, fact_of, pair_key
 from goutbench.facts.table import Facts, this_machine, write_facts
 from goutbench.locations import EXECUTIONS, FACTS, REFERENCE_TABLE
-from goutbench.records import Execution
+from goutbench.records import Execution, Status
 
 
 @dataclass(frozen=True, slots=True)
@@ -37,7 +37,7 @@ def collect_facts(dataset: Path, runs: Sequence[Path], out: Path) -> Counter[str
     rows: dict[str, Fact] = {}
     options: dict[str, Any] = {}
     for run in runs:
-        current = _run_options(run)
+        current = _run_options(run, dataset_digest(dataset))
         if options and current != options:
             raise ConfigError("runs with other options", where=str(run), hint="give runs of one command")
         options = current
@@ -53,20 +53,25 @@ def collect_facts(dataset: Path, runs: Sequence[Path], out: Path) -> Counter[str
     return Counter(row.status for row in rows.values())
 
 
-def _run_options(run: Path) -> dict[str, Any]:
+def _run_options(run: Path, digest: str) -> dict[str, Any]:
     try:
         facts = json.loads((run / RUN).read_bytes())
     except (OSError, ValueError):
         raise ConfigError("not the folder of a run", where=str(run), hint="give --out of `execute`") from None
     if not facts.get("reference"):
         raise ConfigError("not a run of reference tests", where=str(run), hint="use `execute --reference`")
+    if facts.get("dataset") != digest:
+        hint = "execute the reference tests of this dataset, at its commits"
+        raise ConfigError("the run is of another dataset", where=str(run), hint=hint)
     return dict(facts["options"])
 
 
 def join_facts(dataset: Path, facts: Facts) -> Joined:
     """Write the dataset's tables of facts and of references from facts, without a run.
 
-    A fact belongs to a pair with the same repository, revision, paths and hashes. Raises DatasetError.
+    A fact belongs to a pair with the same repository, revision, paths and hashes. Infrastructure errors of
+    the machine where facts were measured say nothing of this one, and rows that were measured here stay.
+    Raises DatasetError.
     """
     by_key = {row.key: row for row in facts.rows}
     without_revision = {key[:1] + key[2:] for key in by_key}
@@ -80,5 +85,12 @@ def join_facts(dataset: Path, facts: Facts) -> Joined:
             counts["outdated" if key[:1] + key[2:] in without_revision else "unknown"] += 1
     if joined:
         write_facts(dataset / FACTS, joined, facts.measured)
-        write_rows(dataset / REFERENCE_TABLE, [reference_row(execution_of(fact)) for fact in joined])
+        _add_references(dataset / REFERENCE_TABLE, joined)
     return Joined(counts["joined"], counts["outdated"], counts["unknown"])
+
+
+def _add_references(path: Path, facts: Sequence[Fact]) -> None:
+    measured = read_table(path).to_pylist() if path.is_file() else []
+    here = {row["id"] for row in measured}
+    usable = (f for f in facts if f.status != Status.INFRA_FAILURE and f.pair_id not in here)
+    write_rows(path, [*measured, *(reference_row(execution_of(fact)) for fact in usable)])

@@ -36,7 +36,7 @@ from goutbench.inference.models import (
     training_prompt_settings,
     weights_hash,
 )
-from goutbench.locations import CANDIDATES, COMPLETIONS, PROMPTS, ROUNDS
+from goutbench.locations import CANDIDATES, COMPLETIONS, PROMPTS, ROUNDS, SPLIT_FOLDER
 from goutbench.prompts.library import DEFAULT, load_prompt
 from goutbench.records import Candidate, Completion, Pair, Prompt, short_hash
 
@@ -144,8 +144,16 @@ class Session:
             options=asdict(self.completer.options),
             prompt=load_prompt(self.completer.options.prompt).identity,
             dataset={"pairs": read_manifest(self.dataset)["pairs"]},
+            **split_facts(self.dataset, self.completer.options.split),
             **facts,
         )
+
+
+def split_facts(dataset: Path, split: str) -> dict[str, str]:
+    """The SHA-256 of the table of SCHEME:SPLIT: another seed makes other splits of the same name."""
+    if not split:
+        return {}
+    return {"split_sha256": file_hash(dataset / SPLIT_FOLDER / f"{split.partition(':')[0]}.parquet")}
 
 
 @contextmanager

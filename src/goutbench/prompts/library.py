@@ -158,6 +158,9 @@ def _contents(folder: Path) -> Iterator[tuple[Path, bytes]]:
     hint = "keep only the templates and the settings of the prompt in its folder"
     if len(paths) > _MAX_FILES:
         raise ConfigError(f"a prompt has at most {_MAX_FILES} files", where=str(folder), hint=hint)
+    for path in folder.rglob("*"):
+        if path.is_symlink():  # it could show a file of the user's to the model
+            raise ConfigError("a link, which is not followed", where=str(path), hint=hint)
     for path in paths:
         if not path.is_file() or path.stat().st_size > _MAX_BYTES:
             what = f"not a file of at most {_MAX_BYTES:,} bytes"

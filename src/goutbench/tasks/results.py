@@ -53,6 +53,9 @@ def read_baselines(runs: Iterable[Path]) -> BaselineResults:
             if record.model != REFERENCE and not record.model.startswith(PREFIX):
                 hint = "give runs of baseline/… models, or of `execute --reference`"
                 raise ConfigError(f"the model {record.model} is no baseline", where=str(run), hint=hint)
+            if record.model != REFERENCE and record.candidate_id not in focal:
+                what, hint = "the run lacks its candidates", f"execute {CANDIDATES} into its own folder"
+                raise ConfigError(what, where=str(run), hint=hint)
             items = results.by_baseline.setdefault(name, {})
             key = record.pair_id, focal.get(record.candidate_id, ())
             if key in items:

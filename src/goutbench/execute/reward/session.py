@@ -1,6 +1,7 @@
 """The reward as a service within a process: many completions, asynchronously, with one machine."""
 
 import asyncio
+import math
 import threading
 import time
 from collections import Counter
@@ -12,7 +13,7 @@ from typing import Any, Self
 
 from goutbench.assemble.package_context import package_context
 from goutbench.assemble.stage import assemble, candidate_of
-from goutbench.errors import ConfigError
+from goutbench.errors import ConfigError, GoutbenchError
 from goutbench.execute.evaluate import ExecutionSession
 from goutbench.execute.finder import MissingPackage, PackageFinder
 from goutbench.execute.inputs import read_excluded, read_settings, read_sources
@@ -29,6 +30,11 @@ from goutbench.records import Candidate, Execution, Pair
 
 _CACHED = 4096
 """Scores that are kept for equal completions: more than a step has."""
+_STEP = 20
+"""Limits of a rollout after which a step of training, whose functions must see the same results, is over."""
+_BUILD_SHARE, _SHORTEST_BUILD = 1 / 3, 30.0
+"""The share of a rollout's limit that one build may take, so that the ladder decides whose fault it is; at
+least so many seconds, which other work on the machine may take."""
 
 Completion = str | Sequence[Mapping[str, Any]]
 """A reply as a text, or a conversation whose last message is the reply."""
@@ -46,6 +52,28 @@ class Score:
     record: Execution
     waited_seconds: float
     seconds: float
+
+
+@dataclass(slots=True, eq=False)
+class _Asked:
+    """The execution of a completion, and when it ended."""
+
+    future: Future[Score | None]
+    ended: float = math.inf
+
+    def end(self, _: object) -> None:
+        self.ended = time.monotonic()
+
+    def is_lost(self, since: float) -> bool:
+        """Whether it failed, so that the caller tries again.
+
+        An infrastructure error counts only if it ended before `since`: all functions of one step of training
+        must see it.
+        """
+        if not self.future.done():
+            return False
+        failed = self.future.cancelled() or self.future.exception() is not None
+        return failed or (self.ended < since and self.future.result() is None)
 
 
 class RewardSession:
@@ -78,7 +106,9 @@ class RewardSession:
         image: str = "",
     ) -> None:
         self.pairs = pairs
-        self.options = options or ExecuteOptions(repeat=1, mutants=20)
+        options = options or ExecuteOptions(repeat=1, mutants=20)
+        seconds = min(options.build_seconds, max(limit_seconds * _BUILD_SHARE, _SHORTEST_BUILD))
+        self.options = replace(options, build_seconds=seconds)
         self.workers = workers or available_cpus()
         self.limit_seconds = limit_seconds
         self.omitted: Counter[str] = Counter()
@@ -90,8 +120,9 @@ class RewardSession:
         self._threads = ThreadPoolExecutor(self.workers, thread_name_prefix="reward")
         self._opening, self._asking, self._finding = threading.Lock(), threading.Lock(), threading.Lock()
         self._session: ExecutionSession | None = None
+        self._fault: GoutbenchError | None = None
         self._packages: dict[str, PackageUnderTest] = {}
-        self._scores: dict[tuple[str, str, tuple[str, ...]], tuple[Future[Score | None], float]] = {}
+        self._scores: dict[tuple[str, str, tuple[str, ...]], _Asked] = {}
 
     @classmethod
     def of_dataset(cls, dataset: Path, repositories: Path, **settings: Any) -> Self:
@@ -112,12 +143,19 @@ class RewardSession:
         fails.
         """
         with self._opening:
+            if self._fault is not None:
+                raise self._fault
             if self._session is None:
                 machine = open_machine(**self._machine)
                 finder = PackageFinder(machine, self.repositories, self.sources, self.settings)
                 within_limit = limited(climb, self.limit_seconds)
                 session = ExecutionSession(machine, finder, self.options, self.workers, within_limit)
-                session.pool.check()
+                try:
+                    session.pool.check()
+                except GoutbenchError as error:
+                    self._fault = error  # every other completion would try it again
+                    session.pool.close()
+                    raise
                 self._session = session
             return self._session
 
@@ -146,9 +184,15 @@ class RewardSession:
 
         `focal` are the names of the functions under test; none: the complete file. If the caller is
         cancelled, the execution goes on, because others may wait for it. Raises ConfigError for an unknown
-        pair, and what `open` raises.
+        pair, GoutbenchError where the session is closed meanwhile, and what `open` raises.
         """
-        return await asyncio.shield(asyncio.wrap_future(self.submit(completion, pair_id, focal)))
+        future = self.submit(completion, pair_id, focal)
+        try:
+            return await asyncio.shield(asyncio.wrap_future(future))
+        except asyncio.CancelledError:
+            if future.cancelled():  # the caller was not
+                raise GoutbenchError("the session was closed before the completion was executed") from None
+            raise
 
     def submit(self, completion: Completion, pair_id: str, focal: Sequence[str] = ()) -> Future[Score | None]:
         """`score` for callers without an event loop."""
@@ -158,15 +202,16 @@ class RewardSession:
         text = completion if isinstance(completion, str) else str(completion[-1]["content"] or "")
         key, now = (pair_id, text, tuple(focal)), time.monotonic()
         with self._asking:
-            future, asked = self._scores.pop(key, (None, now))
-            if future is None or _is_lost(future, now - asked > self.limit_seconds):
-                future, asked = self._threads.submit(self._score, *key, now), now
-            self._scores[key] = future, asked
+            asked = self._scores.pop(key, None)
+            if asked is None or asked.is_lost(now - _STEP * self.limit_seconds):
+                asked = _Asked(self._threads.submit(self._score, *key, now))
+                asked.future.add_done_callback(asked.end)
+            self._scores[key] = asked
             if len(self._scores) > _CACHED:
                 oldest = next(iter(self._scores))
-                if self._scores[oldest][0].done():
+                if self._scores[oldest].future.done():
                     del self._scores[oldest]
-        return future
+        return asked.future
 
     def _score(self, pair_id: str, text: str, focal: tuple[str, ...], asked: float) -> Score | None:
         session, start = self.open(), time.monotonic()
@@ -198,13 +243,3 @@ class RewardSession:
                 session.pool.expect([package])
                 self._packages[candidate.pair_id] = package
             return self._packages[candidate.pair_id]
-
-
-def _is_lost(future: Future[Score | None], old: bool) -> bool:
-    """Whether an earlier execution failed, so that the caller tries again.
-
-    An infrastructure error only counts if it is old: all functions of one step of training must see it.
-    """
-    if not future.done():
-        return False
-    return future.cancelled() or future.exception() is not None or (old and future.result() is None)

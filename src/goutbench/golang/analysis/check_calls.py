@@ -107,7 +107,8 @@ class DeclarationChecks:
             if name.startswith(("New", "With", "Default")):
                 self.add_asserter(call)
                 return False
-            return _is_complete(call) if name in DOT_IMPORTED else handed and name not in NO_CHECKS
+            # testify's Eventually gets a testing variable, and Gomega's is continued by a method
+            return (handed and name not in NO_CHECKS) or (name in DOT_IMPORTED and _is_complete(call))
         if handed:
             return not HARMLESS.match(f"{call.owner}.{name}")
         return name.startswith(("Assert", "Require")) and _is_statement(call.node)

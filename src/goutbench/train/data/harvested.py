@@ -2,7 +2,7 @@
 
 import json
 from collections.abc import Collection, Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any
 
@@ -10,6 +10,7 @@ from goutbench.dataset.store import file_hash, read_table
 from goutbench.errors import ConfigError, DatasetError
 from goutbench.locations import HARVEST, HARVESTED_ROWS
 from goutbench.prompts.library import load_prompt
+from goutbench.prompts.secrets import redact
 from goutbench.train.data.tokens import TrainingRow
 from goutbench.train.recipe import DataChoice
 
@@ -54,6 +55,18 @@ class HarvestedRows:
         digest = own.get("prompt_hash")
         same_prompt = not digest or digest == load_prompt(choice.prompt).hash
         return differing if same_prompt else [*differing, f"data.prompt: {own.get('prompt')}"]
+
+    def redacted(self) -> "HarvestedRows":
+        """The rows without keys and tokens."""
+        rows = (
+            replace(
+                row,
+                prompt=tuple((role, redact(text)) for role, text in row.prompt),
+                completion=redact(row.completion),
+            )
+            for row in self.rows
+        )
+        return replace(self, rows=tuple(rows))
 
     def record(self) -> dict[str, Any]:
         """What the record of a run says of the rows; empty without any."""

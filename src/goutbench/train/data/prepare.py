@@ -77,6 +77,8 @@ def prepare(
     table, chosen = _select(dataset, scheme, "train", recipe)
     held_out, held_out_chosen = _select(dataset, scheme, "validation", recipe)
     harvested = read_harvested(harvest, table.column("id").to_pylist())
+    if recipe.data.secrets == "redact":
+        harvested = harvested.redacted()
     if harvested.only:
         chosen = chosen.slice(0, 0)
     counter = _token_counter(tokenizer)

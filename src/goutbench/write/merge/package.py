@@ -43,7 +43,8 @@ def merged_package(path: str, tests: Sequence[AcceptedTest], run: RunTogether) -
     """Merge the tests of the package with this import path, and run all of its tests together. Where that
     fails, they are added one by one, and each with which it fails is dropped.
 
-    Shuffled orders count only where the package's own tests pass in them.
+    Shuffled orders count only where the package's own tests pass in them; where these do not pass at all, the
+    new tests need to pass by themselves.
     """
     merged = _merged(tests)
     if merged.dropped:
@@ -53,22 +54,25 @@ def merged_package(path: str, tests: Sequence[AcceptedTest], run: RunTogether) -
     if run(merged.overlay, names, True).status is Status.PASSED:
         return merged
     if not own or (alone := run({}, own, True)).status is Status.PASSED:
-        return _one_by_one(tests, run, shuffled=True)
+        return _one_by_one(tests, run, own, shuffled=True)
     culprits = ", ".join((*alone.failed, *alone.flaky)) or alone.reason
     notice = f"{path}: its own tests do not pass together in every order ({culprits})"
-    passes = run(merged.overlay, names, False).status is Status.PASSED
-    if not passes and run({}, own, False).status is Status.PASSED:
-        merged = _one_by_one(tests, run, shuffled=False)
+    if run(merged.overlay, names, False).status is not Status.PASSED:
+        own_pass = run({}, own, False).status is Status.PASSED
+        merged = _one_by_one(tests, run, own if own_pass else (), shuffled=False)
     merged.notice = notice
     return merged
 
 
-def _one_by_one(tests: Sequence[AcceptedTest], run: RunTogether, *, shuffled: bool) -> MergedPackage:
+def _one_by_one(
+    tests: Sequence[AcceptedTest], run: RunTogether, own: Sequence[str], *, shuffled: bool
+) -> MergedPackage:
+    """Add each test that passes beside those before it and the package's own ones."""
     accepted: list[AcceptedTest] = []
     dropped: dict[int, tuple[str, str]] = {}
     for test in tests:
         attempt = _merged([*accepted, test])
-        record = run(attempt.overlay, (*test.file.names, *attempt.names.values()), shuffled)
+        record = run(attempt.overlay, (*own, *attempt.names.values()), shuffled)
         if record.status is Status.PASSED:
             accepted.append(test)
         else:
