@@ -129,6 +129,7 @@ def harvest(
     from goutbench.harvest.show import print_harvest
     from goutbench.harvest.stage import harvest as run
 
+    split = split.removesuffix(":train")  # as `generate` names it
     options = HarvestOptions(where, per_function, per_repository, seed)
     result = run(runs, dataset, split, out, options, workers=worker_count(workers))
     print_harvest(result, out, dataset, split, as_json=as_json)

@@ -73,6 +73,8 @@ def reference_executor(
     """What executes reference tests of a dataset, as `goutbench execute --reference` does."""
 
     def execute(pair_ids: Sequence[str], options: ExecuteOptions) -> list[Execution]:
+        if progress is not None:
+            progress.expect(len(pair_ids), workers)
         return evaluate(
             reference_candidates(dataset, pair_ids),
             read_locations(dataset),

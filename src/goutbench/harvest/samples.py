@@ -107,7 +107,8 @@ def _read_run(folder: Path, dataset: Path, pairs: Mapping[str, Pair], excluded: 
     for candidate in candidates:
         execution, asked = executions.get(candidate.id), prompts.of(candidate)
         if execution is None or len(asked) != 1:
-            excluded["not executed" if execution is None else "asked about in several prompts"] += 1
+            how = "several prompts" if asked else "no prompt, as a baseline"
+            excluded["not executed" if execution is None else f"asked about in {how}"] += 1
             continue
         (prompt_id,), pair = asked, pairs[candidate.pair_id]
         row = _where_row(folder.name, pair, candidate, execution, rows[candidate.id])

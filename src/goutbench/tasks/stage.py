@@ -64,7 +64,8 @@ def make_tasks(
         excluded[objection] += bool(objection)
         eligible += [] if objection else [key]
     if not eligible:
-        raise ConfigError("no item can be a task", where=str(dataset), hint=f"reasons: {_listed(excluded)}")
+        hint = f"reasons: {_listed(excluded)}; for more mutants, execute the runs with --mutants 0"
+        raise ConfigError("no item can be a task", where=str(dataset), hint=hint)
     drawn = [*_drawn(eligible, pairs, count, seed)]
     excluded["not drawn"] = len(eligible) - len(drawn)
     placing = _placing(dataset)

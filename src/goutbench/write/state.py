@@ -7,7 +7,7 @@ from goutbench.write.adding import choose, within
 from goutbench.write.asking.subject import Subject
 from goutbench.write.files import FileUnderTest, ReplyTest
 from goutbench.write.need import lines_of, needs_of
-from goutbench.write.results import ADDS_NOTHING, Addition, Need
+from goutbench.write.results import ADDS_NOTHING, NOT_JUDGED, Addition, Need
 
 
 @dataclass(slots=True)
@@ -31,10 +31,18 @@ class FileState:
         order = list(chosen.additions)
         for number, (test, _) in enumerate(passing):
             accepted = number in chosen.additions
-            test.reason = "" if accepted else ADDS_NOTHING
+            unmeasured = unmeasured_mutants(test.record) if test.record is not None else ""
+            test.reason = "" if accepted else NOT_JUDGED if unmeasured else ADDS_NOTHING
+            test.detail = unmeasured or test.detail
             test.adds = chosen.additions.get(number, Addition())
             test.order = order.index(number) if accepted else 0
         self.missing = chosen.missing
+
+
+def unmeasured_mutants(record: Execution) -> str:
+    """Why no mutant could be tested with a candidate, although there are some; empty where that is not so."""
+    mutation = record.mutation
+    return mutation.reason if mutation is not None and mutation.total and not mutation.tested else ""
 
 
 @dataclass(slots=True)
@@ -55,7 +63,7 @@ class JudgedTest:
     @property
     def passes(self) -> bool:
         """Whether it may be accepted."""
-        return self.reason in ("", ADDS_NOTHING) and self.record is not None
+        return self.reason in ("", ADDS_NOTHING, NOT_JUDGED) and self.record is not None
 
 
 @dataclass(slots=True)

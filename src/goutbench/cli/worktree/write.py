@@ -101,6 +101,7 @@ def write(
     # the imports take half a second, in which a user should see something
     typer.echo(f"writing tests for {' '.join(patterns or ['./...'])}", err=True)
     import json
+    import shlex
 
     from goutbench.config import Price, load_yaml
     from goutbench.dataset.pages import check_page
@@ -169,5 +170,6 @@ def write(
     for line in lines(result):
         typer.echo(line)
     if result.files:
-        typer.echo("applied" if apply else f"to apply: git apply {patch}, or the same command with --apply")
+        command = shlex.join(["git", "-C", result.root, "apply", str(patch.resolve())])
+        typer.echo("applied" if apply else f"to apply: {command}, or the same command with --apply")
     typer.echo(f"page: {page}")

@@ -33,13 +33,16 @@ func removeLeftovers(mounts []string) error {
 	return nil
 }
 
+// unescaped undoes what the kernel does to the paths in mountinfo.
+var unescaped = strings.NewReplacer(`\040`, " ", `\011`, "\t", `\012`, "\n", `\134`, `\`)
+
 // mountPoints returns the paths at which file systems are mounted.
 func mountPoints() []string {
 	text, _ := os.ReadFile("/proc/self/mountinfo")
 	var points []string
 	for _, line := range strings.Split(string(text), "\n") {
 		if fields := strings.Fields(line); len(fields) > 4 {
-			points = append(points, fields[4])
+			points = append(points, unescaped.Replace(fields[4]))
 		}
 	}
 	return points

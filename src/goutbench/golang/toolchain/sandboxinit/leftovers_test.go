@@ -52,3 +52,9 @@ func TestReplicateKeepsModesTimesAndLinks(t *testing.T) {
 		t.Error(target)
 	}
 }
+
+func TestPathsOfMountsAreUnescaped(t *testing.T) {
+	if got := unescaped.Replace(`/a\040b\011c\012d\134040`); got != "/a b\tc\nd\\040" {
+		t.Errorf("got %q", got)
+	}
+}
