@@ -2,15 +2,13 @@
 
 import hashlib
 from collections import Counter
-from dataclasses import dataclass
+from dataclasses import dataclass, fields
+from functools import cache
 
 from goutbench.golang.syntax.test_functions import split_test_name
 from goutbench.records import Execution, Mutation, Pair, Rung, Status
 
-_SCORED = (
-    "total", "killed", "survived", "no_coverage", "not_viable", "timed_out", "equivalent", "score", "low",
-    "high",
-)  # fmt: skip
+_PREFIX, _OTHERS = "mutation_", ("mutation_reason", "mutation_seconds")
 
 
 @dataclass(frozen=True, slots=True)
@@ -95,7 +93,9 @@ def fact_of(pair: Pair, record: Execution) -> Fact:
         covered=record.covered,
         branches=record.branches,
         branches_covered=record.branches_covered,
-        **{f"mutation_{name}": getattr(mutation, name) if mutation else None for name in _SCORED},
+        **{
+            f"mutation_{name}": getattr(mutation, name) if mutation else None for name in _counts_and_scores()
+        },
         mutation_reason=mutation.reason if mutation else "",
         seconds=round(record.run_seconds / record.repeats, 3) if record.repeats else None,
         mutation_seconds=round(mutation.seconds, 3) if mutation else None,
@@ -108,7 +108,7 @@ def execution_of(fact: Fact) -> Execution:
     """The fact as the record of an execution; its lists are empty."""
     mutation = None
     if fact.mutation_total is not None:
-        values = {name: getattr(fact, f"mutation_{name}") for name in _SCORED}
+        values = {name: getattr(fact, f"mutation_{name}") for name in _counts_and_scores()}
         mutation = Mutation(**values, reason=fact.mutation_reason, seconds=fact.mutation_seconds or 0.0)
     return Execution(
         id="", candidate_id="", pair_id=fact.pair_id, model="reference",
@@ -119,6 +119,15 @@ def execution_of(fact: Fact) -> Execution:
         siblings="all", toolchain=fact.toolchain, sandbox=fact.sandbox,
         branches=fact.branches, branches_covered=fact.branches_covered,
     )  # fmt: skip
+
+
+@cache
+def _counts_and_scores() -> tuple[str, ...]:
+    """The fields of `Mutation` that a fact has as `mutation_…`."""
+    names = (field.name for field in fields(Fact))
+    return tuple(
+        name.removeprefix(_PREFIX) for name in names if name.startswith(_PREFIX) and name not in _OTHERS
+    )
 
 
 def text_hash(text: str) -> str:

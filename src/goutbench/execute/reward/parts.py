@@ -2,7 +2,8 @@
 
 from goutbench.records import Execution, Rung, Status
 
-PARTS = ("build", "vet", "pass", "coverage", "mutation", "cost")
+_BUILD, _VET, _PASS, _MUTATION = (rung.value for rung in (Rung.BUILD, Rung.VET, Rung.PASS, Rung.MUTATION))
+PARTS = (_BUILD, _VET, _PASS, "coverage", _MUTATION, "cost")
 """The names of the parts of a reward; `parts_of` explains them."""
 
 
@@ -51,11 +52,11 @@ def parts_of(record: Execution, limit_seconds: float) -> dict[str, float] | None
     build, complete = Rung.BUILD.reward, Rung.PASS.reward
     seconds = record.run_seconds + (mutation.seconds if mutation else 0.0)
     return {
-        "build": min(reached, build) / build,
-        "vet": float(record.rung.reaches(Rung.VET)),
-        "pass": max(reached - build, 0.0) / (complete - build),
+        _BUILD: min(reached, build) / build,
+        _VET: float(record.rung.reaches(Rung.VET)),
+        _PASS: max(reached - build, 0.0) / (complete - build),
         "coverage": (record.coverage or 0.0) if confirmed else 0.0,
-        "mutation": mutation.killed / mutation.tested if passed and mutation and mutation.tested else 0.0,
+        _MUTATION: mutation.killed / mutation.tested if passed and mutation and mutation.tested else 0.0,
         "cost": 1.0 if record.status is Status.TIMED_OUT else min(seconds / limit_seconds, 1.0),
     }
 
@@ -73,5 +74,5 @@ def part_weights(mutants: int | None) -> dict[str, float]:
         coverage = 0.5 / (mutants + 1) if mutants else 0.0
         mutation = 0.5 - coverage
     build, complete = Rung.BUILD.reward, Rung.PASS.reward
-    weights = {"build": build, "pass": complete - build, "coverage": coverage, "mutation": mutation}
+    weights = {_BUILD: build, _PASS: complete - build, "coverage": coverage, _MUTATION: mutation}
     return {name: weights.get(name, 0.0) for name in PARTS}
