@@ -17,6 +17,7 @@ from goutbench.cli.options import (
     Repeat,
     Repos,
     Sandbox,
+    Short,
     TestSeconds,
     UnsafeNoSandbox,
     Work,
@@ -58,7 +59,7 @@ def execute(
         list[str] | None,
         typer.Option(help="NAME=VALUE for the tests' environment; may be repeated. [those of repos.yaml]"),
     ] = None,
-    short: Annotated[bool, typer.Option("--short", help="Run the tests as `go test -short` does.")] = False,
+    short: Short = False,
     seed: Annotated[int, typer.Option(help="Seed of the sample of mutants and of the shuffles.")] = 1,
     siblings: Annotated[
         str, typer.Option(help="Other test files of the package to keep: `all`, `needed` or `none`.")

@@ -68,6 +68,14 @@ TestSeconds = Annotated[
 IgnoreTexts = Annotated[
     bool, typer.Option("--ignore-texts", help="Leave out mutants of log entries and of errors' texts.")
 ]
+Tags = Annotated[str, typer.Option(help="Build tags, separated by commas.")]
+NoDownload = Annotated[bool, typer.Option("--no-download", help="Do not download modules that are missing.")]
+Packages = Annotated[list[str] | None, typer.Argument(help="Packages, as for `go test`. [./...]")]
+Short = Annotated[bool, typer.Option("--short", help="Run the tests as `go test -short` does.")]
+Variables = Annotated[
+    list[str] | None,
+    typer.Option("--env", help="NAME=VALUE for the tests' environment; may be repeated."),
+]
 AsJson = Annotated[bool, typer.Option("--json", help="Print the result as JSON on standard output.")]
 
 
@@ -104,6 +112,12 @@ ModelArgs = Annotated[
 Connections = Annotated[int | None, typer.Option(min=1, help="Maximum number of concurrent requests.")]
 Timeout = Annotated[int | None, typer.Option(min=1, help="Seconds for one call, including its retries.")]
 Retries = Annotated[int | None, typer.Option(min=0, help="Maximum number of retries of one call.")]
+Temperature = Annotated[float | None, typer.Option(help="Sampling temperature. [the model's default]")]
+MaxTokens = Annotated[int, typer.Option(min=1, help="Maximum tokens of a completion.")]
+PriceFile = Annotated[
+    Path | None,
+    typer.Option("--price", help="YAML file with `input` and `output`: costs of a million tokens."),
+]
 DryRun = Annotated[bool, typer.Option("--dry-run", help="Print what would be asked, and ask nothing.")]
 
 

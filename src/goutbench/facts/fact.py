@@ -78,7 +78,7 @@ def fact_of(pair: Pair, record: Execution) -> Fact:
         test_path=pair.test_path,
         code_commit=pair.code_commit,
         test_commit=pair.test_commit,
-        code_sha256=text_hash(pair.code),
+        code_sha256=pair.sha256,
         test_sha256=text_hash(pair.test),
         status=record.status,
         rung=record.rung,
@@ -138,7 +138,7 @@ def text_hash(text: str) -> str:
 def pair_key(pair: Pair) -> tuple[str, ...]:
     """The `key` of the facts that hold for a pair."""
     paths = pair.code_path, pair.test_path
-    return pair.repository, pair.revision, *paths, text_hash(pair.code), text_hash(pair.test)
+    return pair.repository, pair.revision, *paths, pair.sha256, text_hash(pair.test)
 
 
 def _kinds(record: Execution) -> Counter[str]:

@@ -36,8 +36,9 @@ def collect_facts(dataset: Path, runs: Sequence[Path], out: Path) -> Counter[str
     pairs = {pair.id: pair for pair in read_pairs(dataset)}
     rows: dict[str, Fact] = {}
     options: dict[str, Any] = {}
+    digest = dataset_digest(dataset)
     for run in runs:
-        current = _run_options(run, dataset_digest(dataset))
+        current = _run_options(run, digest)
         if options and current != options:
             raise ConfigError("runs with other options", where=str(run), hint="give runs of one command")
         options = current
@@ -93,4 +94,5 @@ def _add_references(path: Path, facts: Sequence[Fact]) -> None:
     measured = read_table(path).to_pylist() if path.is_file() else []
     here = {row["id"] for row in measured}
     usable = (f for f in facts if f.status != Status.INFRA_FAILURE and f.pair_id not in here)
-    write_rows(path, [*measured, *(reference_row(execution_of(fact)) for fact in usable)])
+    if rows := [*measured, *(reference_row(execution_of(fact)) for fact in usable)]:
+        write_rows(path, rows)

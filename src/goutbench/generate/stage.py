@@ -140,20 +140,26 @@ class Session:
         records.write(
             self.out,
             len(self.items),
-            model=self.completer.model,
-            options=asdict(self.completer.options),
+            **_inputs(self.dataset, self.completer.model, self.completer.options),
             prompt=load_prompt(self.completer.options.prompt).identity,
-            dataset={"pairs": read_manifest(self.dataset)["pairs"]},
-            **split_facts(self.dataset, self.completer.options.split),
             **facts,
         )
 
 
-def split_facts(dataset: Path, split: str) -> dict[str, str]:
-    """The SHA-256 of the table of SCHEME:SPLIT: another seed makes other splits of the same name."""
-    if not split:
-        return {}
-    return {"split_sha256": file_hash(dataset / SPLIT_FOLDER / f"{split.partition(':')[0]}.parquet")}
+def _inputs(dataset: Path, model: str, options: GenerateOptions) -> dict[str, Any]:
+    """What `run.json` says of the inputs of a run.
+
+    With a split also the SHA-256 of its table, because another seed makes other splits of the same name.
+    """
+    facts = {
+        "model": model,
+        "options": asdict(options),
+        "dataset": {"pairs": read_manifest(dataset)["pairs"]},
+    }
+    if not options.split:
+        return facts
+    table = dataset / SPLIT_FOLDER / f"{options.split.partition(':')[0]}.parquet"
+    return facts | {"split_sha256": file_hash(table)}
 
 
 @contextmanager
@@ -218,12 +224,7 @@ def write_baseline(dataset: Path, out: Path, model: str, options: GenerateOption
     items = items_without_prompts(dataset, pairs, options)
     tests = {pair.id: test_of(pair) for pair in {item.pair.id: item.pair for item in items}.values()}
     candidates = [_baseline_candidate(item, model, tests[item.pair.id]) for item in items]
-    facts = {
-        "model": model,
-        "options": asdict(options),
-        "dataset": {"pairs": read_manifest(dataset)["pairs"]},
-    }
-    Generated([], [], candidates).write(out, len(items), **facts)
+    Generated([], [], candidates).write(out, len(items), **_inputs(dataset, model, options))
     return candidates
 
 

@@ -61,7 +61,8 @@ def harvest(
     excluded: Counter[str] = Counter()
     held_out, splits = _read_split(dataset, scheme)
     runs = read_runs(folders, dataset, excluded)
-    _check_examples(runs, dataset, scheme)
+    for run in runs:
+        _check_examples(run, dataset / table_name(scheme), scheme, held_out, splits)
     samples = [sample for run in runs for sample in run.samples]
     candidates = len(samples) + excluded.total()
     chosen = choose(samples, held_out, options, excluded, workers=workers)
@@ -98,25 +99,23 @@ def _read_split(dataset: Path, scheme: str) -> tuple[HeldOut, dict[str, str]]:
     return HeldOut(training, pairs), splits
 
 
-def _check_examples(runs: Sequence[ExecutedRun], dataset: Path, scheme: str) -> None:
+def _check_examples(
+    run: ExecutedRun, table: Path, scheme: str, held_out: HeldOut, splits: Mapping[str, str]
+) -> None:
     """Raises ConfigError for prompts whose in-context examples can be of held-out groups.
 
     Examples are of the training pairs of the run's own split, and stand in the rows word for word.
     """
-    table = dataset / table_name(scheme)
-    rows = read_table(table, ["split", "group"]).to_pylist()
-    crossing = {row["group"] for row in rows if row["split"] == TRAIN} & {
-        row["group"] for row in rows if row["split"] != TRAIN
-    }
-    for run in runs:
-        options = run.facts.get("options", {})
-        if not options.get("examples"):
-            continue
-        same = str(options.get("split", "")).partition(":")[0] == scheme
-        if not same or run.facts.get("split_sha256", file_hash(table)) != file_hash(table) or crossing:
-            what = f"its in-context examples may be of pairs that {scheme!r} holds out"
-            hint = f"generate with --split {scheme}:train of a leak-free scheme, or with --examples 0"
-            raise ConfigError(what, where=str(run.folder), hint=hint)
+    options = run.facts.get("options", {})
+    if not options.get("examples"):
+        return
+    same_scheme = str(options.get("split", "")).partition(":")[0] == scheme
+    same_table = run.facts.get("split_sha256") in (None, file_hash(table))
+    all_training = sum(split == TRAIN for split in splits.values()) == len(held_out.training)
+    if not (same_scheme and same_table and all_training):
+        what = f"its in-context examples may be of pairs that {scheme!r} holds out"
+        hint = f"generate with --split {scheme}:train of a leak-free scheme, or with --examples 0"
+        raise ConfigError(what, where=str(run.folder), hint=hint)
 
 
 def _row(sample: Sample) -> HarvestedRow:

@@ -154,14 +154,13 @@ def _read(folder: Path) -> PromptFolder:
 
 def _contents(folder: Path) -> Iterator[tuple[Path, bytes]]:
     """The files of a folder and their bytes, by path."""
-    paths = sorted(path for path in folder.rglob("*") if not path.is_dir())
+    paths = sorted(path for path in folder.rglob("*") if path.is_symlink() or not path.is_dir())
     hint = "keep only the templates and the settings of the prompt in its folder"
     if len(paths) > _MAX_FILES:
         raise ConfigError(f"a prompt has at most {_MAX_FILES} files", where=str(folder), hint=hint)
-    for path in folder.rglob("*"):
+    for path in paths:
         if path.is_symlink():  # it could show a file of the user's to the model
             raise ConfigError("a link, which is not followed", where=str(path), hint=hint)
-    for path in paths:
         if not path.is_file() or path.stat().st_size > _MAX_BYTES:
             what = f"not a file of at most {_MAX_BYTES:,} bytes"
             raise ConfigError(what, where=str(path), hint=hint)

@@ -138,7 +138,7 @@ def _task(
         revision=pair.revision,
         code_path=pair.code_path,
         test_path=pair.test_path,
-        code_sha256=text_hash(pair.code),
+        code_sha256=pair.sha256,
         test_sha256=text_hash(pair.test),
         licence=pair.licence,
         first_date=pair.code_first_date,

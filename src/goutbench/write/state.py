@@ -29,14 +29,18 @@ class FileState:
         passing = [(test, test.record) for test in self.judged if test.record is not None and test.passes]
         chosen = choose([record for _, record in passing], self.before)
         order = list(chosen.additions)
-        for number, (test, _) in enumerate(passing):
+        for number, (test, record) in enumerate(passing):
             accepted = number in chosen.additions
-            unmeasured = unmeasured_mutants(test.record) if test.record is not None else ""
-            test.reason = "" if accepted else NOT_JUDGED if unmeasured else ADDS_NOTHING
-            test.detail = unmeasured or test.detail
+            test.reason, test.detail = ("", "") if accepted else _useless(record)
             test.adds = chosen.additions.get(number, Addition())
             test.order = order.index(number) if accepted else 0
         self.missing = chosen.missing
+
+
+def _useless(record: Execution) -> tuple[str, str]:
+    """The reason and the detail of a passing test that adds nothing that was measured."""
+    unmeasured = unmeasured_mutants(record)
+    return (NOT_JUDGED, unmeasured) if unmeasured else (ADDS_NOTHING, "")
 
 
 def unmeasured_mutants(record: Execution) -> str:

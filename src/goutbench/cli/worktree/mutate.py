@@ -10,9 +10,14 @@ from goutbench.cli.options import (
     Go,
     IgnoreTexts,
     Image,
+    NoDownload,
+    Packages,
     Race,
     Sandbox,
+    Short,
+    Tags,
     UnsafeNoSandbox,
+    Variables,
     Work,
     Workers,
     app,
@@ -22,7 +27,7 @@ from goutbench.cli.options import (
 
 @app.command()
 def mutate(
-    patterns: Annotated[list[str] | None, typer.Argument(help="Packages, as for `go test`. [./...]")] = None,
+    patterns: Packages = None,
     changed_since: Annotated[
         str,
         typer.Option(help="Only mutants in lines that differ from this revision, such as main. [all]"),
@@ -64,17 +69,13 @@ def mutate(
     no_cache: Annotated[
         bool, typer.Option("--no-cache", help="Run all mutants, also those that an earlier run has tested.")
     ] = False,
-    no_download: Annotated[
-        bool, typer.Option("--no-download", help="Do not download modules that are missing.")
-    ] = False,
+    no_download: NoDownload = False,
     workers: Workers = 0,
     race: Race = False,
     cgo: Cgo = False,
-    tags: Annotated[str, typer.Option(help="Build tags, separated by commas.")] = "",
-    env: Annotated[
-        list[str] | None, typer.Option(help="NAME=VALUE for the tests' environment; may be repeated.")
-    ] = None,
-    short: Annotated[bool, typer.Option("--short", help="Run the tests as `go test -short` does.")] = False,
+    tags: Tags = "",
+    env: Variables = None,
+    short: Short = False,
     test_seconds: Annotated[
         float, typer.Option(min=1.0, help="Time limit of one test without mutants, in seconds.")
     ] = 60.0,
