@@ -2,7 +2,6 @@
 
 import json
 import os
-import random
 import re
 import shlex
 import signal
@@ -25,7 +24,7 @@ from goutbench.config import Price
 from goutbench.dataset.store import read_pairs, read_table, to_table
 from goutbench.dataset.store import write_table as write_arrow
 from goutbench.errors import ConfigError, GoutbenchError
-from goutbench.generate.items import read_items
+from goutbench.generate.items import items_without_prompts, read_items
 from goutbench.generate.options import GenerateOptions
 from goutbench.generate.stage import generate, plan, with_weights_revision
 from goutbench.generate.summary import execute_command
@@ -334,12 +333,38 @@ def test_the_next_command_can_be_pasted() -> None:
 
 
 @pytest.mark.parametrize("unit", ["file", "function"])
-def test_a_limit_draws_from_all_items_by_the_seed(dataset: Path, unit: str) -> None:
+def test_a_limit_draws_some_of_all_items_in_order_by_the_seed(dataset: Path, unit: str) -> None:
     everything = read_items(dataset, GenerateOptions(unit=unit))
     assert len(everything) > 8
-    drawn = random.Random(5).sample(everything, 4)
-    limited = read_items(dataset, GenerateOptions(unit=unit, limit=4, seed=5))
-    assert limited == [item for item in everything if item in drawn]
+    four, six = (read_items(dataset, GenerateOptions(unit=unit, limit=limit, seed=5)) for limit in (4, 6))
+    assert len(four) == 4
+    assert four == [item for item in everything if item in four]
+    assert all(item in six for item in four)
+    assert four != read_items(dataset, GenerateOptions(unit=unit, limit=4, seed=6))
+    assert read_items(dataset, GenerateOptions(unit=unit, limit=len(everything))) == everything
+
+
+def test_a_limit_draws_each_function_with_the_same_chance(dataset: Path) -> None:
+    pairs = list(read_pairs(dataset))
+    counts = Counter(
+        (item.pair.id, item.focal)
+        for seed in range(150)
+        for item in items_without_prompts(
+            dataset, pairs, GenerateOptions(unit="function", limit=2, seed=seed)
+        )
+    )
+    expected = 300 / len(read_items(dataset, GenerateOptions(unit="function")))
+    assert sum((count - expected) ** 2 / expected for count in counts.values()) < 3 * len(counts)
+
+
+def test_many_pairs_give_the_same_items_in_the_same_order(
+    dataset: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    options = GenerateOptions(unit="function")
+    one_process = read_items(dataset, options)
+    monkeypatch.setattr("goutbench.generate.items._MANY_PAIRS", 1)
+    monkeypatch.setattr("goutbench.generate.items.available_cpus", lambda: 2)
+    assert read_items(dataset, options) == one_process
 
 
 def test_every_sample_is_a_candidate_with_its_cost(dataset: Path, tmp_path: Path) -> None:

@@ -3,7 +3,7 @@
 import random
 import re
 from collections.abc import Iterable, Iterator, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from itertools import groupby
 from pathlib import Path
 
@@ -17,13 +17,17 @@ from goutbench.golang.analysis.features import concurrent_functions
 from goutbench.golang.analysis.purity import pure_functions
 from goutbench.golang.syntax.parser import parse
 from goutbench.locations import SPLIT_FOLDER
-from goutbench.prompts.cross_file import PackageIndex
+from goutbench.parallel import available_cpus, parallel_map
+from goutbench.prompts.cross_file import PackageIndex, folder_of
 from goutbench.prompts.examples import ExamplePool
 from goutbench.prompts.library import PromptFolder, load_prompt
 from goutbench.prompts.prompt import build_prompt
 from goutbench.records import Candidate, Chunk, Pair, Prompt
 
 UNITS = ("file", "function")
+
+_MANY_PAIRS = 200
+"""From here on, starting processes costs less than it saves."""
 
 _Key = tuple[Pair, str]
 """An item before it has prompts: a pair, and the key of its focal function; empty: the file."""
@@ -58,19 +62,38 @@ def build_items(dataset: Path, pairs: Sequence[Pair], options: GenerateOptions) 
     """
     builder, selected = _selection(dataset, pairs, options)
     if options.limit:
-        drawn = _draw([key for pair in selected for key in builder.keys(pair)], options)
-        items = [item for pair, group in groupby(drawn, _pair_of) for item in builder.items(pair, group)]
+        keys = _draw(list(selected), builder, options)
+        items = [item for pair, group in groupby(keys, _pair_of) for item in builder.items(pair, group)]
     else:
-        items = [item for pair in selected for item in builder.items(pair, builder.keys(pair))]
+        items = _all_items(builder, list(selected))
     return _some(items, dataset)
+
+
+def _all_items(builder: "_ItemBuilder", pairs: Sequence[Pair]) -> list[Item]:
+    """The items of the pairs. Where there are many pairs, each processor builds those of some folders."""
+    folders = [
+        list(group) for _, group in groupby(pairs, lambda pair: folder_of(pair.repository, pair.code_path))
+    ]
+    work = [(replace(builder, packages=builder.packages.around(group[0])), group) for group in folders]
+    workers = available_cpus() if len(pairs) >= _MANY_PAIRS else 1
+    by_pair: dict[str, list[Item]] = {}
+    for items in parallel_map(_items_of, work, workers=workers):
+        for item in items:
+            by_pair.setdefault(item.pair.id, []).append(item)
+    return [item for pair in pairs for item in by_pair.get(pair.id, ())]
+
+
+def _items_of(work: "tuple[_ItemBuilder, Sequence[Pair]]") -> list[Item]:
+    builder, pairs = work
+    return [item for pair in pairs for item in builder.items(pair, builder.keys(pair))]
 
 
 def items_without_prompts(dataset: Path, pairs: Sequence[Pair], options: GenerateOptions) -> list[Item]:
     """The same items, without prompts. Raises as `build_items` does."""
     builder, selected = _selection(dataset, pairs, options)
-    keys = [key for pair in selected for key in builder.keys(pair)]
-    drawn = _draw(keys, options) if options.limit else keys
-    return _some([Item(pair, (function,) if function else (), ()) for pair, function in drawn], dataset)
+    drawn = _draw(list(selected), builder, options) if options.limit else ()
+    keys = drawn or [key for pair in selected for key in builder.keys(pair)]
+    return _some([Item(pair, (function,) if function else (), ()) for pair, function in keys], dataset)
 
 
 def _selection(
@@ -107,12 +130,24 @@ def _some(items: list[Item], dataset: Path) -> list[Item]:
     return items
 
 
-def _draw(keys: Sequence[_Key], options: GenerateOptions) -> Sequence[_Key]:
-    """The keys of `limit` items at random, or all, in order: only these items get prompts."""
-    if len(keys) <= options.limit:
-        return keys
-    drawn = sorted(random.Random(options.seed).sample(range(len(keys)), options.limit))
-    return [keys[index] for index in drawn]
+def _draw(pairs: Sequence[Pair], builder: "_ItemBuilder", options: GenerateOptions) -> list[_Key]:
+    """The keys of `limit` items at random, or all, in order: each item has the same chance.
+
+    Lots are drawn without replacement. A pair has a lot for each item that it can have at most, so that only
+    pairs with a drawn lot are parsed; a lot beyond a pair's items draws nothing.
+    """
+    lots = [(row, lot) for row, pair in enumerate(pairs) for lot in range(builder.most_keys(pair))]
+    random.Random(options.seed).shuffle(lots)
+    keys: dict[int, list[_Key]] = {}
+    drawn: list[tuple[int, int]] = []
+    for row, lot in lots:
+        if row not in keys:
+            keys[row] = builder.keys(pairs[row])
+        if lot < len(keys[row]):
+            drawn.append((row, lot))
+            if len(drawn) == options.limit:
+                break
+    return [keys[row][lot] for row, lot in sorted(drawn)]
 
 
 def _pair_of(key: _Key) -> Pair:
@@ -177,6 +212,7 @@ class _Scheme:
                 hint="give --split SCHEME:SPLIT",
             )
         counter = token_counter(options.tokenizer)
+        train = train if options.examples else []
         return ExamplePool(train, self.groups, unit=options.unit, budget=options.budget, counter=counter)
 
 
@@ -202,6 +238,12 @@ class _ItemBuilder:
             what, hint = f"no prompt for the task {lacking[0]} fits the options", "give a larger --budget"
             raise ConfigError(what, where=pair.code_path, hint=hint)
         return keys
+
+    def most_keys(self, pair: Pair) -> int:
+        """A bound on the number of keys of a pair, without parsing it."""
+        if self.tasks is not None:
+            return len(self.tasks.get(pair.id, ()))
+        return 1 if self.options.unit == "file" else pair.code.count("func")
 
     def all_keys(self, pair: Pair) -> list[_Key]:
         if self.options.unit == "file":

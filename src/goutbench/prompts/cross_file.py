@@ -30,7 +30,7 @@ class PackageIndex:
     def __init__(self, files: Iterable[PackageFile] = ()) -> None:
         self._folders: dict[tuple[str, str], list[PackageFile]] = {}
         for file in files:
-            self._folders.setdefault(_folder(file.repository, file.path), []).append(file)
+            self._folders.setdefault(folder_of(file.repository, file.path), []).append(file)
         self._current: tuple[tuple[str, str], _Package] | None = None
 
     @classmethod
@@ -38,11 +38,15 @@ class PackageIndex:
         """The packages of a dataset folder. Raises DatasetError."""
         return cls(read_packages(dataset))
 
+    def around(self, pair: FocalFile) -> "PackageIndex":
+        """The packages in the folder of a pair."""
+        return PackageIndex(self._folders.get(folder_of(pair.repository, pair.code_path), ()))
+
     def context(
         self, pair: FocalFile, chunk: Chunk, *, budget: int, counter: TokenCounter
     ) -> CrossFileContext:
         """The cross-file context of a chunk, with at most `budget` tokens of declarations; 0: no context."""
-        folder = _folder(pair.repository, pair.code_path)
+        folder = folder_of(pair.repository, pair.code_path)
         files = self._folders.get(folder)
         if not budget or not files:
             return NO_CONTEXT
@@ -57,42 +61,35 @@ class _Package:
     def __init__(self, files: Sequence[PackageFile]) -> None:
         self._files = {file.path: file for file in files}
         self._parsed = {file.path: parse(file.outline.encode()) for file in files}
-        self._siblings: dict[tuple[str, str], _Siblings] = {}
+        self._siblings: dict[str, _Siblings] = {}
 
     def context(self, pair: FocalFile, chunk: Chunk, budget: int, counter: TokenCounter) -> CrossFileContext:
         file = self._files.get(pair.code_path)
         if file is None:
             return NO_CONTEXT
-        key = pair.code_path, pair.package
-        if key not in self._siblings:
-            self._siblings[key] = self._siblings_of(*key)
-        selection = _Selection(chunk, self._siblings[key])
+        if pair.package not in self._siblings:
+            self._siblings[pair.package] = self._siblings_of(pair.package)
+        selection = _Selection(chunk, self._parsed[pair.code_path], self._siblings[pair.package])
         libraries = None if file.requires is None else test_libraries(file.requires)
         return CrossFileContext(file.module, file.go_version, selection.text(budget, counter), libraries)
 
-    def _siblings_of(self, path: str, package: str) -> "_Siblings":
-        siblings = [
-            parsed
-            for other, parsed in self._parsed.items()
-            if other != path and self._files[other].package == package
-        ]
+    def _siblings_of(self, package: str) -> "_Siblings":
+        files = [file for path, file in self._parsed.items() if self._files[path].package == package]
         # of two declarations of a name, the one without a build constraint comes first
-        siblings.sort(key=lambda parsed: parsed.build_constraint is not None)
-        return _Siblings(self._parsed[path], siblings)
+        return _Siblings(sorted(files, key=lambda file: file.build_constraint is not None))
 
 
 class _Siblings:
-    """What the other files of a focal file's package declare, by name."""
+    """What the files of a package declare, by name."""
 
-    def __init__(self, own: GoFile, files: Sequence[GoFile]) -> None:
+    def __init__(self, files: Sequence[GoFile]) -> None:
         self.indices = {id(file): index for index, file in enumerate(files)}
-        own_names = own.top_level_names() | {"_", "init"}
         self.by_name: dict[bytes, _Declared] = {}
         self.methods: dict[bytes, list[_Declared]] = {}
         for file in files:
             for declaration in file.declarations:
                 if declaration.kind != "method":
-                    for name in set(declaration.names) - own_names:
+                    for name in declaration.names:
                         self.by_name.setdefault(name.encode(), (file, declaration))
                 elif declaration.names:
                     methods = self.methods.setdefault(declaration.names[0].encode(), [])
@@ -102,8 +99,10 @@ class _Siblings:
 class _Selection:
     """The declarations of a chunk's sibling files that the chunk uses."""
 
-    def __init__(self, chunk: Chunk, siblings: _Siblings) -> None:
+    def __init__(self, chunk: Chunk, own: GoFile, siblings: _Siblings) -> None:
         self.file = parse(chunk.text.encode())
+        self.own = own
+        self.own_names = {name.encode() for name in own.top_level_names() | {"_", "init"}}
         self.siblings = siblings
         named = zip(declaration_keys(self.file), self.file.declarations, strict=True)
         focal_first = sorted(named, key=lambda pair: pair[0] not in chunk.focal)
@@ -138,7 +137,7 @@ class _Selection:
     def _used_names(self) -> Iterator[_Declared]:
         """Functions, types, constants and variables that the chunk uses, in order of first use."""
         source, by_name = self.file.source, self.siblings.by_name
-        unused = by_name.keys() & identifiers_in(source, (0, len(source)))
+        unused = (by_name.keys() & identifiers_in(source, (0, len(source)))) - self.own_names
         for declaration in self.declarations:
             if not unused:
                 return
@@ -160,11 +159,14 @@ class _Selection:
         for name in selected:
             methods: dict[str, _Declared] = {}
             for sibling, item in self.siblings.methods[name]:
+                if sibling is self.own:
+                    continue
                 receiver = item.receiver or ""
                 if receiver.encode() in names and (receiver, item.names[0]) not in own:
                     methods.setdefault(receiver, (sibling, item))
             yield from (methods[receiver] for receiver in sorted(methods))
 
 
-def _folder(repository: str, path: str) -> tuple[str, str]:
+def folder_of(repository: str, path: str) -> tuple[str, str]:
+    """The repository and the folder of a file."""
     return repository, str(PurePosixPath(path).parent)

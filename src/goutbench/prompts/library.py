@@ -66,6 +66,10 @@ class PromptFolder:
     templates: Mapping[str, str]
     environment: "Environment"
 
+    def __reduce__(self) -> tuple[Any, ...]:
+        """For another process: an environment that was used cannot be pickled."""
+        return _folder, (self.path, self.config, self.hash, self.templates)
+
     @property
     def identity(self) -> dict[str, Any]:
         """What `run.json` says of the prompt."""
@@ -147,9 +151,13 @@ def _read(folder: Path) -> PromptFolder:
             except UnicodeDecodeError as error:
                 what = f"not UTF-8 at byte {error.start}"
                 raise ConfigError(what, where=str(path), hint="save it as UTF-8") from None
-    environment = _environment(templates)
-    _check(folder, templates, environment)
-    return PromptFolder(folder, config, digest.hexdigest(), templates, environment)
+    prompt = _folder(folder, config, digest.hexdigest(), templates)
+    _check(folder, templates, prompt.environment)
+    return prompt
+
+
+def _folder(path: Path, config: PromptConfig, digest: str, templates: Mapping[str, str]) -> PromptFolder:
+    return PromptFolder(path, config, digest, templates, _environment(templates))
 
 
 def _contents(folder: Path) -> Iterator[tuple[Path, bytes]]:
