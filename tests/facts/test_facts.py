@@ -164,3 +164,22 @@ def test_runs_that_are_not_the_datasets_are_errors(measured: tuple[Path, Path], 
         collect_facts(dataset, [tmp_path], tmp_path / FACTS)
     with pytest.raises(ConfigError, match="the dataset has no facts"):
         repeat_facts(larger, 1, lambda ids, options: [])
+
+
+def test_facts_come_in_parts_and_the_rest_is_listed(measured: tuple[Path, Path], tmp_path: Path) -> None:
+    dataset, run = measured
+    rows = read_table(run / "executions.parquet").to_pylist()
+    first, second = (shutil.copytree(run, tmp_path / name) for name in ("first", "second"))
+    write_rows(first / "executions.parquet", rows[:1])
+    write_rows(second / "executions.parquet", rows[1:])
+    rest = tmp_path / "rest.parquet"
+    collect_facts(dataset, [first], tmp_path / "part.parquet", rest=rest)
+    assert [row["pair_id"] for row in read_table(rest).to_pylist()] == [rows[1]["pair_id"]]
+    collect_facts(dataset, [tmp_path / "part.parquet", second], tmp_path / FACTS, rest=rest)
+    assert (tmp_path / FACTS).read_bytes() == (dataset / FACTS).read_bytes()
+    assert not rest.exists()
+    with pytest.raises(ConfigError, match="is in two runs"):
+        collect_facts(dataset, [tmp_path / "part.parquet", run], tmp_path / FACTS)
+    outdated = write_dataset(tmp_path / "outdated", [a_pair("calc", GOOD + "\n"), a_pair("wrong", BAD)])
+    assert not collect_facts(outdated, [tmp_path / "part.parquet"], tmp_path / FACTS, rest=rest)
+    assert len(read_table(rest)) == 2

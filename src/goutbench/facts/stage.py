@@ -2,7 +2,7 @@
 
 import json
 from collections import Counter
-from collections.abc import Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
@@ -10,11 +10,12 @@ from typing import Any
 from goutbench.dataset.reading import read_records
 from goutbench.dataset.store import read_pairs, read_table, write_rows
 from goutbench.errors import ConfigError, DatasetError
+from goutbench.execute.inputs import reference_candidates
 from goutbench.execute.journal import RUN, dataset_digest, reference_row
 from goutbench.facts.fact import Fact, execution_of, fact_of, pair_key
-from goutbench.facts.table import Facts, this_machine, write_facts
+from goutbench.facts.table import Facts, read_facts, this_machine, write_facts
 from goutbench.locations import EXECUTIONS, FACTS, REFERENCE_TABLE
-from goutbench.records import Execution, Status
+from goutbench.records import Execution, Pair, Status
 
 
 @dataclass(frozen=True, slots=True)
@@ -26,32 +27,57 @@ class Joined:
     unknown: int
 
 
-def collect_facts(dataset: Path, runs: Sequence[Path], out: Path) -> Counter[str]:
+def collect_facts(
+    dataset: Path, parts: Sequence[Path], out: Path, *, rest: Path | None = None
+) -> Counter[str]:
     """Write the facts of a dataset's reference runs, and return how many pairs have each status.
 
-    Several runs are parts of one: each pair may be in one of them. Raises ConfigError where a run is not one
-    of reference tests, where runs have different options, or two have a pair; DatasetError where a pair of
-    the dataset was not executed.
+    Parts are run folders, and files of facts, which hold where the pair is still the same. Each pair may be
+    in one of them. `rest` gets the pairs that are in none, if there are any, as candidates for
+    `execute --reference`. Raises
+    ConfigError where a run is not one of reference tests, where parts have different options, or two have a
+    pair; DatasetError where a pair of the dataset was not executed and there is no `rest`.
     """
     pairs = {pair.id: pair for pair in read_pairs(dataset)}
     rows: dict[str, Fact] = {}
     options: dict[str, Any] = {}
-    digest = dataset_digest(dataset)
-    for run in runs:
-        current = _run_options(run, digest)
+    for part in parts:
+        current, facts = _facts_file(part, pairs) if part.is_file() else _facts_of_run(part, dataset, pairs)
         if options and current != options:
-            raise ConfigError("runs with other options", where=str(run), hint="give runs of one command")
+            raise ConfigError("runs with other options", where=str(part), hint="give runs of one command")
         options = current
-        for record in read_records(run / EXECUTIONS, Execution):
-            if record.pair_id in rows:
-                raise ConfigError(f"the pair {record.pair_id} is in two runs", where=str(run))
-            if record.pair_id in pairs:
-                rows[record.pair_id] = fact_of(pairs[record.pair_id], record)
-    if missing := pairs.keys() - rows.keys():
-        where, hint = str(dataset), "run `goutbench execute --reference` on all of it"
+        for fact in facts:
+            if fact.pair_id in rows:
+                raise ConfigError(f"the pair {fact.pair_id} is in two runs", where=str(part))
+            rows[fact.pair_id] = fact
+    missing = pairs.keys() - rows.keys()
+    if missing and rest is None:
+        where, hint = str(dataset), "run `goutbench execute --reference` on all of it, or give --rest"
         raise DatasetError(f"{len(missing)} of {len(pairs)} pairs were not executed", where=where, hint=hint)
     write_facts(out, list(rows.values()), this_machine() | {"options": options})
+    if rest is not None:
+        rest.unlink(missing_ok=True)
+    if rest is not None and missing:
+        candidates = reference_candidates(dataset, missing)
+        write_rows(rest, [{"pair_id": c.pair_id, "model": c.model, "code": c.code} for c in candidates])
     return Counter(row.status for row in rows.values())
+
+
+def _facts_of_run(
+    run: Path, dataset: Path, pairs: Mapping[str, Pair]
+) -> tuple[dict[str, Any], Iterator[Fact]]:
+    """The options of a run folder, and its facts."""
+    options = _run_options(run, dataset_digest(dataset))
+    records = read_records(run / EXECUTIONS, Execution)
+    return options, (fact_of(pairs[r.pair_id], r) for r in records if r.pair_id in pairs)
+
+
+def _facts_file(path: Path, pairs: Mapping[str, Pair]) -> tuple[dict[str, Any], Iterator[Fact]]:
+    """The options of a file of facts, and those that hold for the pairs."""
+    facts = read_facts(path)
+    by_key = {row.key: row for row in facts.rows}
+    keys = ((pair.id, pair_key(pair)) for pair in pairs.values())
+    return dict(facts.options), (replace(by_key[key], pair_id=id) for id, key in keys if key in by_key)
 
 
 def _run_options(run: Path, digest: str) -> dict[str, Any]:
