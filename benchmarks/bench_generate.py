@@ -97,16 +97,19 @@ def overhead(options: argparse.Namespace, folder: Path) -> None:
 
 
 DRY_RUN = """
-import hashlib, resource, sys
+import hashlib, resource, sys, time
 from pathlib import Path
 from goutbench.generate.items import read_items
 from goutbench.generate.options import GenerateOptions
 unit, limit, paths = sys.argv[2], int(sys.argv[3]), sys.argv[4]
+begin = time.monotonic()
 items = read_items(Path(sys.argv[1]), GenerateOptions(unit=unit, limit=limit, paths=paths))
-used = resource.getrusage(resource.RUSAGE_SELF)
+wall = time.monotonic() - begin
+used = [resource.getrusage(who) for who in (resource.RUSAGE_SELF, resource.RUSAGE_CHILDREN)]
+seconds = sum(one.ru_utime + one.ru_stime for one in used)
 text = "".join(repr((item.pair.id, item.focal, item.prompts)) for item in items)
 digest = hashlib.sha256(text.encode("utf-8", "surrogateescape")).hexdigest()
-print(f"{len(items):6} items {used.ru_utime + used.ru_stime:6.1f} s CPU, prompts {digest[:16]}")
+print(f"{len(items):6} items {seconds:6.1f} s CPU, {wall:6.1f} s, prompts {digest[:16]}")
 """
 
 
