@@ -128,12 +128,14 @@ def main() -> None:
         if options.signals:
             add_signals(folder / "dataset", pairs)
         page = folder / "report.html"
-        start = time.process_time()
+        start, begin = time.process_time(), time.monotonic()
         report(runs, folder / "dataset", page)
-        report_cpu = time.process_time() - start
+        report_cpu, wall = time.process_time() - start, time.monotonic() - begin
         print(f"hash {content_hash(page.with_name('report_files'))}")
         items = sum(path.stat().st_size for path in page.with_name("report_files").rglob("*.js"))
-        print(f"{options.pairs} pairs, {options.models} models: {report_cpu:.1f} s CPU to write")
+        print(
+            f"{options.pairs} pairs, {options.models} models: {report_cpu:.1f} s CPU, {wall:.1f} s to write"
+        )
         print(f"the page {page.stat().st_size / 1e6:.1f} MB, items beside it {items / 1e6:.1f} MB")
         if not options.no_browser:
             print(f"the page opens and answers a filter in {open_seconds(page):.2f} s")
