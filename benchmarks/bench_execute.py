@@ -20,6 +20,7 @@ of a cgroup where there is one. Samples are seeded, and drawn from the pairs for
 
 import argparse
 import json
+import os
 import random
 import re
 import resource
@@ -312,7 +313,11 @@ def run_samples(arguments: argparse.Namespace, reference: Candidate, count: int)
         command = [sys.executable, "-m", "goutbench", "execute", str(file), "--out", f"{folder}/run"]
         command += ["--dataset", str(arguments.dataset), "--repos", str(arguments.repos), "--workers", "1"]
         command += ["--work", str(arguments.work)] if arguments.work else []
-        _, cpu = run_counted([*command, *arguments.options.split()], capture_output=True)
+        environment = {**os.environ}
+        if arguments.source:
+            environment["PYTHONPATH"] = str(arguments.source.resolve())
+        command += arguments.options.split()
+        _, cpu = run_counted(command, capture_output=True, env=environment)
         records = [json.loads(line) for line in read_lines(Path(folder) / "run" / "executions.jsonl")]
     return [record["status"] for record in records], cpu
 
@@ -490,6 +495,7 @@ def main() -> None:
         if action is samples:
             command.add_argument("--samples", type=int, default=20)
             command.add_argument("--options", default="", help="options for `goutbench execute`")
+            command.add_argument("--source", type=Path, help="the `src` folder of another version to measure")
         if action is references:
             command.add_argument("--prepare", action="store_true")
     arguments = parser.parse_args()
