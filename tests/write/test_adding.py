@@ -5,10 +5,11 @@ from dataclasses import replace
 from goutbench.execute.inputs import text_candidate
 from goutbench.execute.ladder.record import empty_record
 from goutbench.execute.options import ExecuteOptions
+from goutbench.execute.reward.addition import Addition, addition
 from goutbench.records import Execution, MutantStatus, MutantVerdict, Mutation, Status
-from goutbench.write.adding import addition, choose
+from goutbench.write.adding import choose
 from goutbench.write.need import most_needed, needs_of
-from goutbench.write.results import Addition, Need
+from goutbench.write.results import Need
 
 LOW, HIGH = "2.5 if x < low: true", "5.5 if x > high: true"
 

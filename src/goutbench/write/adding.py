@@ -7,31 +7,13 @@ reduces it.
 from collections.abc import Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
 
-from goutbench.records import Execution, MutantStatus, MutantVerdict, Mutation, Status
-from goutbench.write.results import Addition
-
-UNNOTICED = frozenset({MutantStatus.SURVIVED, MutantStatus.NO_COVERAGE})
-"""Verdicts on which a kill adds something. One that timed out, or was not run, may be noticed already."""
-
-
-def addition(record: Execution, existing: Execution) -> Addition:
-    """What the test with this record adds to what `existing` lacks; nothing of one that does not pass."""
-    if record.status is not Status.PASSED:
-        return Addition()
-    killed = {m.id for m in _mutants(record) if m.verdict is MutantStatus.KILLED}
-    mutants = tuple(m for m in _mutants(existing) if m.verdict in UNNOTICED and m.id in killed)
-    if existing.branches is None:
-        missed = set(record.uncovered) if record.statements else set(existing.uncovered)
-        return Addition((), mutants, tuple(block for block in existing.uncovered if block not in missed))
-    if record.branches is None:
-        return Addition((), mutants)
-    taken = (text for text in existing.uncovered_branches if text not in record.uncovered_branches)
-    return Addition(tuple(taken), mutants)
+from goutbench.execute.reward.addition import UNNOTICED, Addition, addition, mutants_of
+from goutbench.records import Execution, MutantStatus, MutantVerdict, Mutation
 
 
 def reduced(existing: Execution, record: Execution) -> Execution:
     """The record of the tests before together with a test: what both miss."""
-    killed = {m.id for m in _mutants(record) if m.verdict is MutantStatus.KILLED}
+    killed = {m.id for m in mutants_of(record) if m.verdict is MutantStatus.KILLED}
     missed, untaken = set(record.uncovered), set(record.uncovered_branches)
     if not record.statements:
         missed = set(existing.uncovered)
@@ -39,7 +21,7 @@ def reduced(existing: Execution, record: Execution) -> Execution:
         untaken = set(existing.uncovered_branches)
     verdicts = [
         replace(m, verdict=MutantStatus.KILLED) if m.id in killed and m.verdict in UNNOTICED else m
-        for m in _mutants(existing)
+        for m in mutants_of(existing)
     ]
     return replace(
         existing,
@@ -51,10 +33,6 @@ def reduced(existing: Execution, record: Execution) -> Execution:
 
 def with_verdicts(mutation: Mutation | None, verdicts: Sequence[MutantVerdict]) -> Mutation | None:
     return None if mutation is None else replace(mutation, mutants=tuple(verdicts))
-
-
-def _mutants(record: Execution) -> tuple[MutantVerdict, ...]:
-    return record.mutation.mutants if record.mutation is not None else ()
 
 
 @dataclass(frozen=True, slots=True)
@@ -93,7 +71,7 @@ def within(existing: Execution, lines: Collection[int]) -> Execution:
     def inside(texts: Iterable[str]) -> tuple[str, ...]:
         return tuple(text for text in texts if line_of(text) in lines)
 
-    verdicts = [m for m in _mutants(existing) if line_of(m.position) in lines]
+    verdicts = [m for m in mutants_of(existing) if line_of(m.position) in lines]
     return replace(
         existing,
         uncovered=inside(existing.uncovered),

@@ -2,12 +2,13 @@
 
 from collections.abc import Iterable, Sequence
 
+from goutbench.execute.reward.addition import UNNOTICED
 from goutbench.golang.analysis.features import code_features
 from goutbench.golang.syntax.file import Declaration, GoFile, declaration_keys, line_and_column
 from goutbench.golang.syntax.parser import parse
 from goutbench.golang.toolchain.mutation import Mutant
 from goutbench.records import Execution
-from goutbench.write.adding import UNNOTICED, within
+from goutbench.write.adding import within
 from goutbench.write.results import Need
 
 _NOT_CALLABLE = ("init", "_")

@@ -3,7 +3,7 @@
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 
-from goutbench.records import MutantVerdict
+from goutbench.execute.reward.addition import Addition
 
 NO_TEST, NO_BUILD, VET, FAILS, FLAKY, TIMES_OUT, NOT_RUN, ADDS_NOTHING, CLASHES, BESIDE, NOT_JUDGED = (
     "no-test", "does-not-build", "vet", "fails", "flaky", "times-out", "does-not-run", "adds-nothing",
@@ -24,37 +24,6 @@ REASONS: Mapping[str, str] = {
     NOT_JUDGED: "could not be judged on this machine",
 }
 """Why a test was dropped, by the code in `WrittenTest.reason`."""
-
-
-@dataclass(frozen=True, slots=True)
-class Addition:
-    """What a test adds to the tests before it.
-
-    `branches` are the outcomes of branches that it is the first to take, as "line.column code: outcome",
-    `mutants` those that it is the first to kill. `blocks` are statements that it is the first to run, as
-    "line.column-line.column": only where branches were not measured.
-    """
-
-    branches: tuple[str, ...] = ()
-    mutants: tuple[MutantVerdict, ...] = ()
-    blocks: tuple[str, ...] = ()
-
-    @property
-    def size(self) -> int:
-        return len(self.branches) + len(self.mutants) + len(self.blocks)
-
-    def __str__(self) -> str:
-        """ "2 branches, 1 mutant"; "nothing" for an empty one."""
-        counts = {"branch": self.branches, "mutant": self.mutants, "block of statements": self.blocks}
-        parts = [_counted(len(items), name) for name, items in counts.items() if items]
-        return ", ".join(parts) or "nothing"
-
-
-def _counted(count: int, name: str) -> str:
-    if count == 1:
-        return f"1 {name}"
-    plural = {"branch": "branches", "block of statements": "blocks of statements"}
-    return f"{count} {plural.get(name, name + 's')}"
 
 
 @dataclass(frozen=True, slots=True)

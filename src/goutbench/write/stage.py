@@ -15,6 +15,7 @@ from goutbench.execute.journal import open_journal as open_executions
 from goutbench.execute.ladder.climb import climb
 from goutbench.execute.machine import Machine, open_machine
 from goutbench.execute.pool import ExecutionJob, WorkerPool
+from goutbench.execute.reward.addition import Addition
 from goutbench.execute.worker import Worker
 from goutbench.generate.complete import Completer, open_journal
 from goutbench.generate.stage import with_weights_revision
@@ -46,7 +47,7 @@ from goutbench.write.merge.patch import patch_of
 from goutbench.write.need import most_needed, needs_of
 from goutbench.write.options import WriteOptions
 from goutbench.write.reply import tests_of
-from goutbench.write.results import Addition, ChangedFile, Target, WriteResult, WrittenTest
+from goutbench.write.results import ChangedFile, Target, WriteResult, WrittenTest
 from goutbench.write.state import FileState, FunctionCourse, JudgedTest
 
 Report = Callable[[str], None]

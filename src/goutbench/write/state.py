@@ -2,12 +2,13 @@
 
 from dataclasses import dataclass, field
 
+from goutbench.execute.reward.addition import Addition
 from goutbench.records import Candidate, Execution, Prompt
 from goutbench.write.adding import choose, within
 from goutbench.write.asking.subject import Subject
 from goutbench.write.files import FileUnderTest, ReplyTest
 from goutbench.write.need import lines_of, needs_of
-from goutbench.write.results import ADDS_NOTHING, NOT_JUDGED, Addition, Need
+from goutbench.write.results import ADDS_NOTHING, NOT_JUDGED, Need
 
 
 @dataclass(slots=True)
