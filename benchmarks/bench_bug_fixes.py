@@ -22,13 +22,14 @@ from typing import Any
 from bug_fixes.checkout import Unusable, open_checkout
 from bug_fixes.facts import read_facts, write_facts
 from bug_fixes.figure import draw
-from bug_fixes.find import BugFix, find
+from bug_fixes.find import find
 from bug_fixes.measure import measure_bug
 from bug_fixes.report import figure_rows
 from bug_fixes.report import report as lines_of_report
 
 from goutbench.errors import GoutbenchError
 from goutbench.execute.machine import Machine, open_machine
+from goutbench.tasks.kinds.bug_fixes import BugFix
 
 FIGURE = Path(__file__).parents[1] / "docs/figures/bug-fixes.svg"
 

@@ -6,7 +6,7 @@ from contextlib import closing, contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 
-from bug_fixes.find import BugFix, read_file
+from bug_fixes.find import read_file
 from goutbench.errors import SourceError
 from goutbench.execute.finder import PackageFinder
 from goutbench.execute.machine import Machine
@@ -17,6 +17,7 @@ from goutbench.execute.workspace.prepare import prepare_modules
 from goutbench.execute.workspace.trees import materialise
 from goutbench.mutate.source.packages import ListedPackage, list_packages
 from goutbench.mutate.source.tests import read_tests
+from goutbench.tasks.kinds.bug_fixes import BugFix
 
 _TEST_SECONDS = 20.0
 _SALT = b"bug-fixes"

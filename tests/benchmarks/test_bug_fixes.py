@@ -8,13 +8,14 @@ import numpy as np
 import pytest
 from bug_fixes.analyse import at_equal_coverage, at_equal_size, killed_shares, needed, superiority
 from bug_fixes.checkout import Unusable, open_checkout
-from bug_fixes.find import BugFix, find
+from bug_fixes.find import find
 from bug_fixes.kills import changed_lines
 from bug_fixes.suites import Pool
 from bug_fixes.verify import verify
 from workfolder import shared_work
 
 from goutbench.execute.machine import open_machine
+from goutbench.tasks.kinds.bug_fixes import BugFix
 
 BUGGY = "package p\n\nfunc Larger(a, b int) int {\n\tif a < b {\n\t\treturn a\n\t}\n\treturn a\n}\n"
 FIXED = BUGGY.replace("return a\n\t}", "return b\n\t}")
@@ -71,7 +72,7 @@ def test_a_bug_fix_says_so_and_changes_one_file_with_its_test(history: History) 
     history.commit("Fix without a new test", p_go=FIXED, p_test_go=NEW_TEST)
     parent = history.commit("prepare", p_go=BUGGY, p_test_go=TEST)
     commit = history.commit("Larger was wrong", p_go=FIXED, p_test_go=NEW_TEST, notes="text")
-    assert list(find(history.git_dir, "o/p")) == [BugFix("o/p", commit, parent, "p.go")]
+    assert list(find(history.git_dir, "o/p")) == [BugFix("o/p", commit, parent, "p.go", "Larger was wrong")]
 
 
 def test_a_fix_is_verified_by_tests_that_fail_without_it(history: History) -> None:

@@ -126,7 +126,9 @@ def test_a_folder_that_cannot_be_used_is_an_error_with_its_place(
 
 
 def test_an_unknown_prompt_is_an_error_that_names_the_known_ones() -> None:
-    with pytest.raises(ConfigError, match=r"there is no prompt 'defualt'\n.*concurrency, default, paper"):
+    with pytest.raises(
+        ConfigError, match=r"there is no prompt 'defualt'\n.*concurrency, default, extend, paper, "
+    ):
         load_prompt("defualt")
 
 

@@ -26,6 +26,7 @@ from goutbench.cli import generate  # noqa: F401
 from goutbench.cli import execute  # noqa: F401
 from goutbench.cli.dataset import facts  # noqa: F401
 from goutbench.cli.dataset import tasks  # noqa: F401
+from goutbench.cli.dataset import export  # noqa: F401
 from goutbench.cli.dataset import gaps  # noqa: F401
 from goutbench.cli.worktree import mutate  # noqa: F401
 from goutbench.cli.worktree import write  # noqa: F401

@@ -2,7 +2,7 @@
 
 import json
 from pathlib import Path
-from typing import Annotated
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 
@@ -27,6 +27,12 @@ from goutbench.cli.options import (
     worker_count,
 )
 
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+    from goutbench.records import Execution
+    from goutbench.tasks.kinds.kind import Job
+
 
 @app.command()
 def execute(
@@ -45,6 +51,10 @@ def execute(
             help="Execute the repositories' own tests: of all pairs, or of the candidates' pairs.",
         ),
     ] = False,
+    tasks: Annotated[
+        Path | None,
+        typer.Option(help="Folder of `goutbench tasks`: score the candidates as answers to its tasks."),
+    ] = None,
     prepare: Annotated[
         bool, typer.Option("--prepare", help="First download modules (the only step with network access).")
     ] = False,
@@ -102,6 +112,10 @@ def execute(
         memory_mib=memory_mib,
         build_seconds=build_seconds,
     )
+    if tasks is not None:
+        from goutbench.tasks.score import check_options
+
+        check_options(tasks, options)
     with show_progress() as progress:
         if prepare:
             progress.step("downloading modules")
@@ -135,6 +149,26 @@ def execute(
             progress=progress,
         )
     content = summary(records)
+    if tasks is not None and candidates is not None:
+        from goutbench.execute.inputs import read_settings, read_sources
+        from goutbench.tasks.score import score_run
+        from goutbench.tasks.score import summary as task_summary
+
+        def run_before(jobs: "Sequence[Job]") -> "list[Execution]":
+            """Executes tests at the commits before fixes."""
+            from dataclasses import replace
+
+            from goutbench.execute.evaluate import evaluate
+
+            return evaluate(
+                [candidate for candidate, _ in jobs], {location.id: location for _, location in jobs},
+                repositories=repositories, out=out, options=replace(options, mutants=None),
+                workers=worker_count(workers), work=work, sources=read_sources(dataset),
+                settings=read_settings(dataset), go=go, unsafe=unsafe_no_sandbox, sandbox=sandbox,
+                image=image, retry_alone=True,
+            )  # fmt: skip
+
+        content["tasks"] = task_summary(score_run(tasks, dataset, out, candidates, records, run_before))
     lines = (f"{name}: {'not measured' if value is None else value}" for name, value in content.items())
     typer.echo(json.dumps(content, indent=2) if as_json else "\n".join(lines))
     for line in explain_infrastructure(records):

@@ -51,8 +51,11 @@ def generate(
     ],
     out: Annotated[Path, typer.Option(help="Run folder; the same command resumes.")] = Path("run"),
     prompt: Annotated[
-        str, typer.Option(help="`default`, `paper`, `concurrency`, or the folder of a prompt.")
-    ] = "default",
+        str | None,
+        typer.Option(
+            help="`default`, `paper`, `concurrency`, or a prompt's folder. [that of --tasks, else default]"
+        ),
+    ] = None,
     unit: Annotated[
         str | None,
         typer.Option(help="`file`, or `function`: one item per function. [the prompt's, else file]"),
@@ -145,11 +148,15 @@ def generate(
     from goutbench.generate.stage import differs_from_training, plan
     from goutbench.generate.stage import generate as run
     from goutbench.generate.summary import summary
+    from goutbench.generate.task_list import prompt_of_tasks
     from goutbench.rounds.options import RoundOptions
 
+    if (suited := prompt_of_tasks(tasks)) == "reproduce" and rounds > 1:
+        hint = "leave --rounds out"
+        raise ConfigError("feedback would show the fix", where=f"--rounds {rounds}", hint=hint)
     options = GenerateOptions.for_prompt(
-        prompt, unit=unit, budget=budget, cross_file_tokens=cross_file_tokens, window=window, split=split,
-        limit=limit, tasks=str(tasks or ""), only=tuple(only or ()), paths=paths, pure=pure,
+        prompt or suited, unit=unit, budget=budget, cross_file_tokens=cross_file_tokens, window=window,
+        split=split, limit=limit, tasks=str(tasks or ""), only=tuple(only or ()), paths=paths, pure=pure,
         concurrent=concurrent, samples=samples, examples=examples, seed=seed, mode=mode, revision=revision,
         temperature=temperature, max_tokens=max_tokens, tokenizer=tokenizer,
     )  # fmt: skip

@@ -12,7 +12,7 @@ from goutbench.chunk.tokens import TokenCounter, token_counter
 from goutbench.dataset.store import read_pairs, read_table
 from goutbench.errors import ConfigError
 from goutbench.generate.options import GenerateOptions
-from goutbench.generate.task_list import TaskList, read_task_list
+from goutbench.generate.task_list import ListedTasks, read_task_list
 from goutbench.golang.analysis.features import concurrent_functions
 from goutbench.golang.analysis.purity import pure_functions
 from goutbench.golang.syntax.parser import parse
@@ -21,7 +21,7 @@ from goutbench.parallel import available_cpus, parallel_map
 from goutbench.prompts.cross_file import PackageIndex, folder_of
 from goutbench.prompts.examples import ExamplePool
 from goutbench.prompts.library import PromptFolder, load_prompt
-from goutbench.prompts.prompt import build_prompt
+from goutbench.prompts.prompt import NO_START, build_prompt
 from goutbench.records import Candidate, Chunk, Pair, Prompt
 
 UNITS = ("file", "function")
@@ -35,11 +35,15 @@ _Key = tuple[Pair, str]
 
 @dataclass(frozen=True, slots=True)
 class Item:
-    """A pair, its focal functions (none: the file), and one prompt per chunk."""
+    """A pair, its focal functions (none: the file), and one prompt per chunk.
+
+    `existing_test` is a test file that the completions add to; empty: there is none.
+    """
 
     pair: Pair
     focal: tuple[str, ...]
     prompts: tuple[Prompt, ...]
+    existing_test: str = ""
 
 
 @dataclass(frozen=True, slots=True)
@@ -115,7 +119,7 @@ def _selection(
         scheme.examples(pairs, options),
         PackageIndex.read(dataset),
         token_counter(options.tokenizer),
-        read_task_list(Path(options.tasks), options.unit, by_id) if options.tasks else None,
+        read_task_list(Path(options.tasks), options.unit, by_id) if options.tasks else ListedTasks(),
     )
     return builder, scheme.select(pairs, options)
 
@@ -223,16 +227,16 @@ class _ItemBuilder:
     examples: ExamplePool
     packages: PackageIndex
     counter: TokenCounter
-    tasks: TaskList | None
+    tasks: ListedTasks
 
     def keys(self, pair: Pair) -> list[_Key]:
         """The items of a pair: its file, or each function that its test exercises, and that fits the budget.
 
         There is nothing to compare a test of another function with. With tasks, only these.
         """
-        if self.tasks is None:
+        if not self.options.tasks:
             return self.all_keys(pair)
-        listed = self.tasks.get(pair.id, frozenset())
+        listed = self.tasks.focal.get(pair.id, frozenset())
         keys = [key for key in self.all_keys(pair) if key[1] in listed] if listed else []
         if lacking := sorted(listed - {function for _, function in keys}):
             what, hint = f"no prompt for the task {lacking[0]} fits the options", "give a larger --budget"
@@ -261,11 +265,15 @@ class _ItemBuilder:
     def items(self, pair: Pair, keys: Iterable[_Key]) -> Iterator[Item]:
         """These items of a pair, with their prompts."""
         only = {function for _, function in keys}
+        start = self.tasks.starts.get(pair.id, NO_START)
+        if start.kind == "reproduce":
+            pair = replace(pair, code=start.text)
         code, _ = _contents(pair)
         budget, counter = self.options.budget, self.counter
         if only == {""}:
             chunks = chunk_file(code, budget=budget, counter=counter, pair_id=pair.id)
-            yield Item(pair, (), tuple(self._prompt(pair, chunk) for chunk in chunks))
+            prompts = tuple(self._prompt(pair, chunk) for chunk in chunks)
+            yield Item(pair, (), prompts, start.text if start.kind == "extend" else "")
         elif only:
             for chunk in function_chunks(code, budget=budget, counter=counter, pair_id=pair.id, only=only):
                 yield Item(pair, chunk.focal, (self._prompt(pair, chunk),))
@@ -278,6 +286,7 @@ class _ItemBuilder:
             prompt=self.prompt,
             examples=self.examples.draw(pair, self.options.examples),
             context=self.packages.context(pair, chunk, budget=budget, counter=self.counter),
+            start=self.tasks.starts.get(pair.id, NO_START),
             counter=self.counter,
         )
 

@@ -38,6 +38,7 @@ from goutbench.inference.models import (
 )
 from goutbench.locations import CANDIDATES, COMPLETIONS, PROMPTS, ROUNDS, SPLIT_FOLDER
 from goutbench.prompts.library import DEFAULT, load_prompt
+from goutbench.prompts.prompt import completion_text
 from goutbench.records import Candidate, Completion, Pair, Prompt, short_hash
 
 
@@ -60,7 +61,9 @@ class Assembler:
     def candidate(
         self, item: Item, replies: Sequence[str], completion_ids: Iterable[str], mode: str, sample: int
     ) -> Candidate:
-        """The candidate that replies about an item make together."""
+        """The candidate that replies about an item make together, with the tests that they add to."""
+        if item.existing_test:
+            replies = [completion_text(item.existing_test), *replies]
         assembly = assemble(replies, mode=mode, context=self._context(item.pair))
         candidate = candidate_of(assembly, item.pair.id, self._model, tuple(completion_ids))
         asked = item.prompts[0]

@@ -41,8 +41,10 @@ PROMPTS, COMPLETIONS, CANDIDATES = "prompts.parquet", "completions.parquet", "ca
 EXECUTIONS, ROUNDS = "executions.parquet", "rounds.parquet"
 """The tables of a run folder."""
 
-TASKS, TASK_MANIFEST = "tasks.parquet", "manifest.json"
-"""The files of a folder of tasks."""
+TASKS, TASK_MANIFEST, TASK_PROOF, TASK_DATASET = "tasks.parquet", "manifest.json", "proof.parquet", "dataset"
+"""The files of a folder of tasks, and the dataset of bug fixes in it."""
+TASK_RESULTS = "task_results.parquet"
+"""What `execute --tasks` adds to a run folder."""
 HARVEST, HARVESTED_ROWS = "harvest.json", "rows.parquet"
 """What `harvest` writes for `train`."""
 

@@ -26,6 +26,7 @@ CROSS_FILE_TOKENS = 512
 FIELDS = frozenset(
     """
     path package repository focal code part parts module go_version go lacking libraries declarations
+    existing_test message
     """.split()  # noqa: SIM905
 )
 """The names that a template can use; docs/howto/write-a-prompt.md says what each one is."""

@@ -61,6 +61,21 @@ class CrossFileContext(NamedTuple):
 NO_CONTEXT = CrossFileContext()
 
 
+class Start(NamedTuple):
+    """What a task of another kind than "write" begins with.
+
+    `text` is a test file that the prompt shows, or for the kind "reproduce" the code before a bug fix, which
+    is then the code under test; `message` is that of the fix.
+    """
+
+    kind: str = ""
+    text: str = ""
+    message: str = ""
+
+
+NO_START = Start()
+
+
 def build_prompt(
     pair: FocalFile,
     chunk: Chunk,
@@ -68,6 +83,7 @@ def build_prompt(
     prompt: PromptFolder | None = None,
     examples: Sequence[Example] = (),
     context: CrossFileContext = NO_CONTEXT,
+    start: Start = NO_START,
     counter: TokenCounter | None = None,
 ) -> Prompt:
     """The messages that ask for the tests of a chunk: of its function, or of the file (or part of it).
@@ -77,7 +93,7 @@ def build_prompt(
     kind of chunk, or whose template fails.
     """
     prompt, unit = prompt or load_prompt(DEFAULT), _unit(chunk)
-    fields = prompt_fields(pair, chunk, context)
+    fields = prompt_fields(pair, chunk, context, start)
     messages = [("system", prompt.system(fields))]
     for example in examples:
         solved = prompt_fields(example.pair, example.chunk, NO_CONTEXT)
@@ -124,7 +140,9 @@ def _unit(chunk: Chunk) -> str:
     return "function" if chunk.kind == "function" else "file"
 
 
-def prompt_fields(pair: FocalFile, chunk: Chunk, context: CrossFileContext) -> dict[str, Any]:
+def prompt_fields(
+    pair: FocalFile, chunk: Chunk, context: CrossFileContext, start: Start = NO_START
+) -> dict[str, Any]:
     """What a template can show of a chunk: the values of FIELDS."""
     number = _go_number(context.go_version)
     return {
@@ -141,6 +159,8 @@ def prompt_fields(pair: FocalFile, chunk: Chunk, context: CrossFileContext) -> d
         "lacking": tuple(feature for since, feature in _LANGUAGE.items() if number and number < since),
         "libraries": context.libraries,
         "declarations": context.declarations.rstrip(),
+        "existing_test": "" if start.kind == "reproduce" else start.text.rstrip(),
+        "message": start.message.rstrip(),
     }
 
 

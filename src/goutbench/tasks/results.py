@@ -9,9 +9,7 @@ from goutbench.dataset.reading import read_records
 from goutbench.errors import ConfigError
 from goutbench.locations import CANDIDATES, EXECUTIONS
 from goutbench.records import REFERENCE, Candidate, Execution
-
-Key = tuple[str, tuple[str, ...]]
-"""An item: the id of its pair, and its focal functions; none: the file."""
+from goutbench.tasks.task import Key
 
 
 @dataclass(slots=True)

@@ -1,0 +1,164 @@
+"""What the answers to tasks are worth, by the records of their executions."""
+
+import json
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, replace
+from pathlib import Path
+from typing import Any
+
+from goutbench.dataset.reading import read_records
+from goutbench.dataset.store import to_table, write_table
+from goutbench.errors import ConfigError
+from goutbench.execute.inputs import PairLocation, read_candidates, read_locations
+from goutbench.execute.options import ExecuteOptions
+from goutbench.execute.reward.addition import UNNOTICED, addition, mutants_of
+from goutbench.locations import TASK_MANIFEST, TASK_PROOF, TASK_RESULTS, TASKS
+from goutbench.records import Candidate, Execution, Status
+from goutbench.tasks.kinds.kind import START, Job, location_before
+from goutbench.tasks.kinds.reproduce import FAILS, reads_sources
+from goutbench.tasks.task import VerifiedTask
+
+READS_SOURCES = "reads-sources"
+NOT_REPRODUCED = "passes-before-the-fix"
+
+Execute = Callable[[Sequence[Job]], Sequence[Execution]]
+"""Executes tests and returns one record for each, in their order."""
+
+
+@dataclass(frozen=True, slots=True)
+class TaskResult:
+    """What an answer to a task is worth.
+
+    `score` is from 0 to 1, None for an infrastructure error; `ceiling` is what the reference gets. It is
+    killed ÷ tested mutants, for "extend" of the mutants that the remaining tests miss, and for "reproduce" 1
+    if the test fails before the fix and passes after it. `solved`: it passes, for "extend" also adds a kill.
+    `reason` says why it is not solved.
+    """
+
+    task_id: str
+    kind: str
+    pair_id: str
+    candidate_id: str
+    model: str
+    sample: int
+    status: str
+    solved: bool
+    score: float | None
+    ceiling: float
+    reason: str
+
+
+def score_run(
+    tasks: Path, dataset: Path, out: Path, candidates: Path, records: Sequence[Execution], execute: Execute
+) -> list[TaskResult]:
+    """Score the executed candidates of tasks and write the table into the run folder.
+
+    `execute` runs tests before a fix. Raises ConfigError where no candidate is of a task.
+    """
+    rows = read_records(tasks / TASKS, VerifiedTask)
+    by_key = {(task.pair_id, task.focal): task for task in rows}
+    answers = {candidate.id: candidate for candidate in read_candidates(candidates)}
+    pairs = [
+        (by_key[key], answers[record.candidate_id], record)
+        for record in records
+        if (key := (record.pair_id, answers[record.candidate_id].focal)) in by_key
+    ]
+    if not pairs:
+        hint = "give the tasks that the candidates were generated for"
+        raise ConfigError("no candidate is of a task", where=str(tasks), hint=hint)
+    before = _before(pairs, read_locations(dataset), execute)
+    starts = {r.pair_id: r for r in read_records(tasks / TASK_PROOF, Execution) if r.model == START}
+    results = [score(task, answer, record, starts, before) for task, answer, record in pairs]
+    write_table(to_table(results, TaskResult), out / TASK_RESULTS)
+    return results
+
+
+def check_options(tasks: Path, options: ExecuteOptions) -> None:
+    """Raises ConfigError where other mutants would be run than those of the proofs."""
+    proof = read_task_manifest(tasks).get("proof") or {}
+    if proof.get("mutants") is None:
+        return
+    if (options.mutants, options.seed) != (proof["mutants"], proof["seed"]):
+        hint = f"give --mutants {proof['mutants']} --seed {proof['seed']}"
+        raise ConfigError("the tasks were proven with other mutants", where=str(tasks), hint=hint)
+
+
+def read_task_manifest(tasks: Path) -> Mapping[str, Any]:
+    """What a folder of tasks says of itself. Raises ConfigError."""
+    try:
+        content: Mapping[str, Any] = json.loads((tasks / TASK_MANIFEST).read_bytes())
+    except (OSError, ValueError):
+        hint = "give a folder that `goutbench tasks` wrote"
+        raise ConfigError("not a folder of tasks", where=str(tasks), hint=hint) from None
+    return content
+
+
+def score(
+    task: VerifiedTask, answer: Candidate, record: Execution, starts: Mapping[str, Execution],
+    before: Mapping[str, Execution],
+) -> TaskResult:  # fmt: skip
+    """The result of one answer. `starts` has the execution of what a task begins with by pair id, `before`
+    those of answers before a fix by candidate id."""
+    passed = record.status is Status.PASSED
+    value: float | None = 0.0
+    reason = "" if passed else record.reason or record.status.label
+    mutation = record.mutation
+    if record.status is Status.INFRA_FAILURE:
+        value = None
+    elif task.kind == "reproduce":
+        value, reason, infra = _reproduced(answer, before.get(answer.id), reason)
+        value = None if infra else value
+    elif passed and task.kind == "extend":
+        start = starts[task.pair_id]
+        missing = sum(mutant.verdict in UNNOTICED for mutant in mutants_of(start))
+        value = len(addition(record, start).mutants) / missing if missing else 0.0
+        reason = "" if value else "adds-nothing"
+    elif passed:
+        value = mutation.killed / mutation.tested if mutation and mutation.tested else 0.0
+    return TaskResult(
+        task.id, task.kind, task.pair_id, answer.id, answer.model, answer.sample, record.status,
+        not reason, value, task.ceiling_score, reason,
+    )  # fmt: skip
+
+
+def _before(
+    pairs: Sequence[tuple[VerifiedTask, Candidate, Execution]],
+    locations: Mapping[str, PairLocation],
+    execute: Execute,
+) -> Mapping[str, Execution]:
+    """The executions before the fix of what passes after it, by the ids of the candidates."""
+    jobs: list[Job] = []
+    for task, answer, record in pairs:
+        if (
+            task.kind == "reproduce"
+            and record.status is Status.PASSED
+            and not reads_sources(answer.code, task.code_path)
+        ):
+            location = location_before(task.pair_id, locations[task.pair_id], task.start_revision)
+            jobs.append((replace(answer, pair_id=location.id), location))
+    return dict(zip((answer.id for answer, _ in jobs), execute(jobs), strict=True)) if jobs else {}
+
+
+def _reproduced(answer: Candidate, before: Execution | None, reason: str) -> tuple[float, str, bool]:
+    """Score and reason of an answer, and whether an infrastructure error keeps it from a result."""
+    if reason:
+        return 0.0, reason, False
+    if before is None:
+        return 0.0, READS_SOURCES, False
+    if before.status in FAILS:
+        return 1.0, "", False
+    if before.status is Status.PASSED:
+        return 0.0, NOT_REPRODUCED, False
+    reason = f"before the fix: {before.reason or before.status.label}"
+    return 0.0, reason, before.status is Status.INFRA_FAILURE
+
+
+def summary(results: Sequence[TaskResult]) -> dict[str, Any]:
+    """Counts and means; answers that could not be executed count as not solved, and have no score."""
+    scores = [result.score for result in results if result.score is not None]
+    return {
+        "answers": len(results),
+        "solved": sum(result.solved for result in results),
+        "mean_score": round(sum(scores) / len(scores), 4) if scores else None,
+        "mean_ceiling": round(sum(result.ceiling for result in results) / len(results), 4),
+    }

@@ -1,0 +1,135 @@
+"""extend, repair and reproduce: proven by execution in a repository with a history, asked, and scored."""
+
+import pytest
+from judging import with_inspect
+from taskbench import ADDING, BUGGY, CODE, OLDEST, REPRODUCING, TEST_BEFORE, Workbench
+from typer.testing import CliRunner
+
+from goutbench.cli import app
+from goutbench.dataset.reading import read_records
+from goutbench.dataset.store import read_pairs
+from goutbench.errors import ConfigError
+from goutbench.generate.items import read_items
+from goutbench.generate.options import GenerateOptions
+from goutbench.records import Execution, Prompt
+from goutbench.tasks.kinds.extend import removed_tests
+from goutbench.tasks.kinds.reproduce import reads_sources
+from goutbench.tasks.task import VerifiedTask
+
+
+def the_task(bench: Workbench, kind: str) -> VerifiedTask:
+    (task,) = read_records(bench.tasks(kind) / "tasks.parquet", VerifiedTask)
+    assert (task.kind, task.unit, task.group, task.split) == (kind, "file", "g", "test")
+    return task
+
+
+def the_prompt(bench: Workbench, kind: str) -> Prompt:
+    dataset = bench.tasks(kind) / "dataset" if kind == "reproduce" else bench.folder / "dataset"
+    (item,) = read_items(dataset, GenerateOptions(prompt=kind, tasks=str(bench.tasks(kind))))
+    (prompt,) = item.prompts
+    return prompt
+
+
+@with_inspect
+def test_extend_credits_only_what_is_added_to_the_remaining_tests(bench: Workbench) -> None:
+    task = the_task(bench, "extend")
+    assert task.removed == ("TestLarger",)
+    assert "TestLarger" not in task.start
+    assert "TestClamp" in task.start
+    assert "TestSign" in the_prompt(bench, "extend").messages[-1][1]
+    header = 'package calc\n\nimport "testing"\n\n'
+    results = bench.results(
+        "extend", "baseline/reference", "baseline/no-assertions",
+        ("adding", header + ADDING), ("failing", header + ADDING.replace("!= 2", "!= 3")),
+        ("repeating", task.start),
+    )  # fmt: skip
+    reference = results["baseline/reference"]
+    assert reference.solved
+    assert reference.score == reference.ceiling == task.ceiling_score > 0
+    assert results["adding"].score == reference.score
+    assert results["adding"].solved
+    assert (results["repeating"].score, results["repeating"].reason) == (0.0, "adds-nothing")
+    assert (results["failing"].score, results["failing"].reason) == (0.0, "assertion")
+    assert (results["baseline/no-assertions"].score, results["baseline/no-assertions"].solved) == (0.0, False)
+    arguments = ["execute", str(bench.folder / "run-extend-0" / "candidates.parquet"), "--tasks"]
+    other = CliRunner().invoke(app, [*arguments, str(bench.tasks("extend")), "--mutants", "7"])
+    assert isinstance(other.exception, ConfigError)
+    assert "proven with other mutants" in str(other.exception)
+
+
+@with_inspect
+def test_repair_begins_with_the_latest_test_that_fails_against_the_code(bench: Workbench) -> None:
+    task = the_task(bench, "repair")
+    assert task.start == OLDEST["calc_test.go"], "the commit in between still passes"
+    assert "Max(1, 2)" in the_prompt(bench, "repair").messages[-1][1]
+    results = bench.results(
+        "repair", "baseline/reference", ("unchanged", task.start), ("repaired", TEST_BEFORE)
+    )
+    assert results["baseline/reference"].score == results["baseline/reference"].ceiling
+    assert (results["unchanged"].score, results["unchanged"].solved) == (0.0, False)
+    assert results["repaired"].solved
+    assert 0 < (results["repaired"].score or 0) < results["repaired"].ceiling
+
+
+@with_inspect
+def test_reproduce_needs_a_test_that_fails_before_the_fix_and_passes_after_it(bench: Workbench) -> None:
+    task = the_task(bench, "reproduce")
+    assert (task.start, task.message) == (BUGGY, "Fix Clamp above the range\n\nIt was low.")
+    assert [pair.code for pair in read_pairs(bench.tasks("reproduce") / "dataset")] == [CODE]
+    text = the_prompt(bench, "reproduce").messages[-1][1]
+    assert "It was low." in text
+    assert "return high" not in text, "the prompt shows the fix"
+    spy = 'import (\n\t"os"\n\t"strings"\n\t"testing"\n)\n\nfunc TestText(t *testing.T) {\n'
+    spy += '\ttext, _ := os.ReadFile("calc.go")\n\tif !strings.Contains(string(text), "return high") {\n'
+    spy = f"package calc\n\n{spy}\t\tt.Error()\n\t}}\n}}\n"
+    results = bench.results(
+        "reproduce", "baseline/reference", "baseline/no-assertions", ("reproducing", REPRODUCING),
+        ("weak", TEST_BEFORE), ("failing", REPRODUCING.replace("!= 1", "!= 7")), ("spy", spy),
+    )  # fmt: skip
+    assert {name: (result.solved, result.score, result.reason) for name, result in results.items()} == {
+        "baseline/reference": (True, 1.0, ""),
+        "baseline/no-assertions": (False, 0.0, "passes-before-the-fix"),
+        "reproducing": (True, 1.0, ""),
+        "weak": (False, 0.0, "passes-before-the-fix"),
+        "failing": (False, 0.0, "assertion"),
+        "spy": (False, 0.0, "reads-sources"),
+    }
+    tasks = str(bench.tasks("reproduce"))
+    command = ["generate", f"{tasks}/dataset", "--tasks", tasks, "--model", "scripted/echo", "--rounds", "2"]
+    assert "feedback would show the fix" in str(CliRunner().invoke(app, command).exception)
+    wrong = CliRunner().invoke(app, ["generate", str(bench.folder / "dataset"), *command[2:-2]])
+    assert "give the dataset of the fixes" in str(getattr(wrong.exception, "hint", ""))
+
+
+def test_a_proof_is_executed_once_and_equal_input_gives_equal_rows(bench: Workbench) -> None:
+    tasks = bench.tasks("repair")
+    before, journal = (tasks / "tasks.parquet").read_bytes(), (tasks / "executions.jsonl").read_bytes()
+    limits = ("--min-killed", "3", "--seed", "1")
+    bench.run(
+        "tasks", bench.folder / "dataset", "--kind", "repair", "--out", tasks, *limits, *bench.execution()
+    )
+    assert ((tasks / "tasks.parquet").read_bytes(), (tasks / "executions.jsonl").read_bytes()) == (
+        before, journal,
+    )  # fmt: skip
+    proofs = read_records(tasks / "proof.parquet", Execution)
+    assert {proof.model: proof.reason for proof in proofs} == {"reference": "", "start": "undefined"}
+
+
+def test_a_third_of_the_tests_is_removed_at_random_and_at_least_one() -> None:
+    names = [f"Test{number}" for number in range(10)]
+    chosen = removed_tests(names, "1")
+    assert len(chosen) == 3
+    assert list(chosen) == sorted(chosen)
+    assert len({removed_tests(names, str(seed)) for seed in range(20)}) > 5
+    assert len(removed_tests(names[:2], "1")) == 1
+
+
+@pytest.mark.parametrize(
+    ("test", "reads"),
+    [
+        ('os.ReadFile("clamp.go")', True), ('filepath.Glob("*.go")', True), ("//go:embed clamp.go", True),
+        ('import "go/parser"', True), ("runtime.FuncForPC(pc)", True), ('Open("other.go")', False),
+    ],
+)  # fmt: skip
+def test_what_may_tell_the_states_apart_by_their_text(test: str, reads: bool) -> None:
+    assert reads_sources(test, "calc/clamp.go") is reads
