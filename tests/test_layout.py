@@ -17,6 +17,7 @@ LAYERS = (
         "console",
         "parallel",
         "statistics",
+        "ratings",
         "embeddings",
         "plotting",
         "dataset",

@@ -64,6 +64,33 @@ def test_two_runs_are_compared_in_both_orders(runs: Runs, dataset: Path, tmp_pat
 
 
 @with_inspect
+def test_three_runs_are_compared_pair_by_pair_and_rated(
+    runs: Runs, make_run: MakeRun, dataset: Path, tmp_path: Path
+) -> None:
+    third = make_run("mixed", lambda n: (GOOD if n % 3 else IDLE).format(n=n))
+    out, calls = tmp_path / "out", tmp_path / "calls"
+    options = ("--dataset", dataset, "--model", ASSERTING, "--out", out, "-M", f"calls={calls}", "--json")
+    assert command(*runs, *options).exit_code == 0
+    result = command(*runs, third, *options)
+    assert result.exit_code == 0, result.output
+    assert len(calls.read_text().splitlines()) == 3 * 9 * 2, "no call of the first pair is repeated"
+    content = json.loads(result.stdout)
+    assert [(pair["model a"], pair["model b"]) for pair in content["pairs"]] == [
+        ("made/idle", "made/good"), ("made/idle", "made/mixed"), ("made/good", "made/mixed"),
+    ]  # fmt: skip
+    (rated,) = content["ratings"].values()
+    assert [row["model"] for row in rated] == ["made/good", "made/mixed", "made/idle"]
+    assert [row["rank"]["value"] for row in rated] == [1.0, 2.0, 3.0]
+    assert rated[0]["points"]["low"] > rated[2]["points"]["high"]
+    assert json.loads((out / "run.json").read_text())["ratings"] == content["ratings"]
+    text = command(*runs, third, *options[:-1]).stdout
+    assert "ratings (Bradley-Terry" in text
+    assert "made/good" in text.splitlines()[-3]
+    one = command(runs[0], *options)
+    assert "needs two runs" in str(one.exception)
+
+
+@with_inspect
 def test_a_judge_that_follows_the_position_gives_flips_only(
     runs: Runs, dataset: Path, tmp_path: Path
 ) -> None:
@@ -270,7 +297,7 @@ def count_answers(out: Path) -> int:
 def test_the_journal_of_another_version_is_an_error(runs: Runs, dataset: Path, tmp_path: Path) -> None:
     (tmp_path / "answers.jsonl").write_text('{"key": "k", "args": 1}\n')
     with pytest.raises(StorageError, match=r"answers\.jsonl:1"):
-        judge(*runs, dataset, tmp_path, [make_judge()], JudgeOptions(), Server())
+        judge(runs, dataset, tmp_path, [make_judge()], JudgeOptions(), Server())
 
 
 # ── items ────────────────────────────────────────────────────────────────────────────────────────
@@ -459,7 +486,7 @@ def test_the_order_of_labelling_depends_on_the_id_only() -> None:
 
 
 def test_an_unknown_label_is_an_error_with_its_row(runs: Runs, dataset: Path, tmp_path: Path) -> None:
-    judge(*runs, dataset, tmp_path / "out", [make_judge()], JudgeOptions(window=1), Server())
+    judge(runs, dataset, tmp_path / "out", [make_judge()], JudgeOptions(window=1), Server())
     file = tmp_path / "labels.csv"
     command(*runs, "--dataset", dataset, "--out", tmp_path / "out", "--export-labels", 3, file)
     label(file, lambda row: "A")

@@ -178,8 +178,7 @@ def test_an_obedient_judge_gives_no_verdict_through_inspect(
     good = make_run("good", lambda n: GOOD.format(n=n))
     hostile = make_run("hostile", lambda n: HOSTILE[n % len(HOSTILE)])
     result = judge(
-        good,
-        hostile,
+        [good, hostile],
         dataset,
         tmp_path / "out",
         [make_judge(model="obedient/copied")],

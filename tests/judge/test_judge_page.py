@@ -24,7 +24,7 @@ def test_a_person_labels_with_keys_and_saves_the_labels(
     a, b = make_run("good", lambda n: GOOD.format(n=n)), make_run("attack", lambda n: ATTACK)
     out, page_file = tmp_path / "out", tmp_path / "labels.html"
     judge(
-        a, b, dataset, out, [make_judge()], JudgeOptions(window=1), Server()
+        [a, b], dataset, out, [make_judge()], JudgeOptions(window=1), Server()
     )  # nothing is asked: all are errors
     comparisons = read_comparisons(a, b, dataset, JudgeOptions()).comparisons
     assert export_labels(comparisons, out, 4, 1, page_file) == 4

@@ -123,7 +123,7 @@ def test_every_item_ends_as_a_verdict_or_a_classified_error(
     server = Server(base_url=address, connections=4, retries=3)
     options = JudgeOptions()
     asked = [make_judge(model="openai-api/loop/m")]
-    result = judge(*runs, dataset, tmp_path / "out", asked, options, server)
+    result = judge(runs, dataset, tmp_path / "out", asked, options, server)
     path = {match.id: item.path for match, item in zip(result.matches, result.comparisons, strict=True)}
     by_file: dict[str, list[Verdict]] = defaultdict(list)
     for verdict in result.verdicts:
@@ -144,7 +144,7 @@ def test_every_item_ends_as_a_verdict_or_a_classified_error(
     schema = Handler.bodies[0]["response_format"]["json_schema"]
     assert list(schema["schema"]["properties"]) == ["rationale", "winner"]
     before = len(Handler.bodies)
-    judge(*runs, dataset, tmp_path / "out", asked, options, server)
+    judge(runs, dataset, tmp_path / "out", asked, options, server)
     asked_again = [body["messages"][-1]["content"] for body in Handler.bodies[before:]]
     assert {name for name in ended for prompt in asked_again if f"file: {name}\n" in prompt} == {
         "f4.go",

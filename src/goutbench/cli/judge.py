@@ -1,7 +1,7 @@
 """`goutbench judge`."""
 
 import json
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
@@ -36,8 +36,10 @@ if TYPE_CHECKING:
 
 @app.command()
 def judge(
-    run_a: Annotated[Path | None, typer.Argument(help="Run folder of the base model.")] = None,
-    run_b: Annotated[Path | None, typer.Argument(help="Run folder of the model to compare with it.")] = None,
+    runs: Annotated[
+        list[Path] | None,
+        typer.Argument(help="Run folders: the base model, and one or more to compare, every pair of them."),
+    ] = None,
     dataset: Annotated[Path, typer.Option(help="Dataset of the runs.")] = Path("dataset"),
     judges: Annotated[
         list[str] | None,
@@ -100,7 +102,7 @@ def judge(
     dry_run: DryRun = False,
     as_json: AsJson = False,
 ) -> None:
-    """Compare two runs by judge models: win, tie, loss, flip or error per item, with intervals."""
+    """Compare runs by judge models: win, tie, loss, flip or error per item, with intervals; then ratings."""
     from goutbench.judge.audit import AuditOptions, require_pass
     from goutbench.judge.config import parse_judge
     from goutbench.judge.options import JudgeOptions
@@ -117,7 +119,7 @@ def judge(
         _print(report, labels.format_agreement(report), as_json)
         return
     if export_labels:
-        _export_labels(_require_runs(run_a, run_b), dataset, out, options, *export_labels)
+        _export_labels(_require_runs(runs), dataset, out, options, *export_labels)
         return
     panel = [parse_judge(text, model) for text in judges or ["default"]]
     session = _Session(
@@ -125,16 +127,16 @@ def judge(
         server_of(base_url, model_arg, connections, timeout, retries, quiet=as_json),
         AuditOptions(audit_pairs, audit_threshold), reparse, as_json, read_prices(price or (), panel),
     )  # fmt: skip
-    runs = None if audit and run_a is None else _require_runs(run_a, run_b)
+    compared = [] if audit and not runs else _require_runs(runs)
     if dry_run:
-        session.print_plan(runs, with_audit=audit)
+        session.print_plan(compared, with_audit=audit)
         return
     if audit:
         session.audit()
     if not despite_audit:
         require_pass(out, panel)
-    if runs:
-        session.compare(runs)
+    if compared:
+        session.compare(compared)
 
 
 @dataclass(frozen=True, slots=True)
@@ -151,8 +153,9 @@ class _Session:
     as_json: bool
     prices: "Prices"
 
-    def print_plan(self, runs: tuple[Path, Path] | None, *, with_audit: bool) -> None:
+    def print_plan(self, runs: Sequence[Path], *, with_audit: bool) -> None:
         from dataclasses import asdict
+        from itertools import combinations
 
         from goutbench.dataset.store import read_pairs
         from goutbench.judge.audit import audit_requests
@@ -168,8 +171,8 @@ class _Session:
             pairs = list(read_pairs(self.dataset))
             drawn = placebos(pairs, self.audit_options.pairs, self.options.seed)
             asked += [request for judge in self.judges for request in audit_requests(drawn, judge)]
-        if runs:
-            comparisons = read_comparisons(*runs, self.dataset, self.options).comparisons
+        for pair in combinations(runs, 2):
+            comparisons = read_comparisons(*pair, self.dataset, self.options).comparisons
             asked += [request for judge in self.judges for request in requests(comparisons, judge)]
         counts = asdict(plan(asked, self.out, self.options))
         _print(counts, "\n".join(f"{name}: {value}" for name, value in counts.items()), self.as_json)
@@ -183,33 +186,42 @@ class _Session:
         )  # fmt: skip
         _print(cards, format_cards(cards), self.as_json)
 
-    def compare(self, runs: tuple[Path, Path]) -> None:
+    def compare(self, runs: Sequence[Path]) -> None:
+        from goutbench.judge.results.rating_table import format_ratings, rating_rows
         from goutbench.judge.results.tables import format_figures
         from goutbench.judge.stage import judge
 
         result = judge(
-            *runs, self.dataset, self.out, self.judges, self.options, self.server,
+            runs, self.dataset, self.out, self.judges, self.options, self.server,
             reparse=self.reparse, prices=self.prices,
         )  # fmt: skip
-        _print(result.figures, format_figures(result.figures), self.as_json)
+        if len(result.pairs) == 1:
+            _print(result.figures, format_figures(result.figures), self.as_json)
+            return
+        rated = {judge: rating_rows(rows) for judge, rows in result.ratings.items()}
+        text = "\n\n".join([*map(format_figures, result.pairs), format_ratings(result.ratings).lstrip("\n")])
+        _print({"pairs": result.pairs, "ratings": rated}, text, self.as_json)
 
 
-def _require_runs(run_a: Path | None, run_b: Path | None) -> tuple[Path, Path]:
+def _require_runs(runs: Sequence[Path] | None) -> Sequence[Path]:
     from goutbench.errors import ConfigError
 
-    if run_a is None or run_b is None:
-        hint = "give two run folders: goutbench judge RUN_A RUN_B ..."
+    if runs is None or len(runs) < 2:
+        hint = "give two or more run folders: goutbench judge RUN_A RUN_B ..."
         raise ConfigError("a comparison needs two runs", where="judge", hint=hint)
-    return run_a, run_b
+    return runs
 
 
 def _export_labels(
-    runs: tuple[Path, Path], dataset: Path, out: Path, options: "JudgeOptions", count: int, path: Path
+    runs: Sequence[Path], dataset: Path, out: Path, options: "JudgeOptions", count: int, path: Path
 ) -> None:
+    from goutbench.errors import ConfigError
     from goutbench.judge.items import read_comparisons
     from goutbench.judge.results.labels import LABELS, export_labels
 
-    comparisons = read_comparisons(*runs, dataset, options).comparisons
+    if len(runs) != 2:
+        raise ConfigError("people label two runs at a time", where="--export-labels", hint="give two runs")
+    comparisons = read_comparisons(runs[0], runs[1], dataset, options).comparisons
     written = export_labels(comparisons, out, count, options.seed, path)
     items = len({comparison.item for comparison in comparisons})
     typer.echo(f"{path}: {written} of {items} items; label them with {', '.join(LABELS)}")

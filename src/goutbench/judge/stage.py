@@ -1,9 +1,10 @@
-"""The `judge` stage: compares the candidates of two runs, and writes verdicts, matches and figures."""
+"""The `judge` stage: compares the candidates of runs, and writes verdicts, matches and figures."""
 
 import json
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass
 from importlib.metadata import version
+from itertools import combinations
 from pathlib import Path
 from typing import Any
 
@@ -19,6 +20,8 @@ from goutbench.judge.outcome import by_match, match_of, panel_match
 from goutbench.judge.requests import Request, match_id, requests
 from goutbench.judge.results.costs import NO_PRICES, Prices, with_costs
 from goutbench.judge.results.figures import Figures, figures
+from goutbench.judge.results.rating_table import rating_rows
+from goutbench.ratings import Rating, ratings_by_judge
 from goutbench.records import Match, Verdict
 
 VERDICTS, MATCHES, RUN = "verdicts.parquet", "matches.parquet", "run.json"
@@ -26,12 +29,20 @@ VERDICTS, MATCHES, RUN = "verdicts.parquet", "matches.parquet", "run.json"
 
 @dataclass(frozen=True, slots=True)
 class JudgeResult:
-    """The records of a run, and its figures."""
+    """The records of a run, its figures for each pair of runs, and the ratings by judge.
+
+    `figures` are those of the first pair: all that there are for two runs.
+    """
 
     comparisons: tuple[Comparison, ...]
     verdicts: tuple[Verdict, ...]
     matches: tuple[Match, ...]
-    figures: Figures
+    pairs: tuple[Figures, ...]
+    ratings: Mapping[str, Sequence[Rating]]
+
+    @property
+    def figures(self) -> Figures:
+        return self.pairs[0]
 
     def write(self, out: Path, **facts: Any) -> None:
         """Write the tables, and `run.json` with these facts about the run."""
@@ -39,12 +50,14 @@ class JudgeResult:
         write_rows(out / MATCHES, [asdict(match) for match in self.matches])
         versions = {name: version(name) for name in ("goutbench", "inspect_ai")}
         content = {**facts, "versions": versions, "figures": self.figures}
+        if len(self.pairs) > 1:
+            rated = {judge: rating_rows(rows) for judge, rows in self.ratings.items()}
+            content = {**content, "pairs": self.pairs, "ratings": rated}
         write_json(out / RUN, json.loads(json.dumps(content)))
 
 
 def judge(
-    run_a: Path,
-    run_b: Path,
+    runs: Sequence[Path],
     dataset: Path,
     out: Path,
     judges: Sequence[Judge],
@@ -54,40 +67,58 @@ def judge(
     reparse: bool = False,
     prices: Prices = NO_PRICES,
 ) -> JudgeResult:
-    """Have the judges compare two runs, and write the folder: answers, verdicts, matches and `run.json`.
+    """Have the judges compare every pair of two or more runs, and write the folder: answers, verdicts,
+    matches and `run.json`.
 
-    The same call after a kill repeats no call that was answered; `reparse` makes no call. Raises ConfigError,
-    DatasetError, StorageError.
+    The same call after a kill repeats no call that was answered, also if runs were added; `reparse` makes no
+    call. Raises ConfigError, DatasetError, StorageError.
     """
     check_judges(judges)
-    paired = read_comparisons(run_a, run_b, dataset, options)
+    pairs = list(combinations(runs, 2))
+    paired = [read_comparisons(*pair, dataset, options) for pair in pairs]
+    comparisons = [comparison for one in paired for comparison in one.comparisons]
     verdicts: list[Verdict] = []
     with open_journal(out) as journal:
         journal.open()
         for one in judges:
-            asked = list(requests(paired.comparisons, one))
+            asked = list(requests(comparisons, one))
             answered = collect_verdicts(asked, out, options, server, journal, reparse=reparse)
             verdicts += with_costs(answered, prices.get(one.model))
-    matches: list[Match] = []
     of_match = by_match(verdicts)
-    for comparison in paired.comparisons:
-        own = [match_of(comparison, one, of_match[match_id(comparison, one.label)]) for one in judges]
-        matches += own if len(own) == 1 else [*own, panel_match(comparison, own)]
+    matches, shown = [], []
+    for pair, one_pair in zip(pairs, paired, strict=True):
+        own = [
+            match for comparison in one_pair.comparisons for match in _matches(comparison, judges, of_match)
+        ]
+        ids = {match.id for match in own}
+        heard = [verdict for verdict in verdicts if verdict.match_id in ids]
+        shown.append(figures(one_pair.comparisons, heard, own, judges, read_passing(*pair)))
+        matches += own
     result = JudgeResult(
-        paired.comparisons,
-        tuple(verdicts),
-        tuple(matches),
-        figures(paired.comparisons, verdicts, matches, judges, read_passing(run_a, run_b)),
+        tuple(comparisons), tuple(verdicts), tuple(matches), tuple(shown), ratings_by_judge(matches)
     )
     result.write(
         out,
-        runs={"a": str(run_a), "b": str(run_b), "dataset": str(dataset)},
+        runs={**{_letter(number): str(run) for number, run in enumerate(runs)}, "dataset": str(dataset)},
         judges={one.label: one.config.model_dump(by_alias=True) for one in judges},
         options=asdict(options),
-        items=len({comparison.item for comparison in paired.comparisons}),
-        **{"without a counterpart": {"a": paired.unpaired_a, "b": paired.unpaired_b}},
+        items=len({comparison.item for comparison in comparisons}),
+        **{"without a counterpart": {"a": paired[0].unpaired_a, "b": paired[0].unpaired_b}},
     )
     return result
+
+
+def _letter(number: int) -> str:
+    """The name of a run in `run.json`: a, b, …, z, run 27, …"""
+    return chr(ord("a") + number) if number < 26 else f"run {number + 1}"
+
+
+def _matches(
+    comparison: Comparison, judges: Sequence[Judge], of_match: Mapping[str, Sequence[Verdict]]
+) -> list[Match]:
+    """The match of each judge about a comparison; after those of a panel the panel's."""
+    own = [match_of(comparison, one, of_match[match_id(comparison, one.label)]) for one in judges]
+    return own if len(own) == 1 else [*own, panel_match(comparison, own)]
 
 
 def plan(asked: Sequence[Request], out: Path, options: JudgeOptions) -> CallPlan:

@@ -116,12 +116,28 @@ class Count:
         return {name: self.value}
 
 
-Value = Scalar | Rate | Mean | Count
+@dataclass(frozen=True, slots=True)
+class Rank:
+    """A model's rank from 1, with its 95% interval."""
+
+    value: float
+    interval: Interval
+
+    def cell(self, query: Query | None = None) -> ReportCell:
+        low, high = self.interval
+        note = f"95% interval {low:g} to {high:g}"
+        return ReportCell(f"{self.value:g} ({low:g}–{high:g})", note, query)
+
+    def fields(self, name: str) -> dict[str, Scalar]:
+        return {name: self.value, **_bounds(name, self.interval)}
+
+
+Value = Scalar | Rate | Mean | Count | Rank
 
 
 def cell_of(value: Value, query: Query | None = None) -> ReportCell:
     """A value as a cell; a dash where there is nothing to count."""
-    if isinstance(value, Rate | Mean | Count):
+    if isinstance(value, Rate | Mean | Count | Rank):
         return value.cell(query)
     if value is None:
         return ReportCell(NOTHING)
@@ -130,7 +146,7 @@ def cell_of(value: Value, query: Query | None = None) -> ReportCell:
 
 def fields_of(name: str, value: Value) -> dict[str, Scalar]:
     """A value as fields of a CSV or Parquet row."""
-    return value.fields(name) if isinstance(value, Rate | Mean | Count) else {name: value}
+    return value.fields(name) if isinstance(value, Rate | Mean | Count | Rank) else {name: value}
 
 
 def percent(share: float) -> str:

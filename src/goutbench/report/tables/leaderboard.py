@@ -11,6 +11,7 @@ from goutbench.report.tables.cells import (
     Count,
     Header,
     Query,
+    Rank,
     ReportCell,
     ReportTable,
     Scalar,
@@ -32,6 +33,7 @@ from goutbench.report.tables.measures import (
     timed_out_detected,
     timed_out_excluded,
 )
+from goutbench.report.tables.ranks import RANK_NOTE, execution_ranks, ranked
 from goutbench.report.taxonomy import status_class
 
 _LAST_ROUND = "After the last feedback round that was executed; the table by round has all of them."
@@ -45,6 +47,7 @@ class ModelResults:
     model: str
     items: Sequence[ItemResult]
     report: Results
+    rank: Rank | None = None
 
     @property
     def executed(self) -> Sequence[ItemResult]:
@@ -129,6 +132,7 @@ class Column:
 
 COLUMNS = (
     Column("model", "model", "", lambda m: m.model, {}),
+    Column("rank", "rank", RANK_NOTE, lambda m: m.rank, shown=ranked),
     Column("items", "items", "Files, chunks or functions to test.", lambda m: m.item_count(), {}),
     Column("built", "", "", lambda m: m.count(built)),
     Column("passed", "", "", lambda m: m.count(passed)),
@@ -207,7 +211,10 @@ COLUMNS = (
 
 def leaderboard(report: Results) -> ReportTable:
     """The models by pass rate, the reference last."""
-    rows = [ModelResults(model, report.first_answers(model), report) for model in report.models]
+    ranks = execution_ranks(report)
+    rows = [
+        ModelResults(model, report.first_answers(model), report, ranks.get(model)) for model in report.models
+    ]
     rows.sort(key=lambda m: (m.model == REFERENCE, not m.executed, -weighted_count(m.items, passed), m.model))
     columns = [column for column in COLUMNS if column.shown(report)]
     on_page = [column for column in columns if column.header]

@@ -21,6 +21,7 @@ from goutbench.report.tables.cells import (
     percent,
 )
 from goutbench.report.tables.measures import Cluster, rate_over
+from goutbench.report.tables.ranks import ratings_table
 from goutbench.statistics import adjusted_win_rate
 
 _COLOURS = dict(zip(OUTCOMES, ("#3f8f5b", "#d1722a", "#5a6b7b", "#9a4f96", "#8a7033"), strict=True))
@@ -46,6 +47,7 @@ def preference_blocks(report: Results, judgements: Sequence[Judgement]) -> list[
         text = "This report rests on execution alone. To add a judge, run `goutbench judge` and give --judge."
         return [PageBlock(name="judge", title="Judge", paragraphs=(text,))]
     return [
+        *([PageBlock(table=rated)] if (rated := ratings_table(matches)).rows else []),
         PageBlock(table=preference_rates(matches)),
         PageBlock(table=preferences_by_repository(matches)),
         *preference_figures(matches),
