@@ -4,6 +4,7 @@ import json
 import subprocess
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
+from datetime import UTC, datetime
 from pathlib import Path
 
 from judging import make_pair, write_dataset
@@ -68,6 +69,7 @@ func TestSign(t *testing.T) {
 """
 BUGGY = CODE.replace("return high", "return low")
 TEST_BEFORE = TEST.replace(" || Clamp(4, 1, 3) != 3", "")
+FIRST = datetime(2020, 5, 1, tzinfo=UTC)
 OLDEST = {
     "calc.go": BUGGY.replace("func Larger", "func Max"),
     "calc_test.go": TEST_BEFORE.replace("Larger(", "Max("),
@@ -154,6 +156,7 @@ def make_workbench(folder: Path) -> Workbench:
     pair = replace(
         make_pair(0), id="calc", repository="example/calc", revision=git("rev-parse", "HEAD"), package="calc",
         code=CODE, test=TEST, code_path="calc.go", test_path="calc_test.go",
+        code_first_date=FIRST, code_last_date=FIRST,
     )  # fmt: skip
     dataset = write_dataset(folder / "dataset", [pair])
     write_rows(dataset / "splits" / "leakfree.parquet", [{"pair_id": "calc", "group": "g", "split": "test"}])

@@ -2,11 +2,14 @@
 
 import csv
 import html
+import json
 from dataclasses import replace
+from importlib.resources import files
 from pathlib import Path
 
 import pyarrow.parquet as pq
 import pytest
+from jsonschema import Draft202012Validator, ValidationError
 from judging import make_pair, write_dataset
 from reporting import PASSED, UNDEFINED, execution, write_judgement, write_run, write_samples
 from typer.testing import CliRunner
@@ -47,6 +50,20 @@ def test_every_table_is_written_as_csv_and_as_parquet(page: Path) -> None:
     assert {"leaderboard", "ladder", "failures", "repositories", "preferences"} <= names
     for name in names:
         assert pq.read_table(folder / f"{name}.parquet").num_rows == len(table(page, name))
+
+
+def test_the_results_file_has_the_numbers_of_the_tables_and_follows_its_schema(page: Path) -> None:
+    schema = json.loads((files("goutbench.report") / "results.schema.json").read_text("utf-8"))
+    content = json.loads((page.with_name("report_files") / "results.json").read_text())
+    Draft202012Validator.check_schema(schema)
+    Draft202012Validator(schema).validate(content)
+    assert [(row["model"], row["passed"], row["rank"]) for row in content["models"]] == [
+        ("org/tuned", 9, 1.0), ("org/base", 3, 2.0), ("reference", 12, None),
+    ]  # fmt: skip
+    assert {"ladder", "failures", "preferences"} <= content["tables"].keys()
+    content["models"][0]["pass_rate"] = 90
+    with pytest.raises(ValidationError, match="90"):
+        Draft202012Validator(schema).validate(content)
 
 
 def test_a_missing_reply_is_a_failure_class_of_its_own(page: Path) -> None:

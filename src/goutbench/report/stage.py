@@ -13,6 +13,8 @@ from goutbench.report.items import write_items
 from goutbench.report.kinds import KindReader, size
 from goutbench.report.render import ListedCandidate, Page, render
 from goutbench.report.results import Results, weighted_count
+from goutbench.report.results_file import FILE as RESULTS_FILE
+from goutbench.report.results_file import write_results
 from goutbench.report.tables.cells import NOTHING, PageBlock, percent
 from goutbench.report.tables.compare import compare
 from goutbench.report.tables.groups import Grouping, rates_by_group
@@ -68,6 +70,8 @@ def report(
     for block in blocks:
         if block.table is not None:
             block.table.write(folder / "data")
+    tables = [block.table for block in blocks if block.table is not None]
+    write_results(folder / RESULTS_FILE, dataset, tables)
     transcripts = {key: transcript for run in read for key, transcript in run.transcripts.items()}
     write_items(folder / "items", results.samples, transcripts, judged)
     page = Page(

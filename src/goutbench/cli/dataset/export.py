@@ -15,10 +15,11 @@ def export(
     dataset: Annotated[
         Path | None, typer.Option(help="The dataset of the tasks. [TASKS/dataset if there, else dataset]")
     ] = None,
-    to: Annotated[str, typer.Option(help="The format: `harbor`.")] = "harbor",
-    out: Annotated[Path, typer.Option(help="The folder to write, with one folder for each task.")] = Path(
-        "harbor"
-    ),
+    to: Annotated[
+        str, typer.Option(help="`harbor`: a folder for each task; `hub`: one for `hf upload`.")
+    ] = "harbor",
+    out: Annotated[Path | None, typer.Option(help="The folder to write. [the name of the format]")] = None,
+    name: Annotated[str, typer.Option(help="ORGANIZATION/NAME of the dataset on the hub.")] = "",
     repos: Repos = None,
     agent_image: Annotated[
         str, typer.Option(help="The image in which the agent works: Go, and what the agent needs.")
@@ -31,23 +32,30 @@ def export(
     ] = "no-network",
     as_json: AsJson = False,
 ) -> None:
-    """Write tasks as Harbor task folders, whose verifier executes answers by the same ladder."""
+    """Write tasks as Harbor task folders, whose verifier is the same ladder, or as a folder for a hub."""
     from goutbench.errors import ConfigError
     from goutbench.locations import TASK_DATASET
     from goutbench.tasks.harbor.export import HarborOptions, export_harbor
 
-    if to != "harbor":
-        raise ConfigError(f"unknown format {to!r}", where="--to", hint="use harbor")
+    if to not in ("harbor", "hub"):
+        raise ConfigError(f"unknown format {to!r}", where="--to", hint="use harbor or hub")
     if network not in ("no-network", "public"):
         raise ConfigError(f"unknown network {network!r}", where="--network", hint="use no-network or public")
     fixes = tasks / TASK_DATASET
     source = dataset or (fixes if fixes.is_dir() else Path("dataset"))
+    target = out or Path(to)
+    if to == "hub":
+        from goutbench.tasks.hub.folder import write_hub
+
+        count = write_hub(tasks, source, target, name)
+        typer.echo(f"{count} tasks written to {target}; next: hf upload {name} {target} --repo-type dataset")
+        return
     options = HarborOptions(agent_image, verifier_image, network)
-    exported = export_harbor(tasks, source, out, repositories_of(repos, None), options)
+    exported = export_harbor(tasks, source, target, repositories_of(repos, None), options)
     if as_json:
         result = {"folders": [str(folder) for folder in exported.folders], "excluded": exported.excluded}
         typer.echo(json.dumps(result, indent=2))
         return
-    typer.echo(f"{len(exported.folders)} Harbor tasks written to {out}.")
+    typer.echo(f"{len(exported.folders)} Harbor tasks written to {target}.")
     for reason, number in exported.excluded.items():
         typer.echo(f"{number:6} left out: {reason}")
