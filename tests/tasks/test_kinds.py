@@ -1,5 +1,8 @@
 """extend, repair and reproduce: proven by execution in a repository with a history, asked, and scored."""
 
+import json
+from pathlib import Path
+
 import pytest
 from judging import with_inspect
 from taskbench import ADDING, BUGGY, CODE, OLDEST, REPRODUCING, TEST_BEFORE, Workbench
@@ -113,6 +116,31 @@ def test_a_proof_is_executed_once_and_equal_input_gives_equal_rows(bench: Workbe
     )  # fmt: skip
     proofs = read_records(tasks / "proof.parquet", Execution)
     assert {proof.model: proof.reason for proof in proofs} == {"reference": "", "start": "undefined"}
+
+
+def test_a_killed_proof_resumes_between_a_failure_and_its_second_attempt(
+    bench: Workbench, tmp_path: Path
+) -> None:
+    tasks = bench.tasks("reproduce")
+    failures = [
+        line
+        for line in (tasks / "executions.jsonl").read_text().splitlines(keepends=True)
+        if (record := json.loads(line))["status"] == "TESTS_FAILED" and record["attempts"] == 1
+    ]
+    assert len(failures) == 1
+    (tmp_path / "executions.jsonl").write_text(failures[0])
+    limits = ("--min-killed", "3", "--seed", "1")
+    bench.run(
+        "tasks",
+        bench.folder / "dataset",
+        "--kind",
+        "reproduce",
+        "--out",
+        tmp_path,
+        *limits,
+        *bench.execution(),
+    )
+    assert (tmp_path / "tasks.parquet").read_bytes() == (tasks / "tasks.parquet").read_bytes()
 
 
 def test_a_third_of_the_tests_is_removed_at_random_and_at_least_one() -> None:

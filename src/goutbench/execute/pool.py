@@ -107,6 +107,8 @@ class WorkerPool:
         """
         held: list[tuple[int, Execution]] | None = None if self._canary_passed else []
         canary_and_jobs: list[ExecutionJob | None] = [*([] if self._canary_passed else [None]), *jobs]
+        if not canary_and_jobs:  # a later call of a session, all of whose jobs are to be executed alone
+            return
         for result in parallel_map(self._execute, canary_and_jobs, workers=len(self.workers), runner=runner):
             if result is None:
                 yield from held or ()

@@ -245,8 +245,8 @@ class _ItemBuilder:
 
     def most_keys(self, pair: Pair) -> int:
         """A bound on the number of keys of a pair, without parsing it."""
-        if self.tasks is not None:
-            return len(self.tasks.get(pair.id, ()))
+        if self.options.tasks:
+            return len(self.tasks.focal.get(pair.id, ()))
         return 1 if self.options.unit == "file" else pair.code.count("func")
 
     def all_keys(self, pair: Pair) -> list[_Key]:
