@@ -195,7 +195,7 @@ def test_an_honest_judge_gives_verdicts_on_hostile_candidates(
 ) -> None:
     good = make_run("good", lambda n: GOOD.format(n=n))
     hostile = make_run("hostile", lambda n: HOSTILE[-n - 1])
-    result = judge(good, hostile, dataset, tmp_path / "out", [make_judge()], JudgeOptions(), Server())
+    result = judge([good, hostile], dataset, tmp_path / "out", [make_judge()], JudgeOptions(), Server())
     assert {match.outcome for match in result.matches} == {"loss"}, result.verdicts
 
 
