@@ -186,12 +186,15 @@ class _Session:
     def compare(self, runs: tuple[Path, Path]) -> None:
         from goutbench.judge.results.tables import format_figures
         from goutbench.judge.stage import judge
+        from goutbench.judge.verdict import require_answer
 
         result = judge(
             *runs, self.dataset, self.out, self.judges, self.options, self.server,
             reparse=self.reparse, prices=self.prices,
         )  # fmt: skip
         _print(result.figures, format_figures(result.figures), self.as_json)
+        if failures := require_answer(result.verdicts, str(self.out)):
+            typer.echo(f"warning: {failures}", err=True)
 
 
 def _require_runs(run_a: Path | None, run_b: Path | None) -> tuple[Path, Path]:

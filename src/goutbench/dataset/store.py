@@ -160,6 +160,13 @@ def begins_formula(text: str) -> bool:
     return text.startswith(("=", "+", "-", "@", "\t", "\r"))
 
 
+def csv_cell(value: Any) -> Any:
+    """A cell of a CSV file that no spreadsheet evaluates: names and code are other people's text."""
+    if not isinstance(value, str):
+        return value
+    return f"'{value}" if begins_formula(value) else value.replace("\0", "")
+
+
 def rewrite_hint(path: Path) -> str:
     """How to write a damaged table again: with the stage that wrote it, by the name of the file."""
     stage = "split" if path.parent.name == "splits" else _WRITERS.get(path.stem, "")

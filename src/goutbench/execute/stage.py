@@ -231,6 +231,7 @@ def summary(records: Sequence[Execution]) -> dict[str, Any]:
     measured = any(record.status is not Status.INFRA_FAILURE for record in records)
     uncountable = pairs_without_coverage(records)
     countable = [record for record in records if record.pair_id not in uncountable]
+    covering = sum(record.status is Status.PASSED and bool(record.coverage) for record in countable)
     mutations = [record.mutation for record in passed if record.mutation]
     scores: dict[str, Callable[[Mutation], float | None]] = {
         "mean_mutation_score": lambda mutation: mutation.score,
@@ -241,7 +242,7 @@ def summary(records: Sequence[Execution]) -> dict[str, Any]:
         "candidates": len(records),
         **{status.lower(): count for status, count in statuses.most_common()},
         "pass_rate": round(len(passed) / len(records), 4) if measured else None,
-        "covers_its_focal_file": sum(bool(r.covered) for r in countable) if measured and countable else None,
+        "covers_its_focal_code": covering if measured and countable else None,
         "mean_coverage_all": _mean([r.coverage or 0.0 for r in countable]) if measured else None,
         "mean_coverage_passing": _mean(_measured(record.coverage for record in passed)),
         "mean_branch_coverage_passing": _mean(_measured(record.branch_coverage for record in passed)),
