@@ -24,6 +24,7 @@ from goutbench.cli.options import (
     Workers,
     app,
     repositories_of,
+    suggest,
     worker_count,
 )
 
@@ -118,6 +119,7 @@ def execute(
             ):
                 typer.echo(line, err=True)
             if candidates is None and not reference:
+                suggest("execute", "--reference", "--out", "reference", dataset=dataset)
                 return
         records = run_stage(
             candidates,
@@ -139,6 +141,8 @@ def execute(
     typer.echo(json.dumps(content, indent=2) if as_json else "\n".join(lines))
     for line in explain_infrastructure(records):
         typer.echo(line, err=True)
+    if not as_json:
+        suggest("report", out, dataset=dataset)
 
 
 @app.command()

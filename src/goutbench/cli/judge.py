@@ -22,6 +22,7 @@ from goutbench.cli.options import (
     Window,
     app,
     server_of,
+    suggest,
 )
 from goutbench.records import CODE_TOKENS
 
@@ -195,6 +196,8 @@ class _Session:
         _print(result.figures, format_figures(result.figures), self.as_json)
         if failures := require_answer(result.verdicts, str(self.out)):
             typer.echo(f"warning: {failures}", err=True)
+        if not self.as_json:
+            suggest("report", *runs, "--judge", self.out, dataset=self.dataset)
 
 
 def _require_runs(run_a: Path | None, run_b: Path | None) -> tuple[Path, Path]:

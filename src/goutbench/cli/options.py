@@ -1,5 +1,6 @@
 """The application object, and the options that several commands share."""
 
+import shlex
 from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
@@ -90,6 +91,25 @@ def repositories_of(repos: Path | None, go: Path | None) -> Path:
     if go is not None and not go.is_file():
         raise ConfigError("no such program", where=f"--go {go}", hint="give the path of a go program")
     return clones_folder(repos)
+
+
+def require_extra(extra: str, *modules: str) -> None:
+    """Raises ToolError where a module of an extra of this package is not installed."""
+    from importlib.util import find_spec
+
+    from goutbench.errors import ToolError
+
+    if missing := [name for name in modules if find_spec(name) is None]:
+        command = f"pip install 'goutbench[{extra}]'"
+        raise ToolError(f"this needs the package {missing[0]!r}, which is not installed", hint=command)
+
+
+def suggest(*arguments: str | Path, dataset: Path | None = None) -> None:
+    """Print the next command of the usual way, as it can be pasted into a shell."""
+    words = ["goutbench", *map(str, arguments)]
+    if dataset is not None and dataset != Path("dataset"):  # the default of every --dataset
+        words += ["--dataset", str(dataset)]
+    typer.echo(f"next: {shlex.join(words)}")
 
 
 def worker_count(workers: int) -> int:

@@ -5,7 +5,7 @@ from typing import Annotated
 
 import typer
 
-from goutbench.cli.options import app
+from goutbench.cli.options import app, require_extra
 
 
 @app.command()
@@ -36,6 +36,7 @@ def report(
     from goutbench.report.stage import usual_page
     from goutbench.report.warnings import warnings_of
 
+    require_extra("report", "altair", "vl_convert")
     named = [_parse_run(text) for text in runs]
     names = {folder: name for name, folder in named if name}
     folders = [folder for _, folder in named]

@@ -7,13 +7,15 @@ from typing import Annotated, Any
 
 import typer
 
-from goutbench.cli.options import AsJson, Processes, app, worker_count
+from goutbench.cli.options import AsJson, Processes, app, require_extra, worker_count
 from goutbench.errors import ConfigError
 
 
 @app.command()
 def train(
-    config: Annotated[Path | None, typer.Argument(help="A recipe, such as those in configs/train/.")] = None,
+    recipe: Annotated[
+        str | None, typer.Argument(help="A recipe by its name (`goutbench recipes`), or a YAML file.")
+    ] = None,
     dataset: Annotated[Path, typer.Option(help="A dataset folder that `split` has split.")] = Path("dataset"),
     out: Annotated[Path, typer.Option(help="The output folder; the same command resumes the run.")] = Path(
         "model"
@@ -56,6 +58,9 @@ def train(
     """Fine-tune a model on a dataset's pairs, after a preflight of what the run will do."""
     from goutbench.inference.models import use_huge_pages
 
+    if prepare_embedded is None and gguf is None and recipe is None:
+        raise ConfigError("no recipe", where="train", hint="name one: `goutbench recipes` lists them")
+    require_extra("train", "torch", "transformers", "trl", "peft", "duckdb")
     use_huge_pages()
     from goutbench.train.data.harvested import Harvested
     from goutbench.train.model.embedded import prepare_embedded as convert
@@ -72,16 +77,14 @@ def train(
     if gguf is not None:
         typer.echo(str(prepare_gguf(gguf, out)))
         return
-    if config is None:
-        raise ConfigError("no recipe", where="train", hint="name a recipe, such as those in configs/train/")
     if threads:
         import torch
 
         torch.set_num_threads(threads)
-    recipe = resolve_dtype(load_recipe(config, _overrides(setting or (), where, model)))
+    choice = resolve_dtype(load_recipe(recipe or "", _overrides(setting or (), where, model)))
     if rows_only and rows is None:
         raise ConfigError("there are no rows", where="--rows-only", hint="give --rows FOLDER")
-    run = TrainingRun(recipe, dataset, split, out, Harvested(rows, rows_only) if rows else None)
+    run = TrainingRun(choice, dataset, split, out, Harvested(rows, rows_only) if rows else None)
     if dry_run:
         plan = plan_training(run)
         content, lines = plan.content(), plan_lines(plan)
@@ -94,6 +97,22 @@ def train(
         typer.echo(json.dumps(content, indent=2))
     else:
         _echo(lines)
+
+
+@app.command()
+def recipes(as_json: AsJson = False) -> None:
+    """List the built-in recipes of `train`."""
+    from goutbench.train.recipe import built_in_recipes
+
+    own = built_in_recipes()
+    if as_json:
+        typer.echo(json.dumps([recipe._asdict() for recipe in own], indent=2))
+        return
+    width = max(len(recipe.name) for recipe in own)
+    for recipe in own:
+        typer.echo(f"{recipe.name:<{width}}  {recipe.purpose}")
+        typer.echo(f"{'':<{width}}  model: {recipe.model}")
+    typer.echo("to read one: goutbench train NAME --dry-run; to change it: --set KEY=VALUE")
 
 
 @app.command()
@@ -125,6 +144,7 @@ def harvest(
     as_json: AsJson = False,
 ) -> None:
     """Make training rows from executed runs: the best samples, distinct, of no held-out group."""
+    require_extra("train", "duckdb")
     from goutbench.harvest.select import HarvestOptions
     from goutbench.harvest.show import print_harvest
     from goutbench.harvest.stage import harvest as run

@@ -5,7 +5,7 @@ from typing import Annotated
 
 import typer
 
-from goutbench.cli.options import AsJson, Processes, app, worker_count
+from goutbench.cli.options import AsJson, Processes, app, require_extra, worker_count
 
 
 @app.command()
@@ -33,15 +33,15 @@ def describe(
     """Describe a dataset: tables, figures, a page, and quality signals for every row."""
     import json
 
+    from goutbench.console import show_steps
     from goutbench.describe.stage import describe as run
 
-    description = run(
-        dataset,
-        out,
-        tokenizers=tokenizer or ("estimate",),
-        embedder=embedder,
-        workers=worker_count(workers),
-    )
+    require_extra("report", "altair", "sklearn", "vl_convert")
+    with show_steps(f"reading {dataset}", quiet=as_json) as on_step:
+        description = run(
+            dataset, out, tokenizers=tokenizer or ("estimate",), embedder=embedder,
+            workers=worker_count(workers), on_step=on_step,
+        )  # fmt: skip
     if as_json:
         tables = {table.name: table.rows for table in description.tables}
         typer.echo(json.dumps(tables, indent=2))

@@ -7,7 +7,7 @@ from typing import Annotated
 
 import typer
 
-from goutbench.cli.options import AsJson, app
+from goutbench.cli.options import AsJson, app, suggest
 
 
 @app.command()
@@ -46,3 +46,7 @@ def tasks(
     typer.echo(f"{len(chosen.tasks)} tasks of {repositories} repositories ({by_unit}) written to {out}.")
     for reason, number in chosen.excluded.items():
         typer.echo(f"{number:6} left out: {reason}")
+    if units:
+        unit = max(units, key=lambda unit: units[unit])
+        model = ("--model", "baseline/no-assertions", "--unit", unit, "--tasks", out)
+        suggest("generate", dataset, *model, "--out", "run-no-assertions")
