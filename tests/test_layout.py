@@ -27,7 +27,7 @@ LAYERS = (
     {"curate", "split", "leakage", "describe", "train", "generate", "execute", "judge", "report", "gaps"},
     {"environments", "facts", "harvest", "mutate", "rounds"},
     {"tasks", "write"},
-    {"cli", "__main__", "_registry", "inspect_tasks"},
+    {"api", "cli", "__main__", "_registry"},
 )
 """Top-level modules and packages. A layer imports from earlier layers, the first two also from themselves."""
 

@@ -1,5 +1,7 @@
 """What a newcomer meets: the next command can be pasted, silence is short, and what is missing has a name."""
 
+import gc
+import json
 import re
 import shlex
 import sys
@@ -8,7 +10,7 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
-from judging import make_pair, write_dataset
+from judging import make_pair, with_inspect, write_dataset
 from reporting import PASSED, write_run
 from tiny_repository import tiny_repository
 from typer.testing import CliRunner
@@ -21,6 +23,13 @@ from goutbench.errors import ConfigError, DatasetError, ToolError
 from goutbench.generate.items import read_items
 from goutbench.generate.options import GenerateOptions
 from goutbench.train.recipe import built_in_recipes, load_recipe, recipe_file
+
+
+@pytest.fixture
+def inspect_tidied() -> Iterator[None]:
+    """Collects the streams that Inspect leaves unclosed here, where their warnings are ignored."""
+    yield
+    gc.collect()
 
 
 def run(command: str) -> str:
@@ -139,3 +148,29 @@ def test_a_folder_that_is_no_dataset_is_called_what_it_is(tmp_path: Path) -> Non
         with pytest.raises(DatasetError, match=what) as caught:
             read_manifest(tmp_path / name)
         assert "curate" in caught.value.hint
+
+
+@pytest.mark.filterwarnings("ignore")
+@with_inspect
+def test_run_is_the_whole_loop_and_resumes(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.chdir(tmp_path)
+    monkeypatch.setenv("GOUTBENCH_CACHE", str(shared_work("first_steps")))
+    tiny_repository(tmp_path / "code")
+    (tmp_path / "repos.yaml").write_text("repositories: [{name: example/tiny, source: code}]\n")
+    for name, test in (("a", "if Double(2) != 4 { t.Error() }"), ("b", "if Double(2) != 5 { t.Error() }")):
+        reply = f'package tiny\n\nimport "testing"\n\nfunc TestIt(t *testing.T) {{ {test} }}\n'
+        (tmp_path / f"{name}.jsonl").write_text(json.dumps({"contains": "", "reply": reply}) + "\n")
+    command = "goutbench run repos.yaml --model scripted/a.jsonl --model scripted/b.jsonl --mutants 5"
+    printed = run(command)
+    assert "scripted/a.jsonl: 1 items, passes 100%, coverage 100%, mutants killed 100%" in printed
+    assert "scripted/b.jsonl: 1 items, passes 0%" in printed
+    assert "baseline/reference: 1 items, passes 100%" in printed
+    assert printed.endswith("page: goutbench-run/report.html\n")
+    assert "scripted/b.jsonl" in (tmp_path / "goutbench-run" / "report.html").read_text()
+    calls = [path.read_bytes() for path in sorted(tmp_path.glob("goutbench-run/runs/*/*.jsonl"))]
+    assert run(command) == printed
+    assert [path.read_bytes() for path in sorted(tmp_path.glob("goutbench-run/runs/*/*.jsonl"))] == calls
+    (tmp_path / "repos.yaml").write_text("repositories: [{name: other/name, source: code}]\n")
+    done = CliRunner().invoke(app, shlex.split(command)[1:])
+    assert isinstance(done.exception, ConfigError)
+    assert "another configuration" in str(done.exception)

@@ -146,7 +146,7 @@ def test_a_terminal_shows_progress_bars(project: Path) -> None:
 
 def test_help_and_version_are_printed(tmp_path: Path) -> None:
     assert "curate" in goutbench("--help", cwd=tmp_path).stdout
-    assert goutbench("--version", cwd=tmp_path).stdout.count(".") == 2
+    assert goutbench("--version", cwd=tmp_path).stdout.startswith("goutbench ")
 
 
 def test_help_imports_no_heavy_package(tmp_path: Path) -> None:

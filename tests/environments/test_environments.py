@@ -163,9 +163,9 @@ def test_an_infrastructure_error_counts_in_no_mean_of_inspect(
 
 def test_inspect_lists_the_tasks() -> None:
     """A task without an underscore in its file's name, and with `dataset` as its only required argument."""
-    from goutbench import inspect_tasks
+    from goutbench.environments import inspect_tasks
 
-    (_, task) = list_tasks("goutbench", root_dir=Path(inspect_tasks.__file__).parents[1])
+    (_, task) = list_tasks("goutbench", root_dir=Path(inspect_tasks.__file__).parents[2])
     assert task.name == "unit_tests"
     signature = inspect.signature(inspect_tasks.unit_tests)
     parameters = [p for p in signature.parameters.values() if p.kind is not p.VAR_KEYWORD]

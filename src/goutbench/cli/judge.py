@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
+from goutbench.cli.command import RESULTS
 from goutbench.cli.options import (
     AsJson,
     BaseUrl,
@@ -20,7 +21,7 @@ from goutbench.cli.options import (
     Timeout,
     Tokenizer,
     Window,
-    app,
+    command,
     server_of,
     suggest,
 )
@@ -35,7 +36,7 @@ if TYPE_CHECKING:
     from goutbench.judge.results.costs import Prices
 
 
-@app.command()
+@command(RESULTS)
 def judge(
     run_a: Annotated[Path | None, typer.Argument(help="Run folder of the base model.")] = None,
     run_b: Annotated[Path | None, typer.Argument(help="Run folder of the model to compare with it.")] = None,
@@ -101,7 +102,10 @@ def judge(
     dry_run: DryRun = False,
     as_json: AsJson = False,
 ) -> None:
-    """Compare two runs by judge models: win, tie, loss, flip or error per item, with intervals."""
+    """Have judge models compare two runs.
+
+    Compare two runs by judge models: win, tie, loss, flip or error per item, with intervals.
+    """
     from goutbench.judge.audit import AuditOptions, require_pass
     from goutbench.judge.config import parse_judge
     from goutbench.judge.options import JudgeOptions
@@ -118,7 +122,7 @@ def judge(
         _print(report, labels.format_agreement(report), as_json)
         return
     if export_labels:
-        _export_labels(_require_runs(run_a, run_b), dataset, out, options, *export_labels)
+        _export_labels(_require_runs(run_a, run_b), dataset, out, options, *export_labels, as_json=as_json)
         return
     panel = [parse_judge(text, model) for text in judges or ["default"]]
     session = _Session(
@@ -210,7 +214,14 @@ def _require_runs(run_a: Path | None, run_b: Path | None) -> tuple[Path, Path]:
 
 
 def _export_labels(
-    runs: tuple[Path, Path], dataset: Path, out: Path, options: "JudgeOptions", count: int, path: Path
+    runs: tuple[Path, Path],
+    dataset: Path,
+    out: Path,
+    options: "JudgeOptions",
+    count: int,
+    path: Path,
+    *,
+    as_json: bool,
 ) -> None:
     from goutbench.judge.items import read_comparisons
     from goutbench.judge.results.labels import LABELS, export_labels
@@ -218,7 +229,8 @@ def _export_labels(
     comparisons = read_comparisons(*runs, dataset, options).comparisons
     written = export_labels(comparisons, out, count, options.seed, path)
     items = len({comparison.item for comparison in comparisons})
-    typer.echo(f"{path}: {written} of {items} items; label them with {', '.join(LABELS)}")
+    content = {"file": str(path), "items": written, "of": items}
+    _print(content, f"{path}: {written} of {items} items; label them with {', '.join(LABELS)}", as_json)
 
 
 def _print(content: Mapping[str, Any], text: str, as_json: bool) -> None:

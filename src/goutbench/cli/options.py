@@ -7,17 +7,23 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
+from goutbench.cli.command import CommandGroup, registrar
+
 if TYPE_CHECKING:
     from goutbench.inference.models import Server
 
 app = typer.Typer(
     name="goutbench",
     help="Turn Go repositories into a {code, unit test} dataset, fine-tune models, and measure their tests.",
+    cls=CommandGroup,
+    context_settings={"help_option_names": ["-h", "--help"]},
     no_args_is_help=True,
-    add_completion=False,
     pretty_exceptions_enable=False,
     rich_markup_mode=None,
 )
+
+command = registrar(app)
+"""The decorator of a command, with its group in the help."""
 
 Mirror = Annotated[
     Path | None,
@@ -106,10 +112,10 @@ def require_extra(extra: str, *modules: str) -> None:
 
 def suggest(*arguments: str | Path, dataset: Path | None = None) -> None:
     """Print the next command of the usual way, as it can be pasted into a shell."""
-    words = ["goutbench", *map(str, arguments)]
+    line = ["goutbench", *map(str, arguments)]
     if dataset is not None and dataset != Path("dataset"):  # the default of every --dataset
-        words += ["--dataset", str(dataset)]
-    typer.echo(f"next: {shlex.join(words)}")
+        line += ["--dataset", str(dataset)]
+    typer.echo(f"next: {shlex.join(line)}")
 
 
 def worker_count(workers: int) -> int:

@@ -7,11 +7,12 @@ from typing import Annotated, Any
 
 import typer
 
-from goutbench.cli.options import AsJson, Processes, app, require_extra, worker_count
+from goutbench.cli.command import MODELS
+from goutbench.cli.options import AsJson, Processes, command, require_extra, worker_count
 from goutbench.errors import ConfigError
 
 
-@app.command()
+@command(MODELS)
 def train(
     recipe: Annotated[
         str | None, typer.Argument(help="A recipe by its name (`goutbench recipes`), or a YAML file.")
@@ -55,7 +56,10 @@ def train(
     ] = None,
     as_json: AsJson = False,
 ) -> None:
-    """Fine-tune a model on a dataset's pairs, after a preflight of what the run will do."""
+    """Fine-tune a model on a dataset's pairs.
+
+    Fine-tune a model on a dataset's pairs, after a preflight of what the run will do.
+    """
     from goutbench.inference.models import use_huge_pages
 
     if prepare_embedded is None and gguf is None and recipe is None:
@@ -72,10 +76,10 @@ def train(
     from goutbench.train.stage import train as train_model
 
     if prepare_embedded is not None:
-        typer.echo(str(convert(prepare_embedded)))
+        _print_folder(convert(prepare_embedded), as_json=as_json)
         return
     if gguf is not None:
-        typer.echo(str(prepare_gguf(gguf, out)))
+        _print_folder(prepare_gguf(gguf, out), as_json=as_json)
         return
     if threads:
         import torch
@@ -99,7 +103,7 @@ def train(
         _echo(lines)
 
 
-@app.command()
+@command(MODELS)
 def recipes(as_json: AsJson = False) -> None:
     """List the built-in recipes of `train`."""
     from goutbench.train.recipe import built_in_recipes
@@ -115,7 +119,7 @@ def recipes(as_json: AsJson = False) -> None:
     typer.echo("to read one: goutbench train NAME --dry-run; to change it: --set KEY=VALUE")
 
 
-@app.command()
+@command(MODELS)
 def harvest(
     runs: Annotated[
         list[Path], typer.Argument(help="Run folders of `generate`, executed. Their samples compete.")
@@ -143,7 +147,10 @@ def harvest(
     workers: Processes = 0,
     as_json: AsJson = False,
 ) -> None:
-    """Make training rows from executed runs: the best samples, distinct, of no held-out group."""
+    """Make training rows from executed runs.
+
+    Make training rows from executed runs: the best samples, distinct, of no held-out group.
+    """
     require_extra("train", "duckdb")
     from goutbench.harvest.select import HarvestOptions
     from goutbench.harvest.show import print_harvest
@@ -174,6 +181,10 @@ def _overrides(settings: Sequence[str], where: str | None, model: str | None) ->
     if model is not None:
         overrides |= {"model.name": model, "model.shape": None}
     return overrides
+
+
+def _print_folder(model: Path, *, as_json: bool) -> None:
+    typer.echo(json.dumps({"model": str(model)}) if as_json else str(model))
 
 
 def _echo(lines: Sequence[str], *, err: bool = False) -> None:

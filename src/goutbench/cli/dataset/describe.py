@@ -5,10 +5,11 @@ from typing import Annotated
 
 import typer
 
-from goutbench.cli.options import AsJson, Processes, app, require_extra, worker_count
+from goutbench.cli.command import DATASET
+from goutbench.cli.options import AsJson, Processes, command, require_extra, worker_count
 
 
-@app.command()
+@command(DATASET)
 def describe(
     dataset: Annotated[Path, typer.Argument(help="A dataset folder that `curate` wrote.")],
     out: Annotated[
@@ -30,7 +31,10 @@ def describe(
     workers: Processes = 0,
     as_json: AsJson = False,
 ) -> None:
-    """Describe a dataset: tables, figures, a page, and quality signals for every row."""
+    """Describe a dataset: signals, tables, a page.
+
+    Describe a dataset: tables, figures, a page, and quality signals for every row.
+    """
     import json
 
     from goutbench.console import show_steps

@@ -6,10 +6,11 @@ from typing import Annotated
 
 import typer
 
-from goutbench.cli.options import AsJson, Processes, app, suggest, worker_count
+from goutbench.cli.command import DATASET
+from goutbench.cli.options import AsJson, Processes, command, suggest, worker_count
 
 
-@app.command()
+@command(DATASET)
 def split(
     dataset: Annotated[Path, typer.Argument(help="A dataset folder that `curate` wrote.")],
     scheme: Annotated[
@@ -41,7 +42,10 @@ def split(
     workers: Processes = 0,
     as_json: AsJson = False,
 ) -> None:
-    """Split a dataset into train, validation and test, and count what these have in common."""
+    """Split a dataset without leaks.
+
+    Split a dataset into train, validation and test, and count what these have in common.
+    """
     from goutbench.console import show_steps
     from goutbench.split.balance import Balance
     from goutbench.split.proof import broken_promises
@@ -66,7 +70,7 @@ def split(
         suggest("execute", "--reference", "--prepare", "--out", "reference", dataset=dataset)
 
 
-@app.command()
+@command(DATASET)
 def leakage(
     dataset: Annotated[Path, typer.Argument(help="The dataset folder to check, or any file or folder.")],
     more: Annotated[list[Path] | None, typer.Argument(hidden=True)] = None,
@@ -89,7 +93,10 @@ def leakage(
     workers: Processes = 0,
     as_json: AsJson = False,
 ) -> None:
-    """Measure how much of a dataset is in other corpora: exact, normalised, near-duplicate, in parts."""
+    """Measure overlap with other corpora.
+
+    Measure how much of a dataset is in other corpora: exact, normalised, near-duplicate, in parts.
+    """
     from goutbench.console import show_steps
     from goutbench.embeddings import load_embedder
     from goutbench.leakage.show import print_leakage

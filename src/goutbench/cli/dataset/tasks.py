@@ -7,10 +7,11 @@ from typing import Annotated
 
 import typer
 
-from goutbench.cli.options import AsJson, app, suggest
+from goutbench.cli.command import DATASET
+from goutbench.cli.options import AsJson, command, suggest
 
 
-@app.command()
+@command(DATASET)
 def tasks(
     dataset: Annotated[Path, typer.Argument(help="Dataset folder with a leak-free split.")],
     run: Annotated[
@@ -27,7 +28,10 @@ def tasks(
     ] = None,
     as_json: AsJson = False,
 ) -> None:
-    """Choose tasks by rule: verified references that kill mutants, with ceiling and floors."""
+    """Choose tasks by rule and seed.
+
+    Choose tasks by rule: verified references that kill mutants, with ceiling and floors.
+    """
     from collections import Counter
 
     from goutbench.tasks.rule import Rule

@@ -27,7 +27,7 @@ def unit_tests(dataset: str, repos: str = "", mutants: int = 20, **options: Any)
     """`inspect eval goutbench/unit_tests -T dataset=DIR [-T unit=function] [-T split=leakfree:test] ...`
 
     Each reply is executed in the sandbox, and scored by whether it passes, by its coverage and by its
-    mutation score. Without a sandbox the task has no scorer, and says so. `repos` is the folder of
+    mutation score. Without a sandbox the task has no scorer, and warns. `repos` is the folder of
     repositories, by default the clones in the cache; `mutants` the number of mutants of each focal file.
     """
     from goutbench.environments.inspect_scorer import ladder_scorer
