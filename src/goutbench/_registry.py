@@ -1,53 +1,5 @@
-"""The tasks and model providers that Inspect AI finds by this package's entry point."""
+"""The module of the entry point `inspect_ai`: Inspect lists no task of a file whose name begins with _."""
 
-from pathlib import Path
-from typing import Any
+from goutbench.environments.inspect_tasks import pairwise, scripted, scripted_judge, unit_tests
 
-from inspect_ai import Task, task
-from inspect_ai.model import ModelAPI, modelapi
-
-
-@modelapi(name="scripted")
-def scripted() -> type[ModelAPI]:
-    from goutbench.inference.scripted import ScriptedWriter
-
-    return ScriptedWriter
-
-
-@modelapi(name="scripted_judge")
-def scripted_judge() -> type[ModelAPI]:
-    from goutbench.inference.scripted import ScriptedJudge
-
-    return ScriptedJudge
-
-
-@task
-def unit_tests(dataset: str, **options: Any) -> Task:
-    """`inspect eval goutbench/unit_tests -T dataset=DIR [-T unit=function] [-T split=leakfree:test] ...`"""
-    from goutbench.generate.complete import completion_call, completion_task
-    from goutbench.generate.items import distinct_prompts, read_items
-    from goutbench.generate.options import GenerateOptions
-    from goutbench.prompts.library import DEFAULT
-
-    chosen = GenerateOptions.for_prompt(options.pop("prompt", DEFAULT), **options)
-    items = read_items(Path(dataset), chosen)
-    return completion_task(chosen).build(
-        completion_call(prompt, "", chosen, sample)
-        for prompt in distinct_prompts(items)
-        for sample in range(chosen.samples)
-    )
-
-
-@task
-def pairwise(run_a: str, run_b: str, dataset: str, judge: str = "default", **options: Any) -> Task:
-    """`inspect eval goutbench/pairwise -T run_a=DIR -T run_b=DIR -T dataset=DIR [-T judge=paper] ...`"""
-    from goutbench.judge.calls import judge_calls, judge_task
-    from goutbench.judge.config import Judge, load_judge
-    from goutbench.judge.items import read_comparisons
-    from goutbench.judge.options import JudgeOptions
-    from goutbench.judge.requests import requests
-
-    chosen = JudgeOptions(**options)
-    comparisons = read_comparisons(Path(run_a), Path(run_b), Path(dataset), chosen).comparisons
-    asked = list(requests(comparisons, Judge(load_judge(judge), "")))
-    return judge_task(asked, chosen).build(judge_calls(asked, chosen))
+__all__ = ["pairwise", "scripted", "scripted_judge", "unit_tests"]

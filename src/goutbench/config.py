@@ -306,6 +306,9 @@ class _Lines:
         details = error.errors()
         if len(details) > 1:  # a list with one invalid entry is also reported as too short
             details = [detail for detail in details if detail["type"] != "too_short"]
+        details.sort(
+            key=lambda detail: detail["type"] != "extra_forbidden"
+        )  # a typo also lacks its right key
         problems = [self._problem(detail) for detail in details]
         line, what, hint = problems[0]
         more = "".join(f"\n  also line {number}: {text}" for number, text, _ in problems[1:])

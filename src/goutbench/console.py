@@ -1,12 +1,21 @@
 """Progress on standard error: live bars on a terminal, plain lines elsewhere."""
 
 import sys
+import threading
 import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager, suppress
 from typing import Any, Protocol
 
 _LINE_SECONDS = 10.0  # between two lines about one item
+
+
+OnStep = Callable[[str], None]
+"""Takes a text for each part of a stage's work as it begins."""
+
+
+def silent(step: str) -> None:
+    """Shows no step."""
 
 
 class Step(Protocol):
@@ -34,6 +43,51 @@ def show_progress(items: int, *, quiet: bool = False) -> Iterator[Callable[[Any]
             yield show
     else:
         yield _lines(items)
+
+
+@contextmanager
+def show_steps(first: str, *, quiet: bool = False) -> Iterator[Callable[[str], None]]:
+    """A function that names what happens next, while the block runs; it begins with the step `first`.
+
+    Each step is a line. A step that takes longer has a line every few seconds.
+    """
+    if quiet:
+        yield lambda step: None
+        return
+    steps, ended = _Steps(first), threading.Event()
+
+    def beat() -> None:
+        while not ended.wait(1.0):
+            steps.beat()
+
+    clock = threading.Thread(target=beat, daemon=True)
+    clock.start()
+    try:
+        yield steps.begin
+    finally:
+        ended.set()
+        clock.join()
+
+
+class _Steps:
+    """Prints steps; its methods may be called by several threads."""
+
+    def __init__(self, first: str) -> None:
+        self._lock = threading.Lock()
+        self.begin(first)
+
+    def begin(self, step: str) -> None:
+        with self._lock:
+            self._step, self._start = step, time.monotonic()
+            self._printed = self._start
+            _print_line(step)
+
+    def beat(self) -> None:
+        with self._lock:
+            now = time.monotonic()
+            if now - self._printed >= _LINE_SECONDS:
+                self._printed = now
+                _print_line(f"{self._step}: {now - self._start:.0f} s")
 
 
 @contextmanager

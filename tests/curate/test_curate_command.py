@@ -36,8 +36,8 @@ def test_curate_writes_a_dataset_that_verify_confirms(project: Path) -> None:
     assert done.returncode == 0, done.stderr
     assert "o/r" in done.stdout
     assert "testing" in done.stdout
-    assert "Next: " in done.stdout
-    assert done.stdout.endswith(" verify out\n")
+    assert " verify out\n" in done.stdout
+    assert done.stdout.endswith(" split out\n")
     assert "[1/1] o/r: done in" in done.stderr
     assert "\x1b" not in done.stdout + done.stderr  # plain lines where nobody looks at a terminal
     assert (project / "repos.lock.yaml").read_bytes() == (project / "out" / "repos.lock.yaml").read_bytes()
@@ -56,7 +56,7 @@ def test_the_next_command_names_the_folders_of_repositories(project: Path) -> No
     folders = ("--mirror", ".", "--cache", "my clones")
     done = goutbench("curate", "repos.yaml", "--out", "out", *folders, cwd=project)
     assert done.returncode == 0, done.stderr
-    assert done.stdout.endswith(" verify out --mirror . --cache 'my clones'\n")
+    assert " verify out --mirror . --cache 'my clones'\n" in done.stdout
 
 
 def test_relative_sources_start_at_the_folder_of_the_configuration(project: Path) -> None:
@@ -91,7 +91,7 @@ def test_the_option_json_prints_the_result_as_json(project: Path) -> None:
         (["curate", "repos.yaml", "--mirror", "none"], 2, "no folder none"),
         (["curate", "repos.yaml", "--nonsense"], 2, "No such option"),
         (["curate", "gone.yaml"], 3, "no folder"),
-        (["verify", "nowhere"], 4, "not a finished dataset"),
+        (["verify", "nowhere"], 4, "no such folder"),
         (["curate", "repos.yaml", "--out", "/proc/nowhere"], 5, "/proc/nowhere"),
     ],
 )
@@ -146,7 +146,7 @@ def test_a_terminal_shows_progress_bars(project: Path) -> None:
 
 def test_help_and_version_are_printed(tmp_path: Path) -> None:
     assert "curate" in goutbench("--help", cwd=tmp_path).stdout
-    assert goutbench("--version", cwd=tmp_path).stdout.count(".") == 2
+    assert goutbench("--version", cwd=tmp_path).stdout.startswith("goutbench ")
 
 
 def test_help_imports_no_heavy_package(tmp_path: Path) -> None:

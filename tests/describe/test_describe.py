@@ -1,14 +1,13 @@
 """The stage on a real dataset: every table against counts made here, figures, page, and what others read."""
 
 import json
-import os
 import re
-import shutil
 from pathlib import Path
 
 import numpy as np
 import pyarrow.parquet as pq
 import pytest
+from chromium import assert_readable_charts, launched, needs_chromium
 from gitmaker import GitMaker
 from gotexts import go_file, renamed
 from typer.testing import CliRunner
@@ -22,8 +21,6 @@ from goutbench.describe.components import principal_components
 from goutbench.embeddings import load_embedder
 from goutbench.errors import ConfigError
 from goutbench.split import Balance, SplitOptions, split
-
-CHROMIUM = next(filter(None, map(shutil.which, ("chromium", "chromium-browser", "google-chrome"))), None)
 
 TEST = """package p
 
@@ -143,13 +140,10 @@ def test_the_command_prints_json_and_refuses_an_unknown_tokenizer(dataset: Path,
     assert not (tmp_path / "description").exists()
 
 
-@pytest.mark.skipif(CHROMIUM is None and not os.environ.get("CI"), reason="needs Chromium")
+@needs_chromium
 def test_the_page_opens_from_disk_and_fits_a_phone(description: Description) -> None:
-    from playwright.sync_api import sync_playwright
-
     assert not re.search(r'(src|href)="https?:', description.page.read_text("utf-8"))
-    with sync_playwright() as playwright:
-        browser = playwright.chromium.launch(executable_path=CHROMIUM, args=["--no-sandbox"])
+    with launched() as browser:
         page = browser.new_page(viewport={"width": 390, "height": 800})
         messages: list[str] = []
         page.on("console", lambda message: messages.append(message.text))
@@ -160,5 +154,6 @@ def test_the_page_opens_from_disk_and_fits_a_phone(description: Description) -> 
         page.locator("#tokens summary").click()
         assert "estimate" in page.locator("#tokens table").inner_text()
         assert page.evaluate("document.documentElement.scrollWidth") <= 390
-        browser.close()
+        assert_readable_charts(browser, description.page, "light")
+        assert_readable_charts(browser, description.page, "dark")
     assert messages == []

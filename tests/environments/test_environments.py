@@ -1,12 +1,18 @@
 """Tasks and rewards for other frameworks: with each framework that is installed, in the real sandbox."""
 
 import asyncio
+import gc
+import inspect
+import json
 import threading
 from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
 from calc_repository import calc_dataset, calc_repository
+from inspect_ai import eval as inspect_eval
+from inspect_ai import list_tasks
+from judging import with_inspect
 from workfolder import shared_work
 
 from goutbench.environments import read_tasks
@@ -38,6 +44,13 @@ def session(dataset: Path) -> Iterator[RewardSession]:
     repositories, work = dataset.parent / "repos", shared_work("environments")
     with RewardSession.of_dataset(dataset, repositories, options=options, workers=1, work=work) as session:
         yield session
+
+
+@pytest.fixture
+def inspect_tidied() -> Iterator[None]:
+    """Collects the streams that Inspect leaves unclosed here, where their warnings are ignored."""
+    yield
+    gc.collect()
 
 
 def test_a_task_has_a_prompt_and_what_its_reward_needs(dataset: Path) -> None:
@@ -105,3 +118,55 @@ def test_openenv_serves_a_prompt_and_scores_the_reply(session: RewardSession, da
     finally:
         server.should_exit = True
         thread.join()
+
+
+@with_inspect
+def test_inspect_scores_a_reply_by_pass_coverage_and_mutants(
+    dataset: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("GOUTBENCH_CACHE", str(shared_work("environments")))
+    script = tmp_path / "script.jsonl"
+    replies = ({"contains": "tests for `Sum`", "reply": GOOD}, {"contains": "", "reply": "no"})
+    script.write_text("".join(json.dumps(reply) + "\n" for reply in replies))
+    repos = str(dataset.parent / "repos")
+    (log,) = inspect_eval(
+        "goutbench/unit_tests", model=f"scripted/{script}", log_dir=str(tmp_path), display="none",
+        task_args={"dataset": str(dataset), "repos": repos, "unit": "function", "mutants": 10},
+    )  # fmt: skip
+    assert log.status == "success", log.error
+    assert log.results is not None
+    means = {score.name: score.metrics["mean"].value for score in log.results.scores}
+    assert means["pass"] == 0.25
+    assert means["coverage"] == 0.25
+    assert 0.1 < means["mutation_score"] <= 0.25
+    scores = [sample.scores["ladder"] for sample in log.samples or () if sample.scores]
+    assert sorted(str(score.metadata and score.metadata["status"]) for score in scores)[-1] == "PASSED"
+
+
+@with_inspect
+def test_an_infrastructure_error_counts_in_no_mean_of_inspect(
+    dataset: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("GOUTBENCH_CACHE", str(shared_work("environments")))
+    (tmp_path / "repos").mkdir()
+    (log,) = inspect_eval(
+        "goutbench/unit_tests", model="scripted/echo", log_dir=str(tmp_path), display="none",
+        task_args={"dataset": str(dataset), "repos": str(tmp_path / "repos")},
+    )  # fmt: skip
+    assert log.status == "success", log.error
+    (sample,) = log.samples or ()
+    (score,) = (sample.scores or {}).values()
+    assert "infrastructure error" in str(score.explanation)
+    assert log.results is not None
+    assert {score.scored_samples for score in log.results.scores} == {0}
+
+
+def test_inspect_lists_the_tasks() -> None:
+    """A task without an underscore in its file's name, and with `dataset` as its only required argument."""
+    from goutbench.environments import inspect_tasks
+
+    (_, task) = list_tasks("goutbench", root_dir=Path(inspect_tasks.__file__).parents[2])
+    assert task.name == "unit_tests"
+    signature = inspect.signature(inspect_tasks.unit_tests)
+    parameters = [p for p in signature.parameters.values() if p.kind is not p.VAR_KEYWORD]
+    assert [p.name for p in parameters if p.default is p.empty] == ["dataset"]

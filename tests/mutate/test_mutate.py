@@ -367,7 +367,7 @@ def test_the_command_reports_for_people_and_machines(
 ) -> None:
     monkeypatch.chdir(root / "calc")
     report, page = tmp_path / "mutants.json", tmp_path / "mutants.html"
-    files = ("--json", str(report), "--page", str(page), "--redundant")
+    files = ("--stryker", str(report), "--page", str(page), "--redundant")
     done = run_command(work, "--github", "--threshold", "10", "--show", "1", *files)
     assert done.exit_code == 0, done.output
     header, calc, _, everything = done.stdout.splitlines()[:4]
@@ -407,7 +407,7 @@ def test_a_baseline_fails_only_for_mutants_that_it_does_not_know_as_undetected(
 ) -> None:
     monkeypatch.chdir(root)
     report = tmp_path / "before.json"
-    run_command(work, "./calc", "--json", str(report), "--redundant")
+    run_command(work, "./calc", "--stryker", str(report), "--redundant")
     try:
         moved = "// lines above\n// do not matter\n" + CALC
         (root / "calc" / "calc.go").write_text(moved)

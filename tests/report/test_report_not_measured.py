@@ -60,7 +60,7 @@ def test_a_model_with_infrastructure_errors_only_has_their_count_and_no_rate(
     out = tmp_path / "report.html"
     results = report(runs, dataset, out, judgements=[judged])
     assert {name: text for name, text in board(out)["a"].items() if text} == {
-        "items": "6", "infrastructure": "6",
+        "items": "6", "unit": "files", "infrastructure": "6",
     }  # fmt: skip
     assert "a: 6 items, infrastructure errors only" in out.read_text()
     (warning,) = warnings_of(results, dataset)
@@ -95,7 +95,7 @@ def test_coverage_that_cannot_be_measured_counts_neither_on_the_page_nor_in_the_
         assert both["mean_coverage_passing"] == float(rows[name]["coverage_passing"]) == 0.5
     assert summary(records[0])["mean_coverage_all"] == 0.5
     alone = [replace(record, statements=0, covered=0, focal_statements=0) for record in records[0]]
-    assert summary(alone)["mean_coverage_all"] is summary(alone)["covers_its_focal_file"] is None
+    assert summary(alone)["mean_coverage_all"] is summary(alone)["covers_its_focal_code"] is None
 
 
 def test_coverage_of_focal_functions_is_the_same_number_in_the_terminal_and_on_the_page(
@@ -167,7 +167,7 @@ def test_candidates_that_were_not_executed_count_in_no_rate(
     assert (row["items"], row["passed"]) == ("6", str(len(executed - {pairs[0].id})))
     assert "a: 2 of 6 candidates were not executed; no rate counts them. To execute them: " in done.stderr
     assert f"goutbench execute {run}/candidates.parquet" in done.stderr
-    assert "<small>4 executed</small>" in (tmp_path / "r.html").read_text()
+    assert "<small>files, 4 executed</small>" in (tmp_path / "r.html").read_text()
 
 
 def test_a_feedback_round_that_was_not_executed_does_not_count_as_failed(
@@ -238,7 +238,7 @@ def test_the_reference_row_covers_the_files_of_the_models_beside_it(
     results = report([model, reference], dataset, out)
     row = board(out)["reference"]
     assert (row["items"], row["pass_rate"]) == ("2", "1.0")
-    assert "<small>reference tests of the models&#39; 3 files</small>" in out.read_text()
+    assert "<small>files, the reference tests of the models&#39; 3 files</small>" in out.read_text()
     (warning,) = warnings_of(results, dataset)
     assert warning.startswith("3 executed reference tests are left out")
     report([reference], dataset, out)

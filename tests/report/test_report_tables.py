@@ -104,7 +104,7 @@ def test_a_run_that_was_not_executed_has_no_numbers_and_a_warning(tmp_path: Path
     assert done.exit_code == 0, done.output
     board = {row.pop("model"): row for row in table(out, "leaderboard")}
     assert list(board) == ["b", "c", "a"]
-    assert {name: value for name, value in board["a"].items() if value} == {"items": "6"}
+    assert {name: value for name, value in board["a"].items() if value} == {"items": "6", "unit": "files"}
     assert board["b"]["passed"] == "6"
     command = f"goutbench execute {runs[0]}/candidates.parquet --dataset '{dataset}' --out {runs[0]}"
     assert command in done.stderr
@@ -126,7 +126,9 @@ def test_a_report_on_a_run_that_was_not_executed_has_no_numbers(tmp_path: Path) 
     (run / "executions.parquet").unlink()
     report([run], dataset, tmp_path / "report.html")
     (row,) = table(tmp_path / "report.html", "leaderboard")
-    assert {name: value for name, value in row.items() if value} == {"model": "a", "items": "3"}
+    assert {name: value for name, value in row.items() if value} == {
+        "model": "a", "items": "3", "unit": "files",
+    }  # fmt: skip
     assert {row["a"] for row in table(tmp_path / "report.html", "samples")} == {""}
 
 
@@ -148,13 +150,13 @@ def test_a_model_executed_without_mutants_has_no_mutation_score(tmp_path: Path) 
     assert ("b", "mutation, all") not in compared
 
 
-def test_the_difference_of_a_model_that_never_loses_can_be_negative(tmp_path: Path) -> None:
+def test_a_difference_of_zero_on_every_item_has_no_interval(tmp_path: Path) -> None:
     pairs = [make_pair(number) for number in range(6)]
     dataset = write_dataset(tmp_path / "dataset", pairs)
     runs = [write_run(tmp_path / name, name, pairs, lambda number: PASSED) for name in ("a", "b")]
     report(runs, dataset, tmp_path / "report.html", base="a")
     for row in table(tmp_path / "report.html", "comparison"):
-        assert (row["difference"], row["low"], row["high"]) == ("0.0", "-1.0", "1.0")
+        assert (row["difference"], row["low"], row["high"]) == ("0.0", "", "")
 
 
 def test_an_item_that_only_the_references_have_is_in_no_group(tmp_path: Path) -> None:

@@ -218,7 +218,7 @@ def test_surviving_mutants_are_told_and_a_further_kill_counts(executor: RunExecu
     strong = reply(test("Sum", 'if Add(2, 3) != 5 { t.Error("sum") }'))
     lines = [{"contains": "No test notices", "reply": strong}, {"contains": "", "reply": weak}]
     script.write_text("".join(json.dumps(line) + "\n" for line in lines))
-    options = replace(OPTIONS, limit=1, seed=2)
+    options = replace(OPTIONS, limit=1, seed=5)
     with replace(executor, options=replace(executor.options, mutants=0)) as executor:
         generate_in_rounds(executor, f"scripted/{script}", options, RoundOptions(3, ("coverage", "mutants")))
     (end,) = read_records(executor.out / "rounds.parquet", Refinement)

@@ -16,6 +16,7 @@ import pytest
 import yaml
 from typer.testing import CliRunner
 
+import goutbench.train
 from goutbench.cli import app
 from goutbench.dataset.store import read_table
 from goutbench.errors import ConfigError, GoutbenchError, ToolError
@@ -28,7 +29,7 @@ from goutbench.train.run.card import front_matter
 from goutbench.train.run.trainer import make_trainer
 from goutbench.train.stage import TrainingRun, plan_training, prepare_run, train
 
-CONFIGS = Path(__file__).parents[2] / "configs" / "train"
+CONFIGS = Path(goutbench.train.__file__).parent / "built_in"
 
 pytestmark = pytest.mark.filterwarnings("ignore")  # of torch and transformers there are many
 

@@ -16,6 +16,7 @@ from goutbench.errors import GoutbenchError
 
 # each import registers its commands; `--help` lists them in this order, that of the pipeline
 # isort: off
+from goutbench.cli import run  # noqa: F401
 from goutbench.cli.dataset import curate  # noqa: F401
 from goutbench.cli.dataset import split  # noqa: F401
 from goutbench.cli.dataset import describe  # noqa: F401
@@ -41,9 +42,10 @@ _WITHOUT_NUMPY = {"curate", "verify", "execute"}
 
 def _print_version(asked: bool) -> None:
     if asked:
-        from goutbench import __version__
+        from goutbench.cli.version import version_lines
 
-        typer.echo(__version__)
+        for line in version_lines():
+            typer.echo(line)
         raise typer.Exit
 
 
@@ -51,7 +53,12 @@ def _print_version(asked: bool) -> None:
 def _root(
     version: Annotated[
         bool,
-        typer.Option("--version", callback=_print_version, is_eager=True, help="Print the version and exit."),
+        typer.Option(
+            "--version",
+            callback=_print_version,
+            is_eager=True,
+            help="Print the versions, and exit.",
+        ),
     ] = False,
 ) -> None:
     pass

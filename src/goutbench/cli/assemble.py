@@ -6,10 +6,11 @@ from typing import Annotated
 
 import typer
 
-from goutbench.cli.options import AsJson, app
+from goutbench.cli.command import STEPS
+from goutbench.cli.options import AsJson, command
 
 
-@app.command()
+@command(STEPS)
 def assemble(
     replies: Annotated[
         list[Path], typer.Argument(help="Files with a model's replies, or one .jsonl of completions.")
@@ -26,7 +27,10 @@ def assemble(
     ] = None,
     as_json: AsJson = False,
 ) -> None:
-    """Assemble a model's replies into one Go test file; notes go to standard error."""
+    """Make one test file of replies.
+
+    Assemble a model's replies into one Go test file; notes go to standard error.
+    """
     from dataclasses import asdict
 
     from goutbench.assemble.inputs import load_model, read_replies, read_text

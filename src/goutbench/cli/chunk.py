@@ -5,12 +5,13 @@ from typing import Annotated
 
 import typer
 
-from goutbench.cli.options import AsJson, app
+from goutbench.cli.command import STEPS
+from goutbench.cli.options import AsJson, command
 from goutbench.errors import ConfigError
 from goutbench.records import CODE_TOKENS
 
 
-@app.command()
+@command(STEPS)
 def chunk(
     file: Annotated[Path, typer.Argument(help="A Go source file.")],
     budget: Annotated[int, typer.Option(min=1, help="Token limit of a chunk.")] = CODE_TOKENS,
@@ -32,7 +33,10 @@ def chunk(
     ] = False,
     as_json: AsJson = False,
 ) -> None:
-    """Split a Go file into self-contained chunks within a token budget."""
+    """Cut a Go file into chunks.
+
+    Split a Go file into self-contained chunks within a token budget.
+    """
     from goutbench.chunk.explain import print_chunks
     from goutbench.chunk.stage import chunk_file, function_chunks
     from goutbench.chunk.tokens import token_counter

@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
+from goutbench.cli.command import RESULTS
 from goutbench.cli.options import (
     AsJson,
     Cgo,
@@ -22,8 +23,9 @@ from goutbench.cli.options import (
     UnsafeNoSandbox,
     Work,
     Workers,
-    app,
+    command,
     repositories_of,
+    suggest,
     worker_count,
 )
 
@@ -34,7 +36,7 @@ if TYPE_CHECKING:
     from goutbench.tasks.kinds.kind import Job
 
 
-@app.command()
+@command(RESULTS)
 def execute(
     candidates: Annotated[
         Path | None, typer.Argument(help="Candidate tests: .parquet or .jsonl with pair_id, model, code.")
@@ -55,6 +57,12 @@ def execute(
         Path | None,
         typer.Option(help="Folder of `goutbench tasks`: score the candidates as answers to its tasks."),
     ] = None,
+    limit: Annotated[
+        int, typer.Option(min=0, help="Maximum number of candidates, drawn by --seed; 0: all.")
+    ] = 0,
+    only: Annotated[
+        list[str] | None, typer.Option(help="Id of a pair: only its candidates; may be repeated.")
+    ] = None,
     prepare: Annotated[
         bool, typer.Option("--prepare", help="First download modules (the only step with network access).")
     ] = False,
@@ -70,7 +78,7 @@ def execute(
         typer.Option(help="NAME=VALUE for the tests' environment; may be repeated. [those of repos.yaml]"),
     ] = None,
     short: Short = False,
-    seed: Annotated[int, typer.Option(help="Seed of the sample of mutants and of the shuffles.")] = 1,
+    seed: Annotated[int, typer.Option(help="Seed of --limit, of the mutants and of the shuffles.")] = 1,
     siblings: Annotated[
         str, typer.Option(help="Other test files of the package to keep: `all`, `needed` or `none`.")
     ] = "all",
@@ -88,7 +96,10 @@ def execute(
     unsafe_no_sandbox: UnsafeNoSandbox = False,
     as_json: AsJson = False,
 ) -> None:
-    """Execute tests in a sandbox: do they compile, pass, stay stable, cover their code and kill mutants?"""
+    """Execute tests in a sandbox.
+
+    Execute tests in a sandbox: do they compile, pass, stay stable, cover their code and kill mutants?
+    """
     # the imports take a second, in which a user should see something
     typer.echo(f"reading {candidates or dataset}", err=True)
     from goutbench.execute.options import TEST_SECONDS, ExecuteOptions, parse_variables
@@ -132,6 +143,7 @@ def execute(
             ):
                 typer.echo(line, err=True)
             if candidates is None and not reference:
+                suggest("execute", "--reference", "--out", "reference", dataset=dataset)
                 return
         records = run_stage(
             candidates,
@@ -140,6 +152,8 @@ def execute(
             out,
             options=options,
             reference=reference,
+            limit=limit,
+            only=only or (),
             workers=worker_count(workers),
             work=work,
             go=go,
@@ -173,14 +187,19 @@ def execute(
     typer.echo(json.dumps(content, indent=2) if as_json else "\n".join(lines))
     for line in explain_infrastructure(records):
         typer.echo(line, err=True)
+    if not as_json:
+        suggest("report", out, dataset=dataset)
 
 
-@app.command()
+@command(RESULTS)
 def doctor(
     work: Annotated[Path | None, typer.Option(help="The workspace to check.")] = None,
     as_json: AsJson = False,
 ) -> None:
-    """Check which sandbox works on this machine; exits with 6 if `execute` would refuse to run."""
+    """Check which sandbox works on this machine.
+
+    Check which sandbox works on this machine; exits with 6 if `execute` would refuse to run.
+    """
     from dataclasses import asdict
 
     from goutbench.execute.doctor import examine

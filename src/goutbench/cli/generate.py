@@ -7,6 +7,7 @@ from typing import Annotated, Any
 
 import typer
 
+from goutbench.cli.command import MODELS
 from goutbench.cli.options import (
     AsJson,
     BaseUrl,
@@ -33,7 +34,7 @@ from goutbench.cli.options import (
     Window,
     Work,
     Workers,
-    app,
+    command,
     repositories_of,
     server_of,
     worker_count,
@@ -43,7 +44,7 @@ _FEEDBACK_MUTANTS = 50
 """Mutants of each focal file where --feedback has `mutants` and --mutants is not given."""
 
 
-@app.command()
+@command(MODELS)
 def generate(
     dataset: Annotated[Path, typer.Argument(help="Dataset folder that `curate` wrote.")],
     model: Annotated[
@@ -135,7 +136,9 @@ def generate(
     dry_run: DryRun = False,
     as_json: AsJson = False,
 ) -> None:
-    """Have a model write tests: chunk, prompt, complete, assemble. With --rounds, also execute and improve.
+    """Have a model write tests.
+
+    Have a model write tests: chunk, prompt, complete, assemble. With --rounds, also execute and improve.
 
     Options from --repos on are those of `execute`, for --rounds above 1.
     """

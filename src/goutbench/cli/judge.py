@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
+from goutbench.cli.command import RESULTS
 from goutbench.cli.options import (
     AsJson,
     BaseUrl,
@@ -20,8 +21,9 @@ from goutbench.cli.options import (
     Timeout,
     Tokenizer,
     Window,
-    app,
+    command,
     server_of,
+    suggest,
 )
 from goutbench.records import CODE_TOKENS
 
@@ -34,7 +36,7 @@ if TYPE_CHECKING:
     from goutbench.judge.results.costs import Prices
 
 
-@app.command()
+@command(RESULTS)
 def judge(
     runs: Annotated[
         list[Path] | None,
@@ -102,7 +104,10 @@ def judge(
     dry_run: DryRun = False,
     as_json: AsJson = False,
 ) -> None:
-    """Compare runs by judge models: win, tie, loss, flip or error per item, with intervals; then ratings."""
+    """Have judge models compare runs.
+
+    Compare runs by judge models: win, tie, loss, flip or error per item, with intervals; then ratings.
+    """
     from goutbench.judge.audit import AuditOptions, require_pass
     from goutbench.judge.config import parse_judge
     from goutbench.judge.options import JudgeOptions
@@ -119,7 +124,7 @@ def judge(
         _print(report, labels.format_agreement(report), as_json)
         return
     if export_labels:
-        _export_labels(_require_runs(runs), dataset, out, options, *export_labels)
+        _export_labels(_require_runs(runs), dataset, out, options, *export_labels, as_json=as_json)
         return
     panel = [parse_judge(text, model) for text in judges or ["default"]]
     session = _Session(
@@ -190,6 +195,7 @@ class _Session:
         from goutbench.judge.results.rating_table import format_ratings, rating_rows
         from goutbench.judge.results.tables import format_figures
         from goutbench.judge.stage import judge
+        from goutbench.judge.verdict import require_answer
 
         result = judge(
             runs, self.dataset, self.out, self.judges, self.options, self.server,
@@ -197,10 +203,15 @@ class _Session:
         )  # fmt: skip
         if len(result.pairs) == 1:
             _print(result.figures, format_figures(result.figures), self.as_json)
-            return
-        rated = {judge: rating_rows(rows) for judge, rows in result.ratings.items()}
-        text = "\n\n".join([*map(format_figures, result.pairs), format_ratings(result.ratings).lstrip("\n")])
-        _print({"pairs": result.pairs, "ratings": rated}, text, self.as_json)
+        else:
+            rated = {judge: rating_rows(rows) for judge, rows in result.ratings.items()}
+            ratings = format_ratings(result.ratings).lstrip("\n")
+            text = "\n\n".join([*map(format_figures, result.pairs), ratings])
+            _print({"pairs": result.pairs, "ratings": rated}, text, self.as_json)
+        if failures := require_answer(result.verdicts, str(self.out)):
+            typer.echo(f"warning: {failures}", err=True)
+        if not self.as_json:
+            suggest("report", *runs, "--judge", self.out, dataset=self.dataset)
 
 
 def _require_runs(runs: Sequence[Path] | None) -> Sequence[Path]:
@@ -213,7 +224,14 @@ def _require_runs(runs: Sequence[Path] | None) -> Sequence[Path]:
 
 
 def _export_labels(
-    runs: Sequence[Path], dataset: Path, out: Path, options: "JudgeOptions", count: int, path: Path
+    runs: Sequence[Path],
+    dataset: Path,
+    out: Path,
+    options: "JudgeOptions",
+    count: int,
+    path: Path,
+    *,
+    as_json: bool,
 ) -> None:
     from goutbench.errors import ConfigError
     from goutbench.judge.items import read_comparisons
@@ -224,7 +242,8 @@ def _export_labels(
     comparisons = read_comparisons(runs[0], runs[1], dataset, options).comparisons
     written = export_labels(comparisons, out, count, options.seed, path)
     items = len({comparison.item for comparison in comparisons})
-    typer.echo(f"{path}: {written} of {items} items; label them with {', '.join(LABELS)}")
+    content = {"file": str(path), "items": written, "of": items}
+    _print(content, f"{path}: {written} of {items} items; label them with {', '.join(LABELS)}", as_json)
 
 
 def _print(content: Mapping[str, Any], text: str, as_json: bool) -> None:

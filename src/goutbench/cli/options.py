@@ -1,10 +1,13 @@
 """The application object, and the options that several commands share."""
 
+import shlex
 from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
+
+from goutbench.cli.command import CommandGroup, registrar
 
 if TYPE_CHECKING:
     from goutbench.inference.models import Server
@@ -12,11 +15,15 @@ if TYPE_CHECKING:
 app = typer.Typer(
     name="goutbench",
     help="Turn Go repositories into a {code, unit test} dataset, fine-tune models, and measure their tests.",
+    cls=CommandGroup,
+    context_settings={"help_option_names": ["-h", "--help"]},
     no_args_is_help=True,
-    add_completion=False,
     pretty_exceptions_enable=False,
     rich_markup_mode=None,
 )
+
+command = registrar(app)
+"""The decorator of a command, with its group in the help."""
 
 Mirror = Annotated[
     Path | None,
@@ -90,6 +97,25 @@ def repositories_of(repos: Path | None, go: Path | None) -> Path:
     if go is not None and not go.is_file():
         raise ConfigError("no such program", where=f"--go {go}", hint="give the path of a go program")
     return clones_folder(repos)
+
+
+def require_extra(extra: str, *modules: str) -> None:
+    """Raises ToolError where a module of an extra of this package is not installed."""
+    from importlib.util import find_spec
+
+    from goutbench.errors import ToolError
+
+    if missing := [name for name in modules if find_spec(name) is None]:
+        command = f"pip install 'goutbench[{extra}]'"
+        raise ToolError(f"this needs the package {missing[0]!r}, which is not installed", hint=command)
+
+
+def suggest(*arguments: str | Path, dataset: Path | None = None) -> None:
+    """Print the next command of the usual way, as it can be pasted into a shell."""
+    line = ["goutbench", *map(str, arguments)]
+    if dataset is not None and dataset != Path("dataset"):  # the default of every --dataset
+        line += ["--dataset", str(dataset)]
+    typer.echo(f"next: {shlex.join(line)}")
 
 
 def worker_count(workers: int) -> int:

@@ -1,14 +1,16 @@
 """`goutbench report`."""
 
+import json
 from pathlib import Path
 from typing import Annotated
 
 import typer
 
-from goutbench.cli.options import app
+from goutbench.cli.command import RESULTS
+from goutbench.cli.options import AsJson, command, require_extra
 
 
-@app.command()
+@command(RESULTS)
 def report(
     runs: Annotated[
         list[str],
@@ -30,19 +32,31 @@ def report(
         str | None, typer.Option(help="The model to compare the others with. [the first by name]")
     ] = None,
     title: Annotated[str, typer.Option(help="The title of the page.")] = "",
+    as_json: AsJson = False,
 ) -> None:
-    """Write one self-contained page: leaderboard, ladder, comparisons, failures and every item."""
+    """Write the page of results.
+
+    Write one self-contained page: leaderboard, ladder, comparisons, failures and every item.
+    """
     from goutbench.report.stage import report as run
     from goutbench.report.stage import usual_page
+    from goutbench.report.tables.leaderboard import leaderboard
     from goutbench.report.warnings import warnings_of
 
+    require_extra("report", "altair", "vl_convert")
     named = [_parse_run(text) for text in runs]
     names = {folder: name for name, folder in named if name}
     folders = [folder for _, folder in named]
     out = out or usual_page(folders, dataset, names, judge or (), base)
     results = run(folders, dataset, out, names=names, judgements=judge or (), base=base, title=title)
-    for warning in warnings_of(results, dataset):
+    warnings = warnings_of(results, dataset)
+    for warning in warnings:
         typer.echo(f"warning: {warning}", err=True)
+    if as_json:
+        rows = leaderboard(results).records
+        content = {"page": str(out), "candidates": len(results.samples), "warnings": warnings, "models": rows}
+        typer.echo(json.dumps(content, indent=2))
+        return
     typer.echo(f"{out}: {len(results.samples)} candidates")
 
 

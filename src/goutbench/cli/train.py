@@ -7,13 +7,16 @@ from typing import Annotated, Any
 
 import typer
 
-from goutbench.cli.options import AsJson, Processes, app, worker_count
+from goutbench.cli.command import MODELS
+from goutbench.cli.options import AsJson, Processes, command, require_extra, worker_count
 from goutbench.errors import ConfigError
 
 
-@app.command()
+@command(MODELS)
 def train(
-    config: Annotated[Path | None, typer.Argument(help="A recipe, such as those in configs/train/.")] = None,
+    recipe: Annotated[
+        str | None, typer.Argument(help="A recipe by its name (`goutbench recipes`), or a YAML file.")
+    ] = None,
     dataset: Annotated[Path, typer.Option(help="A dataset folder that `split` has split.")] = Path("dataset"),
     out: Annotated[Path, typer.Option(help="The output folder; the same command resumes the run.")] = Path(
         "model"
@@ -53,9 +56,15 @@ def train(
     ] = None,
     as_json: AsJson = False,
 ) -> None:
-    """Fine-tune a model on a dataset's pairs, after a preflight of what the run will do."""
+    """Fine-tune a model on a dataset's pairs.
+
+    Fine-tune a model on a dataset's pairs, after a preflight of what the run will do.
+    """
     from goutbench.inference.models import use_huge_pages
 
+    if prepare_embedded is None and gguf is None and recipe is None:
+        raise ConfigError("no recipe", where="train", hint="name one: `goutbench recipes` lists them")
+    require_extra("train", "torch", "transformers", "trl", "peft", "duckdb")
     use_huge_pages()
     from goutbench.train.data.harvested import Harvested
     from goutbench.train.model.embedded import prepare_embedded as convert
@@ -67,21 +76,19 @@ def train(
     from goutbench.train.stage import train as train_model
 
     if prepare_embedded is not None:
-        typer.echo(str(convert(prepare_embedded)))
+        _print_folder(convert(prepare_embedded), as_json=as_json)
         return
     if gguf is not None:
-        typer.echo(str(prepare_gguf(gguf, out)))
+        _print_folder(prepare_gguf(gguf, out), as_json=as_json)
         return
-    if config is None:
-        raise ConfigError("no recipe", where="train", hint="name a recipe, such as those in configs/train/")
     if threads:
         import torch
 
         torch.set_num_threads(threads)
-    recipe = resolve_dtype(load_recipe(config, _overrides(setting or (), where, model)))
+    choice = resolve_dtype(load_recipe(recipe or "", _overrides(setting or (), where, model)))
     if rows_only and rows is None:
         raise ConfigError("there are no rows", where="--rows-only", hint="give --rows FOLDER")
-    run = TrainingRun(recipe, dataset, split, out, Harvested(rows, rows_only) if rows else None)
+    run = TrainingRun(choice, dataset, split, out, Harvested(rows, rows_only) if rows else None)
     if dry_run:
         plan = plan_training(run)
         content, lines = plan.content(), plan_lines(plan)
@@ -96,7 +103,23 @@ def train(
         _echo(lines)
 
 
-@app.command()
+@command(MODELS)
+def recipes(as_json: AsJson = False) -> None:
+    """List the built-in recipes of `train`."""
+    from goutbench.train.recipe import built_in_recipes
+
+    own = built_in_recipes()
+    if as_json:
+        typer.echo(json.dumps([recipe._asdict() for recipe in own], indent=2))
+        return
+    width = max(len(recipe.name) for recipe in own)
+    for recipe in own:
+        typer.echo(f"{recipe.name:<{width}}  {recipe.purpose}")
+        typer.echo(f"{'':<{width}}  model: {recipe.model}")
+    typer.echo("to read one: goutbench train NAME --dry-run; to change it: --set KEY=VALUE")
+
+
+@command(MODELS)
 def harvest(
     runs: Annotated[
         list[Path], typer.Argument(help="Run folders of `generate`, executed. Their samples compete.")
@@ -124,7 +147,11 @@ def harvest(
     workers: Processes = 0,
     as_json: AsJson = False,
 ) -> None:
-    """Make training rows from executed runs: the best samples, distinct, of no held-out group."""
+    """Make training rows from executed runs.
+
+    Make training rows from executed runs: the best samples, distinct, of no held-out group.
+    """
+    require_extra("train", "duckdb")
     from goutbench.harvest.select import HarvestOptions
     from goutbench.harvest.show import print_harvest
     from goutbench.harvest.stage import harvest as run
@@ -154,6 +181,10 @@ def _overrides(settings: Sequence[str], where: str | None, model: str | None) ->
     if model is not None:
         overrides |= {"model.name": model, "model.shape": None}
     return overrides
+
+
+def _print_folder(model: Path, *, as_json: bool) -> None:
+    typer.echo(json.dumps({"model": str(model)}) if as_json else str(model))
 
 
 def _echo(lines: Sequence[str], *, err: bool = False) -> None:

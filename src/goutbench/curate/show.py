@@ -63,7 +63,8 @@ def print_curated(
     for name, folder in (("--mirror", mirror), ("--cache", cache)):
         if folder is not None:
             arguments += [name, str(folder)]
-    print(f"Next: {shlex.join(arguments)}")
+    print(f"to rebuild and compare it: {shlex.join(arguments)}")
+    print(f"next: {shlex.join([program, 'split', str(out)])}")
 
 
 def print_differences(dataset: Path, differences: Sequence[Difference], *, as_json: bool) -> None:

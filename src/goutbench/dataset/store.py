@@ -160,6 +160,13 @@ def begins_formula(text: str) -> bool:
     return text.startswith(("=", "+", "-", "@", "\t", "\r"))
 
 
+def csv_cell(value: Any) -> Any:
+    """A cell of a CSV file that no spreadsheet evaluates: names and code are other people's text."""
+    if not isinstance(value, str):
+        return value
+    return f"'{value}" if begins_formula(value) else value.replace("\0", "")
+
+
 def rewrite_hint(path: Path) -> str:
     """How to write a damaged table again: with the stage that wrote it, by the name of the file."""
     stage = "split" if path.parent.name == "splits" else _WRITERS.get(path.stem, "")
@@ -318,12 +325,24 @@ def read_manifest(dataset: Path) -> dict[str, Any]:
         content = json.loads(path.read_bytes())
         _check_manifest(content)
     except FileNotFoundError:
-        what = "not a finished dataset: there is no manifest.json"
-        hint = "run the same `goutbench curate` command again"
-        raise DatasetError(what, where=str(dataset), hint=hint) from None
+        raise _no_manifest(dataset) from None
+    except NotADirectoryError:
+        hint = "give the folder that `goutbench curate --out` wrote"
+        raise DatasetError("not a folder", where=str(dataset), hint=hint) from None
     except (OSError, ValueError, KeyError, TypeError):
         raise DatasetError("unreadable", where=str(path), hint="run `goutbench curate` again") from None
     return typing.cast("dict[str, Any]", content)
+
+
+def _no_manifest(dataset: Path) -> DatasetError:
+    """What is wrong where there is no manifest: no folder, another one, or an unfinished dataset."""
+    hint = "give the folder that `goutbench curate --out` wrote"
+    if not dataset.is_dir():
+        return DatasetError("no such folder", where=str(dataset), hint=hint)
+    if not any((dataset / name).exists() for name in (DATA, LOCK, REJECTIONS, ".work")):
+        return DatasetError("not a dataset: there is no manifest.json", where=str(dataset), hint=hint)
+    what = "not a finished dataset: there is no manifest.json"
+    return DatasetError(what, where=str(dataset), hint="run the same `goutbench curate` command again")
 
 
 def _check_manifest(content: Any) -> None:

@@ -243,7 +243,7 @@ def funnel_figure(table: DatasetTable) -> Figure:
             rows.append(
                 {"repository": row["repository"], "kind": kind, "state": "not paired", "n": total - paired}
             )
-    colour = alt.Scale(domain=["in a pair", "not paired"], range=[_CODE, "#b9bec6"])
+    colour = alt.Scale(domain=["in a pair", "not paired"], range=[_CODE, "#8a8f98"])
     chart = (
         alt.Chart(alt.InlineData(values=rows))
         .mark_bar(height=12)

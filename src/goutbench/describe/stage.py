@@ -5,6 +5,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from goutbench.chunk.tokens import token_counter
+from goutbench.console import OnStep, silent
 from goutbench.dataset.card import DatasetConfig, write_configs
 from goutbench.dataset.pages import free_folder, page_identity
 from goutbench.dataset.store import (
@@ -52,13 +53,15 @@ def describe(
     tokenizers: Sequence[str] = ("estimate",),
     embedder: str = TFIDF,
     workers: int = 1,
+    on_step: OnStep = silent,
 ) -> Description:
     """Describe a dataset: write `signals.parquet` into it, and everything else into `out`.
 
     The first tokenizer counts the tokens of the signals. Without `out`, that is the folder `description`, or
     `description-2` and so on where another dataset or other options were described. Raises ConfigError for an
     embedder or a tokenizer that does not exist and for an `out` with another description, DatasetError for a
-    damaged or empty dataset, StorageError where writing fails.
+    damaged or empty dataset, StorageError where writing fails. `on_step` gets a text for each part of the
+    work.
     """
     identity = _identity(dataset, tokenizers, embedder)
     out = _folder(out, identity)
@@ -66,16 +69,20 @@ def describe(
     if not pairs:
         raise DatasetError("the dataset has no pairs", where=str(dataset), hint="curate more repositories")
     embed = load_embedder(embedder)
+    on_step(f"computing the signals of {len(pairs):,} pairs")
     signals = signals_of(pairs, tokenizer=tokenizers[0], workers=workers)
     write_table(to_table(signals, Signals), dataset / SIGNALS)
     write_configs(dataset, [DatasetConfig("signals", {"train": SIGNALS})])
     extend_manifest(dataset, [SIGNALS, CARD], {})
+    on_step("counting tokens")
     tokens = _count_tokens(pairs, signals, tokenizers)
     data = DatasetContent(pairs, list(read_rejections(dataset)), signals, _read_splits(dataset), tokens)
+    on_step("embedding the code")
     components = principal_components(pairs, embed)
     tables = dataset_tables(data, components)
     for table in tables:
         write_rows(out / "tables" / f"{table.name}.parquet", table.rows)
+    on_step("drawing figures")
     figures = dataset_figures(data, tables, components)
     page = DescriptionPage(
         identity=identity,

@@ -1,5 +1,6 @@
 """The `execute` stage on files: dataset and candidates in, records and tables out."""
 
+import random
 from collections import Counter
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from contextlib import AbstractContextManager, nullcontext
@@ -8,6 +9,7 @@ from functools import cached_property
 from pathlib import Path
 from typing import Any, Self
 
+from goutbench.dataset.reading import read_records
 from goutbench.dataset.store import write_json, write_rows
 from goutbench.errors import ConfigError
 from goutbench.execute.evaluate import ExecutionSession, evaluate, evaluate_in, open_session, prepare
@@ -39,6 +41,8 @@ def run_stage(
     *,
     options: ExecuteOptions,
     reference: bool = False,
+    limit: int = 0,
+    only: Sequence[str] = (),
     workers: int = 1,
     work: Path | None = None,
     go: Path | None = None,
@@ -54,6 +58,10 @@ def run_stage(
     beside the dataset's data, which later runs read: candidates of a pair whose reference test cannot run on
     this machine get an infrastructure error, not a bad result. A failing reference test is executed again at
     the end, alone, so that the load of the machine does not decide.
+
+    `only` are ids of pairs, `limit` is a number of candidates, drawn by the seed of the options (0: all).
+    What they leave out keeps the results of earlier runs. Returns the records of what was asked for. Raises
+    ConfigError where `only` has an unknown pair.
     """
     if candidates is None and not reference:
         raise ConfigError("give a file of candidates, or --reference", where="execute")
@@ -68,13 +76,14 @@ def run_stage(
             hint="give the --dataset that they were written for",
         )
     if reference:
-        only = {candidate.pair_id for candidate in requested} if candidates else None
-        requested = list(reference_candidates(dataset, only))
+        tested = {candidate.pair_id for candidate in requested} if candidates else None
+        requested = list(reference_candidates(dataset, tested))
+    chosen = select(requested, limit, only, options.seed)
     facts = run_facts(dataset, candidates, options, reference=reference, go=go)
     check_out(out, dataset, facts, requested)
-    progress.expect(len(requested), workers)
+    progress.expect(len(chosen), workers)
     records = evaluate(
-        requested,
+        chosen,
         pairs,
         repositories=repositories,
         out=out,
@@ -91,10 +100,33 @@ def run_stage(
         retry_alone=reference,
         progress=progress,
     )
-    _write(out, dataset, facts, requested, records)
-    if reference and candidates is None:
+    _write(out, dataset, facts, requested, _with_earlier(out, requested, records))
+    if reference and candidates is None and len(chosen) == len(requested):
         write_rows(dataset / REFERENCE_TABLE, [reference_row(record) for record in records])
     return records
+
+
+def select(
+    candidates: Sequence[Candidate], limit: int, only: Sequence[str], seed: int
+) -> Sequence[Candidate]:
+    """The candidates of these pairs, or of all, and of these so many at random. Raises ConfigError."""
+    unknown = set(only) - {candidate.pair_id for candidate in candidates}
+    if unknown:
+        hint = "give the id of a pair, as in the column pair_id"
+        raise ConfigError(f"no candidate is for the pair {min(unknown)!r}", where="--only", hint=hint)
+    chosen = [candidate for candidate in candidates if not only or candidate.pair_id in only]
+    if not limit or len(chosen) <= limit:
+        return chosen
+    return [chosen[at] for at in sorted(random.Random(seed).sample(range(len(chosen)), limit))]
+
+
+def _with_earlier(out: Path, requested: Sequence[Candidate], records: Sequence[Execution]) -> list[Execution]:
+    """The new records, and the earlier ones of the candidates that were not executed now, in their order."""
+    if len(records) == len(requested):
+        return list(records)
+    by_candidate = {record.candidate_id: record for record in read_records(out / EXECUTIONS, Execution)}
+    by_candidate |= {record.candidate_id: record for record in records}
+    return [by_candidate[candidate.id] for candidate in requested if candidate.id in by_candidate]
 
 
 def _write(
@@ -231,6 +263,7 @@ def summary(records: Sequence[Execution]) -> dict[str, Any]:
     measured = any(record.status is not Status.INFRA_FAILURE for record in records)
     uncountable = pairs_without_coverage(records)
     countable = [record for record in records if record.pair_id not in uncountable]
+    covering = sum(record.status is Status.PASSED and bool(record.coverage) for record in countable)
     mutations = [record.mutation for record in passed if record.mutation]
     scores: dict[str, Callable[[Mutation], float | None]] = {
         "mean_mutation_score": lambda mutation: mutation.score,
@@ -241,7 +274,7 @@ def summary(records: Sequence[Execution]) -> dict[str, Any]:
         "candidates": len(records),
         **{status.lower(): count for status, count in statuses.most_common()},
         "pass_rate": round(len(passed) / len(records), 4) if measured else None,
-        "covers_its_focal_file": sum(bool(r.covered) for r in countable) if measured and countable else None,
+        "covers_its_focal_code": covering if measured and countable else None,
         "mean_coverage_all": _mean([r.coverage or 0.0 for r in countable]) if measured else None,
         "mean_coverage_passing": _mean(_measured(record.coverage for record in passed)),
         "mean_branch_coverage_passing": _mean(_measured(record.branch_coverage for record in passed)),

@@ -7,7 +7,7 @@ from pathlib import Path
 from typing import Any
 
 from goutbench.dataset.json_lines import clean_text
-from goutbench.dataset.store import begins_formula, write_rows, write_text
+from goutbench.dataset.store import csv_cell, write_rows, write_text
 from goutbench.gaps.finding import Finding, Kind, PackageGaps
 from goutbench.gaps.links import SourceLinks
 
@@ -55,18 +55,13 @@ def _write(path: Path, columns: Sequence[str], rows: Sequence[Mapping[str, Any]]
     out = io.StringIO()
     writer = csv.DictWriter(out, columns, lineterminator="\n")
     writer.writeheader()
-    writer.writerows({name: _escape_formula(value) for name, value in row.items()} for row in rows)
+    writer.writerows({name: csv_cell(value) for name, value in row.items()} for row in rows)
     text = clean_text(out.getvalue())
     write_text(path.with_suffix(".csv"), text)
     if rows:
         write_rows(
             path.with_suffix(".parquet"), [{name: _utf8(v) for name, v in row.items()} for row in rows]
         )
-
-
-def _escape_formula(value: Any) -> Any:
-    """A cell that no spreadsheet evaluates: file names and code are other people's text."""
-    return f"'{value}" if isinstance(value, str) and begins_formula(value) else value
 
 
 def _utf8(value: Any) -> Any:

@@ -19,7 +19,7 @@ from goutbench.inference.calls import (
     answer_calls,
     without_credentials,
 )
-from goutbench.records import Completion, Prompt, short_hash
+from goutbench.records import TRUNCATED, Completion, Prompt, short_hash
 
 if TYPE_CHECKING:
     from inspect_ai.model import Model, ModelOutput
@@ -140,7 +140,7 @@ class _CompletionReader:
             round=0,
             text=text,
             stop=stop,
-            error="truncated" if stop in _LENGTH_STOPS else "" if text.strip() else "empty",
+            error=TRUNCATED if stop in _LENGTH_STOPS else "" if text.strip() else "empty",
             detail="",
             input_tokens=usage.input_tokens if usage else 0,
             output_tokens=output_tokens,

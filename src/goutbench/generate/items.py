@@ -2,6 +2,7 @@
 
 import random
 import re
+import shlex
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from itertools import groupby
@@ -179,16 +180,15 @@ class _Scheme:
         name, _, selected = split.partition(":")
         path = dataset / SPLIT_FOLDER / f"{name}.parquet"
         if not path.is_file() or not all(selected.split("+")):
-            raise ConfigError(
-                f"the dataset has no split {split!r}",
-                where=str(path),
-                hint="run `goutbench split`, and give --split SCHEME:SPLIT",
-            )
+            hint = _splits_of(dataset)
+            raise ConfigError(f"the dataset has no split {split!r}", where=f"--split {split}", hint=hint)
         rows = read_table(path).to_pylist()
         splits = {row["pair_id"]: row["split"] for row in rows}
         for part in selected.split("+"):
             if part not in splits.values():
-                raise ConfigError(f"the scheme {name!r} has no split {part!r}", where=str(path))
+                names = ", ".join(f"{name}:{existing}" for existing in sorted(set(splits.values())))
+                what, hint = f"the scheme {name!r} has no split {part!r}", f"one of: {names}"
+                raise ConfigError(what, where=f"--split {split}", hint=hint)
         return cls(tuple(selected.split("+")), splits, {row["pair_id"]: row["group"] for row in rows})
 
     def select(self, pairs: Sequence[Pair], options: GenerateOptions) -> Iterator[Pair]:
@@ -218,6 +218,18 @@ class _Scheme:
         counter = token_counter(options.tokenizer)
         train = train if options.examples else []
         return ExamplePool(train, self.groups, unit=options.unit, budget=options.budget, counter=counter)
+
+
+def _splits_of(dataset: Path) -> str:
+    """A hint with the splits that a dataset has, where there is none of this name."""
+    names = []
+    for path in sorted((dataset / SPLIT_FOLDER).glob("*.parquet")):
+        if "." not in path.stem:
+            existing = {row["split"] for row in read_table(path, ["split"]).to_pylist()}
+            names += [f"{path.stem}:{name}" for name in sorted(existing)]
+    if names:
+        return f"one of: {', '.join(names)}"
+    return f"run `goutbench split {shlex.quote(str(dataset))}`, then give --split leakfree:test"
 
 
 @dataclass(frozen=True, slots=True)

@@ -10,12 +10,14 @@ from goutbench.dataset.store import read_table
 from goutbench.errors import GoutbenchError
 from goutbench.inference.calls import MODEL_ERROR, OVERFLOW
 from goutbench.locations import CANDIDATES, COMPLETIONS, ROUNDS
-from goutbench.records import Candidate
+from goutbench.records import TRUNCATED, Candidate
 
 _HINTS = {
     MODEL_ERROR: "check the server, its address and the key; the same command asks again",
     OVERFLOW: "give a larger --window if the model has one, or a smaller --budget",
 }
+
+_LIMIT = "the token limit; --max-tokens raises it"
 
 
 def execute_command(out: Path, dataset: Path) -> str:
@@ -45,6 +47,7 @@ def summary(out: Path, dataset: Path, candidates: Sequence[Candidate]) -> dict[s
         raise GoutbenchError(
             f"the model answered no call: {failures}", where=str(out), hint=_HINTS[failed[0]["error"]]
         )
+    cut_off = sum(row["error"] == TRUNCATED for row in rows)
     has_rounds = (out / ROUNDS).is_file()
     ended = Counter(read_table(out / ROUNDS).column("reason").to_pylist()) if has_rounds else {}
     costs = [row["cost"] for row in rows if row["cost"] is not None]
@@ -53,6 +56,7 @@ def summary(out: Path, dataset: Path, candidates: Sequence[Candidate]) -> dict[s
         "with code": sum(bool(candidate.code.strip()) for candidate in candidates),
         "errors": count_errors(row["error"] for row in rows),
         **({"failed calls": failures} if failed else {}),
+        **({"cut off": f"{cut_off} of {len(rows)} replies, at {_LIMIT}"} if cut_off else {}),
         "input tokens": sum(row["input_tokens"] for row in rows),
         "output tokens": sum(row["output_tokens"] for row in rows),
         "model seconds": round(sum(row["seconds"] for row in rows), 1),

@@ -9,7 +9,7 @@ from goutbench.harvest.stage import Harvest
 
 
 def print_harvest(result: Harvest, out: Path, dataset: Path, scheme: str, *, as_json: bool) -> None:
-    """Print a harvest to standard output."""
+    """Print a harvest to standard output, and how to train on its rows."""
     if as_json:
         content = {
             "out": str(out),
@@ -28,5 +28,5 @@ def print_harvest(result: Harvest, out: Path, dataset: Path, scheme: str, *, as_
     print(f"rows: {len(result.rows):,} of {len(functions):,} items in {len(repositories):,} repositories")
     promised = sum(overlap.first_rows for overlap in result.proof if overlap.promised_zero)
     print(f"rows like a held-out pair, by code or test: {promised}")
-    command = ["goutbench", "train", "RECIPE", "--dataset", str(dataset), "--split", scheme]
+    command = ["goutbench", "train", "focal-function", "--dataset", str(dataset), "--split", scheme]
     print(f"next: {shlex.join([*command, '--rows', str(out)])}")

@@ -13,6 +13,7 @@ from goutbench.dataset.journal import Journal
 from goutbench.dataset.json_lines import clean_text
 from goutbench.errors import without_user_info
 from goutbench.inference.models import stdout_to_stderr
+from goutbench.inference.reach import Patience
 
 if TYPE_CHECKING:
     from _typeshed import DataclassInstance
@@ -186,20 +187,27 @@ class Connection:
     def __post_init__(self) -> None:
         """Pass each output on as soon as the provider returns it, before Inspect processes it.
 
-        A process that is killed in between has then already written the answer to the journal.
+        A process that is killed in between has then already written the answer to the journal. Inspect would
+        repeat a call without end where no server listens.
         """
         model, provider_generate = self.model, self.model.api.generate
+        patience, should_retry = Patience(), self.model.api.should_retry
 
         async def generate(*args: Any, **kwargs: Any) -> Any:
             start = time.monotonic()
             result = await provider_generate(*args, **kwargs)
+            patience.answer()
             output = result[0] if isinstance(result, tuple) else result
             receive = _receive.get()
             if receive is not None and not isinstance(output, Exception):
                 receive(model, output, time.monotonic() - start)
             return result
 
+        def retry(error: Exception) -> Any:
+            return False if patience.ends(error) else should_retry(error)
+
         model.api.generate = generate  # type: ignore[method-assign]
+        model.api.should_retry = retry  # type: ignore[method-assign,assignment]
 
     def ask(
         self, task: CallTask[AnswerT], calls: Sequence[Call[AnswerT]], journal: Journal[AnswerT]

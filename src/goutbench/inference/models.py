@@ -1,8 +1,10 @@
 """Opens models by Inspect's names, for generating and for judging alike."""
 
+import difflib
 import hashlib
 import json
 import os
+import re
 import sys
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager, redirect_stdout
@@ -11,8 +13,9 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from goutbench.dataset.store import file_hash
-from goutbench.errors import ConfigError, without_user_info
+from goutbench.errors import ConfigError, GoutbenchError, without_user_info
 from goutbench.inference.chat_template import fold_system_role
+from goutbench.inference.reach import unreachable, without_hub
 
 if TYPE_CHECKING:
     from inspect_ai.model import Model
@@ -24,6 +27,9 @@ PROMPT_OPTIONS = ("unit", "budget", "cross_file_tokens", "examples", "prompt")
 """The options of `generate` that shape a prompt, in that file with the prompt's hash. After training on
 harvested rows alone it also names the tokenizer of their budgets; else that is the model's own."""
 
+_PROVIDERS = ("openai", "openai-api", "anthropic", "google", "hf", "vllm", "ollama", "baseline", "scripted")
+_OPENAI = ("openai/", "openai-api/")
+_MARKUP = re.compile(r"\[/?(?:bold|blue|red|green|yellow|dim|italic|cyan|magenta)(?: [a-z]+)*\]")
 _MODEL_SUFFIXES = (".safetensors", ".bin", ".json", ".jinja", ".model", ".txt")
 
 
@@ -68,12 +74,57 @@ def open_model(name: str, server: Server, *, temperature: float | None) -> "Mode
         use_huge_pages()
         if "torch_dtype" not in args and not has_native_bfloat16():
             args.setdefault("dtype", "float32")
+    if server.base_url is not None:
+        _check_server(name, server.base_url)
+        if name.startswith(_OPENAI) and not _has_key(name):
+            args.setdefault("api_key", "none")  # a server of one's own rarely asks for one
+    offline = name.startswith("hf/") and local_folder(name) is None and without_hub()
     try:
         model = get_model(name, config=config, base_url=server.base_url, memoize=False, **args)
         fold_system_role(getattr(model.api, "tokenizer", None))
         return model
     except Exception as error:
-        raise ConfigError(f"cannot open the model: {error}", where=f"--model {name}") from error
+        what, hint = plain_text(str(error)), _hint(name, error, offline=offline)
+        raise ConfigError(f"cannot open the model: {what}", where=f"--model {name}", hint=hint) from error
+
+
+def _check_server(name: str, url: str) -> None:
+    """Raises GoutbenchError where nothing answers at the address: Inspect would try for half an hour."""
+    if reason := unreachable(url):
+        hint = f"start the server of {name}, or check --base-url; the same command resumes"
+        raise GoutbenchError(f"no server answers: {reason}", where=f"--base-url {url}", hint=hint)
+
+
+def _has_key(name: str) -> bool:
+    """Whether the environment has the key of an OpenAI-compatible provider."""
+    parts = name.split("/")
+    service = parts[1] if parts[0] == "openai-api" and len(parts) > 2 else parts[0]
+    return f"{service.upper().replace('-', '_')}_API_KEY" in os.environ
+
+
+def plain_text(text: str) -> str:
+    """The text of a message for a terminal in one line, without the markup of its colours."""
+    return " ".join(_MARKUP.sub("", text.removeprefix("ERROR: ")).split())
+
+
+def _hint(name: str, error: Exception, *, offline: bool) -> str:
+    """What a user may do where a model cannot be opened."""
+    text = str(error)
+    if offline:
+        return "the Hugging Face Hub cannot be reached: give hf/FOLDER with a model that is on this machine"
+    if "API_KEY" in text:
+        return "set the variable, or give --base-url for a server of your own"
+    if isinstance(error, ModuleNotFoundError | ImportError) or "pip install" in text:
+        return "install the package that the message names, into the same environment"
+    if name.startswith("hf/"):
+        return "give hf/FOLDER with a folder that transformers can load, or a name on the Hugging Face Hub"
+    return f"name a model as Inspect does: PROVIDER/MODEL, such as openai/gpt-4o{_did_you_mean(name)}"
+
+
+def _did_you_mean(name: str) -> str:
+    provider = name.partition("/")[0]
+    close = difflib.get_close_matches(provider, _PROVIDERS, 1) if provider not in _PROVIDERS else []
+    return f"; did you mean {close[0]}/…?" if close else ""
 
 
 def local_folder(name: str) -> Path | None:

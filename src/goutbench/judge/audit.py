@@ -19,6 +19,7 @@ from goutbench.judge.requests import ORDERS, Request, match_id
 from goutbench.judge.results.costs import NO_PRICES, Prices, total_cost, with_costs
 from goutbench.judge.results.figures import rate
 from goutbench.judge.results.tables import align_columns, format_rate
+from goutbench.judge.verdict import require_answer
 from goutbench.records import Match, Verdict
 
 CARDS, TABLE = "audit.json", "audit.parquet"
@@ -49,7 +50,7 @@ def audit(
     """The scorecard of each judge, by label; also in `audit.json`, with each placebo in `audit.parquet`.
 
     Each placebo is asked in both orders, even of a judge that asks once. Raises ConfigError if the dataset
-    has no suitable test.
+    has no suitable test, GoutbenchError if a judge answered no call.
     """
     check_judges(judges)
     drawn = placebos(list(read_pairs(dataset)), audit_options.pairs, options.seed)
@@ -66,6 +67,7 @@ def audit(
         for judge in judges:
             asked = audit_requests(drawn, judge)
             answered = collect_verdicts(asked, out, options, server, journal, reparse=reparse)
+            require_answer(answered, judge.model)
             verdicts = with_costs(answered, prices.get(judge.model))
             groups = by_match(verdicts)
             matches = [

@@ -8,10 +8,12 @@ in front of it is not part of the reply; some chat templates write the first of 
 
 import json
 import re
+from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from goutbench.inference.calls import Failure
+from goutbench.errors import GoutbenchError
+from goutbench.inference.calls import MODEL_ERROR, OVERFLOW, Failure
 from goutbench.judge.options import JudgeOptions
 from goutbench.judge.requests import Labels, Request
 from goutbench.records import Verdict, short_hash
@@ -77,6 +79,24 @@ def verdict_of(request: Request, answer: Answer, options: JudgeOptions) -> Verdi
         score_b=scores["b"],
         rationale=parsed.rationale,
     )
+
+
+def require_answer(verdicts: Sequence[Verdict], where: str) -> str:
+    """How many calls failed and why, in one line; empty where none did.
+
+    Raises GoutbenchError where the judge answered no call.
+    """
+    failed = [verdict for verdict in verdicts if verdict.error in (MODEL_ERROR, OVERFLOW)]
+    if not failed:
+        return ""
+    detail = next((verdict.rationale for verdict in failed if verdict.rationale), failed[0].error)
+    text = f"{len(failed)} of {len(verdicts)} calls failed, such as: {' '.join(detail.split())}"
+    if len(failed) == len(verdicts):
+        hint = "check the server, its address and the key; the same command asks again"
+        if failed[0].error == OVERFLOW:
+            hint = "give a larger --window if the judge has one, or a smaller --budget"
+        raise GoutbenchError(f"the judge answered no call: {text}", where=where, hint=hint)
+    return text
 
 
 def no_verdict(request: Request, failure: Failure, options: JudgeOptions) -> Verdict:

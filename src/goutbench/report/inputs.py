@@ -10,10 +10,10 @@ from goutbench.dataset.reading import read_records
 from goutbench.dataset.store import read_pairs, read_table
 from goutbench.errors import ConfigError, DatasetError
 from goutbench.locations import CANDIDATES, COMPLETIONS, EXECUTIONS, PROMPTS
-from goutbench.records import REFERENCE, Candidate, Completion, Execution, Match, Pair, Status, Verdict
+from goutbench.records import REFERENCE, Candidate, Completion, Execution, Match, Pair, Verdict
 from goutbench.report.contestants import Asked, contestant_names
-from goutbench.report.results import NOT_RUN, Dropped, ItemKey, Results, SampleResult, Usage
-from goutbench.report.taxonomy import UNANSWERED, failure_class, status_class
+from goutbench.report.results import Dropped, ItemKey, Results, SampleResult, Usage
+from goutbench.report.taxonomy import failure_class, failure_of_reply
 
 
 @dataclass(frozen=True, slots=True)
@@ -211,12 +211,9 @@ def _answers_of(run: Run, names: Mapping[Asked, str]) -> dict[_Address, _Answer]
 
 
 def _failure(candidate: Candidate, execution: Execution | None, transcripts: Mapping[str, Transcript]) -> str:
-    """The failure class; where there is no code because the model gave no reply, the reason for that."""
-    failure = failure_class(execution)
-    if failure in (status_class(Status.NO_CODE), NOT_RUN):
-        errors = {transcripts[key].error for key in candidate.completion_ids if key in transcripts}
-        failure = next((error for error in UNANSWERED if error in errors), failure)
-    return failure
+    """The failure class; where there is no code or no test, what the reply says about that."""
+    errors = {transcripts[key].error for key in candidate.completion_ids if key in transcripts}
+    return failure_of_reply(failure_class(execution), errors, candidate.notes)
 
 
 def _missing_answers(samples: Sequence[SampleResult]) -> list[SampleResult]:

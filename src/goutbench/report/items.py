@@ -71,7 +71,9 @@ def _answer(sample: SampleResult, transcripts: Mapping[str, Transcript]) -> dict
         "code": candidate.code if candidate else "",
         "notes": [f"{note.kind}: {note.what} ({note.why})" for note in notes],
         **_execution(sample.execution),
-        "replies": [{"messages": reply.messages, "reply": reply.reply} for reply in replies],
+        "replies": [
+            {"messages": reply.messages, "reply": reply.reply, "error": reply.error} for reply in replies
+        ],
     }
 
 
@@ -87,6 +89,10 @@ def _execution(execution: Execution | None) -> dict[str, Any]:
         "uncovered": execution.uncovered if execution and execution.statements else None,
         "covered": execution.covered if execution else 0,
         "statements": execution.statements if execution else 0,
+        "focalCovered": execution.focal_covered if execution else 0,
+        "focalStatements": execution.focal_statements if execution else 0,
+        "focalBranches": execution.focal_branches if execution else None,
+        "focalBranchesCovered": execution.focal_branches_covered if execution else None,
         "branches": execution.branches if execution else None,
         "branchesCovered": execution.branches_covered if execution else None,
         "uncoveredBranches": execution.uncovered_branches if execution else (),

@@ -12,10 +12,18 @@ from goutbench.records import Pair, Signals
 SIZES = ((50, "up to 50 lines"), (200, "51 to 200 lines"), (800, "201 to 800 lines"))
 COMPLEXITIES = ((2, "complexity 1 to 2"), (5, "complexity 3 to 5"), (10, "complexity 6 to 10"))
 
+_LARGEST, _MOST_COMPLEX = "over 800 lines", "complexity over 10"
+KINDS = (
+    *(label for _, label in SIZES), _LARGEST, *(label for _, label in COMPLEXITIES), _MOST_COMPLEX,
+    "concurrent", "not concurrent", "declares interfaces", "declares no interfaces", "tested with mocks",
+    "tested without mocks",
+)  # fmt: skip
+"""All kinds and sizes, in the order in which tables and menus show them."""
+
 
 def size(pair: Pair) -> str:
     """The class of the focal file's length."""
-    return next((label for limit, label in SIZES if pair.code_lines <= limit), "over 800 lines")
+    return next((label for limit, label in SIZES if pair.code_lines <= limit), _LARGEST)
 
 
 class KindReader:
@@ -50,7 +58,7 @@ class KindReader:
             highest = max(complexities.values(), default=1)
         named = [complexities[name] for name in focal if name in complexities]
         highest = max(named, default=highest)
-        label = next((label for limit, label in COMPLEXITIES if highest <= limit), "complexity over 10")
+        label = next((label for limit, label in COMPLEXITIES if highest <= limit), _MOST_COMPLEX)
         return label, *self._kinds_of(pair)
 
     def _complexities_of(self, pair: Pair) -> dict[str, int]:

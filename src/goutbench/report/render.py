@@ -7,6 +7,7 @@ from typing import Any
 from urllib.parse import urlencode
 
 from goutbench.report.items import script_json
+from goutbench.report.kinds import KINDS
 from goutbench.report.results import SampleResult
 from goutbench.report.tables.cells import PageBlock
 from goutbench.report.tables.ladder import reaches
@@ -66,6 +67,7 @@ def render(page: Page) -> str:
         "columns": _COLUMNS,
         "steps": list(FUNNEL.items()),
         "classes": FAILURE_CLASSES,
+        "order": {"group": KINDS, "class": list(FAILURE_CLASSES)},
         "rows": [candidate.values() for candidate in page.candidates],
     }
     return environment.from_string((folder / "page.html.j2").read_text("utf-8")).render(

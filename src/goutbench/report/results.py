@@ -13,6 +13,7 @@ from typing import NamedTuple, Self
 
 from goutbench.records import (
     REFERENCE,
+    TRUNCATED,
     Candidate,
     Completion,
     Execution,
@@ -136,17 +137,20 @@ class Dropped:
 @dataclass(frozen=True, slots=True)
 class Usage:
     """What the calls of a model took: their number, tokens of prompts and replies, and the cost in the unit
-    of the price file, None without one. A call without a reply counts, too."""
+    of the price file, None without one. A call without a reply counts, too. `cut_off` is the number of
+    replies that reached the token limit."""
 
     calls: int = 0
     input_tokens: int = 0
     output_tokens: int = 0
     cost: float | None = None
+    cut_off: int = 0
 
     @classmethod
     def of(cls, completion: Completion) -> Self:
         """What one call took."""
-        return cls(1, completion.input_tokens, completion.output_tokens, completion.cost)
+        cut_off = int(completion.error == TRUNCATED)
+        return cls(1, completion.input_tokens, completion.output_tokens, completion.cost, cut_off)
 
     def __add__(self, other: Self) -> Self:
         costs = [cost for cost in (self.cost, other.cost) if cost is not None]
@@ -156,6 +160,7 @@ class Usage:
             input_tokens=self.input_tokens + other.input_tokens,
             output_tokens=self.output_tokens + other.output_tokens,
             cost=sum(costs) if costs else None,
+            cut_off=self.cut_off + other.cut_off,
         )
 
 

@@ -10,7 +10,7 @@ from goutbench.records import REFERENCE
 from goutbench.report.charts import PlottedRate, colours, rates_with_intervals, survival_curves
 from goutbench.report.inputs import Judgement, read_judgement, read_results, read_run
 from goutbench.report.items import write_items
-from goutbench.report.kinds import KindReader, size
+from goutbench.report.kinds import KINDS, KindReader, size
 from goutbench.report.render import ListedCandidate, Page, render
 from goutbench.report.results import Results, weighted_count
 from goutbench.report.results_file import FILE as RESULTS_FILE
@@ -31,8 +31,10 @@ _REPOSITORIES = Grouping(
     lambda item: (item.pair.repository,),
 )  # fmt: skip
 _SIZES = Grouping(
-    "sizes", "By size of the focal file", "Lines of the focal file.", "group", lambda item: (size(item.pair),)
-)
+    "sizes", "By size of the focal file", "Lines of the focal file.",
+    "group", lambda item: (size(item.pair),),
+    KINDS,
+)  # fmt: skip
 
 
 def report(
@@ -128,7 +130,7 @@ def _by_kind(reader: KindReader) -> Grouping:
         "kinds", "By kind of focal code",
         "Cyclomatic complexity of the focal function, or of the file's most complex one. The other kinds "
         "describe the file and its reference test. An item counts in several rows.",
-        "group", lambda item: reader.kinds(item.pair, item.item.focal),
+        "group", lambda item: reader.kinds(item.pair, item.item.focal), KINDS,
     )  # fmt: skip
 
 

@@ -1,8 +1,10 @@
 """The steps of the funnel, from `records.Rung`, and failure classes, from `records.Status` and reasons."""
 
+from collections.abc import Sequence
+from collections.abc import Set as AbstractSet
 from typing import NamedTuple
 
-from goutbench.records import Execution, Rung, Status
+from goutbench.records import TRUNCATED, Execution, Note, Rung, Status
 from goutbench.report.results import NOT_RUN
 
 ASKED, CODE = "items", "code"
@@ -52,6 +54,8 @@ _BY_REASON = (
     ),
     _Class(Status.BUILD_FAILED, "other-build", "other compile error", ()),
     _Class(Status.BUILD_FAILED, "refused", "refused by a rule", ("too-large", "cgo", "bad-embed")),
+    _Class(Status.NO_TESTS_RAN, "no-test-function", "no test function", ("no-tests-declared",)),
+    _Class(Status.NO_TESTS_RAN, "no-tests-ran", "no test ran", ()),
     _Class(Status.TESTS_FAILED, "assertion", "assertion failed", ("assertion",)),
     _Class(Status.TESTS_FAILED, "panic", "panic", ("panic",)),
     _Class(
@@ -66,6 +70,17 @@ _BY_REASON = (
     _Class(Status.TESTS_FAILED, "other-failure", "other failure at run time", ()),
 )  # fmt: skip
 """Classes by status and reason; one without reasons stands for all other reasons of its status."""
+
+NO_CODE, NO_TEST_FUNCTION, CUT_OFF, UNPARSABLE = "no-code", "no-test-function", "cut-off", "unparsable"
+_WITHOUT_CODE = {
+    CUT_OFF: "cut off at the token limit",
+    UNPARSABLE: "code that does not parse",
+    NO_CODE: "no code in the reply",
+}
+"""Classes of replies that leave an item without code or tests: class → label."""
+
+_UNPARSED, _DROPPED = {"truncated", "broken", "statement_refused"}, {"source_repeated", "dropped", "folded"}
+"""Kinds of notes of assembling: about code that does not parse, and about code that was left out."""
 
 UNANSWERED = {
     "context-overflow": "prompt longer than the model's context window",
@@ -83,9 +98,9 @@ def _failure_classes() -> dict[str, str]:
     classes = {status_class(Status.PASSED): Status.PASSED.label}
     for status in Status:
         by_reason = {row.key: row.label for row in _BY_REASON if row.status == status}
-        classes |= by_reason or {status_class(status): status.label}
         if status == Status.NO_CODE:
-            classes |= UNANSWERED
+            by_reason = _WITHOUT_CODE | UNANSWERED
+        classes |= by_reason or {status_class(status): status.label}
     return {**classes, NOT_RUN: "not executed"}
 
 
@@ -101,3 +116,18 @@ def failure_class(execution: Execution | None) -> str:
     matching = [row.key for row in classes if execution.reason in row.reasons]
     fallback = [row.key for row in classes if not row.reasons]
     return (matching or fallback or [status_class(Status(execution.status))])[0]
+
+
+def failure_of_reply(failure: str, errors: AbstractSet[str], notes: Sequence[Note]) -> str:
+    """The failure class, finer where there is no code or no test: the cause is then in the reply.
+
+    `errors` are those of the completions, `notes` those of assembling them.
+    """
+    if failure in (NO_CODE, NOT_RUN) and (unanswered := next((e for e in UNANSWERED if e in errors), "")):
+        return unanswered
+    if failure in (NO_CODE, NO_TEST_FUNCTION) and TRUNCATED in errors:
+        return CUT_OFF
+    kinds = {note.kind for note in notes}
+    if failure == NO_CODE and kinds & _UNPARSED:
+        return UNPARSABLE
+    return NO_TEST_FUNCTION if failure == NO_CODE and kinds & _DROPPED else failure

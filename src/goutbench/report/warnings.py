@@ -39,6 +39,7 @@ def warnings_of(results: Results, dataset: Path) -> tuple[str, ...]:
             )
             what += f"show the results after round {number}" if number > 1 else "have no numbers"
             warnings.append(f"{what}. To execute them: {_execute(results, model, dataset)}")
+        warnings += _cut_off(results, model)
     for folder, (example, count) in results.dropped.unknown.items():
         warnings.append(
             f"{folder}: {count} candidates are left out, because the dataset {dataset} has no such pair: "
@@ -50,6 +51,17 @@ def warnings_of(results: Results, dataset: Path) -> tuple[str, ...]:
             f"for their files: the row {REFERENCE!r} covers the files of the models beside it"
         )
     return tuple(warnings)
+
+
+def _cut_off(results: Results, model: str) -> list[str]:
+    """How many replies of a model reached the token limit: a test in such a reply is rarely complete."""
+    usage = results.usage_until(model, results.last_round(model))
+    if not usage.cut_off:
+        return []
+    return [
+        f"{model}: {usage.cut_off} of {usage.calls} replies were cut off at the token limit, so the model "
+        "may do better than the numbers show. `goutbench generate --max-tokens` raises the limit"
+    ]
 
 
 def _execute(results: Results, model: str, dataset: Path) -> str:

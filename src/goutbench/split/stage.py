@@ -6,6 +6,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from goutbench.console import OnStep, silent
 from goutbench.dataset.card import DatasetConfig, write_configs
 from goutbench.dataset.store import (
     CARD,
@@ -80,12 +81,24 @@ def make_split(pairs: FingerprintedPairs, scheme: str, options: SplitOptions, ba
     return Split(assignments, tuple(prove(scheme, rows, splits, pairs.code, pairs.test)))
 
 
-def split(dataset: Path, scheme: str, options: SplitOptions, balance: Balance, *, workers: int = 1) -> Split:
-    """Split a dataset; write tables, card and manifest. Raises ConfigError, DatasetError, StorageError."""
+def split(
+    dataset: Path,
+    scheme: str,
+    options: SplitOptions,
+    balance: Balance,
+    *,
+    workers: int = 1,
+    on_step: OnStep = silent,
+) -> Split:
+    """Split a dataset; write tables, card and manifest. Raises ConfigError, DatasetError, StorageError.
+
+    `on_step` gets a text for each part of the work as it begins.
+    """
     scheme_named(scheme)
     pairs = list(read_pairs(dataset))
     if not pairs:
         raise DatasetError("the dataset has no pairs", where=str(dataset), hint="curate more repositories")
+    on_step(f"comparing {len(pairs):,} pairs")
     result = make_split(fingerprint_pairs(pairs, workers=workers), scheme, options, balance)
     if broken := broken_promises(result.proof):
         raise AssertionError(f"the scheme {scheme} breaks its promise: {broken}")
@@ -100,6 +113,7 @@ def split(dataset: Path, scheme: str, options: SplitOptions, balance: Balance, *
         facts["hold_out"] = list(options.hold_out)
     if balance.by:
         facts["balance"] = {"by": balance.by, "power": balance.power, "cap": balance.cap}
+    on_step("writing the split")
     _write(dataset, scheme, pairs, result, facts)
     return result
 

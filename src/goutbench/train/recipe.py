@@ -2,8 +2,9 @@
 
 import warnings
 from collections.abc import Mapping
+from itertools import takewhile
 from pathlib import Path
-from typing import Annotated, Any, Literal
+from typing import Annotated, Any, Literal, NamedTuple
 
 from pydantic import Field, ValidationError, model_validator
 
@@ -12,6 +13,7 @@ from goutbench.errors import ConfigError
 from goutbench.prompts.library import CROSS_FILE_TOKENS, DEFAULT
 from goutbench.records import CODE_TOKENS
 
+_BUILT_IN = Path(__file__).parent / "built_in"
 _RENAMED = {"closed": "self_contained", "around_tokens": "cross_file_tokens"}
 """Earlier names of keys in the section `data`."""
 
@@ -162,7 +164,7 @@ class Sft(Strict):
 
 
 class Recipe(Strict):
-    """A file of configs/train/. Without `lora`, all weights are trained.
+    """A built-in recipe, or a user's file. Without `lora`, all weights are trained.
 
     `merge` also writes the complete model with the adapter merged in. `forgetting` measures the loss on other
     tasks before and after.
@@ -176,12 +178,50 @@ class Recipe(Strict):
     forgetting: bool = True
 
 
-def load_recipe(path: Path, settings: Mapping[str, Any] | None = None) -> Recipe:
-    """Read a recipe; `settings` such as {"sft.max_steps": 20} override its values.
+class BuiltInRecipe(NamedTuple):
+    """A recipe of this package: its name, the model that it trains by default, and what it is for."""
+
+    name: str
+    model: str
+    purpose: str
+
+
+def built_in_recipes() -> list[BuiltInRecipe]:
+    """The recipes of this package by name. The first sentence of a file says what it is for."""
+    recipes = []
+    for path in sorted(_BUILT_IN.glob("*.yaml")):
+        lines = path.read_text("utf-8").splitlines()
+        comment = " ".join(line.removeprefix("#").strip() for line in takewhile(_is_comment, lines))
+        purpose = f"{comment.split('. ')[0].rstrip('.')}."
+        recipes.append(BuiltInRecipe(path.stem, load_yaml(path, Recipe).model.name, purpose))
+    return recipes
+
+
+def _is_comment(line: str) -> bool:
+    return line.startswith("#")
+
+
+def recipe_file(name: str) -> Path:
+    """The file of a recipe: a path, or the name of a built-in one. Raises ConfigError."""
+    path, own = Path(name), _BUILT_IN / f"{Path(name).name.removesuffix('.yaml')}.yaml"
+    if path.is_file():
+        return path
+    names = sorted(built_in.stem for built_in in _BUILT_IN.glob("*.yaml"))
+    if name in names:
+        return own
+    hint = f"give a file, or one of: {', '.join(names)}"
+    if own.is_file():
+        hint = f"the recipe is built in: goutbench train {own.stem}"
+    raise ConfigError("no such recipe", where=name, hint=hint)
+
+
+def load_recipe(path: str | Path, settings: Mapping[str, Any] | None = None) -> Recipe:
+    """Read a recipe, from a file or by its built-in name; `settings` such as {"sft.max_steps": 20} override
+    its values.
 
     Raises ConfigError with file, line and hint.
     """
-    recipe = load_yaml(path, Recipe)
+    recipe = load_yaml(recipe_file(str(path)), Recipe)
     if not settings:
         return recipe
     content = recipe.model_dump()

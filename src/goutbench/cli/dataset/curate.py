@@ -5,6 +5,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
+from goutbench.cli.command import DATASET
 from goutbench.cli.options import (
     AsJson,
     Cache,
@@ -13,7 +14,7 @@ from goutbench.cli.options import (
     Repos,
     Work,
     Workers,
-    app,
+    command,
     repositories_of,
     worker_count,
 )
@@ -24,7 +25,7 @@ if TYPE_CHECKING:
     from goutbench.curate.sources.source import SourceLocations
 
 
-@app.command()
+@command(DATASET)
 def curate(
     config: Annotated[Path | None, typer.Argument(help="A repos.yaml, or a repos.lock.yaml.")] = None,
     out: Annotated[Path, typer.Option(help="The dataset folder to write.")] = Path("dataset"),
@@ -48,7 +49,10 @@ def curate(
     ] = None,
     as_json: AsJson = False,
 ) -> None:
-    """Turn git repositories into a pinned and verifiable dataset of {code, unit test} pairs."""
+    """Curate {code, test} pairs from repositories.
+
+    Turn git repositories into a pinned and verifiable dataset of {code, unit test} pairs.
+    """
     from goutbench.config import dump_yaml, load_lock
     from goutbench.console import show_progress
     from goutbench.curate.show import print_curated
@@ -80,7 +84,7 @@ def curate(
         _join_builtin_facts(builtin, out)
 
 
-@app.command()
+@command(DATASET)
 def verify(
     dataset: Annotated[Path, typer.Argument(help="A dataset folder that `curate` wrote.")],
     mirror: Mirror = None,
@@ -97,7 +101,9 @@ def verify(
     workers: Workers = 0,
     as_json: AsJson = False,
 ) -> None:
-    """Rebuild a dataset from its pins and compare it row by row; exits with 1 if anything differs.
+    """Rebuild a dataset from its pins and compare.
+
+    Rebuild a dataset from its pins and compare it row by row; exits with 1 if anything differs.
 
     Options from --repos on are those of `execute`, for --facts.
     """

@@ -5,10 +5,11 @@ from typing import Annotated
 
 import typer
 
-from goutbench.cli.options import AsJson, Processes, app, worker_count
+from goutbench.cli.command import DATASET
+from goutbench.cli.options import AsJson, Processes, command, require_extra, worker_count
 
 
-@app.command()
+@command(DATASET)
 def describe(
     dataset: Annotated[Path, typer.Argument(help="A dataset folder that `curate` wrote.")],
     out: Annotated[
@@ -30,18 +31,21 @@ def describe(
     workers: Processes = 0,
     as_json: AsJson = False,
 ) -> None:
-    """Describe a dataset: tables, figures, a page, and quality signals for every row."""
+    """Describe a dataset: signals, tables, a page.
+
+    Describe a dataset: tables, figures, a page, and quality signals for every row.
+    """
     import json
 
+    from goutbench.console import show_steps
     from goutbench.describe.stage import describe as run
 
-    description = run(
-        dataset,
-        out,
-        tokenizers=tokenizer or ("estimate",),
-        embedder=embedder,
-        workers=worker_count(workers),
-    )
+    require_extra("report", "altair", "sklearn", "vl_convert")
+    with show_steps(f"reading {dataset}", quiet=as_json) as on_step:
+        description = run(
+            dataset, out, tokenizers=tokenizer or ("estimate",), embedder=embedder,
+            workers=worker_count(workers), on_step=on_step,
+        )  # fmt: skip
     if as_json:
         tables = {table.name: table.rows for table in description.tables}
         typer.echo(json.dumps(tables, indent=2))

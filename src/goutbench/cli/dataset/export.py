@@ -6,10 +6,11 @@ from typing import Annotated
 
 import typer
 
-from goutbench.cli.options import AsJson, Repos, app, repositories_of
+from goutbench.cli.command import DATASET
+from goutbench.cli.options import AsJson, Repos, command, repositories_of
 
 
-@app.command()
+@command(DATASET)
 def export(
     tasks: Annotated[Path, typer.Argument(help="Folder that `goutbench tasks` wrote.")],
     dataset: Annotated[
@@ -32,7 +33,10 @@ def export(
     ] = "no-network",
     as_json: AsJson = False,
 ) -> None:
-    """Write tasks as Harbor task folders, whose verifier is the same ladder, or as a folder for a hub."""
+    """Write tasks for other programs.
+
+    Write tasks as Harbor task folders, whose verifier is the same ladder, or as a folder for a hub.
+    """
     from goutbench.errors import ConfigError
     from goutbench.locations import TASK_DATASET
     from goutbench.tasks.harbor.export import HarborOptions, export_harbor
@@ -48,6 +52,9 @@ def export(
         from goutbench.tasks.hub.folder import write_hub
 
         count = write_hub(tasks, source, target, name)
+        if as_json:
+            typer.echo(json.dumps({"folder": str(target), "tasks": count}, indent=2))
+            return
         typer.echo(f"{count} tasks written to {target}; next: hf upload {name} {target} --repo-type dataset")
         return
     options = HarborOptions(agent_image, verifier_image, network)

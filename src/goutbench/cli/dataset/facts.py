@@ -6,10 +6,11 @@ from typing import Annotated
 
 import typer
 
-from goutbench.cli.options import AsJson, app
+from goutbench.cli.command import DATASET
+from goutbench.cli.options import AsJson, command
 
 
-@app.command()
+@command(DATASET)
 def facts(
     runs: Annotated[
         list[Path], typer.Argument(help="Run folders of `execute --reference`, and earlier files of facts.")
@@ -24,7 +25,10 @@ def facts(
     ] = None,
     as_json: AsJson = False,
 ) -> None:
-    """Write what a dataset's own tests reach as facts, which hold hashes and numbers and nobody's code."""
+    """Write what a dataset's own tests reach.
+
+    Write what a dataset's own tests reach as facts, which hold hashes and numbers and nobody's code.
+    """
     from goutbench.facts.stage import collect_facts
     from goutbench.locations import FACTS
 

@@ -6,12 +6,13 @@ from typing import Annotated
 
 import typer
 
-from goutbench.cli.options import AsJson, app
+from goutbench.cli.command import DATASET
+from goutbench.cli.options import AsJson, command
 
 _PACKAGES = 10
 
 
-@app.command()
+@command(DATASET)
 def gaps(
     dataset: Annotated[Path, typer.Argument(help="A dataset folder that `curate` wrote.")],
     reference: Annotated[
@@ -33,7 +34,10 @@ def gaps(
     title: Annotated[str, typer.Option(help="The title of the page.")] = "",
     as_json: AsJson = False,
 ) -> None:
-    """Where are tests missing or weak? Files without tests, uncovered functions, surviving mutants."""
+    """Find where tests are missing or weak.
+
+    Where are tests missing or weak? Files without tests, uncovered functions, surviving mutants.
+    """
     from goutbench.gaps.render import shown
     from goutbench.gaps.stage import gaps as run
     from goutbench.gaps.stage import usual_page

@@ -6,10 +6,11 @@ from typing import Annotated
 
 import typer
 
-from goutbench.cli.options import AsJson, Processes, app, worker_count
+from goutbench.cli.command import DATASET
+from goutbench.cli.options import AsJson, Processes, command, suggest, worker_count
 
 
-@app.command()
+@command(DATASET)
 def split(
     dataset: Annotated[Path, typer.Argument(help="A dataset folder that `curate` wrote.")],
     scheme: Annotated[
@@ -41,7 +42,11 @@ def split(
     workers: Processes = 0,
     as_json: AsJson = False,
 ) -> None:
-    """Split a dataset into train, validation and test, and count what these have in common."""
+    """Split a dataset without leaks.
+
+    Split a dataset into train, validation and test, and count what these have in common.
+    """
+    from goutbench.console import show_steps
     from goutbench.split.balance import Balance
     from goutbench.split.proof import broken_promises
     from goutbench.split.schemes import SplitOptions
@@ -49,17 +54,23 @@ def split(
     from goutbench.split.stage import check as run_check
     from goutbench.split.stage import split as run
 
-    if check:
-        result = run_check(dataset, scheme, workers=worker_count(workers))
-    else:
-        options = SplitOptions(seed, after.replace(tzinfo=UTC) if after else None, tuple(hold_out or ()))
-        result = run(dataset, scheme, options, Balance(balance, power, cap), workers=worker_count(workers))
+    with show_steps(f"reading {dataset}", quiet=as_json) as on_step:
+        if check:
+            result = run_check(dataset, scheme, workers=worker_count(workers))
+        else:
+            options = SplitOptions(seed, after.replace(tzinfo=UTC) if after else None, tuple(hold_out or ()))
+            result = run(
+                dataset, scheme, options, Balance(balance, power, cap), workers=worker_count(workers),
+                on_step=on_step,
+            )  # fmt: skip
     print_split(dataset, scheme, result, as_json=as_json)
     if broken_promises(result.proof):
         raise typer.Exit(1)
+    if not as_json:
+        suggest("execute", "--reference", "--prepare", "--out", "reference", dataset=dataset)
 
 
-@app.command()
+@command(DATASET)
 def leakage(
     dataset: Annotated[Path, typer.Argument(help="The dataset folder to check, or any file or folder.")],
     more: Annotated[list[Path] | None, typer.Argument(hidden=True)] = None,
@@ -82,19 +93,24 @@ def leakage(
     workers: Processes = 0,
     as_json: AsJson = False,
 ) -> None:
-    """Measure how much of a dataset is in other corpora: exact, normalised, near-duplicate, in parts."""
+    """Measure overlap with other corpora.
+
+    Measure how much of a dataset is in other corpora: exact, normalised, near-duplicate, in parts.
+    """
+    from goutbench.console import show_steps
     from goutbench.embeddings import load_embedder
     from goutbench.leakage.show import print_leakage
     from goutbench.leakage.stage import leakage as run
     from goutbench.leakage.stage import write_leaks
 
-    result = run(
-        dataset,
-        [*(against or ()), *(more or ())],
-        columns=column or (),
-        embed=load_embedder(embedder) if embedder else None,
-        workers=worker_count(workers),
-    )
+    with show_steps(f"comparing {dataset} with the corpora", quiet=as_json):
+        result = run(
+            dataset,
+            [*(against or ()), *(more or ())],
+            columns=column or (),
+            embed=load_embedder(embedder) if embedder else None,
+            workers=worker_count(workers),
+        )
     if out is not None:
         write_leaks(result, out)
     print_leakage(result, as_json=as_json)

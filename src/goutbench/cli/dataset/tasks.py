@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
+from goutbench.cli.command import DATASET
 from goutbench.cli.options import (
     AsJson,
     Go,
@@ -18,8 +19,9 @@ from goutbench.cli.options import (
     UnsafeNoSandbox,
     Work,
     Workers,
-    app,
+    command,
     repositories_of,
+    suggest,
     worker_count,
 )
 
@@ -27,7 +29,7 @@ if TYPE_CHECKING:
     from goutbench.tasks.table import TaskList
 
 
-@app.command()
+@command(DATASET)
 def tasks(
     dataset: Annotated[Path, typer.Argument(help="Dataset folder with a leak-free split.")],
     run: Annotated[
@@ -61,7 +63,9 @@ def tasks(
     unsafe_no_sandbox: UnsafeNoSandbox = False,
     as_json: AsJson = False,
 ) -> None:
-    """Choose tasks by rule: verified references that kill mutants, with ceiling and floors.
+    """Choose tasks by rule and seed.
+
+    Choose tasks by rule: verified references that kill mutants, with ceiling and floors.
 
     Options from --prepare on are those of `execute`, for kinds that this command executes; they run a sample
     of 60 mutants of each file unless --mutants says otherwise.
@@ -72,10 +76,12 @@ def tasks(
     fresh = fresh_after.replace(tzinfo=UTC) if fresh_after else None
     rule = Rule(min_killed, max_seconds, fresh)
     if kind == "write":
-        _show(make_tasks(dataset, run or (), out, rule=rule, count=count, seed=seed), out, as_json=as_json)
+        chosen = make_tasks(dataset, run or (), out, rule=rule, count=count, seed=seed)
+        _show(chosen, dataset, out, as_json=as_json)
         return
     from goutbench.execute.options import ExecuteOptions
     from goutbench.execute.progress import show_progress
+    from goutbench.locations import TASK_DATASET
     from goutbench.tasks.proven import MUTANTS, ProofSettings, make_proven_tasks
 
     machine = {"work": work, "go": go, "unsafe": unsafe_no_sandbox, "sandbox": sandbox, "image": image}
@@ -84,10 +90,11 @@ def tasks(
         repositories_of(repos, go), options, worker_count(workers), machine, prepare, show_progress
     )
     chosen = make_proven_tasks(dataset, out, kind, settings, rule=rule, count=count, seed=seed)
-    _show(chosen, out, as_json=as_json)
+    own = out / TASK_DATASET  # that of the commits before the fixes
+    _show(chosen, own if own.is_dir() else dataset, out, as_json=as_json)
 
 
-def _show(chosen: "TaskList", out: Path, *, as_json: bool) -> None:
+def _show(chosen: "TaskList", dataset: Path, out: Path, *, as_json: bool) -> None:
     from collections import Counter
 
     units = Counter(task.unit for task in chosen.tasks)
@@ -101,3 +108,7 @@ def _show(chosen: "TaskList", out: Path, *, as_json: bool) -> None:
     typer.echo(f"{len(chosen.tasks)} tasks of {repositories} repositories ({by_unit}) written to {out}.")
     for reason, number in chosen.excluded.items():
         typer.echo(f"{number:6} left out: {reason}")
+    if units:
+        unit = max(units, key=lambda unit: units[unit])
+        model = ("--model", "baseline/no-assertions", "--unit", unit, "--tasks", out)
+        suggest("generate", dataset, *model, "--out", "run-no-assertions")

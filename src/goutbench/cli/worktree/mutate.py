@@ -1,11 +1,14 @@
 """`goutbench mutate`."""
 
+import json
 from pathlib import Path
 from typing import Annotated
 
 import typer
 
+from goutbench.cli.command import WORK_TREE
 from goutbench.cli.options import (
+    AsJson,
     Cgo,
     Go,
     IgnoreTexts,
@@ -20,12 +23,12 @@ from goutbench.cli.options import (
     Variables,
     Work,
     Workers,
-    app,
+    command,
     worker_count,
 )
 
 
-@app.command()
+@command(WORK_TREE)
 def mutate(
     patterns: Packages = None,
     changed_since: Annotated[
@@ -53,11 +56,11 @@ def mutate(
     baseline: Annotated[
         Path | None,
         typer.Option(
-            help="Exit with 1 if a mutant is not killed that this earlier --json file lacks or has as killed."
+            help="Exit with 1 if a mutant is not killed that this --stryker file lacks or has as killed."
         ),
     ] = None,
-    json_file: Annotated[
-        Path | None, typer.Option("--json", help="Write the result in Stryker's schema of mutation reports.")
+    stryker: Annotated[
+        Path | None, typer.Option(help="Write the result in Stryker's schema of mutation reports.")
     ] = None,
     page: Annotated[
         Path | None, typer.Option(help="Write a page with the mutants inside the source.")
@@ -84,8 +87,12 @@ def mutate(
     sandbox: Sandbox = "",
     image: Image = "",
     unsafe_no_sandbox: UnsafeNoSandbox = False,
+    as_json: AsJson = False,
 ) -> None:
-    """What would the tests of a work tree not notice? Runs them against small changes of the code."""
+    """Find what the tests would not notice.
+
+    What would the tests of a work tree not notice? Runs them against small changes of the code.
+    """
     # the imports take half a second, in which a user should see something
     typer.echo(f"mutating {' '.join(patterns or ['./...'])}", err=True)
     from goutbench.dataset.pages import check_page
@@ -125,14 +132,15 @@ def mutate(
         reported = most_useful(result.files, {MutantStatus.SURVIVED})
     else:
         reported = new_mutants(most_useful(result.files, UNDETECTED), former)
-    if json_file is not None:
-        write_json(json_file, stryker_report(result))
+    if stryker is not None:
+        write_json(stryker, stryker_report(result))
     if page is not None:
         write_text(page, render(result))
-    for line in (*table(result), *survivor_lines(reported, show), *redundant_lines(result)):
+    lines = (*table(result), *survivor_lines(reported, show), *redundant_lines(result))
+    for line in (json.dumps(stryker_report(result), indent=2),) if as_json else lines:
         typer.echo(line)
     for line in annotations(reported) if github else ():
-        typer.echo(line)
+        typer.echo(line, err=as_json)
     for notice in (*result.notices, *result.failures):
         typer.echo(f"notice: {notice}", err=True)
     missed = missed_gates(result, threshold, len(reported) if former is not None else None)

@@ -5,6 +5,7 @@ from typing import Annotated, Any
 
 import typer
 
+from goutbench.cli.command import WORK_TREE
 from goutbench.cli.options import (
     AsJson,
     BaseUrl,
@@ -32,14 +33,14 @@ from goutbench.cli.options import (
     Window,
     Work,
     Workers,
-    app,
+    command,
     server_of,
     worker_count,
 )
 from goutbench.records import CODE_TOKENS
 
 
-@app.command()
+@command(WORK_TREE)
 def write(
     model: Annotated[
         str, typer.Option(help="Model by Inspect's name: openai/NAME, hf/FOLDER, scripted/FILE, ...")
@@ -101,7 +102,10 @@ def write(
     unsafe_no_sandbox: UnsafeNoSandbox = False,
     as_json: AsJson = False,
 ) -> None:
-    """Have a model write tests for a work tree, and keep those that add something: a patch and a page."""
+    """Write tests that add something.
+
+    Have a model write tests for a work tree, and keep those that add something: a patch and a page.
+    """
     # the imports take half a second, in which a user should see something
     typer.echo(f"writing tests for {' '.join(patterns or ['./...'])}", err=True)
     import json

@@ -12,7 +12,7 @@ from importlib import resources
 from pathlib import Path
 from typing import Any
 
-from goutbench.dataset.store import atomic_file, begins_formula, read_table, write_json, write_text
+from goutbench.dataset.store import atomic_file, csv_cell, read_table, write_json, write_text
 from goutbench.errors import ConfigError
 from goutbench.judge.comparison import Comparison, ItemKey
 from goutbench.judge.results.figures import rate
@@ -55,7 +55,7 @@ def export_labels(comparisons: Sequence[Comparison], out: Path, count: int, seed
         with atomic_file(path) as partial, partial.open("w", encoding="utf-8", newline="") as file:
             writer = csv.DictWriter(file, COLUMNS)
             writer.writeheader()
-            writer.writerows({name: _escape_formula(text) for name, text in row.items()} for row in rows)
+            writer.writerows({name: csv_cell(text) for name, text in row.items()} for row in rows)
     return len(chosen)
 
 
@@ -80,11 +80,6 @@ def _row(comparison: Comparison) -> dict[str, str]:
         "first": first,
         "second": second,
     }
-
-
-def _escape_formula(text: str) -> str:
-    """The text of a cell, so that no spreadsheet evaluates it."""
-    return f"'{text}" if begins_formula(text) else text.replace("\0", "")
 
 
 def label_order(comparison_id: str) -> str:

@@ -105,7 +105,7 @@ def _test_files(
 def read_baseline(path: Path) -> Counter[Identity]:
     """The mutants of a former report that were not killed, with how often each occurs; also those that were
     not run. Raises ConfigError."""
-    where, hint = f"--baseline {path}", "give a file that `goutbench mutate --json` wrote"
+    where, hint = f"--baseline {path}", "give a file that `goutbench mutate --stryker` wrote"
     try:
         report = json.loads(path.read_text("utf-8"))
         undetected: Counter[Identity] = Counter()

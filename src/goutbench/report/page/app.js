@@ -40,7 +40,10 @@
 
   function choices(name) {
     if (name === "at") return Object.keys(steps).filter(step => step !== "items");
-    return [...new Set(rows.flatMap(row => row[name] ?? []).map(String))].filter(value => value !== "").sort();
+    const order = data.order[name] ?? [];
+    const rank = value => { const at = order.indexOf(value); return at < 0 ? order.length : at; };
+    return [...new Set(rows.flatMap(row => row[name] ?? []).map(String))].filter(value => value !== "")
+      .sort((a, b) => rank(a) - rank(b) || (a < b ? -1 : a > b ? 1 : 0));
   }
 
   function buildForm() {
@@ -236,8 +239,9 @@
     const body = $("body"), line = make("p");
     line.append(answerMenu(item, answers, chosen, query), " ");
     line.append(make("span", label("class", chosen.class), "tag " + (chosen.class === "passed" ? "good" : "bad")));
-    if (chosen.statements) line.append(make("span", chosen.covered + " of " + chosen.statements + " statements covered", "tag"));
-    if (chosen.branches) line.append(make("span", chosen.branchesCovered + " of " + chosen.branches + " branch outcomes covered", "tag"));
+    if (chosen.replies.some(reply => reply.error === "truncated")) line.append(make("span", "reply cut off at the token limit", "tag bad"));
+    if (chosen.statements) line.append(make("span", statements(chosen), "tag"));
+    if (chosen.branches) line.append(make("span", branches(chosen), "tag"));
     if (chosen.mutants) line.append(make("span", "mutants: " + chosen.mutants, "tag"));
     body.replaceChildren(line);
     if (chosen.evidence) body.append(make("h3", "Output of the compiler or the test"), make("pre", chosen.evidence, "plain"));
@@ -256,6 +260,12 @@
     verdicts(body, item.verdicts.filter(match => own(match) && (match.sample === chosen.sample || chosen.model === "reference")));
     replies(body, chosen.replies);
   }
+
+  // what the leaderboard counts comes first: the focal functions where there are some
+  const share = (focal, focalOf, covered, of, what) => (focalOf ? focal + " of " + focalOf + " " + what + " of the focal code covered, " : "") +
+    covered + " of " + of + " " + what + (focalOf ? " of the file" : " covered");
+  const statements = answer => share(answer.focalCovered, answer.focalStatements, answer.covered, answer.statements, "statements");
+  const branches = answer => share(answer.focalBranchesCovered, answer.focalBranches, answer.branchesCovered, answer.branches, "branch outcomes");
 
   function answerMenu(item, answers, chosen, query) {
     const menu = make("select");

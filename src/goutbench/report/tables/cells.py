@@ -2,12 +2,13 @@
 
 import csv
 import io
-from collections.abc import Sequence
+from collections.abc import Container, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import NamedTuple
 
-from goutbench.dataset.store import write_table, write_text
+from goutbench.dataset.json_lines import clean_text
+from goutbench.dataset.store import csv_cell, write_table, write_text
 from goutbench.statistics import Interval
 
 Query = dict[str, str]
@@ -58,10 +59,10 @@ class ReportTable:
             return
         names = list(dict.fromkeys(name for record in self.records for name in record))
         out = io.StringIO()
-        writer = csv.DictWriter(out, names, lineterminator="\n")
-        writer.writeheader()
-        writer.writerows(self.records)
-        write_text(folder / f"{self.name}.csv", out.getvalue())
+        writer = csv.writer(out, lineterminator="\n")
+        writer.writerow(map(csv_cell, names))
+        writer.writerows([csv_cell(record.get(name)) for name in names] for record in self.records)
+        write_text(folder / f"{self.name}.csv", clean_text(out.getvalue()))
         columns = {name: [record.get(name) for record in self.records] for name in names}
         write_table(pa.table(columns), folder / f"{self.name}.parquet")
 
@@ -147,6 +148,11 @@ def cell_of(value: Value, query: Query | None = None) -> ReportCell:
 def fields_of(name: str, value: Value) -> dict[str, Scalar]:
     """A value as fields of a CSV or Parquet row."""
     return value.fields(name) if isinstance(value, Rate | Mean | Count | Rank) else {name: value}
+
+
+def model_column(model: str, own: Container[str]) -> str:
+    """The column of a model in a file that also has columns of its own."""
+    return f"{model} (model)" if model in own else model
 
 
 def percent(share: float) -> str:

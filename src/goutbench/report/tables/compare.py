@@ -40,14 +40,15 @@ class PairedDifference:
 
     The interval of the difference resamples units: repositories or pairs. `base_better` and `model_better`
     count the items on which that model has the higher rate; None, like `needed`, for coverage and mutation.
+    `low` and `high` are None where the items do not bound the difference.
     """
 
     model: str
     measure: str
     items: int
     difference: float
-    low: float
-    high: float
+    low: float | None
+    high: float | None
     unit: str
     base_better: int | None
     model_better: int | None
@@ -55,17 +56,29 @@ class PairedDifference:
     needed: int | None
 
     def cells(self, p_adjusted: float) -> list[ReportCell]:
-        interval = f"{100 * self.low:+.1f} to {100 * self.high:+.1f} points, by {self.unit}"
         counts = (self.base_better, self.model_better)
         return [
             ReportCell(self.model),
             ReportCell(self.measure),
             ReportCell(str(self.items)),
             *(ReportCell(NOTHING if count is None else str(count)) for count in counts),
-            ReportCell(f"{100 * self.difference:+.1f} points", interval),
+            ReportCell(f"{_signed(self.difference)} points", self._interval()),
             ReportCell("< 0.001" if p_adjusted < 0.001 else f"{p_adjusted:.3f}"),
             ReportCell(NOTHING if self.needed is None else f"{self.needed:,}"),
         ]
+
+    def _interval(self) -> str:
+        """The interval in words; where the items do not bound the difference, that."""
+        if self.low is None or self.high is None:
+            same = not self.difference and not self.base_better and not self.model_better
+            return "the same for every item" if same else "too few items for an interval"
+        return f"95% interval {_signed(self.low)} to {_signed(self.high)} points, by {self.unit}"
+
+
+def _signed(share: float) -> str:
+    """A difference in points, with its sign; zero has none."""
+    text = f"{100 * share:+.1f}"
+    return text.lstrip("+-") if float(text) == 0 else text
 
 
 def compare(report: Results, base: str) -> list[ReportTable]:
@@ -115,6 +128,7 @@ def _compare_measure(
     clusters = clusters_of([new for _, new in pairs])
     units, unit = bootstrap_units(clusters)
     estimate = cluster_bootstrap(changes, units, bounds=DIFFERENCES)
+    bounded = (estimate.low, estimate.high) != DIFFERENCES
     if any(len(item.samples) > 1 for pair in pairs for item in pair):
         units, _ = bootstrap_units(clusters, at_least=_MIN_FLIPPED)
         sums = dict.fromkeys(units, 0.0)
@@ -128,8 +142,8 @@ def _compare_measure(
         name,
         len(pairs),
         estimate.value,
-        estimate.low,
-        estimate.high,
+        estimate.low if bounded else None,
+        estimate.high if bounded else None,
         unit,
         worse if is_rate else None,
         better if is_rate else None,

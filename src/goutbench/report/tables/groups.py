@@ -14,7 +14,7 @@ from goutbench.report.taxonomy import status_class
 class Grouping:
     """A way to group items, such as by repository. `column` is the filter of the candidate list for it.
 
-    An item may be in several groups, and counts in each.
+    An item may be in several groups, and counts in each. Groups are in the order of `order`, others by name.
     """
 
     name: str
@@ -22,6 +22,7 @@ class Grouping:
     note: str
     column: str
     groups: Callable[[ItemResult], Sequence[str]]
+    order: Sequence[str] = ()
 
     def members(
         self, report: Results, answers: Callable[[str], Sequence[ItemResult]]
@@ -36,7 +37,8 @@ class Grouping:
             for item in answers(model):
                 for group in self.groups(item):
                     members.setdefault(group, {}).setdefault(model, []).append(item)
-        return dict(sorted(members.items()))
+        ranks = {group: rank for rank, group in enumerate(self.order)}
+        return dict(sorted(members.items(), key=lambda member: (ranks.get(member[0], len(ranks)), member[0])))
 
 
 def rates_by_group(report: Results, grouping: Grouping) -> ReportTable:

@@ -5,7 +5,15 @@ from functools import partial
 
 from goutbench.records import Rung
 from goutbench.report.results import ItemResult, Results, SampleResult, weighted_count
-from goutbench.report.tables.cells import Header, ReportCell, ReportTable, Scalar, cell_of, number
+from goutbench.report.tables.cells import (
+    Header,
+    ReportCell,
+    ReportTable,
+    Scalar,
+    cell_of,
+    model_column,
+    number,
+)
 from goutbench.report.tables.measures import rate_of
 from goutbench.report.taxonomy import ASKED, CODE, FAILURE_CLASSES, FUNNEL
 
@@ -57,14 +65,14 @@ def funnel(report: Results) -> ReportTable:
             rate = rate_of(_answers(report, model, step), partial(reaches, step=step))
             if rate is None:  # not measured
                 cells.append(cell_of(None))
-                record[model] = None
+                record[model_column(model, ("step",))] = None
                 continue
             count = rate.count
             query = {"model": model} | ({} if step == ASKED else {"at": step})
             cell = cell_of(rate)
             note = f"{cell.text} · {cell.note}"
             cells.append(ReportCell(number(count), note, query, cell.share))
-            record[model] = count
+            record[model_column(model, ("step",))] = count
         table.add(cells, record)
     return table
 
@@ -86,7 +94,7 @@ def failures(report: Results) -> ReportTable:
             count = weighted_count(items, lambda sample: sample.failure == failure)  # noqa: B023
             share = count / len(items) if items else 0.0
             cells.append(ReportCell(number(count), query={"model": model, "class": failure}, share=share))
-            record[model] = count
-        if any(record[model] for model in report.compared):
+            record[model_column(model, ("class",))] = count
+        if any(record[name] for name in record if name != "class"):
             table.add(cells, record)
     return table

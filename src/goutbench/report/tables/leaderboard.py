@@ -18,6 +18,7 @@ from goutbench.report.tables.cells import (
     Value,
     cell_of,
     fields_of,
+    model_column,
 )
 from goutbench.report.tables.measures import (
     best_of_k,
@@ -84,16 +85,22 @@ class ModelResults:
             return None
         return weighted_count(self.items, lambda sample: sample.infrastructure_error)
 
+    @property
+    def unit(self) -> str:
+        """What the items are, which rows of one table may not share: "functions", "files", or both."""
+        kinds = {"functions" if item.item.focal else "files" for item in self.items}
+        return " and ".join(sorted(kinds))
+
     def item_count(self) -> Count:
         """The number of items, and what distinguishes them from those of the other rows."""
-        notes = []
+        notes = [self.unit]
         if 0 < len(self.executed) < len(self.items):
             notes.append(f"{len(self.executed)} executed")
         if self.model == REFERENCE and self.report.contestants:
             pairs = {
                 item.pair.id for model in self.report.contestants for item in self.report.first_answers(model)
             }
-            notes.append(f"reference tests of the models' {len(pairs)} files")
+            notes.append(f"the reference tests of the models' {len(pairs)} files")
         return Count(len(self.items), ", ".join(notes))
 
 
@@ -134,6 +141,7 @@ COLUMNS = (
     Column("model", "model", "", lambda m: m.model, {}),
     Column("rank", "rank", RANK_NOTE, lambda m: m.rank, shown=ranked),
     Column("items", "items", "Files, chunks or functions to test.", lambda m: m.item_count(), {}),
+    Column("unit", "", "", lambda m: m.unit),
     Column("built", "", "", lambda m: m.count(built)),
     Column("passed", "", "", lambda m: m.count(passed)),
     Column(
@@ -145,7 +153,8 @@ COLUMNS = (
         lambda m: rate_of(m.executed, passed), {"class": status_class(Status.PASSED)},
     ),
     Column(
-        "coverage_all", "coverage, all", "Focal statements covered; items that failed count as 0.",
+        "coverage_all", "coverage, all",
+        "Focal statements covered, also by tests that fail; items that do not build count as 0.",
         lambda m: mean_of(m.covered, coverage), {},
     ),
     Column(
@@ -154,7 +163,7 @@ COLUMNS = (
     ),
     Column(
         "branches_all", "branches, all",
-        "Outcomes of focal branches covered (if, loop, case, operand); items that failed count as 0.",
+        "Outcomes of focal branches covered (if, loop, case, operand), also by tests that fail; else 0.",
         lambda m: mean_of(m.branches, branch_coverage), {}, shown=with_branches,
     ),
     Column(
@@ -223,7 +232,7 @@ def leaderboard(report: Results) -> ReportTable:
         "leaderboard",
         "Leaderboard",
         "First answers; items that failed count as 0. A candidate passes if it builds, runs at least one "
-        "test, and all its tests pass in every run." + SAMPLES_NOTE * (n > 1),
+        "test, and all its tests pass in every run." + SAMPLES_NOTE * (n > 1) + _units_note(rows),
         tuple(Header(column.header.format(n=n), column.note.format(n=n)) for column in on_page),
     )
     for row in rows:
@@ -236,6 +245,17 @@ def leaderboard(report: Results) -> ReportTable:
             record |= fields_of(column.name, column.value(row))
         table.add(cells, record)
     return table
+
+
+def _units_note(rows: Sequence[ModelResults]) -> str:
+    """Which rows count what, where they do not count the same."""
+    units: dict[str, list[str]] = {}
+    for row in rows:
+        units.setdefault(row.unit, []).append(row.model)
+    if len(units) < 2:
+        return ""
+    text = "; ".join(f"{unit}: {', '.join(models)}" for unit, models in units.items())
+    return f" The rows count different units: their numbers are not comparable. {text[0].upper()}{text[1:]}."
 
 
 def samples_table(report: Results) -> ReportTable:
@@ -264,7 +284,7 @@ def samples_table(report: Results) -> ReportTable:
         values = {model: measure(answers(model)) for model in models}
         record: dict[str, Scalar] = {"measure": name}
         for model, value in values.items():
-            record |= fields_of(model, value)
+            record |= fields_of(model_column(model, record), value)
         table.add([ReportCell(name), *map(cell_of, values.values())], record)
     return table
 
