@@ -6,10 +6,14 @@ INSTALL = $(BIN)/python -m pip install --quiet --disable-pip-version-check --con
 GO = $(shell command -v go || echo $(abspath $(BIN))/go)
 GO_PROGRAMS := $(addprefix src/goutbench/golang/toolchain/,gohelper sandboxinit)
 
-.PHONY: demo test lint docs sandbox bwrap chromium clean
+.PHONY: demo models test lint docs sandbox bwrap chromium clean
 
-demo: $(VENV)/demo.stamp sandbox  ## Run the complete pipeline with a real model (runs/demo.sh)
-	runs/demo.sh $(JUDGE)
+demo: $(VENV)/fast.stamp sandbox  ## Measure four contestants, then train a small model (FAST=1: without the model)
+	runs/demo.sh
+	@[ -n "$(FAST)" ] || $(MAKE) --no-print-directory models
+
+models: $(VENV)/demo.stamp
+	runs/demo_models.sh $(JUDGE)
 
 test: $(VENV)/dev.stamp bwrap chromium lint  ## Run every check, as CI does
 	$(BIN)/python -m pytest -n auto
@@ -29,13 +33,17 @@ $(VENV)/bin/python:
 	$(PYTHON) -c 'import sys; sys.exit("Python 3.11 or later is needed" if sys.version_info < (3, 11) else 0)'
 	$(PYTHON) -m venv $(VENV)
 
+$(VENV)/fast.stamp: pyproject.toml constraints.txt | $(VENV)/bin/python
+	$(INSTALL) '.[go,report]'
+	touch $@
+
 $(VENV)/demo.stamp: pyproject.toml constraints.txt | $(VENV)/bin/python
 	$(INSTALL) '.[go,report,train]'
 	touch $@
 
 $(VENV)/dev.stamp: pyproject.toml constraints.txt | $(VENV)/bin/python
 	$(INSTALL) '.[dev]'
-	touch $@ $(VENV)/demo.stamp
+	touch $@ $(VENV)/demo.stamp $(VENV)/fast.stamp
 
 # The demo ends without a sandbox, too, and says what it skipped.
 sandbox:

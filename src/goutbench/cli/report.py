@@ -38,6 +38,7 @@ def report(
 
     Write one self-contained page: leaderboard, ladder, comparisons, failures and every item.
     """
+    from goutbench.report.show import print_leaderboard
     from goutbench.report.stage import report as run
     from goutbench.report.stage import usual_page
     from goutbench.report.tables.leaderboard import leaderboard
@@ -52,11 +53,12 @@ def report(
     warnings = warnings_of(results, dataset)
     for warning in warnings:
         typer.echo(f"warning: {warning}", err=True)
+    rows = leaderboard(results).records
     if as_json:
-        rows = leaderboard(results).records
         content = {"page": str(out), "candidates": len(results.samples), "warnings": warnings, "models": rows}
         typer.echo(json.dumps(content, indent=2))
         return
+    print_leaderboard(rows)
     typer.echo(f"{out}: {len(results.samples)} candidates")
 
 
