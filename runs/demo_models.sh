@@ -32,7 +32,9 @@ writes tuned demo/model/merged
 
 step "3 of 4: execute all tests in the sandbox, with coverage and 20 mutants for each file"
 for name in base example tuned; do
-  goutbench execute "demo/run-$name/candidates.parquet" --dataset "$data" --mutants 20 --out "demo/run-$name" > "demo/executed-$name.txt"
+  goutbench execute "demo/run-$name/candidates.parquet" --dataset "$data" --mutants 20 --out "demo/run-$name" > "demo/executed-$name.txt" || {
+    code=$?; [ "$code" = 6 ] || exit "$code"; echo "Skipped: there is no sandbox."; break
+  }
 done
 
 judged=()
