@@ -17,6 +17,8 @@ from goutbench.cli.options import (
     Repeat,
     Repos,
     Sandbox,
+    ShardCosts,
+    ShardText,
     Short,
     TestSeconds,
     UnsafeNoSandbox,
@@ -24,6 +26,7 @@ from goutbench.cli.options import (
     Workers,
     app,
     repositories_of,
+    shard_of,
     worker_count,
 )
 
@@ -76,6 +79,8 @@ def execute(
     sandbox: Sandbox = "",
     image: Image = "",
     unsafe_no_sandbox: UnsafeNoSandbox = False,
+    shard: ShardText = "",
+    shard_costs: ShardCosts = None,
     as_json: AsJson = False,
 ) -> None:
     """Execute tests in a sandbox: do they compile, pass, stay stable, cover their code and kill mutants?"""
@@ -86,6 +91,7 @@ def execute(
     from goutbench.execute.stage import explain_infrastructure, run_prepare, run_stage, summary
 
     repositories = repositories_of(repos, go)
+    part = shard_of(shard, dataset, shard_costs)
     options = ExecuteOptions(
         siblings=siblings,
         repeat=repeat,
@@ -132,6 +138,7 @@ def execute(
             unsafe=unsafe_no_sandbox,
             sandbox=sandbox,
             image=image,
+            shard=part,
             progress=progress,
         )
     content = summary(records)

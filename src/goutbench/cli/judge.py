@@ -17,15 +17,19 @@ from goutbench.cli.options import (
     ModelArgs,
     Retries,
     Revision,
+    ShardCosts,
+    ShardText,
     Timeout,
     Tokenizer,
     Window,
     app,
     server_of,
+    shard_of,
 )
 from goutbench.records import CODE_TOKENS
 
 if TYPE_CHECKING:
+    from goutbench.dataset.shards import ShardPlan
     from goutbench.inference.models import Server
     from goutbench.judge.audit import AuditOptions
     from goutbench.judge.config import Judge
@@ -97,6 +101,8 @@ def judge(
     reparse: Annotated[
         bool, typer.Option("--reparse", help="Parse the existing replies again, and ask nothing.")
     ] = False,
+    shard: ShardText = "",
+    shard_costs: ShardCosts = None,
     dry_run: DryRun = False,
     as_json: AsJson = False,
 ) -> None:
@@ -124,6 +130,7 @@ def judge(
         dataset, out, panel, options,
         server_of(base_url, model_arg, connections, timeout, retries, quiet=as_json),
         AuditOptions(audit_pairs, audit_threshold), reparse, as_json, read_prices(price or (), panel),
+        shard_of(shard, dataset, shard_costs),
     )  # fmt: skip
     runs = None if audit and run_a is None else _require_runs(run_a, run_b)
     if dry_run:
@@ -150,6 +157,7 @@ class _Session:
     reparse: bool
     as_json: bool
     prices: "Prices"
+    shard: "ShardPlan | None"
 
     def print_plan(self, runs: tuple[Path, Path] | None, *, with_audit: bool) -> None:
         from dataclasses import asdict
@@ -169,7 +177,8 @@ class _Session:
             drawn = placebos(pairs, self.audit_options.pairs, self.options.seed)
             asked += [request for judge in self.judges for request in audit_requests(drawn, judge)]
         if runs:
-            comparisons = read_comparisons(*runs, self.dataset, self.options).comparisons
+            only = self.shard.pairs if self.shard else None
+            comparisons = read_comparisons(*runs, self.dataset, self.options, only).comparisons
             asked += [request for judge in self.judges for request in requests(comparisons, judge)]
         counts = asdict(plan(asked, self.out, self.options))
         _print(counts, "\n".join(f"{name}: {value}" for name, value in counts.items()), self.as_json)
@@ -189,7 +198,7 @@ class _Session:
 
         result = judge(
             *runs, self.dataset, self.out, self.judges, self.options, self.server,
-            reparse=self.reparse, prices=self.prices,
+            reparse=self.reparse, prices=self.prices, shard=self.shard,
         )  # fmt: skip
         _print(result.figures, format_figures(result.figures), self.as_json)
 

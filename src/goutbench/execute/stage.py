@@ -8,7 +8,8 @@ from functools import cached_property
 from pathlib import Path
 from typing import Any, Self
 
-from goutbench.dataset.store import write_json, write_rows
+from goutbench.dataset.shards import ShardPlan, claim
+from goutbench.dataset.store import write_json
 from goutbench.errors import ConfigError
 from goutbench.execute.evaluate import ExecutionSession, evaluate, evaluate_in, open_session, prepare
 from goutbench.execute.inputs import (
@@ -20,11 +21,11 @@ from goutbench.execute.inputs import (
     read_sources,
     reference_candidates,
 )
-from goutbench.execute.journal import RUN, check_out, reference_row, run_facts, write_table
+from goutbench.execute.journal import RUN, check_out, run_facts, shard_facts, write_references, write_table
 from goutbench.execute.ladder.faults import cause_and_hint
 from goutbench.execute.options import ExecuteOptions
 from goutbench.execute.progress import Progress
-from goutbench.locations import CANDIDATES, EXECUTIONS, REFERENCE_TABLE
+from goutbench.locations import CANDIDATES, EXECUTIONS
 from goutbench.records import Candidate, Execution, Mutation, Status, pairs_without_coverage
 
 _MAX_REASONS = 5
@@ -45,6 +46,7 @@ def run_stage(
     unsafe: bool = False,
     sandbox: str = "",
     image: str = "",
+    shard: ShardPlan | None = None,
     progress: Progress | None = None,
 ) -> list[Execution]:
     """Execute a file of candidates, or with `reference` the dataset's own tests, and write the tables.
@@ -53,14 +55,15 @@ def run_stage(
     gets the journal and `executions.parquet`. A reference run of all pairs also writes `reference.parquet`
     beside the dataset's data, which later runs read: candidates of a pair whose reference test cannot run on
     this machine get an infrastructure error, not a bad result. A failing reference test is executed again at
-    the end, alone, so that the load of the machine does not decide.
+    the end, alone, so that the load of the machine does not decide. With a shard, only its pairs count, and
+    `merge` writes `reference.parquet`.
     """
     if candidates is None and not reference:
         raise ConfigError("give a file of candidates, or --reference", where="execute")
     progress = progress or Progress()
     progress.step(f"reading the pairs of {dataset}")
     pairs = read_locations(dataset)
-    requested = read_candidates(candidates) if candidates else []
+    requested = read_candidates(candidates, may_be_empty=shard is not None) if candidates else []
     if requested and not any(candidate.pair_id in pairs for candidate in requested):
         raise ConfigError(
             f"the dataset {dataset} has the pair of none of the {len(requested)} candidates",
@@ -71,7 +74,10 @@ def run_stage(
         only = {candidate.pair_id for candidate in requested} if candidates else None
         requested = list(reference_candidates(dataset, only))
     facts = run_facts(dataset, candidates, options, reference=reference, go=go)
+    if shard is not None:
+        requested = [candidate for candidate in requested if candidate.pair_id in shard.pairs]
     check_out(out, dataset, facts, requested)
+    claim(out, shard, "execute", shard_facts(facts, out), [candidate.id for candidate in requested])
     progress.expect(len(requested), workers)
     records = evaluate(
         requested,
@@ -92,8 +98,8 @@ def run_stage(
         progress=progress,
     )
     _write(out, dataset, facts, requested, records)
-    if reference and candidates is None:
-        write_rows(dataset / REFERENCE_TABLE, [reference_row(record) for record in records])
+    if reference and candidates is None and shard is None:
+        write_references(dataset, records)
     return records
 
 

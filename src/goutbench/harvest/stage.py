@@ -6,6 +6,7 @@ from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any
 
+from goutbench.dataset.reading import dataset_digest
 from goutbench.dataset.store import (
     file_hash,
     read_pairs,
@@ -18,7 +19,6 @@ from goutbench.dataset.store import (
 )
 from goutbench.dedup.near import compare_sides
 from goutbench.errors import ConfigError, DatasetError
-from goutbench.execute.journal import dataset_digest
 from goutbench.harvest.samples import ExecutedRun, Sample, read_runs
 from goutbench.harvest.select import HarvestOptions, HeldOut, choose
 from goutbench.locations import HARVEST, HARVESTED_ROWS
