@@ -77,6 +77,12 @@ Variables = Annotated[
     list[str] | None,
     typer.Option("--env", help="NAME=VALUE for the tests' environment; may be repeated."),
 ]
+RayAddress = Annotated[
+    str,
+    typer.Option(
+        "--ray", metavar="ADDRESS", help="Work on a Ray cluster: HOST:PORT, or `auto` for this machine's."
+    ),
+]
 ShardText = Annotated[
     str, typer.Option("--shard", metavar="K/N", help="Only part K of N; `goutbench merge` joins the parts.")
 ]

@@ -47,6 +47,7 @@ def run_stage(
     sandbox: str = "",
     image: str = "",
     shard: ShardPlan | None = None,
+    runner: str = "threads",
     progress: Progress | None = None,
 ) -> list[Execution]:
     """Execute a file of candidates, or with `reference` the dataset's own tests, and write the tables.
@@ -94,6 +95,7 @@ def run_stage(
         unsafe=unsafe,
         sandbox=sandbox,
         image=image,
+        runner=runner,
         retry_alone=reference,
         progress=progress,
     )

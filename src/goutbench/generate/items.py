@@ -17,7 +17,7 @@ from goutbench.golang.analysis.features import concurrent_functions
 from goutbench.golang.analysis.purity import pure_functions
 from goutbench.golang.syntax.parser import parse
 from goutbench.locations import SPLIT_FOLDER
-from goutbench.parallel import available_cpus, parallel_map
+from goutbench.parallel import available_cpus, map_items
 from goutbench.prompts.cross_file import PackageIndex, folder_of
 from goutbench.prompts.examples import ExamplePool
 from goutbench.prompts.library import PromptFolder, load_prompt
@@ -80,7 +80,7 @@ def _all_items(builder: "_ItemBuilder", pairs: Sequence[Pair]) -> list[Item]:
     work = [(replace(builder, packages=builder.packages.around(group[0])), group) for group in folders]
     workers = available_cpus() if len(pairs) >= _MANY_PAIRS else 1
     by_pair: dict[str, list[Item]] = {}
-    for items in parallel_map(_items_of, work, workers=workers):
+    for items in map_items(_items_of, work, workers=workers):
         for item in items:
             by_pair.setdefault(item.pair.id, []).append(item)
     return [item for pair in pairs for item in by_pair.get(pair.id, ())]
