@@ -2,6 +2,7 @@
 
 import itertools
 import os
+import sys
 from collections import Counter
 from collections.abc import Iterator
 from pathlib import Path
@@ -86,3 +87,10 @@ def test_a_node_prefers_the_group_that_it_had_and_takes_any_rather_than_wait() -
     assert take("x") == "a4"
     assert backlog.take("x") is None
     assert backlog.taken == {"warm": 3, "cold": 3}
+
+
+def test_without_the_extra_a_cluster_is_an_error_with_a_hint(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setitem(sys.modules, "ray", None)
+    with pytest.raises(ConfigError, match="Ray is not installed") as caught:
+        list(map_items(square, [1], runner="ray:auto"))
+    assert "goutbench[ray]" in caught.value.hint
