@@ -20,7 +20,8 @@ pytestmark = pytest.mark.filterwarnings("ignore")  # Ray's own
 def cluster() -> Iterator[Any]:
     """A cluster of two nodes with one worker each; goutbench and the tests' helpers are importable there."""
     os.environ["RAY_USAGE_STATS_ENABLED"] = "0"
-    os.environ["RAY_worker_niceness"] = "0"  # beside other work, workers would hardly start
+    # beside other work, workers would hardly start
+    os.environ["RAY_worker_niceness"] = "0"  # noqa: SIM112 - Ray's own name
     from ray.cluster_utils import Cluster
 
     node: dict[str, Any] = {"num_cpus": 1, "memory": 2 << 30, "object_store_memory": 80 << 20}
@@ -35,17 +36,17 @@ def test_work_is_done_on_both_nodes_survives_poison_and_a_lost_node(cluster: Any
     crews: list[Crew] = []
     runner = f"ray:{cluster.address}"
     work = PerWorker(Opener(tmp_path).open)
-    given: list[int] = []
+    yielded: list[int] = []
 
     def items() -> Iterator[int]:
         """Work until both nodes have joined, and then some that kills."""
         for item in itertools.count(1000):
             if any(crew.nodes == 2 for crew in crews):
                 break
-            given.append(item)
+            yielded.append(item)
             yield item
-        given.extend([1, 2, -7, 100, 3])
-        yield from given[-5:]
+        yielded.extend([1, 2, -7, 100, 3])
+        yield from yielded[-5:]
 
     seen = []
     for result in map_items(
@@ -55,7 +56,7 @@ def test_work_is_done_on_both_nodes_survives_poison_and_a_lost_node(cluster: Any
         if crews[-1].nodes == 2 and cluster.second is not None:
             cluster.remove_node(cluster.second)
             cluster.second = None
-    assert sorted(item for item, _, _ in seen) == sorted(given)
+    assert sorted(item for item, _, _ in seen) == sorted(yielded)
     assert [item for item, worker, _ in seen if worker == -1] == [-7]
     assert {worker for _, worker, _ in seen} == {-1, 0, 1}
 
