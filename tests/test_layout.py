@@ -26,7 +26,7 @@ LAYERS = (
     {"baselines", "chunk", "dedup", "inference"},
     {"prompts", "assemble"},
     {"curate", "split", "leakage", "describe", "train", "generate", "execute", "judge", "report", "gaps"},
-    {"environments", "facts", "harvest", "mutate", "rounds"},
+    {"environments", "facts", "harvest", "merge", "mutate", "rounds"},
     {"tasks", "write"},
     {"api", "cli", "__main__", "_registry"},
 )

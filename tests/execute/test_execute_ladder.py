@@ -5,7 +5,7 @@ import re
 import shutil
 import subprocess
 from collections import Counter
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import asdict, replace
 from pathlib import Path
 from typing import Any
@@ -23,6 +23,7 @@ from goutbench.execute.worker import Worker
 from goutbench.execute.workspace.package import PackageUnderTest, Tree
 from goutbench.locations import EXECUTIONS
 from goutbench.parallel import RUNNERS
+from goutbench.parallel.work import Work
 from goutbench.records import Execution, MutantStatus
 
 DATA = Path(__file__).parents[1] / "data" / "execute"
@@ -397,11 +398,11 @@ def test_evaluate_records_every_candidate_resumes_and_takes_any_runner(
     assert resumed[0] == finished[0]
     assert sum(json.loads(line)["id"] == json.loads(finished[0])["id"] for line in resumed) == 1
 
-    def backwards(
-        function: Callable[[Any], Any], items: Sequence[Any], workers: int, on_progress: object
-    ) -> Iterator[Any]:
-        assert (len(items), workers) == (3, 2)  # the canary is the first
-        return map(function, reversed(items))
+    def backwards(work: Work[Any, Any], items: Iterable[Any]) -> Iterator[Any]:
+        taken = list(items)
+        assert (len(taken), work.workers) == (3, 2)  # the canary is the first
+        with work.opened(0) as function:
+            yield from map(function, reversed(taken))
 
     # a new runner is a function and a line
     monkeypatch.setitem(RUNNERS, "backwards", backwards)

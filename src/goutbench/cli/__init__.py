@@ -32,6 +32,7 @@ from goutbench.cli.dataset import gaps  # noqa: F401
 from goutbench.cli.worktree import mutate  # noqa: F401
 from goutbench.cli.worktree import write  # noqa: F401
 from goutbench.cli import judge  # noqa: F401
+from goutbench.cli import merge  # noqa: F401
 from goutbench.cli import report  # noqa: F401
 # isort: on
 

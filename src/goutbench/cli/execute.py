@@ -15,9 +15,12 @@ from goutbench.cli.options import (
     Image,
     Mutants,
     Race,
+    RayAddress,
     Repeat,
     Repos,
     Sandbox,
+    ShardCosts,
+    ShardText,
     Short,
     TestSeconds,
     UnsafeNoSandbox,
@@ -25,6 +28,7 @@ from goutbench.cli.options import (
     Workers,
     command,
     repositories_of,
+    shard_of,
     suggest,
     worker_count,
 )
@@ -94,6 +98,9 @@ def execute(
     sandbox: Sandbox = "",
     image: Image = "",
     unsafe_no_sandbox: UnsafeNoSandbox = False,
+    shard: ShardText = "",
+    shard_costs: ShardCosts = None,
+    ray: RayAddress = "",
     as_json: AsJson = False,
 ) -> None:
     """Execute tests in a sandbox.
@@ -107,6 +114,7 @@ def execute(
     from goutbench.execute.stage import explain_infrastructure, run_prepare, run_stage, summary
 
     repositories = repositories_of(repos, go)
+    part = shard_of(shard, dataset, shard_costs)
     options = ExecuteOptions(
         siblings=siblings,
         repeat=repeat,
@@ -154,12 +162,14 @@ def execute(
             reference=reference,
             limit=limit,
             only=only or (),
-            workers=worker_count(workers),
+            workers=workers if ray else worker_count(workers),
             work=work,
             go=go,
             unsafe=unsafe_no_sandbox,
             sandbox=sandbox,
             image=image,
+            shard=part,
+            runner=f"ray:{ray}" if ray else "threads",
             progress=progress,
         )
     content = summary(records)
@@ -194,22 +204,26 @@ def execute(
 @command(RESULTS)
 def doctor(
     work: Annotated[Path | None, typer.Option(help="The workspace to check.")] = None,
+    ray: RayAddress = "",
     as_json: AsJson = False,
 ) -> None:
     """Check which sandbox works on this machine.
 
-    Check which sandbox works on this machine; exits with 6 if `execute` would refuse to run.
+    Check which sandbox works on this machine, or on each node of a cluster with --ray. Exits with 6 if
+    `execute` would refuse to run.
     """
     from dataclasses import asdict
 
-    from goutbench.execute.doctor import examine
+    from goutbench.execute.doctor import examine, examine_nodes
 
-    checks = list(examine(work))
+    checks = list(examine_nodes(ray, work)) if ray else [("", check) for check in examine(work)]
     if as_json:
-        typer.echo(json.dumps([asdict(check) for check in checks], indent=2))
+        rows = [({"node": node} if ray else {}) | asdict(check) for node, check in checks]
+        typer.echo(json.dumps(rows, indent=2))
     else:
-        for check in checks:
+        width = max(len(node) for node, _ in checks) + 2 if ray else 0
+        for node, check in checks:
             hint = f" ({check.hint})" if check.hint else ""
-            typer.echo(f"{check.state:8}{check.what}: {check.detail}{hint}")
-    if any(check.state == "missing" for check in checks):
+            typer.echo(f"{node:{width}}{check.state:8}{check.what}: {check.detail}{hint}")
+    if any(check.state == "missing" for _, check in checks):
         raise typer.Exit(6)

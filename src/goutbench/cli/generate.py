@@ -26,6 +26,8 @@ from goutbench.cli.options import (
     Retries,
     Revision,
     Sandbox,
+    ShardCosts,
+    ShardText,
     Temperature,
     TestSeconds,
     Timeout,
@@ -37,6 +39,7 @@ from goutbench.cli.options import (
     command,
     repositories_of,
     server_of,
+    shard_of,
     worker_count,
 )
 
@@ -122,6 +125,8 @@ def generate(
     timeout: Timeout = None,
     retries: Retries = None,
     price: PriceFile = None,
+    shard: ShardText = "",
+    shard_costs: ShardCosts = None,
     repos: Repos = None,
     workers: Workers = 0,
     repeat: Repeat = 3,
@@ -168,17 +173,21 @@ def generate(
     kinds = tuple(feedback.replace(",", " ").split())
     if rounds > 1 and is_baseline(model):
         raise ConfigError("a baseline answers once", where=f"--rounds {rounds}", hint="leave --rounds out")
+    if rounds > 1 and shard:
+        hint = "execute and judge the shards of the first answers, or give all rounds to one machine"
+        raise ConfigError("limits of rounds count all answers", where="--rounds with --shard", hint=hint)
+    part = shard_of(shard, dataset, shard_costs)
     limits = RoundOptions(rounds, kinds, max_calls, max_total_tokens, max_cost)
     if dry_run:
-        result = asdict(plan(dataset, out, model, options))
+        result = asdict(plan(dataset, out, model, options, part))
         most = {"calls of all rounds, at most": rounds * result["calls"]} if rounds > 1 else {}
         typer.echo(_text(result | most, as_json=as_json))
         return
     server = server_of(base_url, model_arg, connections, timeout, retries, quiet=as_json)
     prices = load_yaml(price, Price) if price else None
     if rounds == 1:
-        candidates = run(dataset, out, model, options, price=prices, server=server)
-        typer.echo(_text(summary(out, dataset, candidates), as_json=as_json))
+        candidates = run(dataset, out, model, options, price=prices, server=server, shard=part)
+        typer.echo(_text(summary(out, dataset, candidates, shard), as_json=as_json))
         return
     from goutbench.execute.options import TEST_SECONDS, ExecuteOptions
     from goutbench.execute.progress import show_progress

@@ -18,16 +18,20 @@ from goutbench.cli.options import (
     ModelArgs,
     Retries,
     Revision,
+    ShardCosts,
+    ShardText,
     Timeout,
     Tokenizer,
     Window,
     command,
     server_of,
+    shard_of,
     suggest,
 )
 from goutbench.records import CODE_TOKENS
 
 if TYPE_CHECKING:
+    from goutbench.dataset.shards import ShardPlan
     from goutbench.inference.models import Server
     from goutbench.judge.audit import AuditOptions
     from goutbench.judge.config import Judge
@@ -101,6 +105,8 @@ def judge(
     reparse: Annotated[
         bool, typer.Option("--reparse", help="Parse the existing replies again, and ask nothing.")
     ] = False,
+    shard: ShardText = "",
+    shard_costs: ShardCosts = None,
     dry_run: DryRun = False,
     as_json: AsJson = False,
 ) -> None:
@@ -131,6 +137,7 @@ def judge(
         dataset, out, panel, options,
         server_of(base_url, model_arg, connections, timeout, retries, quiet=as_json),
         AuditOptions(audit_pairs, audit_threshold), reparse, as_json, read_prices(price or (), panel),
+        shard_of(shard, dataset, shard_costs),
     )  # fmt: skip
     compared = [] if audit and not runs else _require_runs(runs)
     if dry_run:
@@ -157,6 +164,7 @@ class _Session:
     reparse: bool
     as_json: bool
     prices: "Prices"
+    shard: "ShardPlan | None"
 
     def print_plan(self, runs: Sequence[Path], *, with_audit: bool) -> None:
         from dataclasses import asdict
@@ -176,8 +184,9 @@ class _Session:
             pairs = list(read_pairs(self.dataset))
             drawn = placebos(pairs, self.audit_options.pairs, self.options.seed)
             asked += [request for judge in self.judges for request in audit_requests(drawn, judge)]
+        only = self.shard.pairs if self.shard else None
         for pair in combinations(runs, 2):
-            comparisons = read_comparisons(*pair, self.dataset, self.options).comparisons
+            comparisons = read_comparisons(*pair, self.dataset, self.options, only).comparisons
             asked += [request for judge in self.judges for request in requests(comparisons, judge)]
         counts = asdict(plan(asked, self.out, self.options))
         _print(counts, "\n".join(f"{name}: {value}" for name, value in counts.items()), self.as_json)
@@ -199,7 +208,7 @@ class _Session:
 
         result = judge(
             runs, self.dataset, self.out, self.judges, self.options, self.server,
-            reparse=self.reparse, prices=self.prices,
+            reparse=self.reparse, prices=self.prices, shard=self.shard,
         )  # fmt: skip
         if len(result.pairs) == 1:
             _print(result.figures, format_figures(result.figures), self.as_json)

@@ -10,6 +10,7 @@ import typer
 from goutbench.cli.command import CommandGroup, registrar
 
 if TYPE_CHECKING:
+    from goutbench.dataset.shards import ShardPlan
     from goutbench.inference.models import Server
 
 app = typer.Typer(
@@ -83,6 +84,19 @@ Variables = Annotated[
     list[str] | None,
     typer.Option("--env", help="NAME=VALUE for the tests' environment; may be repeated."),
 ]
+RayAddress = Annotated[
+    str,
+    typer.Option(
+        "--ray", metavar="ADDRESS", help="Work on a Ray cluster: HOST:PORT, or `auto` for this machine's."
+    ),
+]
+ShardText = Annotated[
+    str, typer.Option("--shard", metavar="K/N", help="Only part K of N; `goutbench merge` joins the parts.")
+]
+ShardCosts = Annotated[
+    Path | None,
+    typer.Option(help="An earlier executions.parquet that balances the shards. [the dataset's facts]"),
+]
 AsJson = Annotated[bool, typer.Option("--json", help="Print the result as JSON on standard output.")]
 
 
@@ -97,6 +111,18 @@ def repositories_of(repos: Path | None, go: Path | None) -> Path:
     if go is not None and not go.is_file():
         raise ConfigError("no such program", where=f"--go {go}", hint="give the path of a go program")
     return clones_folder(repos)
+
+
+def shard_of(text: str, dataset: Path, costs: Path | None) -> "ShardPlan | None":
+    """The shard that --shard means; None without one. Raises ConfigError, DatasetError."""
+    from goutbench.dataset.shards import Shard, ShardPlan
+    from goutbench.errors import ConfigError
+
+    if text:
+        return ShardPlan.of(dataset, Shard.parse(text), costs)
+    if costs:
+        raise ConfigError("costs without a shard", where=f"--shard-costs {costs}", hint="add --shard K/N")
+    return None
 
 
 def require_extra(extra: str, *modules: str) -> None:

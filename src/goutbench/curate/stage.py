@@ -39,7 +39,7 @@ from goutbench.dataset.store import (
 )
 from goutbench.errors import ConfigError, GoutbenchError, StorageError
 from goutbench.locations import SPLIT_FOLDER
-from goutbench.parallel import parallel_map
+from goutbench.parallel import map_items
 from goutbench.records import Pair
 
 _WORK = ".work"
@@ -72,7 +72,7 @@ def curate(
             RepositoryTask(repository, _locked(repository, lock), locations, work)
             for repository in config.repositories
         ]
-        results = list(parallel_map(run_task, tasks, workers=workers, on_progress=on_progress, runner=runner))
+        results = list(map_items(run_task, tasks, workers=workers, on_progress=on_progress, runner=runner))
         failures = [result for result in results if isinstance(result, GoutbenchError)]
         if failures:
             first, *others = sorted(failures, key=str)

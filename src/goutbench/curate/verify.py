@@ -33,7 +33,7 @@ from goutbench.dataset.store import (
     write_paper_export,
 )
 from goutbench.errors import ConfigError, DatasetError, GoutbenchError
-from goutbench.parallel import parallel_map, report_progress
+from goutbench.parallel import map_items, report_progress
 from goutbench.records import PackageFile, Pair, Rejection
 
 
@@ -60,7 +60,7 @@ def verify(
     differences += check.unknown_data(lock.repositories)
     packages = PACKAGES in check.files
     checks = [_RepositoryCheck(locked, locations, dataset, packages) for locked in lock.repositories]
-    results = list(parallel_map(_check_repository, checks, workers=workers, on_progress=on_progress))
+    results = list(map_items(_check_repository, checks, workers=workers, on_progress=on_progress))
     differences += sorted((difference for _, of_rows in results for difference in of_rows), key=str)
     summaries = {summary.pin.name: summary for summary, _ in results if summary is not None}
     if not differences and len(summaries) == len(lock.repositories):

@@ -1,4 +1,4 @@
-"""Reads the Parquet tables of other stages into records."""
+"""Reads the Parquet tables of other stages into records, and identifies datasets."""
 
 import typing
 from collections.abc import Mapping
@@ -8,12 +8,20 @@ from functools import cache
 from pathlib import Path
 from typing import Any, TypeVar
 
-from goutbench.dataset.store import read_table
+from goutbench.dataset.store import DATA, data_files, read_manifest, read_table
 from goutbench.errors import DatasetError
-from goutbench.records import Execution, Mutation
+from goutbench.records import Execution, Mutation, short_hash
 
 Record = TypeVar("Record")
 _PREFIX = "mutation_"
+
+
+def dataset_digest(dataset: Path) -> str:
+    """Identifies a dataset by the content of its pairs, not by its folder. Raises DatasetError."""
+    files = read_manifest(dataset)["files"]
+    return short_hash(
+        *(f"{file.name} {files[f'{DATA}/{file.name}']['sha256']}" for file in data_files(dataset))
+    )
 
 
 def read_records(path: Path, record: type[Record]) -> list[Record]:

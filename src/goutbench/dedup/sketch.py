@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from goutbench.dedup.views import Views, views
-from goutbench.parallel import parallel_map
+from goutbench.parallel import map_items
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
@@ -95,7 +95,7 @@ def fingerprint(texts: Sequence[str], *, workers: int = 1, gram: int = 0) -> Fin
     With `gram`, they include the distinct runs of so many tokens, in eight bytes each.
     """
     batches = list(_Batch.split(texts, gram))
-    prints = dict(parallel_map(_sketch, batches, workers=workers))
+    prints = dict(map_items(_sketch, batches, workers=workers))
     return Fingerprints.concatenate(prints)
 
 

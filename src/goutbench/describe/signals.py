@@ -9,7 +9,7 @@ from goutbench.chunk.tokens import token_counter
 from goutbench.dedup.near import compare_sides, group_rows
 from goutbench.golang.analysis.features import code_features, style_of
 from goutbench.golang.syntax.parser import parse
-from goutbench.parallel import parallel_map
+from goutbench.parallel import map_items
 from goutbench.prompts.secrets import find_secrets
 from goutbench.records import Pair, Signals
 
@@ -34,7 +34,7 @@ def signals_of(pairs: Sequence[Pair], *, tokenizer: str, workers: int = 1) -> li
         _Batch(start, tuple(pairs[start : start + _BATCH]), tokenizer)
         for start in range(0, len(pairs), _BATCH)
     ]
-    by_start = dict(parallel_map(_measure_batch, batches, workers=workers))
+    by_start = dict(map_items(_measure_batch, batches, workers=workers))
     measured = [signals for batch in batches for signals in by_start[batch.start]]
     return [
         replace(signals, cluster=cluster, cluster_size=sizes[cluster])

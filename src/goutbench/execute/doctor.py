@@ -4,6 +4,7 @@ import os
 import shutil
 from collections.abc import Iterator
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
 
 from goutbench.errors import GoutbenchError
@@ -17,6 +18,10 @@ from goutbench.execute.workspace.folders import open_workspace
 from goutbench.golang.toolchain.helper import install_program
 from goutbench.golang.toolchain.installation import find_toolchain
 from goutbench.locations import workspace_folder
+from goutbench.parallel.cluster import on_all_nodes
+
+_FREE_GIB = 5
+"""Below this, trees and build caches of a few large repositories may not fit."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -72,6 +77,7 @@ def examine(work: Path | None = None) -> Iterator[Check]:
     except (GoutbenchError, OSError) as error:
         yield Check("workspace", "missing", str(error), "give --work DIR")
         return
+    yield _disk(root)
     sandbox, reasons = strongest(init)
     problems = "; ".join(f"{name}: {reason}" for name, reason in reasons.items())
     try:
@@ -98,6 +104,28 @@ def examine(work: Path | None = None) -> Iterator[Check]:
         yield Check(what, state, detail)
     yield _copies(sandbox, root.resolve() / "trees")
     yield _cgroups()
+
+
+def examine_nodes(address: str, work: Path | None = None) -> Iterator[tuple[str, Check]]:
+    """The name and the checks of each node of a Ray cluster; a node that does not answer has one.
+
+    Raises ConfigError without Ray, ToolError without a cluster.
+    """
+    for node, checks in sorted(on_all_nodes(partial(_examine_all, work), address).items()):
+        if isinstance(checks, GoutbenchError):
+            yield node, Check("node", "missing", checks.what, checks.hint)
+        else:
+            yield from ((node, check) for check in checks)
+
+
+def _examine_all(work: Path | None) -> list[Check]:
+    return list(examine(work))
+
+
+def _disk(root: Path) -> Check:
+    free = shutil.disk_usage(root).free >> 30
+    hint = "free some space, or give --work on another disk" if free < _FREE_GIB else ""
+    return Check("disk", "ok" if free >= _FREE_GIB else "weak", f"{free} GiB free at {root}", hint)
 
 
 def _copies(sandbox: Sandbox, trees: Path) -> Check:

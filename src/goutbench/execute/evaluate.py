@@ -2,13 +2,13 @@
 
 import contextlib
 from collections.abc import Iterable, Iterator, Mapping
-from dataclasses import replace
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Self
 
 from goutbench.dataset.journal import Journal
 from goutbench.errors import SourceError
-from goutbench.execute.finder import MissingPackage, PackageFinder
+from goutbench.execute.finder import PackageFinder
 from goutbench.execute.inputs import PairLike
 from goutbench.execute.journal import open_journal
 from goutbench.execute.ladder.climb import climb
@@ -16,14 +16,49 @@ from goutbench.execute.ladder.faults import BUILD_TIMED_OUT, COMPILE_LIMIT, SAND
 from goutbench.execute.ladder.record import blank_record
 from goutbench.execute.machine import Machine, open_machine
 from goutbench.execute.options import ExecuteOptions
-from goutbench.execute.pool import Climb, ExecutionJob, WorkerPool
+from goutbench.execute.pool import WorkerPool
 from goutbench.execute.progress import Progress
+from goutbench.execute.units import ExecutionJob, MissingPackage, OpenMachine, UnitRun, units_of
+from goutbench.execute.worker import Climb
 from goutbench.execute.workspace.prepare import ModuleDownload, prepare_modules
 from goutbench.execute.workspace.settings import RepositorySettings
 from goutbench.records import Candidate, Execution, Status
 
 _LOAD_STATUSES = (Status.TESTS_FAILED, Status.TIMED_OUT, Status.FLAKY)
 _LOAD_REASONS = (BUILD_TIMED_OUT, COMPILE_LIMIT, SANDBOX)
+
+
+@dataclass(frozen=True, slots=True)
+class ExecutionSpec:
+    """How to open a session, or one of its workers in another process; parameters of `evaluate`."""
+
+    repositories: Path
+    options: ExecuteOptions
+    climb: Climb = climb
+    work: Path | None = None
+    go: Path | None = None
+    unsafe: bool = False
+    sandbox: str = ""
+    image: str = ""
+    sources: Mapping[str, str] = field(default_factory=dict)
+    settings: Mapping[str, RepositorySettings] = field(default_factory=dict)
+
+    def open_session(self, workers: int) -> "ExecutionSession":
+        """The machine, and so many workers of this process. Raises what `open_machine` raises."""
+        finder = self._open_finder()
+        return ExecutionSession(finder.machine, finder, self.options, workers, self.climb, self)
+
+    def open_worker(self, number: int) -> OpenMachine:
+        """One worker with this number."""
+        finder = self._open_finder()
+        pool = WorkerPool(finder.machine, self.options, 1, self.climb, number)
+        return OpenMachine(finder, pool, finder.machine.sandbox.name)
+
+    def _open_finder(self) -> PackageFinder:
+        machine = open_machine(
+            work=self.work, go=self.go, unsafe=self.unsafe, sandbox=self.sandbox, image=self.image
+        )
+        return PackageFinder(machine, self.repositories, self.sources, self.settings)
 
 
 class ExecutionSession:
@@ -33,11 +68,19 @@ class ExecutionSession:
     """
 
     def __init__(
-        self, machine: Machine, finder: PackageFinder, options: ExecuteOptions, workers: int, climb: Climb
+        self,
+        machine: Machine,
+        finder: PackageFinder,
+        options: ExecuteOptions,
+        workers: int,
+        climb: Climb,
+        spec: ExecutionSpec | None = None,
     ) -> None:
+        """With the `spec` of the machine, workers can be other processes."""
         self.machine = machine
         self.finder = finder
         self.options = options
+        self.spec = spec
         self.pool = WorkerPool(machine, options, workers, climb)
 
     def __enter__(self) -> Self:
@@ -76,10 +119,10 @@ def evaluate(
     go program to use instead of the one that is found. With `out` every record is written to a journal there
     at once, and candidates with a result in the journal are not executed again, except after infrastructure
     errors. `excluded` maps pair ids whose reference test cannot run to the reason: their candidates are
-    infrastructure errors without execution. `runner` is a key of `parallel.RUNNERS` that works within this
-    process. With `retry_alone`, what fails in a way that a busy machine can cause is executed once more at
-    the end, one candidate at a time. Raises ToolError when no sandbox works here (unless `unsafe`) or when
-    the canary fails, StorageError when `out` or `work` cannot be written.
+    infrastructure errors without execution. `runner` is that of `parallel.map_items`. With `retry_alone`,
+    what fails in a way that a busy machine can cause is executed once more at the end, one candidate at a
+    time. Raises ToolError when no sandbox works here (unless `unsafe`) or when the canary fails,
+    StorageError when `out` or `work` cannot be written.
     """
     progress = progress or Progress()
     progress.step("checking Go and the sandbox")
@@ -107,9 +150,21 @@ def open_session(
     image: str = "",
 ) -> ExecutionSession:
     """What executions share, for many calls of `evaluate_in`; the parameters are those of `evaluate`."""
-    machine = open_machine(work=work, go=go, unsafe=unsafe, sandbox=sandbox, image=image)
-    finder = PackageFinder(machine, repositories, sources or {}, settings)
-    return ExecutionSession(machine, finder, options or ExecuteOptions(), workers, climb)
+    options = options or ExecuteOptions()
+    work, go = (path.absolute() if path else None for path in (work, go))
+    spec = ExecutionSpec(
+        repositories.absolute(),
+        options,
+        climb,
+        work,
+        go,
+        unsafe,
+        sandbox,
+        image,
+        sources or {},
+        settings or {},
+    )
+    return spec.open_session(workers)
 
 
 def evaluate_in(
@@ -128,6 +183,7 @@ def evaluate_in(
     progress = progress or Progress()
     results: dict[int, Execution] = {}
     jobs: list[ExecutionJob] = []
+    keys: dict[int, str] = {}
     journal = open_journal(out) if out else None
 
     def keep(number: int, record: Execution, *, executed: bool = True) -> None:
@@ -151,17 +207,19 @@ def evaluate_in(
             if earlier := _earlier_result(journal, key):
                 keep(number, earlier, executed=False)
             jobs.append(ExecutionJob(number, package, candidate))
+            keys[number] = key
         jobs.sort(key=lambda job: job.order)
         new = [job for job in jobs if job.number not in results]
         failed = [job for job in jobs if job.number in results and load_may_decide(results[job.number])]
         if used := sorted([*new, *(failed if retry_alone else [])], key=lambda job: job.order):
-            pool = session.pool
-            pool.progress = progress
-            pool.expect([job.package for job in used])
-            for number, record in pool.execute_all(new, runner):
+            session.pool.progress = progress
+            session.pool.expect([job.package for job in used])
+            units = units_of(used, keys, pairs, session.pool)
+            run = UnitRun(session.spec, session.pool, units, used, runner, progress)
+            for number, record in run.execute(new):
                 keep(number, record)
             again = [job for job in used if retry_alone and load_may_decide(results[job.number])]
-            for number, record in pool.execute_alone(again):
+            for number, record in run.execute_alone(again):
                 keep(number, after_failure(results[number], record))
     return [results[number] for number in sorted(results)]
 

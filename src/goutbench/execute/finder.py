@@ -7,31 +7,16 @@ from pathlib import Path
 
 from goutbench.errors import SourceError
 from goutbench.execute.inputs import PairLike
-from goutbench.execute.ladder.faults import explained, fault_line
-from goutbench.execute.ladder.record import empty_record
+from goutbench.execute.ladder.faults import fault_line
 from goutbench.execute.machine import Machine
-from goutbench.execute.options import ExecuteOptions
+from goutbench.execute.units import MissingPackage
 from goutbench.execute.workspace.go_work import usable_go_work
 from goutbench.execute.workspace.package import PackageUnderTest, Tree, find_package
 from goutbench.execute.workspace.prepare import toolchain_for
 from goutbench.execute.workspace.settings import NO_SETTINGS, RepositorySettings
 from goutbench.execute.workspace.trees import materialise, repository_folder
 from goutbench.golang.toolchain.installation import Toolchain, find_toolchain, installed_toolchains
-from goutbench.records import Candidate, Execution, short_hash
-
-
-class MissingPackage(Exception):
-    """A candidate cannot be executed; `reason` and `evidence` as in Execution."""
-
-    def __init__(self, reason: str, evidence: str) -> None:
-        super().__init__(evidence)
-        self.reason, self.evidence = reason, evidence
-
-    def record(self, candidate: Candidate, options: ExecuteOptions) -> Execution:
-        """The infrastructure error that the candidate gets."""
-        key = short_hash("lost", candidate.id, candidate.pair_id, self.reason)
-        record = empty_record(candidate, key, options)
-        return explained(replace(record, reason=self.reason, evidence=self.evidence))
+from goutbench.records import Candidate
 
 
 class PackageFinder:

@@ -128,7 +128,7 @@ def text_candidate(pair_id: str, model: str, code: str, *, mode: str = "append")
     return Candidate(id, pair_id, model, (), code, None, mode, ())
 
 
-def read_candidates(path: Path) -> list[Candidate]:
+def read_candidates(path: Path, *, may_be_empty: bool = False) -> list[Candidate]:
     """Candidates from a `.parquet` file or JSON lines; `pair_id`, `model` and `code` are required.
 
     Bytes that are not UTF-8 stay in the code as surrogates: the candidate gets a record, not an exception.
@@ -141,7 +141,7 @@ def read_candidates(path: Path) -> list[Candidate]:
             raise ConfigError(f"not readable as Parquet: {error.what}", where=str(path)) from error
     else:
         rows = list(read_json_lines(path))
-    if not rows:
+    if not rows and not may_be_empty:
         raise ConfigError("the file holds no candidates", where=str(path))
     candidates = [(where, _candidate(row, where)) for where, row in rows]
     by_id: dict[str, tuple[str, Candidate]] = {}

@@ -7,12 +7,12 @@ from pathlib import Path
 from typing import Any
 
 from goutbench.dataset.journal import Journal
-from goutbench.dataset.reading import read_records
-from goutbench.dataset.store import DATA, data_files, read_manifest, write_rows
+from goutbench.dataset.reading import dataset_digest, read_records
+from goutbench.dataset.store import file_hash, read_manifest, write_rows
 from goutbench.errors import ConfigError, DatasetError
 from goutbench.execute.options import ExecuteOptions
-from goutbench.locations import EXECUTIONS
-from goutbench.records import Candidate, Execution, Mutation, Status, short_hash
+from goutbench.locations import EXECUTIONS, REFERENCE_TABLE
+from goutbench.records import Candidate, Execution, Mutation, Status
 
 JOURNAL = "executions.jsonl"
 RUN = "execute.json"
@@ -39,12 +39,15 @@ def run_facts(
     }
 
 
-def dataset_digest(dataset: Path) -> str:
-    """Identifies a dataset by the content of its pairs, not by its folder. Raises DatasetError."""
-    files = read_manifest(dataset)["files"]
-    return short_hash(
-        *(f"{file.name} {files[f'{DATA}/{file.name}']['sha256']}" for file in data_files(dataset))
-    )
+def shard_facts(facts: Mapping[str, Any], out: Path) -> dict[str, Any]:
+    """What the shards of one execution have in common: its facts, and the content of the candidates.
+
+    Candidates that the run folder itself holds are those of its shard.
+    """
+    path = Path(facts["candidates"]) if facts["candidates"] else None
+    own = path is not None and path.parent == out.resolve()
+    digest = "of the folder" if own else file_hash(path) if path else ""
+    return {**facts, "candidates": digest}
 
 
 def check_out(out: Path, dataset: Path, facts: Mapping[str, Any], requested: Collection[Candidate]) -> None:
@@ -111,6 +114,11 @@ def write_table(path: Path, records: Iterable[Execution]) -> None:
             row["mutation_mutants"] = [asdict(mutant) for mutant in mutation.mutants]
         rows.append({name: list(value) if isinstance(value, tuple) else value for name, value in row.items()})
     write_rows(path, rows)
+
+
+def write_references(dataset: Path, records: Iterable[Execution]) -> None:
+    """Write what the dataset's own tests reached. Raises StorageError."""
+    write_rows(dataset / REFERENCE_TABLE, [reference_row(record) for record in records])
 
 
 def reference_row(record: Execution) -> dict[str, Any]:

@@ -1,11 +1,12 @@
 """The workers of an execution, and the packages that they load."""
 
 import contextlib
+import fcntl
+import platform
 import queue
 import secrets
 import threading
-from collections.abc import Callable, Iterator, Sequence
-from dataclasses import dataclass, field
+from collections.abc import Iterator, Sequence
 from itertools import groupby
 from pathlib import Path
 
@@ -13,48 +14,13 @@ from goutbench.execute.canary import canary_package, run_canary
 from goutbench.execute.machine import Machine
 from goutbench.execute.options import ExecuteOptions
 from goutbench.execute.progress import Progress
-from goutbench.execute.worker import Worker
+from goutbench.execute.units import Batch, ExecutionJob, after_canary
+from goutbench.execute.worker import Climb, Worker
 from goutbench.execute.workspace.package import PackageUnderTest
 from goutbench.golang.toolchain.answers import HelperError
 from goutbench.golang.toolchain.installation import Toolchain
-from goutbench.parallel import parallel_map
-from goutbench.records import Candidate, Execution
-
-Climb = Callable[[Worker, PackageUnderTest, Candidate], Execution]
-"""Takes one candidate up the ladder: `ladder.climb.climb`."""
-
-
-@dataclass(frozen=True, slots=True)
-class ExecutionJob:
-    """A candidate to execute; `number` is its position among all candidates."""
-
-    number: int
-    package: PackageUnderTest
-    candidate: Candidate
-
-    @property
-    def order(self) -> tuple[str, ...]:
-        """Sorts jobs so that those of one module, and in it of one package, follow each other."""
-        package = self.package
-        return str(package.module), str(package.folder), package.focal, f"{self.number:012}"
-
-
-@dataclass(frozen=True, slots=True, eq=False)
-class Batch:
-    """Packages of one module that are loaded together; `compiled` is set when the build cache has their
-    dependencies."""
-
-    package: PackageUnderTest
-    folders: tuple[Path, ...]
-    compiled: threading.Event = field(default_factory=threading.Event)
-
-    def __str__(self) -> str:
-        """What is loaded, for the progress."""
-        tree = self.package.tree
-        folder = self.package.folder.relative_to(tree.root.resolve())
-        name = tree.repository if folder == Path() else f"{tree.repository}/{folder}"
-        more = f" and {len(self.folders) - 1} more" if len(self.folders) > 1 else ""
-        return f"{name}{more}"
+from goutbench.parallel import map_items
+from goutbench.records import Execution, short_hash
 
 
 class WorkerPool:
@@ -64,9 +30,14 @@ class WorkerPool:
     one before: the first job starts soon, and a large module does not need a `go list` for each package.
     """
 
-    def __init__(self, machine: Machine, options: ExecuteOptions, count: int, climb: Climb) -> None:
+    def __init__(
+        self, machine: Machine, options: ExecuteOptions, count: int, climb: Climb, first: int = 0
+    ) -> None:
+        """`count` workers, with numbers from `first`: no two of a machine may have the same."""
         workspace, sandbox, salt = machine.workspace, machine.sandbox, secrets.token_bytes(16)
-        self.workers = [Worker(workspace, sandbox, options, number, salt) for number in range(count)]
+        self.options = options
+        numbers = range(first, first + count)
+        self.workers = [Worker(workspace, sandbox, options, number, salt) for number in numbers]
         # the last one that was used comes first: its Go helper has the package in memory
         self.idle: queue.LifoQueue[Worker] = queue.LifoQueue()
         for worker in reversed(self.workers):
@@ -74,7 +45,8 @@ class WorkerPool:
         self.progress = Progress()
         self.climb = climb
         self.canary = canary_package(workspace, machine.toolchain)
-        self._canary_passed = False
+        self.canary_passed = False
+        self._compiled: set[Batch] = set()
         self._compiling = threading.Lock()
         self._batches: dict[tuple[Toolchain, Path | None, Path], Batch] = {}
         self.expect([self.canary])
@@ -91,12 +63,21 @@ class WorkerPool:
             for folder in batch.folders:
                 self._batches[batch.package.toolchain, batch.package.go_work, folder] = batch
 
+    def expect_batch(self, package: PackageUnderTest, folders: tuple[Path, ...]) -> None:
+        """A candidate of this package comes next; the folders of its batch were planned elsewhere."""
+        if _batch_key(package) not in self._batches:
+            self._batches[_batch_key(package)] = Batch(package, folders)
+
+    def batch_of(self, package: PackageUnderTest) -> Batch:
+        """The batch that an expected package is loaded with."""
+        return self._batches[_batch_key(package)]
+
     def check(self) -> None:
         """Execute the canary, unless it has passed before.
 
         Raises ToolError when this machine does not distinguish a good test from a bad one.
         """
-        if not self._canary_passed:
+        if not self.canary_passed:
             self._execute(None)
 
     def execute_all(self, jobs: Sequence[ExecutionJob], runner: str) -> Iterator[tuple[int, Execution]]:
@@ -105,24 +86,11 @@ class WorkerPool:
 
         No record is yielded before the canary has ended. Raises what `check` raises.
         """
-        held: list[tuple[int, Execution]] | None = None if self._canary_passed else []
-        canary_and_jobs: list[ExecutionJob | None] = [*([] if self._canary_passed else [None]), *jobs]
+        canary_and_jobs: list[ExecutionJob | None] = [*([] if self.canary_passed else [None]), *jobs]
         if not canary_and_jobs:  # a later call of a session, all of whose jobs are to be executed alone
-            return
-        for result in parallel_map(self._execute, canary_and_jobs, workers=len(self.workers), runner=runner):
-            if result is None:
-                yield from held or ()
-                held = None
-            elif held is None:
-                yield result
-            else:
-                held.append(result)
-
-    def execute_alone(self, jobs: Sequence[ExecutionJob]) -> Iterator[tuple[int, Execution]]:
-        """Execute the jobs one by one, with nothing else beside them."""
-        for count, job in enumerate(jobs, 1):
-            self.progress.step(f"executing failed tests once more, alone: {count} of {len(jobs)}")
-            yield job.number, self.execute(job)
+            return iter(())
+        results = map_items(self._execute, canary_and_jobs, workers=len(self.workers), runner=runner)
+        return after_canary(results, passed=self.canary_passed)
 
     def execute(self, job: ExecutionJob) -> Execution:
         """Execute one job; waits for an idle worker. Threads may call it at the same time."""
@@ -141,7 +109,7 @@ class WorkerPool:
         try:
             self._load(worker, self.canary)
             run_canary(worker, self.canary)
-            self._canary_passed = True
+            self.canary_passed = True
             return None
         finally:
             self.idle.put(worker)
@@ -149,15 +117,26 @@ class WorkerPool:
     def _load(self, worker: Worker, package: PackageUnderTest) -> None:
         """Load the batch of a package, once for each worker."""
         batch = self._batches[_batch_key(package)]
-        if batch.compiled.is_set():
+        if batch in self._compiled:
             worker.once(_load_batch, batch)
             return
-        with self._compiling:  # two workers at once would compile the same dependencies twice
-            if not batch.compiled.is_set():
+        # two workers at once would compile the same dependencies twice
+        with self._compiling, _locked_module(worker, package):
+            if batch not in self._compiled:
                 self.progress.step(f"loading {batch}, and compiling what it imports")
             worker.once(_load_batch, batch)
-            batch.compiled.set()
+            self._compiled.add(batch)
         self.progress.step("executing")
+
+
+@contextlib.contextmanager
+def _locked_module(worker: Worker, package: PackageUnderTest) -> Iterator[None]:
+    """Makes other processes of this host wait that would load packages of the same module."""
+    locks = worker.workspace.root / "locks"
+    locks.mkdir(exist_ok=True)
+    with (locks / f"{platform.node()}-{short_hash(str(package.module))}").open("w") as lock:
+        fcntl.flock(lock, fcntl.LOCK_EX)
+        yield
 
 
 def _load_batch(worker: Worker, batch: Batch) -> None:

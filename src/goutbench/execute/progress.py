@@ -9,6 +9,7 @@ from collections.abc import Callable, Iterable, Iterator
 from contextlib import contextmanager, suppress
 from typing import Any
 
+from goutbench.parallel import Crew
 from goutbench.records import Execution
 
 _LINE_SECONDS = 10.0
@@ -37,6 +38,10 @@ class Pace:
         """An execution ended at this time (seconds)."""
         self._ends.append(now)
 
+    def of_workers(self, workers: int) -> "Pace":
+        """The pace of so many workers: this one where their number is the same."""
+        return self if max(1, workers) == self.workers else Pace(workers)
+
     def interval(self) -> float | None:
         """The seconds between two ends; None before they are known."""
         ends, step = list(self._ends), self.workers
@@ -56,8 +61,15 @@ class Progress:
         self.total = 0
         self.records: list[Execution] = []
         self.pace = Pace(1)
+        self.nodes = 1
         self._executed = 0
         self._lock = threading.RLock()
+
+    def join(self, crew: Crew) -> None:
+        """These machines are at work now."""
+        self.nodes, self.pace = crew.nodes, self.pace.of_workers(crew.workers)
+        if crew.notice:
+            self.step(crew.notice)
 
     def step(self, text: str) -> None:
         """Something begins that may take a while; `text` says what."""
@@ -80,7 +92,8 @@ class Progress:
         seconds, remaining = self.pace.interval(), self.total - len(self.records)
         if seconds is None or remaining <= 0:
             return ""
-        return f"{60 / seconds:.0f}/min, about {duration(seconds * remaining)} left"
+        nodes = f" on {self.nodes} nodes" if self.nodes > 1 else ""
+        return f"{60 / seconds:.0f}/min{nodes}, about {duration(seconds * remaining)} left"
 
 
 def duration(seconds: float) -> str:

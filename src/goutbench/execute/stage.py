@@ -10,7 +10,8 @@ from pathlib import Path
 from typing import Any, Self
 
 from goutbench.dataset.reading import read_records
-from goutbench.dataset.store import write_json, write_rows
+from goutbench.dataset.shards import ShardPlan, claim
+from goutbench.dataset.store import write_json
 from goutbench.errors import ConfigError
 from goutbench.execute.evaluate import ExecutionSession, evaluate, evaluate_in, open_session, prepare
 from goutbench.execute.inputs import (
@@ -22,11 +23,11 @@ from goutbench.execute.inputs import (
     read_sources,
     reference_candidates,
 )
-from goutbench.execute.journal import RUN, check_out, reference_row, run_facts, write_table
+from goutbench.execute.journal import RUN, check_out, run_facts, shard_facts, write_references, write_table
 from goutbench.execute.ladder.faults import cause_and_hint
 from goutbench.execute.options import ExecuteOptions
 from goutbench.execute.progress import Progress
-from goutbench.locations import CANDIDATES, EXECUTIONS, REFERENCE_TABLE
+from goutbench.locations import CANDIDATES, EXECUTIONS
 from goutbench.records import Candidate, Execution, Mutation, Status, pairs_without_coverage
 
 _MAX_REASONS = 5
@@ -49,6 +50,8 @@ def run_stage(
     unsafe: bool = False,
     sandbox: str = "",
     image: str = "",
+    shard: ShardPlan | None = None,
+    runner: str = "threads",
     progress: Progress | None = None,
 ) -> list[Execution]:
     """Execute a file of candidates, or with `reference` the dataset's own tests, and write the tables.
@@ -57,7 +60,8 @@ def run_stage(
     gets the journal and `executions.parquet`. A reference run of all pairs also writes `reference.parquet`
     beside the dataset's data, which later runs read: candidates of a pair whose reference test cannot run on
     this machine get an infrastructure error, not a bad result. A failing reference test is executed again at
-    the end, alone, so that the load of the machine does not decide.
+    the end, alone, so that the load of the machine does not decide. With a shard, only its pairs count, and
+    `merge` writes `reference.parquet`.
 
     `only` are ids of pairs, `limit` is a number of candidates, drawn by the seed of the options (0: all).
     What they leave out keeps the results of earlier runs. Returns the records of what was asked for. Raises
@@ -68,7 +72,7 @@ def run_stage(
     progress = progress or Progress()
     progress.step(f"reading the pairs of {dataset}")
     pairs = read_locations(dataset)
-    requested = read_candidates(candidates) if candidates else []
+    requested = read_candidates(candidates, may_be_empty=shard is not None) if candidates else []
     if requested and not any(candidate.pair_id in pairs for candidate in requested):
         raise ConfigError(
             f"the dataset {dataset} has the pair of none of the {len(requested)} candidates",
@@ -80,7 +84,10 @@ def run_stage(
         requested = list(reference_candidates(dataset, tested))
     chosen = select(requested, limit, only, options.seed)
     facts = run_facts(dataset, candidates, options, reference=reference, go=go)
+    if shard is not None:
+        requested = [candidate for candidate in requested if candidate.pair_id in shard.pairs]
     check_out(out, dataset, facts, requested)
+    claim(out, shard, "execute", shard_facts(facts, out), [candidate.id for candidate in requested])
     progress.expect(len(chosen), workers)
     records = evaluate(
         chosen,
@@ -97,12 +104,13 @@ def run_stage(
         unsafe=unsafe,
         sandbox=sandbox,
         image=image,
+        runner=runner,
         retry_alone=reference,
         progress=progress,
     )
     _write(out, dataset, facts, requested, _with_earlier(out, requested, records))
-    if reference and candidates is None and len(chosen) == len(requested):
-        write_rows(dataset / REFERENCE_TABLE, [reference_row(record) for record in records])
+    if reference and candidates is None and shard is None and len(chosen) == len(requested):
+        write_references(dataset, records)
     return records
 
 

@@ -11,6 +11,7 @@ from goutbench.execute.workspace.folders import Workspace
 from goutbench.execute.workspace.package import PackageUnderTest
 from goutbench.golang.toolchain.helper import HELPER_MEMORY, GoHelper, install_program
 from goutbench.golang.toolchain.installation import Toolchain, go_env
+from goutbench.records import Candidate, Execution
 
 Arguments = TypeVarTuple("Arguments")
 Result = TypeVar("Result")
@@ -99,3 +100,7 @@ class Worker:
 
 def _install_helper(worker: Worker, toolchain: Toolchain) -> Path:
     return install_program(toolchain, worker.workspace.root, "gohelper")
+
+
+Climb = Callable[[Worker, PackageUnderTest, Candidate], Execution]
+"""Takes one candidate up the ladder: `ladder.climb.climb`."""

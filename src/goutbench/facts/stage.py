@@ -7,11 +7,11 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
-from goutbench.dataset.reading import read_records
+from goutbench.dataset.reading import dataset_digest, read_records
 from goutbench.dataset.store import read_pairs, read_table, write_rows
 from goutbench.errors import ConfigError, DatasetError
 from goutbench.execute.inputs import reference_candidates
-from goutbench.execute.journal import RUN, dataset_digest, reference_row
+from goutbench.execute.journal import RUN, reference_row
 from goutbench.facts.fact import Fact, execution_of, fact_of, pair_key
 from goutbench.facts.table import Facts, read_facts, this_machine, write_facts
 from goutbench.locations import EXECUTIONS, FACTS, REFERENCE_TABLE

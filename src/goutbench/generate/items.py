@@ -3,7 +3,7 @@
 import random
 import re
 import shlex
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Container, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from itertools import groupby
 from pathlib import Path
@@ -18,7 +18,7 @@ from goutbench.golang.analysis.features import concurrent_functions
 from goutbench.golang.analysis.purity import pure_functions
 from goutbench.golang.syntax.parser import parse
 from goutbench.locations import SPLIT_FOLDER
-from goutbench.parallel import available_cpus, parallel_map
+from goutbench.parallel import available_cpus, map_items
 from goutbench.prompts.cross_file import PackageIndex, folder_of
 from goutbench.prompts.examples import ExamplePool
 from goutbench.prompts.library import PromptFolder, load_prompt
@@ -55,23 +55,26 @@ class FirstAnswer:
     candidate: Candidate
 
 
-def read_items(dataset: Path, options: GenerateOptions) -> list[Item]:
+def read_items(dataset: Path, options: GenerateOptions, only: Container[str] | None = None) -> list[Item]:
     """The items of a dataset that the options select. Raises as `build_items` does."""
-    return build_items(dataset, list(read_pairs(dataset)), options)
+    return build_items(dataset, list(read_pairs(dataset)), options, only)
 
 
-def build_items(dataset: Path, pairs: Sequence[Pair], options: GenerateOptions) -> list[Item]:
+def build_items(
+    dataset: Path, pairs: Sequence[Pair], options: GenerateOptions, only: Container[str] | None = None
+) -> list[Item]:
     """The items that the options select from the dataset's pairs, in the order of the pairs.
 
-    Raises ConfigError for an option that matches nothing, DatasetError.
+    Of these, those of the pair ids `only`, which may be none. Raises ConfigError for an option that matches
+    nothing, DatasetError.
     """
     builder, selected = _selection(dataset, pairs, options)
     if options.limit:
-        keys = _draw(list(selected), builder, options)
+        keys = [key for key in _draw(list(selected), builder, options) if only is None or key[0].id in only]
         items = [item for pair, group in groupby(keys, _pair_of) for item in builder.items(pair, group)]
     else:
-        items = _all_items(builder, list(selected))
-    return _some(items, dataset)
+        items = _all_items(builder, [pair for pair in selected if only is None or pair.id in only])
+    return items if only is not None else _some(items, dataset)
 
 
 def _all_items(builder: "_ItemBuilder", pairs: Sequence[Pair]) -> list[Item]:
@@ -82,7 +85,7 @@ def _all_items(builder: "_ItemBuilder", pairs: Sequence[Pair]) -> list[Item]:
     work = [(replace(builder, packages=builder.packages.around(group[0])), group) for group in folders]
     workers = available_cpus() if len(pairs) >= _MANY_PAIRS else 1
     by_pair: dict[str, list[Item]] = {}
-    for items in parallel_map(_items_of, work, workers=workers):
+    for items in map_items(_items_of, work, workers=workers):
         for item in items:
             by_pair.setdefault(item.pair.id, []).append(item)
     return [item for pair in pairs for item in by_pair.get(pair.id, ())]
@@ -93,12 +96,19 @@ def _items_of(work: "tuple[_ItemBuilder, Sequence[Pair]]") -> list[Item]:
     return [item for pair in pairs for item in builder.items(pair, builder.keys(pair))]
 
 
-def items_without_prompts(dataset: Path, pairs: Sequence[Pair], options: GenerateOptions) -> list[Item]:
+def items_without_prompts(
+    dataset: Path, pairs: Sequence[Pair], options: GenerateOptions, only: Container[str] | None = None
+) -> list[Item]:
     """The same items, without prompts. Raises as `build_items` does."""
     builder, selected = _selection(dataset, pairs, options)
     drawn = _draw(list(selected), builder, options) if options.limit else ()
     keys = drawn or [key for pair in selected for key in builder.keys(pair)]
-    return _some([Item(pair, (function,) if function else (), ()) for pair, function in keys], dataset)
+    items = [
+        Item(pair, (function,) if function else (), ())
+        for pair, function in keys
+        if only is None or pair.id in only
+    ]
+    return items if only is not None else _some(items, dataset)
 
 
 def _selection(

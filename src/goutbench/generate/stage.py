@@ -14,6 +14,7 @@ from goutbench.assemble.stage import MODES, assemble, candidate_of
 from goutbench.baselines.baseline import baseline_of, is_baseline
 from goutbench.chunk.tokens import COUNTERS, tokenizer_file
 from goutbench.config import Price
+from goutbench.dataset.shards import ShardPlan, claim
 from goutbench.dataset.store import file_hash, read_manifest, read_pairs, write_json, write_rows
 from goutbench.errors import ConfigError
 from goutbench.generate.complete import Completer, Completions, completion_call, open_journal
@@ -140,13 +141,14 @@ class Session:
 
     def write(self, records: Generated, **facts: Any) -> None:
         """Write the run folder, with further facts about the run."""
-        records.write(
-            self.out,
-            len(self.items),
-            **_inputs(self.dataset, self.completer.model, self.completer.options),
-            prompt=load_prompt(self.completer.options.prompt).identity,
-            **facts,
-        )
+        records.write(self.out, len(self.items), **self.facts, **facts)
+
+    @property
+    def facts(self) -> dict[str, Any]:
+        """What `run.json` says of model, options, dataset and prompt."""
+        options = self.completer.options
+        inputs = _inputs(self.dataset, self.completer.model, options)
+        return inputs | {"prompt": load_prompt(options.prompt).identity}
 
 
 def _inputs(dataset: Path, model: str, options: GenerateOptions) -> dict[str, Any]:
@@ -174,6 +176,7 @@ def open_session(
     *,
     price: Price | None = None,
     server: Server | None = None,
+    shard: ShardPlan | None = None,
 ) -> Iterator[Session]:
     """Open the model, the dataset and the journal. Raises as `generate` does."""
     if options.mode not in MODES:  # before any call, which may cost money
@@ -182,15 +185,26 @@ def open_session(
         )
     options, server = with_weights_revision(options, model), server or Server()
     pairs = list(read_pairs(dataset))
-    items = build_items(dataset, pairs, options)
+    items = build_items(dataset, pairs, options, shard.pairs if shard else None)
     connection = Connection(
         open_model(model, server, temperature=options.temperature), out / "logs", server.display
     )
     assembler = Assembler(pairs, str(connection.model), options.mode)
     with open_journal(out) as journal:
+        session = Session(dataset, out, items, Completer(connection, options, journal, price), assembler)
+        claim(out, shard, "generate", session.facts, _units(items, options.samples))
         journal.open()
-        completer = Completer(connection, options, journal, price)
-        yield Session(dataset, out, items, completer, assembler)
+        yield session
+
+
+def _units(items: Iterable[Item], samples: int) -> list[str]:
+    """The keys of the candidates that items get."""
+    return [unit_key(item.pair.id, item.focal, sample) for item in items for sample in range(samples)]
+
+
+def unit_key(pair_id: str, focal: Iterable[str], sample: int) -> str:
+    """Names one sample of an item in `shard.json`."""
+    return " ".join((pair_id, *focal, str(sample)))
 
 
 def generate(
@@ -201,8 +215,9 @@ def generate(
     *,
     price: Price | None = None,
     server: Server | None = None,
+    shard: ShardPlan | None = None,
 ) -> list[Candidate]:
-    """Have a model write the tests of a dataset, and write the run folder.
+    """Have a model write the tests of a dataset, or of a shard of it, and write the run folder.
 
     The run folder holds prompts, completions, candidates and `run.json`; `goutbench execute
     OUT/candidates.parquet --dataset DATASET --out OUT` continues from there. The same call after a kill
@@ -214,20 +229,24 @@ def generate(
             "the folder has rounds of feedback", where=str(out), hint="give --rounds, or another --out"
         )
     if is_baseline(model):
-        return write_baseline(dataset, out, model, options)
-    with open_session(dataset, out, model, options, price=price, server=server) as session:
+        return write_baseline(dataset, out, model, options, shard)
+    with open_session(dataset, out, model, options, price=price, server=server, shard=shard) as session:
         _, records = session.first_answers()
     session.write(records)
     return records.candidates
 
 
-def write_baseline(dataset: Path, out: Path, model: str, options: GenerateOptions) -> list[Candidate]:
+def write_baseline(
+    dataset: Path, out: Path, model: str, options: GenerateOptions, shard: ShardPlan | None = None
+) -> list[Candidate]:
     """Write the run folder of a baseline, which needs no prompts. Raises as `generate` does."""
     test_of, pairs = baseline_of(model), list(read_pairs(dataset))
-    items = items_without_prompts(dataset, pairs, options)
+    items = items_without_prompts(dataset, pairs, options, shard.pairs if shard else None)
+    inputs = _inputs(dataset, model, options)
+    claim(out, shard, "generate", inputs, _units(items, 1))
     tests = {pair.id: test_of(pair) for pair in {item.pair.id: item.pair for item in items}.values()}
     candidates = [_baseline_candidate(item, model, tests[item.pair.id]) for item in items]
-    Generated([], [], candidates).write(out, len(items), **_inputs(dataset, model, options))
+    Generated([], [], candidates).write(out, len(items), **inputs)
     return candidates
 
 
@@ -245,13 +264,16 @@ def _baseline_candidate(item: Item, model: str, code: str) -> Candidate:
     )
 
 
-def plan(dataset: Path, out: Path, model: str, options: GenerateOptions) -> CallPlan:
+def plan(
+    dataset: Path, out: Path, model: str, options: GenerateOptions, shard: ShardPlan | None = None
+) -> CallPlan:
     """What `generate` would ask, without asking."""
+    only = shard.pairs if shard else None
     if is_baseline(model):
-        items = items_without_prompts(dataset, list(read_pairs(dataset)), options)
+        items = items_without_prompts(dataset, list(read_pairs(dataset)), options, only)
         return CallPlan(len(items), *[0] * 6)
     options = with_weights_revision(options, model)
-    items = read_items(dataset, options)
+    items = read_items(dataset, options, only)
     calls = [
         completion_call(prompt, model, options, sample)
         for prompt in distinct_prompts(items)

@@ -5,7 +5,7 @@ import shlex
 from dataclasses import asdict
 from pathlib import Path
 
-from goutbench.harvest.stage import Harvest
+from goutbench.harvest.result import Harvest
 
 
 def print_harvest(result: Harvest, out: Path, dataset: Path, scheme: str, *, as_json: bool) -> None:

@@ -2,10 +2,11 @@
 
 from collections import Counter
 from collections.abc import Mapping, Sequence
-from dataclasses import asdict, dataclass
+from dataclasses import asdict
 from pathlib import Path
 from typing import Any
 
+from goutbench.dataset.reading import dataset_digest
 from goutbench.dataset.store import (
     file_hash,
     read_pairs,
@@ -18,7 +19,7 @@ from goutbench.dataset.store import (
 )
 from goutbench.dedup.near import compare_sides
 from goutbench.errors import ConfigError, DatasetError
-from goutbench.execute.journal import dataset_digest
+from goutbench.harvest.result import Harvest
 from goutbench.harvest.samples import ExecutedRun, Sample, read_runs
 from goutbench.harvest.select import HarvestOptions, HeldOut, choose
 from goutbench.locations import HARVEST, HARVESTED_ROWS
@@ -30,16 +31,6 @@ from goutbench.split.schemes import LEAKS, SplitRow
 from goutbench.split.stage import table_name
 
 PROOF = "proof.parquet"
-
-
-@dataclass(frozen=True, slots=True)
-class Harvest:
-    """The rows, what they have in common with held-out pairs, and why other candidates are no rows."""
-
-    rows: tuple[HarvestedRow, ...]
-    proof: tuple[Overlap, ...]
-    candidates: int
-    excluded: Mapping[str, int]
 
 
 def harvest(

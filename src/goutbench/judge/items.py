@@ -1,7 +1,7 @@
 """Reads the comparisons of two runs: their candidates, paired by item and sample."""
 
 import random
-from collections.abc import Iterable, Sequence
+from collections.abc import Container, Iterable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -28,10 +28,13 @@ class PairedRuns:
     unpaired_b: int
 
 
-def read_comparisons(run_a: Path, run_b: Path, dataset: Path, options: JudgeOptions) -> PairedRuns:
+def read_comparisons(
+    run_a: Path, run_b: Path, dataset: Path, options: JudgeOptions, only: Container[str] | None = None
+) -> PairedRuns:
     """The comparisons of two runs, in the order of the dataset; candidates of feedback rounds are ignored.
 
-    `options.limit` counts items: an item is drawn with all its samples. Raises ConfigError if a folder is
+    `options.limit` counts items: an item is drawn with all its samples. Of what is drawn, only comparisons of
+    the pair ids `only` are returned, which may be none. Raises ConfigError if a folder is
     not a run, if the runs have no item in common, or if the dataset lacks all pairs of theirs; candidates of
     single unknown pairs count as without a counterpart.
     """
@@ -57,9 +60,9 @@ def read_comparisons(run_a: Path, run_b: Path, dataset: Path, options: JudgeOpti
             where=f"{run_a}, {run_b}",
             hint="generate both with the same --unit and --split",
         )
-    return PairedRuns(
-        tuple(_draw_items(comparisons, options)), len(a) - len(comparisons), len(b) - len(comparisons)
-    )
+    drawn = _draw_items(comparisons, options)
+    part = tuple(one for one in drawn if only is None or one.pair_id in only)
+    return PairedRuns(part, len(a) - len(comparisons), len(b) - len(comparisons))
 
 
 def read_passing(*runs: Path) -> frozenset[str] | None:

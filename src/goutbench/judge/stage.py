@@ -1,26 +1,28 @@
 """The `judge` stage: compares the candidates of runs, and writes verdicts, matches and figures."""
 
 import json
-from collections.abc import Mapping, Sequence
+from collections.abc import Container, Mapping, Sequence
 from dataclasses import asdict, dataclass
 from importlib.metadata import version
 from itertools import combinations
 from pathlib import Path
 from typing import Any
 
-from goutbench.dataset.store import write_json, write_rows
+from goutbench.dataset.shards import ShardPlan, claim
+from goutbench.dataset.store import file_hash, write_json, write_rows
 from goutbench.inference.calls import CallPlan
 from goutbench.inference.models import Server
 from goutbench.judge.calls import collect_verdicts, judge_calls, open_journal
 from goutbench.judge.comparison import Comparison
 from goutbench.judge.config import Judge, check_judges
-from goutbench.judge.items import read_comparisons, read_passing
+from goutbench.judge.items import PairedRuns, read_comparisons, read_passing
 from goutbench.judge.options import JudgeOptions
 from goutbench.judge.outcome import by_match, match_of, panel_match
 from goutbench.judge.requests import Request, match_id, requests
 from goutbench.judge.results.costs import NO_PRICES, Prices, with_costs
 from goutbench.judge.results.figures import Figures, figures
 from goutbench.judge.results.rating_table import rating_rows
+from goutbench.locations import CANDIDATES
 from goutbench.ratings import Rating, ratings_by_judge
 from goutbench.records import Match, Verdict
 
@@ -66,6 +68,7 @@ def judge(
     *,
     reparse: bool = False,
     prices: Prices = NO_PRICES,
+    shard: ShardPlan | None = None,
 ) -> JudgeResult:
     """Have the judges compare every pair of two or more runs, and write the folder: answers, verdicts,
     matches and `run.json`.
@@ -74,33 +77,67 @@ def judge(
     call. Raises ConfigError, DatasetError, StorageError.
     """
     check_judges(judges)
-    pairs = list(combinations(runs, 2))
-    paired = [read_comparisons(*pair, dataset, options) for pair in pairs]
+    paired = paired_runs(runs, dataset, options, shard.pairs if shard else None)
     comparisons = [comparison for one in paired for comparison in one.comparisons]
     verdicts: list[Verdict] = []
+    facts = judge_facts(runs, judges, options)
+    units = [match_id(comparison, one.label) for comparison in comparisons for one in judges]
     with open_journal(out) as journal:
+        claim(out, shard, "judge", facts, units)
         journal.open()
         for one in judges:
             asked = list(requests(comparisons, one))
             answered = collect_verdicts(asked, out, options, server, journal, reparse=reparse)
             verdicts += with_costs(answered, prices.get(one.model))
+    return write_result(runs, dataset, out, judges, options, paired, verdicts)
+
+
+def paired_runs(
+    runs: Sequence[Path], dataset: Path, options: JudgeOptions, only: Container[str] | None = None
+) -> list[PairedRuns]:
+    """The comparisons of every pair of runs; with `only`, those of these pairs of files."""
+    return [read_comparisons(*pair, dataset, options, only) for pair in combinations(runs, 2)]
+
+
+def judge_facts(runs: Sequence[Path], judges: Sequence[Judge], options: JudgeOptions) -> dict[str, Any]:
+    """What the shards of one comparison have in common."""
+    hashes = {_letter(number): file_hash(run / CANDIDATES) for number, run in enumerate(runs)}
+    return {"runs": hashes, "options": asdict(options), "judges": _descriptions(judges)}
+
+
+def _descriptions(judges: Sequence[Judge]) -> dict[str, Any]:
+    return {one.label: one.config.model_dump(by_alias=True) for one in judges}
+
+
+def write_result(
+    runs: Sequence[Path],
+    dataset: Path,
+    out: Path,
+    judges: Sequence[Judge],
+    options: JudgeOptions,
+    paired: Sequence[PairedRuns],
+    verdicts: Sequence[Verdict],
+) -> JudgeResult:
+    """Make matches, figures and ratings of the verdicts on all comparisons, and write the tables and
+    `run.json`. `paired` are the comparisons of every pair of runs."""
+    comparisons = [comparison for one in paired for comparison in one.comparisons]
     of_match = by_match(verdicts)
     matches, shown = [], []
-    for pair, one_pair in zip(pairs, paired, strict=True):
+    for pair, one_pair in zip(combinations(runs, 2), paired, strict=True):
         own = [
             match for comparison in one_pair.comparisons for match in _matches(comparison, judges, of_match)
         ]
         ids = {match.id for match in own}
         heard = [verdict for verdict in verdicts if verdict.match_id in ids]
-        shown.append(figures(one_pair.comparisons, heard, own, judges, read_passing(*pair)))
+        # a shard may have no item
+        shown.append(figures(one_pair.comparisons, heard, own, judges, read_passing(*pair)) if own else {})
         matches += own
-    result = JudgeResult(
-        tuple(comparisons), tuple(verdicts), tuple(matches), tuple(shown), ratings_by_judge(matches)
-    )
+    ratings = ratings_by_judge(matches) if matches else {}
+    result = JudgeResult(tuple(comparisons), tuple(verdicts), tuple(matches), tuple(shown), ratings)
     result.write(
         out,
         runs={**{_letter(number): str(run) for number, run in enumerate(runs)}, "dataset": str(dataset)},
-        judges={one.label: one.config.model_dump(by_alias=True) for one in judges},
+        judges=_descriptions(judges),
         options=asdict(options),
         items=len({comparison.item for comparison in comparisons}),
         **{"without a counterpart": {"a": paired[0].unpaired_a, "b": paired[0].unpaired_b}},

@@ -12,7 +12,7 @@ _COLUMNS = {
 
 
 def print_leaderboard(rows: Sequence[Mapping[str, Any]]) -> None:
-    """Print models with the shares of their items, the one that kills most mutants first; – is not measured."""
+    """Print models with the shares of their items, by the mutants that they kill; – is not measured."""
     from rich import box
     from rich.console import Console
     from rich.table import Table
@@ -29,7 +29,9 @@ def print_leaderboard(rows: Sequence[Mapping[str, Any]]) -> None:
         shares = (_percent(row[name]) for name in _COLUMNS.values())
         table.add_row(*map(Text, (row["model"], f"{row['items']:,}", *shares)))
     Console().print(table)
-    print("Shares of all items; Covered: statements of the focal code. Kills: mutants of it that a test notices.")
+    print(
+        "Shares of all items; Covered: statements of the focal code. Kills: mutants of it that a test notices."
+    )
 
 
 def _percent(share: float | None) -> str:

@@ -4,6 +4,7 @@ import shlex
 from collections import Counter
 from pathlib import Path
 
+from goutbench.dataset.shards import read_shard
 from goutbench.locations import CANDIDATES
 from goutbench.records import REFERENCE
 from goutbench.report.results import Results
@@ -40,6 +41,9 @@ def warnings_of(results: Results, dataset: Path) -> tuple[str, ...]:
             what += f"show the results after round {number}" if number > 1 else "have no numbers"
             warnings.append(f"{what}. To execute them: {_execute(results, model, dataset)}")
         warnings += _cut_off(results, model)
+    for folder in sorted({*results.folders.values()}):
+        if (record := read_shard(folder)) is not None:
+            warnings.append(f"{folder} is the shard {record.shard} of a run: join all with `goutbench merge`")
     for folder, (example, count) in results.dropped.unknown.items():
         warnings.append(
             f"{folder}: {count} candidates are left out, because the dataset {dataset} has no such pair: "

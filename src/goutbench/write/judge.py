@@ -15,11 +15,12 @@ from goutbench.execute.ladder.runs import CompiledTest, run_tests
 from goutbench.execute.ladder.stable import repeat_passing
 from goutbench.execute.machine import Machine
 from goutbench.execute.options import ExecuteOptions
-from goutbench.execute.pool import ExecutionJob, WorkerPool
+from goutbench.execute.pool import WorkerPool
 from goutbench.execute.progress import Progress
+from goutbench.execute.units import ExecutionJob
 from goutbench.execute.worker import Worker
 from goutbench.execute.workspace.package import Overlay, PackageUnderTest
-from goutbench.parallel import parallel_map
+from goutbench.parallel import map_items
 from goutbench.records import REFERENCE, Candidate, Execution, Status
 
 Item = TypeVar("Item")
@@ -78,7 +79,7 @@ class CandidateJudge:
         if not items:
             return []
         count = len(self.pool.workers)
-        results = dict(parallel_map(call, list(enumerate(items)), workers=count, runner="threads"))
+        results = dict(map_items(call, list(enumerate(items)), workers=count, runner="threads"))
         return [results[number] for number in range(len(items))]
 
 

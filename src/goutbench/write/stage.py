@@ -14,8 +14,9 @@ from goutbench.errors import ConfigError, GoutbenchError
 from goutbench.execute.journal import open_journal as open_executions
 from goutbench.execute.ladder.climb import climb
 from goutbench.execute.machine import Machine, open_machine
-from goutbench.execute.pool import ExecutionJob, WorkerPool
+from goutbench.execute.pool import WorkerPool
 from goutbench.execute.reward.addition import Addition
+from goutbench.execute.units import ExecutionJob
 from goutbench.execute.worker import Worker
 from goutbench.generate.complete import Completer, open_journal
 from goutbench.generate.stage import with_weights_revision

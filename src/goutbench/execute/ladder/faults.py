@@ -28,6 +28,7 @@ PACKAGE_BROKEN, NOT_GENERATED, EXCLUDED = "package-broken", "not-generated", "pa
 NOT_IN_BUILD, ELSEWHERE = "not-in-build", "entry-elsewhere"
 TOO_MANY_NAMES = "too-many-names"
 FORGED = "forged"
+WORKER_LOST, WORKER_DIFFERS = "worker-lost", "worker-differs"
 VET, PACKAGE_FAULT = "vet", "package-fails-vet"
 NO_TEST_FILES, NOTHING_ADDED = "no-test-files", "no-tests-declared"
 NOT_MEASURED = "coverage-not-measured"
@@ -44,6 +45,14 @@ REASONS = {
     "reference-cannot-run": Reason(
         "the repository's own test cannot run on this machine",
         "see its row in reference.parquet; `execute --reference` tries it again",
+    ),
+    WORKER_LOST: Reason(
+        "its worker process was killed, and so were those that tried it again",
+        "the same command tries it once more; with more memory, or fewer --workers",
+    ),
+    WORKER_DIFFERS: Reason(
+        "the worker's node has another Go, another sandbox, or other files of the commit",
+        "use one image on all nodes, and remove the tree from the node's --work",
     ),
     SANDBOX: Reason("the sandbox did not start the command", "run `goutbench doctor`"),
     "disk-full": Reason(

@@ -5,9 +5,8 @@ from dataclasses import dataclass, field, replace
 
 from goutbench.execute.ladder.faults import ROLLOUT_OVERRUN, ROLLOUT_TIME, explained
 from goutbench.execute.ladder.record import blank_record
-from goutbench.execute.pool import Climb
 from goutbench.execute.sandbox.command import COMPILER, Command, Outcome, Sandbox
-from goutbench.execute.worker import Worker
+from goutbench.execute.worker import Climb, Worker
 from goutbench.execute.workspace.package import PackageUnderTest
 from goutbench.records import Candidate, Execution, Rung, Status
 

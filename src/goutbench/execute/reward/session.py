@@ -15,14 +15,14 @@ from goutbench.assemble.package_context import package_context
 from goutbench.assemble.stage import assemble, candidate_of
 from goutbench.errors import ConfigError, GoutbenchError
 from goutbench.execute.evaluate import ExecutionSession
-from goutbench.execute.finder import MissingPackage, PackageFinder
+from goutbench.execute.finder import PackageFinder
 from goutbench.execute.inputs import read_excluded, read_settings, read_sources
 from goutbench.execute.ladder.climb import climb
 from goutbench.execute.machine import open_machine
 from goutbench.execute.options import ExecuteOptions
-from goutbench.execute.pool import ExecutionJob
 from goutbench.execute.reward.limit import limited
 from goutbench.execute.reward.parts import parts_of, reward_of
+from goutbench.execute.units import ExecutionJob, MissingPackage
 from goutbench.execute.workspace.package import PackageUnderTest
 from goutbench.execute.workspace.settings import RepositorySettings
 from goutbench.parallel import available_cpus
