@@ -30,7 +30,7 @@ def print_leaderboard(rows: Sequence[Mapping[str, Any]]) -> None:
         table.add_row(*map(Text, (row["model"], f"{row['items']:,}", *shares)))
     Console().print(table)
     print(
-        "Shares of all items; Covered: statements of the focal code. Kills: mutants of it that a test notices."
+    print("Shares of all items. Covered: statements of the focal code. Kills: mutants of it.")
     )
 
 
