@@ -251,7 +251,7 @@ def test_a_shard_goes_through_generate_and_execute_in_its_own_folder(
         merge(runs[:1], dataset, tmp_path / "merged")
     arguments = ["merge", *map(str, runs), "--dataset", str(dataset), "--out", str(tmp_path / "merged")]
     result = CliRunner().invoke(app, arguments)
-    assert result.stdout == "generate: 2\nexecute: 2\n", result.output
+    assert result.stdout.startswith("generate: 2\nexecute: 2\nnext: goutbench report "), result.output
     generate(dataset, tmp_path / "merged", "baseline/reference", GenerateOptions())
     records = execute(tmp_path / "merged" / CANDIDATES, dataset, repositories, tmp_path / "merged")
     assert {record.status for record in records} == {"PASSED"}
@@ -275,10 +275,10 @@ def test_a_judgement_in_shards_is_the_judgement_without_shards(tmp_path: Path) -
     runs = [tmp_path / f"judged{number}" for number in range(1, 4)]
     for number, run in enumerate(runs, 1):
         plan = ShardPlan.of(dataset, Shard(number, 3))
-        judge(a, b, dataset, run, judges, options, server, shard=plan)
+        judge([a, b], dataset, run, judges, options, server, shard=plan)
     assert merge(runs, dataset, tmp_path / "merged") == {"judge": 15}
     (tmp_path / "plain").mkdir()
     shutil.copy(tmp_path / "merged" / "answers.jsonl", tmp_path / "plain")
-    judge(a, b, dataset, tmp_path / "plain", judges, options, server, reparse=True)
+    judge([a, b], dataset, tmp_path / "plain", judges, options, server, reparse=True)
     names = ("verdicts.parquet", "matches.parquet", "run.json")
     assert files(tmp_path / "merged", *names) == files(tmp_path / "plain", *names)

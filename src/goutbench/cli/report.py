@@ -38,10 +38,10 @@ def report(
 
     Write one self-contained page: leaderboard, ladder, comparisons, failures and every item.
     """
-    from goutbench.report.show import print_leaderboard
     from goutbench.report.stage import report as run
     from goutbench.report.stage import usual_page
     from goutbench.report.tables.leaderboard import leaderboard
+    from goutbench.report.tables.terminal import print_leaderboard
     from goutbench.report.warnings import warnings_of
 
     require_extra("report", "altair", "vl_convert")

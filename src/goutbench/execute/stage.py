@@ -85,7 +85,10 @@ def run_stage(
     chosen = select(requested, limit, only, options.seed)
     facts = run_facts(dataset, candidates, options, reference=reference, go=go)
     if shard is not None:
-        requested = [candidate for candidate in requested if candidate.pair_id in shard.pairs]
+        requested, chosen = (
+            [candidate for candidate in some if candidate.pair_id in shard.pairs]
+            for some in (requested, chosen)
+        )
     check_out(out, dataset, facts, requested)
     claim(out, shard, "execute", shard_facts(facts, out), [candidate.id for candidate in requested])
     progress.expect(len(chosen), workers)
