@@ -58,7 +58,8 @@ def print_curated(
         table.add_row(*map(Text, (name, f"{pairs:,}", domain, at)))
     Console().print(table)
     print(f"Dataset written to {out}: README.md describes it, rejections.parquet lists rejected files.")
-    program = "goutbench" if which("goutbench") else sys.argv[0]
+    started = sys.argv[0]  # its path is what can be pasted where it is not on PATH
+    program = started if not which("goutbench") and Path(started).name == "goutbench" else "goutbench"
     arguments = [program, "verify", str(out)]
     for name, folder in (("--mirror", mirror), ("--cache", cache)):
         if folder is not None:
