@@ -139,6 +139,8 @@ def grouped(rows: Sequence[Row], names: Sequence[str], key: Callable[[Row], str]
     lines = []
     for name in [*names, "all"]:
         group = [row for row in rows if name == "all" or key(row) == name]
+        if not group:
+            continue
         passed = [row["fact"] for row in group if row["fact"].status == "PASSED"]
         lines.append(
             [name, len(group), rate(len(passed), len(group)), middle([coverage(fact) for fact in passed]),
