@@ -72,7 +72,9 @@ def fitness(fact: Fact) -> str:
         return "does not pass"
     if fact.statements and not fact.covered:
         return "passes, covers nothing of its file"
-    if fact.mutation_total and not fact.mutation_killed:
+    if not fact.mutation_total:
+        return "passes, has no mutants"
+    if not fact.mutation_killed:
         return "passes, kills no mutant"
     return ""
 
@@ -152,9 +154,10 @@ def grouped(rows: Sequence[Row], names: Sequence[str], key: Callable[[Row], str]
 def quarters(
     rows: Sequence[Row], value: Callable[[Row], float], unit: str
 ) -> tuple[list[str], Callable[[Row], str]]:
-    """Names of four groups of about equal size by a value, and what names a row's group."""
+    """Names of at most four groups of about equal size by a value, and what names a row's group."""
     ordered = sorted(value(row) for row in rows)
-    cuts = [ordered[len(ordered) * part // 4] for part in (1, 2, 3)]
+    # many equal values make fewer groups
+    cuts = sorted({ordered[len(ordered) * part // 4] for part in (1, 2, 3)} - {ordered[0]})
     bounds = [ordered[0], *cuts, ordered[-1] + 1]
     names = [f"{low:g} to {high - 1:g} {unit}".strip() for low, high in pairwise(bounds)]
     return names, lambda row: names[sum(value(row) >= cut for cut in cuts)]

@@ -47,14 +47,14 @@ class Result:
     weight: float = 1.0
 
 
-def bradley_terry(wins: Array) -> Array:
+def bradley_terry(wins: Array, compared: Array | None = None) -> Array:
     """Logarithms of strengths with mean 0, (…, n), from numbers of wins of row over column, (…, n, n).
 
-    Each pair that was compared starts with `_PRIOR` wins of each side. Models that no chain of comparisons
-    connects have ratings that mean nothing together: see `connected`.
+    Each pair that was compared, or is in `compared`, (n, n), starts with `_PRIOR` wins of each side. Models
+    that no chain of comparisons connects have ratings that mean nothing together: see `connected`.
     """
     games = wins + np.swapaxes(wins, -1, -2)
-    wins = wins + _PRIOR * (games > 0)
+    wins = wins + _PRIOR * ((games > 0) if compared is None else compared)
     games = wins + np.swapaxes(wins, -1, -2)
     count = wins.shape[-1]
     theta = np.zeros(wins.shape[:-1])
@@ -102,10 +102,12 @@ def ratings(results: Sequence[Result], *, seed: int = 0, resamples: int = RESAMP
     clusters, counts = _wins_by_cluster(results, models)
     theta = bradley_terry(counts.sum(axis=0))
     drawn = np.random.default_rng(seed).multinomial(clusters, np.full(clusters, 1 / clusters), size=resamples)
-    resampled = bradley_terry(np.tensordot(drawn.astype(float), counts, axes=1))
+    games = counts.sum(axis=0)
+    # a resample may miss the only file that connects a model
+    compared = (games + games.T) > 0
+    resampled = bradley_terry(np.tensordot(drawn.astype(float), counts, axes=1), compared)
     points = CENTRE + SCALE * np.concatenate([theta[None], resampled])
     ranks = ranks_of(points)
-    games = counts.sum(axis=0)
     rated = [
         Rating(
             model, _estimate(points[:, index]), _estimate(ranks[:, index]),
@@ -186,10 +188,8 @@ def ratings_by_judge(matches: Sequence[Match]) -> dict[str, list[Rating]]:
         by_judge.setdefault(match.judge, []).append(match)
     rated = {}
     for judge, own in sorted(by_judge.items()):
-        try:
-            rated[judge] = ratings(rating_results(own))
-        except ValueError:
-            rated[judge] = []
+        results = rating_results(own)
+        rated[judge] = ratings(results) if results and connected(results) else []
     return rated
 
 

@@ -27,10 +27,15 @@ def make_run(tmp_path: Path, pairs: list[Pair]) -> MakeRun:
     """Writes a run folder: the text of each pair's candidate by its number."""
 
     def make(
-        name: str, text: Callable[[int], str], focal: Callable[[int], tuple[str, ...]] = lambda n: ()
+        name: str,
+        text: Callable[[int], str],
+        focal: Callable[[int], tuple[str, ...]] = lambda n: (),
+        model: str = "",
     ) -> Path:
         candidates = [
-            Candidate(f"{name}{n}", pair.id, f"made/{name}", (), text(n), "p", "merge", (), focal=focal(n))
+            Candidate(
+                f"{name}{n}", pair.id, model or f"made/{name}", (), text(n), "p", "merge", (), focal=focal(n)
+            )
             for n, pair in enumerate(pairs)
         ]
         write_rows(tmp_path / name / "candidates.parquet", [asdict(candidate) for candidate in candidates])

@@ -92,6 +92,19 @@ def test_three_runs_are_compared_pair_by_pair_and_rated(
 
 
 @with_inspect
+def test_two_runs_of_one_model_are_rated_as_two(
+    runs: Runs, make_run: MakeRun, dataset: Path, tmp_path: Path
+) -> None:
+    weak = make_run("again", lambda n: IDLE.format(n=n), model="made/good")
+    result = command(
+        *runs, weak, "--dataset", dataset, "--model", ASSERTING, "--out", tmp_path / "o", "--json"
+    )
+    (rated,) = json.loads(result.stdout)["ratings"].values()
+    assert rated[0]["model"] == "made/good [b: good]"
+    assert {row["model"] for row in rated[1:]} == {"made/idle", f"made/good [c: {weak.name}]"}
+
+
+@with_inspect
 def test_a_judge_that_follows_the_position_gives_flips_only(
     runs: Runs, dataset: Path, tmp_path: Path
 ) -> None:

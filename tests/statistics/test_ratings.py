@@ -92,6 +92,14 @@ def test_models_without_a_chain_of_comparisons_have_no_ratings() -> None:
         ratings([])
 
 
+def test_a_model_that_few_files_connect_has_a_wide_rating() -> None:
+    results = [Result("a", "b", file % 2, file) for file in range(30)]
+    rated = ratings([*results, *(Result("b", "c", 1.0, 100 + file) for file in range(2))])
+    widths = {rating.model: rating.points.high - rating.points.low for rating in rated}
+    assert rated[0].model == "c"
+    assert widths["c"] > widths["a"]
+
+
 def a_match(outcome: str, sample: int = 0, a: str = "a", b: str = "b", pair: str = "p") -> Match:
     return Match("id", pair, "o/r", (), sample, a, b, "ca", "cb", "judge", "panel", outcome, "")
 

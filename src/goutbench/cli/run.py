@@ -57,7 +57,7 @@ def run(
     require_extra("report", "altair", "vl_convert")
     from goutbench.baselines.baseline import is_baseline
     from goutbench.execute.options import ExecuteOptions
-    from goutbench.execute.stage import run_prepare, run_stage
+    from goutbench.execute.stage import explain_infrastructure, run_prepare, run_stage
     from goutbench.generate.options import GenerateOptions
     from goutbench.generate.stage import generate
     from goutbench.generate.summary import summary
@@ -84,10 +84,12 @@ def run(
         if not folders:  # all have the same items
             for line in run_prepare(dataset, repositories, candidates=folder / CANDIDATES, **machine):
                 _say(line)
-        run_stage(
+        records = run_stage(
             folder / CANDIDATES, dataset, repositories, folder, options=execution,
             workers=worker_count(workers), **machine,
         )  # fmt: skip
+        for line in explain_infrastructure(records):
+            typer.echo(line, err=True)
         folders.append(folder)
     results = report(folders, dataset, page)
     if as_json:

@@ -2,7 +2,7 @@
 
 import json
 from collections.abc import Container, Mapping, Sequence
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, replace
 from importlib.metadata import version
 from itertools import combinations
 from pathlib import Path
@@ -122,7 +122,7 @@ def write_result(
     `run.json`. `paired` are the comparisons of every pair of runs."""
     comparisons = [comparison for one in paired for comparison in one.comparisons]
     of_match = by_match(verdicts)
-    matches, shown = [], []
+    matches, shown, by_pair = [], [], []
     for pair, one_pair in zip(combinations(runs, 2), paired, strict=True):
         own = [
             match for comparison in one_pair.comparisons for match in _matches(comparison, judges, of_match)
@@ -132,7 +132,8 @@ def write_result(
         # a shard may have no item
         shown.append(figures(one_pair.comparisons, heard, own, judges, read_passing(*pair)) if own else {})
         matches += own
-    ratings = ratings_by_judge(matches) if matches else {}
+        by_pair.append((pair, own))
+    ratings = ratings_by_judge(_with_runs(runs, by_pair)) if matches else {}
     result = JudgeResult(tuple(comparisons), tuple(verdicts), tuple(matches), tuple(shown), ratings)
     result.write(
         out,
@@ -143,6 +144,27 @@ def write_result(
         **{"without a counterpart": {"a": paired[0].unpaired_a, "b": paired[0].unpaired_b}},
     )
     return result
+
+
+def _with_runs(
+    runs: Sequence[Path], by_pair: Sequence[tuple[tuple[Path, Path], Sequence[Match]]]
+) -> list[Match]:
+    """The matches of each pair of runs, where models that are in several runs have the name of their run."""
+    homes: dict[str, set[Path]] = {}
+    for (first, second), own in by_pair:
+        for match in own:
+            homes.setdefault(match.model_a, set()).add(first)
+            homes.setdefault(match.model_b, set()).add(second)
+    letters = {run: _letter(number) for number, run in enumerate(runs)}
+
+    def name(model: str, run: Path) -> str:
+        return model if len(homes[model]) == 1 else f"{model} [{letters[run]}: {run.name}]"
+
+    return [
+        replace(match, model_a=name(match.model_a, first), model_b=name(match.model_b, second))
+        for (first, second), own in by_pair
+        for match in own
+    ]
 
 
 def _letter(number: int) -> str:

@@ -29,7 +29,7 @@ def print_leaderboard(rows: Sequence[Mapping[str, Any]]) -> None:
         shares = (_percent(row[name]) for name in _COLUMNS.values())
         table.add_row(*map(Text, (row["model"], f"{row['items']:,}", *shares)))
     Console().print(table)
-    print(print("Shares of all items. Covered: statements of the focal code. Kills: mutants of it."))
+    print("Shares of all items. Covered: statements of the focal code. Kills: mutants of it.")
 
 
 def _percent(share: float | None) -> str:
