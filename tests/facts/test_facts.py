@@ -180,6 +180,11 @@ def test_facts_come_in_parts_and_the_rest_is_listed(measured: tuple[Path, Path],
     assert not rest.exists()
     with pytest.raises(ConfigError, match="is in two runs"):
         collect_facts(dataset, [tmp_path / "part.parquet", run], tmp_path / FACTS)
+    elsewhere, was = tmp_path / "elsewhere.parquet", read_facts(tmp_path / "part.parquet")
+    write_facts(elsewhere, was.rows, {**was.measured, "processors": 99})
+    collect_facts(dataset, [elsewhere, second], tmp_path / FACTS, rest=rest)
+    machines = read_facts(tmp_path / FACTS).measured["machines"]
+    assert [machine["processors"] for machine in machines] == [99, was.measured["processors"]]
     outdated = write_dataset(tmp_path / "outdated", [a_pair("calc", GOOD + "\n"), a_pair("wrong", BAD)])
     assert not collect_facts(outdated, [tmp_path / "part.parquet"], tmp_path / FACTS, rest=rest)
     assert len(read_table(rest)) == 2

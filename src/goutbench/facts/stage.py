@@ -41,7 +41,9 @@ def collect_facts(
     pairs = {pair.id: pair for pair in read_pairs(dataset)}
     rows: dict[str, Fact] = {}
     options: dict[str, Any] = {}
+    machines: list[dict[str, Any]] = []
     for part in parts:
+        machines += _machines_of(part) if part.is_file() else [this_machine()]
         current, facts = _facts_file(part, pairs) if part.is_file() else _facts_of_run(part, dataset, pairs)
         if options and current != options:
             raise ConfigError("runs with other options", where=str(part), hint="give runs of one command")
@@ -54,7 +56,9 @@ def collect_facts(
     if missing and rest is None:
         where, hint = str(dataset), "run `goutbench execute --reference` on all of it, or give --rest"
         raise DatasetError(f"{len(missing)} of {len(pairs)} pairs were not executed", where=where, hint=hint)
-    write_facts(out, list(rows.values()), this_machine() | {"options": options})
+    distinct = [machine for index, machine in enumerate(machines) if machine not in machines[:index]]
+    more = {"machines": distinct} if len(distinct) > 1 else {}
+    write_facts(out, list(rows.values()), distinct[0] | {"options": options} | more)
     if rest is not None:
         rest.unlink(missing_ok=True)
     if rest is not None and missing:
@@ -70,6 +74,13 @@ def _facts_of_run(
     options = _run_options(run, dataset_digest(dataset))
     records = read_records(run / EXECUTIONS, Execution)
     return options, (fact_of(pairs[r.pair_id], r) for r in records if r.pair_id in pairs)
+
+
+def _machines_of(path: Path) -> list[dict[str, Any]]:
+    """The machines, with versions, that measured a file of facts."""
+    measured = read_facts(path).measured
+    first = {name: value for name, value in measured.items() if name not in ("options", "machines")}
+    return list(measured.get("machines", [first]))
 
 
 def _facts_file(path: Path, pairs: Mapping[str, Pair]) -> tuple[dict[str, Any], Iterator[Fact]]:
