@@ -3,8 +3,10 @@
 from collections.abc import Iterable
 from typing import NamedTuple
 
+from goutbench.baselines.baseline import PREFIX, is_baseline
 from goutbench.prompts.library import DEFAULT
 from goutbench.records import Candidate
+from goutbench.report.results import Results
 
 
 class Asked(NamedTuple):
@@ -38,3 +40,16 @@ def contestant_names(asked: Iterable[Asked], named: Iterable[str] = ()) -> dict[
             text = one.prompt if texts.count(one.prompt) == 1 else f"{one.prompt}@{one.prompt_hash[:8]}"
             names[one] = model if is_plain or not one.prompt else f"{model} [{text}]"
     return names
+
+
+def baselines(report: Results) -> dict[str, str]:
+    """The models whose candidates a baseline wrote, also under other names, with the baseline's name."""
+    writers: dict[str, set[str]] = {}
+    for sample in report.samples:
+        if sample.candidate:
+            writers.setdefault(sample.model, set()).add(sample.candidate.model)
+    return {
+        model: min(names).removeprefix(PREFIX)
+        for model, names in writers.items()
+        if all(map(is_baseline, names))
+    }

@@ -8,6 +8,7 @@ from urllib.parse import urlencode
 
 from goutbench.report.items import script_json
 from goutbench.report.kinds import KINDS
+from goutbench.report.opening.facts import Fact
 from goutbench.report.results import SampleResult
 from goutbench.report.tables.cells import PageBlock
 from goutbench.report.tables.ladder import reaches
@@ -44,7 +45,8 @@ class Page:
 
     identity: str
     title: str
-    lead: str
+    verdict: str
+    facts: Sequence[Fact]
     footer: str
     blocks: Sequence[PageBlock]
     candidates: Sequence[ListedCandidate]
@@ -62,6 +64,7 @@ def render(page: Page) -> str:
     folder = files("goutbench.report") / "page"
     environment = jinja2.Environment(autoescape=True, undefined=jinja2.StrictUndefined, trim_blocks=False)
     environment.filters["link"] = candidates_link
+    styles = (files("goutbench") / "page.css", folder / "report.css")
     script_data = {
         "files": page.files_folder,
         "columns": _COLUMNS,
@@ -72,7 +75,7 @@ def render(page: Page) -> str:
     }
     return environment.from_string((folder / "page.html.j2").read_text("utf-8")).render(
         page=page,
-        style=(files("goutbench") / "page.css").read_text("utf-8"),
+        style="".join(path.read_text("utf-8") for path in styles),
         script=(folder / "app.js").read_text("utf-8"),
         script_data=script_json(script_data),
     )

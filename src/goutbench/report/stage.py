@@ -11,18 +11,22 @@ from goutbench.report.charts import PlottedRate, colours, rates_with_intervals, 
 from goutbench.report.inputs import Judgement, read_judgement, read_results, read_run
 from goutbench.report.items import write_items
 from goutbench.report.kinds import KINDS, KindReader, size
+from goutbench.report.opening.facts import facts_of
+from goutbench.report.opening.verdict import verdict
 from goutbench.report.render import ListedCandidate, Page, render
-from goutbench.report.results import Results, weighted_count
+from goutbench.report.results import Results
 from goutbench.report.results_file import FILE as RESULTS_FILE
 from goutbench.report.results_file import write_results
-from goutbench.report.tables.cells import NOTHING, PageBlock, percent
-from goutbench.report.tables.compare import compare
+from goutbench.report.tables.cells import PageBlock, ReportTable
+from goutbench.report.tables.compare import compare, differences
 from goutbench.report.tables.groups import Grouping, rates_by_group
 from goutbench.report.tables.ladder import failures, funnel
-from goutbench.report.tables.leaderboard import leaderboard, mutation_scores, samples_table
-from goutbench.report.tables.measures import built, coverage, mutation_score, passed, rate_at_k, rate_of
+from goutbench.report.tables.leaderboard import leaderboard
+from goutbench.report.tables.measures import coverage, mutation_score, passed, rate_of
 from goutbench.report.tables.preferences import opinions, preference_blocks
 from goutbench.report.tables.rounds import round_blocks
+from goutbench.report.tables.samples import samples_table
+from goutbench.report.tables.timeouts import mutation_scores
 from goutbench.report.warnings import warnings_of
 
 PAGE = Path("report.html")
@@ -68,7 +72,10 @@ def report(
     judged = [read_judgement(folder, model_of) for folder in judgements]
     folder = out.with_name(f"{out.stem}_files")
     reader = KindReader.read(dataset)
-    blocks = _blocks(results, judged, base or _default_base(results), dataset, reader)
+    base_model = base or _default_base(results)
+    compared = differences(results, base_model)
+    comparison = compare(results, base_model, compared)
+    blocks = [*_warning(results, dataset), *_blocks(results, judged, comparison, reader)]
     for block in blocks:
         if block.table is not None:
             block.table.write(folder / "data")
@@ -80,7 +87,8 @@ def report(
         identity=_identity(runs, dataset, names or {}, judgements, base),
         title=title
         or (f"Go unit tests by {', '.join(models)}" if models else "Go unit tests of the repositories"),
-        lead=_lead(results),
+        verdict=verdict(results, base_model, compared),
+        facts=facts_of(results, dataset),
         footer=_footer(dataset, sampled=results.sample_count > 1),
         blocks=blocks,
         candidates=_listed_candidates(results, judged, reader),
@@ -141,7 +149,7 @@ def _warning(results: Results, dataset: Path) -> list[PageBlock]:
 
 
 def _blocks(
-    results: Results, judged: Sequence[Judgement], base: str, dataset: Path, reader: KindReader
+    results: Results, judged: Sequence[Judgement], comparison: Sequence[ReportTable], reader: KindReader
 ) -> list[PageBlock]:
     palette = colours(results.models, REFERENCE)
     pass_rates = [
@@ -151,32 +159,40 @@ def _blocks(
         if (rate := rate_of(by_model.get(model, ()), passed))
     ]
     optional = [samples_table(results)] if results.sample_count > 1 else []
-    optional += [mutation_scores(results)] if results.mutants_run else []
+    board = leaderboard(results)
+    ranked = [str(record["model"]) for record in board.records]
+    folded = [failures(results)] + ([mutation_scores(results)] if results.mutants_run else [])
     return [
-        *_warning(results, dataset),
-        *(PageBlock(table=table) for table in (leaderboard(results), *optional, funnel(results))),
+        *(PageBlock(table=table) for table in (board, funnel(results, ranked), *optional)),
         *round_blocks(results, palette),
-        *(PageBlock(table=table) for table in compare(results, base)),
+        *(PageBlock(table=table) for table in comparison),
         *_distributions(results, palette),
         PageBlock(table=rates_by_group(results, _REPOSITORIES)),
         PageBlock(
             name="repository-rates",
+            title="Pass rates by repository",
             svg=rates_with_intervals(pass_rates, palette, "pass rate, with its 95% interval"),
-            caption="Pass rates by repository. A wide interval means few items, not a bad model.",
+            caption="A dot with its 95% interval. A wide interval means few items, not a bad model.",
         ),
         *(PageBlock(table=rates_by_group(results, grouping)) for grouping in (_SIZES, _by_kind(reader))),
         *preference_blocks(results, judged),
-        PageBlock(table=failures(results)),
+        *(PageBlock(table=table, folded=True) for table in folded),
     ]
 
 
 def _distributions(results: Results, palette: Mapping[str, str]) -> list[PageBlock]:
     """Coverage and mutation scores as curves over all items; none where all values are 0."""
     blocks = []
-    for name, measure, label, answers in (
-        ("coverage", coverage, "statements of the focal code covered", results.covered_answers),
-        ("mutation", mutation_score, "mutants killed", results.mutated_answers),
-    ):
+    for name, title, measure, label, answers in (
+        (
+            "coverage", "How much of the code is covered", coverage,
+            "statements of the focal code covered", results.covered_answers,
+        ),
+        (
+            "mutation", "How many mutants are killed", mutation_score,
+            "mutants killed", results.mutated_answers,
+        ),
+    ):  # fmt: skip
         values = {
             model: [value for item in answers(model) for value in item.values(measure)]
             for model in results.models
@@ -188,31 +204,8 @@ def _distributions(results: Results, palette: Mapping[str, str]) -> list[PageBlo
                 "Items that failed count as 0."
             )
             svg = survival_curves(values, palette, label)
-            blocks.append(PageBlock(name=f"{name}-reach", svg=svg, caption=caption))
+            blocks.append(PageBlock(name=f"{name}-reach", title=title, svg=svg, caption=caption))
     return blocks
-
-
-def _lead(results: Results) -> str:
-    """The result in a sentence or two."""
-    sentences = []
-    for model in results.contestants:
-        items = results.executed_answers(model)
-        samples = max((len(item.samples) for item in items), default=0)
-        if not items:
-            executed = any(sample.execution for sample in results.samples if sample.model == model)
-            why = "infrastructure errors only" if executed else "not executed"
-            sentences.append(f"{model}: {len(results.first_answers(model))} items, {why}")
-        elif samples == 1:
-            counts = [weighted_count(items, holds) for holds in (built, passed)]
-            sentences.append(f"{model}: {counts[0]} of {len(items)} candidates build and {counts[1]} pass")
-        else:
-            rates = (rate_of(items, built), rate_of(items, passed), rate_at_k(items, passed, samples))
-            builds, passes, best = (percent(rate.value) if rate else NOTHING for rate in rates)
-            sentences.append(
-                f"{model}: with {samples} samples for each of {len(items)} items, {builds} build and "
-                f"{passes} pass; pass@{samples} is {best}"
-            )
-    return ("; ".join(sentences) or "The repositories' own tests, executed like those of a model") + "."
 
 
 def _footer(dataset: Path, *, sampled: bool) -> str:

@@ -7,13 +7,14 @@ from typing import NamedTuple
 from goutbench.records import TRUNCATED, Execution, Note, Rung, Status
 from goutbench.report.results import NOT_RUN
 
-ASKED, CODE = "items", "code"
+ASKED, CODE, KILLS = "items", "code", "kills"
 FUNNEL: dict[str, str] = {
     ASKED: "asked",
     CODE: "gave Go code",
     **{rung.value: rung.label for rung in Rung if rung not in (Rung.NONE, Rung.MUTATION)},
+    KILLS: "kills a mutant",
 }
-"""Step → label, in the order of the ladder. Running mutants is the user's choice, so it is no step."""
+"""Step → label, in the order of the ladder. Running mutants is the user's choice, killing one is a step."""
 
 
 class _Class(NamedTuple):

@@ -20,12 +20,19 @@ NOTHING = "–"
 
 @dataclass(frozen=True, slots=True)
 class ReportCell:
-    """A number as a reader sees it, its interval as a note, and the candidates that it counts."""
+    """A number as a reader sees it, its interval as a note, and the candidates that it counts.
+
+    `share` is drawn as a bar on a scale from 0 to 1, `interval` as its whisker. `details` are further numbers
+    in small print, `role` says what the row is beside the models.
+    """
 
     text: str
     note: str = ""
     query: Query | None = None
-    share: float | None = None  # drawn as a bar, from 0 to 1
+    share: float | None = None
+    interval: Interval | None = None
+    details: tuple["ReportCell", ...] = ()
+    role: str = ""
 
 
 class Header(NamedTuple):
@@ -81,7 +88,7 @@ class Rate:
 
     def cell(self, query: Query | None = None) -> ReportCell:
         note = f"{number(self.count)} of {self.of}, {interval_text(self.interval)}"
-        return ReportCell(percent(self.value), note, query, self.value)
+        return ReportCell(percent(self.value), note, query, self.value, self.interval)
 
     def fields(self, name: str) -> dict[str, Scalar]:
         return {name: self.value, **_bounds(name, self.interval)}
@@ -97,7 +104,7 @@ class Mean:
 
     def cell(self, query: Query | None = None) -> ReportCell:
         note = f"mean of {self.of}" + (f", {interval_text(self.interval)}" if self.interval else "")
-        return ReportCell(percent(self.value), note, query, self.value)
+        return ReportCell(percent(self.value), note, query, self.value, self.interval)
 
     def fields(self, name: str) -> dict[str, Scalar]:
         return {name: self.value} | (_bounds(name, self.interval) if self.interval else {})
@@ -174,7 +181,10 @@ def number(count: int | float) -> str:
 
 @dataclass(frozen=True, slots=True)
 class PageBlock:
-    """One part of the page: a table, a figure (SVG with a caption), or paragraphs under a title."""
+    """One part of the page: a table, a figure (SVG with title and caption), or paragraphs under a title.
+
+    A `folded` table is shown on demand: few readers need it.
+    """
 
     name: str = ""
     title: str = ""
@@ -182,3 +192,4 @@ class PageBlock:
     svg: str = ""
     caption: str = ""
     paragraphs: tuple[str, ...] = ()
+    folded: bool = False

@@ -1,7 +1,7 @@
 """Whether models differ: paired tests on the items that both were asked."""
 
 from collections.abc import Callable, Sequence
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, replace
 
 from goutbench.report.results import ItemResult, Measure, Results
 from goutbench.report.tables.cells import NOTHING, Header, ReportCell, ReportTable
@@ -22,8 +22,12 @@ from goutbench.statistics import (
     sign_test,
 )
 
+_SIGNIFICANT = 0.05
 _MIN_FLIPPED = 8
 """With fewer units to flip, a permutation test cannot give a p value below 0.01."""
+PASSES, COVERAGE, MUTATION = "passes", "coverage, all", "mutation, all"
+"""Measures that the verdict can be about."""
+
 _NOTE = (
     "The same items for both models. p values are adjusted for multiple comparisons (Holm). {tests} "
     "“Needed” is how many items would show such a difference in four of five studies."
@@ -40,7 +44,8 @@ class PairedDifference:
 
     The interval of the difference resamples units: repositories or pairs. `base_better` and `model_better`
     count the items on which that model has the higher rate; None, like `needed`, for coverage and mutation.
-    `low` and `high` are None where the items do not bound the difference.
+    `low` and `high` are None where the items do not bound the difference. `p_adjusted` is adjusted for all
+    comparisons of a report.
     """
 
     model: str
@@ -54,16 +59,23 @@ class PairedDifference:
     model_better: int | None
     p: float
     needed: int | None
+    p_adjusted: float = 1.0
 
-    def cells(self, p_adjusted: float) -> list[ReportCell]:
+    @property
+    def distinct(self) -> bool:
+        """Whether the data tell the two models apart: the interval is without 0, and p is below 5%."""
+        bounded = self.low is not None and self.high is not None and (self.low > 0 or self.high < 0)
+        return bounded and self.p_adjusted < _SIGNIFICANT
+
+    def cells(self) -> list[ReportCell]:
         counts = (self.base_better, self.model_better)
         return [
             ReportCell(self.model),
             ReportCell(self.measure),
             ReportCell(str(self.items)),
             *(ReportCell(NOTHING if count is None else str(count)) for count in counts),
-            ReportCell(f"{_signed(self.difference)} points", self._interval()),
-            ReportCell("< 0.001" if p_adjusted < 0.001 else f"{p_adjusted:.3f}"),
+            ReportCell(f"{signed_points(self.difference)} points", self._interval()),
+            ReportCell("< 0.001" if self.p_adjusted < 0.001 else f"{self.p_adjusted:.3f}"),
             ReportCell(NOTHING if self.needed is None else f"{self.needed:,}"),
         ]
 
@@ -72,19 +84,28 @@ class PairedDifference:
         if self.low is None or self.high is None:
             same = not self.difference and not self.base_better and not self.model_better
             return "the same for every item" if same else "too few items for an interval"
-        return f"95% interval {_signed(self.low)} to {_signed(self.high)} points, by {self.unit}"
+        return f"95% interval {signed_points(self.low)} to {signed_points(self.high)} points, by {self.unit}"
 
 
-def _signed(share: float) -> str:
+def signed_points(share: float) -> str:
     """A difference in points, with its sign; zero has none."""
     text = f"{100 * share:+.1f}"
     return text.lstrip("+-") if float(text) == 0 else text
 
 
-def compare(report: Results, base: str) -> list[ReportTable]:
-    """Every model against `base`, item by item; no table where there is nothing to compare."""
+def differences(report: Results, base: str) -> list[PairedDifference]:
+    """Every model against `base`, measure by measure; none where there is nothing to compare."""
+    if base in report.not_measured:
+        return []
     models = [model for model in report.contestants if model not in {base, *report.not_measured}]
-    if not models or base in report.not_measured:
+    rows = [row for model in models for row in _compare_model(report, base, model)]
+    adjusted = holm([row.p for row in rows])
+    return [replace(row, p_adjusted=p) for row, p in zip(rows, adjusted, strict=True)]
+
+
+def compare(report: Results, base: str, rows: Sequence[PairedDifference]) -> list[ReportTable]:
+    """The `rows` of `differences` as a table; no table without rows."""
+    if not rows:
         return []
     headers = (
         "model", "measure", "items", f"{base} better", "model better", "difference", "p, adjusted", "needed",
@@ -95,10 +116,8 @@ def compare(report: Results, base: str) -> list[ReportTable]:
         _NOTE.format(tests=_TESTS[report.sample_count > 1]),
         tuple(map(Header, headers)),
     )
-    comparisons = [row for model in models for row in _compare_model(report, base, model)]
-    adjusted = holm([comparison.p for comparison in comparisons])
-    for comparison, p_adjusted in zip(comparisons, adjusted, strict=True):
-        table.add(comparison.cells(p_adjusted), asdict(comparison) | {"p_adjusted": p_adjusted})
+    for row in rows:
+        table.add(row.cells(), asdict(row))
     return [table]
 
 
@@ -106,9 +125,9 @@ def _compare_model(report: Results, base: str, model: str) -> list[PairedDiffere
     """Builds, passes, coverage and mutation score of one model against the base, where both have them."""
     measures: tuple[tuple[str, Measure, Callable[[str], Sequence[ItemResult]], bool], ...] = (
         ("builds", built, report.executed_answers, True),
-        ("passes", passed, report.executed_answers, True),
-        ("coverage, all", coverage, report.covered_answers, False),
-        ("mutation, all", mutation_score, report.mutated_answers, False),
+        (PASSES, passed, report.executed_answers, True),
+        (COVERAGE, coverage, report.covered_answers, False),
+        (MUTATION, mutation_score, report.mutated_answers, False),
     )
     comparisons = []
     for name, measure, answers, is_rate in measures:

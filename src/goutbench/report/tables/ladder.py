@@ -1,10 +1,18 @@
 """The ladder as a funnel, and why candidates fail."""
 
+from collections import Counter
 from collections.abc import Sequence
+from fractions import Fraction
 from functools import partial
 
 from goutbench.records import Rung
-from goutbench.report.results import ItemResult, Results, SampleResult, weighted_count
+from goutbench.report.results import (
+    ItemResult,
+    Results,
+    SampleResult,
+    integer_if_integral,
+    weighted_count,
+)
 from goutbench.report.tables.cells import (
     Header,
     ReportCell,
@@ -14,8 +22,8 @@ from goutbench.report.tables.cells import (
     model_column,
     number,
 )
-from goutbench.report.tables.measures import rate_of
-from goutbench.report.taxonomy import ASKED, CODE, FAILURE_CLASSES, FUNNEL
+from goutbench.report.tables.measures import mean_with_interval, mutation_score, rate_of
+from goutbench.report.taxonomy import ASKED, CODE, FAILURE_CLASSES, FUNNEL, KILLS
 
 
 def reaches(sample: SampleResult, step: str) -> bool:
@@ -30,6 +38,8 @@ def reaches(sample: SampleResult, step: str) -> bool:
         return has_code or sample.rung != Rung.NONE
     if step == Rung.COVERS:
         return sample.passed and bool(sample.coverage)
+    if step == KILLS:
+        return sample.passed and sample.mutation is not None and sample.mutation.killed > 0
     if step == Rung.STABLE and not is_repeated(sample):
         return False
     rung = Rung(step)
@@ -45,36 +55,66 @@ def _answers(report: Results, model: str, step: str) -> Sequence[ItemResult]:
     """The items that a step counts; none where it was not measured."""
     if step in (ASKED, CODE):
         return report.first_answers(model)
+    if step == KILLS:
+        return report.mutated_answers(model)
     items = report.covered_answers(model) if step == Rung.COVERS else report.executed_answers(model)
     passing = [sample for item in items for sample in item.samples if sample.passed]
     return [] if step == Rung.STABLE and not all(map(is_repeated, passing)) else items
 
 
-def funnel(report: Results) -> ReportTable:
-    """How many items of each model reach each step, beside the reference."""
+def funnel(report: Results, models: Sequence[str]) -> ReportTable:
+    """How many items of each model reach each step, what is lost between two, and the mutation score.
+
+    The columns are in the order of `models`.
+    """
     table = ReportTable(
         "ladder",
-        "The ladder",
-        "Where candidates fail: each bar is the share of a model's items that reach at least this step. "
-        "A dash: not measured, as stability is with one run of each candidate.",
-        (Header("step"), *map(Header, report.models)),
+        "From prompt to mutation score",
+        "Each bar is the share of a model's items that reach at least this step; small print says what was "
+        "lost since the step before. A dash: not measured, as stability is with one run of each candidate.",
+        (Header("step"), *map(Header, models)),
     )
+    reached: dict[str, str] = {}  # model → the last step that was measured
     for step, label in FUNNEL.items():
         cells, record = [ReportCell(label)], dict[str, Scalar](step=step)
-        for model in report.models:
-            rate = rate_of(_answers(report, model, step), partial(reaches, step=step))
-            if rate is None:  # not measured
+        for model in models:
+            items = _answers(report, model, step)
+            rate = rate_of(items, partial(reaches, step=step))
+            record[model_column(model, ("step",))] = rate.count if rate else None
+            if rate is None:
                 cells.append(cell_of(None))
-                record[model_column(model, ("step",))] = None
                 continue
-            count = rate.count
             query = {"model": model} | ({} if step == ASKED else {"at": step})
-            cell = cell_of(rate)
-            note = f"{cell.text} · {cell.note}"
-            cells.append(ReportCell(number(count), note, query, cell.share))
-            record[model_column(model, ("step",))] = count
+            lost = _lost(report, model, reached.get(model, ASKED), step)
+            cells.append(ReportCell(number(rate.count), lost, query, rate.value))
+            reached[model] = step
         table.add(cells, record)
+    if report.mutants_run:
+        scores = [mean_with_interval(report.mutated_answers(model), mutation_score) for model in models]
+        table.rows.append([ReportCell("mutants killed, mean"), *map(cell_of, scores)])
     return table
+
+
+def _lost(report: Results, model: str, before: str, step: str) -> str:
+    """Why items that reached a step did not reach the next: the failure classes, the most frequent first."""
+    counted = {item.item for item in _answers(report, model, step)}
+    causes: Counter[str] = Counter()
+    for item in report.first_answers(model):
+        share = Fraction(1, len(item.samples))
+        for sample in item.samples:
+            if reaches(sample, before) and (item.item not in counted or not reaches(sample, step)):
+                causes[_cause(sample, step, counted=item.item in counted)] += share
+    texts = [f"{number(integer_if_integral(count))} {cause}" for cause, count in causes.most_common()]
+    return f"lost: {', '.join(texts)}" if texts else ""
+
+
+def _cause(sample: SampleResult, step: str, *, counted: bool) -> str:
+    """Why a sample did not reach a step; one that passes has no failure class."""
+    if not sample.passed:
+        return FAILURE_CLASSES[sample.failure]
+    if step == KILLS:
+        return "no mutant killed" if counted else "no mutants to kill"
+    return "nothing covered" if counted else "coverage not measured"
 
 
 def failures(report: Results) -> ReportTable:

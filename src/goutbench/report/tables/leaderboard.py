@@ -1,42 +1,43 @@
 """The leaderboard. To add a column, add an entry to `COLUMNS`: page, CSV, Parquet and tests follow."""
 
-from collections.abc import Callable, Sequence
-from dataclasses import dataclass
-from functools import partial
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, replace
 
 from goutbench.records import REFERENCE, Rung, Status
+from goutbench.report.contestants import baselines
 from goutbench.report.results import ItemResult, Results, SampleResult, weighted_count
 from goutbench.report.rounds import last_answers
 from goutbench.report.tables.cells import (
+    NOTHING,
     Count,
     Header,
+    Mean,
     Query,
     Rank,
+    Rate,
     ReportCell,
     ReportTable,
     Scalar,
     Value,
     cell_of,
     fields_of,
-    model_column,
 )
 from goutbench.report.tables.measures import (
     best_of_k,
     branch_coverage,
     built,
     coverage,
-    mean_of,
     mean_of_passing,
+    mean_with_interval,
     mutation_score,
     passed,
     rate_at_k,
     rate_of,
-    timed_out_detected,
-    timed_out_excluded,
 )
 from goutbench.report.tables.ranks import RANK_NOTE, execution_ranks, ranked
 from goutbench.report.taxonomy import status_class
 
+_PASSED: Query = {"class": status_class(Status.PASSED)}
 _LAST_ROUND = "After the last feedback round that was executed; the table by round has all of them."
 SAMPLES_NOTE = " Rates and means average the samples of an item first, and then the items."
 
@@ -126,7 +127,8 @@ class Column:
 
     `name` is that of the column in CSV and Parquet; a rate adds `<name>_low` and `<name>_high`. `header` is
     what the page shows, with `{n}` for the number of samples per item; empty: the column is in files only.
-    `items` selects, of the model's candidates, those that a click on the cell lists; None: no link.
+    `items` selects, of the model's candidates, those that a click on the cell lists; None: no link. With
+    `detail_of` the page shows the value in small print in the cell of that column, unless it is the same.
     """
 
     name: str
@@ -135,82 +137,90 @@ class Column:
     value: Callable[[ModelResults], Value]
     items: Query | None = None
     shown: Callable[[Results], bool] = always
+    detail_of: str = ""
+
+    def query(self, model: str) -> Query | None:
+        """What a click on a model's cell lists."""
+        return None if self.items is None else {"model": model, **self.items}
 
 
 COLUMNS = (
     Column("model", "model", "", lambda m: m.model, {}),
     Column("rank", "rank", RANK_NOTE, lambda m: m.rank, shown=ranked),
-    Column("items", "items", "Files, chunks or functions to test.", lambda m: m.item_count(), {}),
-    Column("unit", "", "", lambda m: m.unit),
-    Column("built", "", "", lambda m: m.count(built)),
-    Column("passed", "", "", lambda m: m.count(passed)),
+    Column(
+        "mutation_all", "mutants killed",
+        "Mutants killed, timed-out ones count as survived; items that failed count as 0.",
+        lambda m: mean_with_interval(m.mutated, mutation_score), {},
+    ),
+    Column(
+        "mutation_passing", "passing", "Mutants killed by candidates that pass.",
+        lambda m: mean_of_passing(m.executed, mutation_score), _PASSED, detail_of="mutation_all",
+    ),
+    Column(
+        "mutation_best_of_n", "best of {n}", "The highest mutation score among {n} samples.",
+        lambda m: best_of_k(m.mutated, mutation_score, m.report.sample_count),
+        shown=when_sampled, detail_of="mutation_all",
+    ),
+    Column(
+        "coverage_all", "coverage",
+        "Focal statements covered, also by tests that fail; items that do not build count as 0.",
+        lambda m: mean_with_interval(m.covered, coverage), {},
+    ),
+    Column(
+        "coverage_passing", "passing", "Focal statements covered by candidates that pass.",
+        lambda m: mean_of_passing(m.executed, coverage), _PASSED, detail_of="coverage_all",
+    ),
+    Column(
+        "coverage_best_of_n", "best of {n}", "The highest coverage among {n} samples.",
+        lambda m: best_of_k(m.covered, coverage, m.report.sample_count),
+        shown=when_sampled, detail_of="coverage_all",
+    ),
+    Column(
+        "branches_all", "branches",
+        "Outcomes of focal branches covered (if, loop, case, operand), also by tests that fail; else 0.",
+        lambda m: mean_with_interval(m.branches, branch_coverage), {}, shown=with_branches,
+    ),
+    Column(
+        "branches_passing", "passing",
+        "Outcomes of focal branches covered by candidates that pass.",
+        lambda m: mean_of_passing(m.branches, branch_coverage),
+        _PASSED, shown=with_branches, detail_of="branches_all",
+    ),
+    Column(
+        "pass_rate", "passes", "At least one test runs, and all pass in every run.",
+        lambda m: rate_of(m.executed, passed), _PASSED,
+    ),
+    Column(
+        "pass_at_n", "pass@{n}", "At least one of {n} samples passes.",
+        lambda m: rate_at_k(m.executed, passed, m.report.sample_count),
+        shown=when_sampled, detail_of="pass_rate",
+    ),
+    Column(
+        "pass_rate_last", "last round", _LAST_ROUND,
+        lambda m: rate_of(m.last_answers, passed), shown=when_in_rounds, detail_of="pass_rate",
+    ),
     Column(
         "build_rate", "builds", "The test file compiles.",
         lambda m: rate_of(m.executed, built), {"at": Rung.BUILD.value},
     ),
     Column(
-        "pass_rate", "passes", "At least one test runs, and all pass in every run.",
-        lambda m: rate_of(m.executed, passed), {"class": status_class(Status.PASSED)},
+        "build_at_n", "build@{n}", "At least one of {n} samples compiles.",
+        lambda m: rate_at_k(m.executed, built, m.report.sample_count),
+        shown=when_sampled, detail_of="build_rate",
     ),
     Column(
-        "coverage_all", "coverage, all",
-        "Focal statements covered, also by tests that fail; items that do not build count as 0.",
-        lambda m: mean_of(m.covered, coverage), {},
+        "build_rate_last", "last round", _LAST_ROUND,
+        lambda m: rate_of(m.last_answers, built), shown=when_in_rounds, detail_of="build_rate",
     ),
-    Column(
-        "coverage_passing", "coverage, passing", "Focal statements covered by candidates that pass.",
-        lambda m: mean_of_passing(m.executed, coverage), {"class": status_class(Status.PASSED)},
-    ),
-    Column(
-        "branches_all", "branches, all",
-        "Outcomes of focal branches covered (if, loop, case, operand), also by tests that fail; else 0.",
-        lambda m: mean_of(m.branches, branch_coverage), {}, shown=with_branches,
-    ),
-    Column(
-        "branches_passing", "branches, passing",
-        "Outcomes of focal branches covered by candidates that pass.",
-        lambda m: mean_of_passing(m.branches, branch_coverage),
-        {"class": status_class(Status.PASSED)}, shown=with_branches,
-    ),
-    Column(
-        "mutation_all", "mutation, all",
-        "Mutants killed, timed-out ones count as survived; items that failed count as 0.",
-        lambda m: mean_of(m.mutated, mutation_score), {},
-    ),
-    Column(
-        "mutation_passing", "mutation, passing", "Mutants killed by candidates that pass.",
-        lambda m: mean_of_passing(m.executed, mutation_score), {"class": status_class(Status.PASSED)},
-    ),
+    Column("items", "items", "Files, chunks or functions to test.", lambda m: m.item_count(), {}),
     Column(
         "infrastructure", "infrastructure errors", "Failures of the machine, not of the test.",
         lambda m: m.infrastructure_errors(),
-        {"class": status_class(Status.INFRA_FAILURE)},
+        {"class": status_class(Status.INFRA_FAILURE)}, detail_of="items",
     ),
-    Column(
-        "build_at_n", "build@{n}", "At least one of {n} samples compiles.",
-        lambda m: rate_at_k(m.executed, built, m.report.sample_count), shown=when_sampled,
-    ),
-    Column(
-        "pass_at_n", "pass@{n}", "At least one of {n} samples passes.",
-        lambda m: rate_at_k(m.executed, passed, m.report.sample_count), shown=when_sampled,
-    ),
-    Column(
-        "coverage_best_of_n", "coverage, best of {n}", "The highest coverage among {n} samples.",
-        lambda m: best_of_k(m.covered, coverage, m.report.sample_count), shown=when_sampled,
-    ),
-    Column(
-        "mutation_best_of_n", "mutation, best of {n}", "The highest mutation score among {n} samples.",
-        lambda m: best_of_k(m.mutated, mutation_score, m.report.sample_count),
-        shown=when_sampled,
-    ),
-    Column(
-        "build_rate_last", "builds, last round", _LAST_ROUND,
-        lambda m: rate_of(m.last_answers, built), shown=when_in_rounds,
-    ),
-    Column(
-        "pass_rate_last", "passes, last round", _LAST_ROUND,
-        lambda m: rate_of(m.last_answers, passed), shown=when_in_rounds,
-    ),
+    Column("unit", "", "", lambda m: m.unit),
+    Column("built", "", "", lambda m: m.count(built)),
+    Column("passed", "", "", lambda m: m.count(passed)),
     Column(
         "passed_last", "", "",
         lambda m: weighted_count(m.last_answers, passed) if m.last_answers else None,
@@ -218,33 +228,70 @@ COLUMNS = (
 )  # fmt: skip
 
 
+_ROLES = {
+    "reference": ("ceiling", "the reference tests"),
+    "no-assertions": ("floor", "the reference tests without their assertions"),
+    "smoke": ("floor", "calls without assertions"),
+    "empty": ("floor", "a test that does nothing"),
+}
+"""What each baseline is for the models beside it, and what it writes."""
+
+
 def leaderboard(report: Results) -> ReportTable:
-    """The models by pass rate, the reference last."""
+    """The models by mutation score, then coverage, pass and build rate; the reference last."""
     ranks = execution_ranks(report)
     rows = [
         ModelResults(model, report.first_answers(model), report, ranks.get(model)) for model in report.models
     ]
-    rows.sort(key=lambda m: (m.model == REFERENCE, not m.executed, -weighted_count(m.items, passed), m.model))
+    values = {row.model: {column.name: column.value(row) for column in COLUMNS} for row in rows}
+    rows.sort(key=lambda row: _rank(row, values[row.model]))
     columns = [column for column in COLUMNS if column.shown(report)]
-    on_page = [column for column in columns if column.header]
+    on_page = [column for column in columns if column.header and not column.detail_of]
     n = report.sample_count
     table = ReportTable(
         "leaderboard",
-        "Leaderboard",
-        "First answers; items that failed count as 0. A candidate passes if it builds, runs at least one "
-        "test, and all its tests pass in every run." + SAMPLES_NOTE * (n > 1) + _units_note(rows),
+        "Results",
+        "First answers, the most mutants killed first; items that failed count as 0. A candidate passes if "
+        "it builds, runs at least one test, and all its tests pass in every run. Bars are on one scale, 0 to "
+        "100%, with the 95% interval as a line, where the items bound it; “passing” counts only candidates "
+        "that pass, where that differs."
+        + SAMPLES_NOTE * (n > 1) + _units_note(rows),
         tuple(Header(column.header.format(n=n), column.note.format(n=n)) for column in on_page),
-    )
+    )  # fmt: skip
+    roles = baselines(report)
     for row in rows:
-        cells = []
-        for column in on_page:
-            query = None if column.items is None else {"model": row.model, **column.items}
-            cells.append(cell_of(column.value(row), query))
+        own = values[row.model]
+        cells = [_cell(column, columns, row, own) for column in on_page]
+        role, what = _ROLES.get(roles.get(row.model, ""), ("", ""))
+        cells[0] = replace(cells[0], role=role, note=what)
         record: dict[str, Scalar] = {}
         for column in columns:
-            record |= fields_of(column.name, column.value(row))
+            record |= fields_of(column.name, own[column.name])
         table.add(cells, record)
     return table
+
+
+def _rank(row: ModelResults, values: Mapping[str, Value]) -> tuple[bool, bool, list[float], str]:
+    """Sorts rows; what was not measured is after all that was."""
+    means = [values[name] for name in ("mutation_all", "coverage_all", "pass_rate", "build_rate")]
+    shares = [-value.value if isinstance(value, Mean | Rate) else 1.0 for value in means]
+    return row.model == REFERENCE, not row.executed, shares, row.model
+
+
+def _cell(
+    column: Column, columns: Sequence[Column], row: ModelResults, values: Mapping[str, Value]
+) -> ReportCell:
+    """A column's cell, with the details that have something to add to it."""
+    cell = cell_of(values[column.name], column.query(row.model))
+    details = []
+    for detail in columns:
+        if detail.detail_of != column.name:
+            continue
+        text = cell_of(values[detail.name]).text
+        if text not in (NOTHING, "0", cell.text):
+            title = detail.header.format(n=row.report.sample_count)
+            details.append(ReportCell(f"{title}: {text}", query=detail.query(row.model)))
+    return replace(cell, details=tuple(details))
 
 
 def _units_note(rows: Sequence[ModelResults]) -> str:
@@ -256,71 +303,3 @@ def _units_note(rows: Sequence[ModelResults]) -> str:
         return ""
     text = "; ".join(f"{unit}: {', '.join(models)}" for unit, models in units.items())
     return f" The rows count different units: their numbers are not comparable. {text[0].upper()}{text[1:]}."
-
-
-def samples_table(report: Results) -> ReportTable:
-    """build@k and pass@k for every k, and the best of all samples, model by model."""
-    models = [model for model in report.compared if len(report.first_answers(model)[0].samples) > 1]
-    n = report.sample_count
-    measures: dict[str, Callable[[Sequence[ItemResult]], Value]] = {
-        **{f"build@{k}": partial(rate_at_k, holds=built, k=k) for k in range(1, n + 1)},
-        **{f"pass@{k}": partial(rate_at_k, holds=passed, k=k) for k in range(1, n + 1)},
-        f"coverage, best of {n}": partial(best_of_k, measure=coverage, k=n),
-    }
-    if report.mutants_run:
-        measures[f"mutation, best of {n}"] = partial(best_of_k, measure=mutation_score, k=n)
-    table = ReportTable(
-        "samples",
-        "Several samples per item",
-        "pass@k is the probability that at least one of k samples passes, build@k that at least one builds: "
-        "estimated without bias for each item, then averaged over items. Intervals are resampled by "
-        "repository, or by pair or item if there are fewer than five.",
-        (Header("measure"), *map(Header, models)),
-    )
-    for name, measure in measures.items():
-        answers = report.executed_answers
-        if name.startswith(("mutation", "coverage")):
-            answers = report.mutated_answers if name.startswith("mutation") else report.covered_answers
-        values = {model: measure(answers(model)) for model in models}
-        record: dict[str, Scalar] = {"measure": name}
-        for model, value in values.items():
-            record |= fields_of(model_column(model, record), value)
-        table.add([ReportCell(name), *map(cell_of, values.values())], record)
-    return table
-
-
-_CONVENTIONS = {
-    "survived": (mutation_score, "timed out = survived (headline)"),
-    "detected": (timed_out_detected, "timed out = detected"),
-    "excluded": (timed_out_excluded, "timed out excluded"),
-}
-"""How tools count mutants that time out: measure, and header."""
-
-
-def mutation_scores(report: Results) -> ReportTable:
-    """The mutation score in the three conventions for mutants that time out."""
-    table = ReportTable(
-        "mutation-scores",
-        "Mutation score, by what a time-out means",
-        "Some tools count a mutant that times out as survived, some as detected, some leave it out. The "
-        "headline, in the leaderboard and everywhere else, is the first. “All”: items that failed are 0.",
-        tuple(map(Header, ("model", "mutants", "timed out")))
-        + tuple(
-            Header(f"{title}, {items}") for _, title in _CONVENTIONS.values() for items in ("all", "passing")
-        ),
-    )
-    for model in report.models:
-        items = report.mutated_answers(model)
-        tested = [s.mutation for item in items for s in item.samples if s.mutation]
-        if not tested:
-            continue
-        counts = sum(m.tested for m in tested), sum(m.timed_out for m in tested)
-        cells = [ReportCell(model), *(ReportCell(f"{count:,}") for count in counts)]
-        record: dict[str, Scalar] = {"model": model, "mutants": counts[0], "timed_out": counts[1]}
-        for name, (measure, _) in _CONVENTIONS.items():
-            values = {"all": mean_of(items, measure), "passing": mean_of_passing(items, measure)}
-            cells += map(cell_of, values.values())
-            for which, value in values.items():
-                record |= fields_of(f"{name}_{which}", value)
-        table.add(cells, record)
-    return table

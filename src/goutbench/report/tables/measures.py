@@ -6,7 +6,7 @@ from typing import Literal, NamedTuple
 
 from goutbench.report.results import ItemResult, Measure, SampleResult, integer_if_integral
 from goutbench.report.tables.cells import Mean, Rate
-from goutbench.statistics import Interval, best_at_k, cluster_bootstrap, pass_at_k, wilson
+from goutbench.statistics import RATES, Interval, best_at_k, cluster_bootstrap, pass_at_k, wilson
 
 _MIN_CLUSTERS = 5
 
@@ -103,11 +103,12 @@ def mean_of(items: Sequence[ItemResult], measure: Measure) -> Mean | None:
 
 
 def mean_with_interval(items: Sequence[ItemResult], measure: Measure) -> Mean | None:
-    """The mean over all items, as `mean_of`, with its resampled interval."""
+    """The mean over all items, as `mean_of`, with its resampled interval where the items bound the mean."""
     if not items:
         return None
     values = [item.mean(measure) for item in items]
-    return Mean(sum(values) / len(values), len(values), sampled_interval(values, clusters_of(items)))
+    interval = sampled_interval(values, clusters_of(items))
+    return Mean(sum(values) / len(values), len(values), None if interval == RATES else interval)
 
 
 def mean_of_passing(items: Sequence[ItemResult], measure: Measure) -> Mean | None:

@@ -142,9 +142,10 @@ def preference_figures(matches: Sequence[Match]) -> list[PageBlock]:
             for (repository,), part in _grouped(group, lambda match: (match.repository,)).items()
             for outcome, rate in _outcome_rates(part).items()
         ]
-        caption = f"{b} against {a}, judged by {judge}: Figures 4 and 5 of the paper, with 95% intervals."
+        title = f"{b} against {a}, judged by {judge}"
+        caption = "Figures 4 and 5 of the paper, with 95% intervals."
         svg = rates_with_intervals(rates, _COLOURS, "share of items")
-        blocks.append(PageBlock(name=f"preferences-{index}", svg=svg, caption=caption))
+        blocks.append(PageBlock(name=f"preferences-{index}", title=title, svg=svg, caption=caption))
     return blocks
 
 

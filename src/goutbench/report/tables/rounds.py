@@ -55,8 +55,9 @@ def round_blocks(report: Results, palette: Mapping[str, str]) -> list[PageBlock]
                 for name, value in values.items()
                 if value is not None and value.interval is not None
             ]
-    caption = "Results after each round, with 95% intervals. Each round gets feedback on the one before."
-    curve = PageBlock(name="rounds-curve", svg=rates_by_step(plotted, palette, "round"), caption=caption)
+    caption = "With 95% intervals. Each round gets feedback on the one before."
+    svg = rates_by_step(plotted, palette, "round")
+    curve = PageBlock(name="rounds-curve", title="Results after each round", svg=svg, caption=caption)
     return [PageBlock(table=table), curve]
 
 

@@ -1,0 +1,1 @@
+"""What a report opens with: the verdict, and the facts that it holds for."""
