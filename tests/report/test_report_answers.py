@@ -20,7 +20,7 @@ from goutbench.report.inputs import read_results, read_run
 from goutbench.report.kinds import KINDS
 from goutbench.report.results import Results
 from goutbench.report.stage import report
-from goutbench.report.tables.compare import compare
+from goutbench.report.tables.compare import compare, differences
 from goutbench.report.tables.leaderboard import leaderboard
 from goutbench.report.taxonomy import FAILURE_CLASSES, failure_class, failure_of_reply
 from goutbench.report.warnings import warnings_of
@@ -81,14 +81,16 @@ def _results(tmp_path: Path, *outcomes: tuple[str, Outcome | None]) -> Results:
 
 
 def test_a_zero_difference_has_no_sign_and_no_interval(tmp_path: Path) -> None:
-    (table,) = compare(_results(tmp_path, ("a", None), ("b", None)), "a")
+    results = _results(tmp_path, ("a", None), ("b", None))
+    (table,) = compare(results, "a", differences(results, "a"))
     assert {row[5].text for row in table.rows} == {"0.0 points"}
     assert {row[5].note for row in table.rows} == {"the same for every item"}
     assert {record["low"] for record in table.records} == {None}
 
 
 def test_a_difference_that_the_items_do_not_bound_has_no_interval(tmp_path: Path) -> None:
-    (table,) = compare(_results(tmp_path, ("a", UNDEFINED), ("b", PASSED)), "a")
+    results = _results(tmp_path, ("a", UNDEFINED), ("b", PASSED))
+    (table,) = compare(results, "a", differences(results, "a"))
     cell = table.rows[1][5]
     assert (cell.text, cell.note) == ("+100.0 points", "too few items for an interval")
 
@@ -103,7 +105,7 @@ def test_a_leaderboard_of_functions_and_files_says_so(tmp_path: Path) -> None:
     table = leaderboard(read_results([read_run(run), read_run(reference)], dataset))
     assert "numbers are not comparable. Functions: m; files: reference." in table.note
     assert [record["unit"] for record in table.records] == ["functions", "files"]
-    assert [row[1].note.partition(",")[0] for row in table.rows] == ["functions", "files"]
+    assert [row[-1].note.partition(",")[0] for row in table.rows] == ["functions", "files"]
     same = leaderboard(read_results([read_run(reference)], dataset))
     assert "not comparable" not in same.note
 
@@ -201,8 +203,8 @@ def test_equal_values_have_bars_of_equal_width(browser: "Browser", odd_page: Pat
     tab = browser.new_page(viewport={"width": 1200, "height": 900})
     tab.goto(odd_page.as_uri())
     bars = tab.evaluate(
-        """[...document.querySelectorAll('td[style]')].map(td => [td.closest('table').className,
-           td.style.getPropertyValue('--share'), getComputedStyle(td).backgroundSize.split(' ')[0]])"""
+        """[...document.querySelectorAll('section > div td .scale')].map(bar => [bar.closest('table').className,
+           bar.style.getPropertyValue('--share'), getComputedStyle(bar).width])"""
     )
     tab.close()
     widths: dict[tuple[str, str], set[str]] = {}

@@ -62,6 +62,7 @@ def test_a_number_links_to_the_items_that_it_counts(opened: "Page") -> None:
 
 def test_every_linked_number_counts_its_items(opened: "Page") -> None:
     """A count in the failure table is the length of the list that it opens."""
+    opened.click("#failures summary")
     links = opened.locator("table.failures tbody a")
     total = 0
     for at in range(links.count()):
@@ -125,6 +126,55 @@ def test_the_page_fits_a_phone_and_follows_the_colours_of_the_system(browser: "B
     tab.close()
     assert wide <= 0
     assert dark != light
+
+
+def test_the_results_fit_the_page_and_are_cards_on_a_phone(browser: "Browser", page: Path) -> None:
+    tab = browser.new_page(viewport={"width": 1200, "height": 900})
+    tab.goto(page.as_uri())
+    table, cells = tab.locator("#leaderboard .wide"), tab.locator("table.leaderboard tbody tr:first-child td")
+    wide = "box => box.scrollWidth - box.clientWidth"
+    lefts = "cells => cells.map(cell => cell.getBoundingClientRect().left)"
+    assert table.evaluate(wide) <= 0
+    assert len(set(cells.evaluate_all(lefts))) > 4
+    tab.set_viewport_size({"width": 390, "height": 800})
+    assert table.evaluate(wide) <= 0
+    assert len(set(cells.evaluate_all(lefts))) == 1
+    tab.close()
+
+
+def test_the_results_sort_by_a_column_with_the_keyboard(opened: "Page") -> None:
+    models = opened.locator("table.leaderboard tbody th a")
+    header = opened.locator("table.leaderboard th", has_text="mutants killed")
+    assert models.all_inner_texts() == ["org/tuned", "org/base", "reference"]
+    header.locator("button").focus()
+    opened.keyboard.press("Enter")
+    assert header.get_attribute("aria-sort") == "descending"
+    assert models.all_inner_texts() == ["reference", "org/tuned", "org/base"]
+    opened.keyboard.press("Enter")
+    assert header.get_attribute("aria-sort") == "ascending"
+    assert models.all_inner_texts() == ["org/base", "org/tuned", "reference"]
+    opened.locator("table.leaderboard th button", has_text="model").click()
+    assert header.get_attribute("aria-sort") is None
+    assert models.all_inner_texts() == ["org/base", "org/tuned", "reference"]
+
+
+def test_the_first_key_skips_to_the_results_and_charts_have_titles(opened: "Page") -> None:
+    opened.keyboard.press("Tab")
+    assert opened.evaluate("document.activeElement.textContent") == "Skip to the results"
+    opened.keyboard.press("Enter")
+    assert opened.evaluate("document.activeElement.id") == "content"
+    titles = opened.locator("figure h3").all_inner_texts()
+    assert len(titles) == opened.locator("figure").count() > 2
+    assert all(titles)
+
+
+def test_what_few_readers_need_is_folded_until_a_link_or_the_printer_opens_it(opened: "Page") -> None:
+    assert not opened.is_visible("table.mutation-scores")
+    opened.click("nav a[href='#mutation-scores']")
+    opened.wait_for_selector("table.mutation-scores", state="visible")
+    assert not opened.is_visible("table.failures")
+    opened.evaluate("dispatchEvent(new Event('beforeprint'))")
+    assert opened.is_visible("table.failures")
 
 
 def test_the_samples_of_an_item_are_grouped_under_one_row(opened_with_samples: "Page") -> None:

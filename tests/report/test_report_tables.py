@@ -72,8 +72,6 @@ def test_a_missing_reply_is_a_failure_class_of_its_own(page: Path) -> None:
 
 
 def test_the_paired_comparison_counts_the_items_that_each_model_won(page: Path) -> None:
-    text = page.read_text()
-    assert "org/tuned: 9 of 12 candidates build and 9 pass" in text
     (row,) = [row for row in table(page, "comparison") if row["measure"] == "passes"]
     assert (row["model"], row["model_better"], row["base_better"]) == ("org/tuned", "6", "0")
     assert float(row["difference"]) == pytest.approx(0.5)
@@ -110,7 +108,7 @@ def test_a_run_that_was_not_executed_has_no_numbers_and_a_warning(tmp_path: Path
     assert command in done.stderr
     page = out.read_text()
     assert command in html.unescape(page)
-    assert "a: 6 items, not executed; b: 6 of 6 candidates build" in page
+    assert "a: 6 items, not executed." in page
     assert {row["step"]: row["a"] for row in table(out, "ladder")} == {
         step: "6" if step in (ASKED, CODE) else "" for step in FUNNEL
     }

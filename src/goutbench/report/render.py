@@ -8,7 +8,7 @@ from urllib.parse import urlencode
 
 from goutbench.report.items import script_json
 from goutbench.report.kinds import KINDS
-from goutbench.report.opening.facts import Fact
+from goutbench.report.opening.facts import OpeningFact
 from goutbench.report.results import SampleResult
 from goutbench.report.tables.cells import PageBlock
 from goutbench.report.tables.ladder import reaches
@@ -46,7 +46,7 @@ class Page:
     identity: str
     title: str
     verdict: str
-    facts: Sequence[Fact]
+    facts: Sequence[OpeningFact]
     footer: str
     blocks: Sequence[PageBlock]
     candidates: Sequence[ListedCandidate]

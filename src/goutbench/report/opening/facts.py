@@ -15,14 +15,14 @@ _MANY = 3
 """With more models than these, a value that differs does not say whose it is."""
 
 
-class Fact(NamedTuple):
+class OpeningFact(NamedTuple):
     """One thing that is known of all results, or of some models, in words."""
 
     name: str
     value: str
 
 
-def facts_of(report: Results, dataset: Path) -> list[Fact]:
+def facts_of(report: Results, dataset: Path) -> list[OpeningFact]:
     """The facts that are known, none that depends on the machine or its folders."""
     asked = {model: _settings(folder / "run.json") for model, folder in report.folders.items()}
     called = {model: options for model, options in asked.items() if model not in baselines(report)}
@@ -34,18 +34,18 @@ def facts_of(report: Results, dataset: Path) -> list[Fact]:
     executions = [sample.execution for sample in report.samples if sample.execution]
     samples = report.sample_count
     facts = (
-        Fact("Report of", datetime.now(UTC).date().isoformat()),
-        Fact("Dataset", _dataset(dataset)),
-        Fact("Split", _of_models(asked, "split")),
-        Fact("Items", _items(report)),
-        Fact("Samples", f"{samples} per item" if samples > 1 else ""),
-        Fact("Prompt", _of_models(called, "prompt")),
-        Fact("Temperature", _of_models(called, "temperature")),
-        Fact("Token limit", _of_models(called, "max_tokens")),
-        Fact("Runs", _of_models(executed, "repeat", " per candidate")),
-        Fact("Mutants", _of_models(executed, "mutants", " per item at most")),
-        Fact("Sandbox", _of_executions(executions, "sandbox")),
-        Fact("Go", _of_executions(executions, "toolchain").replace("go", "")),
+        OpeningFact("Report of", datetime.now(UTC).date().isoformat()),
+        OpeningFact("Dataset", _dataset(dataset)),
+        OpeningFact("Split", _of_models(asked, "split")),
+        OpeningFact("Items", _items(report)),
+        OpeningFact("Samples", f"{samples} per item" if samples > 1 else ""),
+        OpeningFact("Prompt", _of_models(called, "prompt")),
+        OpeningFact("Temperature", _of_models(called, "temperature")),
+        OpeningFact("Token limit", _of_models(called, "max_tokens")),
+        OpeningFact("Runs", _of_models(executed, "repeat", " per candidate")),
+        OpeningFact("Mutants", _of_models(executed, "mutants", " per item at most")),
+        OpeningFact("Sandbox", _of_executions(executions, "sandbox")),
+        OpeningFact("Go", _of_executions(executions, "toolchain").replace("go", "")),
     )
     return [fact for fact in facts if fact.value]
 
