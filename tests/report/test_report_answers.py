@@ -203,7 +203,8 @@ def test_equal_values_have_bars_of_equal_width(browser: "Browser", odd_page: Pat
     tab = browser.new_page(viewport={"width": 1200, "height": 900})
     tab.goto(odd_page.as_uri())
     bars = tab.evaluate(
-        """[...document.querySelectorAll('section > div td .scale')].map(bar => [bar.closest('table').className,
+        """[...document.querySelectorAll('section > div td .scale')].map(bar => [
+           bar.closest('table').className,
            bar.style.getPropertyValue('--share'), getComputedStyle(bar).width])"""
     )
     tab.close()

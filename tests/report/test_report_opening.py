@@ -106,8 +106,8 @@ def test_the_verdict_says_where_coverage_is_blind(written: Written) -> None:
     about_the_model = written.verdict("baseline/reference")
     assert about_the_model.startswith("m kills 37.5% of the mutants, 50.0 percentage points fewer than")
     assert about_the_model.endswith(
-        "Coverage does not tell baseline/no-assertions from baseline/reference (50.0% and 50.0%); the mutants "
-        "do (25.0% and 87.5%)."
+        "Coverage does not tell baseline/no-assertions from baseline/reference (50.0% and 50.0%); the "
+        "mutants do (25.0% and 87.5%)."
     )
 
 
