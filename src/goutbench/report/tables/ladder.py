@@ -1,6 +1,6 @@
 """The ladder as a funnel, and why candidates fail."""
 
-from collections import Counter
+from collections import defaultdict
 from collections.abc import Sequence
 from fractions import Fraction
 from functools import partial
@@ -98,13 +98,14 @@ def funnel(report: Results, models: Sequence[str]) -> ReportTable:
 def _lost(report: Results, model: str, before: str, step: str) -> str:
     """Why items that reached a step did not reach the next: the failure classes, the most frequent first."""
     counted = {item.item for item in _answers(report, model, step)}
-    causes: Counter[str] = Counter()
+    causes: dict[str, Fraction] = defaultdict(Fraction)
     for item in report.first_answers(model):
         share = Fraction(1, len(item.samples))
         for sample in item.samples:
             if reaches(sample, before) and (item.item not in counted or not reaches(sample, step)):
                 causes[_cause(sample, step, counted=item.item in counted)] += share
-    texts = [f"{number(integer_if_integral(count))} {cause}" for cause, count in causes.most_common()]
+    by_count = sorted(causes.items(), key=lambda cause: -cause[1])
+    texts = [f"{number(integer_if_integral(count))} {cause}" for cause, count in by_count]
     return f"lost: {', '.join(texts)}" if texts else ""
 
 
