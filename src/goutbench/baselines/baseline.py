@@ -2,13 +2,12 @@
 
 from collections.abc import Callable
 
+from goutbench.baselines.names import PREFIX
 from goutbench.baselines.no_assertions import without_assertions
 from goutbench.baselines.smoke import smoke_test
 from goutbench.errors import ConfigError
 from goutbench.golang.syntax.parser import parse
 from goutbench.records import Pair
-
-PREFIX = "baseline/"
 
 _EMPTY = """package {package}
 
@@ -16,11 +15,6 @@ import "testing"
 
 func TestGoutbenchEmpty(t *testing.T) {{}}
 """
-
-
-def is_baseline(model: str) -> bool:
-    """Whether a model's name is that of a baseline."""
-    return model.startswith(PREFIX)
 
 
 def baseline_of(model: str) -> Callable[[Pair], str]:

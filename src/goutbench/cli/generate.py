@@ -149,7 +149,7 @@ def generate(
     """
     from dataclasses import asdict
 
-    from goutbench.baselines.baseline import is_baseline
+    from goutbench.baselines.names import is_baseline
     from goutbench.config import Price, load_yaml
     from goutbench.errors import ConfigError
     from goutbench.generate.options import GenerateOptions

@@ -55,7 +55,7 @@ def run(
     these without assertions, and writes the page. Nothing is trained, so all pairs are candidates for items.
     """
     require_extra("report", "altair", "vl_convert")
-    from goutbench.baselines.baseline import is_baseline
+    from goutbench.baselines.names import is_baseline
     from goutbench.execute.options import ExecuteOptions
     from goutbench.execute.stage import explain_infrastructure, run_prepare, run_stage
     from goutbench.generate.options import GenerateOptions

@@ -13,6 +13,7 @@ from goutbench.execute.reward.session import RewardSession
 from goutbench.generate.items import Item
 from goutbench.inference.calls import FAILURE
 from goutbench.locations import clones_folder
+from goutbench.records import Status
 
 if TYPE_CHECKING:
     from inspect_ai.scorer import Score, Scorer
@@ -71,7 +72,7 @@ async def _score(session: RewardSession, text: str, item: Item) -> "Score":
     reason = f" ({record.reason})" if record.reason else ""
     return Score(
         value={
-            PASS: float(record.status == "PASSED"),
+            PASS: float(record.status is Status.PASSED),
             COVERAGE: record.coverage or 0.0,
             MUTATION: (mutation.score if mutation else None) or 0.0,
         },

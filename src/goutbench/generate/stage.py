@@ -11,7 +11,8 @@ from typing import Any
 from goutbench.assemble.package_context import package_context
 from goutbench.assemble.pieces import PackageContext
 from goutbench.assemble.stage import MODES, assemble, candidate_of
-from goutbench.baselines.baseline import baseline_of, is_baseline
+from goutbench.baselines.baseline import baseline_of
+from goutbench.baselines.names import is_baseline
 from goutbench.chunk.tokens import COUNTERS, tokenizer_file
 from goutbench.config import Price
 from goutbench.dataset.shards import ShardPlan, claim

@@ -3,7 +3,7 @@
 from collections.abc import Iterable
 from typing import NamedTuple
 
-from goutbench.baselines.baseline import PREFIX, is_baseline
+from goutbench.baselines.names import PREFIX, is_baseline
 from goutbench.prompts.library import DEFAULT
 from goutbench.records import Candidate
 from goutbench.report.results import Results

@@ -4,7 +4,7 @@ from collections.abc import Iterable
 from dataclasses import dataclass, field
 from pathlib import Path
 
-from goutbench.baselines.baseline import PREFIX
+from goutbench.baselines.names import PREFIX
 from goutbench.dataset.reading import read_records
 from goutbench.errors import ConfigError
 from goutbench.locations import CANDIDATES, EXECUTIONS

@@ -146,7 +146,7 @@ class Column:
 
 COLUMNS = (
     Column("model", "model", "", lambda m: m.model, {}),
-    Column("rank", "rank", RANK_NOTE, lambda m: m.rank, shown=ranked),
+    Column("rank", "rank", RANK_NOTE, lambda m: m.rank, shown=ranked, detail_of="model"),
     Column(
         "mutation_all", "mutants killed",
         "Mutants killed, timed-out ones count as survived; items that failed count as 0.",
