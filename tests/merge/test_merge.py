@@ -33,6 +33,7 @@ from goutbench.report.inputs import read_results, read_run
 from goutbench.report.warnings import warnings_of
 
 COUNT = 16
+UNKNOWN = "gone"  # no pair of the dataset
 TEST = """package calc
 
 import "testing"
@@ -167,6 +168,7 @@ def executed(tmp_path_factory: pytest.TempPathFactory) -> tuple[Path, Path, Path
         for pair_id in ("calc", "tools")
         for sum in (3, 4)
     ]
+    rows.append({"pair_id": UNKNOWN, "model": "m", "code": TEST.format(name="S3", sum=3)})
     candidates = folder / "candidates.jsonl"
     candidates.write_text("".join(json.dumps(row) + "\n" for row in rows))
     runs = [folder / f"run{number}" for number in range(1, 4)]
@@ -190,8 +192,12 @@ def test_merged_executions_are_those_of_a_run_without_shards(
     repositories, dataset, candidates, runs = executed
     sizes = [read_table(run / EXECUTIONS).num_rows for run in runs]
     assert sorted(sizes)[0] == 0
-    assert sum(sizes) == 4
-    assert merge(runs, dataset, tmp_path / "merged") == {"execute": 4}
+    assert sum(sizes) == 5
+    assert merge(runs, dataset, tmp_path / "merged") == {"execute": 5}
+    unknown = [row for row in read_table(tmp_path / "merged" / EXECUTIONS).to_pylist() if row["reason"]]
+    assert [(row["pair_id"], row["reason"]) for row in unknown if row["pair_id"] == UNKNOWN] == [
+        (UNKNOWN, "unknown-pair")
+    ]
     (tmp_path / "plain").mkdir()
     shutil.copy(tmp_path / "merged" / "executions.jsonl", tmp_path / "plain")
     before = (tmp_path / "plain" / "executions.jsonl").read_bytes()

@@ -53,12 +53,22 @@ class Shard:
 
 @dataclass(frozen=True, slots=True)
 class ShardPlan:
-    """A shard of a dataset: its pairs by id, and what the assignment depends on."""
+    """A shard of a dataset: its pairs by id, and what the assignment depends on.
+
+    `pair_id in plan` also holds for the ids of its share of pairs that the dataset lacks: each is in one
+    shard, which records that it is unknown.
+    """
 
     shard: Shard
     pairs: frozenset[str] = field(repr=False)
+    elsewhere: frozenset[str] = field(repr=False)
     dataset: str
     costs: str
+
+    def __contains__(self, pair: object) -> bool:
+        if pair in self.pairs or pair in self.elsewhere:
+            return pair in self.pairs
+        return next(_choices(str(pair), self.shard.count)) == self.shard.number
 
     @classmethod
     def of(cls, dataset: Path, shard: Shard, executions: Path | None = None) -> Self:
@@ -72,7 +82,7 @@ class ShardPlan:
         own = frozenset(id for id in ids if assigned[id] == shard.number)
         text = json.dumps(sorted(costs.items()))
         digest = hashlib.sha256(text.encode()).hexdigest()[:16] if costs else ""
-        return cls(shard, own, dataset_digest(dataset), digest)
+        return cls(shard, own, frozenset(ids) - own, dataset_digest(dataset), digest)
 
     @property
     def identity(self) -> dict[str, str]:

@@ -60,8 +60,8 @@ def run_stage(
     gets the journal and `executions.parquet`. A reference run of all pairs also writes `reference.parquet`
     beside the dataset's data, which later runs read: candidates of a pair whose reference test cannot run on
     this machine get an infrastructure error, not a bad result. A failing reference test is executed again at
-    the end, alone, so that the load of the machine does not decide. With a shard, only its pairs count, and
-    `merge` writes `reference.parquet`.
+    the end, alone, so that the load of the machine does not decide. With a shard, only its pairs count, with
+    its share of the unknown ones, and `merge` writes `reference.parquet`.
 
     `only` are ids of pairs, `limit` is a number of candidates, drawn by the seed of the options (0: all).
     What they leave out keeps the results of earlier runs. Returns the records of what was asked for. Raises
@@ -86,8 +86,7 @@ def run_stage(
     facts = run_facts(dataset, candidates, options, reference=reference, go=go)
     if shard is not None:
         requested, chosen = (
-            [candidate for candidate in some if candidate.pair_id in shard.pairs]
-            for some in (requested, chosen)
+            [candidate for candidate in some if candidate.pair_id in shard] for some in (requested, chosen)
         )
     check_out(out, dataset, facts, requested)
     claim(out, shard, "execute", shard_facts(facts, out), [candidate.id for candidate in requested])
