@@ -16,6 +16,7 @@ from judging import GOOD, IDLE, MakeRun, make_judge, with_inspect
 from typer.testing import CliRunner, Result
 
 from goutbench.cli import app
+from goutbench.dataset.shards import Shard, ShardPlan
 from goutbench.dataset.store import read_table, write_rows
 from goutbench.errors import ConfigError, GoutbenchError, StorageError
 from goutbench.inference.models import Server
@@ -42,6 +43,20 @@ def verdicts(out: Path) -> list[Verdict]:
 def matches(out: Path) -> list[Match]:
     rows = read_table(out / "matches.parquet").to_pylist()
     return [Match(**{**row, "focal": tuple(row["focal"])}) for row in rows]
+
+
+def test_a_shard_may_have_no_item(runs: Runs, dataset: Path, tmp_path: Path) -> None:
+    for number in range(1, 41):
+        if not ShardPlan.of(dataset, Shard(number, 40)).pairs:
+            break
+    out = tmp_path / f"part-{number:02}"
+    words = (*runs, "--dataset", dataset, "--model", ASSERTING, "--out", out, "--shard", f"{number}/40")
+    result = command(*words)
+    assert result.exit_code == 0, result.output
+    shown = f"goutbench merge {tmp_path / 'part-'}* --dataset {dataset}"
+    assert result.stdout == f"no item in this shard\nnext, after all 40 shards: {shown}\n"
+    result = command(*words, "--json")
+    assert (result.exit_code, json.loads(result.stdout)) == (0, {})
 
 
 @with_inspect

@@ -30,6 +30,7 @@ from goutbench.cli.options import (
     repositories_of,
     shard_of,
     suggest,
+    suggest_merge,
     worker_count,
 )
 
@@ -197,7 +198,11 @@ def execute(
     typer.echo(json.dumps(content, indent=2) if as_json else "\n".join(lines))
     for line in explain_infrastructure(records):
         typer.echo(line, err=True)
-    if not as_json:
+    if as_json:
+        return
+    if part:
+        suggest_merge(part, out, dataset)
+    else:
         suggest("report", out, dataset=dataset)
 
 

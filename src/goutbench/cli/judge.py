@@ -27,6 +27,7 @@ from goutbench.cli.options import (
     server_of,
     shard_of,
     suggest,
+    suggest_merge,
 )
 from goutbench.records import CODE_TOKENS
 
@@ -210,7 +211,9 @@ class _Session:
             runs, self.dataset, self.out, self.judges, self.options, self.server,
             reparse=self.reparse, prices=self.prices, shard=self.shard,
         )  # fmt: skip
-        if len(result.pairs) == 1:
+        if not result.comparisons:  # only of a shard: runs without a common item are refused
+            _print({}, "no item in this shard", self.as_json)
+        elif len(result.pairs) == 1:
             _print(result.figures, format_figures(result.figures), self.as_json)
         else:
             rated = {judge: rating_rows(rows) for judge, rows in result.ratings.items()}
@@ -219,7 +222,11 @@ class _Session:
             _print({"pairs": result.pairs, "ratings": rated}, text, self.as_json)
         if failures := require_answer(result.verdicts, str(self.out)):
             typer.echo(f"warning: {failures}", err=True)
-        if not self.as_json:
+        if self.as_json:
+            return
+        if self.shard:
+            suggest_merge(self.shard, self.out, self.dataset)
+        else:
             suggest("report", *runs, "--judge", self.out, dataset=self.dataset)
 
 

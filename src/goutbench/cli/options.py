@@ -144,6 +144,17 @@ def suggest(*arguments: str | Path, dataset: Path | None = None) -> None:
     typer.echo(f"next: {shlex.join(line)}")
 
 
+def suggest_merge(plan: "ShardPlan", out: Path, dataset: Path) -> None:
+    """Print the command that joins all shards; where their folders have numbers, it can be pasted."""
+    stem = out.name.rstrip("0123456789")
+    numbered = out.name[len(stem) :].lstrip("0") == str(plan.shard.number)
+    folders = (
+        f"{shlex.quote(str(out.with_name(stem)))}*" if numbered and stem else f"{shlex.quote(str(out))} …"
+    )
+    options = shlex.join(["--dataset", str(dataset)]) if dataset != Path("dataset") else ""
+    typer.echo(f"next, after all {plan.shard.count} shards: goutbench merge {folders} {options}".rstrip())
+
+
 def worker_count(workers: int) -> int:
     """The number of processes that the value of an option means."""
     from goutbench.parallel import available_cpus
