@@ -2,6 +2,7 @@
 
 import itertools
 import os
+import subprocess
 import sys
 from collections import Counter
 from collections.abc import Iterator
@@ -72,6 +73,36 @@ def test_an_item_that_kills_its_workers_is_recorded_and_the_others_are_done(tmp_
     assert starts["opened"] <= 2 + 3 + 1  # two workers, and a successor for each death
     with pytest.raises(GoutbenchError, match="killed 3 times by the same item"):
         list(map_items(work, [-1], workers=1, runner="processes"))
+
+
+def run_script(path: Path, text: str) -> "subprocess.CompletedProcess[str]":
+    path.write_text(text)
+    environment = {**os.environ, "PYTHONPATH": os.pathsep.join(sys.path)}
+    command = [sys.executable, str(path)]
+    return subprocess.run(command, capture_output=True, text=True, env=environment, timeout=300)
+
+
+def test_a_script_without_a_guard_runs_once(tmp_path: Path) -> None:
+    done = run_script(
+        tmp_path / "script.py",
+        "from goutbench.parallel import map_items\n"
+        "from spread_work import square\n"
+        "print(sorted(map_items(square, [2, 3], workers=2)), __file__)\n",
+    )
+    assert (done.stdout, done.stderr) == (f"[4, 9] {tmp_path / 'script.py'}\n", "")
+
+
+def test_a_worker_that_cannot_start_is_not_one_that_was_killed(tmp_path: Path) -> None:
+    done = run_script(
+        tmp_path / "script.py",
+        "from goutbench.parallel import map_items\n"
+        "def own(item): return item\n"
+        "print(list(map_items(own, [2, 3], workers=2)))\n",
+    )
+    assert done.returncode == 1
+    assert "Can't get attribute 'own'" in done.stderr
+    assert "a worker process cannot start: it ended with exit code 1" in done.stderr
+    assert "killed" not in done.stderr
 
 
 def test_a_node_prefers_the_group_that_it_had_and_takes_any_rather_than_wait() -> None:

@@ -4,13 +4,15 @@ import multiprocessing
 import os
 import pickle
 import signal
+import sys
 import threading
 from collections.abc import Iterable, Iterator
-from contextlib import suppress
+from contextlib import contextmanager, suppress
 from multiprocessing.connection import Connection
 from multiprocessing.connection import wait as wait_for
 from typing import Any, Generic, TypeVar
 
+from goutbench.errors import GoutbenchError
 from goutbench.parallel.work import (
     Backlog,
     PerWorker,
@@ -25,7 +27,10 @@ from goutbench.parallel.work import (
 Item = TypeVar("Item")
 Result = TypeVar("Result")
 
-_MESSAGE, _RESULT, _ERROR = "message", "result", "error"
+_READY, _MESSAGE, _RESULT, _ERROR = "ready", "message", "result", "error"
+_END_SECONDS = 10.0  # between the end of a worker's pipe and that of its process
+
+_main_module = threading.Lock()
 
 
 def processes(work: Work[Item, Result], items: Iterable[Item]) -> Iterator[Result]:
@@ -49,9 +54,13 @@ def processes(work: Work[Item, Result], items: Iterable[Item]) -> Iterator[Resul
                 try:
                     kind, content = worker.pipe.recv()
                 except (EOFError, OSError, pickle.UnpicklingError):
+                    worker.check_start()
                     busy.remove(worker)
                     free.append(worker.successor())
                     yield from after_kill(worker.entry, backlog, work)
+                    continue
+                if kind == _READY:
+                    worker.ready = True
                     continue
                 if kind == _MESSAGE:
                     work.on_progress(content)
@@ -78,6 +87,7 @@ class _Worker(Generic[Item, Result]):
         self._work = work
         self._number = number
         self._process: Any = None
+        self.ready = False
         self.pipe: Connection
         self.entry: WaitingItem[Item]
 
@@ -96,8 +106,21 @@ class _Worker(Generic[Item, Result]):
         self._process = context.Process(
             target=_serve, args=(remote, self._work.function, self._number), daemon=False
         )
-        self._process.start()
+        with _without_main_module():
+            self._process.start()
         remote.close()
+
+    def check_start(self) -> None:
+        """Raises GoutbenchError for a process that ended by itself before it was ready for an item.
+
+        One that was killed may do better the next time; this one would not.
+        """
+        if self.ready:
+            return
+        self._process.join(_END_SECONDS)
+        if (code := self._process.exitcode or 0) > 0:
+            what = f"a worker process cannot start: it ended with exit code {code}"
+            raise GoutbenchError(what, hint="its own error is in the output above")
 
     def successor(self) -> "_Worker[Item, Result]":
         """The worker that comes after this one, which was killed."""
@@ -126,6 +149,26 @@ class _Worker(Generic[Item, Result]):
             self.pipe.close()
 
 
+@contextmanager
+def _without_main_module() -> Iterator[None]:
+    """Processes that start in the block do not import the main module of this one.
+
+    It may be a user's script without a guard, which would run again in each worker, and nothing that workers
+    need is in it. `multiprocessing` reads these attributes, and has no option for it.
+    """
+    with _main_module:
+        main = sys.modules["__main__"]
+        names = ("__file__", "__spec__")
+        hidden = {name: getattr(main, name) for name in names if hasattr(main, name)}
+        try:
+            for name in hidden:
+                setattr(main, name, None)
+            yield
+        finally:
+            for name, value in hidden.items():
+                setattr(main, name, value)
+
+
 def _serve(pipe: Connection, function: PerWorker[Any, Any] | Any, number: int) -> None:
     """Call the function on items from a pipe until it sends None.
 
@@ -141,6 +184,7 @@ def _serve(pipe: Connection, function: PerWorker[Any, Any] | Any, number: int) -
         with lock:  # messages may come from other threads
             pipe.send((kind, content))
 
+    send(_READY, None)
     listen(lambda message: send(_MESSAGE, message))
     try:
         with open_function(function, number) as call:
