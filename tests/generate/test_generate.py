@@ -2,6 +2,7 @@
 
 import json
 import os
+import pickle
 import re
 import shlex
 import signal
@@ -9,9 +10,11 @@ import subprocess
 import sys
 import time
 from collections import Counter
+from collections.abc import Iterator
 from dataclasses import replace
 from pathlib import Path
 from types import SimpleNamespace
+from typing import Any
 
 import pytest
 from inspect_ai import eval as inspect_eval
@@ -30,6 +33,7 @@ from goutbench.generate.stage import generate, plan, with_weights_revision
 from goutbench.generate.summary import execute_command
 from goutbench.inference.models import Server, open_model
 from goutbench.inference.scripted import ScriptedWriter
+from goutbench.parallel import map_items
 from goutbench.prompts.library import load_prompt
 from goutbench.records import SplitAssignment
 
@@ -365,6 +369,33 @@ def test_many_pairs_give_the_same_items_in_the_same_order(
     monkeypatch.setattr("goutbench.generate.items._MANY_PAIRS", 1)
     monkeypatch.setattr("goutbench.generate.items.available_cpus", lambda: 2)
     assert read_items(dataset, options) == one_process
+
+
+def test_many_pairs_do_not_take_the_pool_of_examples_along(
+    dataset: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    pairs = list(read_pairs(dataset))
+    assigned = [
+        SplitAssignment(pair.id, "leakfree", "train" if at < 8 else "test", pair.id, 1, 1.0)
+        for at, pair in enumerate(pairs)
+    ]
+    write_arrow(to_table(assigned, SplitAssignment), dataset / "splits" / "leakfree.parquet")
+    options = GenerateOptions(unit="function", examples=2, split="leakfree:test")
+    one_process = read_items(dataset, options)
+    training = [f"Double{number}(" for number in range(8)]
+    assert all(any(name in str(item.prompts) for name in training) for item in one_process)
+    sent: list[bytes] = []
+
+    def recorded(function: Any, work: list[Any], workers: int) -> Iterator[Any]:
+        sent.extend(map(pickle.dumps, work))
+        return map_items(function, work, workers=workers)
+
+    monkeypatch.setattr("goutbench.generate.items._MANY_PAIRS", 1)
+    monkeypatch.setattr("goutbench.generate.items.available_cpus", lambda: 2)
+    monkeypatch.setattr("goutbench.generate.items.map_items", recorded)
+    assert read_items(dataset, options) == one_process
+    assert sent
+    assert not any(pair.code.encode() in item for item in sent for pair in pairs[:8])
 
 
 def test_every_sample_is_a_candidate_with_its_cost(dataset: Path, tmp_path: Path) -> None:

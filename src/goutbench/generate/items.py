@@ -5,6 +5,7 @@ import re
 import shlex
 from collections.abc import Container, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
+from functools import partial
 from itertools import groupby
 from pathlib import Path
 
@@ -82,17 +83,19 @@ def _all_items(builder: "_ItemBuilder", pairs: Sequence[Pair]) -> list[Item]:
     folders = [
         list(group) for _, group in groupby(pairs, lambda pair: folder_of(pair.repository, pair.code_path))
     ]
-    work = [(replace(builder, packages=builder.packages.around(group[0])), group) for group in folders]
+    work = [(builder.packages.around(group[0]), group) for group in folders]
+    build = partial(_items_of, replace(builder, packages=PackageIndex()))  # each worker gets the rest once
     workers = available_cpus() if len(pairs) >= _MANY_PAIRS else 1
     by_pair: dict[str, list[Item]] = {}
-    for items in map_items(_items_of, work, workers=workers):
+    for items in map_items(build, work, workers=workers):
         for item in items:
             by_pair.setdefault(item.pair.id, []).append(item)
     return [item for pair in pairs for item in by_pair.get(pair.id, ())]
 
 
-def _items_of(work: "tuple[_ItemBuilder, Sequence[Pair]]") -> list[Item]:
-    builder, pairs = work
+def _items_of(builder: "_ItemBuilder", folder: tuple[PackageIndex, Sequence[Pair]]) -> list[Item]:
+    packages, pairs = folder
+    builder = replace(builder, packages=packages)
     return [item for pair in pairs for item in builder.items(pair, builder.keys(pair))]
 
 
