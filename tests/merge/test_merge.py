@@ -97,6 +97,10 @@ def test_the_shards_of_a_baseline_are_its_run_and_one_folder_twice_changes_nothi
     merge([*runs, tmp_path / "again", runs[0]], dataset, tmp_path / "merged")
     names = (CANDIDATES, PROMPTS, COMPLETIONS, "run.json")
     assert files(tmp_path / "merged", *names) == files(tmp_path / "plain", *names)
+    words = ["merge", *map(str, runs), "--dataset", str(dataset), "--out", str(tmp_path / "by command")]
+    shown = CliRunner().invoke(app, words).stdout
+    execute_command = f"execute '{tmp_path / 'by command' / CANDIDATES}' --out '{tmp_path / 'by command'}'"
+    assert shown == f"generate: 20\nnext: goutbench {execute_command} --dataset {dataset}\n"
     with pytest.raises(ConfigError, match="not empty"):
         merge(runs, dataset, tmp_path / "merged")
     for folder, expected in ((runs[2], [f"{runs[2]} is the shard 3/4"]), (tmp_path / "merged", [])):
@@ -230,6 +234,34 @@ def test_the_same_unit_measured_twice_is_one_and_another_status_is_a_contradicti
         merge([*(one for one in runs if one != run), again], dataset, tmp_path / "three")
 
 
+@pytest.mark.parametrize("what", ["Go", "the sandbox"])
+def test_shards_of_different_machines_are_named(
+    executed: tuple[Path, Path, Path, list[Path]], tmp_path: Path, what: str
+) -> None:
+    _, dataset, _, runs = executed
+    changed, machine = tmp_path / "changed", next(run for run in runs if "tools" in pairs_of(run))
+    shutil.copytree(machine, changed)
+    if what == "Go":
+        content = json.loads((changed / "shard.json").read_bytes())
+        content["stages"]["execute"]["facts"]["machine"] = "another"
+        (changed / "shard.json").write_text(json.dumps(content))
+    else:
+        rows = read_table(machine / EXECUTIONS).to_pylist()
+        write_rows(changed / EXECUTIONS, [{**row, "sandbox": "another"} for row in rows])
+    mixed = [changed, *(run for run in runs if run != machine)]
+    with pytest.raises(ConfigError, match=rf"machines: {what} is .*another in {changed}") as caught:
+        merge(mixed, dataset, tmp_path / "merged")
+    assert "--mixed" in caught.value.hint
+    words = ["merge", *map(str, mixed), "--dataset", str(dataset), "--out", str(tmp_path / "merged")]
+    accepted = CliRunner().invoke(app, [*words, "--mixed"])
+    assert accepted.exit_code == 0, accepted.output
+    assert f"warning: shards of different machines: {what} is " in accepted.stderr
+
+
+def pairs_of(run: Path) -> set[str]:
+    return {row["pair_id"] for row in read_table(run / EXECUTIONS).to_pylist()}
+
+
 def test_reference_tests_in_shards_write_the_table_of_references_when_they_are_merged(
     executed: tuple[Path, Path, Path, list[Path]], tmp_path: Path
 ) -> None:
@@ -255,6 +287,12 @@ def test_a_shard_goes_through_generate_and_execute_in_its_own_folder(
         execute(run / CANDIDATES, dataset, repositories, run, shard=plan)
     with pytest.raises(ConfigError, match="shards are missing: 2/2"):
         merge(runs[:1], dataset, tmp_path / "merged")
+    grown = max(runs, key=lambda run: read_table(run / CANDIDATES).num_rows)
+    rows = read_table(grown / CANDIDATES).to_pylist()
+    write_rows(grown / CANDIDATES, [*rows, {**rows[0], "id": "later", "sample": 1}])
+    with pytest.raises(ConfigError, match="executed other candidates than it has: 1 are new, 0 are gone"):
+        merge(runs, dataset, tmp_path / "merged")
+    write_rows(grown / CANDIDATES, rows)
     arguments = ["merge", *map(str, runs), "--dataset", str(dataset), "--out", str(tmp_path / "merged")]
     result = CliRunner().invoke(app, arguments)
     assert result.stdout.startswith("generate: 2\nexecute: 2\nnext: goutbench report "), result.output
@@ -282,7 +320,17 @@ def test_a_judgement_in_shards_is_the_judgement_without_shards(tmp_path: Path) -
     for number, run in enumerate(runs, 1):
         plan = ShardPlan.of(dataset, Shard(number, 3))
         judge([a, b], dataset, run, judges, options, server, shard=plan)
-    assert merge(runs, dataset, tmp_path / "merged") == {"judge": 15}
+    arguments = ["merge", *map(str, runs), "--dataset", str(dataset), "--out", str(tmp_path / "merged")]
+    content = (b / CANDIDATES).read_bytes()
+    rows = read_table(b / CANDIDATES).to_pylist()
+    write_rows(b / CANDIDATES, [{**row, "code": "package later"} for row in rows])
+    with pytest.raises(ConfigError, match="has changed since it was judged") as caught:
+        merge(runs, dataset, tmp_path / "merged")
+    assert caught.value.where == str(b)
+    (b / CANDIDATES).write_bytes(content)
+    result = CliRunner().invoke(app, arguments)
+    report = f"report {a} {b} --judge {tmp_path / 'merged'} --dataset {dataset}"
+    assert result.output == f"judge: 15\nnext: goutbench {report}\n"
     (tmp_path / "plain").mkdir()
     shutil.copy(tmp_path / "merged" / "answers.jsonl", tmp_path / "plain")
     judge([a, b], dataset, tmp_path / "plain", judges, options, server, reparse=True)

@@ -9,14 +9,21 @@ from typing import Any
 from goutbench.dataset.journal import Journal
 from goutbench.dataset.reading import dataset_digest, read_records
 from goutbench.dataset.store import file_hash, read_manifest, write_rows
-from goutbench.errors import ConfigError, DatasetError
+from goutbench.errors import ConfigError, DatasetError, ToolError
 from goutbench.execute.options import ExecuteOptions
+from goutbench.golang.toolchain.installation import find_toolchain, installed_toolchains
 from goutbench.locations import EXECUTIONS, REFERENCE_TABLE
 from goutbench.records import Candidate, Execution, Mutation, Status
 
 JOURNAL = "executions.jsonl"
 RUN = "execute.json"
 """What was executed, and how: a run of anything else does not replace its results."""
+
+OWN_CANDIDATES = "of the folder"
+"""What `shard.json` says instead of a hash for candidates that the run folder itself holds."""
+
+MACHINE = "machine"
+"""The key of the machine's Go among the facts of a shard."""
 
 _CONVENTIONS = ("score_timed_out_detected", "score_timed_out_excluded")
 
@@ -42,12 +49,21 @@ def run_facts(
 def shard_facts(facts: Mapping[str, Any], out: Path) -> dict[str, Any]:
     """What the shards of one execution have in common: its facts, and the content of the candidates.
 
-    Candidates that the run folder itself holds are those of its shard.
+    Candidates that the run folder itself holds are those of its shard. MACHINE should be in common.
     """
     path = Path(facts["candidates"]) if facts["candidates"] else None
     own = path is not None and path.parent == out.resolve()
-    digest = "of the folder" if own else file_hash(path) if path else ""
-    return {**facts, "candidates": digest}
+    digest = OWN_CANDIDATES if own else file_hash(path) if path else ""
+    return {**facts, "candidates": digest, MACHINE: _go_of_machine(facts["options"]["go"])}
+
+
+def _go_of_machine(named: str) -> str:
+    """The Go that decides for all pairs: "PATH go1.24.1, wheel go1.25.3"; empty where there is none."""
+    try:
+        toolchains = [find_toolchain(Path(named))] if named else installed_toolchains()
+    except ToolError:  # the execution explains it; with Ray, nodes may have what this machine lacks
+        return ""
+    return ", ".join(f"{toolchain.source} {toolchain.version}" for toolchain in toolchains)
 
 
 def check_out(out: Path, dataset: Path, facts: Mapping[str, Any], requested: Collection[Candidate]) -> None:

@@ -89,7 +89,8 @@ def run_stage(
             [candidate for candidate in some if candidate.pair_id in shard] for some in (requested, chosen)
         )
     check_out(out, dataset, facts, requested)
-    claim(out, shard, "execute", shard_facts(facts, out), [candidate.id for candidate in requested])
+    part = shard_facts(facts, out) if shard else {}
+    claim(out, shard, "execute", part, [candidate.id for candidate in requested])
     progress.expect(len(chosen), workers)
     records = evaluate(
         chosen,

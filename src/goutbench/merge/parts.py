@@ -9,6 +9,7 @@ from typing import Any
 from goutbench.dataset.reading import dataset_digest
 from goutbench.dataset.shards import Shard, ShardRecord, read_shard
 from goutbench.errors import ConfigError
+from goutbench.execute.journal import MACHINE, OWN_CANDIDATES
 
 Finished = Callable[[Path], Collection[str]]
 """The units of a stage that a folder has records of."""
@@ -59,7 +60,7 @@ def read_parts(runs: Sequence[Path], dataset: Path) -> Parts:
 
 
 def _check_same_run(first: ShardRecord, record: ShardRecord) -> None:
-    """Raises ConfigError where two shards are not of one run."""
+    """Raises ConfigError where two shards are not of one run; their machines are checked apart."""
     differing = record.differences(first.identity)
     if record.shard.count != first.shard.count:
         differing.append(f"the count of shards is {first.shard.count} and was {record.shard.count}")
@@ -68,7 +69,8 @@ def _check_same_run(first: ShardRecord, record: ShardRecord) -> None:
         differing.append(f"the stages are {now} and were {was}")
     else:
         for stage, part in first.stages.items():
-            differing += _differences(stage, part.facts, record.stages[stage].facts)
+            now, was = ({**one.facts, MACHINE: None} for one in (part, record.stages[stage]))
+            differing += _differences(stage, now, was)
     if differing:
         hint = f"run the shard {record.shard} again with the version and the options of the others"
         where = f"{record.folder}, compared with {first.folder}"
@@ -100,12 +102,13 @@ def _check_complete(present: Collection[Shard]) -> None:
         raise ConfigError(f"shards are missing: {', '.join(missing)}", where="merge", hint=hint)
 
 
-def check_finished(parts: Parts, finished: Mapping[str, Finished]) -> None:
+def check_finished(parts: Parts, finished: Mapping[str, Finished], generated: Finished) -> None:
     """Raises ConfigError that names the units without a record, of all stages and shards.
 
-    Of several folders of a shard, one must have the record.
+    Of several folders of a shard, one must have the record. Where the folders' own candidates were executed,
+    these must be the units: `generated` are their ids.
     """
-    problems = []
+    problems = _check_candidates(parts, generated)
     for stage in parts.stages:
         units: dict[Shard, set[str]] = defaultdict(set)
         records: dict[Shard, set[str]] = defaultdict(set)
@@ -120,3 +123,23 @@ def check_finished(parts: Parts, finished: Mapping[str, Finished]) -> None:
     if problems:
         hint = "run the same commands of these shards again: they resume"
         raise ConfigError("; ".join(problems), where="merge", hint=hint)
+
+
+def _check_candidates(parts: Parts, generated: Finished) -> list[str]:
+    """Which shards executed other candidates than those they have now."""
+    if (
+        not {"generate", "execute"} <= {*parts.stages}
+        or parts.facts("execute")["candidates"] != OWN_CANDIDATES
+    ):
+        return []
+    ids: dict[Shard, set[str]] = defaultdict(set)
+    executed: dict[Shard, set[str]] = defaultdict(set)
+    for record in parts.records:
+        ids[record.shard].update(generated(record.folder))
+        executed[record.shard].update(record.stages["execute"].units)
+    return [
+        f"the shard {shard} executed other candidates than it has: {len(own - executed[shard])} are new, "
+        f"{len(executed[shard] - own)} are gone"
+        for shard, own in ids.items()
+        if own != executed[shard]
+    ]

@@ -19,9 +19,10 @@ from goutbench.judge import calls as answers
 from goutbench.judge.config import Judge, JudgeConfig
 from goutbench.judge.options import JudgeOptions
 from goutbench.judge.requests import requests
-from goutbench.judge.stage import MATCHES, VERDICTS, paired_runs, write_result
+from goutbench.judge.stage import MATCHES, VERDICTS, judge_facts, paired_runs, write_result
 from goutbench.judge.verdict import Answer
 from goutbench.locations import CANDIDATES, COMPLETIONS, EXECUTIONS, PROMPTS
+from goutbench.merge.machines import machine_differences
 from goutbench.merge.parts import Finished, Parts, check_finished, read_parts
 from goutbench.merge.tables import Row, add, merge_journals, read_rows
 from goutbench.records import Completion, Execution, Verdict
@@ -30,18 +31,26 @@ RUN, LOGS = "run.json", "logs"
 _Merge = Callable[[Parts, Path, Path, Path], int]
 
 
-def merge(runs: Sequence[Path], dataset: Path, out: Path) -> dict[str, int]:
+def merge(
+    runs: Sequence[Path], dataset: Path, out: Path, *, on_mixed: Callable[[str], None] | None = None
+) -> dict[str, int]:
     """Join the run folders of all shards into `out`; returns how many units each stage has.
 
     The tables and `run.json` are, byte for byte, those of a run without shards that has these records;
     journals have the same lines, sorted. Raises ConfigError where the folders are not all shards of one run,
     where a unit has no record, and where two records of a unit contradict each other; DatasetError,
-    StorageError.
+    StorageError. Shards that were executed with different Go or in different sandboxes are an error,
+    too, unless `on_mixed` takes the text about each difference.
     """
     parts = read_parts(runs, dataset)
     if out.exists() and (not out.is_dir() or any(out.iterdir())):
         raise ConfigError("the folder is not empty", where=f"--out {out}", hint="give a new folder")
-    check_finished(parts, {stage: _FINISHED[stage] for stage in parts.stages})
+    check_finished(parts, {stage: _FINISHED[stage] for stage in parts.stages}, _candidate_ids)
+    for difference in machine_differences(parts):
+        if on_mixed is None:
+            hint = "execute the shards of one side again, or add --mixed"
+            raise ConfigError(f"shards of different machines: {difference}", where="merge", hint=hint)
+        on_mixed(difference)
     if not any(part.units for record in parts.records for part in record.stages.values()):
         hint = "check the options that select items"
         raise ConfigError("no shard has a unit", where=str(runs[0]), hint=hint)
@@ -91,6 +100,10 @@ def _copy_logs(folders: Sequence[Path], out: Path) -> None:
 
 def _generated(folder: Path) -> Collection[str]:
     return _keys_of(folder / CANDIDATES, _candidate_key)
+
+
+def _candidate_ids(folder: Path) -> Collection[str]:
+    return _keys_of(folder / CANDIDATES, _id)
 
 
 def _keys_of(path: Path, key: Callable[[Row], str]) -> Collection[str]:
@@ -167,12 +180,13 @@ def _judged(folder: Path) -> Collection[str]:
 
 def _merge_judged(parts: Parts, dataset: Path, out: Path, final: Path) -> int:
     _, content = _first_run(parts, RUN)
-    runs = [Path(path) for name, path in content["runs"].items() if name != "dataset"]
+    runs = _runs_of(content)
     options = JudgeOptions(**content["options"])
     judges = [
         Judge(JudgeConfig.model_validate(config), label.partition("=")[2])
         for label, config in content["judges"].items()
     ]
+    _check_unchanged(runs, parts, judges, options)
     paired = paired_runs(runs, dataset, options)
     comparisons = [comparison for one in paired for comparison in one.comparisons]
     rows = read_rows(parts.folders, VERDICTS, lambda row: f"{row['match_id']} {row['order']}")
@@ -186,6 +200,29 @@ def _merge_judged(parts: Parts, dataset: Path, out: Path, final: Path) -> int:
     result = write_result(runs, named_dataset, out, judges, options, paired, verdicts)
     merge_journals(parts.folders, out, answers.JOURNAL, Answer)
     return len(result.matches)
+
+
+def judged_runs(folder: Path) -> list[Path]:
+    """The runs that a judge folder compares."""
+    return _runs_of(json.loads((folder / RUN).read_bytes()))
+
+
+def _runs_of(content: Mapping[str, Any]) -> list[Path]:
+    return [Path(path) for name, path in content["runs"].items() if name != "dataset"]
+
+
+def _check_unchanged(
+    runs: Sequence[Path], parts: Parts, judges: Sequence[Judge], options: JudgeOptions
+) -> None:
+    """Raises ConfigError where a run is not the one that the shards compared."""
+    hint = "restore its candidates, or judge all shards again"
+    for run in runs:
+        if not (run / CANDIDATES).is_file():
+            raise ConfigError(f"a judged run without {CANDIDATES}", where=str(run), hint=hint)
+    compared, now = parts.facts("judge")["runs"], judge_facts(runs, judges, options)["runs"]
+    for run, name in zip(runs, now, strict=True):
+        if compared.get(name) != now[name]:
+            raise ConfigError("the run has changed since it was judged", where=str(run), hint=hint)
 
 
 _FINISHED: Mapping[str, Finished] = {"generate": _generated, "execute": _executed, "judge": _judged}
