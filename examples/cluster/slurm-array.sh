@@ -10,6 +10,9 @@
 #SBATCH --requeue
 set -euo pipefail
 
+# not SLURM_ARRAY_TASK_COUNT, which differs where some tasks are submitted again, such as with --array=7,9
+SHARDS=${SHARDS:-16}
+
 : "${DATASET:?the dataset folder, on shared storage}"
 : "${CANDIDATES:?a file of candidates, on shared storage}"
 : "${REPOS:?the folder of repositories, on shared storage}"
@@ -17,5 +20,5 @@ set -euo pipefail
 
 # a task that was requeued resumes; trees and build caches are on the node's own disk
 exec goutbench execute "$CANDIDATES" --dataset "$DATASET" --repos "$REPOS" \
-    --shard "$SLURM_ARRAY_TASK_ID/$SLURM_ARRAY_TASK_COUNT" --out "$RUN/part-$SLURM_ARRAY_TASK_ID" \
+    --shard "$SLURM_ARRAY_TASK_ID/$SHARDS" --out "$RUN/part-$SLURM_ARRAY_TASK_ID" \
     --workers "$SLURM_CPUS_PER_TASK" --work "${SLURM_TMPDIR:-/tmp/goutbench-$USER}"

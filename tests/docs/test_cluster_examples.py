@@ -43,7 +43,10 @@ def test_the_options_of_every_command_exist(path: Path) -> None:
 def test_the_slurm_script_parses_and_counts_shards_from_one() -> None:
     path = FOLDER / "slurm-array.sh"
     subprocess.run(["bash", "-n", str(path)], check=True)
-    assert "#SBATCH --array=1-" in path.read_text()
+    text = path.read_text()
+    assert "#SBATCH --array=1-16\n" in text
+    assert "SHARDS=${SHARDS:-16}\n" in text
+    assert '--shard "$SLURM_ARRAY_TASK_ID/$SHARDS"' in text
 
 
 def test_the_kubernetes_job_has_as_many_shards_as_indexes() -> None:

@@ -262,6 +262,18 @@ def pairs_of(run: Path) -> set[str]:
     return {row["pair_id"] for row in read_table(run / EXECUTIONS).to_pylist()}
 
 
+def test_the_next_command_of_one_shard_is_merge(
+    executed: tuple[Path, Path, Path, list[Path]], tmp_path: Path
+) -> None:
+    repositories, dataset, candidates, runs = executed
+    words = [candidates, "--dataset", dataset, "--repos", repositories, "--work", shared_work("merge")]
+    empty = next(number for number, run in enumerate(runs, 1) if not pairs_of(run))
+    words += ["--shard", f"{empty}/3", "--out", tmp_path / f"part-{empty}"]
+    result = CliRunner().invoke(app, ["execute", *map(str, words)])
+    expected = f"next, after all 3 shards: goutbench merge {tmp_path / 'part-'}* --dataset {dataset}\n"
+    assert result.stdout.endswith(expected), result.output
+
+
 def test_reference_tests_in_shards_write_the_table_of_references_when_they_are_merged(
     executed: tuple[Path, Path, Path, list[Path]], tmp_path: Path
 ) -> None:

@@ -1,16 +1,19 @@
 """Which shard a pair belongs to: stable, balanced, and not to be resumed as another."""
 
 import random
+import shlex
 from dataclasses import replace
 from pathlib import Path
 
 import pytest
 from judging import make_pair, write_dataset
+from typer.testing import CliRunner
 
+from goutbench.cli import app
 from goutbench.dataset.shards import Shard, ShardPlan, assign, claim, read_shard, recorded_costs
 from goutbench.dataset.store import write_rows
 from goutbench.errors import ConfigError, DatasetError
-from goutbench.locations import FACTS
+from goutbench.locations import CANDIDATES, FACTS
 
 IDS = [f"{number:016x}" for number in range(2000)]
 
@@ -56,6 +59,12 @@ def test_costs_come_from_facts_or_from_an_earlier_execution(tmp_path: Path) -> N
         ShardPlan.of(dataset, Shard(1, 2), path) for path in (None, tmp_path / "executions.parquet")
     )
     assert plain.identity["costs"] != costed.identity["costs"]
+    out, costs = tmp_path / "part-1", tmp_path / "executions.parquet"
+    shared = ["--dataset", str(dataset), "--shard", "1/1", "--shard-costs", str(costs), "--out", str(out)]
+    words = ["generate", "--model", "baseline/empty", str(dataset), *shared[2:]]
+    result = CliRunner().invoke(app, words)
+    expected = shlex.join(["goutbench", "execute", str(out / CANDIDATES), *shared])
+    assert result.stdout.endswith(f"next: {expected}\n"), result.output
 
 
 @pytest.mark.parametrize("text", ["", "3", "0/4", "5/4", "1/0", "a/b", "-1/4", "1/4/2", "١/٤"])

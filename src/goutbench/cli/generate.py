@@ -187,7 +187,7 @@ def generate(
     prices = load_yaml(price, Price) if price else None
     if rounds == 1:
         candidates = run(dataset, out, model, options, price=prices, server=server, shard=part)
-        typer.echo(_text(summary(out, dataset, candidates, shard), as_json=as_json))
+        typer.echo(_text(summary(out, dataset, candidates, shard, shard_costs), as_json=as_json))
         return
     from goutbench.execute.options import TEST_SECONDS, ExecuteOptions
     from goutbench.execute.progress import show_progress

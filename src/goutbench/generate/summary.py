@@ -20,13 +20,18 @@ _HINTS = {
 _LIMIT = "the token limit; --max-tokens raises it"
 
 
-def execute_command(out: Path, dataset: Path, shard: str = "") -> str:
-    """The command that executes the candidates of a run folder, to be pasted into a shell."""
+def execute_command(out: Path, dataset: Path, shard: str = "", shard_costs: Path | None = None) -> str:
+    """The command that executes the candidates of a run folder, to be pasted into a shell.
+
+    A shard has the costs that it was generated with: others are another assignment.
+    """
     arguments = ["goutbench", "execute", str(out / CANDIDATES)]
     if dataset != Path("dataset"):  # the default of `goutbench execute`
         arguments += ["--dataset", str(dataset)]
     if shard:
         arguments += ["--shard", shard]
+    if shard_costs:
+        arguments += ["--shard-costs", str(shard_costs)]
     return shlex.join([*arguments, "--out", str(out)])
 
 
@@ -35,7 +40,13 @@ def report_command(out: Path, dataset: Path) -> str:
     return shlex.join(["goutbench", "report", str(out), "--dataset", str(dataset)])
 
 
-def summary(out: Path, dataset: Path, candidates: Sequence[Candidate], shard: str = "") -> dict[str, Any]:
+def summary(
+    out: Path,
+    dataset: Path,
+    candidates: Sequence[Candidate],
+    shard: str = "",
+    shard_costs: Path | None = None,
+) -> dict[str, Any]:
     """The counts of a run for a terminal, with an example of what failed.
 
     After rounds of feedback, `ended` counts why there was no further one, and everything is executed.
@@ -64,7 +75,9 @@ def summary(out: Path, dataset: Path, candidates: Sequence[Candidate], shard: st
         "model seconds": round(sum(row["seconds"] for row in rows), 1),
         **({"cost": round(sum(costs), 6)} if costs else {}),
         **({"ended": dict(sorted(ended.items()))} if has_rounds else {}),
-        "next": report_command(out, dataset) if has_rounds else execute_command(out, dataset, shard),
+        "next": report_command(out, dataset)
+        if has_rounds
+        else execute_command(out, dataset, shard, shard_costs),
     }
 
 

@@ -69,8 +69,8 @@ def _check_same_run(first: ShardRecord, record: ShardRecord) -> None:
         differing.append(f"the stages are {now} and were {was}")
     else:
         for stage, part in first.stages.items():
-            now, was = ({**one.facts, MACHINE: None} for one in (part, record.stages[stage]))
-            differing += _differences(stage, now, was)
+            facts, others = ({**one.facts, MACHINE: None} for one in (part, record.stages[stage]))
+            differing += _differences(stage, facts, others)
     if differing:
         hint = f"run the shard {record.shard} again with the version and the options of the others"
         where = f"{record.folder}, compared with {first.folder}"
