@@ -17,6 +17,7 @@ from goutbench.generate.options import GenerateOptions
 from goutbench.records import Execution, Prompt
 from goutbench.tasks.kinds.extend import removed_tests
 from goutbench.tasks.kinds.reproduce import reads_sources
+from goutbench.tasks.score import TaskResult
 from goutbench.tasks.task import VerifiedTask
 
 
@@ -58,6 +59,26 @@ def test_extend_credits_only_what_is_added_to_the_remaining_tests(bench: Workben
     other = CliRunner().invoke(app, [*arguments, str(bench.tasks("extend")), "--mutants", "7"])
     assert isinstance(other.exception, ConfigError)
     assert "proven with other mutants" in str(other.exception)
+
+
+def test_a_part_of_the_answers_keeps_the_results_of_the_others(bench: Workbench) -> None:
+    out, tasks = bench.folder / "run-part", bench.tasks("extend")
+    start = the_task(bench, "extend").start
+    rows = [{"pair_id": "calc", "model": model, "code": start} for model in ("one", "two")]
+    out.mkdir()
+    (out / "answers.jsonl").write_text("".join(json.dumps(row) + "\n" for row in rows))
+    arguments = [
+        "execute", out / "answers.jsonl", "--dataset", bench.folder / "dataset", "--tasks", tasks,
+        "--out", out, "--mutants", "60", *bench.execution(),
+    ]  # fmt: skip
+    for limit in ("0", "1"):
+        bench.run(*arguments, "--limit", limit)
+        results = read_records(out / "task_results.parquet", TaskResult)
+        assert sorted(result.model for result in results) == ["one", "two"]
+    for further, problem in (("--reference", "no answers"), ("--shard=1/2", "has not all answers")):
+        refused = CliRunner().invoke(app, [*map(str, arguments), further])
+        assert isinstance(refused.exception, ConfigError)
+        assert problem in str(refused.exception)
 
 
 @with_inspect

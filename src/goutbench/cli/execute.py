@@ -132,8 +132,15 @@ def execute(
         build_seconds=build_seconds,
     )
     if tasks is not None:
+        from goutbench.errors import ConfigError
         from goutbench.tasks.score import check_options
 
+        if reference:
+            hint = "the folder of tasks has the ceilings; give the candidates without --reference"
+            raise ConfigError("reference tests are no answers to tasks", where="--tasks", hint=hint)
+        if shard:
+            hint = "execute the candidates without --shard; --workers and --ray share the work, too"
+            raise ConfigError("a shard has not all answers to the tasks", where="--tasks", hint=hint)
         check_options(tasks, options)
     with show_progress() as progress:
         if prepare:
@@ -192,7 +199,7 @@ def execute(
                 image=image, retry_alone=True,
             )  # fmt: skip
 
-        content["tasks"] = task_summary(score_run(tasks, dataset, out, candidates, records, run_before))
+        content["tasks"] = task_summary(score_run(tasks, dataset, out, candidates, run_before))
     lines = (f"{name}: {'not measured' if value is None else value}" for name, value in content.items())
     typer.echo(json.dumps(content, indent=2) if as_json else "\n".join(lines))
     for line in explain_infrastructure(records):

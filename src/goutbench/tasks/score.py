@@ -12,7 +12,7 @@ from goutbench.errors import ConfigError
 from goutbench.execute.inputs import PairLocation, read_candidates, read_locations
 from goutbench.execute.options import ExecuteOptions
 from goutbench.execute.reward.addition import UNNOTICED, addition, mutants_of
-from goutbench.locations import TASK_MANIFEST, TASK_PROOF, TASK_RESULTS, TASKS
+from goutbench.locations import EXECUTIONS, TASK_MANIFEST, TASK_PROOF, TASK_RESULTS, TASKS
 from goutbench.records import Candidate, Execution, Status
 from goutbench.tasks.kinds.kind import START, Job, location_before
 from goutbench.tasks.kinds.reproduce import FAILS, reads_sources
@@ -48,14 +48,12 @@ class TaskResult:
     reason: str
 
 
-def score_run(
-    tasks: Path, dataset: Path, out: Path, candidates: Path, records: Sequence[Execution], execute: Execute
-) -> list[TaskResult]:
-    """Score the executed candidates of tasks and write the table into the run folder.
+def score_run(tasks: Path, dataset: Path, out: Path, candidates: Path, execute: Execute) -> list[TaskResult]:
+    """Score all candidates of tasks that the run folder has executions of, and write the table there.
 
     `execute` runs tests before a fix. Raises ConfigError where no candidate is of a task.
     """
-    rows = read_records(tasks / TASKS, VerifiedTask)
+    rows, records = read_records(tasks / TASKS, VerifiedTask), read_records(out / EXECUTIONS, Execution)
     by_key = {(task.pair_id, task.focal): task for task in rows}
     answers = {candidate.id: candidate for candidate in read_candidates(candidates)}
     pairs = [

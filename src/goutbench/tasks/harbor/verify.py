@@ -92,7 +92,7 @@ def judge(tests: Path, task: VerifiedTask, answer: str, out: Path, work: Path) -
             repositories=repositories, out=run, options=options, work=work, settings=read_settings(dataset),
         )  # fmt: skip
 
-    (result,) = score_run(tests / "tasks", dataset, run, candidates, [record], lambda jobs: execute([*jobs]))
+    (result,) = score_run(tests / "tasks", dataset, run, candidates, lambda jobs: execute([*jobs]))
     parts = parts_of(record, _LIMIT_SECONDS)
     print(f"{result.status} {result.reason}\n{record.evidence}"[:4000])
     if result.score is None or parts is None:
