@@ -133,7 +133,7 @@ def execute(
     )
     if tasks is not None:
         from goutbench.errors import ConfigError
-        from goutbench.tasks.score import check_options
+        from goutbench.tasks.score import options_for
 
         if reference:
             hint = "the folder of tasks has the ceilings; give the candidates without --reference"
@@ -141,7 +141,7 @@ def execute(
         if shard:
             hint = "execute the candidates without --shard; --workers and --ray share the work, too"
             raise ConfigError("a shard has not all answers to the tasks", where="--tasks", hint=hint)
-        check_options(tasks, options)
+        options = options_for(tasks, options)
     with show_progress() as progress:
         if prepare:
             progress.step("downloading modules")
@@ -187,13 +187,12 @@ def execute(
 
         def run_before(jobs: "Sequence[Job]") -> "list[Execution]":
             """Executes tests at the commits before fixes."""
-            from dataclasses import replace
-
             from goutbench.execute.evaluate import evaluate
+            from goutbench.tasks.kinds.reproduce import options_before_fixes
 
             return evaluate(
                 [candidate for candidate, _ in jobs], {location.id: location for _, location in jobs},
-                repositories=repositories, out=out, options=replace(options, mutants=None),
+                repositories=repositories, out=out, options=options_before_fixes(options),
                 workers=worker_count(workers), work=work, sources=read_sources(dataset),
                 settings=read_settings(dataset), go=go, unsafe=unsafe_no_sandbox, sandbox=sandbox,
                 image=image, retry_alone=True,
