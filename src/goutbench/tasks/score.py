@@ -90,8 +90,9 @@ def options_for(tasks: Path, options: ExecuteOptions) -> ExecuteOptions:
         return replace(options, hide_focal=True)
     if proof.get("mutants") is None:
         return options
-    if (options.mutants, options.seed) != (proof["mutants"], proof["seed"]):
-        hint = f"give --mutants {proof['mutants']} --seed {proof['seed']}"
+    texts = proof.get("ignore_texts", options.ignore_texts)
+    if (options.mutants, options.seed, options.ignore_texts) != (proof["mutants"], proof["seed"], texts):
+        hint = f"give --mutants {proof['mutants']} --seed {proof['seed']}{' --ignore-texts' * texts}"
         raise ConfigError("the tasks were proven with other mutants", where=str(tasks), hint=hint)
     return options
 

@@ -81,6 +81,9 @@ def judge(tests: Path, task: VerifiedTask, answer: str, out: Path, work: Path) -
         mutants=mutants,
         seed=proof.get("seed", 1),
         repeat=max(proof.get("repeat", 3), 2),
+        siblings=proof.get("siblings", "all"),
+        ignore_texts=proof.get("ignore_texts", False),
+        short=proof.get("short", False),
         hide_focal=task.kind == "reproduce",
     )
     candidates = run / "candidates.jsonl"
