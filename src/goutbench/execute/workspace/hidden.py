@@ -31,8 +31,8 @@ def replaced_files(package: PackageUnderTest, sources: Path) -> tuple[tuple[str,
 
 
 def replaced_focal(package: PackageUnderTest, folder: Path) -> tuple[tuple[str, Path], ...]:
-    """A file with nothing but a package clause, written to `folder`, in place of the focal file: versions of
-    the file cannot be told apart by it."""
+    """A file with nothing but a package clause, written to `folder`, in place of the focal file, so that
+    runs cannot see which version of it they have."""
     file = folder / package.focal
     if not file.is_file():
         folder.mkdir(exist_ok=True)
