@@ -1,6 +1,7 @@
 """extend, repair and reproduce: proven by execution in a repository with a history, asked, and scored."""
 
 import json
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -14,9 +15,10 @@ from goutbench.dataset.store import read_pairs
 from goutbench.errors import ConfigError
 from goutbench.generate.items import read_items
 from goutbench.generate.options import GenerateOptions
-from goutbench.records import Execution, Prompt
+from goutbench.records import Execution, Prompt, Status
 from goutbench.tasks.kinds.extend import removed_tests
-from goutbench.tasks.kinds.reproduce import reads_sources
+from goutbench.tasks.kinds.reproduce import fails_every_time, reads_sources
+from goutbench.tasks.score import TaskResult
 from goutbench.tasks.task import VerifiedTask
 
 
@@ -60,6 +62,26 @@ def test_extend_credits_only_what_is_added_to_the_remaining_tests(bench: Workben
     assert "proven with other mutants" in str(other.exception)
 
 
+def test_a_part_of_the_answers_keeps_the_results_of_the_others(bench: Workbench) -> None:
+    out, tasks = bench.folder / "run-part", bench.tasks("extend")
+    start = the_task(bench, "extend").start
+    rows = [{"pair_id": "calc", "model": model, "code": start} for model in ("one", "two")]
+    out.mkdir()
+    (out / "answers.jsonl").write_text("".join(json.dumps(row) + "\n" for row in rows))
+    arguments = [
+        "execute", out / "answers.jsonl", "--dataset", bench.folder / "dataset", "--tasks", tasks,
+        "--out", out, "--mutants", "60", *bench.execution(),
+    ]  # fmt: skip
+    for limit in ("0", "1"):
+        bench.run(*arguments, "--limit", limit)
+        results = read_records(out / "task_results.parquet", TaskResult)
+        assert sorted(result.model for result in results) == ["one", "two"]
+    for further, problem in (("--reference", "no answers"), ("--shard=1/2", "has not all answers")):
+        refused = CliRunner().invoke(app, [*map(str, arguments), further])
+        assert isinstance(refused.exception, ConfigError)
+        assert problem in str(refused.exception)
+
+
 @with_inspect
 def test_repair_begins_with_the_latest_test_that_fails_against_the_code(bench: Workbench) -> None:
     task = the_task(bench, "repair")
@@ -85,9 +107,12 @@ def test_reproduce_needs_a_test_that_fails_before_the_fix_and_passes_after_it(be
     spy = 'import (\n\t"os"\n\t"strings"\n\t"testing"\n)\n\nfunc TestText(t *testing.T) {\n'
     spy += '\ttext, _ := os.ReadFile("calc.go")\n\tif !strings.Contains(string(text), "return high") {\n'
     spy = f"package calc\n\n{spy}\t\tt.Error()\n\t}}\n}}\n"
+    hidden = spy.replace('"calc.go"', 'strings.Join([]string{"cal", "c.g", "o"}, "")')
+    spy = spy.replace("if !", "if ")
     results = bench.results(
         "reproduce", "baseline/reference", "baseline/no-assertions", ("reproducing", REPRODUCING),
         ("weak", TEST_BEFORE), ("failing", REPRODUCING.replace("!= 1", "!= 7")), ("spy", spy),
+        ("hidden", hidden),
     )  # fmt: skip
     assert {name: (result.solved, result.score, result.reason) for name, result in results.items()} == {
         "baseline/reference": (True, 1.0, ""),
@@ -96,6 +121,7 @@ def test_reproduce_needs_a_test_that_fails_before_the_fix_and_passes_after_it(be
         "weak": (False, 0.0, "passes-before-the-fix"),
         "failing": (False, 0.0, "assertion"),
         "spy": (False, 0.0, "reads-sources"),
+        "hidden": (False, 0.0, "assertion"),
     }
     tasks = str(bench.tasks("reproduce"))
     command = ["generate", f"{tasks}/dataset", "--tasks", tasks, "--model", "scripted/echo", "--rounds", "2"]
@@ -152,11 +178,34 @@ def test_a_third_of_the_tests_is_removed_at_random_and_at_least_one() -> None:
     assert len(removed_tests(names[:2], "1")) == 1
 
 
+def test_a_reproduction_fails_in_every_execution_in_the_same_way(bench: Workbench) -> None:
+    start = next(
+        proof
+        for proof in read_records(bench.tasks("reproduce") / "proof.parquet", Execution)
+        if proof.status is Status.TESTS_FAILED
+    )
+    assert fails_every_time([start])
+    once, timed_out = replace(start, attempts=1), replace(start, attempts=1, status=Status.TIMED_OUT)
+    assert fails_every_time([once, once])
+    assert fails_every_time([timed_out, timed_out])
+    for other in (timed_out, replace(once, failed=("TestSign",)), replace(once, status=Status.PASSED)):
+        assert not fails_every_time([once, other])
+    flaky = replace(start, status=Status.FLAKY)
+    assert not any(map(fails_every_time, ([once], [timed_out], [flaky, flaky], [start, flaky])))
+
+
 @pytest.mark.parametrize(
     ("test", "reads"),
     [
         ('os.ReadFile("clamp.go")', True), ('filepath.Glob("*.go")', True), ("//go:embed clamp.go", True),
         ('import "go/parser"', True), ("runtime.FuncForPC(pc)", True), ('Open("other.go")', False),
+        ('os.ReadDir(".")', True), ("f.Readdirnames(-1)", True), ('filepath.WalkDir("", f)', True),
+        ('import "os"', False), ("runtime.Caller(0)", True), ("runtime.Stack(b, true)", True),
+        ("debug.Stack()", True),
+        ('import "debug/elf"', True), ("os.Executable()", True), ('Open("/proc/self/exe")', True),
+        ('os.Open(".")', True), ('import o "os"', True), ('import (\n\t. "path/filepath"\n)', True),
+        ('read("clamp" + ".go")', True), ('import (\n\t"os"\n\t"runtime"\n)', False),
+        ("tree.Walk(visit)", False), ("runtime.GC()", False), ("os.Open(name)", False),
     ],
 )  # fmt: skip
 def test_what_may_tell_the_states_apart_by_their_text(test: str, reads: bool) -> None:

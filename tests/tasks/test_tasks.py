@@ -2,6 +2,7 @@
 
 import json
 import shutil
+import subprocess
 from collections import Counter
 from dataclasses import replace
 from datetime import UTC, datetime
@@ -22,7 +23,10 @@ from goutbench.generate.stage import generate
 from goutbench.locations import CANDIDATES
 from goutbench.records import Pair
 from goutbench.tasks.draw import draw_evenly, thirds
+from goutbench.tasks.harbor.export import NO_SOLUTION, export_harbor
+from goutbench.tasks.harbor.verify import judge
 from goutbench.tasks.rule import Rule
+from goutbench.tasks.score import options_for, read_task_manifest
 from goutbench.tasks.stage import make_tasks
 from goutbench.tasks.task import VerifiedTask
 
@@ -61,7 +65,12 @@ def baselines(tmp_path_factory: pytest.TempPathFactory) -> tuple[Path, list[Path
     """A split dataset of two pairs, one of which fails, and the executed runs of baselines."""
     folder = tmp_path_factory.mktemp("tasks")
     shutil.copytree(CALC, folder / "repos" / "example" / "calc")
+    calc = folder / "repos" / "example" / "calc"
+    git = ["git", "-C", str(calc), "-c", "user.name=a", "-c", "user.email=a@example.com"]
+    for command in (["init", "-q"], ["add", "-A"], ["commit", "-q", "-m", "calc"], ["rev-parse", "HEAD"]):
+        head = subprocess.run([*git, *command], check=True, capture_output=True, text=True).stdout.strip()
     pairs = [a_pair("right", TEST, 2020), a_pair("wrong", TEST.replace("!= 5", "== 5"), 2024)]
+    pairs = [replace(pair, revision=head) for pair in pairs]
     dataset, runs = write_dataset(folder / "dataset", pairs), []
     rows = [{"pair_id": pair.id, "group": f"group of {pair.id}", "split": "test"} for pair in pairs]
     write_rows(dataset / "splits" / "leakfree.parquet", rows)
@@ -131,6 +140,43 @@ def test_runs_that_decide_nothing_are_errors(baselines: tuple[Path, list[Path]],
     unsplit = write_dataset(tmp_path / "unsplit", [a_pair("right", TEST, 2020), a_pair("wrong", TEST, 2020)])
     with pytest.raises(ConfigError, match="no leak-free split"):
         make_tasks(unsplit, runs, tmp_path, rule=Rule(min_killed=4))
+
+
+def test_the_options_of_all_runs_are_those_of_the_ceilings(
+    baselines: tuple[Path, list[Path]], tmp_path: Path
+) -> None:
+    dataset, runs = baselines
+    rule = Rule(min_killed=4)
+    make_tasks(dataset, runs, tmp_path / "tasks", rule=rule)
+    proof = {"mutants": 0, "seed": 1, "repeat": 2, "siblings": "all", "ignore_texts": False, "short": False}
+    assert read_task_manifest(tmp_path / "tasks")["proof"] == proof
+    with pytest.raises(ConfigError, match="proven with other mutants"):
+        options_for(tmp_path / "tasks", ExecuteOptions(mutants=60))
+    other = shutil.copytree(runs[2], tmp_path / "other")
+    (other / "execute.json").write_text((other / "execute.json").read_text().replace('"2"', '"3"'))
+    with pytest.raises(ConfigError, match=r"other options \(repeat\)"):
+        make_tasks(dataset, [*runs[:2], other], tmp_path / "tasks", rule=rule)
+
+
+def test_tasks_of_kind_write_are_judged_with_the_options_of_their_ceiling(
+    baselines: tuple[Path, list[Path]], tmp_path: Path
+) -> None:
+    dataset, runs = baselines
+    repos, tasks = dataset.parent / "repos", tmp_path / "tasks"
+    made = make_tasks(dataset, runs, tasks, rule=Rule(min_killed=4))
+    assert len(export_harbor(tasks, dataset, tmp_path / "all", repos).folders) == len(made.tasks) == 2
+    (folder,) = (path for path in (tmp_path / "all").iterdir() if made.tasks[1].id in path.name)
+    solution = (folder / "solution" / "answer.go.txt").read_text()
+    assert judge(folder / "tests", made.tasks[1], solution, tmp_path / "out", shared_work("tasks")) == 0
+    reward = json.loads((tmp_path / "out" / "reward.json").read_text())
+    assert reward["reward"] == reward["ceiling"] == made.tasks[1].ceiling_score
+    options = json.loads((tmp_path / "out" / "run" / "execute.json").read_text())["options"]
+    assert (options["mutants"], options["repeat"]) == ("0", "2")
+    (tasks / "solutions.parquet").unlink()
+    assert export_harbor(tasks, dataset, tmp_path / "one", repos).excluded == {NO_SOLUTION: 1}
+    (tasks / "manifest.json").write_text("{}")
+    with pytest.raises(ConfigError, match="no options of the ceilings"):
+        export_harbor(tasks, dataset, tmp_path / "none", repos)
 
 
 def test_a_model_is_asked_about_the_tasks_and_nothing_else(

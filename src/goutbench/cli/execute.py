@@ -133,9 +133,16 @@ def execute(
         build_seconds=build_seconds,
     )
     if tasks is not None:
-        from goutbench.tasks.score import check_options
+        from goutbench.errors import ConfigError
+        from goutbench.tasks.score import options_for
 
-        check_options(tasks, options)
+        if reference:
+            hint = "the folder of tasks has the ceilings; give the candidates without --reference"
+            raise ConfigError("reference tests are no answers to tasks", where="--tasks", hint=hint)
+        if shard:
+            hint = "execute the candidates without --shard; --workers and --ray share the work, too"
+            raise ConfigError("a shard has not all answers to the tasks", where="--tasks", hint=hint)
+        options = options_for(tasks, options)
     with show_progress() as progress:
         if prepare:
             progress.step("downloading modules")
@@ -181,19 +188,18 @@ def execute(
 
         def run_before(jobs: "Sequence[Job]") -> "list[Execution]":
             """Executes tests at the commits before fixes."""
-            from dataclasses import replace
-
             from goutbench.execute.evaluate import evaluate
+            from goutbench.tasks.kinds.reproduce import options_before_fixes
 
             return evaluate(
                 [candidate for candidate, _ in jobs], {location.id: location for _, location in jobs},
-                repositories=repositories, out=out, options=replace(options, mutants=None),
+                repositories=repositories, out=out, options=options_before_fixes(options),
                 workers=worker_count(workers), work=work, sources=read_sources(dataset),
                 settings=read_settings(dataset), go=go, unsafe=unsafe_no_sandbox, sandbox=sandbox,
                 image=image, retry_alone=True,
             )  # fmt: skip
 
-        content["tasks"] = task_summary(score_run(tasks, dataset, out, candidates, records, run_before))
+        content["tasks"] = task_summary(score_run(tasks, dataset, out, candidates, run_before))
     lines = (f"{name}: {'not measured' if value is None else value}" for name, value in content.items())
     typer.echo(json.dumps(content, indent=2) if as_json else "\n".join(lines))
     for line in explain_infrastructure(records):

@@ -26,7 +26,8 @@ class ExecuteOptions:
     do not count. Seconds are wall time of one build or one run. Each process of a run gets `memory_mib` of
     data, all of them together 1.5 times as much (where a cgroup can be created).
     `tags`, `env` and `short` add to what the lock file says of each repository; `keep_timeouts`: the timeout
-    there replaces `test_seconds`.
+    there replaces `test_seconds`. With `hide_focal`, runs have a file with nothing but a package clause in
+    place of the focal file: their tests must not read its text.
     """
 
     siblings: str = "all"
@@ -43,6 +44,7 @@ class ExecuteOptions:
     short: bool = False
     keep_timeouts: bool = True
     ignore_texts: bool = False
+    hide_focal: bool = False
 
     @property
     def with_cgo(self) -> bool:

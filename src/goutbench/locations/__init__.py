@@ -43,6 +43,8 @@ EXECUTIONS, ROUNDS = "executions.parquet", "rounds.parquet"
 
 TASKS, TASK_MANIFEST, TASK_PROOF, TASK_DATASET = "tasks.parquet", "manifest.json", "proof.parquet", "dataset"
 """The files of a folder of tasks, and the dataset of bug fixes in it."""
+TASK_SOLUTIONS = "solutions.parquet"
+"""The tests that the ceilings of functions were measured with."""
 TASK_RESULTS = "task_results.parquet"
 """What `execute --tasks` adds to a run folder."""
 HARVEST, HARVESTED_ROWS = "harvest.json", "rows.parquet"

@@ -25,7 +25,7 @@ from goutbench.records import REFERENCE, Execution, Pair, short_hash
 from goutbench.tasks.kinds.extend import Extend
 from goutbench.tasks.kinds.kind import Job, Proof, TaskKind, location_of
 from goutbench.tasks.kinds.repair import Repair
-from goutbench.tasks.kinds.reproduce import Reproduce
+from goutbench.tasks.kinds.reproduce import Reproduce, options_before_fixes
 from goutbench.tasks.prove import Prover
 from goutbench.tasks.results import BaselineResults
 from goutbench.tasks.rule import Rule
@@ -71,7 +71,7 @@ def make_proven_tasks(
     by_id = {pair.id: pair for pair in pairs}
     ordered = [by_id[id] for id, _ in strata]
     chosen = _kind(kind, ordered, settings.repositories, read_sources(dataset), seed)
-    options = settings.options if chosen.mutants else replace(settings.options, mutants=None)
+    options = settings.options if chosen.mutants else options_before_fixes(settings.options)
     excluded: Counter[str] = Counter()
     session = open_session(
         settings.repositories, options=options, workers=settings.workers, sources=read_sources(dataset),

@@ -1,22 +1,29 @@
 """The results of baselines by item, from their run folders."""
 
-from collections.abc import Iterable
+import json
+from ast import literal_eval
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
+from typing import Any
 
 from goutbench.baselines.names import PREFIX
 from goutbench.dataset.reading import read_records
 from goutbench.errors import ConfigError
+from goutbench.execute.journal import RUN
 from goutbench.locations import CANDIDATES, EXECUTIONS
 from goutbench.records import REFERENCE, Candidate, Execution
 from goutbench.tasks.task import Key
 
+_DECIDING = ("mutants", "seed", "repeat", "siblings", "ignore_texts", "short")
+
 
 @dataclass(slots=True)
 class BaselineResults:
-    """Executions of baselines: by the name of the baseline and the item."""
+    """Executions of baselines by the name of the baseline and the item, and reference tests as candidates."""
 
     by_baseline: dict[str, dict[Key, Execution]] = field(default_factory=dict)
+    solutions: dict[Key, Candidate] = field(default_factory=dict)
 
     @property
     def reference(self) -> dict[Key, Execution]:
@@ -41,7 +48,7 @@ def read_baselines(runs: Iterable[Path]) -> BaselineResults:
     """
     results = BaselineResults()
     for run in runs:
-        focal = {candidate.id: candidate.focal for candidate in read_records(run / CANDIDATES, Candidate)}
+        candidates = {candidate.id: candidate for candidate in read_records(run / CANDIDATES, Candidate)}
         records = read_records(run / EXECUTIONS, Execution)
         if not records:
             hint = "run `goutbench execute` on it first"
@@ -51,12 +58,43 @@ def read_baselines(runs: Iterable[Path]) -> BaselineResults:
             if record.model != REFERENCE and not record.model.startswith(PREFIX):
                 hint = "give runs of baseline/… models, or of `execute --reference`"
                 raise ConfigError(f"the model {record.model} is no baseline", where=str(run), hint=hint)
-            if record.model != REFERENCE and record.candidate_id not in focal:
+            if record.model != REFERENCE and record.candidate_id not in candidates:
                 what, hint = "the run lacks its candidates", f"execute {CANDIDATES} into its own folder"
                 raise ConfigError(what, where=str(run), hint=hint)
             items = results.by_baseline.setdefault(name, {})
-            key = record.pair_id, focal.get(record.candidate_id, ())
+            candidate = candidates.get(record.candidate_id)
+            key = record.pair_id, candidate.focal if candidate else ()
             if key in items:
                 raise ConfigError(f"an earlier run has {name} for the pair {record.pair_id}", where=str(run))
             items[key] = record
+            if candidate is not None and name == REFERENCE:
+                results.solutions[key] = candidate
     return results
+
+
+def common_options(runs: Sequence[Path]) -> dict[str, Any]:
+    """The options that decide what a score is, which all runs must share; none where a run lacks its options.
+
+    Raises ConfigError where they differ.
+    """
+    first: dict[str, Any] | None = None
+    for run in runs:
+        options = _options(run)
+        if not options:
+            return {}
+        if first is not None and options != first:
+            names = ", ".join(name for name in _DECIDING if options.get(name) != first.get(name))
+            hint = "execute all of them with the same options"
+            what = f"executed with other options ({names}) than {runs[0]}"
+            raise ConfigError(what, where=str(run), hint=hint)
+        first = options
+    return first or {}
+
+
+def _options(run: Path) -> dict[str, Any]:
+    try:
+        chosen = json.loads((run / RUN).read_bytes())["options"]
+        texts = {name: chosen[name] for name in _DECIDING}
+        return {name: text if name == "siblings" else literal_eval(text) for name, text in texts.items()}
+    except (OSError, ValueError, KeyError, TypeError, SyntaxError):
+        return {}

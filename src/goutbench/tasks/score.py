@@ -12,14 +12,19 @@ from goutbench.errors import ConfigError
 from goutbench.execute.inputs import PairLocation, read_candidates, read_locations
 from goutbench.execute.options import ExecuteOptions
 from goutbench.execute.reward.addition import UNNOTICED, addition, mutants_of
-from goutbench.locations import TASK_MANIFEST, TASK_PROOF, TASK_RESULTS, TASKS
-from goutbench.records import Candidate, Execution, Status
+from goutbench.locations import EXECUTIONS, TASK_MANIFEST, TASK_PROOF, TASK_RESULTS, TASKS
+from goutbench.records import Candidate, Execution, Status, short_hash
 from goutbench.tasks.kinds.kind import START, Job, location_before
-from goutbench.tasks.kinds.reproduce import FAILS, reads_sources
+from goutbench.tasks.kinds.reproduce import fails_every_time, reads_sources
 from goutbench.tasks.task import VerifiedTask
 
 READS_SOURCES = "reads-sources"
 NOT_REPRODUCED = "passes-before-the-fix"
+NOT_EVERY_TIME = "fails-not-every-time-before-the-fix"
+
+_UNSTABLE = (Status.FLAKY, Status.TESTS_FAILED, Status.TIMED_OUT)
+_EXECUTIONS_BEFORE = 2
+"""Executions before a fix, each of which runs a failing test twice: chance may decide one of them."""
 
 Execute = Callable[[Sequence[Job]], Sequence[Execution]]
 """Executes tests and returns one record for each, in their order."""
@@ -48,14 +53,12 @@ class TaskResult:
     reason: str
 
 
-def score_run(
-    tasks: Path, dataset: Path, out: Path, candidates: Path, records: Sequence[Execution], execute: Execute
-) -> list[TaskResult]:
-    """Score the executed candidates of tasks and write the table into the run folder.
+def score_run(tasks: Path, dataset: Path, out: Path, candidates: Path, execute: Execute) -> list[TaskResult]:
+    """Score all candidates of tasks that the run folder has executions of, and write the table there.
 
     `execute` runs tests before a fix. Raises ConfigError where no candidate is of a task.
     """
-    rows = read_records(tasks / TASKS, VerifiedTask)
+    rows, records = read_records(tasks / TASKS, VerifiedTask), read_records(out / EXECUTIONS, Execution)
     by_key = {(task.pair_id, task.focal): task for task in rows}
     answers = {candidate.id: candidate for candidate in read_candidates(candidates)}
     pairs = [
@@ -73,14 +76,25 @@ def score_run(
     return results
 
 
-def check_options(tasks: Path, options: ExecuteOptions) -> None:
-    """Raises ConfigError where other mutants would be run than those of the proofs."""
-    proof = read_task_manifest(tasks).get("proof") or {}
+def options_for(tasks: Path, options: ExecuteOptions) -> ExecuteOptions:
+    """The options with which answers to these tasks are executed.
+
+    Raises ConfigError where other mutants would be run than those of the proofs, or each test only once.
+    """
+    manifest = read_task_manifest(tasks)
+    proof = manifest.get("proof") or {}
+    if "reproduce" in manifest.get("kinds", {}):
+        if options.repeat < 2:
+            what = "a test that ran once may have passed by chance"
+            raise ConfigError(what, where=str(tasks), hint="give --repeat 2 or more")
+        return replace(options, hide_focal=True)
     if proof.get("mutants") is None:
-        return
-    if (options.mutants, options.seed) != (proof["mutants"], proof["seed"]):
-        hint = f"give --mutants {proof['mutants']} --seed {proof['seed']}"
+        return options
+    texts = proof.get("ignore_texts", options.ignore_texts)
+    if (options.mutants, options.seed, options.ignore_texts) != (proof["mutants"], proof["seed"], texts):
+        hint = f"give --mutants {proof['mutants']} --seed {proof['seed']}{' --ignore-texts' * texts}"
         raise ConfigError("the tasks were proven with other mutants", where=str(tasks), hint=hint)
+    return options
 
 
 def read_task_manifest(tasks: Path) -> Mapping[str, Any]:
@@ -95,7 +109,7 @@ def read_task_manifest(tasks: Path) -> Mapping[str, Any]:
 
 def score(
     task: VerifiedTask, answer: Candidate, record: Execution, starts: Mapping[str, Execution],
-    before: Mapping[str, Execution],
+    before: Mapping[str, Sequence[Execution]],
 ) -> TaskResult:  # fmt: skip
     """The result of one answer. `starts` has the execution of what a task begins with by pair id, `before`
     those of answers before a fix by candidate id."""
@@ -106,7 +120,7 @@ def score(
     if record.status is Status.INFRA_FAILURE:
         value = None
     elif task.kind == "reproduce":
-        value, reason, infra = _reproduced(answer, before.get(answer.id), reason)
+        value, reason, infra = _reproduced(before.get(answer.id, ()), reason)
         value = None if infra else value
     elif passed and task.kind == "extend":
         start = starts[task.pair_id]
@@ -125,9 +139,10 @@ def _before(
     pairs: Sequence[tuple[VerifiedTask, Candidate, Execution]],
     locations: Mapping[str, PairLocation],
     execute: Execute,
-) -> Mapping[str, Execution]:
+) -> Mapping[str, Sequence[Execution]]:
     """The executions before the fix of what passes after it, by the ids of the candidates."""
     jobs: list[Job] = []
+    answer_ids: list[str] = []
     for task, answer, record in pairs:
         if (
             task.kind == "reproduce"
@@ -135,22 +150,31 @@ def _before(
             and not reads_sources(answer.code, task.code_path)
         ):
             location = location_before(task.pair_id, locations[task.pair_id], task.start_revision)
-            jobs.append((replace(answer, pair_id=location.id), location))
-    return dict(zip((answer.id for answer, _ in jobs), execute(jobs), strict=True)) if jobs else {}
+            for number in range(_EXECUTIONS_BEFORE):
+                id = short_hash(answer.id, "before", str(number))
+                jobs.append((replace(answer, id=id, pair_id=location.id), location))
+                answer_ids.append(answer.id)
+    before: dict[str, list[Execution]] = {}
+    for id, record in zip(answer_ids, execute(jobs) if jobs else (), strict=True):
+        before.setdefault(id, []).append(record)
+    return before
 
 
-def _reproduced(answer: Candidate, before: Execution | None, reason: str) -> tuple[float, str, bool]:
+def _reproduced(before: Sequence[Execution], reason: str) -> tuple[float, str, bool]:
     """Score and reason of an answer, and whether an infrastructure error keeps it from a result."""
     if reason:
         return 0.0, reason, False
-    if before is None:
+    if not before:
         return 0.0, READS_SOURCES, False
-    if before.status in FAILS:
+    if fails_every_time(before):
         return 1.0, "", False
-    if before.status is Status.PASSED:
+    statuses = {record.status for record in before}
+    if statuses == {Status.PASSED}:
         return 0.0, NOT_REPRODUCED, False
-    reason = f"before the fix: {before.reason or before.status.label}"
-    return 0.0, reason, before.status is Status.INFRA_FAILURE
+    if Status.INFRA_FAILURE not in statuses and (len(statuses) > 1 or before[0].status in _UNSTABLE):
+        return 0.0, NOT_EVERY_TIME, False
+    last = next((r for r in before if r.status is Status.INFRA_FAILURE), before[0])
+    return 0.0, f"before the fix: {last.reason or last.status.label}", last.status is Status.INFRA_FAILURE
 
 
 def summary(results: Sequence[TaskResult]) -> dict[str, Any]:

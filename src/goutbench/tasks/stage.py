@@ -2,11 +2,13 @@
 
 from collections import Counter
 from collections.abc import Sequence
+from dataclasses import asdict
 from pathlib import Path
 
-from goutbench.dataset.store import read_pairs
+from goutbench.dataset.store import read_pairs, write_rows
 from goutbench.errors import ConfigError
-from goutbench.tasks.results import read_baselines
+from goutbench.locations import TASK_SOLUTIONS
+from goutbench.tasks.results import common_options, read_baselines
 from goutbench.tasks.rule import Rule
 from goutbench.tasks.strata import drawn_by_strata
 from goutbench.tasks.table import TaskList, leak_groups, listed, verified_task, write_tasks
@@ -20,9 +22,10 @@ def make_tasks(
 
     `runs` are those of baselines; the reference test decides which items can be tasks, and `count` of them
     are drawn for each unit (0: all). Equal input gives equal bytes. Raises ConfigError where no run has
-    reference tests, where the dataset has no leak-free split, or no item can be a task; DatasetError.
+    reference tests, runs have other options, the dataset has no leak-free split, or no item can be a task;
+    DatasetError.
     """
-    rule, results = rule or Rule(), read_baselines(runs)
+    rule, results, proof = rule or Rule(), read_baselines(runs), common_options(runs)
     if not results.reference:
         hint = "give a run of `generate --model baseline/reference`, or of `execute --reference`"
         raise ConfigError("no run has reference tests", where="tasks", hint=hint)
@@ -44,4 +47,8 @@ def make_tasks(
     excluded["not drawn"] = len(eligible) - len(drawn)
     groups = leak_groups(dataset)
     tasks = [verified_task(pairs[key[0]], key, strata, groups, results) for key, strata in drawn]
-    return write_tasks(dataset, out, tasks, excluded, rule=rule, count=count, seed=seed)
+    solutions = [results.solutions[key] for key, _ in drawn if key[1]]
+    (out / TASK_SOLUTIONS).unlink(missing_ok=True)
+    if solutions:
+        write_rows(out / TASK_SOLUTIONS, [asdict(solution) for solution in solutions])
+    return write_tasks(dataset, out, tasks, excluded, rule=rule, count=count, seed=seed, proof=proof)

@@ -35,7 +35,7 @@ def write_tasks(
 ) -> TaskList:  # fmt: skip
     """Write the rows and the manifest of a folder of tasks; equal tasks give equal bytes.
 
-    `proof` are the options with which tasks were proven by this command.
+    `proof` are the options with which the ceilings were measured.
     """
     write_table(to_table(tasks, VerifiedTask), out / TASKS)
     manifest = _manifest(dataset, out, tasks, excluded, rule, count, seed)

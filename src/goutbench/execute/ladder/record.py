@@ -2,6 +2,7 @@
 
 import hashlib
 from dataclasses import asdict, replace
+from typing import Any
 
 from goutbench.execute.options import ExecuteOptions
 from goutbench.execute.workspace.package import PackageUnderTest
@@ -43,6 +44,11 @@ def empty_record(
     )  # fmt: skip
 
 
+def _used(options: ExecuteOptions) -> dict[str, Any]:
+    """The options by name; the latest only where it is used, so that earlier results keep their names."""
+    return {name: value for name, value in asdict(options).items() if name != "hide_focal" or value}
+
+
 def identity(
     code: str,
     focal: str,
@@ -54,7 +60,7 @@ def identity(
 ) -> str:
     """The SHA-256 that names a result: with another option, toolchain or file, no earlier result is used."""
     parts = [HARNESS, code, focal, revision, *names, toolchain, sandbox]
-    parts += [f"{name}={value!r}" for name, value in sorted(asdict(options).items())]
+    parts += [f"{name}={value!r}" for name, value in sorted(_used(options).items())]
     digest = hashlib.sha256()
     for part in parts:
         data = part.encode("utf-8", "surrogatepass")

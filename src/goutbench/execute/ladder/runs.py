@@ -10,7 +10,13 @@ from goutbench.execute.options import ExecuteOptions
 from goutbench.execute.sandbox.command import MIB, Command, Limits, Outcome, PrivateCopy
 from goutbench.execute.sandbox.copies import private_copy
 from goutbench.execute.worker import Worker
-from goutbench.execute.workspace.hidden import SOURCES, folders_with_copies, replaced_files
+from goutbench.execute.workspace.hidden import (
+    HIDDEN,
+    SOURCES,
+    folders_with_copies,
+    replaced_files,
+    replaced_focal,
+)
 from goutbench.execute.workspace.package import Overlay, PackageUnderTest
 from goutbench.golang.toolchain.branches import outcomes_file
 from goutbench.golang.toolchain.cover_blocks import NamedBlocks, named_blocks
@@ -113,6 +119,8 @@ def command_for(test: CompiledTest, *, flags: tuple[str, ...] = ()) -> Command:
         f"-test.run={test.pattern or all_of(test.tests)}", *test.flags,
     )  # fmt: skip
     replaced = replaced_files(package, test.folder / SOURCES)
+    if options.hide_focal:
+        replaced += replaced_focal(package, test.folder / HIDDEN)
     mounts = worker.workspace.account_files(worker.sandbox.user_id(worker.number))
     mounts += tuple((worker.workspace.empty, folder) for folder in worker.once(_folders_with_copies, package))
     goroot = package.toolchain.goroot

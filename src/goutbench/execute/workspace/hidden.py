@@ -1,16 +1,18 @@
-"""What a run of a candidate may not read: the reference test that it replaces, wherever it is."""
+"""What a run of a candidate may not read: the reference test that it replaces, and a focal file."""
 
 import re
 from collections.abc import Iterator
 from pathlib import Path
 
-from goutbench.execute.workspace.package import PackageUnderTest
+from goutbench.execute.workspace.package import PackageUnderTest, empty_test
 from goutbench.golang.syntax.modfile import read_module
 from goutbench.golang.toolchain.installation import installed_toolchains
 
 SOURCES = "overlay"
 """The folder in an execution's scratch folder with the files that replace those of the package."""
 
+HIDDEN = "hidden"
+"""The one with files that hide others from runs."""
 _MAJOR = re.compile(r"(?:/|\.)v\d+$")
 
 
@@ -26,6 +28,16 @@ def replaced_files(package: PackageUnderTest, sources: Path) -> tuple[tuple[str,
         for path, file in present
         if path.is_file() and file.is_file()
     )
+
+
+def replaced_focal(package: PackageUnderTest, folder: Path) -> tuple[tuple[str, Path], ...]:
+    """A file with nothing but a package clause, written to `folder`, in place of the focal file, so that
+    runs cannot see which version of it they have."""
+    file = folder / package.focal
+    if not file.is_file():
+        folder.mkdir(exist_ok=True)
+        file.write_bytes(empty_test(package))
+    return ((str((package.folder / package.focal).relative_to(package.source_root)), file),)
 
 
 def folders_with_copies(package: PackageUnderTest, module_cache: Path) -> tuple[Path, ...]:

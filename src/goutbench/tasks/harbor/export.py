@@ -27,8 +27,8 @@ from goutbench.errors import ConfigError
 from goutbench.execute.inputs import read_sources
 from goutbench.execute.journal import write_table as write_executions
 from goutbench.execute.workspace.trees import repository_folder
-from goutbench.locations import TASK_MANIFEST, TASK_PROOF, TASKS, find_git_dir
-from goutbench.records import Execution, Pair
+from goutbench.locations import TASK_MANIFEST, TASK_PROOF, TASK_SOLUTIONS, TASKS, find_git_dir
+from goutbench.records import Candidate, Execution, Pair
 from goutbench.tasks.harbor.repository import copy_commits, write_archive
 from goutbench.tasks.score import read_task_manifest
 from goutbench.tasks.table import read_tasks
@@ -36,6 +36,7 @@ from goutbench.tasks.task import VerifiedTask
 
 SCHEMA_VERSION = "1.4"
 """Of `task.toml`: that of Harbor 0.26."""
+NO_SOLUTION = "a task of a function without the test of its ceiling"
 NO_HISTORY = "its repository is no git repository"
 
 
@@ -65,7 +66,8 @@ def export_harbor(
     """Write one Harbor task folder for each task below `out`; equal input gives equal bytes but for packs.
 
     `repositories` is the folder of repositories. Raises ConfigError where the dataset is not that of the
-    tasks, or no task can be exported; DatasetError, SourceError.
+    tasks, tasks of kind "write" lack the options of their executions, or no task can be exported;
+    DatasetError, SourceError.
     """
     options, pairs = options or HarborOptions(), {pair.id: pair for pair in read_pairs(dataset)}
     sources, excluded = read_sources(dataset), Counter[str]()
@@ -78,7 +80,12 @@ def export_harbor(
         return open_repository(name, git_dir) if git_dir else None
 
     folders: list[Path] = []
-    for task in read_tasks(tasks):
+    solutions = {(s.pair_id, s.focal): s.code for s in read_records(tasks / TASK_SOLUTIONS, Candidate)}
+    rows = read_tasks(tasks)
+    if any(task.kind == "write" for task in rows) and not read_task_manifest(tasks).get("proof"):
+        hint = "make them again with `goutbench tasks`, from runs that have their execute.json"
+        raise ConfigError("no options of the ceilings' executions", where=str(tasks), hint=hint)
+    for task in rows:
         pair = pairs.get(task.pair_id)
         if pair is None:
             hint = "give the dataset that the tasks were made from"
@@ -87,10 +94,14 @@ def export_harbor(
         if repository is None:
             excluded[NO_HISTORY] += 1
             continue
+        solution = solutions.get((task.pair_id, task.focal)) if task.focal else pair.test
+        if solution is None:
+            excluded[NO_SOLUTION] += 1
+            continue
         folder = out / folder_name(task)
         shutil.rmtree(folder, ignore_errors=True)
         own = [proof for proof in proofs if proof.pair_id == pair.id]
-        _Folder(folder, task, pair, repository, options).write(tasks, own, lock)
+        _Folder(folder, task, pair, solution, repository, options).write(tasks, own, lock)
         folders.append(folder)
     if not folders:
         raise ConfigError("no task can be exported", where=str(tasks), hint=f"reasons: {dict(excluded)}")
@@ -108,6 +119,7 @@ class _Folder:
     folder: Path
     task: VerifiedTask
     pair: Pair
+    solution: str
     repository: Repository
     options: HarborOptions
 
@@ -120,7 +132,7 @@ class _Folder:
             self.repository, self.shown_commit, environment / "repository.tar.gz", self.shown_files()
         )
         self.text("solution/solve.sh", "solve.sh.j2", executable=True)
-        (solution / "answer.go.txt").write_bytes(_bytes(self.pair.test))
+        (solution / "answer.go.txt").write_bytes(_bytes(self.solution))
         self.text("tests/Dockerfile", "tests.Dockerfile.j2")
         self.text("tests/test.sh", "test.sh.j2", executable=True)
         name = self.task.repository.replace("/", "__")

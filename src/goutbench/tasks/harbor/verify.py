@@ -26,6 +26,7 @@ from goutbench.execute.stage import run_prepare, run_stage
 from goutbench.locations import TASKS
 from goutbench.records import Execution
 from goutbench.tasks.kinds.kind import Job
+from goutbench.tasks.kinds.reproduce import options_before_fixes
 from goutbench.tasks.score import read_task_manifest, score_run
 from goutbench.tasks.task import VerifiedTask
 
@@ -77,7 +78,13 @@ def judge(tests: Path, task: VerifiedTask, answer: str, out: Path, work: Path) -
     proof = read_task_manifest(tests / "tasks").get("proof") or {}
     mutants = proof.get("mutants", _MUTANTS)
     options = ExecuteOptions(
-        mutants=mutants, seed=proof.get("seed", 1), repeat=max(proof.get("repeat", 3), 2)
+        mutants=mutants,
+        seed=proof.get("seed", 1),
+        repeat=max(proof.get("repeat", 3), 2),
+        siblings=proof.get("siblings", "all"),
+        ignore_texts=proof.get("ignore_texts", False),
+        short=proof.get("short", False),
+        hide_focal=task.kind == "reproduce",
     )
     candidates = run / "candidates.jsonl"
     run.mkdir(parents=True, exist_ok=True)
@@ -89,10 +96,11 @@ def judge(tests: Path, task: VerifiedTask, answer: str, out: Path, work: Path) -
         locations = {location.id: location for _, location in jobs}
         return evaluate(
             [candidate for candidate, _ in jobs], {**read_locations(dataset), **locations},
-            repositories=repositories, out=run, options=options, work=work, settings=read_settings(dataset),
+            repositories=repositories, out=run, options=options_before_fixes(options), work=work,
+            settings=read_settings(dataset), retry_alone=True,
         )  # fmt: skip
 
-    (result,) = score_run(tests / "tasks", dataset, run, candidates, [record], lambda jobs: execute([*jobs]))
+    (result,) = score_run(tests / "tasks", dataset, run, candidates, lambda jobs: execute([*jobs]))
     parts = parts_of(record, _LIMIT_SECONDS)
     print(f"{result.status} {result.reason}\n{record.evidence}"[:4000])
     if result.score is None or parts is None:

@@ -11,6 +11,7 @@ from pathlib import PurePosixPath
 from goutbench.curate.git.repository import Repository, commit_facts
 from goutbench.errors import ConfigError
 from goutbench.execute.inputs import text_candidate
+from goutbench.execute.options import ExecuteOptions
 from goutbench.records import REFERENCE, Execution, Pair, Status, short_hash
 from goutbench.tasks.draw import draw_evenly
 from goutbench.tasks.kinds.bug_fixes import BugFix, find_bug_fixes
@@ -18,9 +19,20 @@ from goutbench.tasks.kinds.kind import Job, Proof, Proposal, location_before, lo
 from goutbench.tasks.kinds.repair import OpenRepository
 from goutbench.tasks.rule import Rule
 
-FAILS = frozenset({Status.TESTS_FAILED, Status.TIMED_OUT})
-"""How a test that reproduces a bug ends before the fix: it runs, and fails."""
-_TELLS_STATES_APART = r"//go:embed|\*\.go\b|\bgo/(?:parser|scanner|token)\b|\b(?:FuncForPC|CallersFrames)\b"
+_FAILS = frozenset({Status.TESTS_FAILED, Status.TIMED_OUT})
+_FILES = r"Stat|Lstat|ReadDir|WalkDir|Walk|Glob|DirFS|CopyFS|OpenRoot|NewFile|Getdents\w*|ReadDirent"
+_PACKAGES = "os|os/exec|syscall|io/fs|io/ioutil|path/filepath|runtime|runtime/debug|log"
+_TELLS_STATES_APART = "|".join((
+    r"//go:(?:embed|linkname)|\*\.go\b|[\"`]\.?go[\"`]",
+    # packages that read sources and binaries, and these under another name
+    r"\"go/\w+(?:/\w+)?\"|\"debug/\w+\"|\"golang\.org/x/tools/[^\"]*\"|\"plugin\"",
+    rf"(?:\b(?!import\b)[A-Za-z]\w*|\.)[ \t]+[\"`](?:{_PACKAGES})[\"`]",
+    r"\bruntime\.(?:Caller|Callers|Stack|FuncForPC|CallersFrames)\b|\bCallersFrames\b|\bFuncForPC\b",
+    r"\bdebug\.(?:Stack|PrintStack|ReadBuildInfo|SetCrashOutput|WriteHeapDump)\b",
+    r"\bos\.(?:Executable|Args)\b|/proc/|\blog\.(?:Llongfile|Lshortfile)\b",
+    rf"\b(?:os|filepath|fs|ioutil|syscall|unix)\.(?:{_FILES})\b|\.(?:Readdir|Readdirnames|ReadDir)\(",
+    r"\bOpen(?:File)?\([ \t]*[\"`]\.{0,2}/?[\"`]",
+))  # fmt: skip
 _MOST_FIXES = 1000
 """Fixes of a repository that are read: each costs two calls of git."""
 
@@ -79,16 +91,36 @@ class Reproduce:
     def start_objection(self, proof: Proof) -> str:
         if reads_sources(proof.proposal.pair.test, proof.proposal.pair.code_path):
             return "the reference test reads sources"
-        if proof.start.status in FAILS:
+        if fails_every_time([proof.start]):
             return ""
+        if proof.start.status in _FAILS:
+            return "the reference test before the fix: failed once"
         return f"the reference test before the fix: {proof.start.reason or proof.start.status.label}"
+
+
+def fails_every_time(executions: Sequence[Execution]) -> bool:
+    """Whether a test ran and failed in each of these executions, at least twice in all, in the same way.
+
+    One failure can be chance, and one time-out a busy machine's.
+    """
+    ends = {(record.status, record.failed) for record in executions}
+    attempts = sum(record.attempts for record in executions)
+    return attempts > 1 and len(ends) == 1 and executions[0].status in _FAILS
+
+
+def options_before_fixes(options: ExecuteOptions) -> ExecuteOptions:
+    """The options for tests of this kind, before a fix and after it: without the file's text, and without
+    mutants."""
+    return replace(options, mutants=None, hide_focal=True)
 
 
 def reads_sources(test: str, code_path: str) -> bool:
     """Whether a test may tell the states before and after a fix apart by their text.
 
     A model knows the text before the fix, so a test that fails where it reads this text reproduces nothing.
-    This is a rule about what a test names, not a proof.
+    This is a filter on what a test names, not a proof: it also rejects honest tests that look at files, and
+    misses what a test puts together. Whatever it names,
+    its runs do not have the text of the focal file.
     """
     name = re.escape(PurePosixPath(code_path).name)
     return re.search(rf"{_TELLS_STATES_APART}|\b{name}\b", test) is not None
