@@ -178,7 +178,7 @@ def test_results_are_in_the_order_of_mutants_killed_with_floor_and_ceiling(writt
     board = leaderboard(written.results)
     assert [row[0].text for row in board.rows] == ["baseline/reference", "z", "a", "baseline/empty"]
     assert [row[0].role for row in board.rows] == ["ceiling", "", "", "floor"]
-    assert [header.text for header in board.headers][:2] == ["model", "mutants killed"]
+    assert [header.text for header in board.headers][:2] == ["model", "mutation, all"]
     mutants = board.rows[2][1]
     assert (mutants.text, mutants.share, [detail.text for detail in mutants.details]) == (
         "37.5%", 0.375, ["passing: 75.0%"],

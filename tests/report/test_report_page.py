@@ -144,7 +144,7 @@ def test_the_results_fit_the_page_and_are_cards_on_a_phone(browser: "Browser", p
 
 def test_the_results_sort_by_a_column_with_the_keyboard(opened: "Page") -> None:
     models = opened.locator("table.leaderboard tbody th a")
-    header = opened.locator("table.leaderboard th", has_text="mutants killed")
+    header = opened.locator("table.leaderboard th", has_text="mutation, all")
     assert models.all_inner_texts() == ["org/tuned", "org/base", "reference"]
     header.locator("button").focus()
     opened.keyboard.press("Enter")

@@ -148,7 +148,7 @@ COLUMNS = (
     Column("model", "model", "", lambda m: m.model, {}),
     Column("rank", "rank", RANK_NOTE, lambda m: m.rank, shown=ranked, detail_of="model"),
     Column(
-        "mutation_all", "mutants killed",
+        "mutation_all", "mutation, all",
         "Mutants killed, timed-out ones count as survived; items that failed count as 0.",
         lambda m: mean_with_interval(m.mutated, mutation_score), {},
     ),
@@ -162,7 +162,7 @@ COLUMNS = (
         shown=when_sampled, detail_of="mutation_all",
     ),
     Column(
-        "coverage_all", "coverage",
+        "coverage_all", "coverage, all",
         "Focal statements covered, also by tests that fail; items that do not build count as 0.",
         lambda m: mean_with_interval(m.covered, coverage), {},
     ),
@@ -176,7 +176,7 @@ COLUMNS = (
         shown=when_sampled, detail_of="coverage_all",
     ),
     Column(
-        "branches_all", "branches",
+        "branches_all", "branches, all",
         "Outcomes of focal branches covered (if, loop, case, operand), also by tests that fail; else 0.",
         lambda m: mean_with_interval(m.branches, branch_coverage), {}, shown=with_branches,
     ),
