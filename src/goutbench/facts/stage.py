@@ -2,7 +2,7 @@
 
 import json
 from collections import Counter
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
@@ -27,6 +27,15 @@ class Joined:
     unknown: int
 
 
+@dataclass(frozen=True, slots=True)
+class _Part:
+    """Facts that were measured with the same options, and on which machines."""
+
+    options: dict[str, Any]
+    machines: list[dict[str, Any]]
+    facts: Iterable[Fact]
+
+
 def collect_facts(
     dataset: Path, parts: Sequence[Path], out: Path, *, rest: Path | None = None
 ) -> Counter[str]:
@@ -34,61 +43,59 @@ def collect_facts(
 
     Parts are run folders, and files of facts, which hold where the pair is still the same. Each pair may be
     in one of them. `rest` gets the pairs that are in none, if there are any, as candidates for
-    `execute --reference`. Raises
-    ConfigError where a run is not one of reference tests, where parts have different options, or two have a
-    pair; DatasetError where a pair of the dataset was not executed and there is no `rest`.
+    `execute --reference`. Raises ConfigError where a run is not one of reference tests, where parts have
+    different options, or two have a pair; DatasetError where a pair of the dataset was not executed and
+    there is no `rest`.
     """
     pairs = {pair.id: pair for pair in read_pairs(dataset)}
+    digest = dataset_digest(dataset)
     rows: dict[str, Fact] = {}
     options: dict[str, Any] = {}
     machines: list[dict[str, Any]] = []
-    for part in parts:
-        machines += _machines_of(part) if part.is_file() else [this_machine()]
-        current, facts = _facts_file(part, pairs) if part.is_file() else _facts_of_run(part, dataset, pairs)
-        if options and current != options:
-            raise ConfigError("runs with other options", where=str(part), hint="give runs of one command")
-        options = current
-        for fact in facts:
+    for path in parts:
+        part = _part_of_file(path, pairs) if path.is_file() else _part_of_run(path, digest, pairs)
+        if options and part.options != options:
+            raise ConfigError("runs with other options", where=str(path), hint="give runs of one command")
+        options = part.options
+        machines += [machine for machine in part.machines if machine not in machines]
+        for fact in part.facts:
             if fact.pair_id in rows:
-                raise ConfigError(f"the pair {fact.pair_id} is in two runs", where=str(part))
+                raise ConfigError(f"the pair {fact.pair_id} is in two runs", where=str(path))
             rows[fact.pair_id] = fact
     missing = pairs.keys() - rows.keys()
     if missing and rest is None:
         where, hint = str(dataset), "run `goutbench execute --reference` on all of it, or give --rest"
         raise DatasetError(f"{len(missing)} of {len(pairs)} pairs were not executed", where=where, hint=hint)
-    distinct = [machine for index, machine in enumerate(machines) if machine not in machines[:index]]
-    more = {"machines": distinct} if len(distinct) > 1 else {}
-    write_facts(out, list(rows.values()), distinct[0] | {"options": options} | more)
+    more = {"machines": machines} if len(machines) > 1 else {}
+    write_facts(out, list(rows.values()), machines[0] | {"options": options} | more)
     if rest is not None:
-        rest.unlink(missing_ok=True)
-    if rest is not None and missing:
-        candidates = reference_candidates(dataset, missing)
-        write_rows(rest, [{"pair_id": c.pair_id, "model": c.model, "code": c.code} for c in candidates])
+        _write_rest(dataset, missing, rest)
     return Counter(row.status for row in rows.values())
 
 
-def _facts_of_run(
-    run: Path, dataset: Path, pairs: Mapping[str, Pair]
-) -> tuple[dict[str, Any], Iterator[Fact]]:
-    """The options of a run folder, and its facts."""
-    options = _run_options(run, dataset_digest(dataset))
+def _part_of_run(run: Path, digest: str, pairs: Mapping[str, Pair]) -> _Part:
+    options = _run_options(run, digest)
     records = read_records(run / EXECUTIONS, Execution)
-    return options, (fact_of(pairs[r.pair_id], r) for r in records if r.pair_id in pairs)
+    facts = (fact_of(pairs[r.pair_id], r) for r in records if r.pair_id in pairs)
+    return _Part(options, [this_machine()], facts)
 
 
-def _machines_of(path: Path) -> list[dict[str, Any]]:
-    """The machines, with versions, that measured a file of facts."""
-    measured = read_facts(path).measured
-    first = {name: value for name, value in measured.items() if name not in ("options", "machines")}
-    return list(measured.get("machines", [first]))
-
-
-def _facts_file(path: Path, pairs: Mapping[str, Pair]) -> tuple[dict[str, Any], Iterator[Fact]]:
-    """The options of a file of facts, and those that hold for the pairs."""
+def _part_of_file(path: Path, pairs: Mapping[str, Pair]) -> _Part:
+    """Of a file of facts those that hold for the pairs."""
     facts = read_facts(path)
     by_key = {row.key: row for row in facts.rows}
     keys = ((pair.id, pair_key(pair)) for pair in pairs.values())
-    return dict(facts.options), (replace(by_key[key], pair_id=id) for id, key in keys if key in by_key)
+    valid = [replace(by_key[key], pair_id=id) for id, key in keys if key in by_key]
+    only = {name: value for name, value in facts.measured.items() if name not in ("options", "machines")}
+    return _Part(dict(facts.options), facts.measured.get("machines", [only]), valid)
+
+
+def _write_rest(dataset: Path, missing: Collection[str], path: Path) -> None:
+    """Write the pairs without facts as candidates; no file where there are none."""
+    path.unlink(missing_ok=True)
+    if missing:
+        candidates = reference_candidates(dataset, missing)
+        write_rows(path, [{"pair_id": c.pair_id, "model": c.model, "code": c.code} for c in candidates])
 
 
 def _run_options(run: Path, digest: str) -> dict[str, Any]:

@@ -104,8 +104,10 @@ def items_without_prompts(
 ) -> list[Item]:
     """The same items, without prompts. Raises as `build_items` does."""
     builder, selected = _selection(dataset, pairs, options)
-    drawn = _draw(list(selected), builder, options) if options.limit else ()
-    keys = drawn or [key for pair in selected for key in builder.keys(pair)]
+    if options.limit:
+        keys = _draw(list(selected), builder, options)
+    else:
+        keys = [key for pair in selected for key in builder.keys(pair)]
     items = [
         Item(pair, (function,) if function else (), ())
         for pair, function in keys

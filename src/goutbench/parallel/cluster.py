@@ -29,7 +29,7 @@ Item = TypeVar("Item")
 Result = TypeVar("Result")
 
 WORKER_MEMORY = 1 << 30
-"""Bytes of a node that a worker reserves: its processes and a compiler, as measured for `execute`."""
+"""Bytes of a node that a worker reserves for its processes and a compiler: an estimate, not a measurement."""
 
 _AHEAD = 64  # items for each worker that affinity chooses from
 _POLL_SECONDS = 1.0

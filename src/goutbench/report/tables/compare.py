@@ -63,7 +63,7 @@ class PairedDifference:
 
     @property
     def distinct(self) -> bool:
-        """Whether the data tell the two models apart: the interval is without 0, and p is below 5%."""
+        """Whether the data tell the two models apart: the interval excludes 0, and p is below 5%."""
         bounded = self.low is not None and self.high is not None and (self.low > 0 or self.high < 0)
         return bounded and self.p_adjusted < _SIGNIFICANT
 

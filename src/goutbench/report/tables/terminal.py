@@ -3,6 +3,8 @@
 from collections.abc import Mapping, Sequence
 from typing import Any
 
+from goutbench.report.tables.cells import NOTHING, percent
+
 _COLUMNS = {
     "Builds": "build_rate",
     "Passes": "pass_rate",
@@ -26,11 +28,8 @@ def print_leaderboard(rows: Sequence[Mapping[str, Any]]) -> None:
         table.add_column(head, justify="right")
     ordered = sorted(rows, key=lambda row: [-(row[name] or 0.0) for name in reversed(_COLUMNS.values())])
     for row in ordered:
-        shares = (_percent(row[name]) for name in _COLUMNS.values())
+        values = [row[name] for name in _COLUMNS.values()]
+        shares = [NOTHING if value is None else percent(value) for value in values]
         table.add_row(*map(Text, (row["model"], f"{row['items']:,}", *shares)))
     Console().print(table)
     print("Shares of all items. Covered: statements of the focal code. Kills: mutants of it.")
-
-
-def _percent(share: float | None) -> str:
-    return "–" if share is None else f"{100 * share:.1f}%"
