@@ -95,7 +95,16 @@ def run(arguments: argparse.Namespace) -> None:
             ]
     table = arguments.out / "requested.jsonl"
     table.write_text("".join(json.dumps(row) + "\n" for row in rows))
-    command = [sys.executable, "-m", "goutbench", "execute", str(table), "--dataset", str(arguments.dataset)]
+    command = [
+        sys.executable,
+        "-m",
+        "goutbench",
+        "execute",
+        "--prepare",
+        str(table),
+        "--dataset",
+        str(arguments.dataset),
+    ]
     command += ["--out", str(arguments.out / "run"), "--mutants", str(arguments.mutants), "--repeat", "1"]
     command += ["--work", str(arguments.work)] if arguments.work else []
     subprocess.run(command, check=True)

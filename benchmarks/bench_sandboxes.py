@@ -46,7 +46,7 @@ def execute(sandbox: str, candidates: Path, arguments: argparse.Namespace) -> di
     """The records under one sandbox, by candidate."""
     name, _, image = sandbox.partition("=")
     out = arguments.out / name
-    command = [sys.executable, "-m", "goutbench", "execute", candidates, "--sandbox", name]
+    command = [sys.executable, "-m", "goutbench", "execute", "--prepare", candidates, "--sandbox", name]
     command += ["--image", image] if image else []
     command += ["--dataset", arguments.dataset, "--repos", arguments.repos, "--out", out, "--repeat", "2"]
     command += ["--mutants", arguments.mutants, "--workers", "1"]
