@@ -162,9 +162,10 @@ def test_run_is_the_whole_loop_and_resumes(tmp_path: Path, monkeypatch: pytest.M
         (tmp_path / f"{name}.jsonl").write_text(json.dumps({"contains": "", "reply": reply}) + "\n")
     command = "goutbench run repos.yaml --model scripted/a.jsonl --model scripted/b.jsonl --mutants 5"
     printed = run(command)
-    assert "scripted/a.jsonl: 1 items, passes 100%, coverage 100%, mutants killed 100%" in printed
-    assert "scripted/b.jsonl: 1 items, passes 0%" in printed
-    assert "baseline/reference: 1 items, passes 100%" in printed
+    rows = {words[0]: words[1:] for line in printed.splitlines() if (words := line.split())}
+    assert rows["scripted/a.jsonl"] == ["1", "100.0%", "100.0%", "100.0%", "100.0%"]
+    assert rows["scripted/b.jsonl"][:3] == ["1", "100.0%", "0.0%"]
+    assert rows["baseline/reference"][:3] == ["1", "100.0%", "100.0%"]
     assert printed.endswith("page: goutbench-run/report.html\n")
     assert "scripted/b.jsonl" in (tmp_path / "goutbench-run" / "report.html").read_text()
     calls = [path.read_bytes() for path in sorted(tmp_path.glob("goutbench-run/runs/*/*.jsonl"))]
@@ -174,3 +175,17 @@ def test_run_is_the_whole_loop_and_resumes(tmp_path: Path, monkeypatch: pytest.M
     done = CliRunner().invoke(app, shlex.split(command)[1:])
     assert isinstance(done.exception, ConfigError)
     assert "another configuration" in str(done.exception)
+
+
+@pytest.mark.filterwarnings("ignore")
+@with_inspect
+def test_run_fails_where_nothing_can_be_executed(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.chdir(tmp_path)
+    monkeypatch.setenv("GOUTBENCH_CACHE", str(shared_work("first_steps")))
+    tiny_repository(tmp_path / "code", constraint="//go:build windows")
+    (tmp_path / "repos.yaml").write_text("repositories: [{name: example/tiny, source: code}]\n")
+    (tmp_path / "a.jsonl").write_text(json.dumps({"contains": "", "reply": "func TestIt("}) + "\n")
+    done = CliRunner().invoke(app, shlex.split("run repos.yaml --model scripted/a.jsonl"))
+    assert isinstance(done.exception, ToolError)
+    assert "no test was executed: all 3 results" in str(done.exception)
+    assert (tmp_path / "goutbench-run" / "report.html").is_file()

@@ -23,9 +23,10 @@ func TestDouble(t *testing.T) {
 }
 
 
-def tiny_repository(folder: Path) -> Path:
-    """Write the repository, bare, with one commit."""
+def tiny_repository(folder: Path, constraint: str = "") -> Path:
+    """Write the repository, bare, with one commit; the focal file begins with the build constraint."""
     maker = GitMaker.create(folder)
-    maker.commit(dict(FILES))
+    focal = f"{constraint}\n\n{FILES['tiny.go']}" if constraint else FILES["tiny.go"]
+    maker.commit({**FILES, "tiny.go": focal})
     maker.finish()
     return folder

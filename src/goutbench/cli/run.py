@@ -1,8 +1,9 @@
 """`goutbench run`: from repositories to the page."""
 
 import json
+from collections.abc import Sequence
 from pathlib import Path
-from typing import Annotated, Any
+from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
@@ -22,6 +23,9 @@ from goutbench.cli.options import (
     server_of,
     worker_count,
 )
+
+if TYPE_CHECKING:
+    from goutbench.records import Execution
 
 _BASELINES = ("baseline/reference", "baseline/no-assertions")
 """The ceiling and the floor of the same items."""
@@ -64,6 +68,8 @@ def run(
     from goutbench.locations import CANDIDATES
     from goutbench.prompts.library import DEFAULT
     from goutbench.report.stage import report
+    from goutbench.report.tables.leaderboard import leaderboard
+    from goutbench.report.tables.terminal import print_leaderboard
 
     server = server_of(base_url, None, None, None, None, quiet=as_json)
     machine: dict[str, Any] = {
@@ -73,6 +79,7 @@ def run(
     dataset, page = out / "dataset", out / "report.html"
     _curate(config, dataset, out / "config.json", workers)
     folders: list[Path] = []
+    executed: list[Execution] = []
     for model in dict.fromkeys([*models, *_BASELINES]):
         folder = out / "runs" / _folder_name(model)
         _say(f"{model}: writing tests")
@@ -91,17 +98,26 @@ def run(
         for line in explain_infrastructure(records):
             typer.echo(line, err=True)
         folders.append(folder)
+        executed += records
     results = report(folders, dataset, page)
+    _require_verdicts(executed, page)
     if as_json:
         typer.echo(json.dumps({"page": str(page), "candidates": len(results.samples)}))
         return
-    from goutbench.report.tables.leaderboard import leaderboard
-
-    for row in leaderboard(results).records:
-        shares = (("passes", "pass_rate"), ("coverage", "coverage_all"), ("mutants killed", "mutation_all"))
-        texts = [f"{label} {_percent(row[name])}" for label, name in shares]
-        typer.echo(f"{row['model']}: {row['items']} items, {', '.join(texts)}")
+    print_leaderboard(leaderboard(results).records)
     typer.echo(f"page: {page}")
+
+
+def _require_verdicts(records: "Sequence[Execution]", page: Path) -> None:
+    """Raises ToolError where every record is an infrastructure error: the page says nothing of a model."""
+    from goutbench.errors import ToolError
+    from goutbench.records import Status
+
+    if any(record.status is not Status.INFRA_FAILURE for record in records):
+        return
+    what = f"no test was executed: all {len(records)} results are infrastructure errors"
+    hint = "the lines above have the reasons; `goutbench doctor` checks this machine"
+    raise ToolError(what, where=str(page), hint=hint)
 
 
 def _curate(config: Path, dataset: Path, state: Path, workers: int) -> None:
@@ -134,10 +150,6 @@ def _folder_name(model: str) -> str:
 
     plain = "".join(char if char.isalnum() or char in "-._" else "-" for char in model).strip("-.")
     return f"{plain[-60:]}-{short_hash(model)[:6]}"
-
-
-def _percent(share: object) -> str:
-    return f"{100 * share:.0f}%" if isinstance(share, float | int) else "not measured"
 
 
 def _say(text: str) -> None:
