@@ -187,7 +187,7 @@ class Raw:
             env |= {"CGO_ENABLED": "0", "GOROOT": "", "PWD": str(package or target.folder)}
             names = "|".join(self.declared[candidate.pair_id])
             done = subprocess.run(
-                [target.toolchain.go, "test", "-cover", "-vet=off", "-count=1", "-timeout=60s",
+                [target.toolchain.go, "test", "-cover", "-count=1", "-timeout=60s",
                  f"-overlay={overlay}", f"-run=^({names})$", "."],
                 cwd=package or target.folder, env=env, capture_output=True, check=False,
             )  # fmt: skip
