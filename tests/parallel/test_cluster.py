@@ -2,6 +2,7 @@
 
 import itertools
 import os
+import sys
 from collections.abc import Iterator
 from typing import Any
 
@@ -20,6 +21,7 @@ pytestmark = pytest.mark.filterwarnings("ignore")  # Ray's own
 def cluster() -> Iterator[Any]:
     """A cluster of two nodes with one worker each; goutbench and the tests' helpers are importable there."""
     os.environ["RAY_USAGE_STATS_ENABLED"] = "0"
+    os.environ["PYTHONPATH"] = os.pathsep.join(sys.path)  # Ray's workers do not get what pytest added
     # beside other work, workers would hardly start
     os.environ["RAY_worker_niceness"] = "0"  # noqa: SIM112 - Ray's own name
     from ray.cluster_utils import Cluster

@@ -170,7 +170,7 @@ def execute(
             reference=reference,
             limit=limit,
             only=only or (),
-            workers=workers if ray else worker_count(workers),
+            workers=worker_count(workers, ray),
             work=work,
             go=go,
             unsafe=unsafe_no_sandbox,

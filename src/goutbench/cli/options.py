@@ -155,11 +155,17 @@ def suggest_merge(plan: "ShardPlan", out: Path, dataset: Path) -> None:
     typer.echo(f"next, after all {plan.shard.count} shards: goutbench merge {folders} {options}".rstrip())
 
 
-def worker_count(workers: int) -> int:
-    """The number of processes that the value of an option means."""
+def worker_count(workers: int, ray: str = "") -> int:
+    """The number of processes that the value of an option means; with a cluster, 0 is one for each of its
+    CPUs."""
     from goutbench.parallel import available_cpus
 
-    return workers or available_cpus()
+    return workers if ray else workers or available_cpus()
+
+
+def runner_of(ray: str, default: str | None = None) -> str | None:
+    """The runner of `parallel.map_items` that --ray means; without it, the default."""
+    return f"ray:{ray}" if ray else default
 
 
 # ── a model, its server and its prompts ────────────────────────────────────────────────────────────────

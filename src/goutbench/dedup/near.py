@@ -2,7 +2,7 @@
 
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
-from itertools import chain
+from itertools import chain, islice, pairwise
 from typing import TYPE_CHECKING
 
 import numpy as np
@@ -19,7 +19,7 @@ if TYPE_CHECKING:
 # which is 0.998 at 0.65
 BAND_SLOTS = 5
 BANDS = SLOTS // BAND_SLOTS
-_PAIRS_AT_ONCE = 200_000
+_PAIRS_AT_ONCE = 50_000
 
 
 @dataclass(frozen=True, slots=True)
@@ -45,20 +45,27 @@ def neighbours(prints: Fingerprints) -> tuple[Neighbours, ...]:
     for view in (TEXT, STRUCTURE):
         signatures = prints.signatures[view.name]
         _, first, class_of = np.unique(fold_rows(signatures), return_index=True, return_inverse=True)
-        distinct = signatures[first]
-        members: list[list[int]] = [[] for _ in range(len(distinct))]
-        for row, number in zip(prints.rows[view.name].tolist(), class_of.tolist(), strict=True):
-            members[number].append(row)
-        alike = tuple(_similar_pairs(distinct, view.threshold))
-        views.append(Neighbours(view.name, tuple(map(tuple, members)), alike))
+        alike = tuple(_similar_pairs(signatures, first, view.threshold))
+        views.append(Neighbours(view.name, _classes(prints.rows[view.name], class_of), alike))
     return tuple(views)
 
 
+def _classes(rows: "NDArray[np.int64]", class_of: "NDArray[np.int64]") -> tuple[tuple[int, ...], ...]:
+    """The rows of each class, in their order."""
+    order = np.argsort(class_of, kind="stable")
+    ends = np.cumsum(np.bincount(class_of)).tolist()
+    members = iter(rows[order].tolist())
+    return tuple(tuple(islice(members, end - start)) for start, end in pairwise([0, *ends]))
+
+
 def compare_sides(
-    codes: Sequence[str], tests: Sequence[str], *, workers: int = 1
+    codes: Sequence[str], tests: Sequence[str], *, workers: int = 1, runner: str | None = None
 ) -> list[tuple[Fingerprints, tuple[Neighbours, ...]]]:
-    """Fingerprints and neighbours of the pairs' code, and of their tests: the sides for `group_rows`."""
-    prints = [fingerprint(texts, workers=workers) for texts in (codes, tests)]
+    """Fingerprints and neighbours of the pairs' code, and of their tests: the sides for `group_rows`.
+
+    `runner` is that of `parallel.map_items`.
+    """
+    prints = [fingerprint(texts, workers=workers, runner=runner) for texts in (codes, tests)]
     return [(side, neighbours(side)) for side in prints]
 
 
@@ -99,11 +106,14 @@ def equal_links(values: Sequence[str | None]) -> Iterator[tuple[int, int]]:
             yield first[value], index
 
 
-def _similar_pairs(signatures: "Signatures", threshold: float) -> Iterator[tuple[int, int, float]]:
-    candidates = candidate_pairs(signatures)
+def _similar_pairs(
+    signatures: "Signatures", rows: "NDArray[np.int64]", threshold: float
+) -> Iterator[tuple[int, int, float]]:
+    """Pairs of `rows` of the signatures, as indices into `rows`, and their similarities."""
+    candidates = candidate_pairs(signatures, rows)
     for start in range(0, len(candidates), _PAIRS_AT_ONCE):
         ones, twos = candidates[start : start + _PAIRS_AT_ONCE].T
-        similar = similarity(signatures[ones], signatures[twos])
+        similar = similarity(signatures[rows[ones]], signatures[rows[twos]])
         for at in np.nonzero(similar >= threshold)[0].tolist():
             yield int(ones[at]), int(twos[at]), float(similar[at])
 
@@ -120,11 +130,15 @@ def band_keys(signatures: "Signatures") -> "Iterator[NDArray[np.uint64]]":
         yield fold_rows(signatures[:, band * BAND_SLOTS : (band + 1) * BAND_SLOTS])
 
 
-def candidate_pairs(signatures: "Signatures") -> "NDArray[np.int64]":
-    """Every pair of rows that are equal in a band, the smaller index first, in order."""
-    count = len(signatures)
+def candidate_pairs(signatures: "Signatures", rows: "NDArray[np.int64] | None" = None) -> "NDArray[np.int64]":
+    """Every pair of rows that are equal in a band, the smaller index first, in order.
+
+    With `rows`, only those count, and pairs are indices into them.
+    """
+    count = len(signatures) if rows is None else len(rows)
     pairs = np.zeros(0, dtype=np.int64)
-    for keys in band_keys(signatures):
+    for of_all in band_keys(signatures):
+        keys = of_all if rows is None else of_all[rows]
         order = np.argsort(keys, kind="stable")
         pairs = np.union1d(pairs, _pairs_of_equal_keys(order, keys[order], count))
     return np.stack(np.divmod(pairs, max(count, 1)), axis=1)

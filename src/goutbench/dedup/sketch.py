@@ -1,9 +1,10 @@
 """Fingerprints of texts: three hashes and two MinHash signatures each, computed in worker processes."""
 
 import hashlib
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
-from typing import TYPE_CHECKING
+from itertools import chain, islice
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
@@ -13,11 +14,12 @@ from goutbench.parallel import map_items
 if TYPE_CHECKING:
     from numpy.typing import NDArray
 
-    Signatures = NDArray[np.uint32]
+    Signatures = NDArray[np.uint16]
 
 SLOTS = 256  # slots of a signature: the standard error of a similarity of 0.8 is 0.025
 SEED = 42
 _BATCH_BYTES = 2_000_000
+_BATCH_TEXTS = 2_000
 
 
 @dataclass(frozen=True, slots=True)
@@ -53,22 +55,57 @@ class Fingerprints:
     grams: "tuple[NDArray[np.uint64], ...]" = ()
 
     @classmethod
-    def concatenate(cls, parts: "Mapping[int, Fingerprints]") -> "Fingerprints":
-        """The fingerprints of all texts from those of parts, by the index of the first text of each."""
-        ordered = [parts[start] for start in sorted(parts)]
-        names = (TEXT.name, STRUCTURE.name)
+    def concatenate(cls, parts: "Iterable[tuple[int, Fingerprints]]") -> "Fingerprints":
+        """The fingerprints of all texts from those of parts, which come in any order.
+
+        Each part has the index of its first text. Memory: that of all fingerprints, and a few parts.
+        """
+        exact, normalised, renamed, tokens, grams = [], [], [], [], []
+        rows = {view.name: Column(np.dtype(np.int64)) for view in (TEXT, STRUCTURE)}
+        signatures = {view.name: Column(np.dtype(np.uint16), SLOTS) for view in (TEXT, STRUCTURE)}
+        early: dict[int, Fingerprints] = {}
+        for start, arrived in parts:
+            early[start] = arrived
+            while (part := early.pop(len(exact), None)) is not None and part.exact:
+                for name, column in rows.items():
+                    column.extend(part.rows[name] + len(exact))
+                    signatures[name].extend(part.signatures[name])
+                exact += part.exact
+                normalised += part.normalised
+                renamed += part.renamed
+                tokens += part.tokens
+                grams += part.grams
         return cls(
-            exact=tuple(value for part in ordered for value in part.exact),
-            normalised=tuple(value for part in ordered for value in part.normalised),
-            renamed=tuple(value for part in ordered for value in part.renamed),
-            tokens=tuple(value for part in ordered for value in part.tokens),
-            rows={
-                name: np.concatenate([parts[start].rows[name] + start for start in sorted(parts)])
-                for name in names
-            },
-            signatures={name: np.concatenate([part.signatures[name] for part in ordered]) for name in names},
-            grams=tuple(value for part in ordered for value in part.grams),
-        )
+            tuple(exact), tuple(normalised), tuple(renamed), tuple(tokens),
+            {name: column.values() for name, column in rows.items()},
+            {name: column.values() for name, column in signatures.items()},
+            tuple(grams),
+        )  # fmt: skip
+
+
+class Column:
+    """Rows of an array that grows in place: a copy of the signatures of a million texts would not fit."""
+
+    def __init__(self, dtype: "np.dtype[Any]", width: int = 0) -> None:
+        self._array: NDArray[Any] = np.zeros((0, width) if width else 0, dtype=dtype)
+        self._count = 0
+
+    def extend(self, more: "NDArray[Any]") -> None:
+        """Add rows at the end."""
+        end = self._count + len(more)
+        if end > len(self._array):
+            self._resize(max(end, len(self._array) * 5 // 4))
+        self._array[self._count : end] = more
+        self._count = end
+
+    def values(self) -> "NDArray[Any]":
+        """All rows; none can be added any more."""
+        self._resize(self._count)
+        return self._array
+
+    def _resize(self, count: int) -> None:
+        # nobody else has the array, so the check that nobody has is off: it fails under a debugger
+        self._array.resize((count, *self._array.shape[1:]), refcheck=False)
 
 
 @dataclass(frozen=True, slots=True)
@@ -78,25 +115,32 @@ class _Batch:
     gram: int
 
     @classmethod
-    def split(cls, texts: Sequence[str], gram: int) -> "Iterator[_Batch]":
-        """Batches of about the same number of characters."""
-        start = size = 0
-        for index, text in enumerate(texts):
+    def split(cls, texts: Iterable[str], gram: int) -> "Iterator[_Batch]":
+        """Batches of about the same number of characters, and of not too many texts."""
+        start, size, batch = 0, 0, list[str]()
+        for text in texts:
+            batch.append(text)
             size += len(text)
-            if size >= _BATCH_BYTES:
-                yield cls(start, tuple(texts[start : index + 1]), gram)
-                start, size = index + 1, 0
-        yield cls(start, tuple(texts[start:]), gram)
+            if size >= _BATCH_BYTES or len(batch) >= _BATCH_TEXTS:
+                yield cls(start, tuple(batch), gram)
+                start, size, batch = start + len(batch), 0, []
+        if batch:
+            yield cls(start, tuple(batch), gram)
 
 
-def fingerprint(texts: Sequence[str], *, workers: int = 1, gram: int = 0) -> Fingerprints:
+def fingerprint(
+    texts: Iterable[str], *, workers: int = 1, gram: int = 0, runner: str | None = None
+) -> Fingerprints:
     """The fingerprints of texts, the same on every machine and for any number of workers.
 
-    With `gram`, they include the distinct runs of so many tokens, in eight bytes each.
+    Texts are taken as workers need them. With `gram`, the fingerprints include the distinct runs of so many
+    tokens, in eight bytes each. `runner` is that of `parallel.map_items`.
     """
-    batches = list(_Batch.split(texts, gram))
-    prints = dict(map_items(_sketch, batches, workers=workers))
-    return Fingerprints.concatenate(prints)
+    batches = _Batch.split(texts, gram)
+    first = list(islice(batches, max(workers, 2)))
+    few = len(first) < max(workers, 2)  # a worker for each is enough
+    items = first if few else chain(first, batches)
+    return Fingerprints.concatenate(map_items(_sketch, items, workers=workers, runner=runner))
 
 
 def _sketch(batch: _Batch) -> tuple[int, Fingerprints]:
@@ -128,11 +172,15 @@ def shingles(both: Views, view: View) -> "NDArray[np.uint64]":
 
 
 def sign(sets: "Sequence[NDArray[np.uint64]]") -> "Signatures":
-    """A MinHash signature of each set: the share of equal slots estimates the Jaccard similarity."""
+    """A MinHash signature of each set: the share of equal slots estimates the Jaccard similarity.
+
+    A slot has the lowest 16 bits of the smallest hash: two that differ are equal in 1 of 65,536 (b-bit
+    MinHash, Li and König, 2010).
+    """
     from rensa import RMinHash
 
     if not sets:
-        return np.zeros((0, SLOTS), dtype=np.uint32)
+        return np.zeros((0, SLOTS), dtype=np.uint16)
     ends = np.cumsum([0, *(len(items) for items in sets)], dtype=np.uint64)
     matrix = RMinHash.digest_matrix_from_flat_token_hashes(np.concatenate(sets), ends, SLOTS, SEED)
-    return np.array(matrix.to_rows(), dtype=np.uint32)
+    return np.array(matrix.to_rows(), dtype=np.uint32).astype(np.uint16)

@@ -126,7 +126,7 @@ def mix(numbers: "Numbers") -> "Numbers":
     return mixed ^ (mixed >> np.uint64(31))
 
 
-def fold_rows(rows: "NDArray[np.uint32]") -> "Numbers":
+def fold_rows(rows: "NDArray[np.uint16]") -> "Numbers":
     """A number for each row of a matrix; equal rows have equal numbers."""
     total = np.zeros(len(rows), dtype=np.uint64)
     for column in rows.T:

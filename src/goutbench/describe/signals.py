@@ -23,18 +23,24 @@ class _Batch:
     tokenizer: str
 
 
-def signals_of(pairs: Sequence[Pair], *, tokenizer: str, workers: int = 1) -> list[Signals]:
-    """The signals of pairs, in their order. Raises ConfigError for a tokenizer that does not exist."""
+def signals_of(
+    pairs: Sequence[Pair], *, tokenizer: str, workers: int = 1, runner: str | None = None
+) -> list[Signals]:
+    """The signals of pairs, in their order. Raises ConfigError for a tokenizer that does not exist.
+
+    `runner` is that of `parallel.map_items`.
+    """
     token_counter(tokenizer)
     # the first pair that each is linked with by equal or similar code or tests, in any number of steps
-    linked = group_rows(compare_sides([p.code for p in pairs], [p.test for p in pairs], workers=workers))
+    codes, tests = [pair.code for pair in pairs], [pair.test for pair in pairs]
+    linked = group_rows(compare_sides(codes, tests, workers=workers, runner=runner))
     clusters = [pairs[first].id for first in linked]
     sizes = Counter(clusters)
     batches = [
         _Batch(start, tuple(pairs[start : start + _BATCH]), tokenizer)
         for start in range(0, len(pairs), _BATCH)
     ]
-    by_start = dict(map_items(_measure_batch, batches, workers=workers))
+    by_start = dict(map_items(_measure_batch, batches, workers=workers, runner=runner))
     measured = [signals for batch in batches for signals in by_start[batch.start]]
     return [
         replace(signals, cluster=cluster, cluster_size=sizes[cluster])

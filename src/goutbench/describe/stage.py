@@ -53,6 +53,7 @@ def describe(
     tokenizers: Sequence[str] = ("estimate",),
     embedder: str = TFIDF,
     workers: int = 1,
+    runner: str | None = None,
     on_step: OnStep = silent,
 ) -> Description:
     """Describe a dataset: write `signals.parquet` into it, and everything else into `out`.
@@ -60,8 +61,8 @@ def describe(
     The first tokenizer counts the tokens of the signals. Without `out`, that is the folder `description`, or
     `description-2` and so on where another dataset or other options were described. Raises ConfigError for an
     embedder or a tokenizer that does not exist and for an `out` with another description, DatasetError for a
-    damaged or empty dataset, StorageError where writing fails. `on_step` gets a text for each part of the
-    work.
+    damaged or empty dataset, StorageError where writing fails. `runner` is that of `parallel.map_items`.
+    `on_step` gets a text for each part of the work.
     """
     identity = _identity(dataset, tokenizers, embedder)
     out = _folder(out, identity)
@@ -70,7 +71,7 @@ def describe(
         raise DatasetError("the dataset has no pairs", where=str(dataset), hint="curate more repositories")
     embed = load_embedder(embedder)
     on_step(f"computing the signals of {len(pairs):,} pairs")
-    signals = signals_of(pairs, tokenizer=tokenizers[0], workers=workers)
+    signals = signals_of(pairs, tokenizer=tokenizers[0], workers=workers, runner=runner)
     write_table(to_table(signals, Signals), dataset / SIGNALS)
     write_configs(dataset, [DatasetConfig("signals", {"train": SIGNALS})])
     extend_manifest(dataset, [SIGNALS, CARD], {})

@@ -38,7 +38,7 @@ def map_items(
     workers: int = 1,
     on_progress: ProgressListener = lambda message: None,
     on_crew: Callable[[Crew], None] = lambda crew: None,
-    affinity: Callable[[Item], str] = lambda item: "",
+    affinity: Callable[[Item], str] | None = None,
     lost: Callable[[Item], Result] | None = None,
     runner: str | None = None,
 ) -> Iterator[Result]:

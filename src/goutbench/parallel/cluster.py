@@ -183,9 +183,16 @@ class _Cluster(Generic[Item, Result]):
                 return  # nothing waits, or somebody free would have it
             if not self._running:
                 raise next(iter(self._refused.values()), ToolError("the cluster has no node", where="--ray"))
-            ready, _ = self._ray.wait(list(self._running), num_returns=1, timeout=_POLL_SECONDS)
-            for reference in ready:
+            for reference in self._finished():
                 yield from self._take(reference, backlog)
+
+    def _finished(self) -> list[Any]:
+        """Wait for a call; all that have returned, since to wait for each takes time for every worker."""
+        calls = list(self._running)
+        ready, _ = self._ray.wait(calls, num_returns=1, timeout=_POLL_SECONDS, fetch_local=False)
+        if ready:
+            ready, _ = self._ray.wait(calls, num_returns=len(calls), timeout=0, fetch_local=False)
+        return list(ready)
 
     def _start(self, number: int) -> None:
         seat = _Seat[Item](number, self._actor.remote(self._function, number))
@@ -206,7 +213,9 @@ class _Cluster(Generic[Item, Result]):
         except self._ray.exceptions.RayError as error:  # what the function raises is in the outcome
             self._ray.kill(seat.actor)
             if seat.entry is None and (failures := self._failed_starts + 1) > MOST_KILLS * self._count:
-                raise ToolError(f"workers die at their start: {error}", where="--ray") from None
+                cause = str(error).strip().splitlines()[-1]
+                hint = "every node needs the same installation: see `goutbench doctor --ray`"
+                raise ToolError(f"workers die at their start: {cause}", where="--ray", hint=hint) from None
             self._failed_starts = failures if seat.entry is None else 0
             yield from self._lose(seat, backlog)
             return

@@ -1,10 +1,12 @@
 """What runners share: the work, the items that wait for a worker, messages, and lost workers."""
 
 import pickle
-from collections import Counter
+from collections import Counter, deque
 from collections.abc import Callable, Iterable, Iterator
 from contextlib import AbstractContextManager, nullcontext
 from dataclasses import dataclass
+from functools import partial
+from itertools import count
 from typing import Any, Generic, Protocol, TypeVar
 
 from goutbench.errors import GoutbenchError
@@ -60,7 +62,7 @@ class Work(Generic[Item, Result]):
     workers: int
     on_progress: ProgressListener = lambda message: None
     on_crew: Callable[[Crew], None] = lambda crew: None
-    affinity: Callable[[Item], str] = lambda item: ""
+    affinity: Callable[[Item], str] | None = None
     lost: Callable[[Item], Result] | None = None
     address: str = ""
 
@@ -90,10 +92,11 @@ class Runner(Protocol):
 
 @dataclass(eq=False, slots=True)
 class WaitingItem(Generic[Item]):
-    """An item, the group whose items prefer one node, and how many workers it has killed."""
+    """An item, the group whose items prefer one node, its position, and how many workers it has killed."""
 
     item: Item
     group: str
+    position: int
     kills: int = 0
 
 
@@ -101,14 +104,19 @@ class Backlog(Generic[Item]):
     """Takes items from an iterable as they are needed, and `ahead` more to choose from.
 
     A node gets the next item of the group that it had last, then one of a group that no node has, then any:
-    its trees and build caches are warm for the first, and nobody waits.
+    its trees and build caches are warm for the first, and nobody waits. To choose takes time for each group
+    that waits, not for each item.
     """
 
-    def __init__(self, items: Iterable[Item], affinity: Callable[[Item], str], ahead: int = 0) -> None:
+    def __init__(self, items: Iterable[Item], affinity: Callable[[Item], str] | None, ahead: int = 0) -> None:
+        """Without `affinity` there is nothing to choose, and no item is taken ahead."""
         self._items = iter(items)
-        self._affinity = affinity
-        self._ahead = ahead
-        self._waiting: list[WaitingItem[Item]] = []
+        self._affinity = affinity or (lambda item: "")
+        self._ahead = ahead if affinity else 0
+        self._waiting: dict[str, deque[WaitingItem[Item]]] = {}
+        self._count = 0
+        self._positions = count()
+        self._positions_before = count(-1, -1)
         self._nodes: dict[str, str] = {}  # the node that had each group last
         self._latest: dict[str, str] = {}
         self._exhausted = False
@@ -120,32 +128,40 @@ class Backlog(Generic[Item]):
         self._fill()
         if not self._waiting:
             return None
-        entry = min(self._waiting, key=lambda entry: self._rank(entry.group, node))
-        self.taken["warm" if self._rank(entry.group, node) < 2 else "cold"] += 1
-        self._waiting.remove(entry)
-        self._nodes[entry.group] = self._latest[node] = node if node else ""
-        self._latest[node] = entry.group
+        latest = self._latest.get(node)
+        group = latest if latest in self._waiting else min(self._waiting, key=partial(self._rank, node))
+        assert group is not None
+        self.taken["warm" if group == latest or self._nodes.get(group) == node else "cold"] += 1
+        entry = self._waiting[group].popleft()
+        if not self._waiting[group]:
+            del self._waiting[group]
+        self._count -= 1
+        self._nodes[group] = node
+        self._latest[node] = group
         return entry
 
     def put_back(self, entry: WaitingItem[Item]) -> None:
         """An item whose worker was lost: it comes first."""
-        self._waiting.insert(0, entry)
+        entry.position = next(self._positions_before)
+        self._waiting.setdefault(entry.group, deque()).appendleft(entry)
+        self._count += 1
 
-    def _rank(self, group: str, node: str) -> int:
-        """0 is best; equal ranks keep the order of the items."""
-        if self._latest.get(node) == group:
-            return 0
+    def _rank(self, node: str, group: str) -> tuple[int, int]:
+        """The lowest is best; groups that are as good keep the order of their first items."""
         owner = self._nodes.get(group)
-        return 1 if owner == node else 2 if owner is None else 3
+        return 0 if owner == node else 1 if owner is None else 2, self._waiting[group][0].position
 
     def _fill(self) -> None:
-        while not self._exhausted and len(self._waiting) <= self._ahead:
+        while not self._exhausted and self._count <= self._ahead:
             try:
                 item = next(self._items)
             except StopIteration:
                 self._exhausted = True
                 return
-            self._waiting.append(WaitingItem(item, self._affinity(item)))
+            group = self._affinity(item)
+            entry = WaitingItem(item, group, next(self._positions))
+            self._waiting.setdefault(group, deque()).append(entry)
+            self._count += 1
 
 
 def after_kill(entry: WaitingItem[Item], backlog: Backlog[Item], work: Work[Item, Result]) -> list[Result]:

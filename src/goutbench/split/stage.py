@@ -58,9 +58,15 @@ class FingerprintedPairs:
     test: tuple[Fingerprints, tuple[Neighbours, ...]]
 
 
-def fingerprint_pairs(pairs: Sequence[Pair], *, workers: int = 1) -> FingerprintedPairs:
-    """Fingerprint the pairs, and group those with similar code or similar tests."""
-    sides = compare_sides([pair.code for pair in pairs], [pair.test for pair in pairs], workers=workers)
+def fingerprint_pairs(
+    pairs: Sequence[Pair], *, workers: int = 1, runner: str | None = None
+) -> FingerprintedPairs:
+    """Fingerprint the pairs, and group those with similar code or similar tests.
+
+    `runner` is that of `parallel.map_items`.
+    """
+    codes, tests = [pair.code for pair in pairs], [pair.test for pair in pairs]
+    sides = compare_sides(codes, tests, workers=workers, runner=runner)
     rows = tuple(
         SplitRow(p.id, p.repository, p.domain, p.code_path, p.test_path, p.code_first_date, group)
         for p, group in zip(pairs, group_rows(sides), strict=True)
@@ -88,18 +94,19 @@ def split(
     balance: Balance,
     *,
     workers: int = 1,
+    runner: str | None = None,
     on_step: OnStep = silent,
 ) -> Split:
     """Split a dataset; write tables, card and manifest. Raises ConfigError, DatasetError, StorageError.
 
-    `on_step` gets a text for each part of the work as it begins.
+    `runner` is that of `parallel.map_items`. `on_step` gets a text for each part of the work as it begins.
     """
     scheme_named(scheme)
     pairs = list(read_pairs(dataset))
     if not pairs:
         raise DatasetError("the dataset has no pairs", where=str(dataset), hint="curate more repositories")
     on_step(f"comparing {len(pairs):,} pairs")
-    result = make_split(fingerprint_pairs(pairs, workers=workers), scheme, options, balance)
+    result = make_split(fingerprint_pairs(pairs, workers=workers, runner=runner), scheme, options, balance)
     if broken := broken_promises(result.proof):
         raise AssertionError(f"the scheme {scheme} breaks its promise: {broken}")
     facts: dict[str, Any] = {
@@ -118,7 +125,7 @@ def split(
     return result
 
 
-def check(dataset: Path, scheme: str, *, workers: int = 1) -> Split:
+def check(dataset: Path, scheme: str, *, workers: int = 1, runner: str | None = None) -> Split:
     """The split in a dataset's files, with a new proof from the texts. Raises DatasetError."""
     # whatever the manifest lists, the proof decides about the table that is there
     table = read_table(dataset / table_name(scheme), check_hash=False)
@@ -129,7 +136,7 @@ def check(dataset: Path, scheme: str, *, workers: int = 1) -> Split:
         raise DatasetError(
             "not a split of the pairs in this dataset", where=str(dataset / table_name(scheme)), hint=hint
         )
-    prints = fingerprint_pairs(pairs, workers=workers)
+    prints = fingerprint_pairs(pairs, workers=workers, runner=runner)
     splits = [assignment.split for assignment in assignments]
     return Split(assignments, tuple(prove(scheme, prints.rows, splits, prints.code, prints.test)))
 

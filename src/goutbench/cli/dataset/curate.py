@@ -11,11 +11,13 @@ from goutbench.cli.options import (
     Cache,
     Go,
     Mirror,
+    RayAddress,
     Repos,
     Work,
     Workers,
     command,
     repositories_of,
+    runner_of,
     worker_count,
 )
 from goutbench.errors import ConfigError
@@ -43,6 +45,7 @@ def curate(
     mirror: Mirror = None,
     cache: Cache = None,
     workers: Workers = 0,
+    ray: RayAddress = "",
     export: Annotated[
         str | None,
         typer.Option(help="`paper`: also write export/paper.json with the columns of the published files."),
@@ -73,7 +76,8 @@ def curate(
             out,
             locations,
             lock=lock,
-            workers=worker_count(workers),
+            workers=worker_count(workers, ray),
+            runner=runner_of(ray),
             paper_export=export is not None,
             on_progress=on_progress,
         )

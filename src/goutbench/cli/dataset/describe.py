@@ -6,7 +6,15 @@ from typing import Annotated
 import typer
 
 from goutbench.cli.command import DATASET
-from goutbench.cli.options import AsJson, Processes, command, require_extra, worker_count
+from goutbench.cli.options import (
+    AsJson,
+    Processes,
+    RayAddress,
+    command,
+    require_extra,
+    runner_of,
+    worker_count,
+)
 
 
 @command(DATASET)
@@ -29,6 +37,7 @@ def describe(
         typer.Option(help="`tfidf`, a sentence-transformers folder, or a callable `package.module:name`."),
     ] = "tfidf",
     workers: Processes = 0,
+    ray: RayAddress = "",
     as_json: AsJson = False,
 ) -> None:
     """Describe a dataset: signals, tables, a page.
@@ -44,7 +53,7 @@ def describe(
     with show_steps(f"reading {dataset}", quiet=as_json) as on_step:
         description = run(
             dataset, out, tokenizers=tokenizer or ("estimate",), embedder=embedder,
-            workers=worker_count(workers), on_step=on_step,
+            workers=worker_count(workers, ray), runner=runner_of(ray), on_step=on_step,
         )  # fmt: skip
     if as_json:
         tables = {table.name: table.rows for table in description.tables}

@@ -7,7 +7,7 @@ from typing import Annotated
 import typer
 
 from goutbench.cli.command import DATASET
-from goutbench.cli.options import AsJson, Processes, command, suggest, worker_count
+from goutbench.cli.options import AsJson, Processes, RayAddress, command, runner_of, suggest, worker_count
 
 
 @command(DATASET)
@@ -40,6 +40,7 @@ def split(
         bool, typer.Option("--check", help="Write nothing: check an existing split by its files.")
     ] = False,
     workers: Processes = 0,
+    ray: RayAddress = "",
     as_json: AsJson = False,
 ) -> None:
     """Split a dataset without leaks.
@@ -54,13 +55,14 @@ def split(
     from goutbench.split.stage import check as run_check
     from goutbench.split.stage import split as run
 
+    count, runner = worker_count(workers, ray), runner_of(ray)
     with show_steps(f"reading {dataset}", quiet=as_json) as on_step:
         if check:
-            result = run_check(dataset, scheme, workers=worker_count(workers))
+            result = run_check(dataset, scheme, workers=count, runner=runner)
         else:
             options = SplitOptions(seed, after.replace(tzinfo=UTC) if after else None, tuple(hold_out or ()))
             result = run(
-                dataset, scheme, options, Balance(balance, power, cap), workers=worker_count(workers),
+                dataset, scheme, options, Balance(balance, power, cap), workers=count, runner=runner,
                 on_step=on_step,
             )  # fmt: skip
     print_split(dataset, scheme, result, as_json=as_json)
