@@ -1,20 +1,22 @@
 """Executes candidates on a Ray cluster of two nodes on this machine, beside the same command without Ray.
 
     python benchmarks/bench_cluster.py same --dataset DATASET --references RUN --repos REPOS --out OUT
-    python benchmarks/bench_cluster.py kills|poison|differs … (the same options)
+    python benchmarks/bench_cluster.py kills|poison|differs --dataset DATASET …
 
-The candidates are variants of the cheapest reference tests of RUN that passed: complete, without their last
-lines, with a test that fails, and with a name that nobody declares. same: both runs in turn, their wall and
-CPU time and how many records differ in more than seconds and output. kills: three workers die, then a node,
-then the command; the next command finishes the run. poison: a candidate kills every worker that has it.
-differs: a file of a package has other bytes on the second node. All runs share one workspace; the first one,
-which does not count, fills its caches. CPU seconds are those of all processes, Ray's included (cgroup v1).
+The candidates are variants of the cheapest reference tests of RUN that passed: complete, cut in half, with a
+test that fails, and with a name that nobody declares. same: both runs in turn, their wall and CPU time and
+how many records differ in more than seconds and output. kills: three workers die, then a node, then the
+command; the next command finishes the run. poison: a candidate kills every worker that has it. differs: a
+file of a package has other bytes on the second node; the pairs must be of git repositories. All runs share
+one workspace; the first one, which does not count, fills its caches. CPU seconds are those of all processes,
+Ray's included (cgroup v1).
 """
 
 import argparse
 import json
 import os
 import re
+import shutil
 import signal
 import statistics
 import subprocess
@@ -56,6 +58,7 @@ def main() -> None:
     parser.add_argument("--pairs", type=int, default=25)
     parser.add_argument("--variants", type=int, default=20, help="candidates of each pair")
     parser.add_argument("--rounds", type=int, default=2)
+    parser.add_argument("--limit", type=int, default=0, help="kills, differs: only so many candidates")
     parser.add_argument("--workers", type=int, default=2, help="in all: half of them on each node")
     options = parser.parse_args()
     options.out.mkdir(parents=True, exist_ok=True)
@@ -141,14 +144,14 @@ def same(options: argparse.Namespace) -> None:
 def kills(options: argparse.Namespace) -> None:
     """Needs the records of `same`."""
     out = options.out / "kills"
-    total = len(read_candidates(options.out / "candidates.jsonl"))
+    total = options.limit or len(read_candidates(options.out / "candidates.jsonl"))
     with cluster_of_two(options) as (cluster, second):
-        command = [*local_command(options), "--ray", cluster.address, "--out", str(out)]
+        command = [*local_command(options, options.limit), "--ray", cluster.address, "--out", str(out)]
         process = subprocess.Popen(command, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
         disturbances: tuple[tuple[float, str, Callable[[], Any]], ...] = (
             *((share, "a worker", kill_worker) for share in (0.15, 0.25, 0.35)),
             (0.45, "a node", partial(cluster.remove_node, second, allow_graceful=False)),
-            (0.6, "the command", process.kill),
+            (0.65, "the command", process.kill),
         )
         for share, name, disturb in disturbances:
             while process.poll() is None and lines(out) < share * total:
@@ -190,31 +193,31 @@ def killed_by_poison(worker: Worker, package: PackageUnderTest, candidate: Candi
 
 
 def differs(options: argparse.Namespace) -> None:
-    """Each node has a workspace of its own; the second one's first package has one more comment."""
-    command, out = local_command(options, limit=4 * options.pairs), options.out
-    del command[command.index("--work") : command.index("--work") + 2]
-    changed, folder = "", ""
+    """Each node has a workspace of its own; a file of the second one's has one more comment.
+
+    The pairs must be of a git repository: all nodes of a machine share its Go.
+    """
+    command, out = local_command(options, options.limit), options.out
+    run("local", command, out / "local-0")
     for name in ("first", "second"):
-        os.environ["GOUTBENCH_CACHE"] = str(out / name)
-        run(f"caches of the {name} node", command, out / f"differs-{name}")
-    candidate = read_candidates(out / "candidates.jsonl")[0]
-    location = read_locations(options.dataset)[candidate.pair_id]
-    for path in (out / "second").rglob(location.code_path):
-        path.chmod(0o644)
-        path.write_bytes(path.read_bytes() + b"\n// other bytes\n")
-        changed, folder = str(path), str(Path(location.code_path).parent)
-    print(f"changed: {changed}")
+        shutil.copytree(out / "work", out / name, symlinks=True, copy_function=os.link)
+    location = read_locations(options.dataset)[read_candidates(out / "candidates.jsonl")[0].pair_id]
+    (path,) = (out / "second" / "trees").glob(f"*/*/tree/{location.code_path}")
+    content = path.read_bytes()
+    path.unlink()  # the other workspace has the same file
+    path.write_bytes(content + b"\n// other bytes\n")
+    del command[command.index("--work") : command.index("--work") + 2]
     os.environ["GOUTBENCH_CACHE"] = str(out / "first")
     with cluster_of_two(options, env_vars={"GOUTBENCH_CACHE": str(out / "second")}) as (cluster, _):
         run("nodes that differ", [*command, "--ray", cluster.address], out / "differs")
-    records = read_records(out / "differs" / "executions.parquet", Execution)
-    pairs = read_locations(options.dataset)
-    for record in (record for record in records if record.reason == "worker-differs"):
-        assert str(Path(pairs[record.pair_id].code_path).parent) == folder, record
-    counted = Counter(str(Path(pairs[record.pair_id].code_path).parent) == folder for record in records)
-    print(f"{counted[True]} units of the changed package, {counted[False]} others")
-    print(Counter(f"{record.status} {record.reason}" for record in records))
-    compare(out / "differs-first", out / "differs")
+    pairs, changed = read_locations(options.dataset), str(Path(location.code_path).parent)
+    counted = Counter(
+        (str(Path(pairs[record.pair_id].code_path).parent) == changed, f"{record.status} {record.reason}")
+        for record in read_records(out / "differs" / "executions.parquet", Execution)
+    )
+    for (of_changed, result), count in sorted(counted.items()):
+        print(f"{'the changed package' if of_changed else 'other packages'}: {count} {result}")
+    compare(out / "local-0", out / "differs")
 
 
 # ── measuring ───────────────────────────────────────────────────────────────────────────────────────
@@ -262,7 +265,7 @@ def compare(first: Path, second: Path) -> None:
     a, b = (comparable(folder) for folder in (first, second))
     unequal = [key for key in a if key in b and a[key] != b[key]]
     fields = Counter(name for key in unequal for name in a[key] if a[key][name] != b[key][name])
-    missing, more = len(a.keys() - b.keys()), len(b.keys() - a.keys())
+    missing, more = len(a.keys() - b.keys()), len(b.keys() - a.keys())  # with --limit, some are not in b
     print(f"{first.name}, {second.name}: {len(a)} and {len(b)} records, {len(unequal)} differ {dict(fields)}")
     print(f"… missing: {missing}; more: {more}; statuses: {dict(Counter(r['status'] for r in b.values()))}")
 

@@ -7,7 +7,7 @@
     python benchmarks/bench_near_duplicates.py --out growth.jsonl --figure docs/figures/near-duplicates.svg
 
 With --synthetic, documents are written as they are needed: short Go files, of which two of ten are copies of
-earlier ones, with other names or with two changed lines. CPU seconds include worker processes. With
+earlier ones, with other names or with a changed line. CPU seconds include worker processes. With
 `--against-datasketch N` both libraries sign, band and compare the shingles of about N files in this process,
 with equal slots and bands.
 """
@@ -99,6 +99,7 @@ def measure(texts: list[str], workers: int) -> None:
 _FIRST = "add get put try use val key row col buf"
 _SECOND = "One Two All Any Raw Old New Top Sum Max Min Len Cap Pos End Out"
 NAMES = [f"{first}{second}" for first in _FIRST.split() for second in _SECOND.split()]
+LINES = 16
 STATEMENTS = (
     "{0} := {1}({2}, {5})",
     "if {0} > {5} {{ return {1} }}",
@@ -114,10 +115,10 @@ STATEMENTS = (
 
 
 def documents(count: int) -> Iterator[str]:
-    """Of ten documents, one is the first with other names, and one the second with two changed lines."""
+    """Of ten documents, one is the first with other names, and one the second with a changed line."""
     for start in range(0, count, 10):
         own = [statements(number) for number in range(start, start + 8)]
-        edited = [*own[1][:5], *statements(-start - 1)[:2], *own[1][7:]]
+        edited = [*own[1][:5], statements(-start - 1)[0], *own[1][6:]]
         texts = [*map(text_of, own), text_of(own[0]).replace("One", "First"), text_of(edited)]
         assert texts[8] != texts[0]
         yield from texts
@@ -126,7 +127,7 @@ def documents(count: int) -> Iterator[str]:
 def statements(seed: int) -> list[str]:
     draw = random.Random(seed)
     lines = []
-    for _ in range(40):
+    for _ in range(LINES):
         names = [NAMES[int(draw.random() * len(NAMES))] for _ in range(5)]
         numbers = int(draw.random() * 1e6), int(draw.random() * 60)
         lines.append(STATEMENTS[int(draw.random() * len(STATEMENTS))].format(*names, *numbers))

@@ -1,12 +1,13 @@
-"""A model of what executing pairs costs, fitted on runs of `execute --reference`, and what it says of large runs.
+"""A model of what executing pairs costs, fitted on reference tests, and what it says of large runs.
 
     python benchmarks/cost_model.py --run RUN … --dataset DATASET … [--price 0.04]
 
 It fits the logarithm of three costs of a pair by least squares: CPU seconds of the builds, of one run of the
 tests, and of one mutant's run, on the lines of the focal file and of the test, and for the builds on the
-number of mutants. Held out by repository: each one is predicted from the others. The result is three tables:
-the errors, the costs by stage of two plans, and their hours on 1, 8, 64 and 512 nodes with what bounds each.
-What is not fitted is in CONSTANTS, with where each number was measured.
+number of mutants. Held out by repository: each one is predicted from the others, alone and with factors for
+its steps from five of its pairs, which are then not counted. It prints the errors, and for two plans the cost
+of each stage and its hours on 1, 8, 64 and 512 nodes with what bounds them. What is not fitted is in
+CONSTANTS, with where each number was measured.
 """
 
 import argparse
@@ -22,22 +23,35 @@ import pyarrow.parquet as pq
 from numpy.typing import NDArray
 from seven import print_table
 
-from goutbench.records import REFERENCE
+Numbers = NDArray[np.float64]
+Costs = dict[str, Numbers]
+Lines = tuple[int, int]  # of the focal file and of the test
 
 CONSTANTS = {
-    "curate_cpu_s": 1.28,  # of a repository: docs/benchmarks/curate.md, 8.97 s for seven
-    "describe_cpu_s": 0.0028,  # of a pair, near-duplicates of both sides: docs/benchmarks/scale.md
-    "cold_cpu_s": 55.0,  # of a node's first package of a repository: dependencies and standard library
-    "worker_gib": 0.6,  # docs/benchmarks/scale.md
-    "driver_s": 0.004,  # the command's own time for a unit on a Ray cluster: docs/benchmarks/scale.md
-    "clone_mib": 100.0,  # of a bare repository
-    "work_mib": 900.0,  # of trees, build cache and modules, for a repository on a node
-    "record_kib": 11.0,  # of a record in the journal, with 60 mutants
-    "pair_kib": 5.5,  # of a pair in the dataset's Parquet files
-    "call_input_tokens": 4000.0,  # of a prompt: docs/benchmarks/generate.md has other budgets
-    "call_output_tokens": 1500.0,
+    # CPU seconds
+    "curate": 1.28,  # of a repository: docs/benchmarks/curate.md, 8.97 s for seven
+    "describe": 0.042,  # of a pair, describe and split: docs/benchmarks/describe.md and split.md
+    "cold": 55.0,  # of a node's first package of a repository, which compiles what it imports
+    "driver": 0.0006,  # of the command, for a unit on a cluster
+    "grouping": 0.000025,  # of the command, for a text: pairs and groups of near-duplicates
+    # GiB
+    "curate_worker": 0.21,
+    "describe_worker": 0.15,
+    "describe_text": 1.7e-6,  # of the command, for a text
+    "execute_worker": 0.75,
+    "execute_unit": 55e-6,  # of the command, for a candidate (23 kB) and its record (31 kB)
+    "clone": 0.116,  # of a repository: 19 bare ones are 2,257 MiB
+    "pair": 5.5e-6,  # in the dataset
+    "work": 0.9,  # of a repository on a node: tree, build cache, modules
+    "record": 11e-6,  # in the journal, with 60 mutants
+    # tokens of a call, in millions
+    "input": 0.004,
+    "output": 0.0015,
 }
 NODES = (1, 8, 64, 512)
+CALIBRATION = 5
+WHOLE = ("reference", "reference-test", "without-0")
+"""The models of candidates that are a complete reference test, here and in other benchmarks."""
 LOAD_SHARE = 1.15  # an execution with Ray against one without, at most
 
 
@@ -75,12 +89,13 @@ def main() -> None:
     model = Model.fit(measured)
     print(f"\n{model}\n")
     names = {row["repository"] for row in pairs.values()}
-    plans = (
-        curating(model, lines, 10_000, len(lines) / len(names)),
-        benchmarking(model, lines, models=20, samples=5, tasks=1000, repositories=50),
-    )
-    for plan in plans:
-        plan.print(options.cores, options.price)
+    longest = max(one.build + 3 * one.run + one.mutants * (one.mutant or 0.0) for one in measured)
+    each = len(lines) / len(names)
+    for title, stages in (
+        curating(model, lines, longest, 10_000, round(10_000 * each)),
+        benchmarking(model, lines, longest, repositories=50),
+    ):
+        print_plan(title, stages, options.cores, options.price)
 
 
 # ── what was measured ───────────────────────────────────────────────────────────────────────────────────
@@ -104,7 +119,7 @@ def read_runs(runs: Sequence[Path], pairs: dict[str, dict[str, str]]) -> Iterato
         for line in (run / "executions.jsonl").read_text().splitlines():
             record = json.loads(line)
             pair, mutation = pairs.get(record["pair_id"]), record["mutation"]
-            whole = record["model"] in (REFERENCE, "reference-test") and record["status"] == "PASSED"
+            whole = record["model"] in WHOLE and record["status"] == "PASSED"
             if not whole or pair is None or not mutation or record["pair_id"] in done:
                 continue
             done.add(record["pair_id"])
@@ -123,24 +138,24 @@ def read_runs(runs: Sequence[Path], pairs: dict[str, dict[str, str]]) -> Iterato
 class Fit:
     """Weights of the logarithm of a cost, and the factor from the median to the mean (Duan's smearing)."""
 
-    weights: NDArray[np.float64]
+    weights: Numbers
     smearing: float
 
     @classmethod
-    def of(cls, features: NDArray[np.float64], costs: NDArray[np.float64]) -> "Fit":
+    def of(cls, features: Numbers, costs: Numbers) -> "Fit":
         logs = np.log(np.maximum(costs, 0.001))
         ridge = 0.1 * np.eye(features.shape[1])
         ridge[0, 0] = 0.0
         weights = np.linalg.solve(features.T @ features + ridge, features.T @ logs)
         return cls(weights, float(np.exp(logs - features @ weights).mean()))
 
-    def __call__(self, features: NDArray[np.float64]) -> NDArray[np.float64]:
+    def __call__(self, features: Numbers) -> Numbers:
         """The expected costs."""
-        expected: NDArray[np.float64] = np.exp(features @ self.weights) * self.smearing
+        expected: Numbers = np.exp(features @ self.weights) * self.smearing
         return expected
 
 
-def features_of(rows: Sequence[tuple[float, ...]]) -> NDArray[np.float64]:
+def features_of(rows: Sequence[tuple[float, ...]]) -> Numbers:
     """A constant, and the logarithms of the numbers plus one."""
     logs = np.log1p(np.array(rows, dtype=np.float64).reshape(len(rows), -1))
     return np.column_stack([np.ones(len(rows)), logs])
@@ -168,9 +183,7 @@ class Model:
             ),
         )
 
-    def costs(
-        self, lines: Sequence[tuple[int, int]], mutants: Sequence[int], repeat: int
-    ) -> dict[str, NDArray[np.float64]]:
+    def costs(self, lines: Sequence[Lines], mutants: Sequence[int], repeat: int) -> Costs:
         """The expected CPU seconds of pairs by step."""
         sizes = features_of(lines)
         built = features_of([(*both, count) for both, count in zip(lines, mutants, strict=True)])
@@ -194,8 +207,8 @@ class Model:
 def held_out(by_repository: dict[str, list[Measured]]) -> None:
     """Predict each repository from the others, and print the errors."""
     factors = defaultdict(list)
-    totals: dict[str, list[float]] = {}
-    for name, own in by_repository.items():
+    rows = []
+    for name, own in sorted(by_repository.items(), key=lambda item: -len(item[1])):
         model = Model.fit([one for other, ones in by_repository.items() if other != name for one in ones])
         lines, counts = [(one.code_lines, one.test_lines) for one in own], [one.mutants for one in own]
         costs = model.costs(lines, counts, repeat=1)
@@ -204,25 +217,56 @@ def held_out(by_repository: dict[str, list[Measured]]) -> None:
             "run": np.array([one.run for one in own]),
             "mutants": np.array([one.mutants * (one.mutant or 0.0) for one in own]),
         }
-        for step, values in costs.items():
-            factors[step] += np.abs(np.log(values / np.maximum(actual[step], 0.001))).tolist()
-        whole, real = (sum(parts.values()) for parts in (costs, actual))
-        factors["all"] += np.abs(np.log(np.asarray(whole) / np.asarray(real))).tolist()
-        totals[name] = [float(np.sum(whole)), float(np.sum(real))]
-    rows = [
+        whole, real = total(costs), total(actual)
+        for step, values in (*costs.items(), ("all", whole)):
+            measured = actual.get(step, real)
+            factors[step] += np.abs(np.log(np.maximum(values, 0.01) / np.maximum(measured, 0.01))).tolist()
+        row = [
+            name,
+            str(len(own)),
+            f"{whole.sum():.0f}",
+            f"{real.sum():.0f}",
+            f"{whole.sum() / real.sum():.2f}",
+        ]
+        rows.append((*row, f"{calibrated(costs, actual):.2f}" if len(own) >= 2 * CALIBRATION else ""))
+    errors = [
         (step, f"{math.exp(np.median(values)):.2f}×", f"{math.exp(np.quantile(values, 0.9)):.2f}×")
         for step, values in factors.items()
     ]
-    print_table(("held out by repository: a pair's", "median factor", "90% within"), rows)
+    print_table(("held out by repository: a pair's", "median factor", "90% within"), errors)
     print()
-    rows = [
-        (name, str(len(by_repository[name])), f"{predicted:.0f}", f"{real:.0f}", f"{predicted / real:.2f}")
-        for name, (predicted, real) in sorted(totals.items(), key=lambda item: -len(by_repository[item[0]]))
-    ]
-    predicted, real = (sum(total[at] for total in totals.values()) for at in (0, 1))
-    count = sum(map(len, by_repository.values()))
-    rows.append(("all", str(count), f"{predicted:.0f}", f"{real:.0f}", f"{predicted / real:.2f}"))
-    print_table(("repository", "pairs", "predicted CPU s", "measured CPU s", "ratio"), rows)
+    columns = (
+        "repository",
+        "pairs",
+        "predicted CPU s",
+        "measured CPU s",
+        "ratio",
+        "with five pairs, median of 200",
+    )
+    print_table(columns, rows)
+
+
+def calibrated(costs: Costs, actual: Costs) -> float:
+    """Predicted ÷ measured seconds of the other pairs, where five at random give a factor to each step.
+
+    The median over 200 draws of the larger ratio: 1.5 is half as much again, or two thirds.
+    """
+    count, draw = len(costs["build"]), np.random.default_rng(0)
+    ratios = []
+    for _ in range(200):
+        order = draw.permutation(count)
+        known, others = order[:CALIBRATION], order[CALIBRATION:]
+        predicted = sum(
+            values[others].sum() * actual[step][known].sum() / values[known].sum()
+            for step, values in costs.items()
+        )
+        ratio = predicted / sum(values[others].sum() for values in actual.values())
+        ratios.append(max(ratio, 1 / ratio))
+    return float(np.median(ratios))
+
+
+def total(costs: Costs) -> Numbers:
+    return np.sum(list(costs.values()), axis=0)
 
 
 # ── plans ───────────────────────────────────────────────────────────────────────────────────────────────
@@ -230,111 +274,101 @@ def held_out(by_repository: dict[str, list[Measured]]) -> None:
 
 @dataclass(frozen=True, slots=True)
 class Stage:
-    """CPU seconds and storage of a stage; `units` that are shared out, the most that one takes, and what a
-    node spends on each of the stage's repositories before its first unit."""
+    """CPU seconds of a stage's workers, and what else it needs.
+
+    `units` are shared out, of which the longest takes `longest` seconds. `serial` are seconds of the command
+    alone. Memory in GiB is that of a worker and of the command. Each node of a stage with `repositories`
+    compiles what their packages import, once for each repository that it works on.
+    """
 
     name: str
     cpu: float
-    gib: float
     units: int
     longest: float
+    storage: float = 0.0
+    worker: float = 0.0
+    command: float = 0.0
+    serial: float = 0.0
     repositories: int = 0
-    of_driver: float = 0.0
+
+    def core_hours(self, nodes: int) -> float:
+        """With those for cold caches."""
+        loads = max(self.repositories, min(nodes, self.units)) if self.repositories else 0
+        return (self.cpu + loads * CONSTANTS["cold"]) / 3600
 
     def hours(self, nodes: int, cores: int) -> tuple[float, str]:
         """The hours on so many nodes, and what bounds them."""
-        loads = max(self.repositories, min(nodes, self.units) if self.repositories else 0)
-        cold = loads * CONSTANTS["cold_cpu_s"]
-        busy = min(nodes * cores, self.units)
+        share = LOAD_SHARE if nodes > 1 else 1.0
         bounds = {
-            "CPU": (self.cpu + cold) * (LOAD_SHARE if nodes > 1 else 1.0) / busy,
-            "cold caches": CONSTANTS["cold_cpu_s"] * math.ceil(loads / nodes) / min(cores, 4)
-            if cold
-            else 0.0,
-            "the longest unit": self.longest,
-            "the driver": self.units * self.of_driver if nodes > 1 else 0.0,
+            "CPU": share * self.core_hours(nodes) / min(nodes * cores, self.units),
+            "longest unit": self.longest / 3600,
+            "command": self.serial / 3600,
         }
+        if self.repositories:
+            bounds["longest unit"] += CONSTANTS["cold"] / 3600
         name = max(bounds, key=lambda bound: bounds[bound])
-        return bounds[name] / 3600, name
+        return bounds[name], name
 
 
-@dataclass(frozen=True, slots=True)
-class Plan:
-    title: str
-    stages: tuple[Stage, ...]
-    notes: tuple[str, ...] = ()
-
-    def print(self, cores: int, price: float) -> None:
-        gib = cores * CONSTANTS["worker_gib"]
-        print(f"\n**{self.title}** ({cores} cores and {gib:.0f} GiB for workers on a node)\n")
-        rows = []
-        for stage in self.stages:
-            cpu = stage.cpu + stage.repositories * CONSTANTS["cold_cpu_s"]
-            times = [stage.hours(nodes, cores) for nodes in NODES]
-            cells = [f"{hours:,.2f} ({bound})" for hours, bound in times]
-            rows.append(
-                (stage.name, f"{cpu / 3600:,.1f}", f"{cpu / 3600 * price:,.2f}", f"{stage.gib:,.1f}", *cells)
-            )
-        columns = [f"hours on {nodes}" for nodes in NODES]
-        print_table(("stage", "core hours", f"cost at {price}", "GiB", *columns), rows)
-        for note in self.notes:
-            print(f"\n{note}")
+def print_plan(title: str, stages: Sequence[Stage], cores: int, price: float) -> None:
+    print(f"\n**{title}**\n")
+    rows = []
+    for stage in stages:
+        times = [stage.hours(nodes, cores) for nodes in NODES]
+        memory = f"{stage.worker * cores:.0f} + {stage.command:.1f}" if stage.worker else ""
+        storage = f"{stage.storage:,.0f}" if stage.storage else ""
+        core_hours = stage.core_hours(1)
+        cells = [f"{hours:,.2f}, {bound}" for hours, bound in times]
+        rows.append((stage.name, f"{core_hours:,.0f}", f"{core_hours * price:,.0f}", memory, storage, *cells))
+    columns = ("core hours", f"cost at {price}", "GiB of memory, node + command", "GiB of storage")
+    print_table(("stage", *columns, *(f"hours on {nodes}" for nodes in NODES)), rows)
 
 
-def curating(model: Model, lines: Sequence[tuple[int, int]], repositories: int, pairs_each: float) -> Plan:
-    """Curate repositories like those that were curated, and execute all reference tests."""
-    count = round(repositories * pairs_each)
-    costs = model.costs(lines, [50] * len(lines), repeat=3)
-    each = sum(costs.values())
-    share = count / len(lines)
-    mib, kib = 1 / 1024, 1 / 1024**2
+def curating(
+    model: Model, lines: Sequence[Lines], longest: float, repositories: int, pairs: int
+) -> tuple[str, list[Stage]]:
+    """Curate repositories, and execute all their reference tests."""
+    texts = 2 * pairs
     curate = Stage(
-        "curate", repositories * CONSTANTS["curate_cpu_s"],
-        repositories * CONSTANTS["clone_mib"] * mib + count * CONSTANTS["pair_kib"] * kib, repositories, 3.0,
+        "curate", repositories * CONSTANTS["curate"], repositories, 15.0, worker=CONSTANTS["curate_worker"],
+        storage=repositories * CONSTANTS["clone"] + pairs * CONSTANTS["pair"],
     )  # fmt: skip
-    describe = Stage("describe, split", 2 * count * CONSTANTS["describe_cpu_s"], 0.0, count // 64, 60.0)
-    steps = execution(costs, share, count, float(np.max(each)), repositories, records=count)
-    return Plan(
-        f"{repositories:,} repositories, {count:,} pairs, 3 runs, 50 mutants", (curate, describe, *steps)
-    )
+    describe = Stage(
+        "describe, split", pairs * CONSTANTS["describe"], pairs // 64, 3.0,
+        worker=CONSTANTS["describe_worker"], command=texts * CONSTANTS["describe_text"],
+        serial=texts * CONSTANTS["grouping"],
+    )  # fmt: skip
+    title = f"{repositories:,} repositories, {pairs:,} pairs, 3 runs, 50 mutants"
+    return title, [curate, describe, *execution(model, lines, longest, pairs, repositories)]
 
 
 def benchmarking(
-    model: Model,
-    lines: Sequence[tuple[int, int]],
-    *,
-    models: int,
-    samples: int,
-    tasks: int,
-    repositories: int,
-) -> Plan:
+    model: Model, lines: Sequence[Lines], longest: float, repositories: int
+) -> tuple[str, list[Stage]]:
     """Execute the answers of models to tasks; all pass, which is the most that it can cost."""
+    models, samples, tasks = 20, 5, 1000
     count = models * samples * tasks
-    costs = model.costs(lines, [50] * len(lines), repeat=3)
-    longest = float(np.max(sum(costs.values())))
-    tokens = [count * CONSTANTS[name] / 1e6 for name in ("call_input_tokens", "call_output_tokens")]
-    note = f"generate: {count:,} calls, {tokens[0]:,.0f} million tokens in and {tokens[1]:,.0f} out; its cost is that of the models."
-    steps = execution(costs, count / len(lines), count, longest, repositories, records=count)
+    tokens = f"{count * CONSTANTS['input']:,.0f} million tokens in, {count * CONSTANTS['output']:,.0f} out"
     title = (
         f"{models} models × {samples} samples × {tasks:,} tasks of {repositories} repositories × 50 mutants"
     )
-    return Plan(title, steps, (note,))
+    stages = execution(model, lines, longest, count, repositories)
+    return f"{title}; {count:,} calls, {tokens}", stages
 
 
 def execution(
-    costs: dict[str, NDArray[np.float64]],
-    share: float,
-    units: int,
-    longest: float,
-    repositories: int,
-    records: int,
-) -> tuple[Stage, ...]:
-    """One stage of work, and its parts by step."""
-    gib = records * CONSTANTS["record_kib"] / 1024**2 + repositories * CONSTANTS["work_mib"] / 1024
-    cpu = {step: float(values.sum()) * share for step, values in costs.items()}
-    whole = Stage("execute", sum(cpu.values()), gib, units, longest, repositories, CONSTANTS["driver_s"])
-    parts = tuple(Stage(f"… {step}", seconds, 0.0, units, 0.0) for step, seconds in cpu.items())
-    return whole, *parts
+    model: Model, lines: Sequence[Lines], longest: float, units: int, repositories: int
+) -> list[Stage]:
+    """The stage, and its parts by step."""
+    costs = model.costs(lines, [50] * len(lines), repeat=3)
+    cpu = {step: float(values.mean()) * units for step, values in costs.items()}
+    whole = Stage(
+        "execute", sum(cpu.values()), units, longest, worker=CONSTANTS["execute_worker"],
+        storage=units * CONSTANTS["record"] + repositories * CONSTANTS["work"],
+        command=units * CONSTANTS["execute_unit"], serial=units * CONSTANTS["driver"],
+        repositories=repositories,
+    )  # fmt: skip
+    return [whole, *(Stage(f"… {step}", seconds, units, 0.0) for step, seconds in cpu.items())]
 
 
 if __name__ == "__main__":

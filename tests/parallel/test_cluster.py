@@ -9,6 +9,7 @@ from typing import Any
 import pytest
 from spread_work import Opener, lost, refuse, square
 
+from goutbench.dedup import fingerprint
 from goutbench.errors import ConfigError, GoutbenchError, ToolError
 from goutbench.parallel import Crew, PerWorker, map_items
 from goutbench.parallel.cluster import connected, on_all_nodes
@@ -70,6 +71,10 @@ def test_work_is_done_on_both_nodes_survives_poison_and_a_lost_node(cluster: Any
     assert caught.value.hint == "another one"
     with pytest.raises(GoutbenchError, match="killed 3 times"):
         list(map_items(work, [-1], runner=runner))
+
+    texts = ["package p\n\nfunc f() int { return 1 }", "package p\n\nfunc g() int { return 2 }"]
+    here, there = fingerprint(texts), fingerprint(texts, runner=runner)
+    assert (here.exact, here.normalised, here.renamed) == (there.exact, there.normalised, there.renamed)
 
     pids = on_all_nodes(os.getpid, cluster.address)
     assert len(pids) == 1

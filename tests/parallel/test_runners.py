@@ -120,6 +120,20 @@ def test_a_node_prefers_the_group_that_it_had_and_takes_any_rather_than_wait() -
     assert backlog.taken == {"warm": 3, "cold": 3}
 
 
+def test_an_item_that_is_put_back_comes_first_and_nothing_is_taken_ahead_without_groups() -> None:
+    items = iter(["a1", "a2", "b1"])
+    backlog = Backlog(items, lambda item: item[0], ahead=1)
+    first = backlog.take("x")
+    assert first is not None
+    backlog.put_back(first)
+    assert [entry.item for entry in (backlog.take("x"), backlog.take("y")) if entry] == ["a1", "b1"]
+
+    numbers = iter(range(5))
+    plain = Backlog(numbers, None, ahead=3)
+    assert [entry.item for entry in (plain.take("x"), plain.take("y")) if entry] == [0, 1]
+    assert next(numbers) == 2
+
+
 def test_without_the_extra_a_cluster_is_an_error_with_a_hint(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setitem(sys.modules, "ray", None)
     with pytest.raises(ConfigError, match="Ray is not installed") as caught:

@@ -60,7 +60,9 @@ class Fingerprints:
 
         Each part has the index of its first text. Memory: that of all fingerprints, and a few parts.
         """
-        exact, normalised, renamed, tokens, grams = [], [], [], [], []
+        exact, tokens = list[str](), list[int]()
+        normalised, renamed = list[str | None](), list[str | None]()
+        grams: list[NDArray[np.uint64]] = []
         rows = {view.name: Column(np.dtype(np.int64)) for view in (TEXT, STRUCTURE)}
         signatures = {view.name: Column(np.dtype(np.uint16), SLOTS) for view in (TEXT, STRUCTURE)}
         early: dict[int, Fingerprints] = {}

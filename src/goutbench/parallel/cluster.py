@@ -6,6 +6,7 @@ lost, is decided here as for local processes. Each worker is an actor with one C
 
 import os
 import platform
+import socket
 from collections.abc import Callable, Iterable, Iterator
 from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass
@@ -29,10 +30,11 @@ Item = TypeVar("Item")
 Result = TypeVar("Result")
 
 WORKER_MEMORY = 1 << 30
-"""Bytes of a node that a worker reserves for its processes and a compiler: an estimate, not a measurement."""
+"""Bytes of a node that a worker reserves for its processes, a compiler and a test."""
 
 _AHEAD = 64  # items for each worker that affinity chooses from
 _POLL_SECONDS = 1.0
+_CONNECT_SECONDS = 10.0
 
 
 def ray_cluster(work: Work[Item, Result], items: Iterable[Item]) -> Iterator[Result]:
@@ -64,8 +66,9 @@ def connected(address: str) -> Iterator[Any]:
         yield ray
         return
     try:
+        _knock(address)
         ray.init(address=address or "auto", log_to_driver=False, logging_level="ERROR")
-    except (ConnectionError, RuntimeError, ValueError) as error:
+    except (OSError, RuntimeError, ValueError, ray.exceptions.RayError) as error:
         hint = "start a cluster with `ray start --head`, or give the address of one"
         text = str(error).strip().partition("\n")[0][:300]
         raise ToolError(f"no cluster: {text}", where=f"--ray {address}", hint=hint) from None
@@ -73,6 +76,13 @@ def connected(address: str) -> Iterator[Any]:
         yield ray
     finally:
         ray.shutdown()
+
+
+def _knock(address: str) -> None:
+    """Raises OSError where nobody listens at HOST:PORT: Ray itself tries for a minute."""
+    host, _, port = address.rpartition(":")
+    if host and "/" not in host and port.isdecimal():
+        socket.create_connection((host.strip("[]"), int(port)), timeout=_CONNECT_SECONDS).close()
 
 
 def on_all_nodes(function: Callable[[], Result], address: str) -> dict[str, Result | GoutbenchError]:
