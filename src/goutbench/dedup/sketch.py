@@ -63,8 +63,8 @@ class Fingerprints:
         exact, tokens = list[str](), list[int]()
         normalised, renamed = list[str | None](), list[str | None]()
         grams: list[NDArray[np.uint64]] = []
-        rows = {view.name: Column(np.dtype(np.int64)) for view in (TEXT, STRUCTURE)}
-        signatures = {view.name: Column(np.dtype(np.uint16), SLOTS) for view in (TEXT, STRUCTURE)}
+        rows = {view.name: GrowingArray(np.dtype(np.int64)) for view in (TEXT, STRUCTURE)}
+        signatures = {view.name: GrowingArray(np.dtype(np.uint16), SLOTS) for view in (TEXT, STRUCTURE)}
         early: dict[int, Fingerprints] = {}
         for start, arrived in parts:
             early[start] = arrived
@@ -85,7 +85,7 @@ class Fingerprints:
         )  # fmt: skip
 
 
-class Column:
+class GrowingArray:
     """Rows of an array that grows in place: a copy of the signatures of a million texts would not fit."""
 
     def __init__(self, dtype: "np.dtype[Any]", width: int = 0) -> None:
