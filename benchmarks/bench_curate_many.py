@@ -61,7 +61,9 @@ def count_commits(source: Path) -> int:
 
 def run(command: list[str]) -> tuple[int, dict[str, float]]:
     """The number of pairs, and the peaks; the command itself works where there is one worker."""
-    process = subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.DEVNULL)
+    result = Path(command[command.index("--out") + 1]).with_name("result.json")
+    with result.open("w") as file:  # a pipe that nobody reads meanwhile would stop the command
+        process = subprocess.Popen(command, stdout=file, stderr=subprocess.DEVNULL)
     peaks = {"all": 0.0, "command": 0.0, "worker": 0.0}
     while process.poll() is None:
         pids = family(process.pid)
@@ -74,8 +76,7 @@ def run(command: list[str]) -> tuple[int, dict[str, float]]:
         peaks["worker"] = max(peaks["worker"], sum(sizes.values()) if one else max(workers, default=0.0))
         time.sleep(0.1)
     assert process.returncode == 0
-    assert process.stdout is not None
-    return json.loads(process.stdout.read())["pairs"], peaks
+    return json.loads(result.read_text())["pairs"], peaks
 
 
 def parent(pid: int) -> int:

@@ -14,6 +14,7 @@ from typer.testing import CliRunner
 
 from goutbench.cli import app
 from goutbench.errors import ConfigError, DatasetError, StorageError, ToolError
+from goutbench.execute.doctor import compare_machines
 from goutbench.execute.inputs import read_candidates, read_excluded, read_locations
 from goutbench.execute.journal import open_journal
 from goutbench.execute.ladder.faults import fault_line
@@ -168,6 +169,16 @@ def test_doctor_reports_every_check(machine: Machine) -> None:
     states = {check["what"]: check["state"] for check in json.loads(done.stdout)}
     assert states["sandbox"] == states["no further user namespaces"] == states["no capabilities"] == "ok"
     assert {states[engine] for engine in filter(shutil.which, ENGINES)} <= {"untried"}
+
+
+def test_doctor_tells_a_node_with_another_go_or_sandbox() -> None:
+    here = "go1.26.8, bubblewrap"
+    assert compare_machines(here, here).state == "ok"
+    for there in ("no Go", "go1.25.1, bubblewrap", "go1.26.8, unshare"):
+        check = compare_machines(here, there)
+        assert check.state == "missing"
+        assert there in check.detail
+        assert here in check.detail
 
 
 def test_infrastructure_errors_are_explained_by_their_most_frequent_reasons() -> None:

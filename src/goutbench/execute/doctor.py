@@ -109,17 +109,40 @@ def examine(work: Path | None = None) -> Iterator[Check]:
 def examine_nodes(address: str, work: Path | None = None) -> Iterator[tuple[str, Check]]:
     """The name and the checks of each node of a Ray cluster; a node that does not answer has one.
 
-    Raises ConfigError without Ray, ToolError without a cluster.
+    The last one is whether it has the Go and the sandbox of this machine. Raises ConfigError without Ray,
+    ToolError without a cluster.
     """
-    for node, checks in sorted(on_all_nodes(partial(_examine_all, work), address).items()):
-        if isinstance(checks, GoutbenchError):
-            yield node, Check("node", "missing", checks.what, checks.hint)
-        else:
-            yield from ((node, check) for check in checks)
+    here = _go_and_sandbox(work)
+    for node, result in sorted(on_all_nodes(partial(_examine_all, work), address).items()):
+        if isinstance(result, GoutbenchError):
+            yield node, Check("node", "missing", result.what, result.hint)
+            continue
+        checks, there = result
+        yield from ((node, check) for check in checks)
+        yield node, compare_machines(here, there)
 
 
-def _examine_all(work: Path | None) -> list[Check]:
-    return list(examine(work))
+def compare_machines(here: str, there: str) -> Check:
+    """Whether a node can execute for a command on this machine; both have their Go and sandbox as text."""
+    what = "the Go and sandbox of this command"
+    if there == here:
+        return Check(what, "ok", there)
+    detail = f"{there}, but the command has {here}: all units of this node would be `worker-differs`"
+    return Check(what, "missing", detail, "install the same on all nodes")
+
+
+def _examine_all(work: Path | None) -> tuple[list[Check], str]:
+    return list(examine(work)), _go_and_sandbox(work)
+
+
+def _go_and_sandbox(work: Path | None) -> str:
+    """What records depend on: the version of Go, and the sandbox that `execute` would choose."""
+    try:
+        toolchain = find_toolchain()
+        sandbox, _ = strongest(install_program(toolchain, workspace_folder(work), "sandboxinit"))
+    except (GoutbenchError, OSError):
+        return "no Go"
+    return f"{toolchain.version}, {sandbox.name if sandbox else 'no sandbox'}"
 
 
 def _disk(root: Path) -> Check:
