@@ -31,7 +31,7 @@ CONSTANTS = {
     # CPU seconds
     "curate": 1.28,  # of a repository: docs/benchmarks/curate.md, 8.97 s for seven
     "describe": 0.042,  # of a pair, describe and split: docs/benchmarks/describe.md and split.md
-    "cold": 55.0,  # of a node's first package of a repository, which compiles what it imports
+    "cold": 48.0,  # of a node's first package of a repository, which compiles what it imports: scale.md
     "driver": 0.0006,  # of the command, for a unit on a cluster
     "grouping": 0.000025,  # of the command, for a text: pairs and groups of near-duplicates
     # GiB
