@@ -65,7 +65,7 @@ def curate(
     """
     for repository in config.repositories:
         _check_settings(repository)
-    work = out / _WORK
+    work = (out / _WORK).absolute()  # workers on other nodes have other working folders
     folder = _OutputFolder(out, work)
     with folder.lock():
         tasks = [

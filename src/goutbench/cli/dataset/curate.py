@@ -187,4 +187,4 @@ def _source_locations(bases: list[Path], mirror: Path | None, cache: Path | None
     if mirror is not None and not mirror.is_dir():
         raise ConfigError(f"no folder {mirror}", where="--mirror", hint="give an existing folder")
     resolved = tuple(base.resolve() for base in bases or [Path()])
-    return SourceLocations(resolved, clones_folder(cache), mirror.resolve() if mirror else None)
+    return SourceLocations(resolved, clones_folder(cache).absolute(), mirror.resolve() if mirror else None)
