@@ -33,11 +33,11 @@ CONSTANTS = {
     "describe": 0.042,  # of a pair, describe and split: docs/benchmarks/describe.md and split.md
     "cold": 48.0,  # of a node's first package of a repository, which compiles what it imports: scale.md
     "driver": 0.0006,  # of the command, for a unit on a cluster
-    "grouping": 0.000025,  # of the command, for a text: pairs and groups of near-duplicates
+    "grouping": 0.000046,  # of the command, for a text: pairs and groups of near-duplicates
     # GiB
     "curate_worker": 0.21,
     "describe_worker": 0.15,
-    "describe_text": 1.7e-6,  # of the command, for a text
+    "describe_text": 1.73e-6,  # of the command, for a text
     "execute_worker": 1.05,  # 95% of the time it needs less: docs/benchmarks/scale.md
     "execute_unit": 55e-6,  # of the command, for a candidate (23 kB) and its record (31 kB)
     "clone": 0.116,  # of a repository: 19 bare ones are 2,257 MiB
