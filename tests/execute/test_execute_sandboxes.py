@@ -21,7 +21,7 @@ from goutbench.execute.ladder.build import compile_test
 from goutbench.execute.ladder.climb import climb
 from goutbench.execute.machine import Machine
 from goutbench.execute.sandbox.choose import strongest
-from goutbench.execute.sandbox.command import COMPILER, PATH, Command, CommandRun, PrivateCopy
+from goutbench.execute.sandbox.command import COMPILER, PATH, Command, CommandRun, Limits, PrivateCopy
 from goutbench.execute.sandbox.landlock import Landlock
 from goutbench.execute.sandbox.supervise import worker_user_id
 from goutbench.execute.worker import Worker
@@ -63,6 +63,20 @@ def test_a_candidate_has_the_same_record_in_every_sandbox(
     assert expected.status is not Status.INFRA_FAILURE
     for sandbox in SANDBOXES:
         assert comparable(records[sandbox]) == expected, sandbox
+
+
+def test_copies_for_many_runs_use_up_no_time_of_the_runs(machine: Machine) -> None:
+    """Without namespaces the init process copies the sources before each run, here for more than a second."""
+    folder = machine.workspace.scratch_folder("run")
+    for number in range(1500):
+        (folder / f"{number}.txt").touch()
+    command = Command(
+        ("/bin/sh", "-c", "ulimit -t"), folder, {"PATH": PATH}, limits=Limits(cpu=1),
+        copy=PrivateCopy(folder, overlay=False), runs=(CommandRun(wall=60.0),) * 8,
+    )  # fmt: skip
+    reports = sandbox_called("landlock", machine).run(command).reports
+    shutil.rmtree(folder)
+    assert [report.tail for report in reports] == ["1\n"] * 8
 
 
 @pytest.mark.skipif(os.geteuid() != 0, reason="only root can become another user")

@@ -30,18 +30,21 @@ class Limits:
     scratch: int = 512 * MIB
     output: int = 64 * MIB
 
-    def of_process(self, *, counted: bool = True) -> dict[str, int | str]:
+    def of_process(self, *, counted: bool = True, timed: bool = True) -> dict[str, int | str]:
         """The limits of each process by their names in the kernel; "unlimited" for none.
 
-        Without `counted` the number of processes has none: the kernel counts all processes of a user.
+        Without `counted` the number of processes has none: the kernel counts all processes of a user. Without
+        `timed` CPU time has none.
         """
-        limits = {"data": self.data, "fsize": self.file_size, "cpu": self.cpu, "nofile": self.open_files}
+        limits = {"data": self.data, "fsize": self.file_size, "nofile": self.open_files}
+        limits |= {"cpu": self.cpu} if timed else {}
         limits |= {"nproc": self.processes} if counted else {}
         return {name: _possible(name, limit) for name, limit in limits.items()} | {"core": 0}
 
-    def prlimit(self, *, counted: bool = True) -> list[str]:
+    def prlimit(self, *, counted: bool = True, timed: bool = True) -> list[str]:
         """The prefix that sets the limits of each process."""
-        return ["prlimit", *(f"--{name}={limit}" for name, limit in self.of_process(counted=counted).items())]
+        limits = self.of_process(counted=counted, timed=timed)
+        return ["prlimit", *(f"--{name}={limit}" for name, limit in limits.items())]
 
 
 def _possible(name: str, limit: int) -> int | str:

@@ -79,6 +79,7 @@ class Landlock:
                     "disk": str(folder),
                     "bytes": command.limits.scratch,
                     "tasks": command.limits.processes,
+                    "cpu": command.limits.cpu,
                 },
             }
             outcome = supervise(self.init, self._prefix(command, first), command, user, settings, gently=True)

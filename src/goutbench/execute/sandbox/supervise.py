@@ -102,7 +102,8 @@ def supervise(
     created.
 
     `settings` are those of the init process that the sandbox decides. Where no namespace ends with that
-    process, end it `gently`: it counts and ends all others. Without `counted` the user's processes have no
+    process, end it `gently`: it counts and ends all others, and limits their CPU time, which its own work for
+    them must not use up. Without `counted` the user's processes have no
     limit. With `limited`, the prefix sets all limits but those of time and output.
     """
     read_end, write_end = os.pipe()
@@ -119,7 +120,7 @@ def supervise(
                 *(group.join() if group else []),
                 *copies.outside,
                 *prefix,
-                *([] if limited else limits.prlimit(counted=counted and not gently)),
+                *([] if limited else limits.prlimit(counted=counted and not gently, timed=not gently)),
             ]
             argv += [str(init), str(write_end), mode, copies.inside, "--", *command.argv]
             # read while it runs: a full pipe would stop the init process, and all runs after this one

@@ -8,6 +8,7 @@ import (
 	"path/filepath"
 	"runtime"
 	"slices"
+	"strconv"
 	"sync/atomic"
 	"syscall"
 
@@ -28,6 +29,7 @@ type Confinement struct {
 	Disk      string `json:"disk"`      // the folder with all that they may write
 	Bytes     int64  `json:"bytes"`     // and how much that may be
 	Tasks     int    `json:"tasks"`     // how many threads may run
+	CPU       uint64 `json:"cpu"`       // the CPU seconds of each process that is started; 0: no limit
 
 	broker atomic.Pointer[broker.Broker] // that of the present run
 }
@@ -73,7 +75,7 @@ func (c *Confinement) enter(command []string, files []uintptr) ([]string, []uint
 		go serve(own, pair[0])
 		go c.watchDisk(pid, done)
 	}
-	argv := append([]string{"/proc/self/exe", "enter", string(settings)}, command...)
+	argv := append([]string{"/proc/self/exe", "enter", string(settings), strconv.FormatUint(c.CPU, 10)}, command...)
 	return argv, slices.Insert(slices.Clone(files), socketOfEntry, uintptr(pair[1])), started, nil
 }
 
@@ -97,9 +99,14 @@ func serve(decides *broker.Broker, socket int) {
 }
 
 // enterSandbox becomes the command. The parent gets the descriptor of its filter, and decides about some of its calls.
-func enterSandbox(settings string, command []string) {
+// The CPU time is limited here, because its parent, which copies the sources for each run and decides
+// about calls, must have the time of all runs.
+func enterSandbox(settings, cpu string, command []string) {
 	access := landlock.Access{}
 	if err := json.Unmarshal([]byte(settings), &access); err != nil {
+		fail(err)
+	}
+	if err := limitCPU(cpu); err != nil {
 		fail(err)
 	}
 	os.WriteFile("/proc/self/oom_score_adj", []byte("1000"), 0) // rather it than its parent
@@ -125,6 +132,20 @@ func enterSandbox(settings string, command []string) {
 		fail(err)
 	}
 	fail(syscall.Exec(command[0], command, os.Environ()))
+}
+
+// limitCPU limits the CPU time of this process and of those that it starts, where none is lower already.
+func limitCPU(text string) error {
+	seconds, err := strconv.ParseUint(text, 10, 64)
+	if err != nil || seconds == 0 {
+		return err
+	}
+	limit := syscall.Rlimit{}
+	if err := syscall.Getrlimit(syscall.RLIMIT_CPU, &limit); err != nil {
+		return err
+	}
+	seconds = min(seconds, limit.Max)
+	return syscall.Setrlimit(syscall.RLIMIT_CPU, &syscall.Rlimit{Cur: seconds, Max: seconds})
 }
 
 // enterAlone becomes a command of our own that needs no decision.

@@ -90,8 +90,8 @@ func main() {
 	if len(os.Args) > 2 && os.Args[1] == "filter" {
 		runFiltered(os.Args[2:])
 	}
-	if len(os.Args) > 3 && os.Args[1] == "enter" {
-		enterSandbox(os.Args[2], os.Args[3:])
+	if len(os.Args) > 4 && os.Args[1] == "enter" {
+		enterSandbox(os.Args[2], os.Args[3], os.Args[4:])
 	}
 	if len(os.Args) > 3 && os.Args[1] == "confine" {
 		enterAlone(os.Args[2], os.Args[3:])
