@@ -23,6 +23,7 @@ from goutbench.report.items.summary import summary
 from goutbench.report.results import SampleResult
 
 _MAX_EVIDENCE = 4000  # characters
+_MIN_REPEAT = 200  # characters: shorter texts are not worth a reference
 
 
 def write_items(
@@ -51,17 +52,30 @@ def write_items(
 
 
 class _TextTable:
-    """The distinct long texts of a pair: models are asked with the same prompt, and may answer the same."""
+    """The distinct long texts of a pair: models are asked with the same prompt, and may answer the same.
+
+    A row is a text, or its parts: numbers of rows that the text repeats, such as the code in a prompt, which
+    is often too far away for the compression to see it.
+    """
 
     def __init__(self) -> None:
         self._numbers: dict[str, int] = {}
+        self.rows: list[str | list[str | int]] = []
 
-    @property
-    def rows(self) -> list[str]:
-        return list(self._numbers)
+    def number(self, text: str, repeats: Sequence[str] = ()) -> int:
+        """The row of a text; `repeats` are texts that it may contain."""
+        if text not in self._numbers:
+            parts = self._parts(text, repeats)
+            self._numbers[text] = len(self.rows)
+            self.rows.append(parts)
+        return self._numbers[text]
 
-    def number(self, text: str) -> int:
-        return self._numbers.setdefault(text, len(self._numbers))
+    def _parts(self, text: str, repeats: Sequence[str]) -> str | list[str | int]:
+        for repeated in repeats:
+            head, middle, tail = text.partition(repeated) if len(repeated) > _MIN_REPEAT else (text, "", "")
+            if middle and repeated != text:
+                return [head, self.number(repeated), tail]
+        return text
 
 
 def script_json(content: Any) -> str:
@@ -99,12 +113,12 @@ def _answer(
         "notes": [f"{note.kind}: {note.what} ({note.why})" for note in notes],
         **_execution(execution),
         "mutants": mutants.verdicts(sample.mutation),
-        "replies": [_reply(reply, texts) for reply in replies],
+        "replies": [_reply(reply, texts, (sample.pair.code, code)) for reply in replies],
     }
 
 
-def _reply(reply: Transcript, texts: _TextTable) -> dict[str, Any]:
-    """A reply with what is known of its call."""
+def _reply(reply: Transcript, texts: _TextTable, repeats: Sequence[str]) -> dict[str, Any]:
+    """A reply with what is known of its call; prompt and reply may repeat other texts."""
     call = {
         "error": reply.error,
         "detail": reply.detail[:_MAX_EVIDENCE],
@@ -115,8 +129,8 @@ def _reply(reply: Transcript, texts: _TextTable) -> dict[str, Any]:
         "cost": reply.cost,
     }
     return {
-        "messages": [(role, texts.number(text)) for role, text in reply.messages],
-        "reply": texts.number(reply.reply),
+        "messages": [(role, texts.number(text, repeats)) for role, text in reply.messages],
+        "reply": texts.number(reply.reply, repeats),
         **{name: value for name, value in call.items() if value not in ("", None)},
     }
 

@@ -1,6 +1,6 @@
 """The mutants of a focal file, once for all models that ran against them, and each model's verdicts."""
 
-from goutbench.records import Mutation, MutantVerdict
+from goutbench.records import MutantVerdict, Mutation
 
 Change = tuple[str, str, str, str, str, str]
 """Position, function, operator, code before, code after, and why it is equivalent."""

@@ -76,7 +76,9 @@ class PairedDifference:
             ReportCell(self.measure),
             ReportCell(str(self.items)),
             *(
-                ReportCell(NOTHING) if items is None else ReportCell(str(items), query={"show": show, **address})
+                ReportCell(NOTHING)
+                if items is None
+                else ReportCell(str(items), query={"show": show, **address})
                 for show, items in counts
             ),
             ReportCell(f"{signed_points(self.difference)} points", self._interval()),

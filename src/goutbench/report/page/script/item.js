@@ -11,6 +11,9 @@ window.goutbenchItem = async packed => {
   const bytes = Uint8Array.from(atob(packed), letter => letter.charCodeAt(0));
   const plain = new Blob([bytes]).stream().pipeThrough(new DecompressionStream("deflate"));
   const item = JSON.parse(await new Response(plain).text());
+  // a text may consist of parts, of which numbers stand for texts that it repeats
+  const expand = parts => typeof parts === "string" ? parts : parts.map(part => typeof part === "number" ? expand(item.texts[part]) : part).join("");
+  item.texts = item.texts.map(expand);
   loaded.set(item.id, item);
   if (loaded.size > 30) loaded.delete(loaded.keys().next().value);
   waiting.get(item.id)?.resolve(item);
