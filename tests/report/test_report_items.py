@@ -163,7 +163,7 @@ def test_the_texts_of_a_candidate_are_never_markup(browser: "Browser", page: Pat
 def test_chosen_items_are_printed_and_nothing_else(opened: "Page") -> None:
     from playwright.sync_api import expect
 
-    opened.evaluate("window.print = () => { document.title = 'printed'; }")
+    opened.evaluate("() => { window.print = () => { document.title = 'printed'; }; }")
     opened.select_option("#filter select[name=model]", "org/tuned")
     for name in ("f1.go", "f4.go"):
         opened.check(f"#list tr:has-text('{name}') input")

@@ -6,13 +6,17 @@ from importlib.resources import files
 from typing import Any
 from urllib.parse import urlencode
 
+from goutbench.records import Rung
 from goutbench.report.items.files import script_json
 from goutbench.report.kinds import KINDS
 from goutbench.report.opening.facts import OpeningFact
 from goutbench.report.results import SampleResult
 from goutbench.report.tables.cells import PageBlock
 from goutbench.report.tables.ladder import reaches
-from goutbench.report.taxonomy import FAILURE_CLASSES, FUNNEL
+from goutbench.report.taxonomy import FAILURE_CLASSES, FUNNEL, KILLS
+
+_SUBJECTS = {Rung.COVERS.value: "coverage", KILLS: "mutants"}
+"""The steps of the funnel that need a measurement of their own."""
 
 _TEMPLATE = "page.html.j2"
 _SCRIPTS = ("data", "list", "compare", "code", "item", "print", "sorting", "main")
@@ -81,7 +85,7 @@ def render(page: Page) -> str:
         "files": page.files_folder,
         "base": page.base,
         "columns": _COLUMNS,
-        "steps": list(FUNNEL.items()),
+        "steps": [step for step in FUNNEL.items() if _SUBJECTS.get(step[0], "") in {"", *page.measured}],
         "classes": FAILURE_CLASSES,
         "order": {"group": KINDS, "class": list(FAILURE_CLASSES)},
         "rows": [candidate.values() for candidate in page.candidates],
