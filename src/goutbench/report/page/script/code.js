@@ -4,7 +4,15 @@ const KEYS = new Set(("break case chan const continue default defer else fallthr
   "interface map package range return select struct switch type var nil true false iota").split(" "));
 const TOKEN = /(\/\/[^\n]*|\/\*[\s\S]*?(?:\*\/|$))|("(?:\\.|[^"\\\n])*"?|`[^`]*`?|'(?:\\.|[^'\\\n])*'?)|([A-Za-z_][A-Za-z_0-9]*)|(\d[\w.]*)/g;
 
+const highlighted = new Map(); // the last texts: an item shows the same code for all its candidates
+
 function highlight(source) {
+  if (!highlighted.has(source)) highlighted.set(source, tokenLines(source));
+  if (highlighted.size > 12) highlighted.delete(highlighted.keys().next().value);
+  return highlighted.get(source);
+}
+
+function tokenLines(source) {
   const lines = [[]];
   const put = (text, cls) => text.split("\n").forEach((part, at) => {
     if (at) lines.push([]);
@@ -110,7 +118,7 @@ function coverageOf(source, answer) {
 // the lines in bodies of functions: where the body starts in the line, and the line with blanks for comments
 function* statementsOf(source) {
   let depth = 0, inFunction = false, number = 0;
-  for (const parts of highlight(source)) {
+  for (const parts of highlight(source.replace(/\n$/, ""))) {
     const before = depth;
     let opens = -1, at = 0;
     for (const [part, cls] of parts) {

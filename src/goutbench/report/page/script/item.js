@@ -67,7 +67,7 @@ function showItem(item, query) {
   $("previous").disabled = !neighbour(-1);
   $("next").disabled = !next;
   showPrintBox(query);
-  if (next) load(next.pair).catch(() => undefined);
+  if (next) (window.requestIdleCallback ?? setTimeout)(() => load(next.pair).catch(() => undefined));
 }
 
 const answersOf = (item, query) => item.answers.filter(answer => answer.focal.join(", ") === (query.focal || "") || !answer.focal.length);
