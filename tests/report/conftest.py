@@ -26,9 +26,9 @@ if TYPE_CHECKING:
     from playwright.sync_api import Browser
 
 
-@pytest.fixture(scope="package")
+@pytest.fixture(scope="module")
 def browser() -> "Iterator[Browser]":
-    """One browser for all modules that drive a page."""
+    """One browser for a module: an open one has an event loop, which tests of other folders may not meet."""
     with launched() as browser:
         yield browser
 
