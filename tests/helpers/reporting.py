@@ -11,6 +11,8 @@ from goutbench.records import (
     Completion,
     Execution,
     Match,
+    MutantStatus,
+    MutantVerdict,
     Mutation,
     Pair,
     Prompt,
@@ -56,14 +58,14 @@ def write_samples(
             text = "" if status == Status.NO_CODE else f"{pair.test}\n// by {model} {evil}\n"
             completion = Completion(
                 id=f"c-{key}", prompt_id=f"p{number}", pair_id=pair.id, model=model, sample=sample, round=0,
-                text=text, stop="stop", error="" if text else "model-error", detail="", input_tokens=1,
-                output_tokens=1, seconds=0.1, cost=None,
+                text=text, stop="stop", error="" if text else "model-error", detail="", input_tokens=1200,
+                output_tokens=34, seconds=0.5, cost=0.25,
             )  # fmt: skip
             completions.append(completion)
             candidates.append(
                 Candidate(key, pair.id, model, (completion.id,), text, "p", "merge", (), sample=sample)
             )
-            executions.append(execution(key, pair, model, status, rung, reason))
+            executions.append(execution(key, pair, model, status, rung, reason, evil=evil))
     write_rows(
         folder / "prompts.parquet",
         [
@@ -77,21 +79,45 @@ def write_samples(
     return folder
 
 
-def execution(key: str, pair: Pair, model: str, status: Status, rung: Rung, reason: str) -> Execution:
-    """A record as `execute` writes it."""
+def execution(
+    key: str, pair: Pair, model: str, status: Status, rung: Rung, reason: str, *, evil: str = ""
+) -> Execution:
+    """A record as `execute` writes it. Mutants of the reference have no verdicts, as in earlier versions."""
     passed = status == Status.PASSED
     ran = rung in (Rung.RUNS, Rung.MUTATION)
-    mutation = Mutation(4, 3, 1, 0, 0, 0, 0.75, 0.75, 0.75, survivors=("4.40 arithmetic: * → /",))
+    mutation = Mutation(
+        4, 3, 1, 0, 0, 0, 0.75, 0.75, 0.75, survivors=("4.40 arithmetic: * → /",),
+        mutants=() if model == "reference" else _mutants(pair, evil),
+    )  # fmt: skip
     return Execution(
         id=f"e{key}", candidate_id=key, pair_id=pair.id, model=model, status=status, rung=rung, reason=reason,
-        evidence="" if passed else f"f_test.go:6: {reason}", declared=("TestIt",) if ran else (),
-        passed=("TestIt",) if passed else (), failed=() if passed or not ran else ("TestIt",), skipped=(),
+        evidence="" if passed else f"./{pair.test_path}:6:2: {reason} {evil}".rstrip(),
+        declared=("TestIt",) if ran else (), passed=("TestIt",) if passed else (),
+        failed=() if passed or not ran else ("TestIt",), skipped=(),
         flaky=(), statements=2 if ran else 0, covered=1 if ran else 0, mutation=mutation if passed else None,
         repeats=3 if passed else 1, gate_seconds=0.01, build_seconds=0.1, run_seconds=0.1, siblings="all",
-        toolchain="go1.26", sandbox="bubblewrap", uncovered=("4.35-4.48",) if ran else (),
+        toolchain="go1.26", sandbox="bubblewrap", uncovered=("4.26-4.42",) if ran else (),
         branches=4 if ran else None, branches_covered=1 if ran else None,
         uncovered_branches=("4.5 if a: false",) if ran else (),
     )  # fmt: skip
+
+
+def _mutants(pair: Pair, evil: str) -> tuple[MutantVerdict, ...]:
+    """Four mutants of the function in line 4; the third survives."""
+    line = pair.code.splitlines()[3]
+    changes = (("{", ""), ("return", "panic"), ("*", "/"), ("x }", "0 }"))
+    mutants = []
+    for number, (before, after) in enumerate(changes, 1):
+        start = line.index(before) + 1
+        survives = before == "*"
+        mutants.append(
+            MutantVerdict(
+                number, f"4.{start}-4.{start + len(before)}", "Double", "literal", before, after + evil,
+                MutantStatus.SURVIVED if survives else MutantStatus.KILLED,
+                "" if survives else f"TestIt{evil}",
+            )
+        )  # fmt: skip
+    return tuple(mutants)
 
 
 def write_judgement(

@@ -1,9 +1,12 @@
 """Reports of two models and the reference tests, with a judge: one sample per item, and five."""
 
+from collections.abc import Iterator
 from dataclasses import replace
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import pytest
+from chromium import launched
 from judging import make_pair, write_dataset
 from reporting import (
     ASSERTION,
@@ -18,6 +21,16 @@ from reporting import (
 )
 
 from goutbench.report.stage import report
+
+if TYPE_CHECKING:
+    from playwright.sync_api import Browser
+
+
+@pytest.fixture(scope="module")
+def browser() -> "Iterator[Browser]":
+    """One browser for a module: an open one has an event loop, which tests of other folders may not meet."""
+    with launched() as browser:
+        yield browser
 
 
 def _base(number: int) -> Outcome:

@@ -190,10 +190,10 @@ def test_results_are_in_the_order_of_mutants_killed_with_floor_and_ceiling(writt
 def test_the_funnel_ends_with_mutants_and_says_what_was_lost_between_two_steps(written: Written) -> None:
     written.add("a", passing=20, kills=lambda number: number % 2, other=ASSERTION)
     table = funnel(written.results, ["a"])
-    steps = {row[0].text: (row[1].text, row[1].note) for row in table.rows}
-    assert steps["builds"] == ("24", "")
-    assert steps["passes"] == ("20", "lost: 4 assertion failed")
-    assert steps["covers its focal code"] == ("20", "")
-    assert steps["kills a mutant"] == ("10", "lost: 10 no mutant killed")
+    steps = {row[0].text: (row[1].text, [lost.text for lost in row[1].details]) for row in table.rows}
+    assert steps["builds"] == ("24", [])
+    assert steps["passes"] == ("20", ["lost 4: assertion failed"])
+    assert steps["covers its focal code"] == ("20", [])
+    assert steps["kills a mutant"] == ("10", ["lost 10: no mutant killed"])
     assert list(steps)[-1] == "mutants killed, mean"
     assert steps["mutants killed, mean"][0] == "10.4%"

@@ -5,7 +5,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 import pytest
-from chromium import launched, needs_chromium
+from chromium import needs_chromium, opened_page
 
 if TYPE_CHECKING:
     from playwright.sync_api import Browser, Page
@@ -13,35 +13,18 @@ if TYPE_CHECKING:
 pytestmark = needs_chromium
 
 
-@pytest.fixture(scope="module")
-def browser() -> "Iterator[Browser]":
-    with launched() as browser:
-        yield browser
-
-
 @pytest.fixture
 def opened(browser: "Browser", page: Path) -> "Iterator[Page]":
     """The page with one sample per item."""
-    yield from _open(browser, page)
+    with opened_page(browser, page) as tab:
+        yield tab
 
 
 @pytest.fixture
 def opened_with_samples(browser: "Browser", sampled_page: Path) -> "Iterator[Page]":
     """The page with five samples per item."""
-    yield from _open(browser, sampled_page)
-
-
-def _open(browser: "Browser", page: Path) -> "Iterator[Page]":
-    """A page on which a console error, a page error or a request that leaves the disk fails the test."""
-    errors: list[str] = []
-    tab = browser.new_page(viewport={"width": 1200, "height": 900})
-    tab.on("console", lambda message: errors.append(message.text) if message.type == "error" else None)
-    tab.on("pageerror", lambda error: errors.append(str(error)))
-    tab.on("request", lambda sent: None if sent.url.startswith("file:") else errors.append(sent.url))
-    tab.goto(page.as_uri())
-    yield tab
-    tab.close()
-    assert errors == []
+    with opened_page(browser, sampled_page) as tab:
+        yield tab
 
 
 def expect_count(page: "Page", text: str) -> None:
@@ -81,39 +64,6 @@ def test_filters_narrow_the_list_and_clear(opened: "Page") -> None:
     assert opened.inner_text("#count").startswith("1 of 36")
     opened.click("#filter button")
     expect_count(opened, "36 of 36 candidates")
-
-
-def test_an_item_shows_its_texts_coverage_mutants_and_verdicts(opened: "Page") -> None:
-    opened.select_option("#filter select[name=model]", "org/tuned")
-    opened.fill("#filter input[name=text]", "f1.go")
-    opened.click("#list tbody th a")
-    opened.wait_for_selector("#body h3")
-    text = opened.inner_text("#body")
-    for expected in (
-        "by org/tuned", "Reference test · f1_test.go", "1 of 2 statements covered", "3 killed, 1 survived",
-        "4.40 arithmetic: * → /",
-        "Surviving mutants (bugs no test noticed)",
-        "strict: org/tuned against org/base: loss", "The second checks the result.",
-    ):  # fmt: skip
-        assert expected in text
-    missed = opened.locator("#body pre div.miss").all_inner_texts()
-    assert len(missed) == 1
-    assert "func Double1" in missed[0]
-    opened.click("#body details summary")
-    assert "Write tests." in opened.inner_text("#body")
-    opened.click("#back")
-    assert not opened.is_visible("#item")
-
-
-def test_the_text_of_a_candidate_is_never_markup(opened: "Page") -> None:
-    opened.select_option("#filter select[name=model]", "org/base")
-    opened.fill("#filter input[name=text]", "f2.go")
-    opened.click("#list tbody th a")
-    opened.wait_for_selector("#body h3")
-    assert "</script><script>document.title='broken'" in opened.inner_text("#body")
-    opened.click("#body details summary")
-    assert opened.title() != "broken"
-    assert opened.locator("#body img").count() == 0
 
 
 def test_the_page_fits_a_phone_and_follows_the_colours_of_the_system(browser: "Browser", page: Path) -> None:
@@ -189,7 +139,7 @@ def test_the_samples_of_an_item_are_grouped_under_one_row(opened_with_samples: "
     assert page.locator("#list tbody tr.sample:visible").count() == 5
     page.locator("#list tbody tr.sample a").nth(1).click()
     page.wait_for_selector("#body h3")
-    menu = page.locator("#body select")
+    menu = page.locator("#body select[name=candidate]")
     assert menu.evaluate("menu => menu.selectedOptions[0].text") == "org/base, sample 2"
     assert page.locator("#body h3", has_text="strict: org/tuned against org/base: win").count() == 1
 

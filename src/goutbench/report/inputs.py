@@ -18,11 +18,17 @@ from goutbench.report.taxonomy import failure_class, failure_of_reply
 
 @dataclass(frozen=True, slots=True)
 class Transcript:
-    """The messages of a prompt as (role, content), the raw reply, and the completion's error, if any."""
+    """The messages of a prompt as (role, content), the raw reply, and what `Completion` says of the call."""
 
     messages: tuple[tuple[str, str], ...]
     reply: str
     error: str
+    detail: str
+    stop: str
+    input_tokens: int
+    output_tokens: int
+    seconds: float
+    cost: float | None
 
 
 @dataclass(frozen=True, slots=True)
@@ -95,9 +101,13 @@ def _transcripts(folder: Path, completions: Iterable[Completion]) -> dict[str, T
         for row in read_table(folder / PROMPTS, ["id", "messages"]).to_pylist():
             messages[row["id"]] = tuple((part["role"], part["content"]) for part in row["messages"])
     return {
-        completion.id: Transcript(messages.get(completion.prompt_id, ()), completion.text, completion.error)
+        completion.id: Transcript(
+            messages.get(completion.prompt_id, ()), completion.text, completion.error, completion.detail,
+            completion.stop, completion.input_tokens, completion.output_tokens, completion.seconds,
+            completion.cost,
+        )
         for completion in completions
-    }
+    }  # fmt: skip
 
 
 def read_results(runs: Sequence[Run], dataset: Path) -> Results:

@@ -6,13 +6,21 @@ from importlib.resources import files
 from typing import Any
 from urllib.parse import urlencode
 
-from goutbench.report.items import script_json
+from goutbench.records import Rung
+from goutbench.report.items.files import script_json
 from goutbench.report.kinds import KINDS
 from goutbench.report.opening.facts import OpeningFact
 from goutbench.report.results import SampleResult
 from goutbench.report.tables.cells import PageBlock
 from goutbench.report.tables.ladder import reaches
-from goutbench.report.taxonomy import FAILURE_CLASSES, FUNNEL
+from goutbench.report.taxonomy import FAILURE_CLASSES, FUNNEL, KILLS
+
+_SUBJECTS = {Rung.COVERS.value: "coverage", KILLS: "mutants"}
+"""The steps of the funnel that need a measurement of their own."""
+
+_TEMPLATE = "page.html.j2"
+_SCRIPTS = ("data", "list", "compare", "code", "item", "print", "sorting", "main")
+"""In this order, in one scope: each uses what the ones before it define."""
 
 _COLUMNS = (
     "pair", "focal", "sample", "round", "model", "repository", "path", "class", "steps", "fate", "coverage",
@@ -41,7 +49,8 @@ class ListedCandidate:
 @dataclass(frozen=True, slots=True)
 class Page:
     """The content of the page. `identity` is that of its inputs, `files_folder` the name of the folder
-    beside it."""
+    beside it, `base` the model that others are compared with. For the methods: what an item is and what the
+    rates carry, in words, and the names of what was `measured`."""
 
     identity: str
     title: str
@@ -51,6 +60,10 @@ class Page:
     blocks: Sequence[PageBlock]
     candidates: Sequence[ListedCandidate]
     files_folder: str
+    base: str
+    unit: str
+    intervals: str
+    measured: frozenset[str]
 
 
 def _rounded(share: float | None) -> float | None:
@@ -62,25 +75,36 @@ def render(page: Page) -> str:
     import jinja2
 
     folder = files("goutbench.report") / "page"
-    environment = jinja2.Environment(autoescape=True, undefined=jinja2.StrictUndefined, trim_blocks=False)
+    templates = {name: (folder / name).read_text("utf-8") for name in (_TEMPLATE, "methods.html.j2")}
+    environment = jinja2.Environment(
+        loader=jinja2.DictLoader(templates), autoescape=True, undefined=jinja2.StrictUndefined
+    )
     environment.filters["link"] = candidates_link
-    styles = (files("goutbench") / "page.css", folder / "report.css")
+    styles = (files("goutbench") / "page.css", *(folder / name for name in ("report.css", "item.css")))
     script_data = {
         "files": page.files_folder,
+        "base": page.base,
         "columns": _COLUMNS,
-        "steps": list(FUNNEL.items()),
+        "steps": [step for step in FUNNEL.items() if _SUBJECTS.get(step[0], "") in {"", *page.measured}],
         "classes": FAILURE_CLASSES,
         "order": {"group": KINDS, "class": list(FAILURE_CLASSES)},
         "rows": [candidate.values() for candidate in page.candidates],
     }
-    return environment.from_string((folder / "page.html.j2").read_text("utf-8")).render(
+    scripts = {name: (folder / "script" / f"{name}.js").read_text("utf-8") for name in ("theme", *_SCRIPTS)}
+    return environment.get_template(_TEMPLATE).render(
         page=page,
         style="".join(path.read_text("utf-8") for path in styles),
-        script=(folder / "app.js").read_text("utf-8"),
+        theme_script=scripts["theme"],
+        script="(() => {\n" + "".join(scripts[name] for name in _SCRIPTS) + "})();",
         script_data=script_json(script_data),
     )
 
 
 def candidates_link(query: Mapping[str, str]) -> str:
-    """The address, within the page, of the candidates that a number counts; first answers by default."""
+    """The address, within the page, of the candidates that a number counts; first answers by default.
+
+    A query with `show` is one of the comparison, item by item.
+    """
+    if "show" in query:
+        return "#compare?" + urlencode(query)
     return "#items?" + urlencode({"round": "0", **query})

@@ -9,8 +9,9 @@ from goutbench.errors import ConfigError
 from goutbench.records import REFERENCE
 from goutbench.report.charts import PlottedRate, colours, rates_with_intervals, survival_curves
 from goutbench.report.inputs import Judgement, read_judgement, read_results, read_run
-from goutbench.report.items import write_items
+from goutbench.report.items.files import write_items
 from goutbench.report.kinds import KINDS, KindReader, size
+from goutbench.report.methods import intervals_of, measured, unit_of
 from goutbench.report.opening.facts import facts_of
 from goutbench.report.opening.verdict import verdict
 from goutbench.report.render import ListedCandidate, Page, render
@@ -89,10 +90,14 @@ def report(
         or (f"Go unit tests by {', '.join(models)}" if models else "Go unit tests of the repositories"),
         verdict=verdict(results, base_model, compared),
         facts=facts_of(results, dataset),
-        footer=_footer(dataset, sampled=results.sample_count > 1),
+        footer=_footer(dataset),
         blocks=blocks,
         candidates=_listed_candidates(results, judged, reader),
         files_folder=folder.name,
+        base=base_model,
+        unit=unit_of(results),
+        intervals=intervals_of(results),
+        measured=measured(results, judged),
     )
     write_text(out, render(page))
     return results
@@ -208,12 +213,5 @@ def _distributions(results: Results, palette: Mapping[str, str]) -> list[PageBlo
     return blocks
 
 
-def _footer(dataset: Path, *, sampled: bool) -> str:
-    intervals = "Wilson's 95% interval"
-    if sampled:
-        intervals += "; with several samples per item, a 95% interval resampled by repository"
-    return (
-        f"Made by goutbench from a dataset of {read_manifest(dataset)['pairs']:,} pairs. Rates carry "
-        f"{intervals}. Mutation score: killed ÷ viable mutants without equivalent ones; timed-out ones count "
-        "as survived. Infrastructure errors count in every denominator."
-    )
+def _footer(dataset: Path) -> str:
+    return f"Made by goutbench from a dataset of {read_manifest(dataset)['pairs']:,} pairs."

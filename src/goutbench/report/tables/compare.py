@@ -67,13 +67,20 @@ class PairedDifference:
         bounded = self.low is not None and self.high is not None and (self.low > 0 or self.high < 0)
         return bounded and self.p_adjusted < _SIGNIFICANT
 
-    def cells(self) -> list[ReportCell]:
-        counts = (self.base_better, self.model_better)
+    def cells(self, base: str) -> list[ReportCell]:
+        """The row of the table; the counts lead to their items in the comparison item by item."""
+        address = {"against": base, "model": self.model, "by": self.measure}
+        counts = (("regressions", self.base_better), ("wins", self.model_better))
         return [
             ReportCell(self.model),
             ReportCell(self.measure),
             ReportCell(str(self.items)),
-            *(ReportCell(NOTHING if count is None else str(count)) for count in counts),
+            *(
+                ReportCell(NOTHING)
+                if items is None
+                else ReportCell(str(items), query={"show": show, **address})
+                for show, items in counts
+            ),
             ReportCell(f"{signed_points(self.difference)} points", self._interval()),
             ReportCell("< 0.001" if self.p_adjusted < 0.001 else f"{self.p_adjusted:.3f}"),
             ReportCell(NOTHING if self.needed is None else f"{self.needed:,}"),
@@ -117,7 +124,7 @@ def compare(report: Results, base: str, rows: Sequence[PairedDifference]) -> lis
         tuple(map(Header, headers)),
     )
     for row in rows:
-        table.add(row.cells(), asdict(row))
+        table.add(row.cells(base), asdict(row))
     return [table]
 
 

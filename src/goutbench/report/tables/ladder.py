@@ -86,7 +86,7 @@ def funnel(report: Results, models: Sequence[str]) -> ReportTable:
                 continue
             query = {"model": model} | ({} if step == ASKED else {"at": step})
             lost = _lost(report, model, reached.get(model, ASKED), step)
-            cells.append(ReportCell(number(rate.count), lost, query, rate.value))
+            cells.append(ReportCell(number(rate.count), "", query, rate.value, details=lost))
             reached[model] = step
         table.add(cells, record)
     if report.mutants_run:
@@ -95,18 +95,27 @@ def funnel(report: Results, models: Sequence[str]) -> ReportTable:
     return table
 
 
-def _lost(report: Results, model: str, before: str, step: str) -> str:
-    """Why items that reached a step did not reach the next: the failure classes, the most frequent first."""
+def _lost(report: Results, model: str, before: str, step: str) -> tuple[ReportCell, ...]:
+    """Why items that reached a step did not reach the next: the failure classes, the most frequent first.
+
+    Each leads to its candidates; what passes has no failure class to list.
+    """
     counted = {item.item for item in _answers(report, model, step)}
-    causes: dict[str, Fraction] = defaultdict(Fraction)
+    causes: dict[tuple[str, str], Fraction] = defaultdict(Fraction)
     for item in report.first_answers(model):
         share = Fraction(1, len(item.samples))
         for sample in item.samples:
             if reaches(sample, before) and (item.item not in counted or not reaches(sample, step)):
-                causes[_cause(sample, step, counted=item.item in counted)] += share
-    by_count = sorted(causes.items(), key=lambda cause: -cause[1])
-    texts = [f"{number(integer_if_integral(count))} {cause}" for cause, count in by_count]
-    return f"lost: {', '.join(texts)}" if texts else ""
+                failure = "" if sample.passed else sample.failure
+                causes[failure, _cause(sample, step, counted=item.item in counted)] += share
+    address = {"model": model, "below": step} | ({} if before == ASKED else {"at": before})
+    return tuple(
+        ReportCell(
+            f"lost {number(integer_if_integral(lost))}: {label}",
+            query={**address, "class": failure} if failure else None,
+        )
+        for (failure, label), lost in sorted(causes.items(), key=lambda cause: -cause[1])
+    )
 
 
 def _cause(sample: SampleResult, step: str, *, counted: bool) -> str:

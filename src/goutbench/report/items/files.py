@@ -15,11 +15,15 @@ from typing import Any
 
 from goutbench.dataset.json_lines import clean_text
 from goutbench.dataset.store import write_text
-from goutbench.records import Execution, MutantStatus
+from goutbench.records import REFERENCE, Execution, MutantStatus
 from goutbench.report.inputs import Judgement, Transcript
+from goutbench.report.items.messages import line_messages
+from goutbench.report.items.mutants import MutantTable
+from goutbench.report.items.summary import summary
 from goutbench.report.results import SampleResult
 
 _MAX_EVIDENCE = 4000  # characters
+_MIN_REPEAT = 200  # characters: shorter texts are not worth a reference
 
 
 def write_items(
@@ -35,14 +39,43 @@ def write_items(
     verdicts = _verdicts_by_pair(judgements)
     for pair_id, answers in by_pair.items():
         pair = answers[0].pair
+        texts, mutants = _TextTable(), MutantTable()
         content = {
             "id": pair.id, "repository": pair.repository, "path": pair.code_path, "testPath": pair.test_path,
-            "code": pair.code, "test": pair.test,
-            "answers": [_answer(answer, transcripts) for answer in answers],
+            "code": texts.number(pair.code), "test": texts.number(pair.test),
+            "answers": [_answer(answer, transcripts, texts, mutants) for answer in answers],
             "verdicts": verdicts.get(pair_id, []),
+            "mutants": mutants.rows, "texts": texts.rows,
         }  # fmt: skip
         packed = base64.b64encode(zlib.compress(_json(content).encode("utf-8", "replace"))).decode("ascii")
         write_text(folder / f"{pair_id}.js", f'goutbenchItem("{packed}");\n')
+
+
+class _TextTable:
+    """The distinct long texts of a pair: models are asked with the same prompt, and may answer the same.
+
+    A row is a text, or its parts: numbers of rows that the text repeats, such as the code in a prompt, which
+    is often too far away for the compression to see it.
+    """
+
+    def __init__(self) -> None:
+        self._numbers: dict[str, int] = {}
+        self.rows: list[str | list[str | int]] = []
+
+    def number(self, text: str, repeats: Sequence[str] = ()) -> int:
+        """The row of a text; `repeats` are texts that it may contain."""
+        if text not in self._numbers:
+            parts = self._parts(text, repeats)
+            self._numbers[text] = len(self.rows)
+            self.rows.append(parts)
+        return self._numbers[text]
+
+    def _parts(self, text: str, repeats: Sequence[str]) -> str | list[str | int]:
+        for repeated in repeats:
+            head, middle, tail = text.partition(repeated) if len(repeated) > _MIN_REPEAT else (text, "", "")
+            if middle and repeated != text:
+                return [head, self.number(repeated), tail]
+        return text
 
 
 def script_json(content: Any) -> str:
@@ -57,23 +90,48 @@ def _json(content: Any) -> str:
     return json.dumps(content, ensure_ascii=False, separators=(",", ":"))
 
 
-def _answer(sample: SampleResult, transcripts: Mapping[str, Transcript]) -> dict[str, Any]:
-    candidate = sample.candidate
+def _answer(
+    sample: SampleResult, transcripts: Mapping[str, Transcript], texts: _TextTable, mutants: MutantTable
+) -> dict[str, Any]:
+    candidate, execution = sample.candidate, sample.execution
     completion_ids = candidate.completion_ids if candidate else ()
     replies = [transcripts[key] for key in completion_ids if key in transcripts]
     notes = candidate.notes if candidate else ()
+    code = candidate.code if candidate else ""
+    tested = code or (sample.pair.test if sample.model == REFERENCE else "")
+    evidence = execution.evidence if execution else ""
+    messages = line_messages(evidence, sample.pair.test_path, len(tested.splitlines()))
     return {
         "model": sample.model,
         "focal": sample.item.focal,
         "sample": sample.sample,
         "round": sample.round,
         "class": sample.failure,
-        "code": candidate.code if candidate else "",
+        "summary": summary(sample, messages),
+        "code": texts.number(code),
+        "messages": messages,
         "notes": [f"{note.kind}: {note.what} ({note.why})" for note in notes],
-        **_execution(sample.execution),
-        "replies": [
-            {"messages": reply.messages, "reply": reply.reply, "error": reply.error} for reply in replies
-        ],
+        **_execution(execution),
+        "mutants": mutants.verdicts(sample.mutation),
+        "replies": [_reply(reply, texts, (sample.pair.code, code)) for reply in replies],
+    }
+
+
+def _reply(reply: Transcript, texts: _TextTable, repeats: Sequence[str]) -> dict[str, Any]:
+    """A reply with what is known of its call; prompt and reply may repeat other texts."""
+    call = {
+        "error": reply.error,
+        "detail": reply.detail[:_MAX_EVIDENCE],
+        "stop": reply.stop,
+        "input": reply.input_tokens,
+        "output": reply.output_tokens,
+        "seconds": round(reply.seconds, 2),
+        "cost": reply.cost,
+    }
+    return {
+        "messages": [(role, texts.number(text, repeats)) for role, text in reply.messages],
+        "reply": texts.number(reply.reply, repeats),
+        **{name: value for name, value in call.items() if value not in ("", None)},
     }
 
 
@@ -82,10 +140,7 @@ def _execution(execution: Execution | None) -> dict[str, Any]:
     mutation = execution.mutation if execution else None
     return {
         "status": execution.status if execution else "",
-        "rung": execution.rung if execution else "",
         "evidence": execution.evidence[:_MAX_EVIDENCE] if execution else "",
-        "passed": execution.passed if execution else (),
-        "failed": execution.failed if execution else (),
         "uncovered": execution.uncovered if execution and execution.statements else None,
         "covered": execution.covered if execution else 0,
         "statements": execution.statements if execution else 0,
@@ -96,8 +151,8 @@ def _execution(execution: Execution | None) -> dict[str, Any]:
         "branches": execution.branches if execution else None,
         "branchesCovered": execution.branches_covered if execution else None,
         "uncoveredBranches": execution.uncovered_branches if execution else (),
-        "survivors": mutation.survivors if mutation else (),
-        "mutants": ", ".join(
+        "survivors": mutation.survivors if mutation and not mutation.mutants else (),
+        "mutation": ", ".join(
             f"{getattr(mutation, status)} {status.replace('_', ' ')}"
             for status in MutantStatus
             if mutation and status != MutantStatus.NOT_VIABLE
