@@ -39,7 +39,11 @@ def work_folder() -> Path:
 
 @pytest.fixture(scope="session")
 def machine(work_folder: Path) -> Machine:
-    """Fails, and does not skip, where bubblewrap does not work: these tests are about isolation."""
+    """Fails, and does not skip, where bubblewrap does not work: these tests are about isolation.
+
+    No pass of the canary is remembered from an earlier session.
+    """
+    shutil.rmtree(work_folder / "canary", ignore_errors=True)
     return open_machine(work=work_folder)
 
 

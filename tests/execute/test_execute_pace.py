@@ -123,6 +123,7 @@ def test_a_resumed_run_executes_failures_alone_that_were_not_yet(
 def test_steps_precede_the_first_record_and_packages_are_loaded_in_growing_batches(
     machine: Machine, repositories: Path
 ) -> None:
+    shutil.rmtree(machine.workspace.root / "canary", ignore_errors=True)
     progress = Recorder()
     run(machine, repositories, references("b", "c", "d"), progress, alone=False, workers=1)
     # records arrive while the next job begins

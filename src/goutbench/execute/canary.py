@@ -11,6 +11,7 @@ from goutbench.errors import ToolError
 from goutbench.execute.ladder.build import compile_test
 from goutbench.execute.ladder.runs import CompiledTest, RunResult, hidden, run_tests
 from goutbench.execute.ladder.type_check import check_types
+from goutbench.execute.options import ExecuteOptions
 from goutbench.execute.worker import Worker
 from goutbench.execute.workspace.folders import Workspace
 from goutbench.execute.workspace.package import PackageUnderTest, Tree
@@ -45,6 +46,11 @@ def canary_package(workspace: Workspace, toolchain: Toolchain) -> PackageUnderTe
     for name, text in _FILES.items():
         (root / name).write_text(text)
     return PackageUnderTest(Tree("canary", "0", root), root, "add.go", "add_test.go", toolchain)
+
+
+def canary_facts(options: ExecuteOptions) -> tuple[str, ...]:
+    """What the canary's result depends on, beside the machine."""
+    return (*_FILES.values(), _TESTS.decode(), repr(options))
 
 
 def run_canary(worker: Worker, package: PackageUnderTest) -> None:

@@ -10,17 +10,18 @@ from collections.abc import Iterator, Sequence
 from itertools import groupby
 from pathlib import Path
 
-from goutbench.execute.canary import canary_package, run_canary
+from goutbench.execute.canary import canary_facts, canary_package, run_canary
 from goutbench.execute.machine import Machine
 from goutbench.execute.options import ExecuteOptions
 from goutbench.execute.progress import Progress
 from goutbench.execute.units import Batch, ExecutionJob, after_canary
 from goutbench.execute.worker import Climb, Worker
 from goutbench.execute.workspace.package import PackageUnderTest
+from goutbench.execute.workspace.remembered import remembered_pass
 from goutbench.golang.toolchain.answers import HelperError
 from goutbench.golang.toolchain.installation import Toolchain
 from goutbench.parallel import map_items
-from goutbench.records import Execution, short_hash
+from goutbench.records import Execution, Status, short_hash
 
 
 class WorkerPool:
@@ -45,7 +46,9 @@ class WorkerPool:
         self.progress = Progress()
         self.climb = climb
         self.canary = canary_package(workspace, machine.toolchain)
-        self.canary_passed = False
+        self._remembered = remembered_pass(workspace, sandbox, machine.toolchain, canary_facts(options))
+        self.canary_passed = self._on_trust = self._remembered.holds()
+        self._confirming = threading.Lock()
         self._compiled: set[Batch] = set()
         self._compiling = threading.Lock()
         self._batches: dict[tuple[Toolchain, Path | None, Path], Batch] = {}
@@ -73,11 +76,11 @@ class WorkerPool:
         return self._batches[_batch_key(package)]
 
     def check(self) -> None:
-        """Execute the canary, unless it has passed before.
+        """Execute the canary, unless it has passed before in this pool.
 
         Raises ToolError when this machine does not distinguish a good test from a bad one.
         """
-        if not self.canary_passed:
+        if self._on_trust or not self.canary_passed:
             self._execute(None)
 
     def execute_all(self, jobs: Sequence[ExecutionJob], runner: str) -> Iterator[tuple[int, Execution]]:
@@ -93,11 +96,16 @@ class WorkerPool:
         return after_canary(results, passed=self.canary_passed)
 
     def execute(self, job: ExecutionJob) -> Execution:
-        """Execute one job; waits for an idle worker. Threads may call it at the same time."""
+        """Execute one job; waits for an idle worker. Threads may call it at the same time.
+
+        Raises what `check` raises if the canary's pass is only remembered, and does not hold any more.
+        """
         worker = self.idle.get()
         try:
             self._load(worker, job.package)
-            return self.climb(worker, job.package, job.candidate)
+            record = self.climb(worker, job.package, job.candidate)
+            self._confirm(worker, record)
+            return record
         finally:
             self.idle.put(worker)
 
@@ -107,12 +115,27 @@ class WorkerPool:
             return job.number, self.execute(job)
         worker = self.idle.get()
         try:
-            self._load(worker, self.canary)
-            run_canary(worker, self.canary)
-            self.canary_passed = True
+            self._run_canary(worker)
             return None
         finally:
             self.idle.put(worker)
+
+    def _run_canary(self, worker: Worker) -> None:
+        self._remembered.forget()
+        self._load(worker, self.canary)
+        run_canary(worker, self.canary)
+        self._remembered.remember()
+        self.canary_passed, self._on_trust = True, False
+
+    def _confirm(self, worker: Worker, record: Execution) -> None:
+        """A remembered pass of the canary holds if the first result is a pass with coverage; else the machine
+        may be at fault, so that the canary decides before there is any record."""
+        if not self._on_trust:
+            return
+        with self._confirming:
+            if self._on_trust and not (record.status is Status.PASSED and record.covered):
+                self._run_canary(worker)
+            self._on_trust = False
 
     def _load(self, worker: Worker, package: PackageUnderTest) -> None:
         """Load the batch of a package, once for each worker."""

@@ -6,6 +6,7 @@ from pathlib import Path
 
 from goutbench.execute.ladder.coverage import EMPTY, Coverage, read_profile
 from goutbench.execute.ladder.faults import FORGED, SANDBOX
+from goutbench.execute.ladder.seed import CACHE, BuildSeed
 from goutbench.execute.options import ExecuteOptions
 from goutbench.execute.sandbox.command import MIB, Command, Limits, Outcome, PrivateCopy
 from goutbench.execute.sandbox.copies import private_copy
@@ -33,7 +34,7 @@ _ENVIRONMENT = {
     "GORACE": "atexit_sleep_ms=0",
     "GOCOVERDIR": _COUNTERS,  # where a binary with coverage that a test starts again writes what it reached
     # for a go command that a test calls: the prepared modules, a build cache of its own, no network
-    "GOCACHE": "/tmp/go-build",
+    "GOCACHE": str(CACHE),
     "GOPATH": "/tmp/go",
     "GOPROXY": "off",
     "GOSUMDB": "off",
@@ -125,6 +126,7 @@ def command_for(test: CompiledTest, *, flags: tuple[str, ...] = ()) -> Command:
     mounts += tuple((worker.workspace.empty, folder) for folder in worker.once(_folders_with_copies, package))
     goroot = package.toolchain.goroot
     modules = worker.workspace.module_cache
+    copy = _copy_of_sources(test, replaced)
     env = {"PATH": f"{goroot}/bin:/usr/local/bin:/usr/bin:/bin", "GOROOT": str(goroot)}
     env |= {"GOMODCACHE": str(modules), "CGO_ENABLED": "1" if options.with_cgo else "0"}
     env |= dict(options.env) | {"GOFLAGS": " ".join([*options.build_flags, options.go_flags]).rstrip()}
@@ -135,7 +137,8 @@ def command_for(test: CompiledTest, *, flags: tuple[str, ...] = ()) -> Command:
         readable=(*package.readable_folders(), modules, *((test.path,) if test.reference else ())),
         programs=() if test.reference else (test.path,),
         mounts=mounts,
-        copy=_copy_of_sources(test, replaced),
+        copy=copy,
+        seeds=seeds_of(worker, package) if copy is not None and copy.overlay else (),
         limits=Limits(
             wall=options.test_seconds + 5,
             cpu=int(options.test_seconds * 2),
@@ -146,6 +149,37 @@ def command_for(test: CompiledTest, *, flags: tuple[str, ...] = ()) -> Command:
         ),
         worker=worker.number,
     )
+
+
+def seeds_of(worker: Worker, package: PackageUnderTest) -> tuple[tuple[Path, Path], ...]:
+    """The seed of the package's runs, and where they have it; none before `adopt_seed`."""
+    seed = worker.once(_adopted, package).get("seed")
+    return ((seed.folder, CACHE),) if seed is not None else ()
+
+
+def adopt_seed(worker: Worker, package: PackageUnderTest) -> bool:
+    """Give later runs of the package a seed, if there can be one, since a run has compiled something; whether
+    it is new to them."""
+    adopted = worker.once(_adopted, package)
+    if "seed" in adopted:
+        return False
+    seed = _seed(worker, package)
+    adopted["seed"] = seed if seed.is_possible() and seed.fill() else None
+    return adopted["seed"] is not None
+
+
+def _adopted(worker: Worker, package: PackageUnderTest) -> dict[str, BuildSeed | None]:
+    """The seed, None for none, and nothing where no run has shown yet whether the package needs one."""
+    seed = _seed(worker, package)
+    return {"seed": seed} if seed.is_expected() else {}
+
+
+def _seed(worker: Worker, package: PackageUnderTest) -> BuildSeed:
+    options = worker.options
+    return BuildSeed(
+        worker.workspace, worker.sandbox, package, worker.go_environment(package), options.build_variables,
+        (*options.build_flags, *options.go_flags.split()), options.hide_focal,
+    )  # fmt: skip
 
 
 def all_of(tests: Sequence[str]) -> str:
@@ -167,7 +201,10 @@ def _copy_of_sources(test: CompiledTest, replaced: tuple[tuple[str, Path], ...])
 
 
 def run_tests(test: CompiledTest, *, cover: bool, shuffle: int = 0, processors: int = 0) -> RunResult:
-    """Run the tests once. `shuffle` is the seed of their order, 0 for the order of the file."""
+    """Run the tests once. `shuffle` is the seed of their order, 0 for the order of the file.
+
+    If a go command compiled something with an empty build cache, only a second run, with a seed, counts.
+    """
     worker, cover = test.worker, cover and test.cover
     flags = [f"-test.timeout={worker.options.test_seconds:g}s", f"-test.shuffle={shuffle or 'off'}"]
     if cover and worker.sandbox.private_tmp:
@@ -177,16 +214,26 @@ def run_tests(test: CompiledTest, *, cover: bool, shuffle: int = 0, processors: 
     if shuffle:
         seeded = (f"{_SEED}{shuffle}" if flag.startswith(_SEED) else flag for flag in test.flags)
         test = replace(test, flags=tuple(seeded))
+    result, compiled = _run_once(test, flags, cover=cover)
+    if compiled and adopt_seed(worker, test.package):
+        result, _ = _run_once(test, flags, cover=cover)
+    return result
+
+
+def _run_once(test: CompiledTest, flags: Sequence[str], *, cover: bool) -> tuple[RunResult, bool]:
+    """The result of one run, and whether a go command compiled something in it."""
+    worker = test.worker
     outcome = worker.sandbox.run(replace(command_for(test, flags=tuple(flags)), witnessed=True))
     witnessed = read_witness(b"".join(report.witness for report in outcome.reports))
     result = classify(outcome, witnessed, test.tests, cover=cover, options=worker.options)
+    compiled = any(report.compiled for report in outcome.reports)
     if not cover:
-        return result
+        return result, compiled
     directed, focal = worker.once(_directed_blocks, test.package), test.package.focal
     outcomes = outcomes_file(focal, worker.salt)
     own = read_profile(witnessed.own or "", focal, directed, outcomes)
     reached = read_profile(witnessed.all or "", focal, directed, outcomes)
-    return replace(result, coverage=reached if test.reference else own, reached=reached)
+    return replace(result, coverage=reached if test.reference else own, reached=reached), compiled
 
 
 def _directed_blocks(worker: Worker, package: PackageUnderTest) -> NamedBlocks | None:

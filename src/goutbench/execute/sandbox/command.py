@@ -93,9 +93,11 @@ class Command:
 
     `mounts` are (host path, path inside) pairs that appear under another name, read-only; `tmpfs` are paths
     that become empty, private file systems of limited size; `copy` is a folder that is writable although it
-    is the host's; `programs` are files that can be run, and not be read. With `runs` the command runs once
-    for each of them in one sandbox, silently, and every process and file that a run leaves behind is gone
-    before the next one starts. A `witnessed` command gets the socket of `golang/toolchain/testwitness.py`.
+    is the host's; `seeds` are (host folder, path inside) pairs of which every run gets a fresh, writable copy
+    under that other name, beside a `copy` by overlay; `programs` are files that can be run, and not be read.
+    With `runs` the command runs once for each of them in one sandbox, silently, and every process and file
+    that a run leaves behind is gone before the next one starts. A `witnessed` command gets the socket of
+    `golang/toolchain/testwitness.py`.
     """
 
     argv: tuple[str, ...]
@@ -111,13 +113,15 @@ class Command:
     runs: tuple[CommandRun, ...] = ()
     programs: tuple[Path, ...] = ()
     witnessed: bool = False
+    seeds: tuple[tuple[Path, Path], ...] = ()
 
 
 @dataclass(frozen=True, slots=True)
 class RunReport:
     """How one run ended: its exit code (128 + signal), the user plus system seconds of the process and of its
-    descendants that were waited for, wall seconds, the limit that ended it, the end of its output, and what
-    its witness said."""
+    descendants that were waited for, wall seconds, the limit that ended it, the end of its output, what its
+    witness said, and whether a single run filled a build cache of its own with what a go command compiled
+    (False where nobody looked)."""
 
     exit_code: int
     cpu_seconds: float
@@ -125,6 +129,7 @@ class RunReport:
     stopped: str
     tail: str
     witness: bytes = b""
+    compiled: bool = False
 
 
 @dataclass(frozen=True, slots=True)

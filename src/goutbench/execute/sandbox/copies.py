@@ -12,7 +12,7 @@ import os
 import socket
 import subprocess
 from collections.abc import Iterator, Mapping
-from contextlib import contextmanager
+from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass, replace
 from functools import cache
 from pathlib import Path
@@ -51,21 +51,42 @@ def copy_arguments(
             settings |= {"from": str(copy.original), "to": str(copy.folder), "core": copy.core}
         yield CopyArguments(json.dumps(settings))
         return
+    # a file in the writable part from the start hides whether something was written beside it
+    nested = any("/" in path for path, _ in copy.replaced)
+    settings |= {"to": str(copy.folder), "core": copy.core or ("." if nested else "")}
+    size = command.limits.scratch
+    with ExitStack() as stack:
+        server, inside = _announce(init, copy, copy.folder, size, user)
+        stack.enter_context(inside)
+        settings["socket"], fds = inside.fileno(), [inside.fileno()]
+        seeds = []
+        for folder, target in command.seeds:
+            server, inside = _announce(init, PrivateCopy(folder, overlay=True), target, size, user)
+            stack.enter_context(inside)
+            seeds.append({"socket": inside.fileno(), "to": str(target)})
+            fds.append(inside.fileno())
+        settings["seeds"] = seeds
+        yield CopyArguments(json.dumps(settings), server.prefix, tuple(fds))
+
+
+def _announce(
+    init: Path, copy: PrivateCopy, target: Path, size: int, user: int
+) -> tuple["CopyServer", socket.socket]:
+    """Announce a sandbox that asks for copies at a path `target`; the socket is for its init process."""
     requests, inside = socket.socketpair(socket.AF_UNIX, socket.SOCK_SEQPACKET)
-    with inside:
+    try:
         with requests:
             server = _server(init, os.getpid())
             try:
-                server.add_sandbox(copy, command.limits.scratch, user, requests)
+                server.add_sandbox(copy, target, size, user, requests)
             except OSError:
                 _server.cache_clear()  # it was killed
                 server = _server(init, os.getpid())
-                server.add_sandbox(copy, command.limits.scratch, user, requests)
-        # a file in the writable part from the start hides whether something was written beside it
-        nested = any("/" in path for path, _ in copy.replaced)
-        core = copy.core or ("." if nested else "")
-        settings |= {"socket": inside.fileno(), "to": str(copy.folder), "core": core}
-        yield CopyArguments(json.dumps(settings), server.prefix, (inside.fileno(),))
+                server.add_sandbox(copy, target, size, user, requests)
+    except OSError:
+        inside.close()
+        raise
+    return server, inside
 
 
 class CopyServer:
@@ -91,10 +112,13 @@ class CopyServer:
         target = str(self.process.pid)
         self.prefix = () if as_root else ("nsenter", "--preserve-credentials", "--user", "--target", target)
 
-    def add_sandbox(self, copy: PrivateCopy, size: int, user: int, requests: socket.socket) -> None:
-        """Announce a sandbox whose init process asks for copies, of at most `size` bytes, through
-        `requests`."""
-        sandbox: dict[str, Any] = {"folder": str(copy.folder), "core": copy.core, "bytes": size}
+    def add_sandbox(
+        self, copy: PrivateCopy, target: Path, size: int, user: int, requests: socket.socket
+    ) -> None:
+        """Announce a sandbox whose init process asks for copies at the path `target`, of at most `size`
+        bytes, through `requests`."""
+        sandbox: dict[str, Any] = {"folder": str(copy.folder), "target": str(target)}
+        sandbox |= {"core": copy.core, "bytes": size}
         sandbox["replaced"] = {path: str(file) for path, file in copy.replaced}
         fds = [requests.fileno()]
         if os.geteuid() == 0:

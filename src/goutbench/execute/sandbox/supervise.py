@@ -153,7 +153,10 @@ def supervise(
 def _read_report(line: bytes) -> RunReport:
     row = json.loads(line)
     witness = base64.b64decode(row.get("witness", ""))
-    return RunReport(row["exit"], row["cpu"], row["wall"], row["stopped"], row.get("tail", ""), witness)
+    compiled = bool(row.get("compiled"))
+    return RunReport(
+        row["exit"], row["cpu"], row["wall"], row["stopped"], row.get("tail", ""), witness, compiled
+    )
 
 
 def _start(argv: list[str], command: Command, fds: tuple[int, ...], *, gently: bool) -> Outcome:

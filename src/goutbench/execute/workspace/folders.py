@@ -55,6 +55,11 @@ class Workspace:
         return self.root / "witness"
 
     @property
+    def seeds(self) -> Path:
+        """Build caches with the compiled standard library, for tests that call the go command."""
+        return self.root / "seeds"
+
+    @property
     def empty(self) -> Path:
         """An empty folder, to hide others with."""
         return self.root / "empty"

@@ -11,12 +11,13 @@ import (
 	"syscall"
 )
 
-// CopiesOf says which folder every run in a sandbox gets a private, writable copy of, under the folder's own path.
+// CopiesOf says which folder every run in a sandbox gets a private, writable copy of, and where.
 type CopiesOf struct {
 	Folder string `json:"folder"`
-	Owner  int    `json:"owner"` // who owns the copies; -1: the folder's own owner, who is also our user
-	Bytes  int64  `json:"bytes"` // how much a run may write
-	Core   string `json:"core"`  // a folder below Folder that is copied file by file, so that folders in it can be renamed
+	Target string `json:"target"` // where the sandbox has the copies: the same path, or another one
+	Owner  int    `json:"owner"`  // who owns the copies; -1: the folder's own owner, who is also our user
+	Bytes  int64  `json:"bytes"`  // how much a run may write
+	Core   string `json:"core"`   // a folder below Folder that is copied file by file, so that folders in it can be renamed
 
 	Replaced map[string]string `json:"replaced"` // files by their paths below Folder, and what a copy has in their place
 }
@@ -166,7 +167,7 @@ func (c *copies) enter(rights []byte) error {
 		if err := c.limitFiles("/tmp", "/dev/shm"); err != nil {
 			return err
 		}
-		c.target, err = syscall.Open(c.Folder, oPath|syscall.O_DIRECTORY|syscall.O_CLOEXEC, 0)
+		c.target, err = syscall.Open(c.Target, oPath|syscall.O_DIRECTORY|syscall.O_CLOEXEC, 0)
 		return err
 	})
 }

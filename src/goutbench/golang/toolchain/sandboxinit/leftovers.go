@@ -33,6 +33,23 @@ func removeLeftovers(mounts []string) error {
 	return nil
 }
 
+const filledBytes = 4 << 20 // less than the smallest program's packages take
+
+// isFilled tells whether go commands have compiled more than a few files into a build cache.
+func isFilled(cache string) bool {
+	var size int64
+	folders, _ := filepath.Glob(cache + "/[0-9a-f][0-9a-f]")
+	for _, folder := range folders {
+		entries, _ := os.ReadDir(folder)
+		for _, entry := range entries {
+			if info, err := entry.Info(); err == nil && info.Mode().IsRegular() {
+				size += info.Size()
+			}
+		}
+	}
+	return cache != "" && size >= filledBytes
+}
+
 // unescaped undoes what the kernel does to the paths in mountinfo.
 var unescaped = strings.NewReplacer(`\040`, " ", `\011`, "\t", `\012`, "\n", `\134`, `\`)
 

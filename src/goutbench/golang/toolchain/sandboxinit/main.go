@@ -66,6 +66,8 @@ type Report struct {
 	Stopped string  `json:"stopped"`
 	Tail    string  `json:"tail,omitempty"`
 	Witness []byte  `json:"witness,omitempty"`
+
+	Compiled bool `json:"compiled,omitempty"` // whether it has filled a build cache of its own
 }
 
 func init() {
@@ -138,6 +140,7 @@ func main() {
 	command := os.Args[5:]
 	if os.Args[2] != "many" {
 		report := once(command, world, os.Args[2] == "witnessed")
+		report.Compiled = confined == nil && len(world.Seeds) == 0 && isFilled(os.Getenv("GOCACHE"))
 		reports.Encode(report)
 		line.Leave()
 		confined.quit(report.Exit)

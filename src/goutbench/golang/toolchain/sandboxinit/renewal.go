@@ -19,14 +19,31 @@ type Renewal struct {
 	Line   int    `json:"line"`   // in a container: the descriptor of the line to the process outside
 
 	Replaced map[string]string `json:"replaced"` // files by their paths below From, and what a copy has in their place
+	Seeds    []Seed            `json:"seeds"`
 
 	Confinement *Confinement `json:"landlock"`
+}
+
+// Seed is a folder of the host of which each run gets a private copy under another name, To, from the process that listens on
+// a socket of its own.
+type Seed struct {
+	Socket int    `json:"socket"`
+	To     string `json:"to"`
 }
 
 // world is what a run finds.
 type world struct {
 	Renewal
 	mounts []string
+	used   bool
+	copies []*privateCopy
+}
+
+// privateCopy is a folder that a process outside mounts.
+type privateCopy struct {
+	socket int
+	to     string
+	always bool // whether every run gets a new one
 	used   bool
 	root   int // the copy's topmost folder
 	state  syscall.Stat_t
@@ -39,7 +56,19 @@ func newWorld(settings string) (*world, error) {
 		return nil, err
 	}
 	if w.Socket != 0 {
-		syscall.CloseOnExec(w.Socket)
+		// a folder that was copied file by file is in the writable part from the start, so nothing there shows what was
+		// written in it
+		w.copies = append(w.copies, &privateCopy{socket: w.Socket, to: w.To, always: w.Core != ""})
+	}
+	for _, seed := range w.Seeds {
+		if err := os.MkdirAll(seed.To, 0o755); err != nil {
+			return nil, err
+		}
+		w.mounts = append(w.mounts, seed.To)
+		w.copies = append(w.copies, &privateCopy{socket: seed.Socket, to: seed.To})
+	}
+	for _, c := range w.copies {
+		syscall.CloseOnExec(c.socket)
 	}
 	return w, nil
 }
@@ -55,9 +84,12 @@ func (w *world) renew() error {
 	if err != nil {
 		return err
 	}
-	if w.Socket != 0 && !w.isPristine() {
-		err = errors.Join(w.request(), w.remember())
-	} else if w.Socket == 0 && w.From != "" {
+	for _, c := range w.copies {
+		if !c.isPristine() {
+			err = errors.Join(err, c.request(), c.remember())
+		}
+	}
+	if w.Socket == 0 && w.From != "" {
 		err = w.copy()
 	}
 	w.used = true
@@ -65,15 +97,15 @@ func (w *world) renew() error {
 }
 
 // remember keeps the state of a new copy.
-func (w *world) remember() (err error) {
-	if w.root > 0 {
-		syscall.Close(w.root)
+func (c *privateCopy) remember() (err error) {
+	if c.root > 0 {
+		syscall.Close(c.root)
 	}
-	if w.root, err = syscall.Open(w.To, syscall.O_RDONLY|syscall.O_DIRECTORY|syscall.O_CLOEXEC, 0); err != nil {
+	if c.root, err = syscall.Open(c.to, syscall.O_RDONLY|syscall.O_DIRECTORY|syscall.O_CLOEXEC, 0); err != nil {
 		return err
 	}
-	w.names = attributeNames(w.root)
-	return syscall.Fstat(w.root, &w.state)
+	c.names = attributeNames(c.root)
+	return syscall.Fstat(c.root, &c.state)
 }
 
 func attributeNames(fd int) uintptr {
@@ -83,21 +115,20 @@ func attributeNames(fd int) uintptr {
 
 // isPristine tells whether nothing was ever written to the copy. In an overlay, all that is written makes an entry in the
 // writable part of the topmost folder, which has a size of its own, or changes that folder. Times alone would not do: in old
-// kernels they have steps of milliseconds. A folder that was copied file by file is in the writable part from the start, so
-// nothing there shows what was written in it.
-func (w *world) isPristine() bool {
+// kernels they have steps of milliseconds.
+func (c *privateCopy) isPristine() bool {
 	var now syscall.Stat_t
-	if w.Core != "" || w.root <= 0 || syscall.Fstat(w.root, &now) != nil {
+	if c.always || c.root <= 0 || syscall.Fstat(c.root, &now) != nil {
 		return false
 	}
-	now.Atim = w.state.Atim // reading changes it
-	return now == w.state && attributeNames(w.root) == w.names
+	now.Atim = c.state.Atim // reading changes it
+	return now == c.state && attributeNames(c.root) == c.names
 }
 
 // request asks for a new copy. The first request carries our mount namespace, in which the copies appear.
-func (w *world) request() error {
+func (c *privateCopy) request() error {
 	var rights []byte
-	if !w.used {
+	if !c.used {
 		namespace, err := os.Open("/proc/self/ns/mnt")
 		if err != nil {
 			return err
@@ -105,12 +136,13 @@ func (w *world) request() error {
 		defer namespace.Close()
 		rights = syscall.UnixRights(int(namespace.Fd()))
 	}
-	if err := syscall.Sendmsg(w.Socket, []byte("renew"), rights, nil, 0); err != nil {
+	c.used = true
+	if err := syscall.Sendmsg(c.socket, []byte("renew"), rights, nil, 0); err != nil {
 		return err
 	}
 	answer := make([]byte, 4096)
 	for {
-		n, err := syscall.Read(w.Socket, answer)
+		n, err := syscall.Read(c.socket, answer)
 		if err == syscall.EINTR {
 			continue
 		}
