@@ -23,7 +23,7 @@ _BY_VALUE = {
     "TOKENS": "budget cross_file_tokens max_tokens max_total_tokens window",
     "SECONDS": "build_seconds max_seconds test_seconds timeout",
     "FOLDER": "cache dataset judge mirror out prepare_embedded reference repos rows run tasks work",
-    "FILE": "baseline focal gguf import_labels page price rest shard_costs stryker",
+    "FILE": "baseline export_batch focal gguf import_batch import_labels page price rest shard_costs stryker",
     "NAME": "builtin column embedder export sandbox tokenizer",
     "DATE": "after fresh_after",
     "REGEX": "functions paths tests",

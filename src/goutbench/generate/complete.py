@@ -9,6 +9,7 @@ from goutbench.config import Price
 from goutbench.dataset.journal import Journal, request_key
 from goutbench.dataset.json_lines import clean_text
 from goutbench.generate.options import GenerateOptions
+from goutbench.inference.batch.replay import BatchConnection
 from goutbench.inference.calls import (
     MODEL_ERROR,
     OVERFLOW,
@@ -36,7 +37,7 @@ Completions = dict[tuple[str, int], Completion]
 class Completer:
     """A model with its settings, and the journal of its completions."""
 
-    connection: Connection
+    connection: Connection | BatchConnection
     options: GenerateOptions
     journal: Journal[Completion]
     price: Price | None = None

@@ -39,6 +39,13 @@ _Receive = Callable[["Model", "ModelOutput", float], object]
 _receive: ContextVar[_Receive | None] = ContextVar("receive", default=None)
 """What takes the output of the call that the current sample is making."""
 
+_current_key: ContextVar[str] = ContextVar("current_key")
+
+
+def current_key() -> str:
+    """The key of the call that the current task is making."""
+    return _current_key.get()
+
 
 @dataclass(frozen=True, slots=True)
 class Failure:
@@ -161,6 +168,7 @@ class CallTask(Generic[AnswerT]):
             async def solve(state: TaskState, generate: Generate) -> TaskState:
                 call, start = calls[str(state.sample_id)], time.monotonic()
                 token = _receive.set(lambda *output: call.record(journal, *output))
+                key_token = _current_key.set(call.key)
                 try:
                     state.output = await get_model().generate(state.messages)
                     result = call.record(journal, get_model(), state.output, time.monotonic() - start)
@@ -168,6 +176,7 @@ class CallTask(Generic[AnswerT]):
                     result = Failure(MODEL_ERROR, error_text(error), time.monotonic() - start)
                 finally:
                     _receive.reset(token)
+                    _current_key.reset(key_token)
                 state.store.set(FAILURE if isinstance(result, Failure) else ANSWER, asdict(result))
                 return state
 
