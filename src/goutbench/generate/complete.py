@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING
 from goutbench.config import Price
 from goutbench.dataset.journal import Journal, request_key
 from goutbench.dataset.json_lines import clean_text
+from goutbench.errors import without_credentials
 from goutbench.generate.options import GenerateOptions
 from goutbench.inference.batch.replay import BatchConnection
 from goutbench.inference.calls import (
@@ -18,7 +19,6 @@ from goutbench.inference.calls import (
     Connection,
     Failure,
     answer_calls,
-    without_credentials,
 )
 from goutbench.records import TRUNCATED, Completion, Prompt, short_hash
 
