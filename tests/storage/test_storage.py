@@ -123,13 +123,13 @@ def test_a_server_that_goes_down_in_the_middle_of_a_write_leaves_nothing_half_wr
         copy.push(finished=True)
     assert not [secret for secret in SECRETS if secret in str(caught.value)]
     wire.cut_after = None
-    assert contents() == {"runs/one/candidates.parquet": table}
+    segment = f"runs/one/{COMPLETIONS}.segments/000001.jsonl"
+    assert contents() == {segment: b"one\n", "runs/one/candidates.parquet": table}
     again = machine("first")
     assert (again.path / "executions.parquet").read_bytes() == table  # not brought yet, so not lost
     again.push(finished=True)
     assert set(contents()) == {
-        "runs/one/candidates.parquet", "runs/one/executions.parquet", "runs/one/run.json",
-        f"runs/one/{COMPLETIONS}.segments/000001.jsonl",
+        segment, "runs/one/candidates.parquet", "runs/one/executions.parquet", "runs/one/run.json",
     }  # fmt: skip
 
 

@@ -1,5 +1,6 @@
 """Addresses of object storage: `s3://BUCKET/KEY` and `gs://BUCKET/KEY`."""
 
+import logging
 import re
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -78,11 +79,17 @@ class Address:
         try:
             import fsspec
 
+            logging.getLogger("asyncio").addFilter(_is_of_interest)
             return fsspec.filesystem(self.scheme, skip_instance_cache=True, use_listings_cache=False)
         except ImportError:
             what = f"this needs the package {package!r}, which is not installed"
             hint = f"pip install 'goutbench[{extra}]'"
             raise ToolError(what, where=str(self), hint=hint) from None
+
+
+def _is_of_interest(record: logging.LogRecord) -> bool:
+    """Whether a message of asyncio is no echo of a lost connection, which is an error or is tried again."""
+    return record.exc_info is None or not isinstance(record.exc_info[1], ConnectionError)
 
 
 @contextmanager
