@@ -20,7 +20,7 @@ GROUPS = (LOOP, DATASET, MODELS, RESULTS, WORK_TREE, STEPS)
 """The groups of commands in the order of the help."""
 
 _BY_VALUE = {
-    "N": "audit_pairs cap connections count examples facts limit max_calls min_killed mutants "
+    "N": "audit_pairs cap connections count examples facts gpus limit max_calls min_killed mutants "
     "per_function per_repository repeat retries rounds samples seed show stop_at threads workers",
     "TOKENS": "budget cross_file_tokens max_tokens max_total_tokens window",
     "SECONDS": "build_seconds max_seconds test_seconds timeout",
