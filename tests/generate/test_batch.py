@@ -30,10 +30,7 @@ pytestmark = [
 ]
 
 MODEL = "openai-api/shaky/m"
-REFUSED = {
-    "Double2(": (400, "no such setting", None),
-    "Double3(": (400, "too long", "context_length_exceeded"),
-}
+REFUSED = {"Double2(": "no such setting", "Double3(": "maximum context length is 10 tokens"}
 
 
 class Recorder:

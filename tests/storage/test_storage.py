@@ -70,7 +70,7 @@ def test_a_dataset_and_a_run_in_a_bucket_are_used_as_folders_are(wire: Wire, tmp
     assert {name: objects[f"runs/smoke/{name}"] for name in local} == local
     page = f"s3://{BUCKET}/pages/report.html"
     goutbench("report", f"s3://{BUCKET}/runs/sm*", "--dataset", dataset, "--out", page)
-    assert contents()["pages/report.html"].startswith(b"<!doctype html>")
+    assert b"<html" in contents()["pages/report.html"]
     assert not [secret for secret in SECRETS for body in contents().values() if secret.encode() in body]
 
 

@@ -62,7 +62,8 @@ class BatchConnection:
                 results[call.id] = Failure(MODEL_ERROR, reply.reason[:_DETAIL])
             else:
                 responses.append(replace(call, read=_WithoutSeconds(call)))
-        return results | (self.connection.ask(task, responses, journal) if responses else {})
+        asked: dict[str, Any] = self.connection.ask(task, responses, journal) if responses else {}
+        return results | {id: replace(result, seconds=0.0) for id, result in asked.items()}
 
 
 @dataclass(frozen=True, slots=True)
