@@ -36,7 +36,7 @@ def open_offline(name: str, server: Server, respond: Respond, *, temperature: fl
     without_network = replace(server, base_url=_NO_SERVER, model_args=arguments, retries=0)
     model = open_model(name, without_network, temperature=temperature, probe=False)
     model.model_args.pop("http_client", None)  # Inspect's log would describe it
-    model.api.should_retry = lambda ex: False  # type: ignore[method-assign,assignment]
+    model.api.should_retry = lambda ex: False  # type: ignore[method-assign]
     return model
 
 
