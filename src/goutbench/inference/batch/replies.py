@@ -44,9 +44,9 @@ class BatchReplies:
                 by_id[id], first[id] = reply, where
         return cls(files, by_id)
 
-    def check(self, known: Collection[str]) -> None:
-        """Raises ConfigError for replies to requests that are not among the `known` keys of this run."""
-        unknown = [id for id in self.by_id if id not in known]
+    def check(self, keys: Collection[str]) -> None:
+        """Raises ConfigError for replies to requests that are not among the `keys` of this run."""
+        unknown = [id for id in self.by_id if id not in keys]
         if not unknown:
             return
         where = "--import-batch " + " ".join(map(str, self.files))
