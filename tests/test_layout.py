@@ -22,6 +22,7 @@ LAYERS = (
         "plotting",
         "dataset",
         "golang",
+        "storage",
     },
     {"baselines", "chunk", "dedup", "inference"},
     {"prompts", "assemble"},

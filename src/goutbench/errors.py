@@ -11,10 +11,15 @@ A message says what is wrong and where, and its hint says how to fix it. It neve
 of a URL. A bad reply of a model or a failing `go test` is a record, never an exception.
 """
 
+import os
 import re
 from typing import ClassVar
 
 _USER_INFO = re.compile(r"\b([A-Za-z][A-Za-z0-9+.-]*://)[^\s/?#@'\"]*(?:@[^\s/?#@'\"]*)*@")
+
+_AUTHORIZATION = re.compile(r"\b(Basic|Bearer)\s+[\w.~+/=-]{6,}", re.IGNORECASE)
+_SECRET_NAMES = ("KEY", "KEY_ID", "TOKEN", "SECRET", "PASSWORD")
+_SHORTEST_SECRET = 8  # characters
 
 
 class GoutbenchError(Exception):
@@ -64,6 +69,15 @@ class ToolError(GoutbenchError):
 def without_user_info(text: str) -> str:
     """The text with the names, passwords and tokens in its URLs left out, for messages and records."""
     return _USER_INFO.sub(r"\1", text)
+
+
+def without_credentials(text: str) -> str:
+    """A text without user information in URLs, authorization headers, and keys of our environment."""
+    text = _AUTHORIZATION.sub(r"\1 …", without_user_info(text))
+    for name, value in os.environ.items():
+        if name.endswith(_SECRET_NAMES) and len(value) >= _SHORTEST_SECRET:
+            text = text.replace(value, "…")
+    return text
 
 
 def first_line(error: BaseException) -> str:

@@ -29,8 +29,9 @@ from goutbench.dataset.store import write_table as write_arrow
 from goutbench.errors import ConfigError, GoutbenchError
 from goutbench.generate.items import items_without_prompts, read_items
 from goutbench.generate.options import GenerateOptions
-from goutbench.generate.stage import generate, plan, with_weights_revision
+from goutbench.generate.stage import generate, plan
 from goutbench.generate.summary import execute_command
+from goutbench.generate.tuned import with_weights_revision
 from goutbench.inference.models import Server, open_model
 from goutbench.inference.scripted import ScriptedWriter
 from goutbench.parallel import map_items

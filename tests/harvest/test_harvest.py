@@ -16,7 +16,7 @@ from goutbench.cli import app
 from goutbench.dataset.store import read_pairs, read_table, to_table, write_table
 from goutbench.errors import DatasetError, GoutbenchError
 from goutbench.generate.items import read_items
-from goutbench.generate.stage import differs_from_training
+from goutbench.generate.tuned import differs_from_training
 from goutbench.harvest.select import HarvestOptions
 from goutbench.harvest.stage import harvest
 from goutbench.records import Pair, SplitAssignment

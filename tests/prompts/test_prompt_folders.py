@@ -16,7 +16,7 @@ from goutbench.dataset.store import read_pairs, to_table
 from goutbench.errors import ConfigError
 from goutbench.generate.items import read_items
 from goutbench.generate.options import GenerateOptions
-from goutbench.generate.stage import differs_from_training
+from goutbench.generate.tuned import differs_from_training
 from goutbench.prompts.library import load_prompt
 from goutbench.prompts.prompt import CrossFileContext, build_prompt
 from goutbench.records import Pair

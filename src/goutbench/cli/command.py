@@ -6,6 +6,8 @@ from typing import Any, TypeVar
 from typer import Typer
 from typer.core import TyperCommand, TyperGroup
 
+from goutbench.cli.remote import run_with_remote_paths
+
 _Function = TypeVar("_Function", bound=Callable[..., None])
 
 LOOP = "The whole loop"
@@ -18,12 +20,12 @@ GROUPS = (LOOP, DATASET, MODELS, RESULTS, WORK_TREE, STEPS)
 """The groups of commands in the order of the help."""
 
 _BY_VALUE = {
-    "N": "audit_pairs cap connections count examples facts limit max_calls min_killed mutants per_function "
-    "per_repository repeat retries rounds samples seed show stop_at threads workers",
+    "N": "audit_pairs cap connections count examples facts gpus limit max_calls min_killed mutants "
+    "per_function per_repository repeat retries rounds samples seed show stop_at threads workers",
     "TOKENS": "budget cross_file_tokens max_tokens max_total_tokens window",
     "SECONDS": "build_seconds max_seconds test_seconds timeout",
     "FOLDER": "cache dataset judge mirror out prepare_embedded reference repos rows run tasks work",
-    "FILE": "baseline focal gguf import_labels page price rest shard_costs stryker",
+    "FILE": "baseline export_batch focal gguf import_batch import_labels page price rest shard_costs stryker",
     "NAME": "builtin column embedder export sandbox tokenizer",
     "DATE": "after fresh_after",
     "REGEX": "functions paths tests",
@@ -79,6 +81,9 @@ class _Command(TyperCommand):
     def parse_args(self, ctx: Any, args: list[str]) -> list[str]:
         arguments = {p.name for p in self.params if p.param_type_name == "argument"}
         return super().parse_args(ctx, _dataset_first(args) if "dataset" in arguments else args)
+
+    def invoke(self, ctx: Any) -> Any:
+        return run_with_remote_paths(ctx, super().invoke)
 
 
 def _dataset_first(args: list[str]) -> list[str]:

@@ -125,6 +125,14 @@ def generate(
     timeout: Timeout = None,
     retries: Retries = None,
     price: PriceFile = None,
+    export_batch: Annotated[
+        Path | None,
+        typer.Option(help="Ask nothing; write the requests to this file, in the OpenAI Batch format."),
+    ] = None,
+    import_batch: Annotated[
+        list[Path] | None,
+        typer.Option(help="Result or error file of such a batch, in place of a server; may be repeated."),
+    ] = None,
     shard: ShardText = "",
     shard_costs: ShardCosts = None,
     repos: Repos = None,
@@ -153,10 +161,12 @@ def generate(
     from goutbench.config import Price, load_yaml
     from goutbench.errors import ConfigError
     from goutbench.generate.options import GenerateOptions
-    from goutbench.generate.stage import differs_from_training, plan
     from goutbench.generate.stage import generate as run
+    from goutbench.generate.stage import plan
     from goutbench.generate.summary import summary
     from goutbench.generate.task_list import prompt_of_tasks
+    from goutbench.generate.tuned import differs_from_training
+    from goutbench.inference.batch.replies import BatchReplies
     from goutbench.rounds.options import RoundOptions
 
     if (suited := prompt_of_tasks(tasks)) == "reproduce" and rounds > 1:
@@ -176,6 +186,8 @@ def generate(
     if rounds > 1 and shard:
         hint = "execute and judge the shards of the first answers, or give all rounds to one machine"
         raise ConfigError("limits of rounds count all answers", where="--rounds with --shard", hint=hint)
+    if export_batch or import_batch:
+        _check_batch(model, rounds, both=bool(export_batch and import_batch))
     part = shard_of(shard, dataset, shard_costs)
     limits = RoundOptions(rounds, kinds, max_calls, max_total_tokens, max_cost)
     if dry_run:
@@ -184,9 +196,18 @@ def generate(
         typer.echo(_text(result | most, as_json=as_json))
         return
     server = server_of(base_url, model_arg, connections, timeout, retries, quiet=as_json)
+    if export_batch:
+        from goutbench.generate.batch import export_requests
+
+        counts = export_requests(dataset, out, model, options, export_batch, server=server, shard=part)
+        typer.echo(_text(counts, as_json=as_json))
+        return
     prices = load_yaml(price, Price) if price else None
     if rounds == 1:
-        candidates = run(dataset, out, model, options, price=prices, server=server, shard=part)
+        replies = BatchReplies.read(import_batch) if import_batch else None
+        candidates = run(
+            dataset, out, model, options, price=prices, server=server, shard=part, replies=replies
+        )
         typer.echo(_text(summary(out, dataset, candidates, shard, shard_costs), as_json=as_json))
         return
     from goutbench.execute.options import TEST_SECONDS, ExecuteOptions
@@ -207,6 +228,23 @@ def generate(
             report=lambda line: typer.echo(line, err=True),
         )  # fmt: skip
     typer.echo(_text(summary(out, dataset, candidates), as_json=as_json))
+
+
+def _check_batch(model: str, rounds: int, *, both: bool) -> None:
+    """Raises ConfigError for options that do not go with batch files."""
+    from goutbench.baselines.names import is_baseline
+    from goutbench.errors import ConfigError
+
+    if both:
+        hint = "export first, and import the results with a later command"
+        raise ConfigError("two directions at once", where="--export-batch with --import-batch", hint=hint)
+    if is_baseline(model):
+        hint = "leave the batch files out"
+        raise ConfigError("a baseline needs no requests", where=f"--model {model}", hint=hint)
+    if rounds > 1:
+        hint = "leave --rounds out"
+        what = "a round's requests depend on the results of the one before"
+        raise ConfigError(what, where=f"--rounds {rounds} with batch files", hint=hint)
 
 
 def _mutants(mutants: int | None, kinds: Sequence[str]) -> int | None:

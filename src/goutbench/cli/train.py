@@ -48,6 +48,10 @@ def train(
     dry_run: Annotated[
         bool, typer.Option("--dry-run", help="Print what the run would do, and train nothing.")
     ] = False,
+    gpus: Annotated[
+        int,
+        typer.Option(min=0, help="With --dry-run: the memory of each GPU, for one, half of them and all."),
+    ] = 0,
     prepare_embedded: Annotated[
         Path | None, typer.Option(help="Only write the embedded model to this folder, as safetensors.")
     ] = None,
@@ -88,9 +92,12 @@ def train(
     choice = resolve_dtype(load_recipe(recipe or "", _overrides(setting or (), where, model)))
     if rows_only and rows is None:
         raise ConfigError("there are no rows", where="--rows-only", hint="give --rows FOLDER")
+    if gpus and not dry_run:
+        hint = "add --dry-run: `train` itself runs on one GPU"
+        raise ConfigError("an option of the dry run", where=f"--gpus {gpus}", hint=hint)
     run = TrainingRun(choice, dataset, split, out, Harvested(rows, rows_only) if rows else None)
     if dry_run:
-        plan = plan_training(run)
+        plan = plan_training(run, gpus=gpus)
         content, lines = plan.content(), plan_lines(plan)
     else:
         content = train_model(

@@ -8,7 +8,9 @@ from typing import TYPE_CHECKING
 from goutbench.config import Price
 from goutbench.dataset.journal import Journal, request_key
 from goutbench.dataset.json_lines import clean_text
+from goutbench.errors import without_credentials
 from goutbench.generate.options import GenerateOptions
+from goutbench.inference.batch.replay import BatchConnection
 from goutbench.inference.calls import (
     MODEL_ERROR,
     OVERFLOW,
@@ -17,7 +19,6 @@ from goutbench.inference.calls import (
     Connection,
     Failure,
     answer_calls,
-    without_credentials,
 )
 from goutbench.records import TRUNCATED, Completion, Prompt, short_hash
 
@@ -36,7 +37,7 @@ Completions = dict[tuple[str, int], Completion]
 class Completer:
     """A model with its settings, and the journal of its completions."""
 
-    connection: Connection
+    connection: Connection | BatchConnection
     options: GenerateOptions
     journal: Journal[Completion]
     price: Price | None = None

@@ -13,7 +13,6 @@ from goutbench.assemble.pieces import PackageContext
 from goutbench.assemble.stage import MODES, assemble, candidate_of
 from goutbench.baselines.baseline import baseline_of
 from goutbench.baselines.names import is_baseline
-from goutbench.chunk.tokens import COUNTERS, tokenizer_file
 from goutbench.config import Price
 from goutbench.dataset.shards import ShardPlan, claim
 from goutbench.dataset.store import file_hash, read_manifest, read_pairs, write_json, write_rows
@@ -29,17 +28,17 @@ from goutbench.generate.items import (
 )
 from goutbench.generate.options import GenerateOptions
 from goutbench.generate.summary import count_errors
+from goutbench.generate.tuned import with_weights_revision
 from goutbench.golang.syntax.parser import parse
-from goutbench.inference.calls import CallPlan, Connection
+from goutbench.inference.batch.replay import BatchConnection
+from goutbench.inference.batch.replies import BatchReplies
+from goutbench.inference.calls import Call, CallPlan, Connection
 from goutbench.inference.models import (
     Server,
-    local_folder,
     open_model,
-    training_prompt_settings,
-    weights_hash,
 )
 from goutbench.locations import CANDIDATES, COMPLETIONS, PROMPTS, ROUNDS, SPLIT_FOLDER
-from goutbench.prompts.library import DEFAULT, load_prompt
+from goutbench.prompts.library import load_prompt
 from goutbench.prompts.prompt import completion_text
 from goutbench.records import Candidate, Completion, Pair, Prompt, short_hash
 
@@ -178,24 +177,49 @@ def open_session(
     price: Price | None = None,
     server: Server | None = None,
     shard: ShardPlan | None = None,
+    replies: BatchReplies | None = None,
 ) -> Iterator[Session]:
-    """Open the model, the dataset and the journal. Raises as `generate` does."""
-    if options.mode not in MODES:  # before any call, which may cost money
-        raise ConfigError(
-            f"{options.mode!r} is not a mode", where="--mode", hint=f"use one of: {', '.join(MODES)}"
-        )
+    """Open the model, the dataset and the journal. Raises as `generate` does.
+
+    With the `replies` of batch files, the model is not asked.
+    """
+    check_mode(options)  # before any call, which may cost money
     options, server = with_weights_revision(options, model), server or Server()
     pairs = list(read_pairs(dataset))
     items = build_items(dataset, pairs, options, shard.pairs if shard else None)
-    connection = Connection(
-        open_model(model, server, temperature=options.temperature), out / "logs", server.display
-    )
+    connection = _connect(model, server, options, out / "logs", replies)
+    if replies is not None:
+        replies.check({call.key for call in calls_of(items, str(connection.model), options)})
     assembler = Assembler(pairs, str(connection.model), options.mode)
     with open_journal(out) as journal:
         session = Session(dataset, out, items, Completer(connection, options, journal, price), assembler)
         claim(out, shard, "generate", session.facts, _units(items, options.samples))
         journal.open()
         yield session
+
+
+def check_mode(options: GenerateOptions) -> None:
+    """Raises ConfigError for a way to make one file of completions that does not exist."""
+    if options.mode not in MODES:
+        hint = f"use one of: {', '.join(MODES)}"
+        raise ConfigError(f"{options.mode!r} is not a mode", where="--mode", hint=hint)
+
+
+def _connect(
+    model: str, server: Server, options: GenerateOptions, logs: Path, replies: BatchReplies | None
+) -> Connection | BatchConnection:
+    if replies is not None:
+        return BatchConnection.open(model, server, replies, temperature=options.temperature, logs=logs)
+    return Connection(open_model(model, server, temperature=options.temperature), logs, server.display)
+
+
+def calls_of(items: Sequence[Item], model: str, options: GenerateOptions) -> list[Call[Completion]]:
+    """The calls for the first answers to the prompts of items."""
+    return [
+        completion_call(prompt, model, options, sample)
+        for prompt in distinct_prompts(items)
+        for sample in range(options.samples)
+    ]
 
 
 def _units(items: Iterable[Item], samples: int) -> list[str]:
@@ -217,13 +241,15 @@ def generate(
     price: Price | None = None,
     server: Server | None = None,
     shard: ShardPlan | None = None,
+    replies: BatchReplies | None = None,
 ) -> list[Candidate]:
     """Have a model write the tests of a dataset, or of a shard of it, and write the run folder.
 
     The run folder holds prompts, completions, candidates and `run.json`; `goutbench execute
     OUT/candidates.parquet --dataset DATASET --out OUT` continues from there. The same call after a kill
-    repeats no call that was answered. Raises ConfigError, also where the folder has rounds of feedback;
-    DatasetError, StorageError.
+    repeats no call that was answered. With the `replies` of batch files nothing is asked: they are the
+    model's answers, and a call without one fails. Raises ConfigError, also where the folder has rounds of
+    feedback; DatasetError, StorageError.
     """
     if (out / ROUNDS).exists():  # its results are of candidates that this call would leave out
         raise ConfigError(
@@ -231,7 +257,9 @@ def generate(
         )
     if is_baseline(model):
         return write_baseline(dataset, out, model, options, shard)
-    with open_session(dataset, out, model, options, price=price, server=server, shard=shard) as session:
+    with open_session(
+        dataset, out, model, options, price=price, server=server, shard=shard, replies=replies
+    ) as session:
         _, records = session.first_answers()
     session.write(records)
     return records.candidates
@@ -275,49 +303,5 @@ def plan(
         return CallPlan(len(items), *[0] * 6)
     options = with_weights_revision(options, model)
     items = read_items(dataset, options, only)
-    calls = [
-        completion_call(prompt, model, options, sample)
-        for prompt in distinct_prompts(items)
-        for sample in range(options.samples)
-    ]
     with open_journal(out) as journal:
-        return CallPlan.of(calls, journal, options.window, items=len(items))
-
-
-def with_weights_revision(options: GenerateOptions, model: str) -> GenerateOptions:
-    """The options with the hash of a local model's weights as its revision, unless they name a revision.
-
-    Training continues in the same folder, so the folder's name does not identify the model.
-    """
-    folder = local_folder(model)
-    return replace(options, revision=weights_hash(folder)) if folder and not options.revision else options
-
-
-def differs_from_training(options: GenerateOptions, model: str) -> str:
-    """The options with which a tuned model was trained, if these options differ; otherwise empty.
-
-    Budgets count tokens, so the tokenizer is one of the options.
-    """
-    folder = local_folder(model)
-    settings = training_prompt_settings(folder) if folder else {}
-    if not folder or not settings:
-        return ""
-    expected = str(settings.pop("tokenizer", "")) or str(tokenizer_file(folder))
-    same_tokenizer = options.tokenizer == expected or _same_tokenizer(options.tokenizer, expected)
-    digest, trained_prompt = settings.pop("prompt_hash", ""), settings.setdefault("prompt", DEFAULT)
-    own_digest = load_prompt(options.prompt).hash
-    used = asdict(options) | ({"prompt": trained_prompt} if own_digest == digest else {})
-    changed = bool(digest) and digest != own_digest and options.prompt == trained_prompt
-    if same_tokenizer and not changed and all(used.get(name) == value for name, value in settings.items()):
-        return ""
-    flags = " ".join(f"--{name.replace('_', '-')} {value}" for name, value in settings.items())
-    note = f" (the files of this prompt have changed; their hash was {digest})" if changed else ""
-    return f"{flags} --tokenizer {expected}{note}"
-
-
-def _same_tokenizer(name: str, expected: str) -> bool:
-    """Whether two names are of files with equal bytes; a file that is missing cannot differ."""
-    current, required = tokenizer_file(Path(name)), tokenizer_file(Path(expected))
-    if not required.is_file():
-        return expected not in COUNTERS
-    return current.is_file() and file_hash(current) == file_hash(required)
+        return CallPlan.of(calls_of(items, model, options), journal, options.window, items=len(items))

@@ -1,7 +1,5 @@
 """Calls to a model as an Inspect task: each ends as an answer or a failure; no answer is paid for twice."""
 
-import os
-import re
 import time
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from contextvars import ContextVar
@@ -11,7 +9,7 @@ from typing import TYPE_CHECKING, Any, Generic, TypeVar
 
 from goutbench.dataset.journal import Journal
 from goutbench.dataset.json_lines import clean_text
-from goutbench.errors import without_user_info
+from goutbench.errors import without_credentials
 from goutbench.inference.models import stdout_to_stderr
 from goutbench.inference.reach import Patience
 
@@ -28,9 +26,6 @@ Messages = tuple[tuple[str, str], ...]
 AnswerT = TypeVar("AnswerT", bound="DataclassInstance")
 
 OVERFLOW, MODEL_ERROR = "context-overflow", "model-error"
-_AUTHORIZATION = re.compile(r"\b(Basic|Bearer)\s+[\w.~+/=-]{6,}", re.IGNORECASE)
-_SECRET_NAMES = ("KEY", "TOKEN", "SECRET", "PASSWORD")
-_SHORTEST_SECRET = 8  # characters
 ANSWER, FAILURE = "answer", "failure"
 """Where a sample of Inspect's log stores what its call returned."""
 
@@ -38,6 +33,13 @@ ANSWER, FAILURE = "answer", "failure"
 _Receive = Callable[["Model", "ModelOutput", float], object]
 _receive: ContextVar[_Receive | None] = ContextVar("receive", default=None)
 """What takes the output of the call that the current sample is making."""
+
+_current_key: ContextVar[str] = ContextVar("current_key")
+
+
+def current_key() -> str:
+    """The key of the call that the current task is making."""
+    return _current_key.get()
 
 
 @dataclass(frozen=True, slots=True)
@@ -161,6 +163,7 @@ class CallTask(Generic[AnswerT]):
             async def solve(state: TaskState, generate: Generate) -> TaskState:
                 call, start = calls[str(state.sample_id)], time.monotonic()
                 token = _receive.set(lambda *output: call.record(journal, *output))
+                key_token = _current_key.set(call.key)
                 try:
                     state.output = await get_model().generate(state.messages)
                     result = call.record(journal, get_model(), state.output, time.monotonic() - start)
@@ -168,6 +171,7 @@ class CallTask(Generic[AnswerT]):
                     result = Failure(MODEL_ERROR, error_text(error), time.monotonic() - start)
                 finally:
                     _receive.reset(token)
+                    _current_key.reset(key_token)
                 state.store.set(FAILURE if isinstance(result, Failure) else ANSWER, asdict(result))
                 return state
 
@@ -265,15 +269,6 @@ def chat(messages: Messages) -> "list[ChatMessage]":
 
     kinds = {"system": ChatMessageSystem, "user": ChatMessageUser, "assistant": ChatMessageAssistant}
     return [kinds[role](content=content) for role, content in messages]
-
-
-def without_credentials(text: str) -> str:
-    """A text without user information in URLs, authorization headers, and keys of our environment."""
-    text = _AUTHORIZATION.sub(r"\1 …", without_user_info(text))
-    for name, value in os.environ.items():
-        if name.endswith(_SECRET_NAMES) and len(value) >= _SHORTEST_SECRET:
-            text = text.replace(value, "…")
-    return text
 
 
 def error_text(error: BaseException) -> str:

@@ -60,8 +60,12 @@ def stdout_to_stderr() -> Iterator[None]:
         yield
 
 
-def open_model(name: str, server: Server, *, temperature: float | None) -> "Model":
-    """The model, not shared with other callers. Raises ConfigError if Inspect has no model of that name."""
+def open_model(name: str, server: Server, *, temperature: float | None, probe: bool = True) -> "Model":
+    """The model, not shared with other callers.
+
+    With `probe`, the server at an address must answer. Raises ConfigError if Inspect has no model of that
+    name.
+    """
     from inspect_ai.model import GenerateConfig, get_model
 
     config = GenerateConfig(
@@ -75,7 +79,8 @@ def open_model(name: str, server: Server, *, temperature: float | None) -> "Mode
         if "torch_dtype" not in args and not has_native_bfloat16():
             args.setdefault("dtype", "float32")
     if server.base_url is not None:
-        _check_server(name, server.base_url)
+        if probe:
+            _check_server(name, server.base_url)
         if name.startswith(_OPENAI) and not _has_key(name):
             args.setdefault("api_key", "none")  # a server of one's own rarely asks for one
     offline = name.startswith("hf/") and local_folder(name) is None and without_hub()

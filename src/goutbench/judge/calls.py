@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING
 from goutbench.chunk.tokens import token_counter
 from goutbench.dataset.journal import Journal
 from goutbench.dataset.json_lines import clean_text
+from goutbench.errors import without_credentials
 from goutbench.inference.calls import (
     ANSWER,
     FAILURE,
@@ -17,7 +18,6 @@ from goutbench.inference.calls import (
     Connection,
     Failure,
     answer_calls,
-    without_credentials,
 )
 from goutbench.inference.models import Server, open_model
 from goutbench.judge.options import JudgeOptions

@@ -8,6 +8,7 @@ from typing import Any
 from goutbench.train.data.lengths import RowLengths
 from goutbench.train.data.preflight import Preflight, TrainingPlan
 from goutbench.train.model.targets import LoraTarget, WeightCounts
+from goutbench.train.run.sharding import memory_lines
 
 
 def preflight_lines(preflight: Preflight) -> list[str]:
@@ -33,9 +34,10 @@ def preflight_lines(preflight: Preflight) -> list[str]:
 
 def plan_lines(plan: TrainingPlan) -> list[str]:
     """A dry run."""
+    memory = memory_lines(plan.memory) if plan.memory else []
     if plan.preflight:
-        return preflight_lines(plan.preflight)
-    return [*_weight_lines(plan.weights, plan.targets), f"rows not counted: {plan.missing}"]
+        return preflight_lines(plan.preflight) + memory
+    return [*_weight_lines(plan.weights, plan.targets), f"rows not counted: {plan.missing}", *memory]
 
 
 def result_lines(record: dict[str, Any], out: Path) -> list[str]:

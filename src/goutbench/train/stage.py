@@ -38,6 +38,7 @@ from goutbench.train.run.figure import write_curve
 from goutbench.train.run.folder import RunFolder, checkpoint_step
 from goutbench.train.run.losses import Loss, compare_losses, measure_losses
 from goutbench.train.run.provenance import git_state, package_versions
+from goutbench.train.run.sharding import memory_by_gpus
 from goutbench.train.run.trainer import check_machine, check_names, make_trainer, run_steps, to_dataset
 
 
@@ -61,22 +62,23 @@ class PreparedRun:
     tokenizer: Any
 
 
-def plan_training(run: TrainingRun) -> TrainingPlan:
-    """The plan of a run, without training.
+def plan_training(run: TrainingRun, *, gpus: int = 0) -> TrainingPlan:
+    """The plan of a run, without training; for `gpus` above 0 also the memory of each of them.
 
     If the recipe declares the model's shape, nothing is downloaded, and tokenizer and dataset may be missing.
     Raises ConfigError, DatasetError and ToolError.
     """
     is_declared = run.recipe.model.shape is not None
     model = describe_model(run.recipe)
+    memory = memory_by_gpus(run.recipe, model, gpus) if gpus else ()
     try:
         report = prepare_run(run, offline=is_declared).preflight
-        return TrainingPlan(model.weights, model.targets, report, "")
+        return TrainingPlan(model.weights, model.targets, report, "", memory)
     except (ConfigError, DatasetError) as error:
         may_be_missing = (f"model.name {run.recipe.model.name}", str(run.dataset))
         if not is_declared or not error.where.startswith(may_be_missing):
             raise
-        return TrainingPlan(model.weights, model.targets, None, str(error).splitlines()[0])
+        return TrainingPlan(model.weights, model.targets, None, str(error).splitlines()[0], memory)
 
 
 def prepare_run(run: TrainingRun, *, offline: bool = False) -> PreparedRun:

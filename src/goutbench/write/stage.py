@@ -19,7 +19,7 @@ from goutbench.execute.reward.addition import Addition
 from goutbench.execute.units import ExecutionJob
 from goutbench.execute.worker import Worker
 from goutbench.generate.complete import Completer, open_journal
-from goutbench.generate.stage import with_weights_revision
+from goutbench.generate.tuned import with_weights_revision
 from goutbench.inference.calls import MODEL_ERROR, OVERFLOW, Connection
 from goutbench.inference.models import Server, open_model
 from goutbench.locations import workspace_folder

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any
 from goutbench.train.data.lengths import RowLengths
 from goutbench.train.model.targets import LoraTarget, TrainableModel, WeightCounts
 from goutbench.train.recipe import Recipe
-from goutbench.train.run.estimate import memory_bytes, run_seconds
+from goutbench.train.run.estimate import GpuMemory, memory_bytes, run_seconds
 
 if TYPE_CHECKING:
     from datasets import Dataset
@@ -43,12 +43,16 @@ class Preflight:
 
 @dataclass(frozen=True, slots=True)
 class TrainingPlan:
-    """The result of a dry run. Without a preflight, `missing` says why the rows could not be counted."""
+    """The result of a dry run. Without a preflight, `missing` says why the rows could not be counted.
+
+    `memory` is that of each GPU, for the numbers of GPUs that were asked for.
+    """
 
     weights: WeightCounts
     targets: tuple[LoraTarget, ...]
     preflight: Preflight | None
     missing: str
+    memory: tuple[GpuMemory, ...] = ()
 
     def content(self) -> dict[str, Any]:
         """As JSON values."""
@@ -57,6 +61,7 @@ class TrainingPlan:
             "targets": [asdict(target) for target in self.targets],
             "preflight": self.preflight.content() if self.preflight else None,
             "missing": self.missing,
+            "memory": [memory.content() for memory in self.memory],
         }
 
 

@@ -1,6 +1,7 @@
 """Loads the model of a recipe with its tokenizer, or its configuration alone for a dry run."""
 
 from collections.abc import Callable
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -167,5 +168,4 @@ def describe_model(recipe: Recipe) -> TrainableModel:
         model = AutoModelForCausalLM.from_config(  # type: ignore[no-untyped-call]
             config, dtype=getattr(torch, recipe.model.dtype)
         )
-    trainable = make_trainable(model, recipe)[1]
-    return TrainableModel(config, trainable.targets, trainable.weights)
+    return replace(make_trainable(model, recipe)[1], config=config)

@@ -1,10 +1,14 @@
 """Attaches LoRA and reports which weights it trains: PEFT silently skips a target that matches nothing."""
 
+import re
+from collections import Counter
 from dataclasses import dataclass
 from typing import Any
 
 from goutbench.errors import ConfigError, first_line
 from goutbench.train.recipe import Lora, Recipe
+
+_LAYER = re.compile(r"\.layers\.(\d+)\.")
 
 
 @dataclass(frozen=True, slots=True)
@@ -30,11 +34,17 @@ class WeightCounts:
 
 @dataclass(frozen=True, slots=True)
 class TrainableModel:
-    """The model's configuration, the LoRA targets (none: all weights are trained), and the weight counts."""
+    """The model's configuration, the LoRA targets (none: all weights are trained), and the weight counts.
+
+    `largest_layer` and `outside_layers` count the weights, adapters included, of the largest layer and of
+    everything that is in none.
+    """
 
     config: Any
     targets: tuple[LoraTarget, ...]
     weights: WeightCounts
+    largest_layer: int
+    outside_layers: int
 
 
 def make_trainable(model: Any, recipe: Recipe) -> tuple[Any, TrainableModel]:
@@ -51,7 +61,18 @@ def make_trainable(model: Any, recipe: Recipe) -> tuple[Any, TrainableModel]:
     trainable = sum(p.numel() for p in model.parameters() if p.requires_grad)
     adapter = sum(p.numel() for name, p in model.named_parameters() if "lora_" in name)
     total = sum(p.numel() for p in model.parameters()) - adapter  # a LoRA matrix is not of the base model
-    return model, TrainableModel(config, targets, WeightCounts(total, trainable))
+    largest, outside = _layer_sizes(model)
+    return model, TrainableModel(config, targets, WeightCounts(total, trainable), largest, outside)
+
+
+def _layer_sizes(model: Any) -> tuple[int, int]:
+    """The weights of the largest layer, and of all that is in no layer."""
+    sizes: Counter[str] = Counter()
+    for name, parameter in model.named_parameters():
+        layer = _LAYER.search(name)
+        sizes[layer[1] if layer else ""] += parameter.numel()
+    outside = sizes.pop("", 0)
+    return max(sizes.values(), default=0), outside
 
 
 def attach_lora(model: Any, lora: Lora) -> tuple[Any, tuple[LoraTarget, ...]]:

@@ -1,6 +1,7 @@
 """Estimates the memory and time of a run, for planning."""
 
 import time
+from dataclasses import asdict, dataclass
 from typing import Any
 
 from goutbench.train.model.targets import WeightCounts
@@ -13,25 +14,78 @@ _TILE = 32_768  # entries of the vocabulary that TRL's loss computes at once
 _EFFICIENCY = 0.4  # the speed of training relative to one large matrix product; measured: 0.35 to 0.5
 
 
+@dataclass(frozen=True, slots=True)
+class StateBytes:
+    """The size of what a run stores between two steps, and of the gradients."""
+
+    weights: int
+    gradients: int
+    moments: int
+
+
+@dataclass(frozen=True, slots=True)
+class GpuMemory:
+    """Bytes on each of `gpus` GPUs. `gathered` is what a GPU has of the shards of the others at once."""
+
+    gpus: int
+    weights: int
+    gradients: int
+    moments: int
+    gathered: int
+    logits: int
+    activations: int
+    activations_checkpointed: int
+
+    def total(self, *, checkpointing: bool) -> int:
+        """All of them, with or without gradient checkpointing."""
+        held = self.weights + self.gradients + self.moments + self.gathered + self.logits
+        return held + (self.activations_checkpointed if checkpointing else self.activations)
+
+    def content(self) -> dict[str, int]:
+        """As JSON values, with the sums."""
+        return {
+            **asdict(self),
+            "total": self.total(checkpointing=False),
+            "total_checkpointed": self.total(checkpointing=True),
+        }
+
+
 def memory_bytes(recipe: Recipe, config: Any, weights: WeightCounts) -> int:
     """What a device stores at once: weights, gradients, Adam's moments, saved activations and logits.
 
     The peak is higher: it adds temporary values (5 of 14.6 GiB in a run of a 0.5B model on the CPU) and, on a
     CPU, the process itself. The attention matrix does not count, since no attention in use materialises it.
+    """
+    stored = state_bytes(recipe, weights)
+    checkpointing = bool(recipe.sft.gradient_checkpointing)
+    activations = activation_bytes(recipe, config, checkpointing=checkpointing)
+    return stored.weights + stored.gradients + stored.moments + activations + logit_bytes(recipe, config)
+
+
+def state_bytes(recipe: Recipe, weights: WeightCounts) -> StateBytes:
+    """The bytes of weights, gradients and moments; a frozen weight has the recipe's type and no others."""
+    size = _BYTES[recipe.model.dtype]
+    stored = weights.total * size + weights.trainable * _TRAINED if recipe.lora else weights.total * _TRAINED
+    return StateBytes(stored, weights.trainable * _TRAINED, weights.trainable * _ADAM)
+
+
+def activation_bytes(recipe: Recipe, config: Any, *, checkpointing: bool) -> int:
+    """The bytes of activations that the layers save for the backward pass of one batch.
+
     With checkpointing every layer saves its input, and one layer at a time all its activations.
     """
-    size, sft = _BYTES[recipe.model.dtype], recipe.sft
-    tokens = sft.max_length * sft.per_device_train_batch_size
-    stored = weights.total * size + weights.trainable * _TRAINED if recipe.lora else weights.total * _TRAINED
-    moments = weights.trainable * (_TRAINED + _ADAM)
-    layer = tokens * _activations_per_token(config) * size
-    layers = config.num_hidden_layers
-    activations = layers * layer
-    if sft.gradient_checkpointing:
-        activations = layers * tokens * config.hidden_size * size + layer
-    # TRL computes the logits by tiles of the vocabulary, with their gradients, in float32
-    logits = tokens * min(config.vocab_size, _TILE) * 8
-    return int(stored + moments + activations + logits)
+    size, tokens = _BYTES[recipe.model.dtype], _tokens(recipe)
+    layer, layers = tokens * _activations_per_token(config) * size, int(config.num_hidden_layers)
+    return layers * tokens * int(config.hidden_size) * size + layer if checkpointing else layers * layer
+
+
+def logit_bytes(recipe: Recipe, config: Any) -> int:
+    """TRL computes the logits by tiles of the vocabulary, with their gradients, in float32."""
+    return _tokens(recipe) * min(int(config.vocab_size), _TILE) * 8
+
+
+def _tokens(recipe: Recipe) -> int:
+    return recipe.sft.max_length * recipe.sft.per_device_train_batch_size
 
 
 def _activations_per_token(config: Any) -> int:

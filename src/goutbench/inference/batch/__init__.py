@@ -1,0 +1,1 @@
+"""Calls by files of the OpenAI Batch format, instead of a server."""

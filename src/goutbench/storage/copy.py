@@ -1,0 +1,185 @@
+"""The local copy of one remote folder or object: brought before a command, pushed during and after it."""
+
+import fcntl
+import hashlib
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from goutbench.errors import StorageError
+from goutbench.storage.address import Address, remote_errors
+from goutbench.storage.index import Synced, SyncIndex, tag_of
+from goutbench.storage.journals import FOLDER_ENDING, JOURNAL_NAMES, SegmentedJournal
+
+if TYPE_CHECKING:
+    from fsspec import AbstractFileSystem
+
+_LAST = ("run.json", "manifest.json")
+"""What says that a folder is complete is written when everything else is."""
+
+
+class LocalCopy:
+    """A copy in the folder `cache`. `path` is what a command gets in place of the address.
+
+    The remote side counts: an object that another machine has changed replaces the local file. An object has
+    its final name when it is complete, because storage writes one in a single step.
+    """
+
+    def __init__(self, address: Address, cache: Path) -> None:
+        self.address = address
+        home = cache / hashlib.sha256(str(address).encode()).hexdigest()[:16]
+        self._folder = home / "files"
+        self.path = self._folder / address.name
+        self._lock = home / "lock"
+        self._fs: AbstractFileSystem = address.open()
+        self._index = SyncIndex.read(home / "index.json")
+        self._journals: dict[str, SegmentedJournal] = {}
+
+    def bring(self) -> None:
+        """Make the local files those of the remote side. Raises StorageError."""
+        with self._locked():
+            objects = self._remote_objects()
+            segments: dict[str, dict[str, dict[str, Any]]] = {}
+            for name in [name for name in objects if FOLDER_ENDING + "/" in name]:
+                journal, _, segment = name.partition(FOLDER_ENDING + "/")
+                segments.setdefault(journal, {})[segment] = objects.pop(name)
+            for name in [name for name in self._index.files if name not in objects]:
+                self._forget(name)
+            self._download({name: info for name, info in objects.items() if not self._has(name, info)})
+            for name in self._index.segments.keys() - segments.keys():
+                (self._folder / name).unlink(missing_ok=True)
+                del self._index.segments[name]
+            for name, parts in segments.items():
+                self._journal(name).bring(parts)
+            self._index.write()
+
+    def push(self, *, finished: bool) -> None:
+        """Write what changed to the remote side: while a command runs its journals and what describes them.
+
+        When it is `finished` also everything else, with the names that mean completeness at the end. Raises
+        StorageError, also where another machine has changed the same.
+        """
+        with self._locked():
+            files = self._local_files()
+            journals = [name for name, path in files.items() if path.name in JOURNAL_NAMES]
+            changed = [name for name in files if name not in journals and self._is_changed(name)]
+            early = [name for name in changed if name.endswith(".json") and files[name].name not in _LAST]
+            for name in early:
+                self._upload(name)
+            for name in journals:
+                self._journal(name).push()
+            if finished:
+                rest = [name for name in changed if name not in early]
+                for name in sorted(rest, key=lambda name: (files[name].name in _LAST, name)):
+                    self._upload(name)
+                for name in [name for name in self._index.files if name not in files]:
+                    self._remove(name)
+            self._index.write()
+
+    def _is_changed(self, name: str) -> bool:
+        entry = self._index.files.get(name)
+        return entry is None or not entry.is_of(self._folder / name)
+
+    def _remote_objects(self) -> dict[str, dict[str, Any]]:
+        """The details of the address and of everything below it, by name."""
+        path, parent = self.address.path, self.address.parent
+        with remote_errors(str(self.address)):
+            details = dict(self._fs.find(path, detail=True))
+            if path not in details and self._fs.isfile(path):
+                details[path] = self._fs.info(path)
+        names = {full.removeprefix(f"{parent}/"): info for full, info in details.items()}
+        return {name: info for name, info in names.items() if _is_safe(name) and info["type"] == "file"}
+
+    def _local_files(self) -> dict[str, Path]:
+        """The files of the copy by name, without what is hidden: work in progress."""
+        files = (path for path in self._folder.rglob("*") if path.is_file())
+        named = {path.relative_to(self._folder): path for path in files}
+        return {
+            name.as_posix(): path
+            for name, path in sorted(named.items())
+            if not any(part.startswith(".") for part in name.parts)
+        }
+
+    def _has(self, name: str, info: dict[str, Any]) -> bool:
+        entry = self._index.files.get(name)
+        return entry is not None and entry.tag == tag_of(info) and (self._folder / name).is_file()
+
+    def _download(self, objects: dict[str, dict[str, Any]]) -> None:
+        partials = {name: _partial(self._folder / name) for name in objects}
+        for partial in partials.values():
+            partial.parent.mkdir(parents=True, exist_ok=True)
+        if objects:
+            with remote_errors(str(self.address)):
+                remote = [self._remote(name) for name in objects]
+                self._fs.get(remote, [str(path) for path in partials.values()])
+        for name, info in objects.items():
+            if partials[name].stat().st_size != int(info["size"]):
+                hint = "the same command brings it again"
+                raise StorageError("the object changed meanwhile", where=self._url(name), hint=hint)
+            path = partials[name].replace(self._folder / name)
+            self._index.files[name] = Synced.now(tag_of(info), path)
+
+    def _upload(self, name: str) -> None:
+        path = self._folder / name
+        before = path.stat()
+        with remote_errors(self._url(name)):
+            if self._remote_tag(name) != (entry.tag if (entry := self._index.files.get(name)) else ""):
+                hint = "give another --out, or run the same command again to continue from its files"
+                raise StorageError("another machine has written here", where=self._url(name), hint=hint)
+            self._fs.put_file(str(path), self._remote(name))
+            info = self._fs.info(self._remote(name))
+        if int(info["size"]) != before.st_size:
+            hint = "the same command writes it again"
+            raise StorageError("the object has another size than the file", where=self._url(name), hint=hint)
+        self._index.files[name] = Synced(tag_of(info), before.st_size, before.st_mtime_ns)
+        self._index.write()
+
+    def _remote_tag(self, name: str) -> str:
+        """The tag of an object; empty where there is none."""
+        try:
+            return tag_of(self._fs.info(self._remote(name)))
+        except FileNotFoundError:
+            return ""
+
+    def _forget(self, name: str) -> None:
+        """Somebody removed the object: the local file goes, unless it was changed here."""
+        path = self._folder / name
+        if self._index.files.pop(name).is_of(path):
+            path.unlink()
+
+    def _remove(self, name: str) -> None:
+        with remote_errors(self._url(name)):
+            self._fs.rm_file(self._remote(name))
+        del self._index.files[name]
+
+    def _journal(self, name: str) -> SegmentedJournal:
+        if name not in self._journals:
+            tags = self._index.segments.setdefault(name, {})
+            folder = self._url(name) + FOLDER_ENDING
+            self._journals[name] = SegmentedJournal(self._folder / name, folder, self._fs, tags)
+        return self._journals[name]
+
+    def _remote(self, name: str) -> str:
+        return f"{self.address.parent}/{name}"
+
+    def _url(self, name: str) -> str:
+        return f"{self.address.scheme}://{self._remote(name)}"
+
+    @contextmanager
+    def _locked(self) -> Iterator[None]:
+        """Commands of this machine that use the same address bring and push one after the other."""
+        self._lock.parent.mkdir(parents=True, exist_ok=True)
+        with self._lock.open("w") as file:
+            fcntl.flock(file, fcntl.LOCK_EX)
+            yield
+
+
+def _partial(path: Path) -> Path:
+    return path.with_name(f".{path.name}.partial")
+
+
+def _is_safe(name: str) -> bool:
+    """Whether a name of an object leads nowhere else as a file."""
+    parts = name.split("/")
+    return not any(part in ("", ".", "..") or "\0" in part for part in parts)

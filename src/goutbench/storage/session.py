@@ -1,0 +1,103 @@
+"""The remote addresses of one command: local paths while it runs, addresses in what it prints."""
+
+import sys
+import threading
+from collections.abc import Iterable, Iterator
+from contextlib import contextmanager, redirect_stdout
+from pathlib import Path
+from typing import IO, Any, Self, cast
+
+from goutbench.errors import GoutbenchError, StorageError
+from goutbench.locations import cache_root
+from goutbench.storage.address import Address, remote_errors
+from goutbench.storage.copy import LocalCopy
+
+_SECONDS = 30.0
+"""How much of a journal another machine may have to repeat after a loss of this one."""
+
+
+class RemoteSession:
+    """Local copies of addresses. Use it as a context manager, around the command."""
+
+    def __init__(self, addresses: Iterable[Address], seconds: float = _SECONDS) -> None:
+        self._copies: list[LocalCopy] = []
+        self._seconds = seconds
+        self._end = threading.Event()
+        self._watcher = threading.Thread(target=self._watch, name="storage", daemon=True)
+        for address in sorted({*addresses}, key=lambda address: len(address.path)):
+            if self._containing(address) is None:
+                self._copies.append(LocalCopy(address, cache_root() / "storage"))
+
+    def __enter__(self) -> Self:
+        for copy in self._copies:
+            copy.bring()
+        self._watcher.start()
+        return self
+
+    def __exit__(self, kind: type[BaseException] | None, *details: object) -> None:
+        self._end.set()
+        self._watcher.join()
+        for copy in self._copies:
+            try:
+                copy.push(finished=kind is None)
+            except StorageError as error:
+                if kind is None:
+                    raise
+                print(f"warning: {error}", file=sys.stderr)
+
+    def local(self, address: Address) -> Path:
+        """The path of the local copy of an address."""
+        copy = self._containing(address)
+        assert copy is not None
+        return copy.path / address.path.removeprefix(copy.address.path).lstrip("/")
+
+    def shown(self, text: str) -> str:
+        """A text with addresses in place of the local paths."""
+        for copy in self._copies:
+            text = text.replace(str(copy.path), str(copy.address))
+        return text
+
+    @contextmanager
+    def showing_addresses(self) -> Iterator[None]:
+        """Standard output and errors name addresses."""
+        try:
+            with redirect_stdout(cast("IO[str]", _Translated(sys.stdout, self))):
+                yield
+        except GoutbenchError as error:
+            error.what, error.where = self.shown(error.what), self.shown(error.where)
+            error.hint = self.shown(error.hint)
+            raise
+
+    def _containing(self, address: Address) -> LocalCopy | None:
+        inside = (c for c in self._copies if f"{address}/".startswith(f"{c.address}/"))
+        return next(inside, None)
+
+    def _watch(self) -> None:
+        while not self._end.wait(self._seconds):
+            for copy in self._copies:
+                try:
+                    copy.push(finished=False)
+                except StorageError as error:  # the end of the command tries again, and then it is an error
+                    print(f"warning: {error}", file=sys.stderr)
+
+
+def expanded(address: Address) -> list[Address]:
+    """The addresses that a pattern with `*` matches, in order; the address itself without one."""
+    if "*" not in address.key:
+        return [address]
+    with remote_errors(str(address)):
+        paths = sorted(address.open().glob(address.path))
+    return [Address(address.scheme, *str(path).split("/", 1)) for path in paths] or [address]
+
+
+class _Translated:
+    """A stream that shows addresses; in everything else the stream behind it."""
+
+    def __init__(self, stream: IO[str], session: RemoteSession) -> None:
+        self._stream, self._session = stream, session
+
+    def write(self, text: str) -> int:
+        return self._stream.write(self._session.shown(text))
+
+    def __getattr__(self, name: str) -> Any:
+        return getattr(self._stream, name)
