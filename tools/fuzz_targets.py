@@ -53,6 +53,7 @@ from goutbench.golang.toolchain.mutation import plan_mutation
 from goutbench.golang.toolchain.test_output import evidence, failed_test, parse_output
 from goutbench.golang.toolchain.testwitness import WitnessReport, read_witness
 from goutbench.golang.toolchain.typecheck import TypecheckRequest, typecheck
+from goutbench.inference.batch.replies import BatchReplies
 from goutbench.judge.requests import Labels
 from goutbench.judge.verdict import UnreadableReply, parse_reply
 from goutbench.locations import foreign_git
@@ -248,6 +249,15 @@ def _valid(data: bytes) -> bool:
     return True
 
 
+def batch_results(data: bytes) -> None:
+    """A result file of a batch, which hosted services and vLLM write."""
+    with _folder() as folder:
+        path = folder / "results.jsonl"
+        path.write_bytes(data)
+        with contextlib.suppress(ConfigError):
+            BatchReplies.read([path]).check({"a"})
+
+
 def judge_verdict(data: bytes) -> None:
     """A judge's reply."""
     text = data.decode("utf-8", "replace")
@@ -285,7 +295,7 @@ TARGETS: dict[str, Target] = {
     target.__name__: target
     for target in (
         cover_profile, test_frames, candidates_file, journal, helper_answer, module_files, git_objects,
-        git_repository, go_syntax, chunks, model_reply, judge_verdict, dataset_files, licence_texts,
+        git_repository, go_syntax, chunks, model_reply, batch_results, judge_verdict, dataset_files, licence_texts,
     )
 }  # fmt: skip
 

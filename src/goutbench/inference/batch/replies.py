@@ -70,8 +70,8 @@ def _read_line(row: Mapping[str, Any], where: str) -> tuple[str, BatchReply]:
     if isinstance(response, Mapping):
         status, body = response.get("status_code"), response.get("body")
         if body is None and error:  # as vLLM writes a refusal
-            body, refusal = _error_body(error), True
-            status = status if isinstance(status, int) and status >= 400 and refusal else 400
+            body = _error_body(error)
+            status = status if isinstance(status, int) and status >= 400 else 400
         if body is not None and (isinstance(status, int) and 100 <= status <= 599):
             return id, BatchReply(status, body)
     elif error:
