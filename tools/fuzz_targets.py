@@ -295,7 +295,8 @@ TARGETS: dict[str, Target] = {
     target.__name__: target
     for target in (
         cover_profile, test_frames, candidates_file, journal, helper_answer, module_files, git_objects,
-        git_repository, go_syntax, chunks, model_reply, batch_results, judge_verdict, dataset_files, licence_texts,
+        git_repository, go_syntax, chunks, model_reply, batch_results, judge_verdict, dataset_files,
+        licence_texts,
     )
 }  # fmt: skip
 
