@@ -17,8 +17,15 @@ from typer.testing import CliRunner
 from goutbench.cli import app
 from goutbench.dataset.store import read_table
 from goutbench.errors import ConfigError
+from goutbench.generate.complete import completion_task
+from goutbench.generate.items import read_items
+from goutbench.generate.options import GenerateOptions
+from goutbench.generate.stage import calls_of
 from goutbench.inference.batch import requests
 from goutbench.inference.batch.replies import BatchReplies
+from goutbench.inference.calls import Call
+from goutbench.inference.models import Server
+from goutbench.records import Completion
 
 pytestmark = [
     pytest.mark.usefixtures("inspect_tidied"),
@@ -252,3 +259,15 @@ def test_a_file_of_requests_is_not_replaced_and_none_is_left_by_an_error(tmp_pat
     assert path.read_bytes() == b"{}\n"
     with pytest.raises(ConfigError, match="the file exists"), requests.RequestFiles(path):
         pass
+
+
+def test_a_request_that_two_items_share_is_written_once(dataset: Path, tmp_path: Path) -> None:
+    def twice(name: str) -> list[Call[Completion]]:
+        return [call for call in calls_of(items, name, options) for _ in range(2)]
+
+    options = GenerateOptions(limit=2)
+    items = read_items(dataset, options)
+    path = tmp_path / "b.jsonl"
+    _, count = requests.write_requests(completion_task(options), twice, path, MODEL, Server())
+    ids = [json.loads(line)["custom_id"] for line in path.read_text().splitlines()]
+    assert len(ids) == len(set(ids)) == count == 2

@@ -10,6 +10,7 @@ from collections.abc import Iterator, Sequence
 from itertools import groupby
 from pathlib import Path
 
+from goutbench.errors import ToolError
 from goutbench.execute.canary import canary_facts, canary_package, run_canary
 from goutbench.execute.machine import Machine
 from goutbench.execute.options import ExecuteOptions
@@ -49,6 +50,7 @@ class WorkerPool:
         self._remembered = remembered_pass(workspace, sandbox, machine.toolchain, canary_facts(options))
         self.canary_passed = self._on_trust = self._remembered.holds()
         self._confirming = threading.Lock()
+        self._refuted: ToolError | None = None
         self._compiled: set[Batch] = set()
         self._compiling = threading.Lock()
         self._batches: dict[tuple[Toolchain, Path | None, Path], Batch] = {}
@@ -133,8 +135,14 @@ class WorkerPool:
         if not self._on_trust:
             return
         with self._confirming:
+            if self._refuted is not None:
+                raise self._refuted
             if self._on_trust and not (record.status is Status.PASSED and record.covered):
-                self._run_canary(worker)
+                try:
+                    self._run_canary(worker)
+                except ToolError as error:
+                    self._refuted = error  # nor is there a record of what ends after this one
+                    raise
             self._on_trust = False
 
     def _load(self, worker: Worker, package: PackageUnderTest) -> None:

@@ -7,6 +7,7 @@ one of them makes the canary run again.
 import os
 import resource
 import shutil
+import sys
 import time
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
@@ -91,13 +92,14 @@ def _files(workspace: Workspace, toolchain: Toolchain) -> Iterator[str]:
     tools = next(toolchain.goroot.glob("pkg/tool/*"), toolchain.goroot)
     for path in (toolchain.go, toolchain.goroot / "VERSION", *(tools / name for name in _TOOLS)):
         yield _state(path)
-    yield from (_state(path) for path in sorted(workspace.root.glob("bin/sandboxinit-*")))
+    yield from (_state(path) for path in sorted((toolchain.goroot / "src" / "testing").rglob("*.go")))
+    yield from (_state(path) for path in sorted(workspace.root.glob("bin/*")))
+    yield _state(sys.executable)
     device = workspace.root.stat()
     yield f"{workspace.root} {device.st_dev} {device.st_ino}"
     package = Path(goutbench.__file__).parent
-    for folder in ("execute", "golang"):
-        for parent, _, names in sorted(os.walk(package / folder)):
-            yield from (_state(Path(parent, name)) for name in sorted(names) if name[-4:] != ".pyc")
+    for parent, _, names in sorted(os.walk(package)):
+        yield from (_state(Path(parent, name)) for name in sorted(names) if name[-4:] != ".pyc")
 
 
 def _state(path: str | Path | None) -> str:

@@ -122,7 +122,8 @@ def write_requests(
         for call in calls:
             files.add(await request(call))
 
-    calls = make_calls(str(opened))
+    # prompts of two pairs may have the same text, and one reply answers both
+    calls = list({call.key: call for call in make_calls(str(opened))}.values())
     with stdout_to_stderr(), RequestFiles(path) as files:
         anyio.run(write_all, calls, files)
     return files.written, len(calls)

@@ -14,13 +14,14 @@ _GATHERED_LAYERS = 2  # the one that is computed, and the next one, which is on 
 def gpu_memory(recipe: Recipe, model: TrainableModel, gpus: int) -> GpuMemory:
     """What one of several GPUs stores; an estimate that, as `memory_bytes`, leaves out temporary values.
 
-    Weights, gradients and Adam's moments are divided by the number of GPUs: stage 3 of ZeRO (Rajbhandari et
-    al., 2020, section 5.4), which FSDP2 implements. Beyond its shards a GPU has, as torch's documentation of
-    `fully_shard` describes, the weights outside of the layers, which stay gathered between forward and
-    backward pass, and two layers: the one at work and the one that is prefetched; for the largest layer also
-    its gradients until they are added up. Activations and logits are those of the GPU's own rows. They are
-    not divided, so `per_device_train_batch_size` decides about them; their formula, per layer as in
-    Korthikanti et al., 2022, is that of the preflight.
+    Weights, gradients and Adam's moments are divided by the number of GPUs: stage 3 of ZeRO (Rajbhandari
+    et al., 2020, section 5.4), which FSDP2 implements. Beyond its shards a GPU has, as torch's
+    documentation of `fully_shard` describes, the weights outside of the layers, which stay gathered
+    between forward and backward pass, and two layers: the one at work and the one that is prefetched; for
+    the largest layer, or the weights outside of the layers if they are more, also the gradients until
+    they are added up. Activations and logits are those of the GPU's own rows. They are not divided, so
+    `per_device_train_batch_size` decides about them; their formula, per layer as in Korthikanti et al.,
+    2022, is that of the preflight.
     """
     stored = state_bytes(recipe, model.weights)
     gathered = 0
@@ -28,7 +29,7 @@ def gpu_memory(recipe: Recipe, model: TrainableModel, gpus: int) -> GpuMemory:
         weights = model.outside_layers + _GATHERED_LAYERS * model.largest_layer
         gathered = weights * _COMPUTED
         if recipe.lora is None:
-            gathered += model.largest_layer * _REDUCED
+            gathered += max(model.largest_layer, model.outside_layers) * _REDUCED
     return GpuMemory(
         gpus=gpus,
         weights=-(-stored.weights // gpus),

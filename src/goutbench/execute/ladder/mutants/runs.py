@@ -88,8 +88,9 @@ def run_all(
     """The reports of the runs of a command, in one sandbox, which ends after `wall` seconds at the latest."""
     cpu = max((run.cpu for run in runs), default=0.0)
     wall = min(wall, 30 + sum(run.wall for run in runs))
-    # the init process has the same limit, and may copy the sources for each run
-    limits = replace(command.limits, wall=wall, cpu=math.ceil(cpu) + 5 + len(runs))
+    # without overlays the init process copies the sources for each run, and has the same limit
+    copies = len(runs) if command.copy is not None and not command.copy.overlay else 0
+    limits = replace(command.limits, wall=wall, cpu=math.ceil(cpu) + 5 + copies)
     return sandbox.run(replace(command, runs=tuple(runs), limits=limits)).reports
 
 

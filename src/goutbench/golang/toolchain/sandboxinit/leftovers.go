@@ -45,9 +45,12 @@ func isFilled(cache string) bool {
 			if info, err := entry.Info(); err == nil && info.Mode().IsRegular() {
 				size += info.Size()
 			}
+			if size >= filledBytes {
+				return cache != ""
+			}
 		}
 	}
-	return cache != "" && size >= filledBytes
+	return false
 }
 
 // unescaped undoes what the kernel does to the paths in mountinfo.

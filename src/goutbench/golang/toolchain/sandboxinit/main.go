@@ -11,7 +11,7 @@
 //	sandboxinit loopback                              (enables the loopback interface of a new network namespace)
 //	sandboxinit filter COMMAND...                     (becomes the command, which then lacks some system calls)
 //	sandboxinit confine ACCESS COMMAND...             (becomes the command, limited by Landlock)
-//	sandboxinit enter ACCESS COMMAND...               (the same for a run, whose init process decides about some of its calls)
+//	sandboxinit enter ACCESS CPU COMMAND...           (the same for a run, whose init process decides about some of its calls)
 //
 // RENEWAL is the type of this name, as JSON.
 //
@@ -139,8 +139,9 @@ func main() {
 	status.WriteString("\n") // the sandbox is ready
 	command := os.Args[5:]
 	if os.Args[2] != "many" {
-		report := once(command, world, os.Args[2] == "witnessed")
-		report.Compiled = confined == nil && len(world.Seeds) == 0 && isFilled(os.Getenv("GOCACHE"))
+		witnessed := os.Args[2] == "witnessed"
+		report := once(command, world, witnessed)
+		report.Compiled = witnessed && confined == nil && len(world.Seeds) == 0 && isFilled(os.Getenv("GOCACHE"))
 		reports.Encode(report)
 		line.Leave()
 		confined.quit(report.Exit)
