@@ -199,7 +199,7 @@ def test_a_feedback_round_that_was_not_executed_does_not_count_as_failed(
     ]
     assert first["passes_low"] < 4 / 6 < first["passes_high"]
     assert second["output_tokens"] == first["output_tokens"] + sum(row["output_tokens"] for row in asked)
-    assert second["cost"] is None
+    assert (first["cost"], second["cost"]) == (1.5, 2.0)
     assert "Results after each round" in (tmp_path / "r.html").read_text()
 
 

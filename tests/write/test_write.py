@@ -237,7 +237,7 @@ def test_the_command_writes_patch_and_page_and_applies(tree: Tree, monkeypatch: 
     assert "Test低" in (tree.root / "calc/calc_test.go").read_text()
     assert (out / "write.patch").read_text() == result["patch"]
     page = (out / "write.html").read_text()
-    assert "prefers-color-scheme: dark" in page
+    assert "color-scheme: light dark" in page
     assert "<script" not in page
     assert "http" not in page.replace("http-equiv", "")
     assert "adds nothing" in page
