@@ -381,8 +381,8 @@ class Assembly:
 
 
 _MOST_DIGITS = 18  # more may not fit into the 64 bits of a column
-TRUNCATED = "truncated"
-"""The error of a completion that reached the token limit."""
+TRUNCATED, MODEL_ERROR = "truncated", "model-error"
+"""The errors of a completion that reached the token limit, and of a call without a reply."""
 REFERENCE = "reference"
 """The model, and the mode, of the repositories' own tests as candidates."""
 

@@ -212,6 +212,23 @@ def test_a_damaged_result_file_is_refused_with_its_line(
 
 
 @pytest.mark.parametrize(
+    ("status", "body", "reason"),
+    [
+        (200, {"choices": []}, ""),
+        (200, {"error": {"code": "server_error", "message": "out of memory"}}, "server_error: out of memory"),
+        (200, {}, "status 200 without an answer"),
+        (302, {"choices": []}, "status 302 without an answer"),
+    ],
+)
+def test_a_response_that_is_no_answer_has_a_reason(
+    status: int, body: dict[str, Any], reason: str, tmp_path: Path
+) -> None:
+    path = tmp_path / "results.jsonl"
+    path.write_text(json.dumps(result("a", response={"status_code": status, "body": body})) + "\n")
+    assert BatchReplies.read([path]).by_id["a"].reason == reason
+
+
+@pytest.mark.parametrize(
     ("ids", "message"),
     [(["x"], "the results are of another run"), (["k", "x"], "1 of 2 results are to no request .* 'x'")],
 )

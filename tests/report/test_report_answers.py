@@ -15,7 +15,7 @@ from goutbench.assemble.stage import assemble
 from goutbench.dataset.store import read_table, write_rows
 from goutbench.execute.journal import write_table
 from goutbench.execute.stage import summary
-from goutbench.records import TRUNCATED, Rung, Status
+from goutbench.records import MODEL_ERROR, TRUNCATED, Rung, Status
 from goutbench.report.inputs import read_results, read_run
 from goutbench.report.kinds import KINDS
 from goutbench.report.results import Results
@@ -68,6 +68,9 @@ def test_the_page_says_how_many_replies_were_cut_off(tmp_path: Path) -> None:
     assert sorted({sample.failure for sample in results.samples}) == ["cut-off", "passed"]
     (warning,) = warnings_of(results, dataset)
     assert "m: 3 of 4 replies were cut off at the token limit" in warning
+    write_rows(run / "completions.parquet", [row | {"error": MODEL_ERROR} for row in rows[1:]] + rows[:1])
+    (warning,) = warnings_of(read_results([read_run(run)], dataset), dataset)
+    assert "m: 3 of 4 calls have no reply, and count as failures of the model" in warning
 
 
 def _results(tmp_path: Path, *outcomes: tuple[str, Outcome | None]) -> Results:

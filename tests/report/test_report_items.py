@@ -101,6 +101,20 @@ def test_mutants_are_in_the_code_and_selected_by_verdict(browser: "Browser", pag
         assert tab.locator(".focal .dot:visible").count() == 3
 
 
+def test_another_answer_keeps_the_place_in_the_list(browser: "Browser", page: Path) -> None:
+    with opened_page(browser, page, address="#items?model=org%2Ftuned&unknown=1") as tab:
+        tab.click("#list tbody tr:nth-child(2) th a")
+        tab.wait_for_selector("#body .summary")
+        place = tab.inner_text("#position")
+        assert place.startswith("2 of")
+        menu = tab.locator("#body select").first
+        menu.select_option(index=0)
+        tab.wait_for_selector("#body .summary")
+        assert menu.input_value() != "org/tuned"
+        assert tab.inner_text("#position") == place
+        assert tab.is_enabled("#previous")
+
+
 def test_an_error_of_the_compiler_is_at_its_line_of_the_candidate(browser: "Browser", page: Path) -> None:
     with opened_page(browser, page, address=address(4, "org/base")) as tab:
         at_item(tab, 4)

@@ -164,7 +164,9 @@ def worker_count(workers: int, ray: str = "") -> int:
 
 
 def runner_of(ray: str, default: str | None = None) -> str | None:
-    """The runner of `parallel.map_items` that --ray means; without it, the default."""
+    """The runner of `parallel.map_items` that --ray means; without it, the default. Ray must be installed."""
+    if ray:
+        require_extra("ray", "ray")
     return f"ray:{ray}" if ray else default
 
 

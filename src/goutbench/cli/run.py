@@ -99,7 +99,8 @@ def run(
             typer.echo(line, err=True)
         folders.append(folder)
         executed += records
-    results = report(folders, dataset, page)
+    base = executed[0].model if executed else None  # the first one that was asked for
+    results = report(folders, dataset, page, base=base)
     _require_verdicts(executed, page)
     if as_json:
         typer.echo(json.dumps({"page": str(page), "candidates": len(results.samples)}))

@@ -12,7 +12,6 @@ from goutbench.errors import without_credentials
 from goutbench.generate.options import GenerateOptions
 from goutbench.inference.batch.replay import BatchConnection
 from goutbench.inference.calls import (
-    MODEL_ERROR,
     OVERFLOW,
     Call,
     CallTask,
@@ -20,7 +19,7 @@ from goutbench.inference.calls import (
     Failure,
     answer_calls,
 )
-from goutbench.records import TRUNCATED, Completion, Prompt, short_hash
+from goutbench.records import MODEL_ERROR, TRUNCATED, Completion, Prompt, short_hash
 
 if TYPE_CHECKING:
     from inspect_ai.model import Model, ModelOutput

@@ -8,9 +8,9 @@ from typing import Any
 
 from goutbench.dataset.store import read_table
 from goutbench.errors import GoutbenchError
-from goutbench.inference.calls import MODEL_ERROR, OVERFLOW
+from goutbench.inference.calls import OVERFLOW
 from goutbench.locations import CANDIDATES, COMPLETIONS, ROUNDS
-from goutbench.records import TRUNCATED, Candidate
+from goutbench.records import MODEL_ERROR, TRUNCATED, Candidate
 
 _HINTS = {
     MODEL_ERROR: "check the server, its address and the key; the same command asks again",
@@ -85,7 +85,8 @@ def _failures(failed: Sequence[Mapping[str, Any]], calls: int) -> str:
     """ "2 of 6, such as: Connection error." """
     detail = next((row["detail"] for row in failed if row["detail"]), "")
     printable = "".join(char if char.isprintable() else " " for char in detail)
-    return f"{len(failed)} of {calls} failed" + (f", such as: {printable}" if printable else "")
+    again = "; the same command asks for them again" if len(failed) < calls else ""
+    return f"{len(failed)} of {calls} failed" + (f", such as: {printable}" if printable else "") + again
 
 
 def count_errors(errors: Iterable[str]) -> dict[str, int]:

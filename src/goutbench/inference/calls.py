@@ -12,6 +12,7 @@ from goutbench.dataset.json_lines import clean_text
 from goutbench.errors import without_credentials
 from goutbench.inference.models import stdout_to_stderr
 from goutbench.inference.reach import Patience
+from goutbench.records import MODEL_ERROR
 
 if TYPE_CHECKING:
     from _typeshed import DataclassInstance
@@ -25,7 +26,7 @@ Messages = tuple[tuple[str, str], ...]
 
 AnswerT = TypeVar("AnswerT", bound="DataclassInstance")
 
-OVERFLOW, MODEL_ERROR = "context-overflow", "model-error"
+OVERFLOW = "context-overflow"
 ANSWER, FAILURE = "answer", "failure"
 """Where a sample of Inspect's log stores what its call returned."""
 

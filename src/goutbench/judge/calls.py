@@ -12,7 +12,6 @@ from goutbench.errors import without_credentials
 from goutbench.inference.calls import (
     ANSWER,
     FAILURE,
-    MODEL_ERROR,
     Call,
     CallTask,
     Connection,
@@ -23,7 +22,7 @@ from goutbench.inference.models import Server, open_model
 from goutbench.judge.options import JudgeOptions
 from goutbench.judge.requests import PLACEHOLDERS, Labels, Request, draw_nonce
 from goutbench.judge.verdict import Answer, no_verdict, verdict_of
-from goutbench.records import Verdict
+from goutbench.records import MODEL_ERROR, Verdict
 
 if TYPE_CHECKING:
     from inspect_ai.model import Model, ModelOutput

@@ -13,10 +13,10 @@ from dataclasses import dataclass
 from typing import Any
 
 from goutbench.errors import GoutbenchError
-from goutbench.inference.calls import MODEL_ERROR, OVERFLOW, Failure
+from goutbench.inference.calls import OVERFLOW, Failure
 from goutbench.judge.options import JudgeOptions
 from goutbench.judge.requests import Labels, Request
-from goutbench.records import Verdict, short_hash
+from goutbench.records import MODEL_ERROR, Verdict, short_hash
 
 MAX_SCORE = 10.0
 _FENCE = re.compile(r"```(?:json)?[ \t]*\n(.*)\n```", re.DOTALL)

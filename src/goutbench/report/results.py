@@ -12,6 +12,7 @@ from pathlib import Path
 from typing import NamedTuple, Self
 
 from goutbench.records import (
+    MODEL_ERROR,
     REFERENCE,
     TRUNCATED,
     Candidate,
@@ -138,19 +139,26 @@ class Dropped:
 class Usage:
     """What the calls of a model took: their number, tokens of prompts and replies, and the cost in the unit
     of the price file, None without one. A call without a reply counts, too. `cut_off` is the number of
-    replies that reached the token limit."""
+    replies that reached the token limit, and `unanswered` that of calls that the server did not answer."""
 
     calls: int = 0
     input_tokens: int = 0
     output_tokens: int = 0
     cost: float | None = None
     cut_off: int = 0
+    unanswered: int = 0
 
     @classmethod
     def of(cls, completion: Completion) -> Self:
         """What one call took."""
-        cut_off = int(completion.error == TRUNCATED)
-        return cls(1, completion.input_tokens, completion.output_tokens, completion.cost, cut_off)
+        return cls(
+            1,
+            completion.input_tokens,
+            completion.output_tokens,
+            completion.cost,
+            cut_off=int(completion.error == TRUNCATED),
+            unanswered=int(completion.error == MODEL_ERROR),
+        )
 
     def __add__(self, other: Self) -> Self:
         costs = [cost for cost in (self.cost, other.cost) if cost is not None]
@@ -161,6 +169,7 @@ class Usage:
             output_tokens=self.output_tokens + other.output_tokens,
             cost=sum(costs) if costs else None,
             cut_off=self.cut_off + other.cut_off,
+            unanswered=self.unanswered + other.unanswered,
         )
 
 

@@ -40,7 +40,7 @@ def warnings_of(results: Results, dataset: Path) -> tuple[str, ...]:
             )
             what += f"show the results after round {number}" if number > 1 else "have no numbers"
             warnings.append(f"{what}. To execute them: {_execute(results, model, dataset)}")
-        warnings += _cut_off(results, model)
+        warnings += [*_unanswered(results, model), *_cut_off(results, model)]
     for folder in sorted({*results.folders.values()}):
         if (record := read_shard(folder)) is not None:
             warnings.append(f"{folder} is the shard {record.shard} of a run: join all with `goutbench merge`")
@@ -55,6 +55,17 @@ def warnings_of(results: Results, dataset: Path) -> tuple[str, ...]:
             f"for their files: the row {REFERENCE!r} covers the files of the models beside it"
         )
     return tuple(warnings)
+
+
+def _unanswered(results: Results, model: str) -> list[str]:
+    """How many calls of a model have no reply, which is no fault of the model's."""
+    usage = results.usage_until(model, results.last_round(model))
+    if not usage.unanswered:
+        return []
+    return [
+        f"{model}: {usage.unanswered} of {usage.calls} calls have no reply, and count as failures of the "
+        "model. The same `goutbench generate` asks for them again"
+    ]
 
 
 def _cut_off(results: Results, model: str) -> list[str]:

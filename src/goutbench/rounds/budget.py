@@ -4,8 +4,8 @@ from collections.abc import Iterable, Sequence
 from typing import Protocol
 
 from goutbench.config import Price
-from goutbench.inference.calls import MODEL_ERROR, OVERFLOW
-from goutbench.records import Completion, Prompt
+from goutbench.inference.calls import OVERFLOW
+from goutbench.records import MODEL_ERROR, Completion, Prompt
 
 
 class SpendingLimits(Protocol):

@@ -7,8 +7,8 @@ from itertools import compress
 
 from goutbench.execute.workspace.package import PackageUnderTest
 from goutbench.generate.complete import Completer
-from goutbench.inference.calls import MODEL_ERROR, OVERFLOW
-from goutbench.records import Candidate, Completion, Execution, Prompt, Status
+from goutbench.inference.calls import OVERFLOW
+from goutbench.records import MODEL_ERROR, Candidate, Completion, Execution, Prompt, Status
 from goutbench.rounds.budget import Budget
 from goutbench.write.asking.request import Asking, ReplyOutcome, observations
 from goutbench.write.files import FileUnderTest, ReplyTests

@@ -20,7 +20,7 @@ from goutbench.execute.units import ExecutionJob
 from goutbench.execute.worker import Worker
 from goutbench.generate.complete import Completer, open_journal
 from goutbench.generate.tuned import with_weights_revision
-from goutbench.inference.calls import MODEL_ERROR, OVERFLOW, Connection
+from goutbench.inference.calls import OVERFLOW, Connection
 from goutbench.inference.models import Server, open_model
 from goutbench.locations import workspace_folder
 from goutbench.mutate.results import MutateResult
@@ -28,7 +28,7 @@ from goutbench.mutate.source.base import base_package
 from goutbench.mutate.source.packages import list_packages
 from goutbench.mutate.source.worktree import WorkTree, open_work_tree
 from goutbench.prompts.cross_file import PackageIndex
-from goutbench.records import Completion, Execution, short_hash
+from goutbench.records import MODEL_ERROR, Completion, Execution, short_hash
 from goutbench.rounds.budget import Budget
 from goutbench.write.adding import reduced
 from goutbench.write.asking.request import Asking

@@ -4,6 +4,7 @@ An empty file in the workspace, which no sandbox sees. Its name is a hash of all
 one of them makes the canary run again.
 """
 
+import contextlib
 import os
 import resource
 import shutil
@@ -52,8 +53,9 @@ class RememberedPass:
             return
         self.file.parent.mkdir(mode=0o755, exist_ok=True)
         for other in self.file.parent.iterdir():
-            if time.time() - other.stat().st_mtime > _SECONDS:
-                other.unlink(missing_ok=True)
+            with contextlib.suppress(FileNotFoundError):  # another command may forget it now
+                if time.time() - other.stat().st_mtime > _SECONDS:
+                    other.unlink()
         self.file.touch()
 
     def forget(self) -> None:

@@ -8,7 +8,6 @@ from typing import TYPE_CHECKING, Any, Self
 from goutbench.inference.batch.offline import open_offline
 from goutbench.inference.batch.replies import BatchReplies
 from goutbench.inference.calls import (
-    MODEL_ERROR,
     AnswerT,
     Call,
     CallTask,
@@ -17,6 +16,7 @@ from goutbench.inference.calls import (
     current_key,
 )
 from goutbench.inference.models import Server
+from goutbench.records import MODEL_ERROR
 
 if TYPE_CHECKING:
     from inspect_ai.model import Model, ModelOutput

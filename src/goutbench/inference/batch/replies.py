@@ -72,12 +72,22 @@ def _read_line(row: Mapping[str, Any], where: str) -> tuple[str, BatchReply]:
         if body is None and error:  # as vLLM writes a refusal
             body = _error_body(error)
             status = status if isinstance(status, int) and status >= 400 else 400
-        if body is not None and (isinstance(status, int) and 100 <= status <= 599):
-            return id, BatchReply(status, body)
+        if isinstance(body, Mapping) and isinstance(status, int) and 100 <= status <= 599:
+            return id, _reply(status, body)
     elif error:
         return id, BatchReply(0, None, _error_text(error))
     hint = "remove the line, and its reply is missing, which the next import or run can add"
     raise ConfigError("a result with neither a response nor an error", where=where, hint=hint)
+
+
+def _reply(status: int, body: Mapping[str, Any]) -> BatchReply:
+    """A response; one that is neither an answer nor a refusal has the reason."""
+    if status >= 400:
+        return BatchReply(status, body)
+    if 200 <= status < 300 and ("choices" in body or "output" in body):
+        return BatchReply(status, body)
+    error = body.get("error")
+    return BatchReply(0, None, _error_text(error) if error else f"status {status} without an answer")
 
 
 def _error_body(error: Any) -> Any:

@@ -1,5 +1,6 @@
 """Writes the requests of calls in the OpenAI Batch format: JSON Lines, in files as large as the API takes."""
 
+import glob
 import json
 from collections.abc import Callable, Sequence
 from contextlib import ExitStack
@@ -37,7 +38,12 @@ class RequestFiles:
 
     def __enter__(self) -> Self:
         path = self._path
-        numbered = sorted(path.parent.glob(f"{path.stem}-[0-9][0-9][0-9]{path.suffix}"))
+        if path.is_dir():
+            hint = "give the name of a file"
+            raise ConfigError("a folder, not a file", where=f"--export-batch {path}", hint=hint)
+        numbered = sorted(
+            path.parent.glob(f"{glob.escape(path.stem)}-[0-9][0-9][0-9]{glob.escape(path.suffix)}")
+        )
         if existing := [file for file in (path, *numbered) if file.exists()]:
             hint = "remove it after its results are imported, or give another name"
             raise ConfigError("the file exists", where=f"--export-batch {existing[0]}", hint=hint)

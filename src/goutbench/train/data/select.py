@@ -1,5 +1,6 @@
 """Selects pairs of a split by a DuckDB expression over their columns and the tables beside the dataset."""
 
+import shlex
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -24,7 +25,9 @@ def split_table(dataset: Path, scheme: str, split: str) -> "pa.Table":
     """The pairs of one split with all their columns. Raises DatasetError if the split does not exist."""
     path = dataset / SPLIT_FOLDER / f"{scheme}.{split}.parquet"
     if not path.is_file():
-        hint = f"run goutbench split {dataset} --scheme {scheme}"
+        hint = f"run {shlex.join(['goutbench', 'split', str(dataset), '--scheme', scheme])}"
+        if any((dataset / SPLIT_FOLDER).glob(f"{scheme}.*.parquet")):
+            hint = "the split was made and this part is empty: it needs a dataset of more repositories"
         raise DatasetError(f"no {split} split of scheme {scheme!r}", where=str(dataset), hint=hint)
     table = read_table(path)
     order = table.column("id")

@@ -62,7 +62,7 @@ function showItem(item, query) {
   $("body").scrollTop = 0;
   $("item").scrollTop = 0;
   scrollPanes($("body"), item, query);
-  const sequence = rowsBeside(), at = sequence.findIndex(row => sameAnswer(row, query));
+  const sequence = rowsBeside(), at = placeIn(sequence, query);
   $("position").textContent = at < 0 ? "" : count(at + 1) + " of " + count(sequence.length);
   $("previous").disabled = !neighbour(-1);
   $("next").disabled = !next;
@@ -81,9 +81,15 @@ function answerOf(item, query) {
 const rowsBeside = () => source === "compare" ? matrixRows(requested.model) : listed;
 
 // the item before (-1) or after (1) in the list or matrix from which this one was opened
+// Where an answer is among those beside it; for one that a menu has chosen, where another answer to its item is.
+function placeIn(sequence, query) {
+  const at = sequence.findIndex(row => sameAnswer(row, query));
+  return at >= 0 ? at : sequence.findIndex(row => row.pair === query.pair && row.focal === (query.focal || ""));
+}
+
 function neighbour(step) {
-  const sequence = rowsBeside(), at = sequence.findIndex(row => sameAnswer(row, requested));
-  return at < 0 ? sequence[step > 0 ? 0 : -1] : sequence[at + step];
+  const sequence = rowsBeside(), at = placeIn(sequence, requested);
+  return at < 0 ? sequence.at(step > 0 ? 0 : -1) : sequence[at + step];
 }
 
 function go(step) {

@@ -7,7 +7,7 @@ let listed = rows; // the candidates of the list, which j and k step through
 
 function matches(row, query) {
   for (const [name, value] of Object.entries(query)) {
-    if (!value) continue;
+    if (!value || !(name === "text" || name in FILTERS)) continue;
     if (name === "text") {
       if (!(row.path + " " + row.focal).toLowerCase().includes(value.toLowerCase())) return false;
     } else if (STEPS.includes(name)) {
