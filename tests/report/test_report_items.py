@@ -30,6 +30,49 @@ func F(x int) int {
 }
 """
 
+NEVER_RUN = """package p
+
+var table = map[string]func() int{
+	"one": func() int { return 1 },
+	"two": func() int { return two },
+	"len": size,
+}
+
+var two = 2
+
+func size() int { return 3 }
+
+func Never(a interface{}, b int) error {
+	switch b {
+	case 1:
+		b++
+	}
+	if b > 2 {
+		b--
+	} else {
+		run(func() {
+			b++
+		}, b)
+	}
+	return nil
+}
+
+func Gone(
+	done <-chan struct{}, b int,
+) (interface{}, error) {
+	return b, nil
+}
+
+func Done(done <-chan struct{}, b int) struct{ int } { return struct{ int }{b} }
+
+func run(f func(), b int) { f() }
+"""
+NEVER_RUN_BLOCKS = (
+    "5.20-5.34", "13.40-14.11", "15.9-16.6", "18.2-18.11", "18.11-20.3", "20.8-21.14", "21.14-23.4",
+    "25.2-25.12", "30.24-32.2", "34.54-34.81", "36.27-36.34",
+)  # fmt: skip
+"""The blocks of `go test -coverprofile` that a test missed which calls the first and last of the table."""
+
 
 def address(number: int, model: str) -> str:
     """The deep link to an item."""
@@ -207,22 +250,36 @@ def test_chosen_items_are_printed_and_nothing_else(opened: "Page") -> None:
 
 @pytest.fixture(scope="module")
 def without_mutants(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """The page of two models whose candidates were executed without mutants, of one file of ten lines."""
+    """The page of two models whose candidates were executed without mutants, of two files."""
     folder = tmp_path_factory.mktemp("without-mutants")
-    pair = make_pair(0)
-    dataset = write_dataset(folder / "dataset", [replace(pair, code=CODE)])
+    files = (
+        (CODE, ("6.3-6.11", "7.20-7.29", "8.14-8.18"), ("9.2 if y: false",)),
+        (NEVER_RUN, NEVER_RUN_BLOCKS, ()),
+    )
+    pairs = [make_pair(number) for number in range(len(files))]
+    dataset = write_dataset(
+        folder / "dataset",
+        [replace(pair, code=code) for pair, (code, _, _) in zip(pairs, files, strict=True)],
+    )
     runs = []
     for model in ("a", "b"):
-        run = write_run(folder / model, model, [pair], lambda number: PASSED)
-        (record,) = read_run(run).executions
-        record = replace(
-            record, mutation=None, statements=7, covered=4, uncovered=("6.3-6.11", "7.20-7.29", "8.14-8.18"),
-            uncovered_branches=("9.2 if y: false",),
-        )  # fmt: skip
-        write_table(run / "executions.parquet", [record])
+        run = write_run(folder / model, model, pairs, lambda number: PASSED)
+        records = [
+            replace(
+                record, mutation=None, statements=7, covered=4, uncovered=blocks, uncovered_branches=branches
+            )
+            for record, (_, blocks, branches) in zip(read_run(run).executions, files, strict=True)
+        ]
+        write_table(run / "executions.parquet", records)
         runs.append(run)
     report(runs, dataset, folder / "report.html")
     return folder / "report.html"
+
+
+def gutter(tab: "Page") -> dict[int, str]:
+    """The lines of the focal file with a mark, and what it says."""
+    states = tab.locator(".focal .line").evaluate_all("lines => lines.map(line => line.className.slice(5))")
+    return {number: state for number, state in enumerate(states, 1) if state}
 
 
 def test_the_gutter_shows_what_ran_in_full_in_part_and_not_at_all(
@@ -230,11 +287,17 @@ def test_the_gutter_shows_what_ran_in_full_in_part_and_not_at_all(
 ) -> None:
     with opened_page(browser, without_mutants, address=address(0, "a")) as tab:
         at_item(tab, 0)
-        states = tab.locator(".focal .line").evaluate_all(
-            "lines => lines.map(line => line.className.slice(5))"
-        )
-        assert states == ["", "", "", "", "hit", "miss", "part", "part", "part", ""]
+        assert gutter(tab) == {5: "hit", 6: "miss", 7: "part", 8: "part", 9: "part"}
         assert tab.get_attribute(".focal .line:nth-child(9) i", "title") == "never: if y: false"
+
+
+def test_the_gutter_marks_no_signature_and_no_line_of_a_function_that_never_ran_as_run(
+    browser: "Browser", without_mutants: Path
+) -> None:
+    with opened_page(browser, without_mutants, address=address(1, "a")) as tab:
+        at_item(tab, 1)
+        never = (14, 15, 16, 18, 19, 20, 21, 22, 23, 25, 31, 34, 36)
+        assert gutter(tab) == {4: "hit", 5: "miss", 11: "hit", **dict.fromkeys(never, "miss")}
 
 
 def test_a_page_without_mutants_does_not_speak_of_them(browser: "Browser", without_mutants: Path) -> None:

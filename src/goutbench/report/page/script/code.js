@@ -86,8 +86,24 @@ function fillLine(row, parts, dots) {
 // by line, whether it ran: all of it, a part, or nothing; only of lines with statements. Null where nothing was measured
 function coverageOf(source, answer) {
   if (!answer.uncovered) return null;
-  const lines = source.split("\n"), missed = new Map(), branches = new Map(), gutter = new Map();
-  for (const span of answer.uncovered) {
+  const branches = new Map(), gutter = new Map();
+  for (const branch of answer.uncoveredBranches) {
+    const at = parseInt(branch, 10);
+    branches.set(at, [...(branches.get(at) ?? []), branch.slice(branch.indexOf(" ") + 1)]);
+  }
+  for (const [at, ran, missed] of statementsOf(source, missedColumns(source, answer.uncovered))) {
+    const never = branches.get(at);
+    if (/\w/.test(missed)) gutter.set(at, /\w/.test(ran) ? ["part", "a part did not run"] : ["miss", "did not run"]);
+    else if (never) gutter.set(at, ["part", "never: " + never.join(", ")]);
+    else if (/\w/.test(ran)) gutter.set(at, ["hit", "ran"]);
+  }
+  return gutter;
+}
+
+// the blocks that did not run, by line: from which column to which
+function missedColumns(source, spans) {
+  const lines = source.split("\n"), missed = new Map();
+  for (const span of spans) {
     const [[first, from], [last, to]] = spanOf(span);
     for (let at = first; at <= Math.min(last, lines.length); at++) {
       if (!missed.has(at)) missed.set(at, []);
@@ -95,46 +111,49 @@ function coverageOf(source, answer) {
       missed.get(at).push([at === first ? columnOf(text, from) : 0, at === last ? columnOf(text, to) : text.length]);
     }
   }
-  for (const branch of answer.uncoveredBranches) {
-    const at = parseInt(branch, 10);
-    branches.set(at, [...(branches.get(at) ?? []), branch.slice(branch.indexOf(" ") + 1)]);
-  }
-  for (const [at, [from, text]] of statementsOf(source)) {
-    let inside = "", outside = "", end = from;
-    for (const [start, stop] of missed.get(at) ?? []) {
-      outside += text.slice(end, Math.max(start, end));
-      inside += text.slice(Math.max(start, from), stop);
-      end = Math.max(stop, end);
-    }
-    outside += text.slice(end);
-    const never = branches.get(at);
-    if (/\w/.test(inside)) gutter.set(at, /\w/.test(outside.replace(/\belse\b/, "")) ? ["part", "a part did not run"] : ["miss", "did not run"]);
-    else if (never) gutter.set(at, ["part", "never: " + never.join(", ")]);
-    else if (/\w/.test(outside)) gutter.set(at, ["hit", "ran"]);
-  }
-  return gutter;
+  return missed;
 }
 
-// the lines in bodies of functions: where the body starts in the line, and the line with blanks for comments
-function* statementsOf(source) {
-  let depth = 0, inFunction = false, number = 0;
+// by line, the code in bodies of functions that ran, and that did not. Blocks have gaps, such as "case x:" and what follows
+// a function in a call: in a body whose first code did not run, nothing ran
+function* statementsOf(source, missed) {
+  const frames = [{ body: false, dead: false, signature: false }]; // the brackets that are open
+  let number = 0, opened = null;
   for (const parts of highlight(source.replace(/\n$/, ""))) {
-    const before = depth;
-    let opens = -1, at = 0;
-    for (const [part, cls] of parts) {
-      if (!depth && cls === "k") inFunction = part === "func" || (inFunction && !["type", "var", "const", "import"].includes(part));
-      if (cls === "") {
-        for (let place = 0; place < part.length; place++) {
-          if (part[place] === "{") { if (!depth++ && opens < 0) opens = at + place + 1; }
-          else if (part[place] === "}") depth = Math.max(0, depth - 1);
-        }
-      }
-      at += part.length;
-    }
-    const text = parts.map(([part, cls]) => cls === "c" ? " ".repeat(part.length) : part).join("");
+    let ran = "", unrun = "", at = 0, before = "", missedBefore = false;
     number += 1;
-    if (inFunction && (before || opens >= 0)) yield [number, [before ? 0 : opens, text]];
+    for (const [part, cls] of parts) {
+      for (const token of cls === "" ? part.match(/\w+|\W/gu) : [part]) {
+        const column = at;
+        at += token.length;
+        if (cls === "c" || !token.trim()) continue;
+        const isMissed = missed.get(number)?.some(([from, to]) => from <= column && column < to) ?? false;
+        if (opened) opened.dead ||= isMissed;
+        opened = nextToken(frames, cls === "s" ? "" : token, before, missedBefore);
+        const { body, dead } = frames[frames.length - 1];
+        if (body && (dead || isMissed)) unrun += token + " ";
+        else if (body && token !== "else") ran += token + " ";
+        [before, missedBefore] = [token, isMissed];
+      }
+    }
+    frames[frames.length - 1].signature = false;
+    yield [number, ran, unrun];
   }
+}
+
+// the frame of a brace that the token opens. "{" starts a body after a signature, else a type, a block or a value
+function nextToken(frames, token, before, missedBefore) {
+  const top = frames[frames.length - 1];
+  if (token === "func" && !["]", "*", "-", "chan"].includes(before)) top.signature = true;
+  else if ([",", ";", ":", "="].includes(token)) top.signature = false;
+  else if ([")", "]", "}"].includes(token)) { if (frames.length > 1) frames.pop(); }
+  else if (["(", "[", "{"].includes(token)) {
+    const starts = token === "{" && top.signature && !["struct", "interface"].includes(before);
+    if (starts) top.signature = false;
+    frames.push({ body: top.body || starts, dead: top.dead || (token === "{" && missedBefore), signature: false });
+    if (token === "{") return frames[frames.length - 1];
+  }
+  return null;
 }
 
 // a sign in the code for each mutant, which shows the change below its line
