@@ -1,42 +1,52 @@
 "use strict";
 // One item: what happened, its code with coverage and mutants, and tests beside it.
 const loaded = new Map(); // pair → item, the last ones
-const waiting = new Map(); // pair → what resolves the promise of its item
+const waiting = new Map(); // pair → the promise of its item
 const UNDETECTED = ["survived", "no_coverage", "timed_out"];
 let requested = null; // the address of the item that is open
 let verdictsShown = null; // the verdicts of the mutants that are shown; null: those that no test detected
 let source = "items"; // the screen from which the item was opened
 
-window.goutbenchItem = async packed => {
+window.goutbenchItem = packed => { document.currentScript.packed = packed; };
+
+async function unpack(packed) {
   const bytes = Uint8Array.from(atob(packed), letter => letter.charCodeAt(0));
   const plain = new Blob([bytes]).stream().pipeThrough(new DecompressionStream("deflate"));
   const item = JSON.parse(await new Response(plain).text());
   // a text may consist of parts, of which numbers stand for texts that it repeats
   const expand = parts => typeof parts === "string" ? parts : parts.map(part => typeof part === "number" ? expand(item.texts[part]) : part).join("");
   item.texts = item.texts.map(expand);
-  loaded.set(item.id, item);
-  if (loaded.size > 30) loaded.delete(loaded.keys().next().value);
-  waiting.get(item.id)?.resolve(item);
-  waiting.delete(item.id);
-};
+  return item;
+}
 
-// a page on disk may not read other files, but it may load scripts
 function load(pair) {
   if (loaded.has(pair)) return Promise.resolve(loaded.get(pair));
-  if (!waiting.has(pair)) {
-    const script = make("script"), request = {};
-    request.promise = new Promise((resolve, reject) => Object.assign(request, { resolve, reject }));
-    waiting.set(pair, request);
-    script.src = data.files + "/items/" + encodeURIComponent(pair) + ".js";
-    script.onload = () => script.remove();
+  if (!waiting.has(pair)) waiting.set(pair, fetchItem(pair).finally(() => waiting.delete(pair)));
+  return waiting.get(pair);
+}
+
+async function fetchItem(pair) {
+  const address = data.files + "/items/" + encodeURIComponent(pair) + ".js", packed = await packedItem(address);
+  if (!window.DecompressionStream) throw new Error("this browser is too old to show an item: it has no DecompressionStream");
+  const item = await unpack(packed).catch(() => null);
+  if (item?.id !== pair) throw new Error(address + " is damaged: copy the folder " + data.files + " again");
+  loaded.set(pair, item);
+  if (loaded.size > 30) loaded.delete(loaded.keys().next().value);
+  return item;
+}
+
+// a page on disk may not read other files, but it may load scripts. One that is cut off calls nothing
+function packedItem(address) {
+  return new Promise((resolve, reject) => {
+    const script = make("script");
+    script.src = address;
+    script.onload = () => { script.remove(); resolve(script.packed ?? ""); };
     script.onerror = () => {
       script.remove();
-      waiting.delete(pair);
-      request.reject(new Error("cannot load " + script.src));
+      reject(new Error("cannot load " + address + ": the folder " + data.files + " must be beside the page"));
     };
     document.head.append(script);
-  }
-  return waiting.get(pair).promise;
+  });
 }
 
 const sameAnswer = (row, query) => row.pair === query.pair && row.focal === (query.focal || "") && row.model === query.model &&

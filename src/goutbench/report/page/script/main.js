@@ -18,8 +18,8 @@ $("item").addEventListener("close", () => { if (location.hash.startsWith("#item?
 $("back").addEventListener("click", () => $("item").close());
 $("previous").addEventListener("click", () => go(-1));
 $("next").addEventListener("click", () => go(1));
-$("print").addEventListener("click", () => printItems(rows.filter(row => sameAnswer(row, requested))));
-$("tray-print").addEventListener("click", () => printItems([...chosenRows.values()]));
+$("print").addEventListener("click", () => printItems(rows.filter(row => sameAnswer(row, requested)), $("print-problem")));
+$("tray-print").addEventListener("click", () => printItems([...chosenRows.values()], $("tray-problem")));
 $("tray-clear").addEventListener("click", () => { for (const row of [...chosenRows.values()]) choose(row, false); });
 for (const name of ["items", "compare"]) $(name)?.addEventListener("click", event => { if (event.target.closest("a")) source = name; });
 document.addEventListener("keydown", event => {

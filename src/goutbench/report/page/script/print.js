@@ -6,6 +6,7 @@ function choose(row, chosen) {
   const key = itemHash(row);
   if (chosen) chosenRows.set(key, row); else chosenRows.delete(key);
   $("tray").hidden = !chosenRows.size;
+  $("tray-problem").textContent = "";
   $("tray-count").textContent = plural(chosenRows.size, "item") + " chosen";
   for (const box of document.querySelectorAll("#list input.print")) if (box.value === key) box.checked = chosen;
 }
@@ -19,15 +20,23 @@ function printBox(row) {
 
 function showPrintBox(query) {
   const row = rows.find(one => sameAnswer(one, query)), box = $("choose");
+  $("print-problem").textContent = "";
   box.disabled = !row;
   box.checked = Boolean(row) && chosenRows.has(itemHash(row));
   box.onchange = () => choose(row, box.checked);
 }
 
-async function printItems(list) {
-  const articles = [];
-  for (const row of list) articles.push(printed(await load(row.pair), row));
-  $("printout").replaceChildren(...articles);
+// `problem` is the node that says why nothing was printed
+async function printItems(list, problem) {
+  problem.textContent = "";
+  try {
+    const articles = [];
+    for (const row of list) articles.push(printed(await load(row.pair), row));
+    $("printout").replaceChildren(...articles);
+  } catch (error) {
+    problem.textContent = "Not printed: " + error.message;
+    return;
+  }
   document.body.classList.add("printing");
   window.print();
 }
