@@ -29,6 +29,7 @@ PASSED: Outcome = (Status.PASSED, Rung.MUTATION, "")
 UNDEFINED: Outcome = (Status.BUILD_FAILED, Rung.SYNTAX, "undefined")
 ASSERTION: Outcome = (Status.TESTS_FAILED, Rung.RUNS, "assertion")
 NO_CODE: Outcome = (Status.NO_CODE, Rung.NONE, "empty")
+INFRA: Outcome = (Status.INFRA_FAILURE, Rung.NONE, "no-source")
 
 
 def write_run(

@@ -2,12 +2,17 @@
 
 import importlib.util
 import os
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 import pytest
 from chromium import Scheme, needs_chromium, opened_page, serious_violations
+from judging import make_pair, write_dataset
+from reporting import INFRA, PASSED, Outcome, write_run
+
+from goutbench.report.stage import report
+from goutbench.report.tables.compare import differences
 
 if TYPE_CHECKING:
     from playwright.sync_api import Browser, Page
@@ -70,6 +75,39 @@ def test_a_number_of_the_comparison_leads_to_its_items(opened: "Page") -> None:
     for at, number in enumerate(numbers):
         links.nth(at).click()
         expect_items(opened, f"{number} item{'' if number == '1' else 's'} of 12")
+
+
+def errors_at(*numbers: int) -> Callable[[int], Outcome]:
+    """Outcomes of pairs: infrastructure errors at these numbers, else a pass."""
+    return lambda number: INFRA if number in numbers else PASSED
+
+
+def test_an_infrastructure_error_is_a_failure_unless_a_model_has_nothing_else(
+    browser: "Browser", tmp_path: Path
+) -> None:
+    """As in the table: c, which was not measured, is neither better nor worse than a."""
+    pairs = [make_pair(number) for number in range(3)]
+    runs = [
+        write_run(tmp_path / "a", "a", pairs, errors_at(0)),
+        write_run(tmp_path / "b", "b", pairs, errors_at(1)),
+        write_run(tmp_path / "c", "c", pairs, errors_at(0, 1, 2)),
+    ]
+    out = tmp_path / "report.html"
+    results = report(runs, write_dataset(tmp_path / "dataset", pairs), out)
+    passes = [row for row in differences(results, "a") if row.measure == "passes"]
+    assert [(row.model, row.items, row.base_better, row.model_better) for row in passes] == [("b", 3, 1, 1)]
+    with opened_page(browser, out) as tab:
+        counts = tab.locator("#compared .choice label").all_inner_texts()
+        assert counts == ["all 3", "different 2", "regressions 1", "wins 1"]
+        marks = [
+            row.locator(".change-mark").all_inner_texts() for row in tab.locator("#matrix tbody tr").all()
+        ]
+        assert marks == [["▲ better"], ["▼ worse"], []]
+        assert tab.locator("#matrix td:last-child .change-mark").count() == 0
+        tab.evaluate("dispatchEvent(new Event('beforeprint'))")
+        methods = tab.inner_text("#methods")
+        assert "with 0, and so does one with an infrastructure error; a model with nothing else" in methods
+        assert "In rates and comparisons it counts as 0, as a failure does" in methods
 
 
 def test_a_loss_in_the_funnel_leads_to_its_candidates(opened: "Page") -> None:

@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 from judging import make_pair, write_dataset
-from reporting import PASSED, UNDEFINED, Outcome, execution, write_judgement, write_run
+from reporting import INFRA, PASSED, UNDEFINED, execution, write_judgement, write_run
 from typer.testing import CliRunner
 
 from goutbench.cli import app
@@ -15,12 +15,10 @@ from goutbench.dataset.store import read_table, write_rows
 from goutbench.errors import DatasetError
 from goutbench.execute.journal import write_table
 from goutbench.execute.stage import summary
-from goutbench.records import Execution, Mutation, Pair, Rung, Status
+from goutbench.records import Execution, Mutation, Pair
 from goutbench.report.inputs import read_run
 from goutbench.report.stage import report
 from goutbench.report.warnings import warnings_of
-
-INFRA: Outcome = (Status.INFRA_FAILURE, Rung.NONE, "no-source")
 
 
 def table(page: Path, name: str) -> list[dict[str, str]]:

@@ -49,8 +49,9 @@ class ListedCandidate:
 @dataclass(frozen=True, slots=True)
 class Page:
     """The content of the page. `identity` is that of its inputs, `files_folder` the name of the folder
-    beside it, `base` the model that others are compared with. For the methods: what an item is and what the
-    rates carry, in words, and the names of what was `measured`."""
+    beside it, `base` the model that others are compared with, `not_measured` the models without a
+    result. For the methods: what an item is and what the rates carry, in words, and the names of what was
+    `measured`."""
 
     identity: str
     title: str
@@ -61,6 +62,7 @@ class Page:
     candidates: Sequence[ListedCandidate]
     files_folder: str
     base: str
+    not_measured: frozenset[str]
     unit: str
     intervals: str
     measured: frozenset[str]
@@ -84,6 +86,7 @@ def render(page: Page) -> str:
     script_data = {
         "files": page.files_folder,
         "base": page.base,
+        "notMeasured": sorted(page.not_measured),
         "columns": _COLUMNS,
         "steps": [step for step in FUNNEL.items() if _SUBJECTS.get(step[0], "") in {"", *page.measured}],
         "classes": FAILURE_CLASSES,

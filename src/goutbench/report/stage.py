@@ -95,6 +95,7 @@ def report(
         candidates=_listed_candidates(results, judged, reader),
         files_folder=folder.name,
         base=base_model,
+        not_measured=results.not_measured,
         unit=unit_of(results),
         intervals=intervals_of(results),
         measured=measured(results, judged),

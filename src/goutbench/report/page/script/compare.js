@@ -22,12 +22,13 @@ function compareItems() {
   return list.sort((a, b) => a.path === b.path ? (a.focal < b.focal ? -1 : 1) : a.path < b.path ? -1 : 1);
 }
 
-// what failed covers and kills nothing, where another model's test was measured; what passed unmeasured has no value
+// as in the table, an infrastructure error counts as a failure, unless the model has nothing else: then it has no values.
+// What failed covers and kills nothing, where another model's test was measured; what passed unmeasured has no value
 function valuesByModel(byModel) {
   const all = [...byModel.values()].flat();
   const values = new Map();
   for (const [model, own] of byModel) {
-    const executed = own.filter(row => row.class !== "not-run");
+    const executed = data.notMeasured.includes(model) ? [] : own.filter(row => row.class !== "not-run");
     const share = holds => executed.length ? executed.filter(holds).length / executed.length : null;
     const value = { passes: share(row => row.class === "passed"), builds: share(row => row.steps.includes("build")) };
     for (const name of ["coverage", "mutation"]) {
