@@ -157,6 +157,26 @@ def test_what_another_machine_changed_or_removed_replaces_the_copy(
     assert contents() == {"runs/one/a.parquet": b"theirs"}
 
 
+@pytest.mark.parametrize("key", ["ds", ".run"])
+def test_a_command_removes_no_object_that_it_has_not_deleted(wire: Wire, tmp_path: Path, key: str) -> None:
+    objects = {f"{key}/{name}": b"{}" for name in (".gitattributes", ".git/config", "a.json", "sub/b.json")}
+    for name, body in objects.items():
+        boto3.client("s3").put_object(Bucket=BUCKET, Key=name, Body=body)
+    copy = LocalCopy(Address.parse(f"s3://{BUCKET}/{key}"), tmp_path / "first")
+    copy.bring()
+    names = {path.relative_to(copy.path).as_posix() for path in copy.path.rglob("*") if path.is_file()}
+    assert names == {"a.json", "sub/b.json"}
+    copy.push(finished=True)
+    assert contents() == objects
+    (copy.path / "a.json").unlink()
+    (copy.path / "sub/b.json").unlink()
+    boto3.client("s3").put_object(Bucket=BUCKET, Key=f"{key}/sub/b.json", Body=b"theirs")
+    with pytest.raises(StorageError, match="another machine has written here"):
+        copy.push(finished=True)
+    assert f"{key}/a.json" not in contents()
+    assert contents()[f"{key}/sub/b.json"] == b"theirs"
+
+
 def test_a_killed_command_leaves_its_journal_and_the_same_command_ends_it(
     wire: Wire, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:

@@ -35,6 +35,8 @@ class LocalCopy:
         self._fs: AbstractFileSystem = address.open()
         self._index = SyncIndex.read(home / "index.json")
         self._journals: dict[str, SegmentedJournal] = {}
+        self._present: set[str] = set()
+        """The files that this command had: one that is missing at the end was deleted by it."""
 
     def bring(self) -> None:
         """Make the local files those of the remote side. Raises StorageError."""
@@ -52,6 +54,7 @@ class LocalCopy:
                 del self._index.segments[name]
             for name, parts in segments.items():
                 self._journal(name).bring(parts)
+            self._present = {name for name in self._index.files if (self._folder / name).is_file()}
             self._index.write()
 
     def push(self, *, finished: bool) -> None:
@@ -73,7 +76,7 @@ class LocalCopy:
                 rest = [name for name in changed if name not in early]
                 for name in sorted(rest, key=lambda name: (files[name].name in _LAST, name)):
                     self._upload(name)
-                for name in [name for name in self._index.files if name not in files]:
+                for name in sorted(name for name in self._present if not (self._folder / name).exists()):
                     self._remove(name)
             self._index.write()
 
@@ -89,16 +92,29 @@ class LocalCopy:
             if path not in details and self._fs.isfile(path):
                 details[path] = self._fs.info(path)
         names = {full.removeprefix(f"{parent}/"): info for full, info in details.items()}
-        return {name: info for name, info in names.items() if _is_safe(name) and info["type"] == "file"}
+        return {
+            name: info
+            for name, info in names.items()
+            if _is_safe(name) and not self._is_hidden(name) and info["type"] == "file"
+        }
+
+    def _is_hidden(self, name: str) -> bool:
+        """Whether a name is none of a dataset or run: work in progress, or somebody's `.gitattributes`.
+
+        The address itself may begin with a dot.
+        """
+        first, *rest = name.split("/")
+        parts = rest if first == self.address.name else [first, *rest]
+        return any(part.startswith(".") for part in parts)
 
     def _local_files(self) -> dict[str, Path]:
-        """The files of the copy by name, without what is hidden: work in progress."""
+        """The files of the copy by name, without what is hidden."""
         files = (path for path in self._folder.rglob("*") if path.is_file())
         named = {path.relative_to(self._folder): path for path in files}
         return {
             name.as_posix(): path
             for name, path in sorted(named.items())
-            if not any(part.startswith(".") for part in name.parts)
+            if not self._is_hidden(name.as_posix())
         }
 
     def _has(self, name: str, info: dict[str, Any]) -> bool:
@@ -124,16 +140,21 @@ class LocalCopy:
         path = self._folder / name
         before = path.stat()
         with remote_errors(self._url(name)):
-            if self._remote_tag(name) != (entry.tag if (entry := self._index.files.get(name)) else ""):
-                hint = "give another --out, or run the same command again to continue from its files"
-                raise StorageError("another machine has written here", where=self._url(name), hint=hint)
+            self._check_tag(name, self._remote_tag(name))
             self._fs.put_file(str(path), self._remote(name))
             info = self._fs.info(self._remote(name))
         if int(info["size"]) != before.st_size:
             hint = "the same command writes it again"
             raise StorageError("the object has another size than the file", where=self._url(name), hint=hint)
         self._index.files[name] = Synced(tag_of(info), before.st_size, before.st_mtime_ns)
+        self._present.add(name)
         self._index.write()
+
+    def _check_tag(self, name: str, tag: str) -> None:
+        """Raises StorageError where the object is not the one that this copy had."""
+        if tag != (entry.tag if (entry := self._index.files.get(name)) else ""):
+            hint = "give another --out, or run the same command again to continue from its files"
+            raise StorageError("another machine has written here", where=self._url(name), hint=hint)
 
     def _remote_tag(self, name: str) -> str:
         """The tag of an object; empty where there is none."""
@@ -149,9 +170,13 @@ class LocalCopy:
             path.unlink()
 
     def _remove(self, name: str) -> None:
+        """Remove the object of a file that the command deleted, if it is still the one of the file."""
         with remote_errors(self._url(name)):
-            self._fs.rm_file(self._remote(name))
-        del self._index.files[name]
+            if tag := self._remote_tag(name):
+                self._check_tag(name, tag)
+                self._fs.rm_file(self._remote(name))
+        self._index.files.pop(name, None)
+        self._present.discard(name)
 
     def _journal(self, name: str) -> SegmentedJournal:
         if name not in self._journals:
