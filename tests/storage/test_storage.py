@@ -18,6 +18,7 @@ from goutbench.judge.calls import JOURNAL as ANSWERS
 from goutbench.storage.address import Address
 from goutbench.storage.copy import LocalCopy
 from goutbench.storage.journals import JOURNAL_NAMES
+from goutbench.storage.session import RemoteSession
 
 pytestmark = pytest.mark.filterwarnings("ignore::ResourceWarning", "ignore::DeprecationWarning")
 
@@ -175,6 +176,52 @@ def test_a_command_removes_no_object_that_it_has_not_deleted(wire: Wire, tmp_pat
         copy.push(finished=True)
     assert f"{key}/a.json" not in contents()
     assert contents()[f"{key}/sub/b.json"] == b"theirs"
+
+
+def test_commands_of_one_machine_continue_from_one_index(wire: Wire, tmp_path: Path) -> None:
+    boto3.client("s3").put_object(Bucket=BUCKET, Key="runs/one/a.json", Body=b"{}")
+    one, another = LocalCopy(RUN, tmp_path), LocalCopy(RUN, tmp_path)
+    one.bring()
+    another.bring()
+    (one.path / "a.json").touch()
+    wire.cut_after = 0  # what did not change needs no request
+    one.push(finished=True)
+    another.push(finished=True)
+    wire.cut_after = None
+    (one.path / "a.json").write_text("[]")
+    for copy, line in ((one, "one\n"), (another, "two\n"), (one, "three\n")):
+        with (copy.path / COMPLETIONS).open("a") as file:
+            file.write(line)
+        copy.push(finished=True)
+    segments = [f"runs/one/{COMPLETIONS}.segments/00000{number}.jsonl" for number in (1, 2, 3)]
+    assert [contents()[name] for name in segments] == [b"one\n", b"two\n", b"three\n"]
+    assert contents()["runs/one/a.json"] == b"[]"
+
+
+def test_a_journal_whose_first_lines_could_not_be_sent_stays(
+    machine: Callable[[str], LocalCopy], wire: Wire
+) -> None:
+    copy = machine("first")
+    (copy.path / COMPLETIONS).write_text("one\n")
+    wire.cut_after = 0
+    with pytest.raises(StorageError):
+        copy.push(finished=False)
+    wire.cut_after = None
+    machine("first").push(finished=False)
+    assert contents() == {f"runs/one/{COMPLETIONS}.segments/000001.jsonl": b"one\n"}
+
+
+def test_a_copy_that_cannot_be_sent_keeps_no_other_from_it(wire: Wire) -> None:
+    first, second = (Address.parse(f"s3://{BUCKET}/{name}") for name in ("a", "bb"))
+    session = RemoteSession([first, second])
+    session.__enter__()
+    for address in (first, second):
+        session.local(address).mkdir(parents=True)
+        (session.local(address) / "x.parquet").write_text("mine")
+    boto3.client("s3").put_object(Bucket=BUCKET, Key="a/x.parquet", Body=b"theirs")
+    with pytest.raises(StorageError, match=r"s3://bucket/a/x\.parquet: another machine"):
+        session.__exit__(None)
+    assert contents() == {"a/x.parquet": b"theirs", "bb/x.parquet": b"mine"}
 
 
 def test_a_killed_command_leaves_its_journal_and_the_same_command_ends_it(

@@ -4,9 +4,11 @@ import fcntl
 import hashlib
 from collections.abc import Iterator
 from contextlib import contextmanager
+from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from goutbench.dataset.store import file_hash
 from goutbench.errors import StorageError
 from goutbench.storage.address import Address, remote_errors
 from goutbench.storage.index import Synced, SyncIndex, tag_of
@@ -33,14 +35,14 @@ class LocalCopy:
         self.path = self._folder / address.name
         self._lock = home / "lock"
         self._fs: AbstractFileSystem = address.open()
-        self._index = SyncIndex.read(home / "index.json")
+        self._index = SyncIndex(home / "index.json")
         self._journals: dict[str, SegmentedJournal] = {}
         self._present: set[str] = set()
         """The files that this command had: one that is missing at the end was deleted by it."""
 
     def bring(self) -> None:
         """Make the local files those of the remote side. Raises StorageError."""
-        with self._locked():
+        with self._synced():
             objects = self._remote_objects()
             segments: dict[str, dict[str, dict[str, Any]]] = {}
             for name in [name for name in objects if FOLDER_ENDING + "/" in name]:
@@ -50,12 +52,12 @@ class LocalCopy:
                 self._forget(name)
             self._download({name: info for name, info in objects.items() if not self._has(name, info)})
             for name in self._index.segments.keys() - segments.keys():
-                (self._folder / name).unlink(missing_ok=True)
-                del self._index.segments[name]
+                if self._index.segments.pop(name):  # else no line of it has been sent yet
+                    (self._folder / name).unlink(missing_ok=True)
+                self._journals.pop(name, None)
             for name, parts in segments.items():
                 self._journal(name).bring(parts)
             self._present = {name for name in self._index.files if (self._folder / name).is_file()}
-            self._index.write()
 
     def push(self, *, finished: bool) -> None:
         """Write what changed to the remote side: while a command runs its journals and what describes them.
@@ -63,7 +65,7 @@ class LocalCopy:
         When it is `finished` also everything else, with the names that mean completeness at the end. Raises
         StorageError, also where another machine has changed the same.
         """
-        with self._locked():
+        with self._synced():
             files = self._local_files()
             journals = [name for name, path in files.items() if path.name in JOURNAL_NAMES]
             changed = [name for name in files if name not in journals and self._is_changed(name)]
@@ -78,11 +80,16 @@ class LocalCopy:
                     self._upload(name)
                 for name in sorted(name for name in self._present if not (self._folder / name).exists()):
                     self._remove(name)
-            self._index.write()
 
     def _is_changed(self, name: str) -> bool:
-        entry = self._index.files.get(name)
-        return entry is None or not entry.is_of(self._folder / name)
+        """Whether the content of a file is another than that of its object; its time alone is not enough."""
+        entry, path = self._index.files.get(name), self._folder / name
+        if entry is None or not entry.is_of(path):
+            status = path.stat()
+            if entry is None or status.st_size != entry.bytes or file_hash(path) != entry.sha256:
+                return True
+            self._index.files[name] = replace(entry, modified=status.st_mtime_ns)
+        return False
 
     def _remote_objects(self) -> dict[str, dict[str, Any]]:
         """The details of the address and of everything below it, by name."""
@@ -138,15 +145,15 @@ class LocalCopy:
 
     def _upload(self, name: str) -> None:
         path = self._folder / name
-        before = path.stat()
+        before = Synced.now("", path)
         with remote_errors(self._url(name)):
             self._check_tag(name, self._remote_tag(name))
             self._fs.put_file(str(path), self._remote(name))
             info = self._fs.info(self._remote(name))
-        if int(info["size"]) != before.st_size:
+        if int(info["size"]) != before.bytes:
             hint = "the same command writes it again"
             raise StorageError("the object has another size than the file", where=self._url(name), hint=hint)
-        self._index.files[name] = Synced(tag_of(info), before.st_size, before.st_mtime_ns)
+        self._index.files[name] = replace(before, tag=tag_of(info))
         self._present.add(name)
         self._index.write()
 
@@ -192,12 +199,21 @@ class LocalCopy:
         return f"{self.address.scheme}://{self._remote(name)}"
 
     @contextmanager
-    def _locked(self) -> Iterator[None]:
-        """Commands of this machine that use the same address bring and push one after the other."""
+    def _synced(self) -> Iterator[None]:
+        """Commands of this machine that use the same address bring and push one after the other.
+
+        Each continues from the index of the one before, and writes it also after an error.
+        """
         self._lock.parent.mkdir(parents=True, exist_ok=True)
         with self._lock.open("w") as file:
             fcntl.flock(file, fcntl.LOCK_EX)
-            yield
+            self._index = SyncIndex.read(self._index.path)
+            for name, journal in self._journals.items():
+                self._index.segments[name] = journal.continued(self._index.segments.get(name, {}))
+            try:
+                yield
+            finally:
+                self._index.write()
 
 
 def _partial(path: Path) -> Path:

@@ -5,19 +5,20 @@ from dataclasses import asdict, dataclass, field
 from pathlib import Path
 from typing import Any, Self
 
-from goutbench.dataset.store import write_json
+from goutbench.dataset.store import file_hash, write_json
 
 
 @dataclass(frozen=True, slots=True)
 class Synced:
-    """An object and its local file while they were equal: the object's tag, the file's size and time."""
+    """An object and its local file while they were equal: the object's tag, and what the file was like."""
 
     tag: str
     bytes: int
     modified: int
+    sha256: str = ""
 
     def is_of(self, path: Path) -> bool:
-        """Whether a local file is unchanged."""
+        """Whether a local file is unchanged, by its size and time."""
         try:
             status = path.stat()
         except FileNotFoundError:
@@ -27,7 +28,7 @@ class Synced:
     @classmethod
     def now(cls, tag: str, path: Path) -> Self:
         status = path.stat()
-        return cls(tag, status.st_size, status.st_mtime_ns)
+        return cls(tag, status.st_size, status.st_mtime_ns, file_hash(path))
 
 
 @dataclass(slots=True)

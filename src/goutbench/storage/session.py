@@ -37,13 +37,21 @@ class RemoteSession:
     def __exit__(self, kind: type[BaseException] | None, *details: object) -> None:
         self._end.set()
         self._watcher.join()
-        for copy in self._copies:
-            try:
-                copy.push(finished=kind is None)
-            except StorageError as error:
-                if kind is None:
-                    raise
-                print(f"warning: {error}", file=sys.stderr)
+        errors = [error for copy in self._copies if (error := self._push(copy, finished=kind is None))]
+        raised = errors.pop(0) if errors and kind is None else None
+        for error in errors:
+            print(f"warning: {error}", file=sys.stderr)
+        if raised is not None:
+            raise raised
+
+    @staticmethod
+    def _push(copy: LocalCopy, *, finished: bool) -> StorageError | None:
+        """The error instead of raising it: one copy that cannot be sent keeps no other from it."""
+        try:
+            copy.push(finished=finished)
+        except StorageError as error:
+            return error
+        return None
 
     def local(self, address: Address) -> Path:
         """The path of the local copy of an address."""
