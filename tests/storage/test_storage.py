@@ -3,14 +3,17 @@
 import json
 from collections.abc import Callable
 from pathlib import Path
+from types import SimpleNamespace
 
 import boto3
 import pytest
+import typer
 from judging import make_pair, write_dataset
 from object_storage import BUCKET, Wire
 from typer.testing import CliRunner
 
 from goutbench.cli import app
+from goutbench.cli.remote import run_with_remote_paths
 from goutbench.errors import ConfigError, StorageError
 from goutbench.execute.journal import JOURNAL as EXECUTIONS
 from goutbench.generate.complete import JOURNAL as COMPLETIONS
@@ -222,6 +225,51 @@ def test_a_copy_that_cannot_be_sent_keeps_no_other_from_it(wire: Wire) -> None:
     with pytest.raises(StorageError, match=r"s3://bucket/a/x\.parquet: another machine"):
         session.__exit__(None)
     assert contents() == {"a/x.parquet": b"theirs", "bb/x.parquet": b"mine"}
+
+
+def test_results_that_could_not_be_sent_are_sent_before_the_next_command(
+    wire: Wire, capsys: pytest.CaptureFixture[str]
+) -> None:
+    session = RemoteSession([RUN])
+    session.__enter__()
+    session.local(RUN).mkdir(parents=True)
+    (session.local(RUN) / "run.json").write_text("{}")
+    (session.local(RUN) / "a.parquet").write_text("table")
+    wire.cut_after = 0
+    with pytest.raises(StorageError):
+        session.__exit__(None)
+    wire.cut_after = None
+    with RemoteSession([RUN]):
+        assert contents() == {"runs/one/a.parquet": b"table", "runs/one/run.json": b"{}"}
+        assert "s3://bucket/runs/one: sent the results" in capsys.readouterr().err
+    with RemoteSession([RUN]):
+        assert capsys.readouterr().err == ""
+
+
+def test_unsent_results_are_not_mixed_with_those_of_another_machine(
+    machine: Callable[[str], LocalCopy], wire: Wire
+) -> None:
+    copy = machine("first")
+    for name in ("a.parquet", "b.parquet"):
+        (copy.path / name).write_text("mine")
+    wire.cut_after = 0
+    with pytest.raises(StorageError):
+        copy.push(finished=True)
+    wire.cut_after = None
+    assert machine("first").unsent
+    boto3.client("s3").put_object(Bucket=BUCKET, Key="runs/one/a.parquet", Body=b"theirs")
+    assert not machine("first").unsent
+
+
+def test_a_command_that_misses_its_gate_sends_its_page(wire: Wire) -> None:
+    def invoke(context: SimpleNamespace) -> None:
+        context.params["page"].write_text("page")
+        raise typer.Exit(1)
+
+    context = SimpleNamespace(params={"page": Path(f"s3://{BUCKET}/page.html")})
+    with pytest.raises(typer.Exit):
+        run_with_remote_paths(context, invoke)
+    assert contents() == {"page.html": b"page"}
 
 
 def test_a_killed_command_leaves_its_journal_and_the_same_command_ends_it(

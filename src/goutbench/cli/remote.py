@@ -18,11 +18,14 @@ def run_with_remote_paths(context: Any, invoke: Callable[[Any], Any]) -> Any:
     texts = [text for value in parameters.values() for text in map(_address_in, _entries(value)) if text]
     if not texts:
         return invoke(context)
+    from typer import Exit
+
     from goutbench.storage.address import Address
     from goutbench.storage.session import RemoteSession, expanded
 
     addresses = {text: expanded(Address.parse(text)) for text in texts}
-    with RemoteSession(address for several in addresses.values() for address in several) as session:
+    every = (address for several in addresses.values() for address in several)
+    with RemoteSession(every, finishing=(Exit,)) as session:  # a missed gate, after its page is written
 
         def resolve(text: str) -> list[Path]:
             return [session.local(address) for address in addresses[text]]

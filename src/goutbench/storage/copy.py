@@ -8,7 +8,6 @@ from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from goutbench.dataset.store import file_hash
 from goutbench.errors import StorageError
 from goutbench.storage.address import Address, remote_errors
 from goutbench.storage.index import Synced, SyncIndex, tag_of
@@ -40,9 +39,15 @@ class LocalCopy:
         self._present: set[str] = set()
         """The files that this command had: one that is missing at the end was deleted by it."""
 
+    @property
+    def unsent(self) -> bool:
+        """Whether an earlier command was finished but could not send all, and nobody has written since."""
+        return self._index.unsent
+
     def bring(self) -> None:
         """Make the local files those of the remote side. Raises StorageError."""
         with self._synced():
+            self._folder.mkdir(parents=True, exist_ok=True)  # a bucket is there, too
             objects = self._remote_objects()
             segments: dict[str, dict[str, dict[str, Any]]] = {}
             for name in [name for name in objects if FOLDER_ENDING + "/" in name]:
@@ -69,6 +74,10 @@ class LocalCopy:
             files = self._local_files()
             journals = [name for name, path in files.items() if path.name in JOURNAL_NAMES]
             changed = [name for name in files if name not in journals and self._is_changed(name)]
+            deleted = sorted(name for name in self._present if not (self._folder / name).exists())
+            if finished and (changed or deleted):
+                self._index.unsent = True
+                self._index.write()  # also for what is killed now
             early = [name for name in changed if name.endswith(".json") and files[name].name not in _LAST]
             for name in early:
                 self._upload(name)
@@ -78,17 +87,18 @@ class LocalCopy:
                 rest = [name for name in changed if name not in early]
                 for name in sorted(rest, key=lambda name: (files[name].name in _LAST, name)):
                     self._upload(name)
-                for name in sorted(name for name in self._present if not (self._folder / name).exists()):
+                for name in deleted:
                     self._remove(name)
+                self._index.unsent = False
 
     def _is_changed(self, name: str) -> bool:
         """Whether the content of a file is another than that of its object; its time alone is not enough."""
         entry, path = self._index.files.get(name), self._folder / name
         if entry is None or not entry.is_of(path):
-            status = path.stat()
-            if entry is None or status.st_size != entry.bytes or file_hash(path) != entry.sha256:
+            modified = path.stat().st_mtime_ns
+            if entry is None or not entry.has_content_of(path):
                 return True
-            self._index.files[name] = replace(entry, modified=status.st_mtime_ns)
+            self._index.files[name] = replace(entry, modified=modified)
         return False
 
     def _remote_objects(self) -> dict[str, dict[str, Any]]:
@@ -140,8 +150,12 @@ class LocalCopy:
             if partials[name].stat().st_size != int(info["size"]):
                 hint = "the same command brings it again"
                 raise StorageError("the object changed meanwhile", where=self._url(name), hint=hint)
-            path = partials[name].replace(self._folder / name)
-            self._index.files[name] = Synced.now(tag_of(info), path)
+            path, entry = self._folder / name, self._index.files.get(name)
+            theirs = Synced.now(tag_of(info), partials[name])
+            if (entry is None or entry.tag != theirs.tag) and not theirs.has_content_of(path):
+                self._index.unsent = False
+            partials[name].replace(path)
+            self._index.files[name] = theirs
 
     def _upload(self, name: str) -> None:
         path = self._folder / name
@@ -175,6 +189,7 @@ class LocalCopy:
         path = self._folder / name
         if self._index.files.pop(name).is_of(path):
             path.unlink()
+        self._index.unsent = False
 
     def _remove(self, name: str) -> None:
         """Remove the object of a file that the command deleted, if it is still the one of the file."""

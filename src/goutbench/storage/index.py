@@ -25,6 +25,10 @@ class Synced:
             return False
         return (status.st_size, status.st_mtime_ns) == (self.bytes, self.modified)
 
+    def has_content_of(self, path: Path) -> bool:
+        """Whether a local file has the same bytes."""
+        return path.is_file() and path.stat().st_size == self.bytes and file_hash(path) == self.sha256
+
     @classmethod
     def now(cls, tag: str, path: Path) -> Self:
         status = path.stat()
@@ -38,6 +42,8 @@ class SyncIndex:
     path: Path
     files: dict[str, Synced] = field(default_factory=dict)
     segments: dict[str, dict[str, str]] = field(default_factory=dict)
+    unsent: bool = False
+    """Whether a finished command could not send all of its results."""
 
     @classmethod
     def read(cls, path: Path) -> Self:
@@ -45,13 +51,13 @@ class SyncIndex:
         try:
             content = json.loads(path.read_bytes())
             files = {name: Synced(**entry) for name, entry in content["files"].items()}
-            return cls(path, files, content["segments"])
+            return cls(path, files, content["segments"], content.get("unsent", False))
         except (OSError, ValueError, KeyError, TypeError, AttributeError):
             return cls(path)
 
     def write(self) -> None:
         files = {name: asdict(entry) for name, entry in self.files.items()}
-        write_json(self.path, {"files": files, "segments": self.segments})
+        write_json(self.path, {"files": files, "segments": self.segments, "unsent": self.unsent})
 
 
 def tag_of(info: dict[str, Any]) -> str:

@@ -17,9 +17,18 @@ _SECONDS = 30.0
 
 
 class RemoteSession:
-    """Local copies of addresses. Use it as a context manager, around the command."""
+    """Local copies of addresses. Use it as a context manager, around the command.
 
-    def __init__(self, addresses: Iterable[Address], seconds: float = _SECONDS) -> None:
+    A command that ends with an exception of `finishing` has finished, too: it has written all its results.
+    """
+
+    def __init__(
+        self,
+        addresses: Iterable[Address],
+        seconds: float = _SECONDS,
+        finishing: tuple[type[BaseException], ...] = (),
+    ) -> None:
+        self._finishing = finishing
         self._copies: list[LocalCopy] = []
         self._seconds = seconds
         self._end = threading.Event()
@@ -31,14 +40,18 @@ class RemoteSession:
     def __enter__(self) -> Self:
         for copy in self._copies:
             copy.bring()
+            if copy.unsent:
+                copy.push(finished=True)
+                print(f"notice: {copy.address}: sent the results of an earlier command", file=sys.stderr)
         self._watcher.start()
         return self
 
     def __exit__(self, kind: type[BaseException] | None, *details: object) -> None:
         self._end.set()
         self._watcher.join()
-        errors = [error for copy in self._copies if (error := self._push(copy, finished=kind is None))]
-        raised = errors.pop(0) if errors and kind is None else None
+        finished = kind is None or issubclass(kind, self._finishing)
+        errors = [error for copy in self._copies if (error := self._push(copy, finished=finished))]
+        raised = errors.pop(0) if errors and finished else None
         for error in errors:
             print(f"warning: {error}", file=sys.stderr)
         if raised is not None:
