@@ -1,6 +1,8 @@
 """Datasets and runs in an S3 bucket, behind a real server."""
 
 import json
+import threading
+import time
 from collections.abc import Callable
 from pathlib import Path
 from types import SimpleNamespace
@@ -270,6 +272,45 @@ def test_a_command_that_misses_its_gate_sends_its_page(wire: Wire) -> None:
     with pytest.raises(typer.Exit):
         run_with_remote_paths(context, invoke)
     assert contents() == {"page.html": b"page"}
+
+
+def test_a_conflict_ends_the_command_while_it_runs(wire: Wire) -> None:
+    session = RemoteSession([RUN], seconds=0.05)
+
+    def run() -> None:
+        with session:
+            boto3.client("s3").put_object(
+                Bucket=BUCKET, Key=f"runs/one/{COMPLETIONS}.segments/000001.jsonl", Body=b"theirs\n"
+            )
+            session.local(RUN).mkdir(parents=True)
+            (session.local(RUN) / COMPLETIONS).write_text("mine\n")
+            threading.Event().wait(60)
+            pytest.fail("the command went on")
+
+    with pytest.raises(StorageError, match="another run is writing here"):
+        run()
+
+
+def test_an_error_of_the_local_disk_does_not_end_the_watch(
+    wire: Wire, capsys: pytest.CaptureFixture[str]
+) -> None:
+    session = RemoteSession([RUN], seconds=0.05)
+    with session:
+        session.local(RUN).mkdir(parents=True)
+        (session.local(RUN) / COMPLETIONS).write_text("one\n")
+        lock = session.local(RUN).parents[1] / "lock"
+        lock.unlink()
+        lock.mkdir()
+        wait_until(lambda: "Is a directory" in capsys.readouterr().err)
+        lock.rmdir()
+        wait_until(lambda: f"runs/one/{COMPLETIONS}.segments/000001.jsonl" in contents())
+
+
+def wait_until(condition: Callable[[], bool]) -> None:
+    end = time.monotonic() + 60
+    while not condition():
+        assert time.monotonic() < end
+        time.sleep(0.05)
 
 
 def test_a_killed_command_leaves_its_journal_and_the_same_command_ends_it(

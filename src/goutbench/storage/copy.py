@@ -9,7 +9,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from goutbench.errors import StorageError
-from goutbench.storage.address import Address, remote_errors
+from goutbench.storage.address import Address, RemoteConflict, remote_errors
 from goutbench.storage.index import Synced, SyncIndex, tag_of
 from goutbench.storage.journals import FOLDER_ENDING, JOURNAL_NAMES, SegmentedJournal
 
@@ -175,7 +175,7 @@ class LocalCopy:
         """Raises StorageError where the object is not the one that this copy had."""
         if tag != (entry.tag if (entry := self._index.files.get(name)) else ""):
             hint = "give another --out, or run the same command again to continue from its files"
-            raise StorageError("another machine has written here", where=self._url(name), hint=hint)
+            raise RemoteConflict("another machine has written here", where=self._url(name), hint=hint)
 
     def _remote_tag(self, name: str) -> str:
         """The tag of an object; empty where there is none."""

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 
 from goutbench.dataset.store import atomic_file
 from goutbench.errors import StorageError
-from goutbench.storage.address import remote_errors
+from goutbench.storage.address import RemoteConflict, remote_errors
 from goutbench.storage.index import tag_of
 
 if TYPE_CHECKING:
@@ -88,6 +88,6 @@ class SegmentedJournal:
                 self._fs.pipe_file(path, content, mode="create")
             except FileExistsError:
                 if self._fs.cat_file(path) != content:  # else a repeated request: the first one arrived
-                    raise StorageError(_ANOTHER, where=self._folder, hint=_HINT) from None
+                    raise RemoteConflict(_ANOTHER, where=self._folder, hint=_HINT) from None
             self._tags[name] = tag_of(self._fs.info(path))
         self._bytes = start + len(content)
