@@ -355,5 +355,12 @@ def test_a_bucket_that_does_not_exist_and_a_missing_dataset_name_the_address(wir
         goutbench("describe", f"s3://{BUCKET}/nothing")
 
 
+def test_a_pattern_with_several_matches_is_an_error_where_one_is_needed(wire: Wire) -> None:
+    for name in ("std-1/a.json", "std-2/a.json"):
+        boto3.client("s3").put_object(Bucket=BUCKET, Key=name, Body=b"{}")
+    with pytest.raises(ConfigError, match=r"s3://bucket/std-\*: the pattern matches 2 addresses"):
+        goutbench("describe", f"s3://{BUCKET}/std-*")
+
+
 def test_the_journals_are_those_of_the_stages() -> None:
     assert sorted(JOURNAL_NAMES) == sorted({EXECUTIONS, COMPLETIONS, ANSWERS})
