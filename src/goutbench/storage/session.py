@@ -113,10 +113,7 @@ class RemoteSession:
                 except RemoteConflict as error:
                     self._end_command(error)
                     return
-                except (
-                    StorageError,
-                    OSError,
-                ) as error:  # the end of the command tries again, and then it is an error
+                except (StorageError, OSError) as error:  # the end of the command tries again
                     print(f"warning: {error}", file=sys.stderr)
 
     def _end_command(self, conflict: RemoteConflict) -> None:
