@@ -1,16 +1,21 @@
 """Datasets and runs in an S3 bucket, behind a real server."""
 
 import json
+import threading
+import time
 from collections.abc import Callable
 from pathlib import Path
+from types import SimpleNamespace
 
 import boto3
 import pytest
+import typer
 from judging import make_pair, write_dataset
 from object_storage import BUCKET, Wire
 from typer.testing import CliRunner
 
 from goutbench.cli import app
+from goutbench.cli.remote import run_with_remote_paths
 from goutbench.errors import ConfigError, StorageError
 from goutbench.execute.journal import JOURNAL as EXECUTIONS
 from goutbench.generate.complete import JOURNAL as COMPLETIONS
@@ -18,6 +23,7 @@ from goutbench.judge.calls import JOURNAL as ANSWERS
 from goutbench.storage.address import Address
 from goutbench.storage.copy import LocalCopy
 from goutbench.storage.journals import JOURNAL_NAMES
+from goutbench.storage.session import RemoteSession
 
 pytestmark = pytest.mark.filterwarnings("ignore::ResourceWarning", "ignore::DeprecationWarning")
 
@@ -157,6 +163,156 @@ def test_what_another_machine_changed_or_removed_replaces_the_copy(
     assert contents() == {"runs/one/a.parquet": b"theirs"}
 
 
+@pytest.mark.parametrize("key", ["ds", ".run"])
+def test_a_command_removes_no_object_that_it_has_not_deleted(wire: Wire, tmp_path: Path, key: str) -> None:
+    objects = {f"{key}/{name}": b"{}" for name in (".gitattributes", ".git/config", "a.json", "sub/b.json")}
+    for name, body in objects.items():
+        boto3.client("s3").put_object(Bucket=BUCKET, Key=name, Body=body)
+    copy = LocalCopy(Address.parse(f"s3://{BUCKET}/{key}"), tmp_path / "first")
+    copy.bring()
+    names = {path.relative_to(copy.path).as_posix() for path in copy.path.rglob("*") if path.is_file()}
+    assert names == {"a.json", "sub/b.json"}
+    copy.push(finished=True)
+    assert contents() == objects
+    (copy.path / "a.json").unlink()
+    (copy.path / "sub/b.json").unlink()
+    boto3.client("s3").put_object(Bucket=BUCKET, Key=f"{key}/sub/b.json", Body=b"theirs")
+    with pytest.raises(StorageError, match="another machine has written here"):
+        copy.push(finished=True)
+    assert f"{key}/a.json" not in contents()
+    assert contents()[f"{key}/sub/b.json"] == b"theirs"
+
+
+def test_commands_of_one_machine_continue_from_one_index(wire: Wire, tmp_path: Path) -> None:
+    boto3.client("s3").put_object(Bucket=BUCKET, Key="runs/one/a.json", Body=b"{}")
+    one, another = LocalCopy(RUN, tmp_path), LocalCopy(RUN, tmp_path)
+    one.bring()
+    another.bring()
+    (one.path / "a.json").touch()
+    wire.cut_after = 0  # what did not change needs no request
+    one.push(finished=True)
+    another.push(finished=True)
+    wire.cut_after = None
+    (one.path / "a.json").write_text("[]")
+    for copy, line in ((one, "one\n"), (another, "two\n"), (one, "three\n")):
+        with (copy.path / COMPLETIONS).open("a") as file:
+            file.write(line)
+        copy.push(finished=True)
+    segments = [f"runs/one/{COMPLETIONS}.segments/00000{number}.jsonl" for number in (1, 2, 3)]
+    assert [contents()[name] for name in segments] == [b"one\n", b"two\n", b"three\n"]
+    assert contents()["runs/one/a.json"] == b"[]"
+
+
+def test_a_journal_whose_first_lines_could_not_be_sent_stays(
+    machine: Callable[[str], LocalCopy], wire: Wire
+) -> None:
+    copy = machine("first")
+    (copy.path / COMPLETIONS).write_text("one\n")
+    wire.cut_after = 0
+    with pytest.raises(StorageError):
+        copy.push(finished=False)
+    wire.cut_after = None
+    machine("first").push(finished=False)
+    assert contents() == {f"runs/one/{COMPLETIONS}.segments/000001.jsonl": b"one\n"}
+
+
+def test_a_copy_that_cannot_be_sent_keeps_no_other_from_it(wire: Wire) -> None:
+    first, second = (Address.parse(f"s3://{BUCKET}/{name}") for name in ("a", "bb"))
+    session = RemoteSession([first, second])
+    session.__enter__()
+    for address in (first, second):
+        session.local(address).mkdir(parents=True)
+        (session.local(address) / "x.parquet").write_text("mine")
+    boto3.client("s3").put_object(Bucket=BUCKET, Key="a/x.parquet", Body=b"theirs")
+    with pytest.raises(StorageError, match=r"s3://bucket/a/x\.parquet: another machine"):
+        session.__exit__(None)
+    assert contents() == {"a/x.parquet": b"theirs", "bb/x.parquet": b"mine"}
+
+
+def test_results_that_could_not_be_sent_are_sent_before_the_next_command(
+    wire: Wire, capsys: pytest.CaptureFixture[str]
+) -> None:
+    session = RemoteSession([RUN])
+    session.__enter__()
+    session.local(RUN).mkdir(parents=True)
+    (session.local(RUN) / "run.json").write_text("{}")
+    (session.local(RUN) / "a.parquet").write_text("table")
+    wire.cut_after = 0
+    with pytest.raises(StorageError):
+        session.__exit__(None)
+    wire.cut_after = None
+    with RemoteSession([RUN]):
+        assert contents() == {"runs/one/a.parquet": b"table", "runs/one/run.json": b"{}"}
+        assert "s3://bucket/runs/one: sent the results" in capsys.readouterr().err
+    with RemoteSession([RUN]):
+        assert capsys.readouterr().err == ""
+
+
+def test_unsent_results_are_not_mixed_with_those_of_another_machine(
+    machine: Callable[[str], LocalCopy], wire: Wire
+) -> None:
+    copy = machine("first")
+    for name in ("a.parquet", "b.parquet"):
+        (copy.path / name).write_text("mine")
+    wire.cut_after = 0
+    with pytest.raises(StorageError):
+        copy.push(finished=True)
+    wire.cut_after = None
+    assert machine("first").unsent
+    boto3.client("s3").put_object(Bucket=BUCKET, Key="runs/one/a.parquet", Body=b"theirs")
+    assert not machine("first").unsent
+
+
+def test_a_command_that_misses_its_gate_sends_its_page(wire: Wire) -> None:
+    def invoke(context: SimpleNamespace) -> None:
+        context.params["page"].write_text("page")
+        raise typer.Exit(1)
+
+    context = SimpleNamespace(params={"page": Path(f"s3://{BUCKET}/page.html")})
+    with pytest.raises(typer.Exit):
+        run_with_remote_paths(context, invoke)
+    assert contents() == {"page.html": b"page"}
+
+
+def test_a_conflict_ends_the_command_while_it_runs(wire: Wire) -> None:
+    session = RemoteSession([RUN], seconds=0.05)
+
+    def run() -> None:
+        with session:
+            boto3.client("s3").put_object(
+                Bucket=BUCKET, Key=f"runs/one/{COMPLETIONS}.segments/000001.jsonl", Body=b"theirs\n"
+            )
+            session.local(RUN).mkdir(parents=True)
+            (session.local(RUN) / COMPLETIONS).write_text("mine\n")
+            threading.Event().wait(60)
+            pytest.fail("the command went on")
+
+    with pytest.raises(StorageError, match="another run is writing here"):
+        run()
+
+
+def test_an_error_of_the_local_disk_does_not_end_the_watch(
+    wire: Wire, capsys: pytest.CaptureFixture[str]
+) -> None:
+    session = RemoteSession([RUN], seconds=0.05)
+    with session:
+        session.local(RUN).mkdir(parents=True)
+        (session.local(RUN) / COMPLETIONS).write_text("one\n")
+        lock = session.local(RUN).parents[1] / "lock"
+        lock.unlink()
+        lock.mkdir()
+        wait_until(lambda: "Is a directory" in capsys.readouterr().err)
+        lock.rmdir()
+        wait_until(lambda: f"runs/one/{COMPLETIONS}.segments/000001.jsonl" in contents())
+
+
+def wait_until(condition: Callable[[], bool]) -> None:
+    end = time.monotonic() + 60
+    while not condition():
+        assert time.monotonic() < end
+        time.sleep(0.05)
+
+
 def test_a_killed_command_leaves_its_journal_and_the_same_command_ends_it(
     wire: Wire, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -197,6 +353,13 @@ def test_a_bucket_that_does_not_exist_and_a_missing_dataset_name_the_address(wir
         goutbench("describe", "s3://nobody/std")
     with pytest.raises(Exception, match=f"s3://{BUCKET}/nothing: no such folder"):
         goutbench("describe", f"s3://{BUCKET}/nothing")
+
+
+def test_a_pattern_with_several_matches_is_an_error_where_one_is_needed(wire: Wire) -> None:
+    for name in ("std-1/a.json", "std-2/a.json"):
+        boto3.client("s3").put_object(Bucket=BUCKET, Key=name, Body=b"{}")
+    with pytest.raises(ConfigError, match=r"s3://bucket/std-\*: the pattern matches 2 addresses"):
+        goutbench("describe", f"s3://{BUCKET}/std-*")
 
 
 def test_the_journals_are_those_of_the_stages() -> None:

@@ -5,6 +5,8 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
+from goutbench.errors import ConfigError
+
 _PATH = re.compile(r"(?:s3|gs):/.*", re.DOTALL)  # Path makes one slash of two
 _TEXT = re.compile(r"([^=/]*=)?((?:s3|gs)://.*)", re.DOTALL)
 """`report` takes its folders as texts, NAME=FOLDER."""
@@ -18,11 +20,14 @@ def run_with_remote_paths(context: Any, invoke: Callable[[Any], Any]) -> Any:
     texts = [text for value in parameters.values() for text in map(_address_in, _entries(value)) if text]
     if not texts:
         return invoke(context)
+    from typer import Exit
+
     from goutbench.storage.address import Address
     from goutbench.storage.session import RemoteSession, expanded
 
     addresses = {text: expanded(Address.parse(text)) for text in texts}
-    with RemoteSession(address for several in addresses.values() for address in several) as session:
+    every = (address for several in addresses.values() for address in several)
+    with RemoteSession(every, finishing=(Exit,)) as session:  # a missed gate, after its page is written
 
         def resolve(text: str) -> list[Path]:
             return [session.local(address) for address in addresses[text]]
@@ -45,10 +50,18 @@ def _address_in(value: object) -> str:
 
 
 def _local(value: Any, resolve: Resolve) -> Any:
-    """A parameter's value with local paths for addresses, in its own type."""
+    """A parameter's value with local paths for addresses, in its own type.
+
+    Raises ConfigError where a pattern matches several and the parameter takes one.
+    """
     if isinstance(value, list | tuple):
         return type(value)(entry for one in value for entry in _local_entries(one, resolve))
-    return _local_entries(value, resolve)[0]
+    entries = _local_entries(value, resolve)
+    if len(entries) > 1:
+        where = re.sub(":/+", "://", _address_in(value), count=1)
+        what, hint = f"the pattern matches {len(entries)} addresses", "give the one that is meant"
+        raise ConfigError(what, where=where, hint=hint)
+    return entries[0]
 
 
 def _local_entries(value: Any, resolve: Resolve) -> list[Any]:

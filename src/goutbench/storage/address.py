@@ -24,6 +24,10 @@ _NAME = re.compile(r"[A-Za-z0-9._-]+")
 _HINT = "the same command resumes; credentials are those of the environment, as for aws and gcloud"
 
 
+class RemoteConflict(StorageError):
+    """Another machine writes to the same address: going on would only make more that cannot be sent."""
+
+
 @dataclass(frozen=True, slots=True)
 class Address:
     """A folder or an object of a bucket."""

@@ -4,11 +4,12 @@ import fcntl
 import hashlib
 from collections.abc import Iterator
 from contextlib import contextmanager
+from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from goutbench.errors import StorageError
-from goutbench.storage.address import Address, remote_errors
+from goutbench.storage.address import Address, RemoteConflict, remote_errors
 from goutbench.storage.index import Synced, SyncIndex, tag_of
 from goutbench.storage.journals import FOLDER_ENDING, JOURNAL_NAMES, SegmentedJournal
 
@@ -33,12 +34,20 @@ class LocalCopy:
         self.path = self._folder / address.name
         self._lock = home / "lock"
         self._fs: AbstractFileSystem = address.open()
-        self._index = SyncIndex.read(home / "index.json")
+        self._index = SyncIndex(home / "index.json")
         self._journals: dict[str, SegmentedJournal] = {}
+        self._present: set[str] = set()
+        """The files that this command had: one that is missing at the end was deleted by it."""
+
+    @property
+    def unsent(self) -> bool:
+        """Whether an earlier command was finished but could not send all, and nobody has written since."""
+        return self._index.unsent
 
     def bring(self) -> None:
         """Make the local files those of the remote side. Raises StorageError."""
-        with self._locked():
+        with self._synced():
+            self._folder.mkdir(parents=True, exist_ok=True)  # a bucket is there, too
             objects = self._remote_objects()
             segments: dict[str, dict[str, dict[str, Any]]] = {}
             for name in [name for name in objects if FOLDER_ENDING + "/" in name]:
@@ -48,11 +57,12 @@ class LocalCopy:
                 self._forget(name)
             self._download({name: info for name, info in objects.items() if not self._has(name, info)})
             for name in self._index.segments.keys() - segments.keys():
-                (self._folder / name).unlink(missing_ok=True)
-                del self._index.segments[name]
+                if self._index.segments.pop(name):  # else no line of it has been sent yet
+                    (self._folder / name).unlink(missing_ok=True)
+                self._journals.pop(name, None)
             for name, parts in segments.items():
                 self._journal(name).bring(parts)
-            self._index.write()
+            self._present = {name for name in self._index.files if (self._folder / name).is_file()}
 
     def push(self, *, finished: bool) -> None:
         """Write what changed to the remote side: while a command runs its journals and what describes them.
@@ -60,10 +70,14 @@ class LocalCopy:
         When it is `finished` also everything else, with the names that mean completeness at the end. Raises
         StorageError, also where another machine has changed the same.
         """
-        with self._locked():
+        with self._synced():
             files = self._local_files()
             journals = [name for name, path in files.items() if path.name in JOURNAL_NAMES]
             changed = [name for name in files if name not in journals and self._is_changed(name)]
+            deleted = sorted(name for name in self._present if not (self._folder / name).exists())
+            if finished and (changed or deleted):
+                self._index.unsent = True
+                self._index.write()  # also for what is killed now
             early = [name for name in changed if name.endswith(".json") and files[name].name not in _LAST]
             for name in early:
                 self._upload(name)
@@ -73,13 +87,19 @@ class LocalCopy:
                 rest = [name for name in changed if name not in early]
                 for name in sorted(rest, key=lambda name: (files[name].name in _LAST, name)):
                     self._upload(name)
-                for name in [name for name in self._index.files if name not in files]:
+                for name in deleted:
                     self._remove(name)
-            self._index.write()
+                self._index.unsent = False
 
     def _is_changed(self, name: str) -> bool:
-        entry = self._index.files.get(name)
-        return entry is None or not entry.is_of(self._folder / name)
+        """Whether the content of a file is another than that of its object; its time alone is not enough."""
+        entry, path = self._index.files.get(name), self._folder / name
+        if entry is None or not entry.is_of(path):
+            modified = path.stat().st_mtime_ns
+            if entry is None or not entry.has_content_of(path):
+                return True
+            self._index.files[name] = replace(entry, modified=modified)
+        return False
 
     def _remote_objects(self) -> dict[str, dict[str, Any]]:
         """The details of the address and of everything below it, by name."""
@@ -89,16 +109,29 @@ class LocalCopy:
             if path not in details and self._fs.isfile(path):
                 details[path] = self._fs.info(path)
         names = {full.removeprefix(f"{parent}/"): info for full, info in details.items()}
-        return {name: info for name, info in names.items() if _is_safe(name) and info["type"] == "file"}
+        return {
+            name: info
+            for name, info in names.items()
+            if _is_safe(name) and not self._is_hidden(name) and info["type"] == "file"
+        }
+
+    def _is_hidden(self, name: str) -> bool:
+        """Whether a name is none of a dataset or run: work in progress, or somebody's `.gitattributes`.
+
+        The address itself may begin with a dot.
+        """
+        first, *rest = name.split("/")
+        parts = rest if first == self.address.name else [first, *rest]
+        return any(part.startswith(".") for part in parts)
 
     def _local_files(self) -> dict[str, Path]:
-        """The files of the copy by name, without what is hidden: work in progress."""
+        """The files of the copy by name, without what is hidden."""
         files = (path for path in self._folder.rglob("*") if path.is_file())
         named = {path.relative_to(self._folder): path for path in files}
         return {
             name.as_posix(): path
             for name, path in sorted(named.items())
-            if not any(part.startswith(".") for part in name.parts)
+            if not self._is_hidden(name.as_posix())
         }
 
     def _has(self, name: str, info: dict[str, Any]) -> bool:
@@ -117,23 +150,32 @@ class LocalCopy:
             if partials[name].stat().st_size != int(info["size"]):
                 hint = "the same command brings it again"
                 raise StorageError("the object changed meanwhile", where=self._url(name), hint=hint)
-            path = partials[name].replace(self._folder / name)
-            self._index.files[name] = Synced.now(tag_of(info), path)
+            path, entry = self._folder / name, self._index.files.get(name)
+            theirs = Synced.now(tag_of(info), partials[name])
+            if (entry is None or entry.tag != theirs.tag) and not theirs.has_content_of(path):
+                self._index.unsent = False
+            partials[name].replace(path)
+            self._index.files[name] = theirs
 
     def _upload(self, name: str) -> None:
         path = self._folder / name
-        before = path.stat()
+        before = Synced.now("", path)
         with remote_errors(self._url(name)):
-            if self._remote_tag(name) != (entry.tag if (entry := self._index.files.get(name)) else ""):
-                hint = "give another --out, or run the same command again to continue from its files"
-                raise StorageError("another machine has written here", where=self._url(name), hint=hint)
+            self._check_tag(name, self._remote_tag(name))
             self._fs.put_file(str(path), self._remote(name))
             info = self._fs.info(self._remote(name))
-        if int(info["size"]) != before.st_size:
+        if int(info["size"]) != before.bytes:
             hint = "the same command writes it again"
             raise StorageError("the object has another size than the file", where=self._url(name), hint=hint)
-        self._index.files[name] = Synced(tag_of(info), before.st_size, before.st_mtime_ns)
+        self._index.files[name] = replace(before, tag=tag_of(info))
+        self._present.add(name)
         self._index.write()
+
+    def _check_tag(self, name: str, tag: str) -> None:
+        """Raises StorageError where the object is not the one that this copy had."""
+        if tag != (entry.tag if (entry := self._index.files.get(name)) else ""):
+            hint = "give another --out, or run the same command again to continue from its files"
+            raise RemoteConflict("another machine has written here", where=self._url(name), hint=hint)
 
     def _remote_tag(self, name: str) -> str:
         """The tag of an object; empty where there is none."""
@@ -147,11 +189,16 @@ class LocalCopy:
         path = self._folder / name
         if self._index.files.pop(name).is_of(path):
             path.unlink()
+        self._index.unsent = False
 
     def _remove(self, name: str) -> None:
+        """Remove the object of a file that the command deleted, if it is still the one of the file."""
         with remote_errors(self._url(name)):
-            self._fs.rm_file(self._remote(name))
-        del self._index.files[name]
+            if tag := self._remote_tag(name):
+                self._check_tag(name, tag)
+                self._fs.rm_file(self._remote(name))
+        self._index.files.pop(name, None)
+        self._present.discard(name)
 
     def _journal(self, name: str) -> SegmentedJournal:
         if name not in self._journals:
@@ -167,12 +214,21 @@ class LocalCopy:
         return f"{self.address.scheme}://{self._remote(name)}"
 
     @contextmanager
-    def _locked(self) -> Iterator[None]:
-        """Commands of this machine that use the same address bring and push one after the other."""
+    def _synced(self) -> Iterator[None]:
+        """Commands of this machine that use the same address bring and push one after the other.
+
+        Each continues from the index of the one before, and writes it also after an error.
+        """
         self._lock.parent.mkdir(parents=True, exist_ok=True)
         with self._lock.open("w") as file:
             fcntl.flock(file, fcntl.LOCK_EX)
-            yield
+            self._index = SyncIndex.read(self._index.path)
+            for name, journal in self._journals.items():
+                self._index.segments[name] = journal.continued(self._index.segments.get(name, {}))
+            try:
+                yield
+            finally:
+                self._index.write()
 
 
 def _partial(path: Path) -> Path:

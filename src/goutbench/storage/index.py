@@ -5,29 +5,34 @@ from dataclasses import asdict, dataclass, field
 from pathlib import Path
 from typing import Any, Self
 
-from goutbench.dataset.store import write_json
+from goutbench.dataset.store import file_hash, write_json
 
 
 @dataclass(frozen=True, slots=True)
 class Synced:
-    """An object and its local file while they were equal: the object's tag, the file's size and time."""
+    """An object and its local file while they were equal: the object's tag, and what the file was like."""
 
     tag: str
     bytes: int
     modified: int
+    sha256: str = ""
 
     def is_of(self, path: Path) -> bool:
-        """Whether a local file is unchanged."""
+        """Whether a local file is unchanged, by its size and time."""
         try:
             status = path.stat()
         except FileNotFoundError:
             return False
         return (status.st_size, status.st_mtime_ns) == (self.bytes, self.modified)
 
+    def has_content_of(self, path: Path) -> bool:
+        """Whether a local file has the same bytes."""
+        return path.is_file() and path.stat().st_size == self.bytes and file_hash(path) == self.sha256
+
     @classmethod
     def now(cls, tag: str, path: Path) -> Self:
         status = path.stat()
-        return cls(tag, status.st_size, status.st_mtime_ns)
+        return cls(tag, status.st_size, status.st_mtime_ns, file_hash(path))
 
 
 @dataclass(slots=True)
@@ -37,6 +42,8 @@ class SyncIndex:
     path: Path
     files: dict[str, Synced] = field(default_factory=dict)
     segments: dict[str, dict[str, str]] = field(default_factory=dict)
+    unsent: bool = False
+    """Whether a finished command could not send all of its results."""
 
     @classmethod
     def read(cls, path: Path) -> Self:
@@ -44,13 +51,13 @@ class SyncIndex:
         try:
             content = json.loads(path.read_bytes())
             files = {name: Synced(**entry) for name, entry in content["files"].items()}
-            return cls(path, files, content["segments"])
+            return cls(path, files, content["segments"], content.get("unsent", False))
         except (OSError, ValueError, KeyError, TypeError, AttributeError):
             return cls(path)
 
     def write(self) -> None:
         files = {name: asdict(entry) for name, entry in self.files.items()}
-        write_json(self.path, {"files": files, "segments": self.segments})
+        write_json(self.path, {"files": files, "segments": self.segments, "unsent": self.unsent})
 
 
 def tag_of(info: dict[str, Any]) -> str:

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 
 from goutbench.dataset.store import atomic_file
 from goutbench.errors import StorageError
-from goutbench.storage.address import remote_errors
+from goutbench.storage.address import RemoteConflict, remote_errors
 from goutbench.storage.index import tag_of
 
 if TYPE_CHECKING:
@@ -46,6 +46,14 @@ class SegmentedJournal:
         self._tags.update(tags)
         self._bytes = size
 
+    def continued(self, tags: dict[str, str]) -> dict[str, str]:
+        """The tags of this journal, with what another command of this machine has added to its segments."""
+        if list(tags.items())[: len(self._tags)] == list(self._tags.items()):
+            if tags != self._tags:
+                self._bytes = None
+            self._tags.update(tags)
+        return self._tags
+
     def _replace(self, content: bytes) -> None:
         local = self._file.read_bytes() if self._file.is_file() else b""
         if local.startswith(content):
@@ -58,8 +66,14 @@ class SegmentedJournal:
 
     def push(self) -> None:
         """Write what the journal has beyond its segments as a new one. Raises StorageError."""
-        start = self._bytes or 0
-        if not self._file.is_file() or self._file.stat().st_size <= start:
+        if not self._file.is_file():
+            return
+        if self._bytes is None:
+            with remote_errors(self._folder):
+                infos = [self._fs.info(f"{self._folder}/{name}") for name in self._tags]
+            self._bytes = sum(int(info["size"]) for info in infos)
+        start = self._bytes
+        if self._file.stat().st_size <= start:
             return
         with self._file.open("rb") as file:
             file.seek(start)
@@ -74,6 +88,6 @@ class SegmentedJournal:
                 self._fs.pipe_file(path, content, mode="create")
             except FileExistsError:
                 if self._fs.cat_file(path) != content:  # else a repeated request: the first one arrived
-                    raise StorageError(_ANOTHER, where=self._folder, hint=_HINT) from None
+                    raise RemoteConflict(_ANOTHER, where=self._folder, hint=_HINT) from None
             self._tags[name] = tag_of(self._fs.info(path))
         self._bytes = start + len(content)

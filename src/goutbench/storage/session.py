@@ -1,5 +1,6 @@
 """The remote addresses of one command: local paths while it runs, addresses in what it prints."""
 
+import signal
 import sys
 import threading
 from collections.abc import Iterable, Iterator
@@ -9,7 +10,7 @@ from typing import IO, Any, Self, cast
 
 from goutbench.errors import GoutbenchError, StorageError
 from goutbench.locations import cache_root
-from goutbench.storage.address import Address, remote_errors
+from goutbench.storage.address import Address, RemoteConflict, remote_errors
 from goutbench.storage.copy import LocalCopy
 
 _SECONDS = 30.0
@@ -17,12 +18,23 @@ _SECONDS = 30.0
 
 
 class RemoteSession:
-    """Local copies of addresses. Use it as a context manager, around the command."""
+    """Local copies of addresses. Use it as a context manager, around the command.
 
-    def __init__(self, addresses: Iterable[Address], seconds: float = _SECONDS) -> None:
+    A command that ends with an exception of `finishing` has finished, too: it has written all its results.
+    """
+
+    def __init__(
+        self,
+        addresses: Iterable[Address],
+        seconds: float = _SECONDS,
+        finishing: tuple[type[BaseException], ...] = (),
+    ) -> None:
+        self._finishing = finishing
         self._copies: list[LocalCopy] = []
         self._seconds = seconds
         self._end = threading.Event()
+        self._ending = threading.Lock()
+        self._conflict: RemoteConflict | None = None
         self._watcher = threading.Thread(target=self._watch, name="storage", daemon=True)
         for address in sorted({*addresses}, key=lambda address: len(address.path)):
             if self._containing(address) is None:
@@ -31,19 +43,40 @@ class RemoteSession:
     def __enter__(self) -> Self:
         for copy in self._copies:
             copy.bring()
+            if copy.unsent:
+                copy.push(finished=True)
+                print(f"notice: {copy.address}: sent the results of an earlier command", file=sys.stderr)
         self._watcher.start()
         return self
 
     def __exit__(self, kind: type[BaseException] | None, *details: object) -> None:
-        self._end.set()
-        self._watcher.join()
-        for copy in self._copies:
-            try:
-                copy.push(finished=kind is None)
-            except StorageError as error:
-                if kind is None:
-                    raise
+        self._stop_watching()
+        finished = kind is None or issubclass(kind, self._finishing)
+        errors = [error for copy in self._copies if (error := self._push(copy, finished=finished))]
+        raised = self._conflict or (errors[0] if errors and finished else None)
+        for error in errors:
+            if str(error) != str(raised):
                 print(f"warning: {error}", file=sys.stderr)
+        if raised is not None:
+            raise raised
+
+    def _stop_watching(self) -> None:
+        try:
+            with self._ending:
+                self._end.set()
+            self._watcher.join()
+        except KeyboardInterrupt:  # of the watcher, at the last moment: the conflict is what is raised
+            if self._conflict is None:
+                raise
+
+    @staticmethod
+    def _push(copy: LocalCopy, *, finished: bool) -> StorageError | None:
+        """The error instead of raising it: one copy that cannot be sent keeps no other from it."""
+        try:
+            copy.push(finished=finished)
+        except StorageError as error:
+            return error
+        return None
 
     def local(self, address: Address) -> Path:
         """The path of the local copy of an address."""
@@ -77,8 +110,18 @@ class RemoteSession:
             for copy in self._copies:
                 try:
                     copy.push(finished=False)
-                except StorageError as error:  # the end of the command tries again, and then it is an error
+                except RemoteConflict as error:
+                    self._end_command(error)
+                    return
+                except (StorageError, OSError) as error:  # the end of the command tries again
                     print(f"warning: {error}", file=sys.stderr)
+
+    def _end_command(self, conflict: RemoteConflict) -> None:
+        """Interrupt the main thread as Ctrl-C does, so that no more calls are paid for."""
+        with self._ending:
+            if not self._end.is_set():
+                self._conflict = conflict
+                signal.pthread_kill(threading.main_thread().ident or 0, signal.SIGINT)
 
 
 def expanded(address: Address) -> list[Address]:
