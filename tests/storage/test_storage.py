@@ -63,7 +63,9 @@ def goutbench(*arguments: str) -> str:
     return done.stdout
 
 
-def test_a_dataset_and_a_run_in_a_bucket_are_used_as_folders_are(wire: Wire, tmp_path: Path) -> None:
+def test_a_dataset_and_a_run_in_a_bucket_are_used_as_folders_are(
+    wire: Wire, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
     dataset, address = f"s3://{BUCKET}/std", f"s3://{BUCKET}/runs/smoke"
     upload(write_dataset(tmp_path / "dataset", [make_pair(number) for number in range(3)]), "std")
     printed = goutbench("generate", dataset, "--model", "baseline/smoke", "--out", address)
@@ -75,8 +77,11 @@ def test_a_dataset_and_a_run_in_a_bucket_are_used_as_folders_are(wire: Wire, tmp
     local = {path.name: path.read_bytes() for path in (tmp_path / "run").iterdir()}
     assert {name: objects[f"runs/smoke/{name}"] for name in local} == local
     page = f"s3://{BUCKET}/pages/report.html"
-    goutbench("report", f"s3://{BUCKET}/runs/sm*", "--dataset", dataset, "--out", page)
+    for cache in ("a", "a", "b"):  # again on one machine, and on another one
+        monkeypatch.setenv("GOUTBENCH_CACHE", str(tmp_path / cache))
+        goutbench("report", f"s3://{BUCKET}/runs/sm*", "--dataset", dataset, "--out", page)
     assert b"<html" in contents()["pages/report.html"]
+    assert "pages/report_files/results.json" in contents()
     assert not [secret for secret in SECRETS for body in contents().values() if secret.encode() in body]
 
 

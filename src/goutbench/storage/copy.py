@@ -102,12 +102,16 @@ class LocalCopy:
         return False
 
     def _remote_objects(self) -> dict[str, dict[str, Any]]:
-        """The details of the address and of everything below it, by name."""
+        """The details of the address, of all below it and of what a command writes beside it, by name."""
         path, parent = self.address.path, self.address.parent
         with remote_errors(str(self.address)):
             details = dict(self._fs.find(path, detail=True))
             if path not in details and self._fs.isfile(path):
                 details[path] = self._fs.info(path)
+            if "." in self.address.name.strip("."):  # a page has a folder of its tables and items
+                details |= self._fs.find(f"{path.rpartition('.')[0]}_files", detail=True)
+                beside = (self._remote(name) for name in self._index.files)
+                details |= {full: self._fs.info(full) for full in beside if self._fs.exists(full)}
         names = {full.removeprefix(f"{parent}/"): info for full, info in details.items()}
         return {
             name: info

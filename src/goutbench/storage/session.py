@@ -4,7 +4,7 @@ import signal
 import sys
 import threading
 from collections.abc import Iterable, Iterator
-from contextlib import contextmanager, redirect_stdout
+from contextlib import contextmanager, redirect_stderr, redirect_stdout
 from pathlib import Path
 from typing import IO, Any, Self, cast
 
@@ -92,9 +92,10 @@ class RemoteSession:
 
     @contextmanager
     def showing_addresses(self) -> Iterator[None]:
-        """Standard output and errors name addresses."""
+        """Standard output, standard error and errors name addresses."""
+        out, err = (cast("IO[str]", _Translated(stream, self)) for stream in (sys.stdout, sys.stderr))
         try:
-            with redirect_stdout(cast("IO[str]", _Translated(sys.stdout, self))):
+            with redirect_stdout(out), redirect_stderr(err):
                 yield
         except GoutbenchError as error:
             error.what, error.where = self.shown(error.what), self.shown(error.where)
