@@ -47,7 +47,7 @@ def test_the_memory_of_a_gpu_is_what_torch_would_allocate() -> None:
     layer = 3072 * (3072 + 3072 + 2 * 1024 + 3 * 8192) + 2 * 3072  # projections and two norms
     assert model.largest_layer == layer
     assert model.outside_layers == total - 28 * layer
-    assert eight.gathered == 2 * (model.outside_layers + 2 * layer) + 4 * layer
+    assert eight.gathered == 2 * (model.outside_layers + 2 * layer) + 4 * model.outside_layers
     assert one.gathered == 0
     assert one.total(checkpointing=True) == memory_bytes(recipe, model.config, model.weights)
     assert eight.total(checkpointing=True) < 24 * 2**30 < one.total(checkpointing=True)
