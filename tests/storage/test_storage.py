@@ -218,7 +218,15 @@ def test_a_journal_whose_first_lines_could_not_be_sent_stays(
         copy.push(finished=False)
     wire.cut_after = None
     machine("first").push(finished=False)
-    assert contents() == {f"runs/one/{COMPLETIONS}.segments/000001.jsonl": b"one\n"}
+    segment = f"runs/one/{COMPLETIONS}.segments/000001.jsonl"
+    assert contents() == {segment: b"one\n"}
+    boto3.client("s3").delete_object(Bucket=BUCKET, Key=segment)
+    third = machine("third")
+    (third.path / COMPLETIONS).write_text("mine\n")
+    boto3.client("s3").put_object(Bucket=BUCKET, Key=segment, Body=b"theirs\n")
+    with pytest.raises(StorageError, match="two machines have written this journal"):
+        machine("third")
+    assert (third.path / COMPLETIONS).read_text() == "mine\n"
 
 
 def test_a_copy_that_cannot_be_sent_keeps_no_other_from_it(wire: Wire) -> None:

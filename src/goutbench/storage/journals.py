@@ -58,7 +58,7 @@ class SegmentedJournal:
         local = self._file.read_bytes() if self._file.is_file() else b""
         if local.startswith(content):
             return
-        if not content.startswith(local[: local.rfind(b"\n") + 1]) and self._tags:
+        if not content.startswith(local[: local.rfind(b"\n") + 1]):
             hint = f"continue on one machine, after removing the local copy {self._file}"
             raise StorageError("two machines have written this journal", where=self._folder, hint=hint)
         with atomic_file(self._file) as partial:
