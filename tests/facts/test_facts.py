@@ -1,5 +1,6 @@
 """Facts: from a real run to a copy of the dataset without a run, and to a run that repeats them."""
 
+import json
 import shutil
 from dataclasses import asdict, replace
 from pathlib import Path
@@ -185,6 +186,13 @@ def test_facts_come_in_parts_and_the_rest_is_listed(measured: tuple[Path, Path],
     collect_facts(dataset, [elsewhere, second], tmp_path / FACTS, rest=rest)
     machines = read_facts(tmp_path / FACTS).measured["machines"]
     assert [machine["processors"] for machine in machines] == [99, was.measured["processors"]]
+    settings = json.loads((second / "execute.json").read_text())
+    newer = settings["options"] | {"newer": "1"}
+    (second / "execute.json").write_text(json.dumps(settings | {"options": newer}))
+    collect_facts(dataset, [first, second], tmp_path / FACTS)
+    (second / "execute.json").write_text(json.dumps(settings | {"options": newer | {"seed": "7"}}))
+    with pytest.raises(ConfigError, match="runs with other options: seed"):
+        collect_facts(dataset, [first, second], tmp_path / FACTS)
     outdated = write_dataset(tmp_path / "outdated", [a_pair("calc", GOOD + "\n"), a_pair("wrong", BAD)])
     assert not collect_facts(outdated, [tmp_path / "part.parquet"], tmp_path / FACTS, rest=rest)
     assert len(read_table(rest)) == 2

@@ -54,9 +54,12 @@ def collect_facts(
     machines: list[dict[str, Any]] = []
     for path in parts:
         part = _part_of_file(path, pairs) if path.is_file() else _part_of_run(path, digest, pairs)
-        if options and part.options != options:
-            raise ConfigError("runs with other options", where=str(path), hint="give runs of one command")
-        options = part.options
+        # an option that one of them lacks is newer than it
+        shared = options.keys() & part.options
+        if differing := sorted(name for name in shared if options[name] != part.options[name]):
+            what = f"runs with other options: {', '.join(differing)}"
+            raise ConfigError(what, where=str(path), hint="give runs of one command")
+        options |= part.options
         machines += [machine for machine in part.machines if machine not in machines]
         for fact in part.facts:
             if fact.pair_id in rows:
