@@ -35,6 +35,7 @@ class RemoteSession:
         self._end = threading.Event()
         self._ending = threading.Lock()
         self._conflict: RemoteConflict | None = None
+        self._handler: Any = None
         self._watcher = threading.Thread(target=self._watch, name="storage", daemon=True)
         for address in sorted({*addresses}, key=lambda address: len(address.path)):
             if self._containing(address) is None:
@@ -46,11 +47,16 @@ class RemoteSession:
             if copy.unsent:
                 copy.push(finished=True)
                 print(f"notice: {copy.address}: sent the results of an earlier command", file=sys.stderr)
+        if threading.current_thread() is threading.main_thread():
+            # not SIGINT, which is ignored behind nohup and in background jobs of a shell
+            self._handler = signal.signal(signal.SIGUSR1, signal.default_int_handler)
         self._watcher.start()
         return self
 
     def __exit__(self, kind: type[BaseException] | None, *details: object) -> None:
         self._stop_watching()
+        if self._handler is not None:
+            signal.signal(signal.SIGUSR1, self._handler)
         finished = kind is None or issubclass(kind, self._finishing)
         errors = [error for copy in self._copies if (error := self._push(copy, finished=finished))]
         raised = self._conflict or (errors[0] if errors and finished else None)
@@ -122,7 +128,8 @@ class RemoteSession:
         with self._ending:
             if not self._end.is_set():
                 self._conflict = conflict
-                signal.pthread_kill(threading.main_thread().ident or 0, signal.SIGINT)
+                if self._handler is not None:
+                    signal.pthread_kill(threading.main_thread().ident or 0, signal.SIGUSR1)
 
 
 def expanded(address: Address) -> list[Address]:
