@@ -11,6 +11,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from judging import MARKS_OF_INSPECT
 from shaky_server import TEST, reply
 from typer.testing import CliRunner
 
@@ -27,14 +28,7 @@ from goutbench.inference.calls import Call
 from goutbench.inference.models import Server
 from goutbench.records import Completion
 
-pytestmark = [
-    pytest.mark.usefixtures("inspect_tidied"),
-    pytest.mark.filterwarnings(
-        "ignore::ResourceWarning",
-        "ignore::pytest.PytestUnraisableExceptionWarning",
-        "ignore:The 'initial' parameter:DeprecationWarning",  # Inspect's own
-    ),
-]
+pytestmark = MARKS_OF_INSPECT
 
 MODEL = "openai-api/shaky/m"
 REFUSED = {"Double2(": "no such setting", "Double3(": "maximum context length is 10 tokens"}

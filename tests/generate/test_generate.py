@@ -18,7 +18,7 @@ from typing import Any
 
 import pytest
 from inspect_ai import eval as inspect_eval
-from judging import make_pair, write_dataset
+from judging import MARKS_OF_INSPECT, make_pair, write_dataset
 from shaky_server import shaky_server
 from typer.testing import CliRunner
 
@@ -38,14 +38,7 @@ from goutbench.parallel import map_items
 from goutbench.prompts.library import load_prompt
 from goutbench.records import SplitAssignment
 
-pytestmark = [
-    pytest.mark.usefixtures("inspect_tidied"),
-    pytest.mark.filterwarnings(
-        "ignore::ResourceWarning",
-        "ignore::pytest.PytestUnraisableExceptionWarning",
-        "ignore:The 'initial' parameter:DeprecationWarning",  # Inspect's own
-    ),
-]
+pytestmark = MARKS_OF_INSPECT
 
 MIXED = {
     "Double0(": "429",

@@ -10,7 +10,7 @@ import time
 from pathlib import Path
 
 import pytest
-from judging import make_pair, write_dataset
+from judging import MARKS_OF_INSPECT, make_pair, write_dataset
 from reporting import PASSED, write_run
 from shaky_server import Seen, shaky_server
 from typer.testing import CliRunner
@@ -23,14 +23,7 @@ from goutbench.inference import reach
 from goutbench.inference.models import Server, open_model, plain_text
 from goutbench.inference.reach import Patience, unreachable, without_hub
 
-pytestmark = [
-    pytest.mark.usefixtures("inspect_tidied"),
-    pytest.mark.filterwarnings(
-        "ignore::ResourceWarning",
-        "ignore::pytest.PytestUnraisableExceptionWarning",
-        "ignore:The 'initial' parameter:DeprecationWarning",  # Inspect's own
-    ),
-]
+pytestmark = MARKS_OF_INSPECT
 LOCAL = "openai-api/local/mine"
 
 

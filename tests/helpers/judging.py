@@ -64,6 +64,17 @@ def make_judge(name: str = "default", model: str = "scripted_judge/asserting") -
     return Judge(_load_judge(name), model)
 
 
+MARKS_OF_INSPECT = [
+    pytest.mark.usefixtures("inspect_tidied"),
+    pytest.mark.filterwarnings(
+        "ignore::ResourceWarning",
+        "ignore::pytest.PytestUnraisableExceptionWarning",
+        "ignore:The 'initial' parameter:DeprecationWarning",  # Inspect's own
+    ),
+]
+"""The marks of a module whose tests run Inspect with servers."""
+
+
 def with_inspect(test: Callable[..., None]) -> Callable[..., None]:
     """Marks a test that runs Inspect: its unclosed streams and its use of tenacity give warnings."""
     for mark in (

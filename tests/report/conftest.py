@@ -6,7 +6,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 import pytest
-from chromium import launched
+from chromium import launched, opened_page
 from judging import make_pair, write_dataset
 from reporting import (
     ASSERTION,
@@ -23,7 +23,7 @@ from reporting import (
 from goutbench.report.stage import report
 
 if TYPE_CHECKING:
-    from playwright.sync_api import Browser
+    from playwright.sync_api import Browser, Page
 
 
 @pytest.fixture(scope="module")
@@ -31,6 +31,13 @@ def browser() -> "Iterator[Browser]":
     """One browser for a module: an open one has an event loop, which tests of other folders may not meet."""
     with launched() as browser:
         yield browser
+
+
+@pytest.fixture
+def opened(browser: "Browser", page: Path) -> "Iterator[Page]":
+    """The page with one sample per item, in a tab."""
+    with opened_page(browser, page) as tab:
+        yield tab
 
 
 def _base(number: int) -> Outcome:

@@ -2,7 +2,7 @@
 
 import importlib.util
 import os
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -18,12 +18,6 @@ if TYPE_CHECKING:
     from playwright.sync_api import Browser, Page
 
 pytestmark = needs_chromium
-
-
-@pytest.fixture
-def opened(browser: "Browser", page: Path) -> "Iterator[Page]":
-    with opened_page(browser, page) as tab:
-        yield tab
 
 
 def expect_items(tab: "Page", text: str) -> None:

@@ -1,6 +1,5 @@
 """An item on the page, in a real headless Chromium: what happened, at which lines, and how to move on."""
 
-from collections.abc import Iterator
 from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -77,12 +76,6 @@ NEVER_RUN_BLOCKS = (
 def address(number: int, model: str) -> str:
     """The deep link to an item."""
     return f"#item?pair={number + 1:016x}&model={model}&focal=&sample=0&round=0"
-
-
-@pytest.fixture
-def opened(browser: "Browser", page: Path) -> "Iterator[Page]":
-    with opened_page(browser, page) as tab:
-        yield tab
 
 
 def at_item(tab: "Page", number: int) -> None:

@@ -14,13 +14,6 @@ pytestmark = needs_chromium
 
 
 @pytest.fixture
-def opened(browser: "Browser", page: Path) -> "Iterator[Page]":
-    """The page with one sample per item."""
-    with opened_page(browser, page) as tab:
-        yield tab
-
-
-@pytest.fixture
 def opened_with_samples(browser: "Browser", sampled_page: Path) -> "Iterator[Page]":
     """The page with five samples per item."""
     with opened_page(browser, sampled_page) as tab:

@@ -28,6 +28,7 @@ from goutbench.cli.options import (
     Workers,
     command,
     repositories_of,
+    runner_of,
     shard_of,
     suggest,
     suggest_merge,
@@ -177,7 +178,7 @@ def execute(
             sandbox=sandbox,
             image=image,
             shard=part,
-            runner=f"ray:{ray}" if ray else "threads",
+            runner=runner_of(ray) or "threads",
             progress=progress,
         )
     content = summary(records)

@@ -163,11 +163,17 @@ def worker_count(workers: int, ray: str = "") -> int:
     return workers if ray else workers or available_cpus()
 
 
-def runner_of(ray: str, default: str | None = None) -> str | None:
-    """The runner of `parallel.map_items` that --ray means; without it, the default. Ray must be installed."""
-    if ray:
-        require_extra("ray", "ray")
-    return f"ray:{ray}" if ray else default
+def runner_of(ray: str) -> str | None:
+    """The runner of `parallel.map_items` that --ray means; None without it.
+
+    Raises ConfigError where Ray is not installed.
+    """
+    if not ray:
+        return None
+    from goutbench.parallel.cluster import load_ray
+
+    load_ray()
+    return f"ray:{ray}"
 
 
 # ── a model, its server and its prompts ────────────────────────────────────────────────────────────────

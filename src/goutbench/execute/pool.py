@@ -1,8 +1,6 @@
 """The workers of an execution, and the packages that they load."""
 
 import contextlib
-import fcntl
-import platform
 import queue
 import secrets
 import threading
@@ -152,22 +150,12 @@ class WorkerPool:
             worker.once(_load_batch, batch)
             return
         # two workers at once would compile the same dependencies twice
-        with self._compiling, _locked_module(worker, package):
+        with self._compiling, worker.workspace.locked(short_hash(str(package.module))):
             if batch not in self._compiled:
                 self.progress.step(f"loading {batch}, and compiling what it imports")
             worker.once(_load_batch, batch)
             self._compiled.add(batch)
         self.progress.step("executing")
-
-
-@contextlib.contextmanager
-def _locked_module(worker: Worker, package: PackageUnderTest) -> Iterator[None]:
-    """Makes other processes of this host wait that would load packages of the same module."""
-    locks = worker.workspace.root / "locks"
-    locks.mkdir(exist_ok=True)
-    with (locks / f"{platform.node()}-{short_hash(str(package.module))}").open("w") as lock:
-        fcntl.flock(lock, fcntl.LOCK_EX)
-        yield
 
 
 def _load_batch(worker: Worker, batch: Batch) -> None:

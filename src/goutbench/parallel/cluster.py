@@ -50,18 +50,24 @@ def ray_cluster(work: Work[Item, Result], items: Iterable[Item]) -> Iterator[Res
             yield from _Cluster(ray, work, count, stack).run(items)
 
 
-@contextmanager
-def connected(address: str) -> Iterator[Any]:
-    """The module `ray`, connected to a cluster; "auto" is the one of this machine.
-
-    Raises ConfigError, ToolError.
-    """
+def load_ray() -> Any:
+    """The module `ray`. Raises ConfigError where it is not installed."""
     os.environ.setdefault("RAY_USAGE_STATS_ENABLED", "0")
     try:
         import ray
     except ModuleNotFoundError as error:
         hint = "pip install 'goutbench[ray]'"
         raise ConfigError(f"Ray is not installed: {error}", where="--ray", hint=hint) from None
+    return ray
+
+
+@contextmanager
+def connected(address: str) -> Iterator[Any]:
+    """The module `ray`, connected to a cluster; "auto" is the one of this machine.
+
+    Raises ConfigError, ToolError.
+    """
+    ray = load_ray()
     if ray.is_initialized():
         yield ray
         return

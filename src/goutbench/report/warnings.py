@@ -40,7 +40,7 @@ def warnings_of(results: Results, dataset: Path) -> tuple[str, ...]:
             )
             what += f"show the results after round {number}" if number > 1 else "have no numbers"
             warnings.append(f"{what}. To execute them: {_execute(results, model, dataset)}")
-        warnings += [*_unanswered(results, model), *_cut_off(results, model)]
+        warnings += _calls(results, model)
     for folder in sorted({*results.folders.values()}):
         if (record := read_shard(folder)) is not None:
             warnings.append(f"{folder} is the shard {record.shard} of a run: join all with `goutbench merge`")
@@ -57,26 +57,22 @@ def warnings_of(results: Results, dataset: Path) -> tuple[str, ...]:
     return tuple(warnings)
 
 
-def _unanswered(results: Results, model: str) -> list[str]:
-    """How many calls of a model have no reply, which is no fault of the model's."""
+def _calls(results: Results, model: str) -> list[str]:
+    """How many calls of a model have no reply, which is no fault of the model's, and how many replies reached
+    the token limit: a test in such a reply is rarely complete."""
     usage = results.usage_until(model, results.last_round(model))
-    if not usage.unanswered:
-        return []
-    return [
-        f"{model}: {usage.unanswered} of {usage.calls} calls have no reply, and count as failures of the "
-        "model. The same `goutbench generate` asks for them again"
-    ]
-
-
-def _cut_off(results: Results, model: str) -> list[str]:
-    """How many replies of a model reached the token limit: a test in such a reply is rarely complete."""
-    usage = results.usage_until(model, results.last_round(model))
-    if not usage.cut_off:
-        return []
-    return [
-        f"{model}: {usage.cut_off} of {usage.calls} replies were cut off at the token limit, so the model "
-        "may do better than the numbers show. `goutbench generate --max-tokens` raises the limit"
-    ]
+    texts = []
+    if usage.unanswered:
+        texts.append(
+            f"{model}: {usage.unanswered} of {usage.calls} calls have no reply, and count as failures of the "
+            "model. The same `goutbench generate` asks for them again"
+        )
+    if usage.cut_off:
+        texts.append(
+            f"{model}: {usage.cut_off} of {usage.calls} replies were cut off at the token limit, so the "
+            "model may do better than the numbers show. `goutbench generate --max-tokens` raises the limit"
+        )
+    return texts
 
 
 def _execute(results: Results, model: str, dataset: Path) -> str:

@@ -3,7 +3,7 @@
 import fcntl
 import hashlib
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -110,8 +110,9 @@ class LocalCopy:
                 details[path] = self._fs.info(path)
             if "." in self.address.name.strip("."):  # a page has a folder of its tables and items
                 details |= self._fs.find(f"{path.rpartition('.')[0]}_files", detail=True)
-                beside = (self._remote(name) for name in self._index.files)
-                details |= {full: self._fs.info(full) for full in beside if self._fs.exists(full)}
+                for full in {self._remote(name) for name in self._index.files} - details.keys():
+                    with suppress(FileNotFoundError):
+                        details[full] = self._fs.info(full)
         names = {full.removeprefix(f"{parent}/"): info for full, info in details.items()}
         return {
             name: info

@@ -6,9 +6,7 @@ compiler, which has reference tests, other candidates and the mutants' switch. E
 """
 
 import contextlib
-import fcntl
 import os
-import platform
 import re
 from collections.abc import Mapping
 from dataclasses import dataclass
@@ -77,10 +75,8 @@ class BuildSeed:
 
     def fill(self) -> bool:
         """Whether it is there; it is filled first if it is not, which takes most of a minute."""
-        folder, locks = self.folder, self.workspace.root / "locks"
-        locks.mkdir(exist_ok=True)
-        with (locks / f"{platform.node()}-seed").open("w") as lock:
-            fcntl.flock(lock, fcntl.LOCK_EX)
+        folder = self.folder
+        with self.workspace.locked("seed"):
             if folder.is_dir():
                 return True
             with contextlib.suppress(_NotCompiled), staging_folder(folder) as staging:

@@ -5,7 +5,9 @@ that every user may enter: `/root/.cache` does not work.
 """
 
 import contextlib
+import fcntl
 import os
+import platform
 import shutil
 import stat
 import tempfile
@@ -72,6 +74,15 @@ class Workspace:
             for name, text in _ACCOUNT_FILES.items():
                 (folder / name).write_text(text.format(user=user))
         return tuple((folder / name, Path("/etc", name)) for name in _ACCOUNT_FILES)
+
+    @contextlib.contextmanager
+    def locked(self, name: str) -> Iterator[None]:
+        """Makes other commands of this host wait that would do the same in this workspace."""
+        locks = self.root / "locks"
+        locks.mkdir(exist_ok=True)
+        with (locks / f"{platform.node()}-{name}").open("w") as lock:
+            fcntl.flock(lock, fcntl.LOCK_EX)
+            yield
 
     def scratch_folder(self, prefix: str) -> Path:
         """A new private folder for one execution; the caller removes it."""

@@ -90,13 +90,13 @@ function answerOf(item, query) {
 
 const rowsBeside = () => source === "compare" ? matrixRows(requested.model) : listed;
 
-// the item before (-1) or after (1) in the list or matrix from which this one was opened
-// Where an answer is among those beside it; for one that a menu has chosen, where another answer to its item is.
+// where an answer is among those beside it; for one that a menu has chosen, where another answer to its item is
 function placeIn(sequence, query) {
   const at = sequence.findIndex(row => sameAnswer(row, query));
   return at >= 0 ? at : sequence.findIndex(row => row.pair === query.pair && row.focal === (query.focal || ""));
 }
 
+// the item before (-1) or after (1) in the list or matrix from which this one was opened
 function neighbour(step) {
   const sequence = rowsBeside(), at = placeIn(sequence, requested);
   return at < 0 ? sequence.at(step > 0 ? 0 : -1) : sequence[at + step];
